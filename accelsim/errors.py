@@ -1,0 +1,38 @@
+"""What can go wrong, as one tree.
+
+AccelsimError                a user's mistake: one sentence, exit status 2
+|- ShapeError                shapes that do not fit (kernel larger than padded input, ...)
+|- UnsupportedError          a layer that the chosen hardware or timing model cannot run
+|- HardwareError             an impossible size or option of an engine
+|- NetworkError              an unknown network, variant or layer
+|- FileError                 an unreadable or wrong file; names file, line and key
+`- MissingToolError          an extra or a simulator that is not installed
+"""
+
+
+class AccelsimError(Exception):
+    """A user's mistake, said in one sentence that names the value and what is allowed."""
+
+
+class ShapeError(AccelsimError):
+    """Shapes that do not fit together."""
+
+
+class UnsupportedError(AccelsimError):
+    """Work that the chosen engine, dataflow or timing model cannot do."""
+
+
+class HardwareError(AccelsimError):
+    """A size or option that no hardware can have."""
+
+
+class NetworkError(AccelsimError):
+    """A network, variant or layer that does not exist."""
+
+
+class FileError(AccelsimError):
+    """A file that cannot be read or says something wrong."""
+
+
+class MissingToolError(AccelsimError):
+    """An optional package or simulator that is not installed."""

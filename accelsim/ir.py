@@ -1,0 +1,184 @@
+"""Networks as graphs of layers.
+
+A Layer is an operator (its attributes), where its inputs come from, and what follows the
+accumulation: bias, batch norm (folded at inference, counted as parameters) and activation.
+Shapes are (c, h, w); the batch is one image.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.errors import NetworkError, ShapeError
+
+Shape = tuple[int, int, int]
+INPUT = "input"  # the name under which layers refer to the network's input
+
+
+class Conv(NamedTuple):
+    """Primitive work of an array: a grouped convolution, every size resolved.
+
+    c h w : input channels, rows, columns.  k oh ow : output.  fh fw : filter.
+    sh sw : stride.  dh dw : dilation.  pt pl : zero rows above, zero columns left (those below
+    and right follow from oh and ow).  groups divides c and k; depthwise is groups == c.
+    """
+
+    c: int
+    h: int
+    w: int
+    k: int
+    oh: int
+    ow: int
+    fh: int = 1
+    fw: int = 1
+    sh: int = 1
+    sw: int = 1
+    dh: int = 1
+    dw: int = 1
+    pt: int = 0
+    pl: int = 0
+    groups: int = 1
+
+    @property
+    def macs(self) -> int:
+        """Dense multiply-accumulates, padded taps included."""
+        return self.k * self.oh * self.ow * (self.c // self.groups) * self.fh * self.fw
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether every output channel sees one input channel."""
+        return self.groups == self.c
+
+
+class Piece(NamedTuple):
+    """A part of a layer that is one Conv: all of it, or the channels that share a kernel shape.
+
+    channels : indices into the layer's input and output channels, or None for all of them.
+    weights : slice bounds, one (start, stop) per channel into the layer's packed weights, or
+        None where the piece takes the layer's whole weight tensor.
+    """
+
+    conv: Conv
+    channels: tuple[int, ...] | None = None
+    weights: tuple[tuple[int, int], ...] | None = None
+
+
+@runtime_checkable
+class Operator(Protocol):
+    """What every file in ops/ defines: a frozen dataclass of attributes with these methods."""
+
+    name: ClassVar[str]
+
+    def out_shape(self, *inputs: Shape) -> Shape:
+        """Output shape; raises ShapeError (without the layer's name) where shapes do not fit."""
+
+    def weight_shape(self, *inputs: Shape) -> tuple[int, ...]:
+        """Shape of the int8 weight tensor; () where there is none."""
+
+    def macs(self, *inputs: Shape) -> int:
+        """Dense multiply-accumulates of convolution and FC; 0 for everything else."""
+
+    def golden(
+        self, weights: npt.NDArray[np.int8], *inputs: npt.NDArray[np.int8]
+    ) -> npt.NDArray[np.int32]:
+        """int32[c, h, w]: the plainest correct evaluation on int8[c, h, w] inputs."""
+
+    def lower(self, *inputs: Shape) -> tuple[Piece, ...]:
+        """Primitive work for an engine; () for what runs on the host."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One node of a network."""
+
+    name: str
+    op: Operator
+    inputs: tuple[str, ...]
+    bias: bool = False
+    norm: bool = False
+    activation: str = "none"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A graph of layers in execution order; shapes are checked when it is made."""
+
+    name: str
+    input: Shape
+    layers: tuple[Layer, ...]
+    variant: str = "baseline"
+    published_params: int | None = None
+    weights_file: str | None = None
+    _shapes: dict[str, Shape] = field(init=False, repr=False, compare=False, hash=False)
+
+    def __post_init__(self) -> None:
+        shapes: dict[str, Shape] = {INPUT: self.input}
+        for layer in self.layers:
+            if layer.name in shapes:
+                raise NetworkError(f"layer name {layer.name} is used twice in {self.name}")
+            for source in layer.inputs:
+                if source not in shapes:
+                    raise NetworkError(
+                        f"layer {layer.name} reads {source!r}, which is no layer before it"
+                    )
+            try:
+                shapes[layer.name] = layer.op.out_shape(*(shapes[s] for s in layer.inputs))
+            except ShapeError as error:
+                raise ShapeError(f"{error} (layer {layer.name})") from None
+        object.__setattr__(self, "_shapes", shapes)
+
+    def shape(self, name: str) -> Shape:
+        """Output shape of a layer, or of INPUT."""
+        return self._shapes[name]
+
+    def in_shapes(self, layer: Layer) -> tuple[Shape, ...]:
+        """Shapes of a layer's inputs."""
+        return tuple(self._shapes[source] for source in layer.inputs)
+
+    def macs(self, layer: Layer) -> int:
+        """Dense multiply-accumulates of a layer."""
+        return layer.op.macs(*self.in_shapes(layer))
+
+    def params(self, layer: Layer) -> int:
+        """Trainable parameters: weights, bias, and gamma and beta of the batch norm."""
+        shape = layer.op.weight_shape(*self.in_shapes(layer))
+        weights = int(np.prod(shape)) if shape else 0
+        return weights + (int(layer.bias) + 2 * int(layer.norm)) * self.shape(layer.name)[0]
+
+    @cached_property
+    def total_macs(self) -> int:
+        """Dense multiply-accumulates of the whole network."""
+        return sum(self.macs(layer) for layer in self.layers)
+
+    @cached_property
+    def total_params(self) -> int:
+        """Trainable parameters of the whole network."""
+        return sum(self.params(layer) for layer in self.layers)
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise NetworkError(
+            f"{self.name} has no layer {name!r}; its layers are "
+            + ", ".join(layer.name for layer in self.layers)
+        )
+
+
+def out_size(size: int, kernel: int, stride: int, dilation: int, before: int, after: int) -> int:
+    """Output positions along one axis; ShapeError where the kernel exceeds the padded input."""
+    reach = dilation * (kernel - 1) + 1
+    padded = size + before + after
+    if reach > padded:
+        raise ShapeError(f"kernel reach {reach} is larger than the padded input {padded}")
+    return (padded - reach) // stride + 1
+
+
+def names(layers: Iterable[Layer]) -> Mapping[str, Layer]:
+    """Layers by name."""
+    return {layer.name: layer for layer in layers}
