@@ -57,6 +57,13 @@ class ArrayCommand(NamedTuple):
     last: Annotated[int, Bits(1)]
 
 
+class Repeat(NamedTuple):
+    """`count` times the passes of `body`, in order."""
+
+    count: int
+    body: tuple["ArrayPass | Repeat", ...]
+
+
 def widths(record: type) -> dict[str, int | dict[str, int]]:
     """Width of every field of a pass record, nested records as nested dicts."""
     found: dict[str, int | dict[str, int]] = {}
