@@ -1,0 +1,216 @@
+"""The systolic array, R rows x C columns: its limits, golden model and schedule.
+
+Four modes share one processing element (see rtl/engines/systolic_array.py, and
+engines/systolic_array_cycle.py for the register-accurate simulation):
+
+os    output stationary: operands pass through, sums stay, and leave through a shadow register
+ws    weight stationary: the next tile loads behind the stream of the current one; partial sums
+      meet in an accumulator memory below the columns
+is    input stationary: ws with the operands exchanged
+rows  row streams: every row runs one-dimensional correlations, values move right at half speed
+      and taps at full speed, so that column c meets the window that ends c values earlier
+
+Each pass is a loop nest with ports (`task`); a sequence is a dataflow region of passes. From
+this the closed form follows by the generic rules of accelsim.hls.nest: with `load` the clocks
+until a pass has captured its results and `drain` the clocks of the result port,
+e' = e + max(load', drain), and a sequence ends R + drain + n - 2 clocks after its last e.
+
+Not modelled here: the filling of the operand banks (reports show the bytes).
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.errors import UnsupportedError
+from accelsim.hardware import SystolicArray
+from accelsim.hls.nest import Loop, Section, Stage, Task, sequential
+from accelsim.passes import ArrayPass, Opcode, Repeat, widths
+
+Int = npt.NDArray[np.int64]
+Body = tuple[ArrayPass | Repeat, ...]
+
+STATIONARY = (Opcode.WS, Opcode.IS)
+
+
+def words(p: ArrayPass) -> tuple[int, int, int]:
+    """Words that a pass reads from the left banks, from the top banks, and sends as results."""
+    if p.opcode == Opcode.OS:
+        return p.k, p.k, p.m
+    if p.opcode == Opcode.ROWS:
+        return p.streams * (p.taps + p.k) + (p.fires - 1) * p.n, 0, p.m * p.fires
+    return p.m, p.k, p.m * p.emit
+
+
+def limits(array: SystolicArray, p: ArrayPass) -> str | None:
+    """Why the array cannot run a pass, in one sentence; None where it can."""
+    rows = p.k if p.opcode in STATIONARY else p.m
+    for name, value, most in (
+        ("rows", rows, array.rows),
+        ("columns", p.n, array.columns),
+        ("taps", p.taps, array.max_taps),
+    ):
+        if value > most:
+            return f"a pass uses at most {most} {name}, not {value}"
+    for name, bits in widths(ArrayPass).items():
+        value = getattr(p, name)
+        least = 0 if name in ("opcode", "taps", "accumulate", "emit") else 1
+        if not least <= value < 1 << bits:  # type: ignore[operator]
+            return f"{name} of a pass is from {least} to {(1 << bits) - 1}, not {value}"  # type: ignore[operator]
+    if p.opcode in STATIONARY and (p.accumulate or not p.emit):
+        if p.m > array.accumulator_depth:
+            return f"a pass accumulates at most {array.accumulator_depth} rows, not {p.m}"
+    elif p.accumulate or not p.emit:
+        return "only ws and is use the accumulator memory"
+    if p.opcode == Opcode.ROWS:
+        return _row_limits(p)
+    if p.taps or p.streams != 1 or p.fires != 1:
+        return "only rows has taps, streams and fires"
+    return None
+
+
+def _row_limits(p: ArrayPass) -> str | None:
+    if p.taps < 1:
+        return "rows needs at least one tap"
+    if p.k < 2 or not p.n - 1 <= p.k <= p.n + p.taps - 1:
+        return f"{p.n} windows of {p.taps} taps need max(2, n - 1) to n + taps - 1 values, not {p.k}"
+    if p.fires > 1 and (p.streams > 1 or p.n < p.m or p.n <= p.taps):
+        return "a pass that fires more than once has one stream, n >= m and n > taps"
+    return None
+
+
+@lru_cache(maxsize=1 << 16)
+def task(array: SystolicArray, p: ArrayPass) -> Task:
+    """The loop nest of one pass. Ports: left, top (with the operand registers behind it), result.
+
+    A result leaves at the bottom R clocks after its capture in row 0, column c being c later.
+    """
+    rows = array.rows
+    if p.opcode == Opcode.OS:
+        macs = Loop("multiply", p.m * p.n, unroll=p.m * p.n)
+        products = Loop("products", p.k, (macs,), pipeline=1)
+        drain = Loop("drain", p.m, pipeline=1)
+        stages = (
+            Stage((products,), ("left", "top")),
+            Stage((drain,), ("result",), offset=p.k - 1 + rows),
+        )
+        return Task("os", (Section("products", stages),), tail=p.n - 1)
+    if p.opcode == Opcode.ROWS:
+        taps = Loop("taps", p.taps, pipeline=1)
+        values = Loop("values", p.k, (Loop("multiply", p.m * p.n, unroll=p.m * p.n),), pipeline=1)
+        streams = Loop("streams", p.streams, (taps, values))
+        window = Loop("windows", p.n, (Loop("multiply", p.m * p.n, unroll=p.m * p.n),), pipeline=1)
+        fires = Loop("fires", p.fires - 1, (window,))
+        held = Loop("between fires", p.fires - 1, (Loop("windows", p.n, pipeline=1),))
+        drain = Loop("drain", p.m, pipeline=1)
+        stages = (
+            Stage((streams, fires), ("left", "top")),
+            Stage((held, drain), ("result",), offset=streams.latency - 1 + rows),
+        )
+        return Task("rows", (Section("streams", stages),), tail=p.n - 1)
+    load = Loop("load", p.k, pipeline=1)
+    macs = Loop("multiply", p.k * p.n, unroll=p.k * p.n)
+    stream = Loop("stream", p.m, (macs,), pipeline=1)
+    drain = Loop("drain", p.m, pipeline=1)
+    # The tile waits in the operand registers until the swap, one clock before its stream.
+    loading = Section("load", (Stage((load,), ("top",), until=(1, -1)),))
+    stages = (Stage((stream,), ("left",)), Stage((drain,), ("result",), offset=rows))
+    return Task(
+        "ws" if p.opcode == Opcode.WS else "is",
+        (loading, Section("stream", stages, after=p.k + 1)),
+        tail=p.n - 1,
+    )
+
+
+def nest(array: SystolicArray, body: Body, name: str = "sequence") -> Loop:
+    """The loop nest of a sequence; without `overlap` its passes run one after another."""
+    loop = Loop(name, 1, _nodes(array, body), dataflow=True)
+    return loop if array.overlap else sequential(loop)
+
+
+def _nodes(array: SystolicArray, body: Body) -> tuple[Loop | Task, ...]:
+    return tuple(
+        Loop("tiles", part.count, _nodes(array, part.body), dataflow=True)
+        if isinstance(part, Repeat)
+        else task(array, part)
+        for part in body
+    )
+
+
+def cycles(array: SystolicArray, body: Body) -> int:
+    """Busy clocks of a sequence: first operand at a port to last result at the result port."""
+    return nest(array, body).latency
+
+
+def flatten(body: Body) -> Iterator[ArrayPass]:
+    """The passes of a body in the order of execution."""
+    for part in body:
+        if isinstance(part, Repeat):
+            for _ in range(part.count):
+                yield from flatten(part.body)
+        else:
+            yield part
+
+
+def check(array: SystolicArray, body: Body) -> None:
+    """Raise UnsupportedError where the array cannot run a pass of the body."""
+    for part in body:
+        if isinstance(part, Repeat):
+            check(array, part.body)
+        elif reason := limits(array, part):
+            raise UnsupportedError(f"{reason} ({part})")
+
+
+def golden(array: SystolicArray, commands: Int, left: Int, top: Int) -> npt.NDArray[np.int32]:
+    """Results of a sequence in the order in which they leave, by plain NumPy.
+
+    Parameters
+    ----------
+    commands : int64[passes, 12], the fields of ArrayCommand.
+    left, top : integers[words, R], integers[words, C], the operand banks.
+
+    Returns
+    -------
+    int32[result words, C]; columns that a pass does not use are zero.
+    """
+    accumulator = np.zeros((array.accumulator_depth, array.columns), np.int64)
+    results = []
+    for row in commands.tolist():
+        p, at, above = ArrayPass(*row[:9]), row[9], row[10]
+        if p.opcode == Opcode.OS:
+            a = left[at : at + p.k, array.rows - p.m :].astype(np.int64)
+            found = (a.T @ top[above : above + p.k, : p.n].astype(np.int64))[::-1]
+        elif p.opcode == Opcode.ROWS:
+            found = _golden_rows(p, left[at : at + words(p)[0], array.rows - p.m :])
+        else:
+            tile = top[above : above + p.k, : p.n][::-1].astype(np.int64)
+            found = left[at : at + p.m, : p.k].astype(np.int64) @ tile
+            if p.accumulate:
+                found += accumulator[: p.m, : p.n]
+            if not p.emit:
+                accumulator[: p.m, : p.n] = found
+                continue
+        results.append(np.pad(found, ((0, 0), (0, array.columns - p.n))))
+    if not results:
+        return np.zeros((0, array.columns), np.int32)
+    return np.concatenate(results).astype(np.int32)
+
+
+def _golden_rows(p: ArrayPass, stream: Int) -> Int:
+    """Result words of one rows pass; `stream` holds the left words of its m rows."""
+    out = np.zeros((p.fires, p.m, p.n), np.int64)
+    at = 0
+    for _ in range(p.streams):
+        taps = stream[at : at + p.taps].astype(np.int64)
+        more = (p.fires - 1) * p.n
+        values = stream[at + p.taps : at + p.taps + p.k + more].astype(np.int64)
+        signal = np.concatenate([np.zeros_like(taps), values])
+        at += p.taps + p.k + more
+        for fire in range(p.fires):
+            # The last of n windows ends at value k - 1 + fire n of the stream.
+            for window in range(p.n):
+                start = p.k - p.n + 1 + fire * p.n + window
+                out[fire, :, window] += (taps * signal[start : start + p.taps]).sum(axis=0)
+    return out[:, ::-1, ::-1].reshape(p.fires * p.m, p.n)
