@@ -1,9 +1,15 @@
 """The hardware that is simulated and generated: sizes and options, valid from birth."""
 
-from dataclasses import dataclass, field
-from typing import Any
+import math
+import re
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 from accelsim.errors import HardwareError
+from accelsim.files import TomlFile, read_toml
+
+Record = TypeVar("Record", "Operands", "SystolicArray")
 
 
 def _check(what: str, value: Any, low: int, high: int) -> None:
@@ -46,11 +52,13 @@ class SystolicArray:
     operands: Operands = field(default_factory=Operands)
 
     def __post_init__(self) -> None:
-        _check("array rows", self.rows, 1, 1024)
-        _check("array columns", self.columns, 1, 1024)
-        _check("array max_taps", self.max_taps, 1, 64)
-        _check("array accumulator_depth", self.accumulator_depth, 1, 65535)
-        _check("array bank_depth", self.bank_depth, 2, 1 << 24)
+        _check("array.rows", self.rows, 1, 1024)
+        _check("array.columns", self.columns, 1, 1024)
+        _check("array.max_taps", self.max_taps, 1, 64)
+        _check("array.accumulator_depth", self.accumulator_depth, 1, 65535)
+        _check("array.bank_depth", self.bank_depth, 2, 1 << 24)
+        if not isinstance(self.overlap, bool):
+            raise HardwareError(f"array.overlap must be true or false, not {self.overlap!r}")
 
     @property
     def multipliers(self) -> int:
@@ -66,5 +74,93 @@ class Hardware:
     clock_mhz: float = 500.0
 
     def __post_init__(self) -> None:
-        if not self.clock_mhz > 0:
-            raise HardwareError(f"clock must be a positive number of MHz, not {self.clock_mhz!r}")
+        mhz: Any = self.clock_mhz
+        number = isinstance(mhz, int | float) and not isinstance(mhz, bool)
+        if not number or not math.isfinite(mhz) or mhz <= 0:
+            raise HardwareError(f"clock.mhz must be a positive number, not {mhz!r}")
+
+
+def parse_array(text: str) -> tuple[int, int]:
+    """Rows and columns of an array size such as 64x64; HardwareError where none can have it."""
+    size = re.fullmatch(r"(-?[0-9]{1,9})[xX](-?[0-9]{1,9})", text.strip())
+    if size is None:
+        raise HardwareError(f"array size must be ROWSxCOLUMNS, for instance 64x64, not {text!r}")
+    array = SystolicArray(int(size[1]), int(size[2]))
+    return array.rows, array.columns
+
+
+def load_hardware(path: str | Path) -> Hardware:
+    """Hardware of a TOML file; FileError with file, line and key where it says something wrong."""
+    file = read_toml(path)
+    for name, table in file.data.items():
+        if name not in TABLES:
+            raise file.error(f"unknown table {name!r}, allowed are {', '.join(TABLES)}", name)
+        if not isinstance(table, dict):
+            raise file.error(f"{name} must be a table, written [{name}]", name)
+        if unknown := [key for key in table if key not in TABLES[name]]:
+            allowed = ", ".join(TABLES[name])
+            raise file.error(
+                f"unknown key {unknown[0]!r} in [{name}], allowed are {allowed}", name, unknown[0]
+            )
+    for key in ("rows", "columns"):
+        if key not in file.data.get("array", {}):
+            raise file.error(f"[array] needs {key}", "array")
+    operands = _apply(file, "operands", Operands())
+    array = _apply(file, "array", SystolicArray(1, 1, operands=operands))
+    clock = file.data.get("clock", {})
+    try:
+        return Hardware(array, **{f"clock_{key}": value for key, value in clock.items()})
+    except HardwareError as error:
+        raise file.error(str(error), "clock", "mhz") from None
+
+
+def _apply(file: TomlFile, table: str, record: Record) -> Record:
+    """Record with the values of a table set one by one, so that an error knows its key."""
+    values = file.data.get(table, {})
+    for key in TABLES[table]:
+        if key in values:
+            try:
+                record = replace(record, **{key: values[key]})
+            except HardwareError as error:
+                raise file.error(str(error), table, key) from None
+    return record
+
+
+def to_toml(hardware: Hardware) -> str:
+    """Text of the hardware file that load_hardware reads back."""
+    array, operands = hardware.array, hardware.array.operands
+    lines = ["[array]"]
+    lines += [f"{key} = {_toml(getattr(array, key))}" for key in TABLES["array"]]
+    lines += ["", "[operands]"]
+    lines += [f"{key} = {_toml(getattr(operands, key))}" for key in TABLES["operands"]]
+    lines += ["", "[clock]", f"mhz = {hardware.clock_mhz}"]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: int | bool) -> str:
+    return str(value).lower()
+
+
+# Tables of a hardware file and their keys, in the order in which they are set and printed.
+TABLES: dict[str, tuple[str, ...]] = {
+    "array": tuple(f.name for f in fields(SystolicArray) if f.name != "operands"),
+    "operands": tuple(f.name for f in fields(Operands)),
+    "clock": ("mhz",),
+}
+
+
+class Preset(NamedTuple):
+    """A named design to start from."""
+
+    name: str
+    about: str
+    hardware: Hardware
+
+
+PRESETS = (
+    Preset("tiny", "fits a small FPGA", Hardware(SystolicArray(8, 8), 100.0)),
+    Preset("edge", "a microcontroller's accelerator", Hardware(SystolicArray(16, 16), 250.0)),
+    Preset("embedded", "a camera or a drone", Hardware(SystolicArray(32, 32), 500.0)),
+    Preset("mobile", "a phone; the default", Hardware(SystolicArray(64, 64), 500.0)),
+    Preset("server", "an inference card", Hardware(SystolicArray(128, 128), 700.0)),
+)

@@ -1,0 +1,82 @@
+"""Files that users read and write: TOML with the line of every key, and whole-or-nothing output."""
+
+import os
+import re
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from accelsim.errors import FileError
+
+
+class TomlFile(NamedTuple):
+    """A parsed TOML file that still knows where its keys stand; `data` is as tomllib gives it."""
+
+    path: Path
+    text: str
+    data: dict[str, Any]
+
+    def error(self, message: str, *keys: str | int) -> FileError:
+        """FileError that begins with the file and the line of a key.
+
+        keys : the way to it, for instance ("array", "rows"), or ("layer", 2, "kernel") in the
+            third [[layer]].
+        """
+        return FileError(f"{self.path}:{self.line(*keys)}: {message}")
+
+    def line(self, *keys: str | int) -> int:
+        """Line of a key, from 1; where the key itself does not stand there, that of its table."""
+        wanted = ".".join(str(key) for key in keys) + "."
+        seen: Counter[str] = Counter()
+        table, best, best_line = "", "", 1
+        for number, line in enumerate(self.text.splitlines(), start=1):
+            if header := re.match(r"\s*(\[{1,2})([^\[\]]+)\]", line):
+                table = _bare(header[2])
+                if header[1] == "[[":
+                    seen[table] += 1
+                    table = f"{table}.{seen[table] - 1}"
+                found = table + "."
+            elif entry := re.match(r"([^=#]+)=", line):
+                found = (f"{table}." if table else "") + _bare(entry[1]) + "."
+            else:
+                continue
+            if wanted.startswith(found) and len(found) > len(best):
+                best, best_line = found, number
+        return best_line
+
+
+def _bare(key: str) -> str:
+    """A dotted key without quotes and spaces."""
+    return re.sub(r"[\"'\s]", "", key)
+
+
+def read_toml(path: str | Path) -> TomlFile:
+    """Read and parse a TOML file; FileError names the file, and the line where there is one."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise FileError(f"{path} cannot be read: it is not UTF-8 text") from None
+    try:
+        return TomlFile(path, text, tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise FileError(f"{path} is not valid TOML: {error}") from None
+
+
+def write_whole(path: str | Path, content: str | bytes) -> None:
+    """Write a file so that it is there whole or not at all, even where the disk is full."""
+    path = Path(path)
+    data = content.encode() if isinstance(content, str) else content
+    device = path.exists() and not path.is_file()  # /dev/null is written to, never replaced
+    target = path if device else path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        target.write_bytes(data)
+        if not device:
+            target.replace(path.resolve())
+    except OSError as error:
+        if not device:
+            target.unlink(missing_ok=True)
+        raise FileError(f"{path} cannot be written: {error.strerror or error}") from None
