@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import NetworkError, ShapeError
+from accelsim.numerics import ACTIVATIONS
 
 Shape = tuple[int, int, int]
 INPUT = "input"  # the name under which layers refer to the network's input
@@ -57,14 +58,34 @@ class Conv(NamedTuple):
 class Piece(NamedTuple):
     """A part of a layer that is one Conv: all of it, or the channels that share a kernel shape.
 
-    channels : indices into the layer's input and output channels, or None for all of them.
-    weights : slice bounds, one (start, stop) per channel into the layer's packed weights, or
-        None where the piece takes the layer's whole weight tensor.
+    channels : the layer's input channels that the piece reads, or None for all of them.
+    outputs : the layer's output channels that the piece makes, or None for all of them.
+    weights : slice bounds, one (start, stop) per channel read, into the layer's packed weights,
+        or None where the piece takes the layer's whole weight tensor.
     """
 
     conv: Conv
     channels: tuple[int, ...] | None = None
+    outputs: tuple[int, ...] | None = None
     weights: tuple[tuple[int, int], ...] | None = None
+
+    def take_input(self, x: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+        """int8[c, h, w] of the piece's Conv, from the layer's input."""
+        if self.channels is not None:
+            x = x[list(self.channels)]
+        return x.reshape(self.conv.c, self.conv.h, self.conv.w)
+
+    def take_weights(self, weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+        """int8[k, c / groups, fh, fw] of the piece's Conv, from the layer's weights."""
+        conv = self.conv
+        if self.weights is not None:
+            weights = np.concatenate([weights[start:stop] for start, stop in self.weights])
+        return weights.reshape(conv.k, conv.c // conv.groups, conv.fh, conv.fw)
+
+    def put(self, result: npt.NDArray[np.int32], out: npt.NDArray[np.int32]) -> None:
+        """Write the piece's int32[k, oh, ow] into the layer's output."""
+        where = slice(None) if self.outputs is None else list(self.outputs)
+        out[where] = result
 
 
 @runtime_checkable
@@ -101,6 +122,13 @@ class Layer:
     bias: bool = False
     norm: bool = False
     activation: str = "none"
+
+    def __post_init__(self) -> None:
+        if self.activation not in ACTIVATIONS:
+            raise NetworkError(
+                f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r} "
+                f"(layer {self.name})"
+            )
 
 
 @dataclass(frozen=True)

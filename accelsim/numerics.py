@@ -1,8 +1,136 @@
-"""Integer semantics in one place: how kernels are compiled, saturation, rounding, activations."""
+"""Integer semantics in one place: how kernels are compiled, rounding, saturation, activations.
 
-import numba
+The requantisation and the activations here are a stand-in for a post-processing unit: they make
+int8 inputs for the next layer from the int32 sums of an engine, with power-of-two scales chosen
+from the data. They run on the host and no cycles are counted for them.
+"""
 
-# One decorator for every kernel. error_model="numpy" drops the division checks; cache=True keeps
-# the compiled code between runs. A kernel calls only kernels of its own file, because Numba does
-# not notice that a callee in another file has changed.
-kernel = numba.njit(cache=True, error_model="numpy", nogil=True)
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+Int8 = npt.NDArray[np.int8]
+Int32 = npt.NDArray[np.int32]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def kernel(function: _Function) -> _Function:
+    """The function, compiled by Numba when it is first called.
+
+    One decorator for every kernel. error_model="numpy" drops the division checks; cache=True
+    keeps the compiled code between runs. A kernel calls only kernels of its own file, because
+    Numba does not notice that a callee in another file has changed. Numba is imported here, so
+    that what needs no kernel starts without it.
+    """
+    import numba
+
+    decorate: Any = numba.njit(cache=True, error_model="numpy", nogil=True)
+    return cast(_Function, decorate(function))
+
+
+# An activation maps real numbers to real numbers; an int8 value q stands for q / 16, so that a
+# layer's full range is -8 to 7.94. The result is on the same scale, except that of the gates
+# (sigmoid, hsigmoid), which is in units of 1/128. relu6 takes 127 as 6: its clamp is saturation.
+_STEP = 1 / 16
+_GATE_BITS = 7
+
+
+def _sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+def _hsigmoid(x: float) -> float:
+    return min(max(x + 3, 0), 6) / 6
+
+
+_FUNCTIONS: dict[str, Callable[[float], float]] = {
+    "none": lambda x: x,
+    "relu": lambda x: max(x, 0),
+    "relu6": lambda x: max(x, 0),
+    "hswish": lambda x: x * _hsigmoid(x),
+    "hsigmoid": _hsigmoid,
+    "sigmoid": _sigmoid,
+    "silu": lambda x: x * _sigmoid(x),
+    "swish": lambda x: x * _sigmoid(x),
+    "gelu": lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2,
+}
+_GATES = ("hsigmoid", "sigmoid")
+ACTIVATIONS = tuple(_FUNCTIONS)
+
+
+@cache
+def activation_table(activation: str) -> Int8:
+    """int8[256]: the activation of q at index q + 128; rounded half to even, saturated."""
+    function = _FUNCTIONS[activation]
+    step = 2.0**-_GATE_BITS if activation in _GATES else _STEP
+    values = [function(q * _STEP) / step for q in range(-128, 128)]
+    table = np.clip(np.rint(values), -128, 127).astype(np.int8)
+    table.flags.writeable = False
+    return table
+
+
+def activate(x: Int8, activation: str) -> Int8:
+    """int8, shaped as `x`: the activation of every value."""
+    if activation == "none":
+        return x
+    return activation_table(activation)[x.astype(np.int16) + 128]
+
+
+def divide_half_even(
+    dividend: npt.NDArray[Any], divisor: int | npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """int64: integers divided by positive integers, rounded to nearest, ties to even."""
+    quotient, rest = np.divmod(dividend.astype(np.int64), divisor)
+    up = (2 * rest > divisor) | ((2 * rest == divisor) & (quotient % 2 == 1))
+    return quotient + up
+
+
+def saturate(x: npt.NDArray[Any]) -> Int8:
+    """int8: the nearest value from -128 to 127."""
+    return np.clip(x, -128, 127).astype(np.int8)
+
+
+def requantise(sums: npt.NDArray[Any], shift: int) -> Int8:
+    """int8: integers divided by 2**shift, rounded half to even, saturated."""
+    return saturate(divide_half_even(sums, 1 << shift))
+
+
+def choose_shift(sums: npt.NDArray[Any]) -> int:
+    """The smallest shift by which no value saturates when requantised."""
+    ends = np.array([sums.min(), sums.max()], np.int64)
+    shift = 0
+    while (
+        not -128
+        <= divide_half_even(ends, 1 << shift)[0]
+        <= (divide_half_even(ends, 1 << shift)[1])
+        <= 127
+    ):
+        shift += 1
+    return shift
+
+
+def saturating_add(x: Int8, y: Int8) -> Int8:
+    """int8: sums from -128 to 127, those beyond at the nearer end."""
+    return saturate(x.astype(np.int16) + y)
+
+
+def gate(x: Int8, gates: Int8) -> Int8:
+    """int8[c, h, w]: every channel of `x` times its gate of int8[c, 1, 1], in units of 1/128."""
+    return requantise(x.astype(np.int32) * gates, _GATE_BITS)
+
+
+def epilogue(sums: Int32, bias: Int32 | None = None, activation: str = "none") -> Int8:
+    """int8[c, h, w]: what follows the accumulation of a layer.
+
+    Adds the bias (int32[c], folded batch norm included), requantises by the smallest power of
+    two that fits, and applies the activation. Sums that fit int8 keep their values.
+    """
+    total = sums.astype(np.int64)
+    if bias is not None:
+        total += bias[:, None, None]
+    return activate(requantise(total, choose_shift(total)), activation)

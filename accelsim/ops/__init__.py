@@ -1,0 +1,38 @@
+"""Operators: one file each, listed here."""
+
+from accelsim.ops.activation import Activation
+from accelsim.ops.add import Add
+from accelsim.ops.concat import Concat
+from accelsim.ops.conv2d import Conv2d
+from accelsim.ops.depthwise import Depthwise
+from accelsim.ops.fuse_pair import FusePair
+from accelsim.ops.global_pool import GlobalPool
+from accelsim.ops.linear import Linear
+from accelsim.ops.pointwise import Pointwise
+from accelsim.ops.pool import Pool
+from accelsim.ops.scale import Scale
+from accelsim.ops.squeeze_excite import SqueezeExcite
+
+# What a layer of a network can be.
+OPS = (Conv2d, Depthwise, Pointwise, Linear, Pool, GlobalPool, Add, Concat, Scale, Activation)
+
+# What stands for several layers: expand(name, inputs, shape) gives them, the last of which has
+# the name itself and is the result.
+MACROS = (FusePair, SqueezeExcite)
+
+__all__ = [
+    "MACROS",
+    "OPS",
+    "Activation",
+    "Add",
+    "Concat",
+    "Conv2d",
+    "Depthwise",
+    "FusePair",
+    "GlobalPool",
+    "Linear",
+    "Pointwise",
+    "Pool",
+    "Scale",
+    "SqueezeExcite",
+]

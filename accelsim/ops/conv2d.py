@@ -1,0 +1,54 @@
+"""Convolution in two dimensions, grouped, strided, dilated."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from accelsim.ir import Piece, Shape
+from accelsim.ops.base import Convolution
+from accelsim.ops.geometry import (
+    Padding,
+    Pair,
+    check_padding,
+    check_pair,
+    check_whole,
+    make_conv,
+    take_inputs,
+)
+
+
+@dataclass(frozen=True)
+class Conv2d(Convolution):
+    """out[k, oh, ow] = sum of w[k, c, fh, fw] x[c, oh sh + fh dh - pt, ow sw + fw dw - pl].
+
+    padding : "same", "same_tf", a number for all sides, or (top, bottom, left, right).
+    """
+
+    name: ClassVar[str] = "conv2d"
+    out_channels: int
+    kernel: Pair
+    stride: Pair = (1, 1)
+    padding: Padding = 0
+    dilation: Pair = (1, 1)
+    groups: int = 1
+
+    def __post_init__(self) -> None:
+        check_whole("out_channels", self.out_channels)
+        check_pair("kernel", self.kernel)
+        check_pair("stride", self.stride)
+        check_padding(self.padding)
+        check_pair("dilation", self.dilation)
+        check_whole("groups", self.groups)
+
+    def lower(self, *inputs: Shape) -> tuple[Piece, ...]:
+        """One Conv."""
+        (shape,) = take_inputs(self.name, inputs, 1)
+        conv = make_conv(
+            shape,
+            self.out_channels,
+            self.kernel,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+        )
+        return (Piece(conv),)

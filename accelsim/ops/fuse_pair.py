@@ -1,0 +1,66 @@
+"""FuSeConv: a K x K depthwise convolution replaced by 1 x K and K x 1 (arXiv 2105.13434)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from accelsim.ir import Layer, Shape
+from accelsim.numerics import ACTIVATIONS
+from accelsim.ops.concat import Concat
+from accelsim.ops.depthwise import Depthwise
+from accelsim.ops.geometry import (
+    Padding,
+    Pair,
+    check_bool,
+    check_choice,
+    check_pair,
+    check_whole,
+)
+
+
+@dataclass(frozen=True)
+class FusePair:
+    """Horizontal and vertical one-dimensional depthwise convolutions, concatenated.
+
+    kernel : K of 1 x K and K x 1.
+    full : every channel goes through both, which doubles the channels; otherwise the first half
+        of the channels (the extra one of an odd count included) goes through the horizontal
+        branch and the rest through the vertical one.
+    padding : "same" or "same_tf".
+    bias, norm, activation : of each branch.
+    """
+
+    name: ClassVar[str] = "fuse_pair"
+    kernel: int
+    stride: Pair = (1, 1)
+    full: bool = False
+    padding: Padding = "same"
+    bias: bool = False
+    norm: bool = False
+    activation: str = "none"
+
+    def __post_init__(self) -> None:
+        check_whole("kernel", self.kernel)
+        check_pair("stride", self.stride)
+        check_bool("full", self.full)
+        check_choice("padding", self.padding, ("same", "same_tf"))
+        check_bool("bias", self.bias)
+        check_bool("norm", self.norm)
+        check_choice("activation", self.activation, ACTIVATIONS)
+
+    def expand(self, name: str, inputs: tuple[str, ...], shape: Shape) -> tuple[Layer, ...]:
+        """NAME_h, NAME_v and NAME, their concatenation, on an input of `shape`."""
+        channels, half = shape[0], (shape[0] + 1) // 2
+        horizontal = self._branch(f"{name}_h", inputs, (1, self.kernel), (0, half))
+        if not self.full and half == channels:  # one channel: nothing is left for the vertical
+            return horizontal, Layer(name, Concat(), (horizontal.name,))
+        vertical = self._branch(f"{name}_v", inputs, (self.kernel, 1), (half, channels))
+        return horizontal, vertical, Layer(name, Concat(), (horizontal.name, vertical.name))
+
+    def _branch(self, name: str, inputs: tuple[str, ...], kernel: Pair, channels: Pair) -> Layer:
+        op = Depthwise(
+            kernel,
+            stride=self.stride,
+            padding=self.padding,
+            channels=None if self.full else channels,
+        )
+        return Layer(name, op, inputs, self.bias, self.norm, self.activation)

@@ -1,0 +1,169 @@
+"""What operators share: checks of attributes, padding, a Conv with every size resolved.
+
+Messages of the checks begin with the attribute that is wrong.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+
+from accelsim.errors import ShapeError, UnsupportedError
+from accelsim.ir import Conv, Shape, out_size
+from accelsim.numerics import Int8, Int32
+
+Pair = tuple[int, int]
+Padding = int | tuple[int, int, int, int] | Literal["same", "same_tf"]
+
+
+def is_whole(value: Any, least: int) -> bool:
+    """Whether the value is an int of at least `least` (True and False are none)."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def check_whole(attribute: str, value: Any, least: int = 1) -> None:
+    """ShapeError unless the value is a whole number of at least `least`."""
+    if not is_whole(value, least):
+        raise ShapeError(f"{attribute} must be a whole number of at least {least}, not {value!r}")
+
+
+def is_pair(value: Any, least: int = 1) -> bool:
+    """Whether the value is two whole numbers."""
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(is_whole(part, least) for part in value)
+    )
+
+
+def check_pair(attribute: str, value: Any) -> None:
+    """ShapeError unless the value is (rows, columns), each at least 1."""
+    if not is_pair(value):
+        raise ShapeError(
+            f"{attribute} must be two whole numbers of at least 1, rows and columns, "
+            f"not {show(value)}"
+        )
+
+
+def check_bool(attribute: str, value: Any) -> None:
+    """ShapeError unless the value is True or False."""
+    if not isinstance(value, bool):
+        raise ShapeError(f"{attribute} must be true or false, not {value!r}")
+
+
+def check_choice(attribute: str, value: Any, allowed: tuple[str, ...]) -> None:
+    """ShapeError unless the value is one of the allowed."""
+    if value not in allowed:
+        raise ShapeError(f"{attribute} must be one of {', '.join(allowed)}, not {value!r}")
+
+
+def check_padding(value: Any) -> None:
+    """ShapeError unless the value is a Padding."""
+    sides = isinstance(value, tuple) and len(value) == 4 and all(is_whole(v, 0) for v in value)
+    if not (sides or is_whole(value, 0) or value in ("same", "same_tf")):
+        raise ShapeError(
+            "padding must be 'same', 'same_tf', a whole number of at least 0 or four of them, "
+            f"top, bottom, left and right, not {show(value)}"
+        )
+
+
+def show(value: Any) -> str:
+    """A tuple as users write it in files, everything else as Python does."""
+    return repr(list(value)) if isinstance(value, tuple) else repr(value)
+
+
+def take_inputs(op: str, inputs: tuple[Shape, ...], count: int) -> tuple[Shape, ...]:
+    """The inputs; ShapeError unless there are `count` of them."""
+    if len(inputs) != count:
+        word = "input" if count == 1 else "inputs"
+        raise ShapeError(f"inputs of {op}: it takes {count} {word}, not {len(inputs)}")
+    return inputs
+
+
+def resolve_padding(
+    padding: Padding, size: Pair, kernel: Pair, stride: Pair, dilation: Pair
+) -> tuple[int, int, int, int]:
+    """(top, bottom, left, right) in rows and columns of zeros.
+
+    "same" pads d (k - 1) in total per axis whatever the stride; "same_tf" pads what ceil(in / s)
+    outputs need, as TensorFlow does; both put the odd one at the bottom and the right.
+    """
+    if isinstance(padding, int):
+        return padding, padding, padding, padding
+    if isinstance(padding, tuple):
+        return padding
+    sides: list[int] = []
+    for n, k, s, d in zip(size, kernel, stride, dilation, strict=True):
+        total = d * (k - 1)
+        if padding == "same_tf":
+            total = max((-(-n // s) - 1) * s + total + 1 - n, 0)
+        sides += [total // 2, total - total // 2]
+    top, bottom, left, right = sides
+    return top, bottom, left, right
+
+
+def make_conv(
+    shape: Shape,
+    out_channels: int,
+    kernel: Pair = (1, 1),
+    stride: Pair = (1, 1),
+    padding: Padding = 0,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+) -> Conv:
+    """The convolution on an input of `shape`; ShapeError where it does not fit."""
+    c, h, w = shape
+    for what, channels in (("input", c), ("output", out_channels)):
+        if channels % groups:
+            raise ShapeError(f"groups must divide the {channels} {what} channels, not be {groups}")
+    top, bottom, left, right = resolve_padding(padding, (h, w), kernel, stride, dilation)
+    return Conv(
+        c=c,
+        h=h,
+        w=w,
+        k=out_channels,
+        oh=out_size(h, kernel[0], stride[0], dilation[0], top, bottom),
+        ow=out_size(w, kernel[1], stride[1], dilation[1], left, right),
+        fh=kernel[0],
+        fw=kernel[1],
+        sh=stride[0],
+        sw=stride[1],
+        dh=dilation[0],
+        dw=dilation[1],
+        pt=top,
+        pl=left,
+        groups=groups,
+    )
+
+
+def convolve(conv: Conv, weights: Int8, x: Int8) -> Int32:
+    """int32[k, oh, ow]: a Conv on int8[c, h, w] with int8[k, c / groups, fh, fw].
+
+    One tap after the other on shifted views of the padded input. Products are summed as float64,
+    which is exact up to 2**53; a sum that could exceed int32 is refused.
+    """
+    if conv.c // conv.groups * conv.fh * conv.fw * 2**14 >= 2**31:
+        raise UnsupportedError(
+            f"sums of {conv.c // conv.groups * conv.fh * conv.fw} int8 products can exceed int32; "
+            f"at most {2**17 - 1} are allowed"
+        )
+    reach_h, reach_w = (conv.oh - 1) * conv.sh + 1, (conv.ow - 1) * conv.sw + 1
+    padded = np.zeros(
+        (
+            conv.c,
+            max(conv.pt + conv.h, reach_h + conv.dh * (conv.fh - 1)),
+            max(conv.pl + conv.w, reach_w + conv.dw * (conv.fw - 1)),
+        ),
+        np.float64,
+    )
+    padded[:, conv.pt : conv.pt + conv.h, conv.pl : conv.pl + conv.w] = x
+    taps = weights.astype(np.float64).reshape(
+        conv.groups, -1, conv.c // conv.groups, conv.fh, conv.fw
+    )
+    total = np.zeros((conv.groups, conv.k // conv.groups, conv.oh * conv.ow))
+    for i in range(conv.fh):
+        for j in range(conv.fw):
+            rows = slice(i * conv.dh, i * conv.dh + reach_h, conv.sh)
+            columns = slice(j * conv.dw, j * conv.dw + reach_w, conv.sw)
+            view = padded[:, rows, columns].reshape(conv.groups, -1, conv.oh * conv.ow)
+            total += taps[:, :, :, i, j] @ view
+    return total.astype(np.int32).reshape(conv.k, conv.oh, conv.ow)

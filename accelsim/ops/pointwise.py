@@ -1,0 +1,28 @@
+"""1 x 1 convolution: the channels of each pixel mixed."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from accelsim.ir import Piece, Shape
+from accelsim.ops.base import Convolution
+from accelsim.ops.geometry import Pair, check_pair, check_whole, make_conv, take_inputs
+
+
+@dataclass(frozen=True)
+class Pointwise(Convolution):
+    """out[k, oh, ow] = sum of w[k, c] x[c, oh sh, ow sw]."""
+
+    name: ClassVar[str] = "pointwise"
+    out_channels: int
+    stride: Pair = (1, 1)
+    groups: int = 1
+
+    def __post_init__(self) -> None:
+        check_whole("out_channels", self.out_channels)
+        check_pair("stride", self.stride)
+        check_whole("groups", self.groups)
+
+    def lower(self, *inputs: Shape) -> tuple[Piece, ...]:
+        """One Conv."""
+        (shape,) = take_inputs(self.name, inputs, 1)
+        return (Piece(make_conv(shape, self.out_channels, stride=self.stride, groups=self.groups)),)
