@@ -65,11 +65,10 @@ ACTIVATIONS = tuple(_FUNCTIONS)
 
 @cache
 def activation_table(activation: str) -> Int8:
-    """int8[256]: the activation of q at index q + 128; rounded half to even, saturated."""
+    """int8[256]: the activation of q at index q modulo 256; rounded half to even, saturated."""
     function = _FUNCTIONS[activation]
     step = 2.0**-_GATE_BITS if activation in _GATES else _STEP
-    values = [function(q * _STEP) / step for q in range(-128, 128)]
-    table = np.clip(np.rint(values), -128, 127).astype(np.int8)
+    table = saturate(np.rint([function(q * _STEP) / step for q in (*range(128), *range(-128, 0))]))
     table.flags.writeable = False
     return table
 
@@ -78,16 +77,7 @@ def activate(x: Int8, activation: str) -> Int8:
     """int8, shaped as `x`: the activation of every value."""
     if activation == "none":
         return x
-    return activation_table(activation)[x.astype(np.int16) + 128]
-
-
-def divide_half_even(
-    dividend: npt.NDArray[Any], divisor: int | npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
-    """int64: integers divided by positive integers, rounded to nearest, ties to even."""
-    quotient, rest = np.divmod(dividend.astype(np.int64), divisor)
-    up = (2 * rest > divisor) | ((2 * rest == divisor) & (quotient % 2 == 1))
-    return quotient + up
+    return np.take(activation_table(activation), x.view(np.uint8))
 
 
 def saturate(x: npt.NDArray[Any]) -> Int8:
@@ -95,21 +85,27 @@ def saturate(x: npt.NDArray[Any]) -> Int8:
     return np.clip(x, -128, 127).astype(np.int8)
 
 
+def divide_half_even(
+    dividend: npt.NDArray[np.int64], divisor: int | npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """int64: integers divided by positive integers, rounded to nearest, ties to even."""
+    quotient, rest = np.divmod(dividend, divisor)
+    return quotient + ((2 * rest > divisor) | ((2 * rest == divisor) & (quotient % 2 == 1)))
+
+
 def requantise(sums: npt.NDArray[Any], shift: int) -> Int8:
-    """int8: integers divided by 2**shift, rounded half to even, saturated."""
-    return saturate(divide_half_even(sums, 1 << shift))
+    """int8: integers divided by 2**shift, rounded half to even, saturated.
+
+    The quotient is exact as float64 up to 2**53, and rint rounds half to even.
+    """
+    return saturate(np.rint(sums * 2.0**-shift))
 
 
 def choose_shift(sums: npt.NDArray[Any]) -> int:
     """The smallest shift by which no value saturates when requantised."""
-    ends = np.array([sums.min(), sums.max()], np.int64)
+    low, high = int(sums.min()), int(sums.max())
     shift = 0
-    while (
-        not -128
-        <= divide_half_even(ends, 1 << shift)[0]
-        <= (divide_half_even(ends, 1 << shift)[1])
-        <= 127
-    ):
+    while round(low / 2**shift) < -128 or round(high / 2**shift) > 127:
         shift += 1
     return shift
 
@@ -130,7 +126,5 @@ def epilogue(sums: Int32, bias: Int32 | None = None, activation: str = "none") -
     Adds the bias (int32[c], folded batch norm included), requantises by the smallest power of
     two that fits, and applies the activation. Sums that fit int8 keep their values.
     """
-    total = sums.astype(np.int64)
-    if bias is not None:
-        total += bias[:, None, None]
+    total = sums if bias is None else sums.astype(np.int64) + bias[:, None, None]
     return activate(requantise(total, choose_shift(total)), activation)

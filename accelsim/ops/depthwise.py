@@ -25,19 +25,19 @@ class Depthwise(Convolution):
     """Each channel by itself: output channel c multiplier + j sees input channel c only.
 
     kernel : one shape for all channels; weights are int8[k, 1, fh, fw].
+    multiplier : output channels per input channel.
     kernels : instead of `kernel`, one shape per channel; weights are int8[n], the channels' kernels
         one after the other, each row by row.
-    multiplier : output channels per input channel.
     channels : (first, stop) of the input channels that are read; all of them if None.
     """
 
     name: ClassVar[str] = "depthwise"
     kernel: Pair | None = None
-    kernels: tuple[Pair, ...] | None = None
     stride: Pair = (1, 1)
     padding: Padding = "same"
     dilation: Pair = (1, 1)
     multiplier: int = 1
+    kernels: tuple[Pair, ...] | None = None
     channels: Pair | None = None
 
     def __post_init__(self) -> None:

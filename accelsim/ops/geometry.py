@@ -138,32 +138,28 @@ def make_conv(
 def convolve(conv: Conv, weights: Int8, x: Int8) -> Int32:
     """int32[k, oh, ow]: a Conv on int8[c, h, w] with int8[k, c / groups, fh, fw].
 
-    One tap after the other on shifted views of the padded input. Products are summed as float64,
-    which is exact up to 2**53; a sum that could exceed int32 is refused.
+    One tap after the other on shifted views of the padded input. A product is at most 2**14, so
+    floating point (and with it BLAS) is exact: float32 up to sums of 2**24, float64 far beyond
+    int32. A sum that could exceed int32 is refused.
     """
-    if conv.c // conv.groups * conv.fh * conv.fw * 2**14 >= 2**31:
+    groups, depth = conv.groups, conv.c // conv.groups
+    products = depth * conv.fh * conv.fw
+    if products >= 2**17:
         raise UnsupportedError(
-            f"sums of {conv.c // conv.groups * conv.fh * conv.fw} int8 products can exceed int32; "
-            f"at most {2**17 - 1} are allowed"
+            f"a sum of {products} int8 products can exceed int32; at most {2**17 - 1} are allowed"
         )
-    reach_h, reach_w = (conv.oh - 1) * conv.sh + 1, (conv.ow - 1) * conv.sw + 1
-    padded = np.zeros(
-        (
-            conv.c,
-            max(conv.pt + conv.h, reach_h + conv.dh * (conv.fh - 1)),
-            max(conv.pl + conv.w, reach_w + conv.dw * (conv.fw - 1)),
-        ),
-        np.float64,
-    )
-    padded[:, conv.pt : conv.pt + conv.h, conv.pl : conv.pl + conv.w] = x
-    taps = weights.astype(np.float64).reshape(
-        conv.groups, -1, conv.c // conv.groups, conv.fh, conv.fw
-    )
-    total = np.zeros((conv.groups, conv.k // conv.groups, conv.oh * conv.ow))
+    exact = np.float32 if products <= 2**10 else np.float64
+    rows, columns = (conv.oh - 1) * conv.sh + 1, (conv.ow - 1) * conv.sw + 1  # from first to last
+    bottom = max(rows + conv.dh * (conv.fh - 1) - conv.pt - conv.h, 0)
+    right = max(columns + conv.dw * (conv.fw - 1) - conv.pl - conv.w, 0)
+    padded = np.pad(x.astype(exact), ((0, 0), (conv.pt, bottom), (conv.pl, right)))
+    taps = weights.astype(exact).reshape(groups, -1, depth, conv.fh, conv.fw)
+    total = np.zeros((groups, conv.k // groups, conv.oh * conv.ow), exact)
     for i in range(conv.fh):
         for j in range(conv.fw):
-            rows = slice(i * conv.dh, i * conv.dh + reach_h, conv.sh)
-            columns = slice(j * conv.dw, j * conv.dw + reach_w, conv.sw)
-            view = padded[:, rows, columns].reshape(conv.groups, -1, conv.oh * conv.ow)
-            total += taps[:, :, :, i, j] @ view
+            top, left = i * conv.dh, j * conv.dw
+            view = padded[:, top : top + rows : conv.sh, left : left + columns : conv.sw]
+            view = view.reshape(groups, depth, conv.oh * conv.ow)
+            tap = taps[:, :, :, i, j]
+            total += tap * view if depth == 1 else tap @ view  # the same; BLAS is slow at depth 1
     return total.astype(np.int32).reshape(conv.k, conv.oh, conv.ow)

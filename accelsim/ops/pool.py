@@ -60,7 +60,8 @@ class Pool(OnHost):
             return self._reduce(x, np.maximum, -128)
         ones = np.ones((1, *x.shape[1:]), np.int8)
         counts = self._reduce(ones, np.add, 0).astype(np.int64)
-        return divide_half_even(self._reduce(x, np.add, 0), counts).astype(np.int32)
+        sums = self._reduce(x, np.add, 0).astype(np.int64)
+        return divide_half_even(sums, counts).astype(np.int32)
 
     def _reduce(self, x: Int8, combine: np.ufunc, neutral: int) -> Int32:
         """int32[c, oh, ow]: the values under each window combined, the padding neutral."""
