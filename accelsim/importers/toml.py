@@ -1,0 +1,177 @@
+"""Networks from TOML files.
+
+    name = "probe"
+    input = [3, 17, 19]        # c, h, w
+    weights = "probe.npz"      # optional, beside the file
+    [[layer]]
+    name = "stem"
+    op = "conv2d"              # an operator of OPS or MACROS; its attributes by their names
+    out_channels = 5
+    kernel = [3, 3]
+    inputs = ["input"]         # optional; the layer before, or the network's input
+    bias = true                # optional, as are norm and activation
+
+Every message names the file, the line and the key.
+"""
+
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from accelsim.errors import AccelsimError, FileError, ShapeError, UnsupportedError
+from accelsim.files import TomlFile, read_toml
+from accelsim.ir import INPUT, Layer, Network, Shape
+from accelsim.ops import MACROS, OPS
+from accelsim.ops.geometry import check_bool, is_whole
+
+_OPERATORS = {op.name: op for op in (*OPS, *MACROS)}
+_EPILOGUE = ("bias", "norm", "activation")
+
+
+def load(path: Path) -> Network:
+    """The network that a TOML file describes; FileError where it is wrong."""
+    file = read_toml(path)
+    if not file.data:
+        raise FileError(f"{path} is empty; it must say name, input and at least one [[layer]]")
+    _check_keys(file, file.data, ("name", "input", "layer"), ("weights",), ())
+    name = _text(file, file.data["name"], "name")
+    tables = file.data["layer"]
+    is_list = isinstance(tables, list) and tables
+    if not is_list or not all(isinstance(table, dict) for table in tables):
+        raise file.error("layer must be written as [[layer]] tables", "layer")
+    weights = file.data.get("weights")
+    if weights is not None:
+        weights = str(path.parent / _text(file, weights, "weights"))
+    _check_operators(file, tables)
+    reader = _Reader(file, {INPUT: _input(file)})
+    for index, table in enumerate(tables):
+        reader.read(index, table)
+    return Network(name, reader.shapes[INPUT], tuple(reader.layers), weights_file=weights)
+
+
+@dataclass
+class _Reader:
+    """Reads layer by layer and knows the shapes so far, so that errors have a line."""
+
+    file: TomlFile
+    shapes: dict[str, Shape]
+    layers: list[Layer] = field(default_factory=list)
+
+    def read(self, index: int, table: dict[str, Any]) -> None:
+        """Append the layers of one [[layer]] table."""
+        where = ("layer", index)
+        name = _text(self.file, table.get("name"), "name", where)
+        try:
+            for layer in self._layers(where, table, name):
+                if layer.name in self.shapes:
+                    raise self.file.error(f"name {layer.name} is used twice", *where, "name")
+                inputs = (self.shapes[source] for source in layer.inputs)
+                self.shapes[layer.name] = layer.op.out_shape(*inputs)
+                self.layers.append(layer)
+        except FileError:
+            raise
+        except AccelsimError as error:
+            # Messages of operators begin with the attribute that is wrong.
+            message = str(error).removesuffix(f" (layer {name})")
+            raise self.file.error(f"{message} (layer {name})", *where, message.split()[0]) from None
+
+    def _layers(
+        self, where: tuple[str, int], table: dict[str, Any], name: str
+    ) -> tuple[Layer, ...]:
+        """The layer of a table, or the layers of its macro operator."""
+        op_type = _OPERATORS[table["op"]]
+        attributes = {attribute.name: attribute for attribute in fields(op_type)}
+        required = [a.name for a in attributes.values() if a.default is MISSING]
+        epilogue = () if op_type in MACROS else _EPILOGUE
+        optional = ("inputs", *attributes, *epilogue)
+        _check_keys(self.file, table, ("name", "op", *required), optional, where)
+        given = {key: _tuples(table[key]) for key in attributes if key in table}
+        op = op_type(**given)
+        inputs = self._inputs(where, table)
+        if isinstance(op, MACROS):
+            if len(inputs) != 1:
+                raise ShapeError(f"inputs of {op.name}: it takes 1 input, not {len(inputs)}")
+            return op.expand(name, inputs, self.shapes[inputs[0]])
+        bias, norm = table.get("bias", False), table.get("norm", False)
+        check_bool("bias", bias)
+        check_bool("norm", norm)
+        return (Layer(name, op, inputs, bias, norm, table.get("activation", "none")),)
+
+    def _inputs(self, where: tuple[str, int], table: dict[str, Any]) -> tuple[str, ...]:
+        """Names of the layers that a table reads."""
+        before = self.layers[-1].name if self.layers else INPUT
+        sources = table.get("inputs", [before])
+        if not isinstance(sources, list) or not sources:
+            raise self.file.error(
+                f"inputs must be a list of layer names, not {sources!r}", *where, "inputs"
+            )
+        for source in sources:
+            if not isinstance(source, str) or source not in self.shapes:
+                raise self.file.error(
+                    f"inputs must name layers before this one or {INPUT!r}, not {source!r}",
+                    *where,
+                    "inputs",
+                )
+        return tuple(sources)
+
+
+def _check_operators(file: TomlFile, tables: list[dict[str, Any]]) -> None:
+    """UnsupportedError that lists every layer whose operator does not exist."""
+    unknown = []
+    for index, table in enumerate(tables):
+        if "op" not in table:
+            raise file.error("op is missing", "layer", index)
+        if table["op"] not in tuple(_OPERATORS):  # also where it is a list, which has no hash
+            line = file.line("layer", index, "op")
+            unknown.append(f"{table['op']!r} (layer {table.get('name', index)}, line {line})")
+    if unknown:
+        raise UnsupportedError(
+            f"{file.path}: op {', '.join(unknown)} is not supported; "
+            f"the operators are {', '.join(_OPERATORS)}"
+        )
+
+
+def _check_keys(
+    file: TomlFile,
+    table: dict[str, Any],
+    required: tuple[str, ...],
+    optional: tuple[str, ...],
+    where: tuple[str | int, ...],
+) -> None:
+    """FileError where a table has a key that does not exist or lacks one that must."""
+    layer = f" (layer {table['name']})" if where else ""
+    for key in table:
+        if key not in (*required, *optional):
+            allowed = ", ".join(dict.fromkeys((*required, *optional)))
+            raise file.error(f"unknown key {key}; allowed are {allowed}{layer}", *where, key)
+    for key in required:
+        if key not in table:
+            raise file.error(f"{key} is missing{layer}", *where)
+
+
+def _input(file: TomlFile) -> Shape:
+    """(c, h, w) of the network's input."""
+    shape = file.data["input"]
+    if not (
+        isinstance(shape, list) and len(shape) == 3 and all(is_whole(size, 1) for size in shape)
+    ):
+        raise file.error(
+            "input must be three whole numbers of at least 1, channels, height and width, "
+            f"not {shape!r}",
+            "input",
+        )
+    return shape[0], shape[1], shape[2]
+
+
+def _text(file: TomlFile, value: Any, key: str, where: tuple[str | int, ...] = ()) -> str:
+    """The value if it is a text that is not empty."""
+    if value is None:
+        raise file.error(f"{key} is missing", *where)
+    if not isinstance(value, str) or not value:
+        raise file.error(f"{key} must be a text, not {value!r}", *where, key)
+    return value
+
+
+def _tuples(value: Any) -> Any:
+    """Lists as tuples, at every depth."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value

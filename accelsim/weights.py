@@ -1,0 +1,140 @@
+"""Weights, biases and the input image of a network: from a seed or from an .npz file."""
+
+import hashlib
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.errors import FileError
+from accelsim.ir import INPUT, Layer, Network
+from accelsim.numerics import Int8, Int32
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What the layers of a network multiply with and add.
+
+    kernels : int8, shaped as Operator.weight_shape, of every layer that has weights.
+    biases : int32[k] of every layer with a bias; what a batch norm adds when it is folded counts
+        as one.
+    """
+
+    kernels: Mapping[str, Int8]
+    biases: Mapping[str, Int32]
+
+    def kernel(self, layer: Layer) -> Int8:
+        """int8: the layer's weights; empty where it has none."""
+        return self.kernels.get(layer.name, np.empty(0, np.int8))
+
+    def bias(self, layer: Layer) -> Int32 | None:
+        """int32[k], or None where the layer has no bias."""
+        return self.biases.get(layer.name)
+
+    def sha256(self) -> str:
+        """Hash of all names, shapes and values, whatever the order of the layers."""
+        digest = hashlib.sha256()
+        for arrays in (self.kernels, self.biases):
+            for name in sorted(arrays):
+                array = arrays[name]
+                little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+                digest.update(f"{name} {array.shape} {array.dtype.name}\n".encode())
+                digest.update(np.ascontiguousarray(little).data)
+        return digest.hexdigest()
+
+
+def load_weights(network: Network, seed: int = 0) -> Weights:
+    """The network's weights file, or seeded weights where it names none."""
+    if network.weights_file is None:
+        return seeded_weights(network, seed)
+    return read_weights(network, Path(network.weights_file))
+
+
+def seeded_weights(network: Network, seed: int = 0) -> Weights:
+    """Random weights over all of int8 and biases from -4096 to 4095.
+
+    Those of a layer follow from the seed, its name and its shape alone, on every platform.
+    """
+    kernels: dict[str, Int8] = {}
+    biases: dict[str, Int32] = {}
+    for layer in network.layers:
+        if shape := _kernel_shape(network, layer):
+            kernels[layer.name] = _random_bytes(seed, layer.name, shape)
+        if layer.bias or layer.norm:
+            bytes_ = _random_bytes(seed, f"{layer.name}.bias", (2 * network.shape(layer.name)[0],))
+            biases[layer.name] = bytes_.view("<i2").astype(np.int32) >> 3
+    return Weights(kernels, biases)
+
+
+def seeded_input(network: Network, seed: int = 0) -> Int8:
+    """int8[c, h, w]: a random image over all of int8."""
+    return _random_bytes(seed, INPUT, network.input)
+
+
+def read_weights(network: Network, path: Path) -> Weights:
+    """Weights from an .npz: int8 arrays by layer name, int32 biases as NAME.bias.
+
+    A bias that only a folded batch norm would add may be missing.
+    """
+    arrays = _read_npz(path)
+    kernels: dict[str, Int8] = {}
+    biases: dict[str, Int32] = {}
+    for layer in network.layers:
+        if shape := _kernel_shape(network, layer):
+            kernels[layer.name] = _take(path, arrays, layer.name, shape, np.dtype(np.int8))
+        name = f"{layer.name}.bias"
+        if layer.bias or (layer.norm and name in arrays):
+            channels = network.shape(layer.name)[:1]
+            biases[layer.name] = _take(path, arrays, name, channels, np.dtype(np.int32))
+    if arrays:
+        raise FileError(
+            f"{path}: array {min(arrays)} belongs to no layer of {network.name} with weights"
+        )
+    return Weights(kernels, biases)
+
+
+def _kernel_shape(network: Network, layer: Layer) -> tuple[int, ...]:
+    return layer.op.weight_shape(*network.in_shapes(layer))
+
+
+def _random_bytes(seed: int, name: str, shape: tuple[int, ...]) -> Int8:
+    """int8: raw output of PCG64, whose stream NumPy guarantees, seeded by all arguments."""
+    key = hashlib.sha256(f"{seed} {name} {shape}".encode()).digest()
+    size = int(np.prod(shape))
+    words = np.random.PCG64(int.from_bytes(key, "little")).random_raw(-(-size // 8))
+    return words.astype("<u8").view(np.int8)[:size].reshape(shape)
+
+
+def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise FileError(f"{path} is no .npz file of arrays by layer name")
+            return dict(archive)
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise FileError(f"{path} is no .npz file of plain arrays: {error}") from None
+
+
+def _take(
+    path: Path,
+    arrays: dict[str, npt.NDArray[Any]],
+    name: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+) -> npt.NDArray[Any]:
+    """The array of that name, removed from `arrays`."""
+    if name not in arrays:
+        raise FileError(f"{path}: array {name} is missing; it must be {dtype.name} {list(shape)}")
+    array = arrays.pop(name)
+    if array.shape != shape or array.dtype != dtype:
+        raise FileError(
+            f"{path}: array {name} must be {dtype.name} {list(shape)}, "
+            f"not {array.dtype.name} {list(array.shape)}"
+        )
+    return array
