@@ -75,7 +75,9 @@ def _row_limits(p: ArrayPass) -> str | None:
     if p.taps < 1:
         return "rows needs at least one tap"
     if p.k < 2 or not p.n - 1 <= p.k <= p.n + p.taps - 1:
-        return f"{p.n} windows of {p.taps} taps need max(2, n - 1) to n + taps - 1 values, not {p.k}"
+        return (
+            f"{p.n} windows of {p.taps} taps need max(2, n - 1) to n + taps - 1 values, not {p.k}"
+        )
     if p.fires > 1 and (p.streams > 1 or p.n < p.m or p.n <= p.taps):
         return "a pass that fires more than once has one stream, n >= m and n > taps"
     return None
