@@ -80,6 +80,14 @@ class Hardware:
             raise HardwareError(f"clock.mhz must be a positive number, not {mhz!r}")
 
 
+class Preset(NamedTuple):
+    """A named design to start from."""
+
+    name: str
+    about: str
+    hardware: Hardware
+
+
 def parse_array(text: str) -> tuple[int, int]:
     """Rows and columns of an array size such as 64x64; HardwareError where none can have it."""
     size = re.fullmatch(r"(-?[0-9]{1,9})[xX](-?[0-9]{1,9})", text.strip())
@@ -87,6 +95,15 @@ def parse_array(text: str) -> tuple[int, int]:
         raise HardwareError(f"array size must be ROWSxCOLUMNS, for instance 64x64, not {text!r}")
     array = SystolicArray(int(size[1]), int(size[2]))
     return array.rows, array.columns
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of that name."""
+    for preset in PRESETS:
+        if preset.name == name:
+            return preset
+    names = ", ".join(preset.name for preset in PRESETS)
+    raise HardwareError(f"there is no preset {name!r}; there are {names}")
 
 
 def load_hardware(path: str | Path) -> Hardware:
@@ -147,14 +164,6 @@ TABLES: dict[str, tuple[str, ...]] = {
     "operands": tuple(f.name for f in fields(Operands)),
     "clock": ("mhz",),
 }
-
-
-class Preset(NamedTuple):
-    """A named design to start from."""
-
-    name: str
-    about: str
-    hardware: Hardware
 
 
 PRESETS = (
