@@ -1,0 +1,116 @@
+"""What the definitions of networks share, so that each reads like its paper's table."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import NamedTuple
+
+from accelsim.errors import NetworkError
+from accelsim.ir import INPUT, Layer, Network, Operator, Shape
+from accelsim.ops import Add, Conv2d, Depthwise, GlobalPool, Linear, Pointwise, SqueezeExcite
+
+Size = tuple[int, int]  # height, width
+
+
+class Builder:
+    """Layers in order; each reads the one before it unless `sources` says otherwise.
+
+    name : of the network.
+    size : height and width of the image, which has three channels.
+    """
+
+    def __init__(self, name: str, size: Size) -> None:
+        if len(size) != 2 or any(not isinstance(n, int) or n < 1 for n in size):
+            raise NetworkError(f"input must be a height and a width of at least 1, not {size!r}")
+        self.name = name
+        self.last = INPUT
+        self._layers: list[Layer] = []
+        self._shapes: dict[str, Shape] = {INPUT: (3, *size)}
+
+    @property
+    def channels(self) -> int:
+        """Channels of the last layer."""
+        return self._shapes[self.last][0]
+
+    def append(self, layers: Iterable[Layer]) -> None:
+        """Take layers that are complete."""
+        for layer in layers:
+            inputs = (self._shapes[source] for source in layer.inputs)
+            self._shapes[layer.name] = layer.op.out_shape(*inputs)
+            self._layers.append(layer)
+            self.last = layer.name
+
+    def add(
+        self,
+        name: str,
+        op: Operator,
+        *sources: str,
+        bias: bool = False,
+        norm: bool = False,
+        activation: str = "none",
+    ) -> None:
+        """Take one layer."""
+        self.append([Layer(name, op, sources or (self.last,), bias, norm, activation)])
+
+    def conv(
+        self, name: str, out: int, kernel: int, stride: int, activation: str, source: str = ""
+    ) -> None:
+        """Take a KxK convolution with padding K // 2 and a batch norm."""
+        pad = kernel // 2
+        op = Conv2d(out, (kernel, kernel), (stride, stride), (pad, pad, pad, pad))
+        self.add(name, op, source or self.last, norm=True, activation=activation)
+
+    def depthwise(self, name: str, kernel: int, stride: int, activation: str) -> None:
+        """Take a KxK depthwise convolution with a batch norm."""
+        op = Depthwise((kernel, kernel), (stride, stride))
+        self.add(name, op, norm=True, activation=activation)
+
+    def pointwise(self, name: str, out: int, activation: str = "none") -> None:
+        """Take a 1x1 convolution with a batch norm."""
+        self.add(name, Pointwise(out), norm=True, activation=activation)
+
+    def squeeze_excite(self, block: str, op: SqueezeExcite, activation: str = "none") -> None:
+        """Take a squeeze-excite of the last layer, with an activation after it."""
+        *inner, scale = op.expand(f"{block}.se", (self.last,), self._shapes[self.last])
+        self.append([*inner, replace(scale, activation=activation)])
+
+    def classifier(self, classes: int = 1000) -> None:
+        """Take the global average pool and the fully connected layer."""
+        self.add("pool", GlobalPool())
+        self.add("fc", Linear(classes), bias=True)
+
+    def network(self) -> Network:
+        """The network of all layers taken."""
+        return Network(self.name, self._shapes[INPUT], tuple(self._layers))
+
+
+class Bottleneck(NamedTuple):
+    """An inverted residual block: expand, depthwise, squeeze-excite, project, add.
+
+    squeeze : its squeeze-excite, if any.
+    """
+
+    kernel: int
+    expanded: int
+    out: int
+    stride: int
+    activation: str
+    squeeze: SqueezeExcite | None = None
+
+
+def inverted_residual(b: Builder, block: str, row: Bottleneck) -> None:
+    """Add a block; one that does not widen its input has no expansion."""
+    start, channels = b.last, b.channels
+    if row.expanded != channels:
+        b.pointwise(f"{block}.expand", row.expanded, row.activation)
+    b.depthwise(f"{block}.dw", row.kernel, row.stride, row.activation)
+    if row.squeeze:
+        b.squeeze_excite(block, row.squeeze)
+    b.pointwise(f"{block}.project", row.out)
+    if row.stride == 1 and row.out == channels:
+        b.add(f"{block}.add", Add(), start, b.last)
+
+
+def make_divisible(channels: float, divisor: int = 8) -> int:
+    """Nearest multiple of `divisor` that is not more than 10 % below `channels`."""
+    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
+    return rounded if rounded >= 0.9 * channels else rounded + divisor
