@@ -1,0 +1,70 @@
+"""SCALE-Sim v3: the compute cycles that it reports (Raj et al., ISPASS 2025).
+
+With im2col, M output pixels, N filters and K window values (fh fw c), on R rows and C columns:
+
+    os  ceil(M/R) ceil(N/C) folds of K + R + C - 2
+    ws  ceil(K/R) ceil(N/C) folds of M + 2 R + C - 2
+    is  ceil(K/R) ceil(M/C) folds of N + 2 R + C - 2
+
+The total that it reports is one short, the number of the last cycle counted from 0; so are these.
+Depthwise layers: "one-filter", as its topologies are shipped, takes one filter over all channels,
+which has the right MACs but not the right result; "per-channel" runs every channel as a layer of
+its own, each one short. Fully connected layers count (M = 1).
+
+Not modelled: drain in os, overlap of folds, and pooling, adding, scaling and activation.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from accelsim.errors import UnsupportedError
+from accelsim.ir import Layer, Shape
+from accelsim.published.work import NOT_MODELLED, Cost, Kind, work
+
+DATAFLOWS = ("os", "ws", "is")
+DEPTHWISE = ("one-filter", "per-channel")
+
+
+@dataclass(frozen=True)
+class ScaleSim:
+    """One dataflow for all layers, and a convention for depthwise layers."""
+
+    rows: int
+    columns: int
+    dataflow: str
+    depthwise: str = "one-filter"
+    name: ClassVar[str] = "scalesim"
+
+    def __post_init__(self) -> None:
+        if self.dataflow not in DATAFLOWS:
+            raise UnsupportedError(
+                f"timing {self.name} needs one dataflow of {', '.join(DATAFLOWS)}, "
+                f"not {self.dataflow!r}"
+            )
+        if self.depthwise not in DEPTHWISE:
+            raise UnsupportedError(
+                f"depthwise layers of timing {self.name} are {' or '.join(DEPTHWISE)}, "
+                f"not {self.depthwise!r}"
+            )
+
+    def cost(self, layer: Layer, in_shapes: tuple[Shape, ...]) -> Cost:
+        """Cycles of a layer."""
+        item = work(layer, in_shapes, self.name)
+        if item is None:
+            return NOT_MODELLED
+        conv = item.conv
+        pixels, window = conv.oh * conv.ow, conv.fh * conv.fw
+        if item.kind is Kind.DENSE:
+            cycles = self._reported(pixels, conv.k, window * conv.c)
+        elif self.depthwise == "one-filter":
+            cycles = self._reported(pixels, 1, window * conv.c)
+        else:
+            cycles = conv.c * self._reported(pixels, 1, window)
+        return Cost(cycles, self.dataflow)
+
+    def _reported(self, m: int, n: int, k: int) -> int:
+        """Cycles of an (m x k)(k x n) product, less one."""
+        down, across, streamed = {"os": (m, n, k), "ws": (k, n, m), "is": (k, m, n)}[self.dataflow]
+        folds = -(-down // self.rows) * -(-across // self.columns)
+        load = 0 if self.dataflow == "os" else self.rows
+        return folds * (streamed + load + self.rows + self.columns - 2) - 1
