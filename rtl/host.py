@@ -1,0 +1,335 @@
+"""The host of a core: what it sends on which stream and when, whatever simulates the core.
+
+A sequence of any length runs through operand banks of limited depth. It is cut into chunks whose
+operand words fit into half of each bank; while the core works on one chunk, the host fills the
+other half with the next. A half is overwritten only after every pass that reads it has been read.
+Commands of a chunk are sent after its words. Only the command with `last` ends the sequence, so
+the core counts the whole layer as one, and waiting for words adds stalls alone.
+
+This module is loaded by the simulator of the Verilog, so it knows neither Amaranth nor cocotb.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.errors import AccelsimError
+from accelsim.passes import ArrayCommand, ArrayPass, Opcode
+
+Bytes = npt.NDArray[np.uint8]
+Int = npt.NDArray[np.int64]
+
+LEFT = len(ArrayPass._fields)  # columns of a table of commands
+TOP = LEFT + 1
+LAST = LEFT + 2
+assert ArrayCommand._fields[1:] == ("left", "top", "last")
+
+# Clocks beyond the longest pass that the sequencer may look ahead, with its pipeline.
+_SLACK = 32
+
+
+class Words(NamedTuple):
+    """Words per pass: read from the left banks, from the top banks, and sent as results."""
+
+    left: Int
+    top: Int
+    results: Int
+
+
+def words(commands: Int) -> Words:
+    """Operand and result words of every pass of a table of commands, int64[passes, 12]."""
+    opcode, m, n, k, taps, streams, fires, _, emit = commands[:, :LEFT].T
+    rows = opcode == Opcode.ROWS
+    os = opcode == Opcode.OS
+    lines = streams * (taps + k) + (fires - 1) * n
+    return Words(
+        left=np.where(rows, lines, np.where(os, k, m)),
+        top=np.where(rows, 0, k),
+        results=np.where(rows, m * fires, np.where(os, m, m * emit)),
+    )
+
+
+def bank_depth(commands: Int, rows: int, columns: int) -> int:
+    """Depth of bank with which a sequence runs, however long it is.
+
+    A half holds two of the longest passes and as many words as the last row or column reads
+    later than the first. So while the core waits for the first command of a chunk, the passes
+    of the chunk before last have been read completely, and the host is not waiting for the core.
+    """
+    used = words(commands)
+    longest = max(int(used.left.max(initial=1)), int(used.top.max(initial=1)))
+    half = 2 * longest + max(rows, columns) + _SLACK
+    return 1 << (2 * half - 1).bit_length()
+
+
+class Block(NamedTuple):
+    """Consecutive operand words of the sequence and where in a bank they go."""
+
+    source: int
+    length: int
+    address: int
+
+
+class Chunk(NamedTuple):
+    """Passes [first, end) of a sequence and the operand words they read."""
+
+    first: int
+    end: int
+    left: tuple[Block, ...]
+    top: tuple[Block, ...]
+
+
+def chunks(commands: Int, depth: int) -> tuple[Int, list[Chunk]]:
+    """The commands with their addresses in banks of `depth` words, and the chunks in order."""
+    half = depth // 2
+    used = words(commands)
+    placed = commands.copy()
+    done: list[Chunk] = []
+    banks = (_Half(half), _Half(half))
+    first = 0
+    reads = np.stack([commands[:, LEFT], used.left, commands[:, TOP], used.top], axis=1)
+    for index, (left, left_words, top, top_words) in enumerate(reads.tolist()):
+        if not (banks[0].fits(left, left_words) and banks[1].fits(top, top_words)):
+            done.append(Chunk(first, index, *(tuple(bank.blocks) for bank in banks)))
+            first = index
+            base = half * (len(done) % 2)
+            banks = (_Half(half, base), _Half(half, base))
+            if max(left_words, top_words) > half:
+                raise AccelsimError(
+                    f"pass {index} reads {max(left_words, top_words)} operand words, "
+                    f"more than half of a bank of {depth}"
+                )
+        placed[index, LEFT] = banks[0].place(left, left_words)
+        placed[index, TOP] = banks[1].place(top, top_words)
+    done.append(Chunk(first, len(commands), *(tuple(bank.blocks) for bank in banks)))
+    return placed, done
+
+
+class _Half:
+    """Half of a bank while a chunk is put together; equal blocks are stored once."""
+
+    def __init__(self, size: int, base: int = 0) -> None:
+        self.size = size
+        self.base = base
+        self.blocks: list[Block] = []
+        self._used = 0
+        self._address: dict[tuple[int, int], int] = {}
+
+    def fits(self, source: int, count: int) -> bool:
+        return (source, count) in self._address or self._used + count <= self.size
+
+    def place(self, source: int, count: int) -> int:
+        if count == 0:
+            return self.base
+        address = self._address.get((source, count))
+        if address is None:
+            address = self.base + self._used
+            self._address[source, count] = address
+            self._used += count
+            self.blocks.append(Block(source, count, address))
+        return address
+
+
+@dataclass(frozen=True)
+class Stalls:
+    """How often the host is idle where it could act: probabilities per clock, seeded.
+
+    commands, left, top : of not offering a word that could be sent.
+    results : of not accepting a word.
+    """
+
+    commands: float = 0.0
+    left: float = 0.0
+    top: float = 0.0
+    results: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("commands", "left", "top", "results"):
+            if not 0 <= getattr(self, name) < 1:
+                raise AccelsimError(
+                    f"stalls of {name} are a probability below 1, not {getattr(self, name)!r}"
+                )
+
+
+class Job(NamedTuple):
+    """Everything that the host sends, as bits, and what it waits for.
+
+    commands, left_fill, top_fill : uint8[words, bytes], the payloads, bit 0 first.
+    command_after : int64[passes], chunks whose words must be in the banks before.
+    left_after, top_after : int64[words], passes that must have been read before.
+    left_ends, top_ends : int64[chunks], words that have been sent when a chunk is complete.
+    results : result words that the core returns.
+    patience : clocks after which a core that does nothing is stuck.
+    """
+
+    commands: Bytes
+    left_fill: Bytes
+    top_fill: Bytes
+    command_after: Int
+    left_after: Int
+    top_after: Int
+    left_ends: Int
+    top_ends: Int
+    results: int
+    patience: int
+
+
+def save_job(path: Path, job: Job, stalls: Stalls) -> None:
+    """Write a job and its stalls for a simulator in another process."""
+    values = np.array(astuple(stalls), np.float64)
+    np.savez(path, stalls=values, allow_pickle=False, **job._asdict())
+
+
+def load_job(path: Path) -> tuple[Job, Stalls]:
+    """Read what `save_job` wrote."""
+    with np.load(path) as file:
+        fields = {name: file[name] for name in Job._fields}
+        commands, left, top, results, seed = file["stalls"].tolist()
+    fields["results"] = int(fields["results"])
+    fields["patience"] = int(fields["patience"])
+    return Job(**fields), Stalls(commands, left, top, results, int(seed))
+
+
+class Wires(Protocol):
+    """The ports of a simulated core between two clock edges, all signals settled.
+
+    Ready of the streams into the core, valid and payload of its results and its counters depend
+    on registers only, so they may be read before the inputs are driven.
+    """
+
+    def commands_ready(self) -> bool:
+        """Whether the core takes a command."""
+
+    def passes_read(self) -> int:
+        """Passes whose operands have been read completely."""
+
+    def idle(self) -> bool:
+        """Whether no sequence is under way."""
+
+    def result(self) -> Any:
+        """Payload of the result stream, None if it is not valid."""
+
+    def drive(self, stream: str, word: int | None) -> None:
+        """Offer a word on a stream into the core, or withdraw valid."""
+
+    def accept(self, ready: bool) -> None:
+        """Drive ready of the result stream."""
+
+
+class Host:
+    """One clock of the host after another; the same for every simulator.
+
+    results : payloads of the result words, as the simulator gives them.
+    """
+
+    def __init__(self, job: Job, stalls: Stalls) -> None:
+        draw = random.Random(stalls.seed).random
+        self._commands = _Source("commands", job.commands, job.command_after, stalls.commands, draw)
+        self._left = _Source("left_fill", job.left_fill, job.left_after, stalls.left, draw)
+        self._top = _Source("top_fill", job.top_fill, job.top_after, stalls.top, draw)
+        self._ends = list(zip(job.left_ends.tolist(), job.top_ends.tolist(), strict=True))
+        self._filled = 0
+        self._read = 0
+        self._job = job
+        self._idle = stalls.results
+        self._draw = draw
+        self._accepting: bool | None = None
+        self._clocks = 0
+        self._last_state: tuple[int, ...] = ()
+        self.results: list[Any] = []
+
+    def clock(self, wires: Wires) -> bool:
+        """Drive the inputs for the coming clock edge; False once the sequence is over."""
+        self._clocks += 1
+        if self._clocks % self._job.patience == 0:
+            self._check_progress(wires)
+        if min(self._left.waits_for, self._top.waits_for) > self._read:
+            self._read = wires.passes_read()
+        while self._filled < len(self._ends) and self._is_filled(*self._ends[self._filled]):
+            self._filled += 1
+        if self._commands.offer(wires, self._filled) and wires.commands_ready():
+            self._commands.sent += 1
+        self._left.sent += self._left.offer(wires, self._read)
+        self._top.sent += self._top.offer(wires, self._read)
+        self._take(wires)
+        return not self._is_over(wires)
+
+    def _is_filled(self, left: int, top: int) -> bool:
+        return self._left.sent >= left and self._top.sent >= top
+
+    def _take(self, wires: Wires) -> None:
+        accepting = not (self._idle and self._draw() < self._idle)
+        if accepting is not self._accepting:
+            wires.accept(accepting)
+            self._accepting = accepting
+        if accepting and (word := wires.result()) is not None:
+            self.results.append(word)
+
+    def _is_over(self, wires: Wires) -> bool:
+        passes = len(self._job.commands)
+        return (
+            len(self.results) >= self._job.results
+            and self._commands.sent == passes
+            and wires.passes_read() == passes
+            and wires.idle()
+        )
+
+    def _check_progress(self, wires: Wires) -> None:
+        state = (
+            *(source.sent for source in (self._commands, self._left, self._top)),
+            len(self.results),
+            wires.passes_read(),
+        )
+        if state == self._last_state:
+            raise AccelsimError(
+                f"the core is stuck after {self._clocks} clocks with {len(self.results)} of "
+                f"{self._job.results} result words"
+            )
+        self._last_state = state
+
+
+class _Source:
+    """The host's end of one stream into the core.
+
+    sent : words that the core has taken, counted by the caller.
+    """
+
+    def __init__(
+        self, stream: str, words: Bytes, after: Int, idle: float, draw: Callable[[], float]
+    ) -> None:
+        self._stream = stream
+        self._words = words
+        self._after = [*after.tolist(), _NEVER]
+        self._idle = idle
+        self._draw = draw
+        self._offered = -1
+        self.sent = 0
+
+    @property
+    def waits_for(self) -> int:
+        """What must have been reached before the next word may be sent."""
+        after: int = self._after[self.sent] if self.sent < len(self._words) else 0
+        return after
+
+    def offer(self, wires: Wires, reached: int) -> bool:
+        """Drive the stream for the coming clock edge; whether a word is offered."""
+        index = self.sent
+        if self._offered == index:
+            return True  # valid stays until the word is taken
+        if self._after[index] > reached or (self._idle and self._draw() < self._idle):
+            if self._offered >= 0:
+                wires.drive(self._stream, None)
+                self._offered = -1
+            return False
+        wires.drive(self._stream, int.from_bytes(self._words[index].tobytes(), "little"))
+        self._offered = index
+        return True
+
+
+_NEVER = 1 << 62
