@@ -1,0 +1,429 @@
+"""Row streams: depthwise convolutions as one-dimensional ones along the rows of the array.
+
+Lines run along x, or along y (`transposed`). A line of a channel is cut by polyphase
+decomposition, so that stride and dilation need no hardware. Of taps kx = 0..K-1 with stride s,
+dilation d and padding p, phase r = 0..min(per, K)-1 holds kx = r + per j:
+
+    per = s / gcd(s, d)    step = d / gcd(s, d)    z_r[q] = in[q s + r d - p], zero outside the map
+    out[ox] = sum over r, j of w[r + per j] z_r[ox + j step]
+
+(polyphase: Bellanger, Bonnerot, Coudreuse, IEEE Trans. ASSP 24(2), 1976). Outputs whose ox agree
+modulo `step` see consecutive values: they are a line of their own. All phases get T = ceil(K / per)
+taps; a shorter one gets zero taps in front. A pass adds up streams = kernel lines x phases.
+
+All lines of a channel, one after another, are its flat signal. Neighbours share the zeros around
+the map: line i has its windows at positions i pitch .. i pitch + outputs - 1, and the windows in
+the gap between them are thrown away. A job is a range of windows of one channel; a pass runs one
+job per row. Jobs are whole lines, parts of a line, or flat cuts regardless of lines; with a single
+stream a job may be long, its windows fired in groups of n.
+
+With one stream, a stride may also be had by throwing results away (`keep`), which fires need.
+"""
+
+from collections.abc import Iterator
+from math import gcd
+from typing import NamedTuple, cast
+
+import numpy as np
+
+from accelsim.dataflows.base import (
+    FIELD_LIMIT,
+    Body,
+    Indices,
+    Plan,
+    Program,
+    address,
+    ceil_div,
+    expand,
+    repeat,
+)
+from accelsim.errors import UnsupportedError
+from accelsim.hardware import SystolicArray
+from accelsim.ir import Conv
+from accelsim.passes import ArrayPass, Opcode
+
+name = "rows"
+
+STREAM_LIMIT = 255  # the largest value of the field `streams` of a pass
+
+
+class Axis(NamedTuple):
+    """A Conv along one axis."""
+
+    size: int
+    outputs: int
+    kernel: int
+    stride: int
+    dilation: int
+    padding: int
+
+
+class Lines(NamedTuple):
+    """The lines of one channel.
+
+    per, step, phases, taps : the polyphase decomposition; taps is T.
+    keep : every keep-th window is an output.
+    outputs : windows of a line, those thrown away by `keep` included.
+    classes : lines per map line, one for each class of outputs modulo step.
+    number : lines of a channel.
+    lead, gap : zeros that every line begins with; windows thrown away between lines.
+    streams : kernel lines times phases.
+    """
+
+    per: int
+    step: int
+    phases: int
+    taps: int
+    keep: int
+    outputs: int
+    classes: int
+    number: int
+    lead: int
+    gap: int
+    streams: int
+
+    @property
+    def pitch(self) -> int:
+        """Windows from the start of a line to the start of the next."""
+        return self.outputs + self.gap
+
+    @property
+    def windows(self) -> int:
+        """Windows of a channel, those in the gaps included."""
+        return self.number * self.pitch - self.gap
+
+
+class Jobs(NamedTuple):
+    """`each` jobs per channel of `size` windows each, the first `lead` values of each zero.
+
+    They start at windows first + i stride, i = 0..each-1.
+    """
+
+    each: int
+    size: int
+    lead: int
+    first: int
+    stride: int
+
+    @property
+    def need(self) -> int:
+        """What decides how many values a pass must supply."""
+        return self.size - self.lead
+
+
+class Tiling(NamedTuple):
+    """Where lines run, their geometry, the jobs in order, and the passes that run them."""
+
+    transposed: bool
+    lines: Lines
+    jobs: tuple[Jobs, ...]
+    runs: tuple["PassRun", ...]
+
+
+def plans(conv: Conv, array: SystolicArray) -> tuple[Plan, ...]:
+    """The plan that keeps its busiest port busy for the fewest clocks."""
+    if not conv.depthwise:
+        raise UnsupportedError(
+            f"rows runs depthwise convolutions, not {conv.groups} groups of {conv.c} channels"
+        )
+    if max(conv.fh, conv.fw) > array.max_taps:
+        raise UnsupportedError(
+            f"rows runs kernels of at most {array.max_taps} taps per side, not "
+            f"{conv.fh}x{conv.fw}; a larger max_taps of the array allows it"
+        )
+    best: tuple[int, Tiling] | None = None
+    for transposed, lines in _geometries(conv, array):
+        work = conv.k * lines.number * lines.outputs * lines.streams // array.rows
+        if best is not None and work > best[0]:
+            continue
+        for jobs, fires in _cuts(lines, conv.k, array):
+            runs = _runs(lines, jobs, conv.k, array, fires)
+            clocks = _clocks(lines, array, runs)
+            if (best is None or clocks < best[0]) and runs[0].fires <= FIELD_LIMIT:
+                best = clocks, Tiling(transposed, lines, jobs, tuple(runs))
+    if best is None:
+        raise UnsupportedError(
+            f"rows cannot run kernel {conv.fh}x{conv.fw} at stride {conv.sh}x{conv.sw} with "
+            f"{array.columns} columns and max_taps {array.max_taps}"
+        )
+    return (Plan(name, _body(best[1].lines, best[1].runs), best[1]),)
+
+
+def _axes(conv: Conv) -> tuple[Axis, Axis]:
+    return (
+        Axis(conv.h, conv.oh, conv.fh, conv.sh, conv.dh, conv.pt),
+        Axis(conv.w, conv.ow, conv.fw, conv.sw, conv.dw, conv.pl),
+    )
+
+
+def _geometries(conv: Conv, array: SystolicArray) -> Iterator[tuple[bool, Lines]]:
+    """The ways to lay lines through a map, those that a pass can hold; whether transposed."""
+    y, x = _axes(conv)
+    for transposed in (False, True) if x != y else (False,):
+        along, across = (y, x) if transposed else (x, y)
+        for discard in (False, True) if along.stride > 1 and across.kernel == 1 else (False,):
+            lines = _lines(along, across, discard, array)
+            if lines is not None:
+                yield transposed, lines
+
+
+def _lines(along: Axis, across: Axis, discard: bool, array: SystolicArray) -> Lines | None:
+    """The lines of a channel; None where a pass cannot hold them."""
+    kernel, d = along.kernel, along.dilation
+    keep, s = (along.stride, 1) if discard else (1, along.stride)
+    total = (along.outputs - 1) * keep + 1
+    common = gcd(s, d)
+    per, step = s // common, d // common
+    phases, taps = min(per, kernel), ceil_div(kernel, per)
+    if array.columns == 1 and taps == 1:
+        taps = 2  # a pass needs two values: of one window, the second tap makes it
+    streams = across.kernel * phases
+    if taps > array.max_taps or streams > STREAM_LIMIT:
+        return None
+    classes = min(step, total)
+    outputs = ceil_div(total, classes)
+    lead = trail = outputs + taps - 1
+    for phase in range(phases):
+        short = taps - ceil_div(kernel - phase, per)
+        for c in range(classes):
+            start = c * s + phase * d - along.padding
+            before = short + max(0, ceil_div(-start, step * s))
+            inside = short + (along.size - 1 - start) // (step * s)
+            lead, trail = min(lead, before), min(trail, outputs + taps - 2 - inside)
+    lead, trail = min(lead, taps), max(trail, 0)
+    gap = taps - 1 - min(trail, lead, taps - 1)
+    count = across.outputs * classes
+    return Lines(per, step, phases, taps, keep, outputs, classes, count, lead, gap, streams)
+
+
+def _cuts(
+    lines: Lines, channels: int, array: SystolicArray
+) -> Iterator[tuple[tuple[Jobs, ...], bool]]:
+    """Ways to cut a channel's windows into jobs; whether the passes may fire more than once."""
+    columns = array.columns
+    whole = (columns + lines.gap) // lines.pitch
+    if whole:
+        least = ceil_div(lines.number, whole)
+        for parts in range(least, min(least + 4, lines.number + 1)):
+            yield _whole_lines(lines, parts), False
+    else:
+        yield _line_parts(lines, ceil_div(lines.outputs, columns)), False
+    least = ceil_div(lines.windows, columns)
+    for parts in range(least, min(least + 3, lines.windows + 1)):
+        yield _flat(lines, parts), False
+    if lines.streams > 1 or lines.taps >= columns:
+        return
+    rows = min(array.rows, columns)
+    tried = 0
+    for passes in range(ceil_div(channels, rows), ceil_div(channels, rows) + 12):
+        parts = min(passes * rows // channels, lines.windows)
+        if parts == tried or lines.windows // parts <= columns:
+            continue
+        tried = parts
+        yield _flat(lines, parts), True
+        if parts <= lines.number:
+            yield _whole_lines(lines, parts), True
+
+
+def _whole_lines(lines: Lines, parts: int) -> tuple[Jobs, ...]:
+    """Jobs of whole lines, as equal as possible."""
+    few, more = divmod(lines.number, parts)
+    pitch, found = lines.pitch, []
+    if more:
+        size = (few + 1) * pitch - lines.gap
+        found.append(Jobs(more, size, lines.lead, 0, (few + 1) * pitch))
+    first = more * (few + 1) * pitch
+    found.append(Jobs(parts - more, few * pitch - lines.gap, lines.lead, first, few * pitch))
+    return tuple(found)
+
+
+def _line_parts(lines: Lines, parts: int) -> tuple[Jobs, ...]:
+    """Every line cut into as many parts; the first of them begins with the line's zeros."""
+    few, more = divmod(lines.outputs, parts)
+    sizes = [few + (i < more) for i in range(parts)]
+    starts = [sum(sizes[:i]) for i in range(parts)]
+    found = [
+        Jobs(lines.number, size, lines.lead if start == 0 else 0, start, lines.pitch)
+        for size, start in zip(sizes, starts, strict=True)
+    ]
+    return tuple(sorted(found, key=lambda jobs: -jobs.need))
+
+
+def _flat(lines: Lines, parts: int) -> tuple[Jobs, ...]:
+    """The flat signal cut into parts, as equal as possible, wherever a line may be."""
+    few, more = divmod(lines.windows, parts)
+    found = [Jobs(more, few + 1, 0, 0, few + 1)] if more else []
+    found.append(Jobs(parts - more, few, 0, more * (few + 1), few))
+    return tuple(found)
+
+
+class PassRun(NamedTuple):
+    """`trips` passes of m rows, n windows, `fires` fires, k values per stream."""
+
+    trips: int
+    m: int
+    n: int
+    k: int
+    fires: int
+
+
+def _runs(
+    lines: Lines, jobs: tuple[Jobs, ...], channels: int, array: SystolicArray, fires: bool
+) -> list[PassRun]:
+    """The passes that run the jobs in order, all channels of a job before the next job.
+
+    A pass takes the next jobs, one per row; its sizes are those of its longest job.
+    """
+    rows = min(array.rows, array.columns) if fires else array.rows
+    found = []
+    m = size = need = 0  # of a pass that still has free rows
+    for job in jobs:
+        left = job.each * channels
+        if m:
+            take = min(rows - m, left)
+            m, left, size = m + take, left - take, max(size, job.size)
+            if m < rows:
+                continue
+            found.append(_shape(lines, array, 1, m, size, need))
+        if left >= rows:
+            found.append(_shape(lines, array, left // rows, rows, job.size, job.need))
+        m, size, need = left % rows, job.size, job.need
+    if m:
+        found.append(_shape(lines, array, 1, m, size, need))
+    return found
+
+
+def _shape(lines: Lines, array: SystolicArray, count: int, m: int, size: int, need: int) -> PassRun:
+    """Passes for jobs of at most `size` windows.
+
+    Zeros that every job begins with are not supplied: the taps' clocks are zeros already, up to T
+    of them. Where the fires have room to spare, windows thrown away in front make more of them.
+    """
+    taps = lines.taps
+    fires = ceil_div(size, array.columns)
+    n = max(size, 3 - taps) if fires == 1 else max(ceil_div(size, fires), m, taps + 1)
+    k = max(2, n + taps - 1 - min(taps, fires * n - need))
+    return PassRun(trips, m, n, k, fires)
+
+
+def _clocks(lines: Lines, array: SystolicArray, runs: list[PassRun]) -> int:
+    """Clocks of the busier port, pass by pass; without overlap, of the whole passes."""
+    total = 0
+    for trips, m, n, k, fires in runs:
+        load = lines.streams * (lines.taps + k)
+        busy = max(load, m) if array.overlap else load + array.rows + m + n - 2
+        total += trips * (busy + (fires - 1) * n)
+    return total
+
+
+def _body(lines: Lines, runs: tuple[PassRun, ...]) -> Body:
+    return tuple(
+        step
+        for trips, m, n, k, fires in runs
+        for step in repeat(
+            trips, (ArrayPass(Opcode.ROWS, m, n, k, lines.taps, lines.streams, fires),)
+        )
+    )
+
+
+def program(conv: Conv, array: SystolicArray, plan: Plan) -> Program:
+    """The index maps of a plan."""
+    lines, runs, jobs = (tiling := cast(Tiling, plan.tiling)).lines, tiling.runs, tiling.jobs
+    signal, window, taps = _flat_signal(conv, tiling), _windows(conv, tiling), _taps(conv, tiling)
+    starts = [np.repeat(job.first + job.stride * np.arange(job.each), conv.k) for job in jobs]
+    start = np.concatenate(starts)
+    size, lead = (
+        np.repeat([job[i] for job in jobs], [job.each * conv.k for job in jobs]) for i in (1, 2)
+    )
+    channel = np.tile(np.arange(conv.k, dtype=np.int32), len(start) // conv.k)
+    source = channel // (conv.k // conv.c) * np.int32(conv.h * conv.w)
+    left, dest = [], []
+    at = 0
+    for trips, m, n, k, fires in runs:
+        run = slice(at, at := at + trips * m)
+        drop = n + lines.taps - 1 - k
+        # Position of the first window, counting those that are thrown away in front.
+        front = start[run] - np.maximum(0, drop - lead[run])
+        values = k + (fires - 1) * n
+        place = np.minimum((front + drop)[:, None] + np.arange(values), signal.shape[1] - 1)
+        found = signal[:, place]
+        found += (found > 0) * source[run, None]
+        words = np.zeros((trips, lines.streams, lines.taps + values, array.rows), np.int32)
+        rows = words[..., array.rows - m :]
+        rows[:, :, : lines.taps] = (
+            taps[channel[run]].reshape(trips, m, lines.streams, -1).transpose(0, 2, 3, 1)
+        )
+        rows[:, :, lines.taps :] = found.reshape(-1, trips, m, values).transpose(1, 0, 3, 2)
+        left.append(words.reshape(-1, array.rows))
+
+        # Column c of fire f holds window f n + n - 1 - c, and the bottom row leaves first.
+        order = np.arange(fires)[:, None] * n + np.arange(n)[::-1]
+        place = front[:, None, None] + order
+        mine = (place >= start[run, None, None]) & (place < (start + size)[run, None, None])
+        goal = window[np.where(mine, place, -1)]
+        goal = np.where(goal < 0, -1, goal + channel[run, None, None] * (conv.oh * conv.ow))
+        results = np.full((trips, fires, m, array.columns), -1, np.int32)
+        results[..., :n] = goal.reshape(trips, m, fires, n)[:, ::-1].swapaxes(1, 2)
+        dest.append(results.reshape(-1, array.columns))
+    return Program(
+        address(expand(plan.body)),
+        np.concatenate(left),
+        np.zeros((0, array.columns), np.int32),
+        np.concatenate(dest),
+    )
+
+
+def _flat_signal(conv: Conv, tiling: Tiling) -> Indices:
+    """int32[streams, positions]: 1 + index in a channel's map, 0 outside; the last one is 0."""
+    lines = tiling.lines
+    y, x = _axes(conv)
+    along, across = (y, x) if tiling.transposed else (x, y)
+    s = 1 if lines.keep > 1 else along.stride
+    phase, c, u = np.arange(lines.phases), np.arange(lines.classes), np.arange(lines.pitch)
+    short = lines.taps - -(-(along.kernel - phase) // lines.per)
+    q = c[:, None] + lines.step * (u - short[:, None, None])  # [phase, class, u]
+    a = q * s + (phase * along.dilation)[:, None, None] - along.padding
+    inside_a = (a >= 0) & (a < along.size) & (u >= short[:, None, None])
+    b = np.add.outer(
+        np.arange(across.kernel) * across.dilation,
+        np.arange(across.outputs) * across.stride - across.padding,
+    )  # [kernel line, output line]
+    inside_b = (b >= 0) & (b < across.size)
+    stride_a, stride_b = (conv.w, 1) if tiling.transposed else (1, conv.w)
+    index = (
+        1 + (b * stride_b)[:, None, :, None, None] + (a * stride_a)[None, :, None, :, :]
+    )  # [kernel line, phase, output line, class, u]
+    index *= inside_b[:, None, :, None, None] & inside_a[None, :, None, :, :]
+    flat = index.reshape(lines.streams, -1).astype(np.int32)
+    return np.pad(flat, ((0, 0), (0, 1)))
+
+
+def _windows(conv: Conv, tiling: Tiling) -> Indices:
+    """int32[positions]: index in a channel's output, -1 for what is thrown away; the last is -1."""
+    lines = tiling.lines
+    y, x = _axes(conv)
+    along, across = (y, x) if tiling.transposed else (x, y)
+    v = np.arange(lines.pitch)
+    q = np.arange(lines.classes)[:, None] + lines.step * v
+    a, rest = np.divmod(q, lines.keep)
+    valid = (rest == 0) & (a < along.outputs) & (v < lines.outputs)
+    stride_a, stride_b = (conv.ow, 1) if tiling.transposed else (1, conv.ow)
+    b = np.arange(across.outputs)
+    index = np.where(valid, (b * stride_b)[:, None, None] + a * stride_a, -1)
+    return np.append(index.reshape(-1), -1).astype(np.int32)
+
+
+def _taps(conv: Conv, tiling: Tiling) -> Indices:
+    """int32[channels, streams, T]: indices of the taps in (0, x, w), 0 for the zero taps."""
+    lines = tiling.lines
+    length, kernels = (conv.fh, conv.fw) if tiling.transposed else (conv.fw, conv.fh)
+    phase = np.arange(lines.phases)[:, None]
+    short = lines.taps - -(-(length - phase) // lines.per)
+    j = np.arange(lines.taps) - short
+    stride_a, stride_b = (conv.fw, 1) if tiling.transposed else (1, conv.fw)
+    place = (np.arange(kernels) * stride_b)[:, None, None] + (phase + lines.per * j) * stride_a
+    size = conv.fh * conv.fw
+    channel = 1 + conv.c * conv.h * conv.w + np.arange(conv.k) * size
+    index = channel[:, None, None, None] + place
+    taps: Indices = (index * (j >= 0)).astype(np.int32)
+    return taps.reshape(conv.k, lines.streams, lines.taps)

@@ -1,0 +1,208 @@
+"""Every plan of every dataflow computes its convolution, within the limits of the array."""
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accelsim.dataflows import DATAFLOWS
+from accelsim.dataflows.base import split
+from accelsim.errors import UnsupportedError
+from accelsim.hardware import SystolicArray
+from accelsim.ir import Conv
+from accelsim.passes import ArrayPass, Opcode
+
+BY_NAME = {dataflow.name: dataflow for dataflow in DATAFLOWS}
+
+
+def naive_conv(conv, x, w):
+    """int64[k, oh, ow] by the definition of a convolution, tap by tap."""
+    out = np.zeros((conv.k, conv.oh, conv.ow), np.int64)
+    channels, outputs = conv.c // conv.groups, conv.k // conv.groups
+    for k, oy, ox in np.ndindex(out.shape):
+        for c, ky, kx in np.ndindex(channels, conv.fh, conv.fw):
+            y = oy * conv.sh + ky * conv.dh - conv.pt
+            z = ox * conv.sw + kx * conv.dw - conv.pl
+            if 0 <= y < conv.h and 0 <= z < conv.w:
+                source = k // outputs * channels + c
+                out[k, oy, ox] += int(x[source, y, z]) * int(w[k, c, ky, kx])
+    return out
+
+
+def interpret(array, commands, left, top):
+    """Result words of a sequence, value by value from the meaning of a pass."""
+    rows, columns = array.rows, array.columns
+    accumulator = np.zeros((array.accumulator_depth, columns), np.int64)
+    words = []
+    for row in commands.tolist():
+        p, at, above = ArrayPass(*row[:9]), row[9], row[10]
+        if p.opcode == Opcode.OS:
+            for r in reversed(range(p.m)):
+                word = np.zeros(columns, np.int64)
+                for b in range(p.k):
+                    word[: p.n] += left[at + b, rows - p.m + r] * top[above + b, : p.n]
+                words.append(word)
+        elif p.opcode == Opcode.ROWS:
+            words += interpret_rows(array, p, left[at:])
+        else:
+            for t in range(p.m):
+                word = np.zeros(columns, np.int64)
+                for i in range(p.k):
+                    word[: p.n] += left[at + t, i] * top[above + p.k - 1 - i, : p.n]
+                if p.accumulate:
+                    word += accumulator[t]
+                if p.emit:
+                    words.append(word)
+                else:
+                    accumulator[t] = word
+    return np.array(words)
+
+
+def interpret_rows(array, p, left):
+    words = []
+    span = p.taps + p.k
+    for f, r in product(range(p.fires), reversed(range(p.m))):
+        word = np.zeros(array.columns, np.int64)
+        for s in range(p.streams):
+            signal = left[s * span :, array.rows - p.m + r]
+            for o in range(p.n):
+                for t in range(p.taps):
+                    i = p.k - p.n - p.taps + 1 + f * p.n + o + t
+                    value = signal[p.taps + i] if i >= 0 else 0
+                    word[p.n - 1 - o] += signal[t] * value
+        words.append(word)
+    return words
+
+
+@st.composite
+def convs(draw, most=7, channels=4):
+    """Small convolutions of every kind, kernels larger than the map included."""
+    kind = draw(st.sampled_from(["dense", "grouped", "depthwise", "depthwise"]))
+    small = st.integers(1, 3)
+    if kind == "dense":
+        groups, c, k = 1, draw(st.integers(1, channels)), draw(st.integers(1, channels))
+    elif kind == "grouped":
+        groups = draw(small)
+        c, k = groups * draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
+    else:
+        groups = c = draw(st.integers(1, channels))
+        k = c * draw(st.sampled_from([1, 1, 1, 2]))
+    sides = []
+    for _ in range(2):
+        size, f = draw(st.integers(1, most)), draw(st.integers(1, 5))
+        s, d = draw(st.integers(1, 4)), draw(st.integers(1, 4))
+        reach = d * (f - 1) + 1
+        before, after = draw(st.integers(0, reach)), draw(st.integers(0, reach))
+        after += max(0, reach - size - before - after)
+        sides.append((size, (size + before + after - reach) // s + 1, f, s, d, before))
+    (h, oh, fh, sh, dh, pt), (w, ow, fw, sw, dw, pl) = sides
+    return Conv(c, h, w, k, oh, ow, fh, fw, sh, sw, dh, dw, pt, pl, groups)
+
+
+arrays = st.builds(
+    SystolicArray,
+    rows=st.integers(1, 9),
+    columns=st.integers(1, 9),
+    max_taps=st.sampled_from([8, 5, 3]),
+    accumulator_depth=st.sampled_from([256, 7, 2, 1]),
+    overlap=st.booleans(),
+)
+
+
+def check_limits(array, p):
+    stationary = p.opcode in (Opcode.WS, Opcode.IS)
+    assert 1 <= p.n <= array.columns
+    assert 1 <= (p.k if stationary else p.m) <= array.rows
+    assert 1 <= p.m <= 65535
+    assert 1 <= p.k <= 65535
+    if stationary:
+        assert p.m <= array.accumulator_depth or (p.emit and not p.accumulate)
+    else:
+        assert (p.accumulate, p.emit) == (0, 1)
+    if p.opcode != Opcode.ROWS:
+        assert (p.taps, p.streams, p.fires) == (0, 1, 1)
+        return
+    assert 1 <= p.taps <= array.max_taps
+    assert 1 <= p.streams <= 255
+    assert p.k >= 2
+    assert p.n - 1 <= p.k <= p.n + p.taps - 1
+    if p.fires > 1:
+        assert (p.streams, p.fires <= 65535) == (1, True)
+        assert p.n >= max(p.m, p.taps + 1)
+
+
+def check(conv, array, name, seed=0):
+    dataflow = BY_NAME[name]
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-128, 128, (conv.c, conv.h, conv.w)).astype(np.int8)
+    w = rng.integers(-128, 128, (conv.k, conv.c // conv.groups, conv.fh, conv.fw)).astype(np.int8)
+    expected = naive_conv(conv, x, w).ravel()
+    for plan in dataflow.plans(conv, array):
+        assert plan.dataflow == name
+        program = dataflow.program(conv, array, plan)
+        for row in program.commands.tolist():
+            check_limits(array, ArrayPass(*row[:9]))
+        assert program.left.shape[1] == array.rows
+        assert program.top.shape[1] == program.dest.shape[1] == array.columns
+        # Every output is written exactly once.
+        assert np.array_equal(np.sort(program.dest[program.dest >= 0]), np.arange(expected.size))
+        assert program.commands[:-1, 11].sum() == 0
+        assert program.commands[-1, 11] == 1
+        left, top = program.operands(x, w)
+        assert left.dtype == top.dtype == np.int8
+        results = interpret(array, program.commands, left.astype(int), top.astype(int))
+        assert results.shape == program.dest.shape
+        assert np.array_equal(program.gather(results.astype(np.int32), expected.size), expected)
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+@settings(max_examples=60, deadline=None)
+@given(conv=convs(), array=arrays, seed=st.integers(0, 99))
+def test_program_is_the_convolution(name, conv, array, seed):
+    if name == "rows" and (max(conv.fh, conv.fw) > array.max_taps or not conv.depthwise):
+        with pytest.raises(UnsupportedError, match="rows runs"):
+            BY_NAME[name].plans(conv, array)
+    else:
+        check(conv, array, name, seed)
+
+
+EDGES = {
+    "one output": Conv(1, 1, 1, 1, 1, 1, groups=1),
+    "kernel larger than the map": Conv(2, 2, 1, 2, 2, 1, 5, 3, pt=2, pl=1, groups=2),
+    "stride beyond the kernel": Conv(3, 9, 9, 3, 3, 3, 2, 2, 4, 3, groups=3),
+    "only padding in a window": Conv(1, 3, 3, 1, 9, 9, 2, 2, pt=4, pl=4, groups=1),
+    "dilated and strided": Conv(2, 11, 13, 2, 4, 4, 3, 3, 3, 2, 2, 4, 2, 1, groups=2),
+    "multiplier": Conv(2, 5, 6, 6, 5, 6, 3, 3, pt=1, pl=1, groups=2),
+    "fully connected": Conv(37, 1, 1, 11, 1, 1),
+    "row of taps": Conv(5, 7, 9, 5, 7, 9, 1, 3, pl=1, groups=5),
+    "column of taps, strided": Conv(5, 9, 7, 5, 5, 4, 3, 1, 2, 2, pt=1, groups=5),
+    "long lines": Conv(1, 2, 40, 1, 2, 40, 1, 3, pl=1, groups=1),
+    "single tap": Conv(2, 5, 5, 2, 5, 5, groups=2),
+}
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 4), (5, 1), (4, 4), (3, 7), (9, 2)])
+@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.parametrize("name", BY_NAME)
+def test_edges(name, edge, size):
+    array = SystolicArray(*size, accumulator_depth=3)
+    if name == "rows" and not EDGES[edge].depthwise:
+        pytest.skip("rows is for depthwise convolutions")
+    check(EDGES[edge], array, name)
+    check(EDGES[edge], replace(array, overlap=False), name)
+
+
+@given(st.integers(1, 300), st.integers(1, 70), st.integers(1, 80))
+def test_split_is_least(total, most, other):
+    """No other cut into as few parts costs less."""
+    runs = split(total, most, other)
+    sizes = [size for count, size in runs for _ in range(count)]
+    assert sum(sizes) == total
+    assert max(sizes) <= most
+    assert min(sizes) >= 1
+    assert len(sizes) == -(-total // most)
+    # Each part costs at least `other`, and together at least `total`; both bounds are met.
+    assert sum(max(size, other) for size in sizes) == max(total, len(sizes) * other)
