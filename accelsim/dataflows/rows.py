@@ -293,7 +293,7 @@ def _runs(
     return found
 
 
-def _shape(lines: Lines, array: SystolicArray, count: int, m: int, size: int, need: int) -> PassRun:
+def _shape(lines: Lines, array: SystolicArray, trips: int, m: int, size: int, need: int) -> PassRun:
     """Passes for jobs of at most `size` windows.
 
     Zeros that every job begins with are not supplied: the taps' clocks are zeros already, up to T
