@@ -1,0 +1,41 @@
+"""One ONNX operator evaluated by onnxruntime, as an oracle that is not ours."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from onnx import helper
+
+Array = npt.NDArray[Any]
+
+
+def run(operator: str, *inputs: Array, opset: int = 20, attributes: dict[str, Any]) -> Array:
+    """The first output of an operator for these inputs."""
+    names = [f"x{i}" for i in range(len(inputs))]
+    values = [
+        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
+        for name, x in zip(names, inputs, strict=True)
+    ]
+    node = helper.make_node(operator, names, ["y"], **attributes)
+    graph = helper.make_graph([node], "one", values, [helper.make_empty_tensor_value_info("y")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return session.run(None, dict(zip(names, inputs, strict=True)))[0]
+
+
+def conv_integer(
+    x: npt.NDArray[np.int8], w: npt.NDArray[np.int8], attributes: dict[str, Any]
+) -> npt.NDArray[np.int32]:
+    """int32[k, oh, ow] by ConvInteger.
+
+    The int8 values go in as uint8 with zero point 128: onnxruntime's path for uint8 times int8
+    may saturate pairs of products on processors without VNNI.
+    """
+    zero = np.array(128, np.uint8)
+    unsigned = [(a.astype(np.int16) + 128).astype(np.uint8) for a in (x[None], w)]
+    return run("ConvInteger", *unsigned, zero, zero, attributes=attributes)[0]
