@@ -14,7 +14,7 @@ from typing import NamedTuple
 from accelsim.errors import NetworkError, ShapeError
 from accelsim.ir import INPUT, Layer, Network, Shape
 from accelsim.ops import Concat, Conv2d, Depthwise, GlobalPool, Linear, Pointwise, Pool, Scale
-from accelsim.ops.geometry import Pair, resolve_padding
+from accelsim.ops.geometry import Pair, resolve_padding, show
 
 VARIANTS = ("baseline", "fuse_full", "fuse_half", "fuse_full_50", "fuse_half_50")
 
@@ -77,9 +77,9 @@ def apply(network: Network, variant: str, rules: Rules = NO_RULES) -> Network:
         chosen = list(rules.half) or chosen[: (len(chosen) + 1) // 2]
     try:
         layers = _fuse(network, chosen, name.startswith("fuse_full"), rules)
-        result = replace(network, layers=layers, variant=name)
     except ShapeError as error:
         raise NetworkError(f"variant {name} does not fit {network.name}: {error}") from None
+    result = replace(network, layers=layers, variant=name)
     unused = sum(params for layer, params in rules.unused if layer in chosen)
     return replace(result, published_params=result.total_params + unused) if unused else result
 
@@ -110,18 +110,29 @@ def _fuse(network: Network, chosen: list[str], full: bool, rules: Rules) -> tupl
     for layer in network.layers:
         op = _depthwise(network, layer)
         after: tuple[Layer, ...] = (layer,)
-        if op and layer.name in chosen:
-            after = _pair(layer, op, shapes[layer.inputs[0]], full)
-        elif op:
-            after = (replace(layer, op=op),)  # a Depthwise follows the width of its input
-        elif layer.name in gates:
-            gate = gates[layer.name]
-            widths = network.shape(gate.of)[0], shapes[gate.of][0]
-            after = (_widen(layer, gate.last, widths, rules),)
-        for new in after:
-            shapes[new.name] = new.op.out_shape(*(shapes[source] for source in new.inputs))
+        try:
+            if op and layer.name in chosen:
+                after = _pair(layer, op, shapes[layer.inputs[0]], full)
+            elif op:
+                _keeps_channels(op, network.in_shapes(layer)[0], shapes[layer.inputs[0]])
+                after = (replace(layer, op=op),)  # a Depthwise follows the width of its input
+            elif layer.name in gates:
+                gate = gates[layer.name]
+                widths = network.shape(gate.of)[0], shapes[gate.of][0]
+                after = (_widen(layer, gate.last, widths, rules),)
+            for new in after:
+                shapes[new.name] = new.op.out_shape(*(shapes[source] for source in new.inputs))
+        except ShapeError as error:
+            raise ShapeError(f"{error} (layer {layer.name})") from None
         layers += after
     return tuple(layers)
+
+
+def _keeps_channels(op: Depthwise, before: Shape, now: Shape) -> None:
+    if op.channels and before != now:
+        raise ShapeError(
+            f"channels {show(op.channels)} were chosen from {before[0]}, which become {now[0]}"
+        )
 
 
 def _pair(layer: Layer, op: Depthwise, shape: Shape, full: bool) -> tuple[Layer, ...]:
@@ -151,8 +162,8 @@ def _pair(layer: Layer, op: Depthwise, shape: Shape, full: bool) -> tuple[Layer,
     for branch in branches:
         if branch.op.out_shape(shape)[1:] != op.out_shape(shape)[1:]:
             raise ShapeError(
-                f"padding {op.padding} makes the one-dimensional convolutions of {layer.name} "
-                "another size than its own; it must be as large as the kernel needs"
+                f"padding {show(op.padding)} would give one-dimensional convolutions another "
+                "output size; it must keep the size of the input, as 'same' does"
             )
     joined = Layer(layer.name, Concat(), tuple(branch.name for branch in branches))
     return (*branches, joined)
