@@ -188,7 +188,7 @@ def _gates(network: Network) -> dict[str, _Gate]:
             continue
         gated, source = scale.inputs
         last = True
-        while source != gated and network.shape(source)[1:] == (1, 1):
+        while source not in (gated, INPUT) and network.shape(source)[1:] == (1, 1):
             layer = network.layer(source)
             if isinstance(layer.op, GlobalPool | Pool) or len(layer.inputs) > 1:
                 break

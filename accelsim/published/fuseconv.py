@@ -15,8 +15,8 @@ line of one channel per row and takes C + K cycles per fold:
 
     ceil(ceil(lines / R) / stride * (C + K) * column folds)
 
-and K x 1 is its transpose. Sums are exact fractions, which the
-authors' floats equal for strides 1, 2 and 4.
+and K x 1 is its transpose. Sums are exact fractions, which the authors' floats
+equal for strides 1, 2 and 4.
 
 Not modelled by the publication: drain and result port, overlap of folds, memory, and pooling,
 adding, scaling and activation.

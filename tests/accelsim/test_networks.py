@@ -268,6 +268,19 @@ def test_single_channel_halves_into_the_horizontal_branch():
     ]
 
 
+def test_gate_computed_from_an_input_of_one_pixel():
+    network = Network(
+        "n",
+        (4, 1, 1),
+        (
+            Layer("dw", Depthwise((3, 3)), (INPUT,)),
+            Layer("gate", Linear(4), (INPUT,)),
+            Layer("scaled", Scale(), ("dw", "gate")),
+        ),
+    )
+    assert apply(network, "fuse_full").shape("scaled") == (8, 1, 1)
+
+
 def test_grouped_convolution_of_one_channel_a_group_is_depthwise():
     op = Conv2d(4, (3, 3), padding=1, groups=4)
     plain = Network(
