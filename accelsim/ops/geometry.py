@@ -23,7 +23,9 @@ def is_whole(value: Any, least: int) -> bool:
 def check_whole(attribute: str, value: Any, least: int = 1) -> None:
     """ShapeError unless the value is a whole number of at least `least`."""
     if not is_whole(value, least):
-        raise ShapeError(f"{attribute} must be a whole number of at least {least}, not {value!r}")
+        raise ShapeError(
+            f"{attribute} must be a whole number of at least {least}, not {show(value)}"
+        )
 
 
 def is_pair(value: Any, least: int = 1) -> bool:
@@ -47,13 +49,13 @@ def check_pair(attribute: str, value: Any) -> None:
 def check_bool(attribute: str, value: Any) -> None:
     """ShapeError unless the value is True or False."""
     if not isinstance(value, bool):
-        raise ShapeError(f"{attribute} must be true or false, not {value!r}")
+        raise ShapeError(f"{attribute} must be true or false, not {show(value)}")
 
 
 def check_choice(attribute: str, value: Any, allowed: tuple[str, ...]) -> None:
     """ShapeError unless the value is one of the allowed."""
     if value not in allowed:
-        raise ShapeError(f"{attribute} must be one of {', '.join(allowed)}, not {value!r}")
+        raise ShapeError(f"{attribute} must be one of {', '.join(allowed)}, not {show(value)}")
 
 
 def check_padding(value: Any) -> None:
@@ -67,8 +69,10 @@ def check_padding(value: Any) -> None:
 
 
 def show(value: Any) -> str:
-    """A tuple as users write it in files, everything else as Python does."""
-    return repr(list(value)) if isinstance(value, tuple) else repr(value)
+    """Tuples as users write them in files, everything else as Python does."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(show, value))}]"
+    return repr(value)
 
 
 def take_inputs(op: str, inputs: tuple[Shape, ...], count: int) -> tuple[Shape, ...]:

@@ -510,7 +510,7 @@ def bad(make, message):
         bad(Depthwise, "kernel or kernels must be given, one of the two"),
         bad(lambda: Depthwise((3, 3), kernels=((3, 3),)), "kernel or kernels must be given"),
         bad(
-            lambda: Depthwise(kernels=((3, 3), 5)), r"kernels must be a list .* not \[\(3, 3\), 5\]"
+            lambda: Depthwise(kernels=((3, 3), 5)), r"kernels must be a list .* not \[\[3, 3\], 5\]"
         ),
         bad(lambda: Depthwise(kernels=3), "kernels must be a list .* not 3"),
         bad(lambda: Depthwise((3, 3), multiplier=0), "multiplier must be .* not 0"),
@@ -519,7 +519,7 @@ def bad(make, message):
         bad(lambda: Linear(0), "out_features must be .*, not 0"),
         bad(lambda: Pool("min", (2, 2)), "kind must be one of max, average, not 'min'"),
         bad(lambda: Activation("tanh"), "function must be one of none, relu, .*, not 'tanh'"),
-        bad(lambda: FusePair((3, 3)), r"kernel must be a whole number of at least 1, not \(3, 3\)"),
+        bad(lambda: FusePair((3, 3)), r"kernel must be a whole number of at least 1, not \[3, 3\]"),
         bad(lambda: FusePair(3, full="half"), "full must be true or false, not 'half'"),
         bad(lambda: FusePair(3, padding=(1, 1, 1, 1)), "padding must be one of same, same_tf, not"),
         bad(lambda: SqueezeExcite(0), "reduced must be .*, not 0"),

@@ -1,0 +1,312 @@
+"""Network files: what they mean, and every way in which they can be wrong."""
+
+import re
+
+import pytest
+
+from accelsim.errors import FileError, UnsupportedError
+from accelsim.importers import load
+from accelsim.ir import Layer, Network
+from accelsim.ops import (
+    MACROS,
+    OPS,
+    Activation,
+    Add,
+    Concat,
+    Conv2d,
+    Depthwise,
+    FusePair,
+    GlobalPool,
+    Linear,
+    Pointwise,
+    Pool,
+    Scale,
+    SqueezeExcite,
+)
+
+PROBE = """\
+name = "probe"
+input = [3, 17, 19]                       # c, h, w
+[[layer]]
+name = "stem"
+op = "conv2d"
+out_channels = 5
+kernel = [3, 3]
+stride = [2, 1]
+padding = [1, 1, 0, 2]                    # top, bottom, left, right
+dilation = [1, 2]
+[[layer]]
+name = "mix"
+op = "depthwise"
+kernels = [[3, 3], [1, 11], [11, 1], [5, 5], [2, 2]]   # one per channel
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_file(text, name="probe.toml"):
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write_file
+
+
+def test_probe(write):
+    kernels = ((3, 3), (1, 11), (11, 1), (5, 5), (2, 2))
+    assert load(write(PROBE)) == Network(
+        "probe",
+        (3, 17, 19),
+        (
+            Layer("stem", Conv2d(5, (3, 3), (2, 1), (1, 1, 0, 2), (1, 2)), ("input",)),
+            Layer("mix", Depthwise(kernels=kernels), ("stem",)),
+        ),
+    )
+
+
+# Every operator with every attribute, and what it must become.
+TABLES = (
+    (
+        """op = "conv2d"
+        out_channels = 8
+        kernel = [3, 2]
+        padding = "same_tf"
+        groups = 2
+        bias = true
+        activation = "relu"
+        """,
+        Conv2d(8, (3, 2), padding="same_tf", groups=2),
+        (True, False, "relu"),
+    ),
+    (
+        """op = "depthwise"
+        kernel = [1, 3]
+        stride = [1, 2]
+        padding = 1
+        dilation = [1, 2]
+        multiplier = 2
+        channels = [2, 5]
+        norm = true
+        """,
+        Depthwise((1, 3), (1, 2), 1, (1, 2), 2, channels=(2, 5)),
+        (False, True, "none"),
+    ),
+    (
+        'op = "pointwise"\nout_channels = 6\nstride = [2, 1]\ngroups = 3',
+        Pointwise(6, (2, 1), 3),
+        (False, False, "none"),
+    ),
+    (
+        'op = "pool"\nkind = "max"\nkernel = [2, 2]\nstride = [2, 2]\npadding = 1',
+        Pool("max", (2, 2), (2, 2), 1),
+        (False, False, "none"),
+    ),
+    ('op = "activation"\nfunction = "gelu"', Activation("gelu"), (False, False, "none")),
+    ('op = "add"\ninputs = ["l4", "l4"]', Add(), (False, False, "none")),
+    ('op = "concat"\ninputs = ["l5", "l4", "l3"]', Concat(), (False, False, "none")),
+    ('op = "global_pool"', GlobalPool(), (False, False, "none")),
+    ('op = "scale"\ninputs = ["l6", "l7"]', Scale(), (False, False, "none")),
+    ('op = "linear"\nout_features = 10', Linear(10), (False, False, "none")),
+)
+
+
+def test_every_operator_can_be_written(write):
+    text = 'name = "all"\ninput = [4, 16, 16]\nweights = "all.npz"\n'
+    for index, (table, _, _) in enumerate(TABLES):
+        text += f'[[layer]]\nname = "l{index}"\n{table}\n'
+    path = write(text)
+    network = load(path)
+    assert network.weights_file == str(path.parent / "all.npz")
+    assert {type(layer.op) for layer in network.layers} == set(OPS)
+    for layer, (_, op, epilogue) in zip(network.layers, TABLES, strict=True):
+        assert layer.op == op
+        assert (layer.bias, layer.norm, layer.activation) == epilogue
+    assert network.layers[0].inputs == ("input",)
+    assert network.layers[1].inputs == ("l0",)
+    assert network.layers[6].inputs == ("l5", "l4", "l3")
+
+
+def test_macro_operators_can_be_written(write):
+    network = load(
+        write(
+            """\
+            name = "macros"
+            input = [7, 9, 8]
+            [[layer]]
+            name = "dw"
+            op = "fuse_pair"
+            kernel = 5
+            stride = [2, 2]
+            full = true
+            norm = true
+            activation = "relu6"
+            [[layer]]
+            name = "se"
+            op = "squeeze_excite"
+            reduced = 4
+            gate = "sigmoid"
+            bias = false
+            [[layer]]
+            name = "sum"
+            op = "add"
+            inputs = ["dw", "se"]
+            """
+        )
+    )
+    fuse = FusePair(5, (2, 2), True, norm=True, activation="relu6")
+    excite = SqueezeExcite(4, gate="sigmoid", bias=False)
+    assert {FusePair, SqueezeExcite} == set(MACROS)
+    assert network.layers == (
+        *fuse.expand("dw", ("input",), (7, 9, 8)),
+        *excite.expand("se", ("dw",), (14, 5, 4)),
+        Layer("sum", Add(), ("dw", "se")),
+    )
+
+
+def test_inline_tables_can_be_written(write):
+    network = load(
+        write(
+            'name = "n"\ninput = [1, 2, 3]\n'
+            'layer = [{ name = "a", op = "pointwise", out_channels = 2 }]\n'
+        )
+    )
+    assert network.layers == (Layer("a", Pointwise(2), ("input",)),)
+
+
+def test_the_same_name_in_two_places_is_two_files(tmp_path):
+    (tmp_path / "sub").mkdir()
+    path = tmp_path / "sub" / "n.toml"
+    path.write_text(PROBE.replace("[3, 17, 19]", '[3, 17, 19]\nweights = "../w.npz"', 1))
+    assert load(str(path)).weights_file == str(tmp_path / "sub" / ".." / "w.npz")
+
+
+def changed(old, new):
+    assert PROBE.count(old) == 1
+    return PROBE.replace(old, new)
+
+
+WRONG = {
+    # the file itself
+    "": r"probe.toml is empty; it must say name, input and at least one \[\[layer\]\]",
+    "# nothing\n": "probe.toml is empty",
+    "name = \n": r"probe.toml is not valid TOML: .*\(at line 1, column 8\)",
+    PROBE + "name = 'again'\n": r"probe.toml is not valid TOML: .*line 15",
+    # keys of the file
+    changed('name = "probe"\n', ""): "probe.toml:1: name is missing",
+    changed("input = [3, 17, 19]", ""): "probe.toml:1: input is missing",
+    'name = "n"\ninput = [1, 1, 1]\n': "probe.toml:1: layer is missing",
+    'name = "n"\ninput = [1, 1, 1]\nlayer = []\n': r":3: layer must be written as \[\[layer\]\]",
+    'name = "n"\ninput = [1, 1, 1]\nlayer = 3\n': r":3: layer must be written as \[\[layer\]\]",
+    'name = "n"\ninput = [1, 1, 1]\nlayer = [{}, 1]\n': ":3: layer must be written as",
+    'name = "n"\ninput = [1, 1, 1]\n[layer]\nx = 1\n': ":3: layer must be written as",
+    changed("[3, 17, 19]", "[3, 17, 19]\ncolour = 1"): (
+        "probe.toml:3: unknown key colour; allowed are name, input, layer, weights$"
+    ),
+    changed('"probe"', "5"): "probe.toml:1: name must be a text, not 5",
+    changed('"probe"', '""'): "probe.toml:1: name must be a text, not ''",
+    changed("[3, 17, 19]", "[3, 17]"): r":2: input must be three whole .*, not \[3, 17\]",
+    changed("[3, 17, 19]", "[3, 17, 0]"): r":2: input must be three .*, not \[3, 17, 0\]",
+    changed("[3, 17, 19]", "[3, 17, 1.5]"): r":2: input must be three .*, not \[3, 17, 1.5\]",
+    changed("[3, 17, 19]", '"3x17x19"'): ":2: input must be three .*, not '3x17x19'",
+    changed("[3, 17, 19]", "[3, 17, 19]\nweights = 3"): ":3: weights must be a text, not 3",
+    # keys of a layer
+    changed('name = "stem"\n', ""): ":3: name is missing",
+    changed('name = "stem"\n', "name = 7\n"): ":4: name must be a text, not 7",
+    changed('op = "conv2d"\n', ""): r":3: op is missing",
+    changed("out_channels = 5\n", ""): r":3: out_channels is missing \(layer stem\)",
+    changed("kernel = [3, 3]\n", ""): r":3: kernel is missing \(layer stem\)",
+    changed("out_channels = 5", "out_channels = 5\nfilters = 5"): (
+        r":7: unknown key filters; allowed are name, op, out_channels, kernel, inputs, stride, "
+        r"padding, dilation, groups, bias, norm, activation \(layer stem\)$"
+    ),
+    changed('"mix"', '"stem"'): ":12: name stem is used twice",
+    changed('"mix"', '"input"'): ":12: name input is used twice",
+    changed('"mix"', '"mix"\ninputs = "stem"'): ":13: inputs must be a list of .*, not 'stem'",
+    changed('"mix"', '"mix"\ninputs = []'): r":13: inputs must be a list of layer names, not \[\]",
+    changed('"mix"', '"mix"\ninputs = ["mix"]'): ":13: inputs must name layers before .* 'mix'",
+    changed('"mix"', '"mix"\ninputs = [["stem"]]'): r":13: inputs must name .* \['stem'\]",
+    changed('"mix"', '"mix"\ninputs = ["stem", "stem"]'): (
+        r":13: inputs of depthwise: it takes 1 input, not 2 \(layer mix\)"
+    ),
+    changed('"mix"', '"mix"\nbias = 1'): r":13: bias must be true or false, not 1 \(layer mix\)",
+    changed('"mix"', '"mix"\nnorm = "yes"'): r":13: norm must be true or false, not 'yes'",
+    changed('"mix"', '"mix"\nactivation = "tanh"'): (
+        r":13: activation must be one of none, .*, not 'tanh' \(layer mix\)$"
+    ),
+    changed('"mix"', '"mix"\nactivation = ["relu"]'): r":13: activation must .* \['relu'\]",
+    # values of attributes
+    changed("out_channels = 5", "out_channels = '5'"): (
+        r":6: out_channels must be a whole number of at least 1, not '5' \(layer stem\)$"
+    ),
+    changed("kernel = [3, 3]", "kernel = 3"): ":7: kernel must be two whole numbers .*, not 3",
+    changed("kernel = [3, 3]", "kernel = [3, 0]"): r":7: kernel must be two .*, not \[3, 0\]",
+    changed("stride = [2, 1]", "stride = [2.0, 1]"): r":8: stride must be two .*, not \[2.0, 1\]",
+    changed("[1, 1, 0, 2]", "[1, 1]"): r":9: padding must be 'same', .*, not \[1, 1\]",
+    changed("[1, 1, 0, 2]", "'full'"): ":9: padding must be 'same', .*, not 'full'",
+    changed("[1, 1, 0, 2]", "{ top = 1 }"): ":9: padding must be 'same', .*, not {'top': 1}",
+    changed("dilation = [1, 2]", "dilation = [1, true]"): r":10: dilation .* \[1, True\]",
+    changed(", [2, 2]]", ", [2]]"): ":14: kernels must be a list of two whole numbers",
+    changed(", [2, 2]]", "]"): r":14: kernels must be one for each of the 5 channels, not 4",
+    changed("[2, 2]]", "[2, 2]]\nkernel = [3, 3]"): ":15: kernel or kernels must be given",
+    # shapes that do not fit
+    changed("kernel = [3, 3]", "kernel = [99, 3]"): (
+        r":7: kernel reach 99 is larger than the padded input 19 \(layer stem\)$"
+    ),
+    changed("dilation = [1, 2]", "dilation = [1, 2]\ngroups = 2"): (
+        r":11: groups must divide the 3 input channels, not be 2 \(layer stem\)$"
+    ),
+    # macro operators
+    changed('"depthwise"', '"fuse_pair"'): ":14: unknown key kernels; allowed are name, op, kernel",
+    PROBE + '[[layer]]\nname = "f"\nop = "fuse_pair"\nkernel = [3, 3]\n': (
+        r":18: kernel must be a whole number of at least 1, not \[3, 3\] \(layer f\)$"
+    ),
+    PROBE + '[[layer]]\nname = "f"\nop = "fuse_pair"\nkernel = 3\ninputs = ["mix", "mix"]\n': (
+        r":19: inputs of fuse_pair: it takes 1 input, not 2 \(layer f\)"
+    ),
+    PROBE + '[[layer]]\nname = "f"\nop = "squeeze_excite"\nreduced = 2\nnorm = true\n': (
+        ":19: unknown key norm; allowed are name, op, reduced, inputs, activation, gate, bias"
+    ),
+    PROBE + '[[layer]]\nname = "mix_h"\nop = "global_pool"\n[[layer]]\nname = "mix"\n'
+    'op = "fuse_pair"\nkernel = 1\n': ":19: name mix_h is used twice",
+}
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG.items(), ids=[*map(str, range(len(WRONG)))])
+def test_a_wrong_file_names_file_line_and_key(write, text, message):
+    path = write(text)
+    with pytest.raises(FileError, match=message) as caught:
+        load(path)
+    sentence = str(caught.value)
+    assert sentence.startswith(str(path))
+    assert "\n" not in sentence
+
+
+def test_unknown_operators_are_all_listed(write):
+    text = changed('"conv2d"', '"conv3d"').replace('"depthwise"', '["depthwise"]')
+    path = write(text + '[[layer]]\nname = "end"\nop = "global_pool"\n')
+    with pytest.raises(UnsupportedError) as caught:
+        load(path)
+    sentence = str(caught.value)
+    start = f"{path}: op 'conv3d' (layer stem, line 5), ['depthwise'] (layer mix, line 13) is not"
+    assert sentence.startswith(start)
+    assert "global_pool (" not in sentence
+    for op in (*OPS, *MACROS):
+        assert re.search(rf"\b{op.name}\b", sentence)
+
+
+def test_what_cannot_be_read(tmp_path):
+    with pytest.raises(FileError, match=r"n\.toml cannot be read: No such file or directory"):
+        load(tmp_path / "n.toml")
+    (tmp_path / "d.toml").mkdir()
+    with pytest.raises(FileError, match=r"d\.toml cannot be read: Is a directory"):
+        load(tmp_path / "d.toml")
+    (tmp_path / "b.toml").write_bytes(b"name = '\xff'")
+    with pytest.raises(FileError, match=r"b\.toml cannot be read: it is not UTF-8 text"):
+        load(tmp_path / "b.toml")
+
+
+def test_other_endings(tmp_path):
+    with pytest.raises(UnsupportedError, match=r"n\.onnx cannot be imported: .onnx files are not"):
+        load(tmp_path / "n.onnx")
+    with pytest.raises(FileError, match=r"n\.json must end in \.toml, not '\.json'"):
+        load(tmp_path / "n.json")
