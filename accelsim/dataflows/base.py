@@ -5,8 +5,9 @@ compared. A Program says what every operand word and every result word of those 
 depend on sizes only, never on data.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -26,11 +27,13 @@ FIELD_LIMIT = 65535  # the largest value of a 16-bit field of a pass
 class Plan(NamedTuple):
     """How one Conv is cut into passes.
 
+    clocks : of the busier port, pass after pass; by it plans are chosen.
     body : the passes in execution order, as a nest of repetitions.
     tiling : what the dataflow's `program` needs besides; its own record.
     """
 
     dataflow: str
+    clocks: int
     body: Body
     tiling: Hashable
 
@@ -73,11 +76,54 @@ class Dataflow(Protocol):
     def name(self) -> str:
         """The name in `--dataflow` and in reports."""
 
-    def plans(self, conv: Conv, array: SystolicArray) -> tuple[Plan, ...]:
-        """Candidates, at least one; raises UnsupportedError with the reason where none is."""
+    def tilings(self, conv: Conv, array: SystolicArray) -> Iterator[tuple[int, Hashable]]:
+        """Candidates with their clocks, at least one, or UnsupportedError with the reason."""
+
+    def body(self, conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:
+        """The passes of a tiling, in order."""
 
     def program(self, conv: Conv, array: SystolicArray, plan: Plan) -> Program:
         """The index maps of a plan."""
+
+
+def best_plan(dataflow: Dataflow, conv: Conv, array: SystolicArray) -> Plan:
+    """The plan of the fewest clocks; UnsupportedError where the dataflow cannot run the Conv."""
+    clocks, tiling = min(dataflow.tilings(conv, array), key=itemgetter(0))
+    return Plan(dataflow.name, clocks, dataflow.body(conv, array, tiling), tiling)
+
+
+class Cost(NamedTuple):
+    """`trips` equal passes of os or rows.
+
+    load, drain : clocks of the operand ports and of the result port.
+    n : columns.
+    held : clocks between the first and the last fire.
+    """
+
+    trips: int
+    load: int
+    drain: int
+    n: int
+    held: int = 0
+
+
+def port_clocks(array: SystolicArray, costs: Iterable[Cost], groups: int = 1) -> int:
+    """Clocks of `groups` times the passes, first operand to last result.
+
+    A pass loads while the one before it drains; column n - 1 is n - 1 clocks behind column 0.
+    """
+    clock = drained = done = first = 0
+    for trips, load, drain, n, held in costs:
+        if not array.overlap:
+            done += trips * (load + held + array.rows + drain + n - 2)
+            continue
+        first = first or load
+        clock += max(load, drained) + (trips - 1) * max(load, drain) + trips * held
+        done = max(done, clock + array.rows + drain + n - 2)
+        drained = drain
+    if not array.overlap:
+        return groups * done
+    return done + (groups - 1) * (clock - first + max(first, drained))
 
 
 def ceil_div(a: int, b: int) -> int:
@@ -137,11 +183,15 @@ def address(passes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 class Gemm(NamedTuple):
-    """A Conv as matrix products by im2col, one per group; index maps.
+    """A Conv as matrix products, one per group; index maps.
 
-    pixels : int32[groups, oh*ow, K] into (0, x, w), with K = c/groups * fh * fw; 0 is padding.
-    weights : int32[groups, k/groups, K] into (0, x, w).
-    dest : int32[groups, oh*ow, k/groups], flat index in the output.
+    One row of `pixels` holds the inputs of a block of outputs, and `weights` has a row for every
+    output of a block: zero where that output does not see an input. Blocks of one output are
+    im2col.
+
+    pixels : int32[groups, blocks, K] into (0, x, w); 0 is padding.
+    weights : int32[groups, outputs per block, K] into (0, x, w).
+    dest : int32[groups, blocks, outputs per block], index in the output; -1 beyond its edge.
     """
 
     pixels: Indices
@@ -149,26 +199,65 @@ class Gemm(NamedTuple):
     dest: Indices
 
 
-def gemm(conv: Conv) -> Gemm:
-    """The index maps of a Conv's im2col."""
-    channels, outputs, pixels = conv.c // conv.groups, conv.k // conv.groups, conv.oh * conv.ow
-    iy = np.add.outer(np.arange(conv.oh) * conv.sh - conv.pt, np.arange(conv.fh) * conv.dh)
-    ix = np.add.outer(np.arange(conv.ow) * conv.sw - conv.pl, np.arange(conv.fw) * conv.dw)
-    inside_y, inside_x = (iy >= 0) & (iy < conv.h), (ix >= 0) & (ix < conv.w)
-    plane = (iy[:, None, :, None] * conv.w + ix[None, :, None, :] + 1).astype(np.int32)
-    channel = (np.arange(conv.c, dtype=np.int32) * conv.h * conv.w).reshape(conv.groups, -1)
-    found = plane[None, :, :, None] + channel[:, None, None, :, None, None]
+class Window(NamedTuple):
+    """Blocks of outputs along one axis.
+
+    source : int[blocks, inputs], coordinates in the map, which may lie outside.
+    tap : int[outputs of a block, inputs], the tap by which an output sees an input, or -1.
+    """
+
+    source: npt.NDArray[np.int64]
+    tap: npt.NDArray[np.int64]
+
+
+def reach(block: int, kernel: int, stride: int, dilation: int) -> list[int]:
+    """Offsets of the inputs that `block` neighbouring outputs see along one axis."""
+    return sorted({i * stride + t * dilation for i in range(block) for t in range(kernel)})
+
+
+def _window(
+    block: int, outputs: int, kernel: int, stride: int, dilation: int, padding: int
+) -> Window:
+    inputs = np.array(reach(block, kernel, stride, dilation))
+    start = np.arange(ceil_div(outputs, block)) * block * stride - padding
+    tap, rest = np.divmod(inputs - np.arange(block)[:, None] * stride, dilation)
+    return Window(
+        start[:, None] + inputs, np.where((rest == 0) & (tap >= 0) & (tap < kernel), tap, -1)
+    )
+
+
+def gemm(conv: Conv, block: tuple[int, int] = (1, 1)) -> Gemm:
+    """The index maps of a Conv for blocks of (rows, columns) outputs."""
+    groups, channels, outputs = conv.groups, conv.c // conv.groups, conv.k // conv.groups
+    y = _window(block[0], conv.oh, conv.fh, conv.sh, conv.dh, conv.pt)
+    x = _window(block[1], conv.ow, conv.fw, conv.sw, conv.dw, conv.pl)
+    plane = y.source[:, None, :, None] * conv.w + x.source[None, :, None, :] + 1
+    channel = (np.arange(conv.c) * conv.h * conv.w).astype(np.int32).reshape(groups, channels)
+    pixels = plane.astype(np.int32)[None, :, :, None] + channel[:, None, None, :, None, None]
+    inside_y = (y.source >= 0) & (y.source < conv.h)
+    inside_x = (x.source >= 0) & (x.source < conv.w)
     if not (inside_y.all() and inside_x.all()):
-        inside = inside_y[:, None, :, None] & inside_x[None, :, None, :]
-        found *= inside[None, :, :, None]
-    depth = channels * conv.fh * conv.fw
+        pixels *= (inside_y[:, None, :, None] & inside_x[None, :, None, :])[None, :, :, None]
+
+    seen = (y.tap >= 0)[:, None, :, None] & (x.tap >= 0)[None, :, None, :]
+    kernel = (y.tap[:, None, :, None] * conv.fw + x.tap[None, :, None, :]).astype(np.int32)
     first = 1 + conv.c * conv.h * conv.w
-    weights = np.arange(first, first + conv.k * depth, dtype=np.int32)
-    dest = np.arange(conv.k * pixels, dtype=np.int32).reshape(conv.groups, outputs, pixels)
+    filters = np.arange(conv.k * channels, dtype=np.int32) * (conv.fh * conv.fw) + first
+    shape = (groups, outputs, 1, 1, channels, 1, 1)
+    weights = filters.reshape(shape) + kernel[:, :, None]
+    weights *= seen[:, :, None]
+
+    oy, ox = np.arange(len(y.source) * block[0]), np.arange(len(x.source) * block[1])
+    place = np.where((oy < conv.oh)[:, None] & (ox < conv.ow), oy[:, None] * conv.ow + ox, -1)
+    tiles = place.reshape(len(y.source), block[0], -1, block[1]).swapaxes(1, 2)
+    tiles = tiles.astype(np.int32).reshape(1, -1, 1, block[0] * block[1])
+    output = (np.arange(conv.k, dtype=np.int32) * (conv.oh * conv.ow)).reshape(groups, 1, -1, 1)
+    dest = np.where(tiles < 0, np.int32(-1), tiles + output)
+    blocks, depth = tiles.shape[1], channels * pixels.shape[-2] * pixels.shape[-1]
     return Gemm(
-        found.reshape(conv.groups, pixels, depth),
-        weights.reshape(conv.groups, outputs, depth),
-        dest.swapaxes(1, 2),
+        pixels.reshape(groups, blocks, depth),
+        weights.reshape(groups, -1, depth),
+        dest.reshape(groups, blocks, -1),
     )
 
 

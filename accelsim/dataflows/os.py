@@ -1,27 +1,40 @@
 """Output stationary: every pass makes m x n results in place, k products each.
 
-The Conv becomes one matrix product per group by im2col. Either operand may take the rows of the
-array: results leave row by row, so that the side with more tiles is better put on the columns
-where k is short.
+The Conv becomes one matrix product per group by im2col. A pass multiplies all vectors on the rows
+with all vectors on the columns. Three ways to fill it:
 
-A depthwise Conv runs channel by channel by im2col in a single column, pixels on the rows: what a
-plain array does and what published baselines count. The orientation that would spread pixels over
-the columns is the dataflow `is`.
+straight   pixels on the rows, output channels on the columns
+swapped    the reverse; results leave row by row, so that the operand with more vectors is better
+           put on the columns where k is short
+crossed    where one operand has few vectors p (pixels of a fully connected layer, channels of a
+           narrow one): they stand on both sides, and the vectors of the other operand fill what is
+           left of rows *and* columns. Both operand ports then carry new vectors, R + C - 2p per
+           pass instead of R or C; the products of a vector with its own kind are thrown away.
+
+A depthwise Conv runs channel by channel in a single column, pixels on the rows: what a plain array
+does and what published baselines count. Mappings that spread its pixels are found under `is`, `ws`
+and `rows`.
 """
 
+from collections.abc import Hashable, Iterator
 from typing import NamedTuple, cast
 
 import numpy as np
 
 from accelsim.dataflows.base import (
     FIELD_LIMIT,
+    Body,
+    Cost,
+    Indices,
     Plan,
     Program,
     Run,
     address,
+    ceil_div,
     depth_of,
     expand,
     gemm,
+    port_clocks,
     repeat,
     split,
 )
@@ -33,7 +46,7 @@ from accelsim.passes import ArrayPass, Opcode
 name = "os"
 
 
-class Tiling(NamedTuple):
+class Straight(NamedTuple):
     """Tiles along the rows and along the columns of the array, in order.
 
     swapped : output channels on the rows and pixels on the columns, instead of the reverse.
@@ -44,49 +57,106 @@ class Tiling(NamedTuple):
     columns: tuple[Run, ...]
 
 
-def plans(conv: Conv, array: SystolicArray) -> tuple[Plan, ...]:
-    """One plan per operand that may take the rows."""
+class Crossed(NamedTuple):
+    """All vectors of one operand on both sides.
+
+    swapped : the shared vectors are output channels, instead of pixels.
+    shared : how many they are.
+    passes : (count, others on the rows, others on the columns), in order.
+    """
+
+    swapped: bool
+    shared: int
+    passes: tuple[tuple[int, int, int], ...]
+
+
+def tilings(conv: Conv, array: SystolicArray) -> Iterator[tuple[int, Hashable]]:
+    """Every way to fill the passes that may be the best."""
     depth = depth_of(conv)
     if depth > FIELD_LIMIT:
         raise UnsupportedError(f"os adds up at most {FIELD_LIMIT} products per result, not {depth}")
     pixels, channels = conv.oh * conv.ow, conv.k // conv.groups
-    sides = [(False, pixels, channels)]
-    if conv.c == 1 or not conv.depthwise:
-        sides.append((True, channels, pixels))
-    found = []
-    for swapped, m, n in sides:
-        rows = split(m, array.rows, depth if array.overlap else FIELD_LIMIT)
-        columns = split(n, array.columns, FIELD_LIMIT)
-        body = tuple(
-            step
-            for across, width in columns
-            for step in repeat(
-                across,
-                tuple(
-                    step
-                    for count, height in rows
-                    for step in repeat(count, (ArrayPass(Opcode.OS, height, width, depth),))
-                ),
-            )
-        )
-        found.append(Plan(name, repeat(conv.groups, body), Tiling(swapped, rows, columns)))
-    return tuple(found)
+    yield _straight(array, conv.groups, depth, pixels, channels, False)
+    if conv.depthwise and conv.c > 1:
+        return
+    yield _straight(array, conv.groups, depth, channels, pixels, True)
+    for shared, others, swapped in ((pixels, channels, False), (channels, pixels, True)):
+        if 2 * shared < min(array.rows, array.columns):
+            yield _crossed(array, conv.groups, depth, shared, others, swapped)
+
+
+def _straight(
+    array: SystolicArray, groups: int, depth: int, m: int, n: int, swapped: bool
+) -> tuple[int, Straight]:
+    rows = split(m, array.rows, depth if array.overlap else FIELD_LIMIT)
+    columns = split(n, array.columns, FIELD_LIMIT)
+    # All loads are equal, so that the order of the passes counts in the last column tile only.
+    costs = [
+        Cost(b * a, depth, high, wide)
+        for count, wide in columns
+        for b in ((count - 1, 1) if count > 1 else (1,))
+        for a, high in rows
+    ]
+    return port_clocks(array, costs, groups), Straight(swapped, rows, columns)
+
+
+def _crossed(
+    array: SystolicArray, groups: int, depth: int, shared: int, others: int, swapped: bool
+) -> tuple[int, Crossed]:
+    high, wide = array.rows - shared, array.columns - shared
+    full, rest = divmod(others, high + wide)
+    passes = [(full, high, wide)] if full else []
+    if rest:
+        across = min(wide, max(ceil_div(rest, 2), rest - high))
+        passes.append((1, rest - across, across))
+    costs = [Cost(count, depth, shared + a, shared + b) for count, a, b in passes]
+    return port_clocks(array, costs, groups), Crossed(swapped, shared, tuple(passes))
+
+
+def body(conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:
+    """Groups outside, then column tiles, then row tiles."""
+    depth = depth_of(conv)
+    if isinstance(tiling, Crossed):
+        sizes = [(count, tiling.shared + a, tiling.shared + b) for count, a, b in tiling.passes]
+        steps = [repeat(count, (ArrayPass(Opcode.OS, m, n, depth),)) for count, m, n in sizes]
+        return repeat(conv.groups, sum(steps, ()))
+    straight = cast(Straight, tiling)
+    found: Body = ()
+    for count, n in straight.columns:
+        steps = [repeat(many, (ArrayPass(Opcode.OS, m, n, depth),)) for many, m in straight.rows]
+        found += repeat(count, sum(steps, ()))
+    return repeat(conv.groups, found)
 
 
 def program(conv: Conv, array: SystolicArray, plan: Plan) -> Program:
-    """The index maps of a plan: groups outside, then column tiles, then row tiles."""
-    tiling = cast(Tiling, plan.tiling)
+    """The index maps of a plan."""
     maps = gemm(conv)
-    a, b, dest = maps.pixels, maps.weights, maps.dest
+    pixels, channels, dest = maps.pixels, maps.weights, maps.dest
+    tiling = cast(Straight | Crossed, plan.tiling)
     if tiling.swapped:
-        a, b, dest = b, a, dest.swapaxes(1, 2)
-    groups, depth = conv.groups, depth_of(conv)
+        pixels, channels, dest = channels, pixels, dest.swapaxes(1, 2)
+    if isinstance(tiling, Crossed):
+        left, top, out = _crossed_maps(array, tiling, pixels, channels, dest.swapaxes(1, 2))
+    else:
+        left, top, out = _straight_maps(array, tiling, pixels, channels, dest)
+    return Program(
+        address(expand(plan.body)),
+        left.reshape(-1, array.rows),
+        top.reshape(-1, array.columns),
+        out.reshape(-1, array.columns),
+    )
+
+
+def _straight_maps(
+    array: SystolicArray, tiling: Straight, a: Indices, b: Indices, dest: Indices
+) -> tuple[Indices, Indices, Indices]:
+    """Words for vectors a[groups, rows, K] and b[groups, columns, K]; an axis per loop."""
+    groups, height, depth = a.shape
     across = sum(count for count, _ in tiling.columns)
     down = sum(count for count, _ in tiling.rows)
-    # One array per kind of word, with an axis per loop around the pass.
     left = np.zeros((groups, across, down, depth, array.rows), np.int32)
     top = np.zeros((groups, across, down, depth, array.columns), np.int32)
-    out = np.full((groups, across, a.shape[1], array.columns), -1, np.int32)
+    out = np.full((groups, across, height, array.columns), -1, np.int32)
     j = column = 0
     for wide, n in tiling.columns:
         last = column + wide * n
@@ -104,9 +174,31 @@ def program(conv: Conv, array: SystolicArray, plan: Plan) -> Program:
             )
             i, row = i + high, end
         j, column = j + wide, last
-    return Program(
-        address(expand(plan.body)),
-        left.reshape(-1, array.rows),
-        top.reshape(-1, array.columns),
-        out.reshape(-1, array.columns),
-    )
+    return left, top, out
+
+
+def _crossed_maps(
+    array: SystolicArray, tiling: Crossed, shared: Indices, others: Indices, dest: Indices
+) -> tuple[Indices, Indices, Indices]:
+    """Words for vectors [groups, vectors, K] of both kinds and dest[groups, others, shared]."""
+    groups, p, depth = shared.shape
+    left, top, out = [], [], []
+    at = 0
+    for count, a, b in tiling.passes:
+        end = at + count * (a + b)
+        fresh = others[:, at:end].reshape(groups, count, a + b, depth).swapaxes(2, 3)
+        common = np.broadcast_to(shared.swapaxes(1, 2)[:, None], (groups, count, depth, p))
+        goal = dest[:, at:end].reshape(groups, count, a + b, p)
+        left_words = np.zeros((groups, count, depth, array.rows), np.int32)
+        left_words[..., array.rows - a - p :] = np.concatenate([fresh[..., :a], common], 3)
+        top_words = np.zeros((groups, count, depth, array.columns), np.int32)
+        top_words[..., : b + p] = np.concatenate([fresh[..., a:], common], 3)
+        results = np.full((groups, count, a + p, array.columns), -1, np.int32)
+        results[:, :, :a, b : b + p] = goal[:, :, :a]
+        results[:, :, a:, :b] = goal[:, :, a:].swapaxes(2, 3)
+        left.append(left_words.reshape(groups, -1, array.rows))
+        top.append(top_words.reshape(groups, -1, array.columns))
+        # Results of a pass leave bottom row first.
+        out.append(results[:, :, ::-1].reshape(groups, -1, array.columns))
+        at = end
+    return np.concatenate(left, 1), np.concatenate(top, 1), np.concatenate(out, 1)

@@ -20,7 +20,7 @@ stream a job may be long, its windows fired in groups of n.
 With one stream, a stride may also be had by throwing results away (`keep`), which fires need.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from math import gcd
 from typing import NamedTuple, cast
 
@@ -29,12 +29,14 @@ import numpy as np
 from accelsim.dataflows.base import (
     FIELD_LIMIT,
     Body,
+    Cost,
     Indices,
     Plan,
     Program,
     address,
     ceil_div,
     expand,
+    port_clocks,
     repeat,
 )
 from accelsim.errors import UnsupportedError
@@ -120,8 +122,8 @@ class Tiling(NamedTuple):
     runs: tuple["PassRun", ...]
 
 
-def plans(conv: Conv, array: SystolicArray) -> tuple[Plan, ...]:
-    """The plan that keeps its busiest port busy for the fewest clocks."""
+def tilings(conv: Conv, array: SystolicArray) -> Iterator[tuple[int, Hashable]]:
+    """Ways to lay lines through the maps and to cut them into jobs."""
     if not conv.depthwise:
         raise UnsupportedError(
             f"rows runs depthwise convolutions, not {conv.groups} groups of {conv.c} channels"
@@ -131,22 +133,22 @@ def plans(conv: Conv, array: SystolicArray) -> tuple[Plan, ...]:
             f"rows runs kernels of at most {array.max_taps} taps per side, not "
             f"{conv.fh}x{conv.fw}; a larger max_taps of the array allows it"
         )
-    best: tuple[int, Tiling] | None = None
+    least: int | None = None
     for transposed, lines in _geometries(conv, array):
         work = conv.k * lines.number * lines.outputs * lines.streams // array.rows
-        if best is not None and work > best[0]:
+        if least is not None and work > least:
             continue
         for jobs, fires in _cuts(lines, conv.k, array):
             runs = _runs(lines, jobs, conv.k, array, fires)
-            clocks = _clocks(lines, array, runs)
-            if (best is None or clocks < best[0]) and runs[0].fires <= FIELD_LIMIT:
-                best = clocks, Tiling(transposed, lines, jobs, tuple(runs))
-    if best is None:
+            if runs[0].fires <= FIELD_LIMIT:
+                clocks = _clocks(lines, array, runs)
+                least = clocks if least is None else min(least, clocks)
+                yield clocks, Tiling(transposed, lines, jobs, tuple(runs))
+    if least is None:
         raise UnsupportedError(
             f"rows cannot run kernel {conv.fh}x{conv.fw} at stride {conv.sh}x{conv.sw} with "
             f"{array.columns} columns and max_taps {array.max_taps}"
         )
-    return (Plan(name, _body(best[1].lines, best[1].runs), best[1]),)
 
 
 def _axes(conv: Conv) -> tuple[Axis, Axis]:
@@ -307,16 +309,18 @@ def _shape(lines: Lines, array: SystolicArray, trips: int, m: int, size: int, ne
 
 
 def _clocks(lines: Lines, array: SystolicArray, runs: list[PassRun]) -> int:
-    """Clocks of the busier port, pass by pass; without overlap, of the whole passes."""
-    total = 0
-    for trips, m, n, k, fires in runs:
-        load = lines.streams * (lines.taps + k)
-        busy = max(load, m) if array.overlap else load + array.rows + m + n - 2
-        total += trips * (busy + (fires - 1) * n)
-    return total
+    return port_clocks(
+        array,
+        (
+            Cost(trips, lines.streams * (lines.taps + k), m, n, (fires - 1) * n)
+            for trips, m, n, k, fires in runs
+        ),
+    )
 
 
-def _body(lines: Lines, runs: tuple[PassRun, ...]) -> Body:
+def body(conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:
+    """The passes of a tiling, in order."""
+    lines, runs = cast(Tiling, tiling).lines, cast(Tiling, tiling).runs
     return tuple(
         step
         for trips, m, n, k, fires in runs

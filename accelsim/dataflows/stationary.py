@@ -3,9 +3,16 @@
 The matrix product X S, with X streamed (m rows of it per pass) and S stationary (k x n of it per
 pass). Where K needs several tiles, their partial sums meet in the accumulator memory, so that at
 most `accumulator_depth` rows of X stream at a time.
+
+Groups with few channels, depthwise above all, fill the array badly. Neighbouring outputs of such a
+Conv therefore share one vector of inputs: that of a block of outputs is the patch that they see
+together, and every output has a vector of weights for it, zeros where it does not look (a Toeplitz
+matrix). Multiplications by zero are free where multipliers would idle; a patch of 8 x 8 inputs
+makes 6 x 6 outputs of a 3 x 3 kernel at once, instead of one.
 """
 
-from itertools import product
+from collections.abc import Hashable, Iterator
+from itertools import groupby, product
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -18,78 +25,143 @@ from accelsim.dataflows.base import (
     Program,
     Run,
     address,
+    ceil_div,
     expand,
+    gemm,
+    reach,
     repeat,
     split,
 )
 from accelsim.hardware import SystolicArray
+from accelsim.ir import Conv
 from accelsim.passes import ArrayPass, Opcode
 
 
 class Tiling(NamedTuple):
-    """Tiles of the streamed rows, of the stationary columns and of K, in order."""
+    """Tiles of the streamed rows, of the stationary columns and of K, in order.
 
+    block : outputs (rows, columns) that share one vector of inputs.
+    """
+
+    block: tuple[int, int]
     streams: tuple[Run, ...]
     columns: tuple[Run, ...]
     depths: tuple[Run, ...]
 
 
-def plan(
-    name: str, opcode: Opcode, array: SystolicArray, sizes: tuple[int, int, int], groups: int
-) -> Plan:
-    """The plan for `groups` products of (rows of X, columns of S, K) = sizes."""
-    rows, columns, depth = sizes
+def tilings(conv: Conv, array: SystolicArray, weights: bool) -> Iterator[tuple[int, Tiling]]:
+    """Im2col, and where groups leave the array empty the best block of outputs.
+
+    weights : whether the weights wait and the pixels stream; else the reverse.
+    """
+    for block in ((1, 1), _block(conv, array, weights)) if conv.groups > 1 else ((1, 1),):
+        tiling = _tiling(array, block, *_sizes(conv, block, weights))
+        yield _clocks(array, tiling, conv.groups), tiling
+
+
+def _sizes(conv: Conv, block: tuple[int, int], weights: bool) -> tuple[int, int, int]:
+    """Streamed rows, stationary columns and K of one group's product."""
+    blocks = ceil_div(conv.oh, block[0]) * ceil_div(conv.ow, block[1])
+    outputs = block[0] * block[1] * (conv.k // conv.groups)
+    height = len(reach(block[0], conv.fh, conv.sh, conv.dh))
+    width = len(reach(block[1], conv.fw, conv.sw, conv.dw))
+    depth = conv.c // conv.groups * height * width
+    return (blocks, outputs, depth) if weights else (outputs, blocks, depth)
+
+
+def _block(conv: Conv, array: SystolicArray, weights: bool) -> tuple[int, int]:
+    """The block with the least clocks on the ports, roughly: tiles as if they were all equal."""
+    heights, widths = _parts(conv.oh), _parts(conv.ow)
+    tall = [len(reach(a, conv.fh, conv.sh, conv.dh)) for a in heights]
+    wide = [len(reach(b, conv.fw, conv.sw, conv.dw)) for b in widths]
+    depth = conv.c // conv.groups * np.multiply.outer(tall, wide)
+    blocks = np.multiply.outer(
+        [-(-conv.oh // a) for a in heights], [-(-conv.ow // b) for b in widths]
+    )
+    outputs = conv.k // conv.groups * np.multiply.outer(heights, widths)
+    streamed, waiting = (blocks, outputs) if weights else (outputs, blocks)
+    tiles = -(-depth // array.rows)
+    clocks = -(-waiting // array.columns) * np.maximum(tiles * streamed, depth)
+    best = int(clocks.argmin())
+    return heights[best // len(widths)], widths[best % len(widths)]
+
+
+def _parts(size: int) -> list[int]:
+    """The sizes that cut `size` into 1, 2, 3, ... parts."""
+    return sorted({ceil_div(size, parts) for parts in range(1, size + 1)})
+
+
+def _tiling(
+    array: SystolicArray, block: tuple[int, int], rows: int, columns: int, depth: int
+) -> Tiling:
     most = FIELD_LIMIT if depth <= array.rows else array.accumulator_depth
     # A pass costs the larger of its stream and the next load: tiles of either are made so that
     # neither side has small ones that the other side would wait for.
     longest = min(rows, most)
     depths = split(depth, array.rows, longest if array.overlap else FIELD_LIMIT)
     streams = split(rows, most, depths[0][1] if array.overlap else FIELD_LIMIT)
-    tiling = Tiling(streams, split(columns, array.columns, FIELD_LIMIT), depths)
-    body = tuple(
-        step
-        for chunks, m in streams
-        for step in repeat(
-            chunks,
-            tuple(
-                step
-                for count, n in tiling.columns
-                for step in repeat(count, _accumulate(opcode, m, n, depths))
-            ),
-        )
-    )
-    return Plan(name, repeat(groups, body), tiling)
+    return Tiling(block, streams, split(columns, array.columns, FIELD_LIMIT), depths)
+
+
+def _clocks(array: SystolicArray, tiling: Tiling, groups: int) -> int:
+    """Clocks of the busier port; the stream of a pass hides the load of the next."""
+    streams, columns, depths = tiling.streams, tiling.columns, tiling.depths
+    across, deep = sum(count for count, _ in columns), sum(count for count, _ in depths)
+    first, last = depths[0][1], streams[-1][1]
+    if not array.overlap:
+        chunks, rows = sum(count for count, _ in streams), sum(a * b for a, b in streams)
+        depth, width = sum(a * b for a, b in depths), sum(a * b for a, b in columns)
+        loads = chunks * across * (depth + deep * array.rows)
+        return groups * (loads + across * deep * rows + chunks * deep * width)
+    total = first + 1 + array.rows + last + columns[-1][1] - 1
+    before = last
+    each = 0
+    for chunks, m in streams:
+        each = sum(count * max(m, k) for count, k in depths)
+        total += groups * chunks * across * each
+        # The first load of these chunks hides behind a stream of the size before.
+        total += groups * (max(before, first) - max(m, first))
+        before = m
+    total -= max(last, first)  # no stream comes before the first load
+    # The last of the wider tiles may end later than the narrow ones after it.
+    return total + max(0, columns[0][1] - columns[-1][1] - columns[-1][0] * each)
+
+
+def body(conv: Conv, opcode: Opcode, tiling: Hashable) -> Body:
+    """Groups outside, then chunks of streamed rows, column tiles, K tiles."""
+    _, streams, columns, depths = cast(Tiling, tiling)
+    found: Body = ()
+    for chunks, m in streams:
+        tiles = [repeat(count, _accumulate(opcode, m, n, depths)) for count, n in columns]
+        found += repeat(chunks, sum(tiles, ()))
+    return repeat(conv.groups, found)
 
 
 def _accumulate(opcode: Opcode, m: int, n: int, depths: tuple[Run, ...]) -> Body:
     """The passes over K: the first starts the sums, the last sends them."""
     sizes = [size for count, size in depths for _ in range(count)]
     last = len(sizes) - 1
-    steps: list[ArrayPass] = [
+    passes = [
         ArrayPass(opcode, m, n, k, accumulate=int(i > 0), emit=int(i == last))
         for i, k in enumerate(sizes)
     ]
-    body: Body = ()
-    i = 0
-    while i < len(steps):
-        same = i + 1
-        while same < len(steps) and steps[same] == steps[i]:
-            same += 1
-        body += repeat(same - i, (steps[i],))
-        i = same
-    return body
+    return sum((repeat(len(list(same)), (p,)) for p, same in groupby(passes)), ())
 
 
-def program(plan: Plan, array: SystolicArray, x: Indices, s: Indices, dest: Indices) -> Program:
-    """The index maps of a plan: groups, chunks of streamed rows, column tiles, K tiles.
-
-    Parameters
-    ----------
-    x : int32[groups, rows, K], streamed.
-    s : int32[groups, columns, K], stationary.
-    dest : int32[groups, rows, columns].
-    """
+def program(conv: Conv, array: SystolicArray, plan: Plan, weights: bool) -> Program:
+    """The index maps of a plan."""
     tiling = cast(Tiling, plan.tiling)
+    x, s, dest = gemm(conv, tiling.block)
+    if not weights:
+        x, s, dest = s, x, dest.swapaxes(1, 2)
+    left, top, out = _maps(array, tiling, x, s, dest)
+    return Program(address(expand(plan.body)), left, top, out)
+
+
+def _maps(
+    array: SystolicArray, tiling: Tiling, x: Indices, s: Indices, dest: Indices
+) -> tuple[Indices, Indices, Indices]:
+    """Words for x[groups, rows, K] streamed, s[groups, columns, K] stationary."""
     groups = len(x)
     across = sum(count for count, _ in tiling.columns)
     deep = sum(count for count, _ in tiling.depths)
@@ -116,8 +188,7 @@ def program(plan: Plan, array: SystolicArray, x: Indices, s: Indices, dest: Indi
         top.append(np.tile(stationary, (1, chunks, 1)))
         out.append(results.reshape(groups, -1, array.columns))
         row = end
-    return Program(
-        address(expand(plan.body)),
+    return (
         np.concatenate(left, 1).reshape(-1, array.rows),
         np.concatenate(top, 1).reshape(-1, array.columns),
         np.concatenate(out, 1).reshape(-1, array.columns),

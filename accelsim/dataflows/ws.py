@@ -1,7 +1,9 @@
 """Weight stationary: weights wait in the array, pixels stream past them."""
 
+from collections.abc import Hashable, Iterator
+
 from accelsim.dataflows import stationary
-from accelsim.dataflows.base import Plan, Program, depth_of, gemm
+from accelsim.dataflows.base import Body, Plan, Program
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
 from accelsim.passes import Opcode
@@ -9,13 +11,16 @@ from accelsim.passes import Opcode
 name = "ws"
 
 
-def plans(conv: Conv, array: SystolicArray) -> tuple[Plan, ...]:
-    """The one plan: pixels streamed, K x channels stationary."""
-    sizes = (conv.oh * conv.ow, conv.k // conv.groups, depth_of(conv))
-    return (stationary.plan(name, Opcode.WS, array, sizes, conv.groups),)
+def tilings(conv: Conv, array: SystolicArray) -> Iterator[tuple[int, Hashable]]:
+    """One output per vector of inputs, and where it may pay a block of them."""
+    return stationary.tilings(conv, array, weights=True)
+
+
+def body(conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:
+    """The passes of a tiling, in order."""
+    return stationary.body(conv, Opcode.WS, tiling)
 
 
 def program(conv: Conv, array: SystolicArray, plan: Plan) -> Program:
     """The index maps of a plan."""
-    maps = gemm(conv)
-    return stationary.program(plan, array, maps.pixels, maps.weights, maps.dest)
+    return stationary.program(conv, array, plan, weights=True)

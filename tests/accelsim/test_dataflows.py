@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accelsim.dataflows import DATAFLOWS
+from accelsim.dataflows import DATAFLOWS, Plan
 from accelsim.dataflows.base import split
+from accelsim.engines import systolic_array
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
@@ -140,8 +141,9 @@ def check(conv, array, name, seed=0):
     x = rng.integers(-128, 128, (conv.c, conv.h, conv.w)).astype(np.int8)
     w = rng.integers(-128, 128, (conv.k, conv.c // conv.groups, conv.fh, conv.fw)).astype(np.int8)
     expected = naive_conv(conv, x, w).ravel()
-    for plan in dataflow.plans(conv, array):
-        assert plan.dataflow == name
+    for clocks, tiling in dataflow.tilings(conv, array):
+        plan = Plan(name, clocks, dataflow.body(conv, array, tiling), tiling)
+        assert clocks == systolic_array.cycles(array, plan.body)
         program = dataflow.program(conv, array, plan)
         for row in program.commands.tolist():
             check_limits(array, ArrayPass(*row[:9]))
@@ -164,7 +166,7 @@ def check(conv, array, name, seed=0):
 def test_program_is_the_convolution(name, conv, array, seed):
     if name == "rows" and (max(conv.fh, conv.fw) > array.max_taps or not conv.depthwise):
         with pytest.raises(UnsupportedError, match="rows runs"):
-            BY_NAME[name].plans(conv, array)
+            list(BY_NAME[name].tilings(conv, array))
     else:
         check(conv, array, name, seed)
 
