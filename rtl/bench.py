@@ -11,7 +11,7 @@ from typing import Any
 import cocotb
 import numpy as np
 from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles, FallingEdge
+from cocotb.triggers import ClockCycles, FallingEdge, ReadOnly
 
 from rtl.host import Bytes, Host, load_job
 
@@ -78,13 +78,17 @@ async def run_job(dut: Any) -> None:
     dut.rst.value = 1
     Clock(dut.clk, 2, "step", impl="gpi").start()
     await ClockCycles(dut.clk, 2)
-    falling = FallingEdge(dut.clk)
+    falling, settled = FallingEdge(dut.clk), ReadOnly()
     await falling
     dut.rst.value = 0
 
     host, ports = Host(job, stalls), _Ports(dut)
     report = REPORT_EVERY
-    while host.clock(ports):
+    running = True
+    while running:
+        if host.drive(ports):
+            await settled
+        running = host.sample(ports)
         await falling
         if len(host.results) >= report:
             (directory / PROGRESS).write_text(str(len(host.results)))

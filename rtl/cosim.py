@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from amaranth.hdl import Shape
 from amaranth.lib import data
-from amaranth.lib.wiring import Component, In
+from amaranth.lib.wiring import Component
 from amaranth.sim import Simulator
 
 from accelsim.errors import AccelsimError
@@ -38,7 +38,8 @@ from rtl.host import (
     save_job,
     words,
 )
-from rtl.verilog import verilog
+from rtl.verilog import TOP as MODULE
+from rtl.verilog import flat_ports, verilog
 
 SIMULATORS = ("amaranth", "icarus", "verilator")
 
@@ -274,7 +275,10 @@ def _run_amaranth(
     async def run(context: Any) -> None:
         ports = _Ports(component, context)
         reported = 0
-        while host.clock(ports):
+        running = True
+        while running:
+            host.drive(ports)
+            running = host.sample(ports)
             await context.tick()
             if len(host.results) >= reported + REPORT_EVERY:
                 reported = len(host.results)
@@ -331,9 +335,58 @@ def _run_verilog(
             return CosimResult(sums, int(file["busy_cycles"]), int(file["stall_cycles"]))
 
 
+# --- the model alone, driven from C++
+
+
+class Rate(NamedTuple):
+    """A run of the Verilator model without Python.
+
+    clocks : simulated, from the first command to the end of the sequence.
+    cpu_seconds : that they took on one thread.
+    """
+
+    result: CosimResult
+    clocks: int
+    cpu_seconds: float
+
+
+def verilator_rate(
+    array: SystolicArray,
+    commands: Int,
+    left: npt.NDArray[np.integer[Any]],
+    top: npt.NDArray[np.integer[Any]],
+    make: Make | None = None,
+) -> Rate:
+    """Speed of the Verilator model of a core driven from C++, operand banks filled before.
+
+    Parameters are those of `cosim`; the banks must hold all operands in one half.
+    """
+    component = (make or _core)(array)
+    job = _job(array, component, commands, left, top)
+    if len(job.left_ends) > 1:
+        raise AccelsimError(f"the operands do not fit into half of a bank of {array.bank_depth}")
+    main = Path(__file__).with_name("bench.cpp")
+    model = simulators.build_verilator(verilog(component), main, {}, optimise=_FASTEST)
+    with tempfile.TemporaryDirectory(prefix="accelsim-") as name:
+        work = Path(name)
+        counts = []
+        for stream in STREAMS:
+            words: Bytes = getattr(job, stream)
+            words.tofile(work / f"{stream}.bin")
+            counts.append(str(len(words)))
+        command = [str(model / MODULE), str(work), *counts, str(job.results)]
+        simulators.run_logged(command, work, "verilator")
+        clocks, seconds, busy, stall = (work / "rate.txt").read_text().split()
+        data = np.fromfile(work / "results.bin", np.uint8)
+    bits = np.unpackbits(data.reshape(job.results, -1), axis=1, bitorder="little")
+    sums = _unpack(_fields(component.results.payload.shape()), bits)
+    return Rate(CosimResult(sums, int(busy), int(stall)), int(clocks), float(seconds))
+
+
+_FASTEST = "-O3 -march=native"
+
+
 def ports(component: Component) -> dict[str, bool]:
     """Names of the ports of a component's Verilog and whether each is an input."""
-    found = {"clk": True, "rst": True}
-    for path, member, _ in component.signature.flatten(component):
-        found["__".join(map(str, path))] = member.flow == In
-    return found
+    named = {name: is_input for name, is_input, _ in flat_ports(component)}
+    return {"clk": True, "rst": True} | named

@@ -197,10 +197,10 @@ def load_job(path: Path) -> tuple[Job, Stalls]:
 
 
 class Wires(Protocol):
-    """The ports of a simulated core between two clock edges, all signals settled.
+    """The ports of a simulated core between two clock edges.
 
-    Ready of the streams into the core, valid and payload of its results and its counters depend
-    on registers only, so they may be read before the inputs are driven.
+    Valid and payload of its results and its counters depend on registers only. Ready of the
+    fills is constant; ready of the commands may depend on the command that is offered.
     """
 
     def commands_ready(self) -> bool:
@@ -244,32 +244,35 @@ class Host:
         self._last_state: tuple[int, ...] = ()
         self.results: list[Any] = []
 
-    def clock(self, wires: Wires) -> bool:
-        """Drive the inputs for the coming clock edge; False once the sequence is over."""
+    def drive(self, wires: Wires) -> bool:
+        """Drive the inputs for the coming clock edge; whether `sample` must let them settle."""
         self._clocks += 1
         if self._clocks % self._job.patience == 0:
             self._check_progress(wires)
-        if min(self._left.waits_for, self._top.waits_for) > self._read:
+        if max(self._left.waits_for, self._top.waits_for) > self._read:
             self._read = wires.passes_read()
         while self._filled < len(self._ends) and self._is_filled(*self._ends[self._filled]):
             self._filled += 1
-        if self._commands.offer(wires, self._filled) and wires.commands_ready():
-            self._commands.sent += 1
+        before = self._commands.offered
+        self._commands.offer(wires, self._filled)
         self._left.sent += self._left.offer(wires, self._read)
         self._top.sent += self._top.offer(wires, self._read)
-        self._take(wires)
-        return not self._is_over(wires)
-
-    def _is_filled(self, left: int, top: int) -> bool:
-        return self._left.sent >= left and self._top.sent >= top
-
-    def _take(self, wires: Wires) -> None:
         accepting = not (self._idle and self._draw() < self._idle)
         if accepting is not self._accepting:
             wires.accept(accepting)
             self._accepting = accepting
-        if accepting and (word := wires.result()) is not None:
+        return self._commands.offered not in (before, NOTHING)
+
+    def sample(self, wires: Wires) -> bool:
+        """Note what the coming clock edge transfers; False once the sequence is over."""
+        if self._commands.offered != NOTHING and wires.commands_ready():
+            self._commands.sent += 1
+        if self._accepting and (word := wires.result()) is not None:
             self.results.append(word)
+        return not self._is_over(wires)
+
+    def _is_filled(self, left: int, top: int) -> bool:
+        return self._left.sent >= left and self._top.sent >= top
 
     def _is_over(self, wires: Wires) -> bool:
         passes = len(self._job.commands)
@@ -298,6 +301,7 @@ class _Source:
     """The host's end of one stream into the core.
 
     sent : words that the core has taken, counted by the caller.
+    offered : index of the word on the wires, NOTHING if there is none.
     """
 
     def __init__(
@@ -308,7 +312,7 @@ class _Source:
         self._after = [*after.tolist(), _NEVER]
         self._idle = idle
         self._draw = draw
-        self._offered = -1
+        self.offered = NOTHING
         self.sent = 0
 
     @property
@@ -320,16 +324,17 @@ class _Source:
     def offer(self, wires: Wires, reached: int) -> bool:
         """Drive the stream for the coming clock edge; whether a word is offered."""
         index = self.sent
-        if self._offered == index:
+        if self.offered == index:
             return True  # valid stays until the word is taken
         if self._after[index] > reached or (self._idle and self._draw() < self._idle):
-            if self._offered >= 0:
+            if self.offered != NOTHING:
                 wires.drive(self._stream, None)
-                self._offered = -1
+                self.offered = NOTHING
             return False
         wires.drive(self._stream, int.from_bytes(self._words[index].tobytes(), "little"))
-        self._offered = index
+        self.offered = index
         return True
 
 
+NOTHING = -1
 _NEVER = 1 << 62

@@ -105,7 +105,7 @@ def build_verilator(
     control = _port_access(ports)
     generate = (
         *("--cc", "--exe", "--top-module", TOP, "--prefix", "Vtop", "-o", TOP),
-        *("-O3", "--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal", *flags),
+        *("-O3", "--x-assign", "unique", "--x-initial", "unique", "-Wno-lint", *flags),
     )
     compile_ = (*_MAKE, f"OPT_FAST={optimise}")
 

