@@ -7,7 +7,6 @@ depend on sizes only, never on data.
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -19,6 +18,7 @@ from accelsim.passes import ArrayPass, Opcode, Repeat
 
 Body = tuple[ArrayPass | Repeat, ...]
 Run = tuple[int, int]  # (count, size): so many tiles of that size, one after another
+Candidate = tuple[int, Hashable]  # (clocks, tiling)
 Indices = npt.NDArray[np.int32]
 
 FIELD_LIMIT = 65535  # the largest value of a 16-bit field of a pass
@@ -76,7 +76,7 @@ class Dataflow(Protocol):
     def name(self) -> str:
         """The name in `--dataflow` and in reports."""
 
-    def tilings(self, conv: Conv, array: SystolicArray) -> Iterator[tuple[int, Hashable]]:
+    def tilings(self, conv: Conv, array: SystolicArray) -> Iterator[Candidate]:
         """Candidates with their clocks, at least one, or UnsupportedError with the reason."""
 
     def body(self, conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:
@@ -86,9 +86,9 @@ class Dataflow(Protocol):
         """The index maps of a plan."""
 
 
-def best_plan(dataflow: Dataflow, conv: Conv, array: SystolicArray) -> Plan:
-    """The plan of the fewest clocks; UnsupportedError where the dataflow cannot run the Conv."""
-    clocks, tiling = min(dataflow.tilings(conv, array), key=itemgetter(0))
+def make_plan(dataflow: Dataflow, conv: Conv, array: SystolicArray, candidate: Candidate) -> Plan:
+    """The plan of a candidate."""
+    clocks, tiling = candidate
     return Plan(dataflow.name, clocks, dataflow.body(conv, array, tiling), tiling)
 
 

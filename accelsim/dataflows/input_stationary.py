@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterator
 
 from accelsim.dataflows import stationary
-from accelsim.dataflows.base import Body, Plan, Program
+from accelsim.dataflows.base import Body, Candidate, Plan, Program
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
 from accelsim.passes import Opcode
@@ -11,7 +11,7 @@ from accelsim.passes import Opcode
 name = "is"
 
 
-def tilings(conv: Conv, array: SystolicArray) -> Iterator[tuple[int, Hashable]]:
+def tilings(conv: Conv, array: SystolicArray) -> Iterator[Candidate]:
     """One output per vector of inputs, and where it may pay a block of them."""
     return stationary.tilings(conv, array, weights=False)
 

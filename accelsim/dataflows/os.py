@@ -24,6 +24,7 @@ import numpy as np
 from accelsim.dataflows.base import (
     FIELD_LIMIT,
     Body,
+    Candidate,
     Cost,
     Indices,
     Plan,
@@ -70,7 +71,7 @@ class Crossed(NamedTuple):
     passes: tuple[tuple[int, int, int], ...]
 
 
-def tilings(conv: Conv, array: SystolicArray) -> Iterator[tuple[int, Hashable]]:
+def tilings(conv: Conv, array: SystolicArray) -> Iterator[Candidate]:
     """Every way to fill the passes that may be the best."""
     depth = depth_of(conv)
     if depth > FIELD_LIMIT:

@@ -29,6 +29,7 @@ import numpy as np
 from accelsim.dataflows.base import (
     FIELD_LIMIT,
     Body,
+    Candidate,
     Cost,
     Indices,
     Plan,
@@ -122,7 +123,7 @@ class Tiling(NamedTuple):
     runs: tuple["PassRun", ...]
 
 
-def tilings(conv: Conv, array: SystolicArray) -> Iterator[tuple[int, Hashable]]:
+def tilings(conv: Conv, array: SystolicArray) -> Iterator[Candidate]:
     """Ways to lay lines through the maps and to cut them into jobs."""
     if not conv.depthwise:
         raise UnsupportedError(

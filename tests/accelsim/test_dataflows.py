@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accelsim.dataflows import DATAFLOWS, Plan
-from accelsim.dataflows.base import split
+from accelsim.dataflows import DATAFLOWS
+from accelsim.dataflows.base import make_plan, split
 from accelsim.engines import systolic_array
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
@@ -141,9 +141,9 @@ def check(conv, array, name, seed=0):
     x = rng.integers(-128, 128, (conv.c, conv.h, conv.w)).astype(np.int8)
     w = rng.integers(-128, 128, (conv.k, conv.c // conv.groups, conv.fh, conv.fw)).astype(np.int8)
     expected = naive_conv(conv, x, w).ravel()
-    for clocks, tiling in dataflow.tilings(conv, array):
-        plan = Plan(name, clocks, dataflow.body(conv, array, tiling), tiling)
-        assert clocks == systolic_array.cycles(array, plan.body)
+    for candidate in dataflow.tilings(conv, array):
+        plan = make_plan(dataflow, conv, array, candidate)
+        assert plan.clocks == systolic_array.cycles(array, plan.body)
         program = dataflow.program(conv, array, plan)
         for row in program.commands.tolist():
             check_limits(array, ArrayPass(*row[:9]))

@@ -1,0 +1,212 @@
+"""Lowering: the fastest plan for each layer among the dataflows that the user allows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from operator import itemgetter
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.dataflows import DATAFLOWS, Dataflow, Plan, Program
+from accelsim.dataflows.base import Body, Candidate, depth_of, make_plan
+from accelsim.engines import systolic_array
+from accelsim.errors import UnsupportedError
+from accelsim.hardware import SystolicArray
+from accelsim.ir import Conv, Layer, Piece, Shape
+from accelsim.passes import ArrayPass, Opcode, Repeat
+
+AUTO = "auto"
+NAMES = tuple(dataflow.name for dataflow in DATAFLOWS)
+
+LARGEST_PRODUCT_BITS = 14  # of two int8 operands: -128 x -128
+
+
+class Traffic(NamedTuple):
+    """What a sequence moves and does.
+
+    read_bytes : operands filled into the banks of the rows and columns that a pass uses, one byte
+        each; what im2col or several passes repeat counts as often as it is filled.
+    write_bytes : results at the result port, in the columns that a pass uses, thrown-away ones
+        included, each as wide as an accumulator.
+    macs : multiply-accumulates executed, those with padding and zero taps included.
+    """
+
+    read_bytes: int
+    write_bytes: int
+    macs: int
+
+
+class Sequence(NamedTuple):
+    """One layer on real data: commands and banks for an engine.
+
+    commands : int64[passes, 12], the fields of ArrayCommand.
+    left, top : int16[words, R], int16[words, C], the operand banks.
+    parts : the layer's pieces with their programs.
+    out_shape : of the layer.
+    """
+
+    commands: npt.NDArray[np.int64]
+    left: npt.NDArray[np.int16]
+    top: npt.NDArray[np.int16]
+    parts: tuple[tuple[Piece, Program], ...]
+    out_shape: Shape
+
+    def output(self, words: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """The layer's int32[k, oh, ow] from the result words int32[result words, C]."""
+        out = np.zeros(self.out_shape, np.int32)
+        at = 0
+        for piece, program in self.parts:
+            conv = piece.conv
+            found = program.gather(words[at : at + len(program.dest)], conv.k * conv.oh * conv.ow)
+            piece.put(found.reshape(conv.k, conv.oh, conv.ow), out)
+            at += len(program.dest)
+        return out
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A layer as passes of the array.
+
+    pieces, plans : the Convs of the layer and how each is cut; they form one sequence, in order.
+    """
+
+    array: SystolicArray
+    dataflow: str
+    pieces: tuple[Piece, ...]
+    plans: tuple[Plan, ...]
+    out_shape: Shape
+
+    @property
+    def body(self) -> Body:
+        """All passes in execution order."""
+        return sum((plan.body for plan in self.plans), ())
+
+    @cached_property
+    def cycles(self) -> int:
+        """Busy clocks by the schedule of the engine."""
+        return systolic_array.cycles(self.array, self.body)
+
+    @cached_property
+    def traffic(self) -> Traffic:
+        """What the sequence moves and does."""
+        return _traffic(self.array, self.body)
+
+    def sequence(self, x: npt.NDArray[np.int8], weights: npt.NDArray[np.int8]) -> Sequence:
+        """Commands and operand banks for the layer's input int8[c, h, w] and its weights."""
+        parts = tuple(zip(self.pieces, self._programs(), strict=True))
+        commands, lefts, tops = [], [], []
+        left_at = top_at = 0
+        for piece, program in parts:
+            left, top = program.operands(piece.take_input(x), piece.take_weights(weights))
+            placed = program.commands.copy()
+            placed[:, 9] += left_at
+            placed[:, 10] += top_at
+            placed[:, 11] = 0
+            left_at, top_at = left_at + len(left), top_at + len(top)
+            commands.append(placed)
+            lefts.append(left)
+            tops.append(top)
+        commands[-1][-1, 11] = 1
+        return Sequence(
+            np.concatenate(commands),
+            np.concatenate(lefts, dtype=np.int16),
+            np.concatenate(tops, dtype=np.int16),
+            parts,
+            self.out_shape,
+        )
+
+    def _programs(self) -> Iterator[Program]:
+        dataflow = DATAFLOWS[NAMES.index(self.dataflow)]
+        for piece, plan in zip(self.pieces, self.plans, strict=True):
+            yield dataflow.program(piece.conv, self.array, plan)
+
+
+def parse_dataflows(text: str) -> tuple[str, ...]:
+    """The dataflows that `auto` or a list such as os,ws allows."""
+    if text.strip() == AUTO:
+        return NAMES
+    chosen = [name.strip() for name in text.split(",")]
+    for name in chosen:
+        if name not in NAMES:
+            raise UnsupportedError(
+                f"dataflow must be {AUTO} or some of {', '.join(NAMES)} with commas, not {name!r}"
+            )
+    return tuple(name for name in NAMES if name in chosen)
+
+
+def lower(
+    layer: Layer,
+    in_shapes: tuple[Shape, ...],
+    array: SystolicArray,
+    dataflows: tuple[str, ...] = NAMES,
+) -> Lowered | None:
+    """The layer in the fastest allowed dataflow; None where it runs on the host.
+
+    All pieces of a layer take the same dataflow. UnsupportedError names the layer and why each
+    allowed dataflow refuses it, or that its sums could exceed the accumulators.
+    """
+    pieces = layer.op.lower(*in_shapes)
+    if not pieces:
+        return None
+    for piece in pieces:
+        _check_width(layer, piece.conv, array)
+    refusals = []
+    found: list[tuple[int, Dataflow, list[Candidate]]] = []
+    for name, dataflow in zip(NAMES, DATAFLOWS, strict=True):
+        if name in dataflows:
+            try:
+                chosen = [_best(name, piece.conv, array) for piece in pieces]
+            except UnsupportedError as error:
+                refusals.append(f"{name}: {error}")
+            else:
+                found.append((sum(clocks for clocks, _ in chosen), dataflow, chosen))
+    if not found:
+        raise UnsupportedError(
+            f"layer {layer.name} runs in none of the allowed dataflows ({'; '.join(refusals)})"
+        )
+    _, dataflow, chosen = min(found, key=itemgetter(0))
+    plans = tuple(
+        make_plan(dataflow, piece.conv, array, candidate)
+        for piece, candidate in zip(pieces, chosen, strict=True)
+    )
+    return Lowered(array, dataflow.name, pieces, plans, layer.op.out_shape(*in_shapes))
+
+
+@lru_cache(maxsize=1 << 16)
+def _best(name: str, conv: Conv, array: SystolicArray) -> Candidate:
+    """The candidate of the fewest clocks of one dataflow."""
+    return min(DATAFLOWS[NAMES.index(name)].tilings(conv, array), key=itemgetter(0))
+
+
+def _check_width(layer: Layer, conv: Conv, array: SystolicArray) -> None:
+    """Raise UnsupportedError where a sum of int8 products could exceed the accumulators."""
+    bits, depth = array.operands.accumulator_bits, depth_of(conv)
+    if depth << LARGEST_PRODUCT_BITS >= 1 << (bits - 1):
+        raise UnsupportedError(
+            f"layer {layer.name} adds up {depth} products of int8 values, which may exceed "
+            f"accumulators of {bits} bits (accumulator_bits)"
+        )
+
+
+def _traffic(array: SystolicArray, body: Body) -> Traffic:
+    read = write = macs = 0
+    for step in body:
+        if isinstance(step, Repeat):
+            part, trips = _traffic(array, step.body), step.count
+        else:
+            part, trips = _pass_traffic(array, step), 1
+        read += trips * part.read_bytes
+        write += trips * part.write_bytes
+        macs += trips * part.macs
+    return Traffic(read, write, macs)
+
+
+@lru_cache(maxsize=1 << 16)
+def _pass_traffic(array: SystolicArray, p: ArrayPass) -> Traffic:
+    left, top, results = systolic_array.words(p)
+    rows = p.k if p.opcode in (Opcode.WS, Opcode.IS) else p.m
+    depth = p.taps * p.streams * p.fires if p.opcode == Opcode.ROWS else p.k
+    width = -(-array.operands.accumulator_bits // 8)
+    return Traffic(left * rows + top * p.n, results * p.n * width, p.m * p.n * depth)

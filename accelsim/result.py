@@ -1,0 +1,150 @@
+"""What a network cost: per layer and in total."""
+
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from accelsim import __version__
+from accelsim.hardware import Hardware
+from accelsim.ir import Network
+from accelsim.numerics import Int8
+from accelsim.weights import load_weights
+
+if TYPE_CHECKING:
+    import polars
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    """What one layer cost.
+
+    engine : array, or host for what no engine runs yet; such layers are `not_modelled`, their
+        cycles 0.
+    dataflow : os, ws, is or rows, where an engine runs the layer.
+    cycles : busy cycles, first operand at a port to last result at a port.
+    macs : dense multiply-accumulates, padded taps included.
+    params : trainable parameters.
+    utilization : macs / (multipliers x cycles).
+    busy_utilization : the same of the MACs that the engine executes; None in published timings.
+    read_bytes : operands filled into the banks that are used, a byte each, copies included; None
+        in published timings.
+    write_bytes : results at the result port, as wide as accumulators; None in published timings.
+    values_equal : in fidelity cycle, whether the registers computed the golden values.
+    """
+
+    name: str
+    op: str
+    engine: str
+    dataflow: str | None
+    cycles: int
+    macs: int
+    params: int
+    utilization: float
+    busy_utilization: float | None
+    read_bytes: int | None
+    write_bytes: int | None
+    not_modelled: bool = False
+    values_equal: bool | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a network cost.
+
+    graph : the network that was simulated.
+    timing : rtl, or the name of a published model.
+    fidelity : schedule, golden or cycle.
+    layers : those that were asked for, in execution order.
+    output : int8[c, h, w] of the last of them in fidelities golden and cycle, else None.
+    """
+
+    graph: Network = field(repr=False)
+    hardware: Hardware
+    timing: str
+    fidelity: str
+    seed: int
+    layers: tuple[LayerResult, ...]
+    output: Int8 | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def network(self) -> str:
+        """Name of the network."""
+        return self.graph.name
+
+    @property
+    def variant(self) -> str:
+        """Variant of the network."""
+        return self.graph.variant
+
+    @property
+    def published_params(self) -> int | None:
+        """What the network's authors count, where it differs."""
+        return self.graph.published_params
+
+    @property
+    def total_cycles(self) -> int:
+        """Busy cycles of all layers, one after another."""
+        return sum(layer.cycles for layer in self.layers)
+
+    @property
+    def total_macs(self) -> int:
+        """Dense multiply-accumulates of all layers."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def total_params(self) -> int:
+        """Trainable parameters of all layers."""
+        return sum(layer.params for layer in self.layers)
+
+    @property
+    def values_equal(self) -> bool | None:
+        """In fidelity cycle, whether every layer computed the golden values; else None."""
+        compared = [each.values_equal for each in self.layers if each.values_equal is not None]
+        return all(compared) if self.fidelity == "cycle" else None
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """Hash of the weights of the whole network, drawn from the seed or read from its file."""
+        return load_weights(self.graph, self.seed).sha256()
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        found: dict[str, Any] = {
+            "network": self.network,
+            "variant": self.variant,
+            "timing": self.timing,
+            "fidelity": self.fidelity,
+            "version": __version__,
+            "seed": self.seed,
+            "weights_sha256": self.weights_sha256,
+            "hardware": asdict(self.hardware),
+            "layers": [asdict(layer) for layer in self.layers],
+            "total_cycles": self.total_cycles,
+            "total_macs": self.total_macs,
+            "total_params": self.total_params,
+            "published_params": self.published_params,
+        }
+        if self.fidelity == "cycle":
+            found["values_equal"] = self.values_equal
+        return found
+
+    def to_frame(self) -> "polars.DataFrame":
+        """One row per layer, a column per field of LayerResult."""
+        import polars
+
+        schema = {
+            "name": polars.String,
+            "op": polars.String,
+            "engine": polars.String,
+            "dataflow": polars.String,
+            "cycles": polars.Int64,
+            "macs": polars.Int64,
+            "params": polars.Int64,
+            "utilization": polars.Float64,
+            "busy_utilization": polars.Float64,
+            "read_bytes": polars.Int64,
+            "write_bytes": polars.Int64,
+            "not_modelled": polars.Boolean,
+            "values_equal": polars.Boolean,
+        }
+        return polars.DataFrame([asdict(layer) for layer in self.layers], schema=schema)

@@ -1,0 +1,206 @@
+"""Simulation of a network: what each layer costs, by schedule or register by register.
+
+schedule   cycles from the closed form of the engine; no data
+golden     the same cycles, and real values through the network by the operators' references
+cycle      values and cycles from register state alone, on real data; compared with golden
+
+Layers run one after another: each begins after the last result of the one before it.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from accelsim import published
+from accelsim.errors import NetworkError, UnsupportedError
+from accelsim.hardware import Hardware, SystolicArray
+from accelsim.ir import INPUT, Layer, Network
+from accelsim.lower import Lowered, lower, parse_dataflows
+from accelsim.numerics import Int8, Int32, epilogue
+from accelsim.result import LayerResult, Result
+from accelsim.weights import load_weights, seeded_input
+
+RTL = "rtl"
+FIDELITIES = ("schedule", "golden", "cycle")
+
+Progress = Callable[[str, float], None]  # what is being done, and the share of all that is done
+
+
+def simulate(
+    network: Network,
+    hardware: Hardware,
+    dataflow: str = "auto",
+    fidelity: str = "schedule",
+    timing: str = RTL,
+    seed: int = 0,
+    layers: str | None = None,
+    scalesim_depthwise: str = "one-filter",
+    progress: Progress | None = None,
+) -> Result:
+    """What the network costs on the hardware.
+
+    Parameters
+    ----------
+    dataflow : auto, or the allowed ones of os, ws, is, rows with commas; each layer takes the
+        fastest that can run it. Timing scalesim needs one of os, ws, is.
+    fidelity : schedule, golden or cycle.
+    timing : rtl for our hardware, or a published model (fidelity schedule only).
+    seed : of generated weights and input.
+    layers : FIRST..LAST or one name: only these layers; values still flow through all before.
+    scalesim_depthwise : one-filter or per-channel, for timing scalesim.
+    progress : called before each layer in fidelities golden and cycle.
+    """
+    if fidelity not in FIDELITIES:
+        raise UnsupportedError(f"fidelity must be one of {', '.join(FIDELITIES)}, not {fidelity!r}")
+    chosen = select(network, layers)
+    output: Int8 | None = None
+    if timing != RTL:
+        if fidelity != "schedule":
+            raise UnsupportedError(
+                f"timing {timing} counts cycles only; fidelity must be schedule, not {fidelity}"
+            )
+        array = hardware.array
+        model = published.get(timing, array.rows, array.columns, dataflow, scalesim_depthwise)
+        found = tuple(_published(network, layer, array, model) for layer in chosen)
+    elif fidelity == "schedule":
+        allowed = parse_dataflows(dataflow)
+        found = tuple(_scheduled(network, layer, hardware.array, allowed) for layer in chosen)
+    else:
+        allowed = parse_dataflows(dataflow)
+        measure = fidelity == "cycle"
+        found, output = _run(
+            network, hardware.array, allowed, chosen, measure, seed, progress or _ignore
+        )
+    return Result(network, hardware, timing, fidelity, seed, found, output)
+
+
+def select(network: Network, layers: str | None) -> tuple[Layer, ...]:
+    """The layers of FIRST..LAST, both included, or of one name; all of them for None."""
+    if layers is None:
+        return network.layers
+    first, dots, last = layers.partition("..")
+    start = network.layers.index(network.layer(first))
+    end = network.layers.index(network.layer(last)) if dots else start
+    if end < start:
+        raise NetworkError(f"layers {layers}: {last} comes before {first} in {network.name}")
+    return network.layers[start : end + 1]
+
+
+def _ignore(what: str, done: float) -> None:
+    """Progress that nobody watches."""
+
+
+def _published(
+    network: Network, layer: Layer, array: SystolicArray, model: published.Timing
+) -> LayerResult:
+    cost = model.cost(layer, network.in_shapes(layer))
+    if cost == published.NOT_MODELLED:
+        return _on_host(network, layer)
+    macs = network.macs(layer)
+    return LayerResult(
+        name=layer.name,
+        op=layer.op.name,
+        engine="array",
+        dataflow=cost.dataflow,
+        cycles=cost.cycles,
+        macs=macs,
+        params=network.params(layer),
+        utilization=macs / (array.multipliers * cost.cycles),
+        busy_utilization=None,
+        read_bytes=None,
+        write_bytes=None,
+    )
+
+
+def _scheduled(
+    network: Network, layer: Layer, array: SystolicArray, allowed: tuple[str, ...]
+) -> LayerResult:
+    lowered = lower(layer, network.in_shapes(layer), array, allowed)
+    if lowered is None:
+        return _on_host(network, layer)
+    return _on_array(network, layer, lowered, lowered.cycles)
+
+
+def _run(
+    network: Network,
+    array: SystolicArray,
+    allowed: tuple[str, ...],
+    chosen: tuple[Layer, ...],
+    measure: bool,
+    seed: int,
+    progress: Progress,
+) -> tuple[tuple[LayerResult, ...], Int8]:
+    """Real values through the network up to the last chosen layer.
+
+    measure : whether the chosen layers run register by register; else by the schedule.
+    """
+    weights = load_weights(network, seed)
+    maps = {INPUT: seeded_input(network, seed)}
+    found = []
+    for index, layer in enumerate(network.layers[: network.layers.index(chosen[-1]) + 1]):
+        progress(layer.name, index / len(network.layers))
+        inputs, kernel = [maps[source] for source in layer.inputs], weights.kernel(layer)
+        sums = layer.op.golden(kernel, *inputs)
+        if layer in chosen:
+            lowered = lower(layer, network.in_shapes(layer), array, allowed)
+            if lowered is None:
+                found.append(_on_host(network, layer))
+            elif measure:
+                out, cycles = _measure(lowered, inputs[0], kernel)
+                equal = np.array_equal(out, sums)
+                found.append(_on_array(network, layer, lowered, cycles, equal))
+            else:
+                found.append(_on_array(network, layer, lowered, lowered.cycles))
+        maps[layer.name] = epilogue(sums, weights.bias(layer), layer.activation)
+    return tuple(found), maps[chosen[-1].name]
+
+
+def _measure(lowered: Lowered, x: Int8, weights: Int8) -> tuple[Int32, int]:
+    """The layer's sums int32[k, oh, ow] and busy cycles, from registers alone."""
+    from accelsim.engines import systolic_array_cycle  # loads Numba, which the schedule needs not
+
+    work = lowered.sequence(x, weights)
+    done = systolic_array_cycle.simulate(lowered.array, work.commands, work.left, work.top)
+    return work.output(done.words), done.busy_cycles
+
+
+def _on_host(network: Network, layer: Layer) -> LayerResult:
+    return LayerResult(
+        name=layer.name,
+        op=layer.op.name,
+        engine="host",
+        dataflow=None,
+        cycles=0,
+        macs=network.macs(layer),
+        params=network.params(layer),
+        utilization=0.0,
+        busy_utilization=None,
+        read_bytes=None,
+        write_bytes=None,
+        not_modelled=True,
+    )
+
+
+def _on_array(
+    network: Network,
+    layer: Layer,
+    lowered: Lowered,
+    cycles: int,
+    values_equal: bool | None = None,
+) -> LayerResult:
+    macs, traffic = network.macs(layer), lowered.traffic
+    offered = lowered.array.multipliers * cycles
+    return LayerResult(
+        name=layer.name,
+        op=layer.op.name,
+        engine="array",
+        dataflow=lowered.dataflow,
+        cycles=cycles,
+        macs=macs,
+        params=network.params(layer),
+        utilization=macs / offered,
+        busy_utilization=traffic.macs / offered,
+        read_bytes=traffic.read_bytes,
+        write_bytes=traffic.write_bytes,
+        values_equal=values_equal,
+    )
