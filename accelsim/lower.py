@@ -99,7 +99,8 @@ class Lowered:
         commands, lefts, tops = [], [], []
         left_at = top_at = 0
         for piece, program in parts:
-            left, top = program.operands(piece.take_input(x), piece.take_weights(weights))
+            inputs, taps = piece.take_input(x), piece.take_weights(weights)
+            left, top = program.operands(inputs, taps, self.array)
             placed = program.commands.copy()
             placed[:, 9] += left_at
             placed[:, 10] += top_at
@@ -111,8 +112,8 @@ class Lowered:
         commands[-1][-1, 11] = 1
         return Sequence(
             np.concatenate(commands),
-            np.concatenate(lefts, dtype=np.int16),
-            np.concatenate(tops, dtype=np.int16),
+            np.concatenate(lefts) if len(lefts) > 1 else lefts[0],
+            np.concatenate(tops) if len(tops) > 1 else tops[0],
             parts,
             self.out_shape,
         )

@@ -44,10 +44,12 @@ class Program:
 
     commands : int64[passes, 12], the fields of ArrayPass, then left, top and last as in
         ArrayCommand.
-    left, top : int32[words, R] and int32[words, C], the content of the row banks and the column
-        banks as indices into the vector (0, x.ravel(), w.ravel()); 0 means the value zero.
-    dest : int32[result words, C], the flat index of each result in the output (k, oh, ow); -1
-        where it is thrown away.
+    left, top : int32[words, R] and int32[words, columns], the content of the row banks and the
+        column banks as indices into the vector (0, x.ravel(), w.ravel()); 0 means the value zero.
+    dest : int32[result words, columns], the flat index of each result in the output (k, oh, ow);
+        -1 where it is thrown away.
+
+    Columns that no pass uses are left out of `top` and `dest`: often all but one of them.
     """
 
     commands: npt.NDArray[np.int64]
@@ -56,16 +58,18 @@ class Program:
     dest: Indices
 
     def operands(
-        self, x: npt.NDArray[np.int8], w: npt.NDArray[np.int8]
-    ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]:
-        """The content of the banks, int8[words, R] and int8[words, C], for input x, weights w."""
-        values = np.concatenate([np.zeros(1, np.int8), x.ravel(), w.ravel()])
-        return values[self.left], values[self.top]
+        self, x: npt.NDArray[np.int8], w: npt.NDArray[np.int8], array: SystolicArray
+    ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]:
+        """The content of the banks, int16[words, R] and int16[words, C], for input and weights."""
+        values = np.concatenate([np.zeros(1, np.int8), x.ravel(), w.ravel()], dtype=np.int16)
+        top = np.zeros((len(self.top), array.columns), np.int16)
+        top[:, : self.top.shape[1]] = values[self.top]
+        return values[self.left], top
 
     def gather(self, results: npt.NDArray[np.int32], size: int) -> npt.NDArray[np.int32]:
         """The output, int32[size], from the result words int32[result words, C]."""
         out = np.zeros(size + 1, np.int32)  # index -1 is the last element: what is thrown away
-        out[self.dest] = results
+        out[self.dest] = results[:, : self.dest.shape[1]]
         return out[:-1]
 
 

@@ -143,8 +143,8 @@ def program(conv: Conv, array: SystolicArray, plan: Plan) -> Program:
     return Program(
         address(expand(plan.body)),
         left.reshape(-1, array.rows),
-        top.reshape(-1, array.columns),
-        out.reshape(-1, array.columns),
+        top.reshape(-1, top.shape[-1]),
+        out.reshape(-1, out.shape[-1]),
     )
 
 
@@ -155,9 +155,10 @@ def _straight_maps(
     groups, height, depth = a.shape
     across = sum(count for count, _ in tiling.columns)
     down = sum(count for count, _ in tiling.rows)
+    width = max(n for _, n in tiling.columns)
     left = np.zeros((groups, across, down, depth, array.rows), np.int32)
-    top = np.zeros((groups, across, down, depth, array.columns), np.int32)
-    out = np.full((groups, across, height, array.columns), -1, np.int32)
+    top = np.zeros((groups, across, down, depth, width), np.int32)
+    out = np.full((groups, across, height, width), -1, np.int32)
     j = column = 0
     for wide, n in tiling.columns:
         last = column + wide * n
@@ -183,6 +184,7 @@ def _crossed_maps(
 ) -> tuple[Indices, Indices, Indices]:
     """Words for vectors [groups, vectors, K] of both kinds and dest[groups, others, shared]."""
     groups, p, depth = shared.shape
+    width = max(p + b for _, _, b in tiling.passes)
     left, top, out = [], [], []
     at = 0
     for count, a, b in tiling.passes:
@@ -192,14 +194,14 @@ def _crossed_maps(
         goal = dest[:, at:end].reshape(groups, count, a + b, p)
         left_words = np.zeros((groups, count, depth, array.rows), np.int32)
         left_words[..., array.rows - a - p :] = np.concatenate([fresh[..., :a], common], 3)
-        top_words = np.zeros((groups, count, depth, array.columns), np.int32)
+        top_words = np.zeros((groups, count, depth, width), np.int32)
         top_words[..., : b + p] = np.concatenate([fresh[..., a:], common], 3)
-        results = np.full((groups, count, a + p, array.columns), -1, np.int32)
+        results = np.full((groups, count, a + p, width), -1, np.int32)
         results[:, :, :a, b : b + p] = goal[:, :, :a]
         results[:, :, a:, :b] = goal[:, :, a:].swapaxes(2, 3)
         left.append(left_words.reshape(groups, -1, array.rows))
-        top.append(top_words.reshape(groups, -1, array.columns))
+        top.append(top_words.reshape(groups, -1, width))
         # Results of a pass leave bottom row first.
-        out.append(results[:, :, ::-1].reshape(groups, -1, array.columns))
+        out.append(results[:, :, ::-1].reshape(groups, -1, width))
         at = end
     return np.concatenate(left, 1), np.concatenate(top, 1), np.concatenate(out, 1)

@@ -342,6 +342,7 @@ def program(conv: Conv, array: SystolicArray, plan: Plan) -> Program:
     )
     channel = np.tile(np.arange(conv.k, dtype=np.int32), len(start) // conv.k)
     source = channel // (conv.k // conv.c) * np.int32(conv.h * conv.w)
+    width = max(run.n for run in runs)
     left, dest = [], []
     at = 0
     for trips, m, n, k, fires in runs:
@@ -367,13 +368,13 @@ def program(conv: Conv, array: SystolicArray, plan: Plan) -> Program:
         mine = (place >= start[run, None, None]) & (place < (start + size)[run, None, None])
         goal = window[np.where(mine, place, -1)]
         goal = np.where(goal < 0, -1, goal + channel[run, None, None] * (conv.oh * conv.ow))
-        results = np.full((trips, fires, m, array.columns), -1, np.int32)
+        results = np.full((trips, fires, m, width), -1, np.int32)
         results[..., :n] = goal.reshape(trips, m, fires, n)[:, ::-1].swapaxes(1, 2)
-        dest.append(results.reshape(-1, array.columns))
+        dest.append(results.reshape(-1, width))
     return Program(
         address(expand(plan.body)),
         np.concatenate(left),
-        np.zeros((0, array.columns), np.int32),
+        np.zeros((0, 1), np.int32),
         np.concatenate(dest),
     )
 

@@ -165,7 +165,8 @@ def _maps(
     groups = len(x)
     across = sum(count for count, _ in tiling.columns)
     deep = sum(count for count, _ in tiling.depths)
-    stationary = _stationary_words(tiling, array, s)
+    width = max(n for _, n in tiling.columns)
+    stationary = _stationary_words(tiling, s, width)
     left, top, out = [], [], []
     row = 0
     for chunks, m in tiling.streams:
@@ -176,7 +177,7 @@ def _maps(
             tiles = x[:, row:end, at : at + count * k].reshape(groups, chunks, 1, m, count, k)
             streamed[:, :, :, i : i + count, :, :k] = tiles.swapaxes(3, 4)
             i, at = i + count, at + count * k
-        results = np.full((groups, chunks, across, m, array.columns), -1, np.int32)
+        results = np.full((groups, chunks, across, m, width), -1, np.int32)
         j = column = 0
         for count, n in tiling.columns:
             tiles = dest[:, row:end, column : column + count * n].reshape(
@@ -186,17 +187,17 @@ def _maps(
             j, column = j + count, column + count * n
         left.append(streamed.reshape(groups, -1, array.rows))
         top.append(np.tile(stationary, (1, chunks, 1)))
-        out.append(results.reshape(groups, -1, array.columns))
+        out.append(results.reshape(groups, -1, width))
         row = end
     return (
         np.concatenate(left, 1).reshape(-1, array.rows),
-        np.concatenate(top, 1).reshape(-1, array.columns),
-        np.concatenate(out, 1).reshape(-1, array.columns),
+        np.concatenate(top, 1).reshape(-1, width),
+        np.concatenate(out, 1).reshape(-1, width),
     )
 
 
-def _stationary_words(tiling: Tiling, array: SystolicArray, s: Indices) -> Indices:
-    """int32[groups, words, C]: the stationary operand once, every tile bottom row first."""
+def _stationary_words(tiling: Tiling, s: Indices, width: int) -> Indices:
+    """int32[groups, words, width]: the stationary operand once, every tile bottom row first."""
     groups, _, depth = s.shape
     order, at = [], 0
     for count, k in tiling.depths:
@@ -206,8 +207,8 @@ def _stationary_words(tiling: Tiling, array: SystolicArray, s: Indices) -> Indic
     column = 0
     for count, n in tiling.columns:
         tiles = s[:, column : column + count * n][:, :, order].reshape(groups, count, n, depth)
-        padded = np.zeros((groups, count, depth, array.columns), np.int32)
+        padded = np.zeros((groups, count, depth, width), np.int32)
         padded[..., :n] = tiles.swapaxes(2, 3)
-        words.append(padded.reshape(groups, -1, array.columns))
+        words.append(padded.reshape(groups, -1, width))
         column += count * n
     return np.concatenate(words, 1)

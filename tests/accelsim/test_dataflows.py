@@ -147,16 +147,15 @@ def check(conv, array, name, seed=0):
         program = dataflow.program(conv, array, plan)
         for row in program.commands.tolist():
             check_limits(array, ArrayPass(*row[:9]))
-        assert program.left.shape[1] == array.rows
-        assert program.top.shape[1] == program.dest.shape[1] == array.columns
         # Every output is written exactly once.
         assert np.array_equal(np.sort(program.dest[program.dest >= 0]), np.arange(expected.size))
         assert program.commands[:-1, 11].sum() == 0
         assert program.commands[-1, 11] == 1
-        left, top = program.operands(x, w)
-        assert left.dtype == top.dtype == np.int8
+        left, top = program.operands(x, w, array)
+        assert left.dtype == top.dtype == np.int16
+        assert (left.shape[1], top.shape[1]) == (array.rows, array.columns)
         results = interpret(array, program.commands, left.astype(int), top.astype(int))
-        assert results.shape == program.dest.shape
+        assert len(results) == len(program.dest)
         assert np.array_equal(program.gather(results.astype(np.int32), expected.size), expected)
 
 
