@@ -5,6 +5,7 @@ accumulation: bias, batch norm (folded at inference, counted as parameters) and 
 Shapes are (c, h, w); the batch is one image.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -169,13 +170,22 @@ class Network:
 
     def macs(self, layer: Layer) -> int:
         """Dense multiply-accumulates of a layer."""
-        return layer.op.macs(*self.in_shapes(layer))
+        return self._counts[layer.name][0]
 
     def params(self, layer: Layer) -> int:
         """Trainable parameters: weights, bias, and gamma and beta of the batch norm."""
-        shape = layer.op.weight_shape(*self.in_shapes(layer))
-        weights = int(np.prod(shape)) if shape else 0
-        return weights + (int(layer.bias) + 2 * int(layer.norm)) * self.shape(layer.name)[0]
+        return self._counts[layer.name][1]
+
+    @cached_property
+    def _counts(self) -> dict[str, tuple[int, int]]:
+        """MACs and parameters by layer."""
+        found = {}
+        for layer in self.layers:
+            inputs = self.in_shapes(layer)
+            weights = math.prod(shape) if (shape := layer.op.weight_shape(*inputs)) else 0
+            others = (int(layer.bias) + 2 * int(layer.norm)) * self.shape(layer.name)[0]
+            found[layer.name] = layer.op.macs(*inputs), weights + others
+        return found
 
     @cached_property
     def total_macs(self) -> int:
