@@ -148,11 +148,29 @@ def lower(
     All pieces of a layer take the same dataflow. UnsupportedError names the layer and why each
     allowed dataflow refuses it, or that its sums could exceed the accumulators.
     """
-    pieces = layer.op.lower(*in_shapes)
+    pieces, out_shape = _work(layer, in_shapes)
     if not pieces:
         return None
+    try:
+        return _lower(pieces, out_shape, array, dataflows)
+    except UnsupportedError as error:
+        raise UnsupportedError(f"layer {layer.name} {error}") from None
+
+
+@lru_cache(maxsize=1 << 12)
+def _work(layer: Layer, in_shapes: tuple[Shape, ...]) -> tuple[tuple[Piece, ...], Shape]:
+    return layer.op.lower(*in_shapes), layer.op.out_shape(*in_shapes)
+
+
+@lru_cache(maxsize=1 << 12)
+def _lower(
+    pieces: tuple[Piece, ...],
+    out_shape: Shape,
+    array: SystolicArray,
+    dataflows: tuple[str, ...],
+) -> Lowered:
     for piece in pieces:
-        _check_width(layer, piece.conv, array)
+        _check_width(piece.conv, array)
     refusals = []
     found: list[tuple[int, Dataflow, list[Candidate]]] = []
     for name, dataflow in zip(NAMES, DATAFLOWS, strict=True):
@@ -164,15 +182,13 @@ def lower(
             else:
                 found.append((sum(clocks for clocks, _ in chosen), dataflow, chosen))
     if not found:
-        raise UnsupportedError(
-            f"layer {layer.name} runs in none of the allowed dataflows ({'; '.join(refusals)})"
-        )
+        raise UnsupportedError(f"runs in none of the allowed dataflows ({'; '.join(refusals)})")
     _, dataflow, chosen = min(found, key=itemgetter(0))
     plans = tuple(
         make_plan(dataflow, piece.conv, array, candidate)
         for piece, candidate in zip(pieces, chosen, strict=True)
     )
-    return Lowered(array, dataflow.name, pieces, plans, layer.op.out_shape(*in_shapes))
+    return Lowered(array, dataflow.name, pieces, plans, out_shape)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -181,13 +197,13 @@ def _best(name: str, conv: Conv, array: SystolicArray) -> Candidate:
     return min(DATAFLOWS[NAMES.index(name)].tilings(conv, array), key=itemgetter(0))
 
 
-def _check_width(layer: Layer, conv: Conv, array: SystolicArray) -> None:
+def _check_width(conv: Conv, array: SystolicArray) -> None:
     """Raise UnsupportedError where a sum of int8 products could exceed the accumulators."""
     bits, depth = array.operands.accumulator_bits, depth_of(conv)
     if depth << LARGEST_PRODUCT_BITS >= 1 << (bits - 1):
         raise UnsupportedError(
-            f"layer {layer.name} adds up {depth} products of int8 values, which may exceed "
-            f"accumulators of {bits} bits (accumulator_bits)"
+            f"adds up {depth} products of int8 values, which may exceed accumulators of {bits} "
+            "bits (accumulator_bits)"
         )
 
 

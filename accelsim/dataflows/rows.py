@@ -136,10 +136,9 @@ def tilings(conv: Conv, array: SystolicArray) -> Iterator[Candidate]:
         )
     least: int | None = None
     for transposed, lines in _geometries(conv, array):
-        work = conv.k * lines.number * lines.outputs * lines.streams // array.rows
-        if least is not None and work > least:
-            continue
         for jobs, fires in _cuts(lines, conv.k, array):
+            if least is not None and _bound(lines, jobs, conv.k, array) >= least:
+                continue
             runs = _runs(lines, jobs, conv.k, array, fires)
             if runs[0].fires <= FIELD_LIMIT:
                 clocks = _clocks(lines, array, runs)
@@ -207,25 +206,49 @@ def _cuts(
     whole = (columns + lines.gap) // lines.pitch
     if whole:
         least = ceil_div(lines.number, whole)
-        for parts in range(least, min(least + 4, lines.number + 1)):
+        for parts in range(least, min(least + 3, lines.number + 1)):
             yield _whole_lines(lines, parts), False
     else:
         yield _line_parts(lines, ceil_div(lines.outputs, columns)), False
-    least = ceil_div(lines.windows, columns)
-    for parts in range(least, min(least + 3, lines.windows + 1)):
-        yield _flat(lines, parts), False
-    if lines.streams > 1 or lines.taps >= columns:
-        return
-    rows = min(array.rows, columns)
-    tried = 0
-    for passes in range(ceil_div(channels, rows), ceil_div(channels, rows) + 12):
-        parts = min(passes * rows // channels, lines.windows)
-        if parts == tried or lines.windows // parts <= columns:
-            continue
-        tried = parts
+    yield _flat(lines, ceil_div(lines.windows, columns)), False
+    if lines.streams == 1 and lines.taps < columns:
+        parts = _long_jobs(lines, channels, array)
         yield _flat(lines, parts), True
         if parts <= lines.number:
             yield _whole_lines(lines, parts), True
+
+
+def _long_jobs(lines: Lines, channels: int, array: SystolicArray) -> int:
+    """Jobs per channel for which passes that fire more than once take the fewest clocks, roughly.
+
+    A pass fires n >= m windows at a time, so that it pays to fill the rows of few passes exactly.
+    """
+    rows = min(array.rows, array.columns)
+    fewest = ceil_div(channels, rows)
+    best = least = 0
+    for passes in range(fewest, fewest + 12):
+        parts = min(passes * rows // channels, lines.windows)
+        size = ceil_div(lines.windows, parts)
+        fires = ceil_div(size, array.columns)
+        n = max(ceil_div(size, fires), min(rows, channels * parts), lines.taps + 1)
+        clocks = passes * (lines.taps + fires * n)
+        if not best or clocks < least:
+            best, least = parts, clocks
+    return best
+
+
+def _bound(lines: Lines, jobs: tuple[Jobs, ...], channels: int, array: SystolicArray) -> int:
+    """Clocks that the passes for these jobs take at least: those of the left or the result port.
+
+    A bound that is nearly met saves most of the search.
+    """
+    each = sum([job.each for job in jobs]) * channels
+    fixed, last = 2 * lines.taps - 1, (each - 1) % array.rows + 1
+    first = lines.streams * (fixed + jobs[0].need)
+    others = ceil_div(each, array.rows) - 1
+    loads = lines.streams * others * (fixed + jobs[-1].need) + last
+    columns = min(jobs[-1].size, array.columns) if jobs[0].size <= array.columns else 1
+    return first + max(loads, each) + array.rows + columns - 2
 
 
 def _whole_lines(lines: Lines, parts: int) -> tuple[Jobs, ...]:

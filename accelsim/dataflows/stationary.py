@@ -12,10 +12,12 @@ makes 6 x 6 outputs of a 3 x 3 kernel at once, instead of one.
 """
 
 from collections.abc import Hashable, Iterator
+from functools import lru_cache
 from itertools import groupby, product
 from typing import NamedTuple, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from accelsim.dataflows.base import (
     FIELD_LIMIT,
@@ -71,24 +73,34 @@ def _sizes(conv: Conv, block: tuple[int, int], weights: bool) -> tuple[int, int,
 
 def _block(conv: Conv, array: SystolicArray, weights: bool) -> tuple[int, int]:
     """The block with the least clocks on the ports, roughly: tiles as if they were all equal."""
-    heights, widths = _parts(conv.oh), _parts(conv.ow)
-    tall = [len(reach(a, conv.fh, conv.sh, conv.dh)) for a in heights]
-    wide = [len(reach(b, conv.fw, conv.sw, conv.dw)) for b in widths]
-    depth = conv.c // conv.groups * np.multiply.outer(tall, wide)
-    blocks = np.multiply.outer(
-        [-(-conv.oh // a) for a in heights], [-(-conv.ow // b) for b in widths]
-    )
-    outputs = conv.k // conv.groups * np.multiply.outer(heights, widths)
-    streamed, waiting = (blocks, outputs) if weights else (outputs, blocks)
+    high = _blocks(conv.oh, conv.fh, conv.sh, conv.dh)
+    wide = _blocks(conv.ow, conv.fw, conv.sw, conv.dw)
+    sizes, inputs, counts = (np.multiply.outer(a, b) for a, b in zip(high, wide, strict=True))
+    depth, outputs = conv.c // conv.groups * inputs, conv.k // conv.groups * sizes
+    streamed, waiting = (counts, outputs) if weights else (outputs, counts)
     tiles = -(-depth // array.rows)
     clocks = -(-waiting // array.columns) * np.maximum(tiles * streamed, depth)
-    best = int(clocks.argmin())
-    return heights[best // len(widths)], widths[best % len(widths)]
+    i, j = divmod(int(clocks.argmin()), clocks.shape[1])
+    return int(high.sizes[i]), int(wide.sizes[j])
 
 
-def _parts(size: int) -> list[int]:
-    """The sizes that cut `size` into 1, 2, 3, ... parts."""
-    return sorted({ceil_div(size, parts) for parts in range(1, size + 1)})
+class Blocks(NamedTuple):
+    """Ways to cut an axis: outputs of a block, inputs that it sees, number of blocks."""
+
+    sizes: npt.NDArray[np.int64]
+    inputs: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+
+
+@lru_cache(maxsize=1 << 10)
+def _blocks(outputs: int, kernel: int, stride: int, dilation: int) -> Blocks:
+    """All blocks of 1 to `outputs` outputs for which no smaller one needs as few pieces."""
+    sizes = sorted({ceil_div(outputs, pieces) for pieces in range(1, outputs + 1)})
+    return Blocks(
+        np.array(sizes),
+        np.array([len(reach(size, kernel, stride, dilation)) for size in sizes]),
+        np.array([ceil_div(outputs, size) for size in sizes]),
+    )
 
 
 def _tiling(
