@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
-from accelsim.hls.nest import Loop, Section, Stage, Task, sequential
+from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task, sequential
 from accelsim.passes import ArrayPass, Opcode, Repeat, widths
 
 Int = npt.NDArray[np.int64]
@@ -87,43 +87,62 @@ def _row_limits(p: ArrayPass) -> str | None:
 def task(array: SystolicArray, p: ArrayPass) -> Task:
     """The loop nest of one pass. Ports: left, top (with the operand registers behind it), result.
 
-    A result leaves at the bottom R clocks after its capture in row 0, column c being c later.
+    Times are those of row 0 and column 0. A result leaves at the bottom R clocks after its capture
+    in row 0, column c being c later.
     """
-    rows = array.rows
+    name = f"{Opcode(p.opcode).name.lower()} m={p.m} n={p.n} k={p.k}"
+    drain = (Loop("results", p.m, pipeline=1),)
     if p.opcode == Opcode.OS:
-        macs = Loop("multiply", p.m * p.n, unroll=p.m * p.n)
-        products = Loop("products", p.k, (macs,), pipeline=1)
-        drain = Loop("drain", p.m, pipeline=1)
+        products = Loop("products", p.k, (_multiply(p.m * p.n),), pipeline=1)
         stages = (
-            Stage((products,), ("left", "top")),
-            Stage((drain,), ("result",), offset=p.k - 1 + rows),
+            Stage("multiply", (products,), ("left", "top")),
+            Stage("drain", drain, ("result",), offset=p.k - 1 + array.rows),
         )
-        return Task("os", (Section("products", stages),), tail=p.n - 1)
+        return Task(name, (Section(stages),), tail=p.n - 1)
     if p.opcode == Opcode.ROWS:
-        taps = Loop("taps", p.taps, pipeline=1)
-        values = Loop("values", p.k, (Loop("multiply", p.m * p.n, unroll=p.m * p.n),), pipeline=1)
-        streams = Loop("streams", p.streams, (taps, values))
-        window = Loop("windows", p.n, (Loop("multiply", p.m * p.n, unroll=p.m * p.n),), pipeline=1)
-        fires = Loop("fires", p.fires - 1, (window,))
-        held = Loop("between fires", p.fires - 1, (Loop("windows", p.n, pipeline=1),))
-        drain = Loop("drain", p.m, pipeline=1)
-        stages = (
-            Stage((streams, fires), ("left", "top")),
-            Stage((held, drain), ("result",), offset=streams.latency - 1 + rows),
-        )
-        return Task("rows", (Section("streams", stages),), tail=p.n - 1)
-    load = Loop("load", p.k, pipeline=1)
-    macs = Loop("multiply", p.k * p.n, unroll=p.k * p.n)
-    stream = Loop("stream", p.m, (macs,), pipeline=1)
-    drain = Loop("drain", p.m, pipeline=1)
+        name += f" taps={p.taps} streams={p.streams} fires={p.fires}"
+        return Task(name, (Section(_row_stages(array, p)),), tail=p.n - 1)
     # The tile waits in the operand registers until the swap, one clock before its stream.
-    loading = Section("load", (Stage((load,), ("top",), until=(1, -1)),))
-    stages = (Stage((stream,), ("left",)), Stage((drain,), ("result",), offset=rows))
-    return Task(
-        "ws" if p.opcode == Opcode.WS else "is",
-        (loading, Section("stream", stages, after=p.k + 1)),
-        tail=p.n - 1,
+    load = Stage("load", (Loop("words", p.k, pipeline=1),), ("top",), until=(1, -1))
+    beats = Loop("words", p.m, (_multiply(p.k * p.n),), pipeline=1)
+    stages = (
+        Stage("stream", (beats,), ("left",)),
+        Stage("drain", drain, ("result",), offset=array.rows),
     )
+    return Task(name, (Section((load,)), Section(stages, after=p.k + 1)), tail=p.n - 1)
+
+
+def _row_stages(array: SystolicArray, p: ArrayPass) -> tuple[Stage, ...]:
+    """Stages of a rows pass.
+
+    An element multiplies in the last T clocks of a stream and of every further fire, when the taps
+    pass it; before that the values of its window come up.
+    """
+    taps, values = Loop("taps", p.taps, pipeline=1), Loop("values", p.k, pipeline=1)
+    products = Loop("taps", p.taps, (_multiply(p.m * p.n),), pipeline=1)
+    reading = [Loop("streams", p.streams, (taps, values))]
+    making = [Loop("streams", p.streams, (values, products))]
+    held = []
+    if p.fires > 1:
+        more, ahead = Loop("values", p.n, pipeline=1), Loop("values", p.n - p.taps, pipeline=1)
+        reading.append(Loop("more fires", p.fires - 1, (more,)))
+        making.append(Loop("more fires", p.fires - 1, (ahead, products)))
+        held.append(Loop("earlier fires", p.fires - 1, (more,)))
+    first = p.streams * (p.taps + p.k)
+    return (
+        Stage("read", tuple(reading), ("left", "top")),
+        Stage("multiply", tuple(making), ()),
+        Stage(
+            "drain",
+            (*held, Loop("results", p.m, pipeline=1)),
+            ("result",),
+            offset=first - 1 + array.rows,
+        ),
+    )
+
+
+def _multiply(elements: int) -> Loop:
+    return Loop(MULTIPLY, elements, unroll=elements)
 
 
 def nest(array: SystolicArray, body: Body, name: str = "sequence") -> Loop:

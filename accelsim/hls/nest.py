@@ -6,16 +6,20 @@ region, whose tasks overlap as far as their ports allow.
 
 A `Task` is one step of a dataflow region: sections in order, each of which occupies ports at
 fixed offsets from its start (the reservation table of modulo scheduling; B. R. Rau, "Iterative
-Modulo Scheduling", MICRO-27, 1994). A section starts as soon as all its ports are free at the
-offsets at which it needs them, tasks in order. Nothing here knows any engine.
+Modulo Scheduling", MICRO-27, 1994). Tasks take turns at every port in their order; a section
+starts as soon as its ports are free at the offsets at which it needs them, but no task starts
+before the one in front of it. Nothing here knows any engine.
 
 Times are clocks. Not modelled: memory ports beyond those that a task names, and control logic.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import NamedTuple
+
+# Innermost loops of this name are what multipliers do.
+MULTIPLY = "multiply"
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,21 @@ class Loop:
     unroll: int = 1
     dataflow: bool = False
 
+    def __post_init__(self) -> None:
+        if self.trip < 0 or self.unroll < 1 or (self.pipeline is not None and self.pipeline < 1):
+            raise ValueError(
+                f"loop {self.name}: trip must be at least 0, unroll and pipeline at least 1, not "
+                f"{self.trip}, {self.unroll}, {self.pipeline}"
+            )
+        if self.dataflow and (self.pipeline is not None or self.unroll > 1):
+            raise ValueError(f"loop {self.name} is dataflow and can be nothing else")
+
     @cached_property
     def latency(self) -> int:
         """Clocks from the first iteration's start to the last one's end."""
         if self.dataflow:
-            return _Clock().run(self).done
-        iterations = -(-self.trip // self.unroll)
+            return _Clock().run(self)
+        iterations = self.iterations
         if iterations == 0:
             return 0
         if self.pipeline is not None:
@@ -42,16 +55,31 @@ class Loop:
         return self.iteration_latency * iterations
 
     @property
+    def iterations(self) -> int:
+        """Iterations one after another; unrolled ones count as one."""
+        return -(-self.trip // self.unroll)
+
+    @property
     def iteration_latency(self) -> int:
         """Clocks of one iteration on its own."""
+        if self.dataflow:
+            return _Clock().iterate(self)
         return sum(node.latency for node in self.body) if self.body else 1
 
     @property
-    def interval(self) -> int:
-        """Clocks between the starts of successive iterations in the steady state."""
+    def interval(self) -> int | None:
+        """Clocks between the starts of the last two iterations; None where there is only one."""
+        if self.iterations < 2:
+            return None
         if self.pipeline is not None:
             return self.pipeline
-        return _Clock().period(self) if self.dataflow else self.iteration_latency
+        if not self.dataflow:
+            return self.iteration_latency
+        clock = _Clock()
+        clock.run(replace(self, trip=self.trip - 1))
+        before = clock.now
+        clock.iterate(self)
+        return clock.now - before
 
 
 class Stage(NamedTuple):
@@ -62,6 +90,7 @@ class Stage(NamedTuple):
         ports are held until so many clocks after that section starts.
     """
 
+    name: str
     loops: tuple[Loop, ...]
     ports: tuple[str, ...]
     offset: int = 0
@@ -76,25 +105,30 @@ class Stage(NamedTuple):
 class Section(NamedTuple):
     """Stages at fixed offsets; starts at least `after` clocks after the section before it."""
 
-    name: str
     stages: tuple[Stage, ...]
     after: int = 0
 
 
-class Use(NamedTuple):
-    """A port needed `begin` clocks after a section starts, free `end` after section `until`."""
+class _Reservation(NamedTuple):
+    """What placing one section of a task needs to know.
 
-    port: str
-    begin: int
-    end: int
-    until: int
+    needs : (port, clocks after the section's start at which it must be free).
+    frees : (port, clocks after the section's start at which it becomes free).
+    length : clocks from the section's start to the end of its stages.
+    """
+
+    after: int
+    needs: tuple[tuple[str, int], ...]
+    frees: tuple[tuple[str, int], ...]
+    length: int
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
     """One step of a dataflow region; `tail` clocks pass after its last stage ends.
 
-    Compared by identity: engines make one Task per distinct pass and keep it.
+    Compared by identity: engines make one Task per distinct pass and keep it. A port that one
+    section takes and a later one frees serves nothing else in between.
     """
 
     name: str
@@ -102,100 +136,108 @@ class Task:
     tail: int = 0
 
     @cached_property
-    def uses(self) -> tuple[tuple[int, tuple[Use, ...]], ...]:
-        """Per section: least distance from the section before, and the reservations."""
-        table = []
+    def reservations(self) -> tuple[_Reservation, ...]:
+        """The reservation table, one entry per section."""
+        needs: list[list[tuple[str, int]]] = [[] for _ in self.sections]
+        frees: list[list[tuple[str, int]]] = [[] for _ in self.sections]
+        lengths = []
         for index, section in enumerate(self.sections):
-            uses = []
+            length = 0
             for stage in section.stages:
-                until, end = stage.until or (index, stage.offset + stage.latency)
-                uses += [Use(port, stage.offset, end, until) for port in stage.ports]
-            table.append((section.after, tuple(uses)))
-        return tuple(table)
-
-    @cached_property
-    def length(self) -> int:
-        """Clocks from the start of the last section to the task's end."""
-        return max(s.offset + s.latency for s in self.sections[-1].stages) + self.tail
+                end = stage.offset + stage.latency
+                length = max(length, end)
+                until, clocks = stage.until or (index, end)
+                for port in stage.ports:
+                    needs[index].append((port, stage.offset))
+                    frees[until].append((port, clocks))
+            lengths.append(length)
+        return tuple(
+            _Reservation(section.after, tuple(need), tuple(free), length)
+            for section, need, free, length in zip(
+                self.sections, needs, frees, lengths, strict=True
+            )
+        )
 
     @cached_property
     def latency(self) -> int:
         """Clocks of the task on its own."""
+        return _Clock().place(self)
+
+    @property
+    def interval(self) -> int:
+        """Clocks between the starts of two such tasks, one behind the other."""
         clock = _Clock()
         clock.place(self)
-        return clock.done
+        clock.place(self)
+        return clock.now
 
 
-@dataclass
+Free = tuple[tuple[str, int], ...]  # (port, clocks from now until it is free), sorted
+
+
 class _Clock:
-    """Where a dataflow region stands: when each port is free, and when all so far is done.
+    """Where a dataflow region stands: when its last task started, and when each port is free.
 
-    Times are kept relative to the start of the last task, `now`, and never below it (a later
-    task does not start earlier), so that equal states are equal values: a loop whose state
-    repeats has reached its steady state and the rest follows by multiplication.
+    Port times count from `now`, the start of the last task, and ports that are free by then are
+    left out (no later task starts earlier). So equal states are equal values, and a loop whose
+    state comes back repeats itself from there on: the rest follows by multiplication, exactly.
     """
 
-    now: int = 0
-    done: int = 0
-    free: tuple[tuple[str, int], ...] = ()
+    def __init__(self) -> None:
+        self.now = 0
+        self.free: Free = ()
 
-    def place(self, task: Task) -> None:
+    def place(self, task: Task) -> int:
+        """Start a task; when it is done."""
         shift, length, self.free = _place(self.free, task)
         self.now += shift
-        self.done = max(self.done, self.now + length)
+        return self.now + length
 
-    def run(self, loop: Loop) -> "_Clock":
+    def iterate(self, loop: Loop) -> int:
+        """One iteration of a dataflow loop; when it is done."""
+        end = 0
+        for node in loop.body:
+            end = max(end, self.place(node) if isinstance(node, Task) else self.run(node))
+        return end
+
+    def run(self, loop: Loop) -> int:
+        """All iterations of a dataflow loop; when they are done."""
         if not loop.dataflow:
-            raise ValueError(f"loop {loop.name} holds tasks and must be a dataflow region")
+            raise ValueError(f"loop {loop.name} stands beside tasks and must be dataflow")
+        entered: dict[Free, int] = {}  # the iterations by the states in which they began
+        nows: list[int] = []
+        ends: list[int] = []
         left = loop.trip
-        while left:
-            before, entered = self.now, self.free
-            outer, self.done = self.done, 0
-            for node in loop.body:
-                if isinstance(node, Task):
-                    self.place(node)
-                else:
-                    self.run(node)
+        while left and self.free not in entered:
+            entered[self.free] = len(nows)
+            nows.append(self.now)
+            ends.append(self.iterate(loop))
             left -= 1
-            if self.free == entered:
-                step = self.now - before
-                self.now += step * left
-                self.done += step * left
-                left = 0
-            self.done = max(self.done, outer)
-        return self
-
-    def period(self, loop: Loop) -> int:
-        """Clocks per iteration once the state repeats, or of the last iteration."""
-        one = Loop(loop.name, 1, loop.body, dataflow=True)
-        step = 0
-        for _ in range(min(loop.trip, 4)):
-            before = self.now
-            self.run(one)
-            step = self.now - before
-        return step if loop.trip > 1 else self.done
+        if left:
+            first = entered[self.free]
+            rounds, left = divmod(left, len(nows) - first)
+            skipped = rounds * (self.now - nows[first])
+            self.now += skipped
+            ends.append(max(ends[first:]) + skipped)
+            ends += [self.iterate(loop) for _ in range(left)]
+        return max(ends, default=self.now)
 
 
 @lru_cache(maxsize=1 << 16)
-def _place(
-    free: tuple[tuple[str, int], ...], task: Task
-) -> tuple[int, int, tuple[tuple[str, int], ...]]:
+def _place(free: Free, task: Task) -> tuple[int, int, Free]:
     """Start a task: (clocks that `now` advances, clocks from it to the end, new port times)."""
     when = dict(free)
-    starts: list[int] = []
-    earliest = 0
-    for after, uses in task.uses:
-        start = earliest + (after if starts else 0)
-        for use in uses:
-            start = max(start, when.get(use.port, 0) - use.begin)
-        starts.append(start)
-        earliest = start
-    for _, uses in task.uses:
-        for use in uses:
-            when[use.port] = starts[use.until] + use.end
-    now = starts[0]
-    state = tuple(sorted((port, max(clock - now, 0)) for port, clock in when.items()))
-    return now, starts[-1] - now + task.length, state
+    now = start = end = 0
+    for index, (after, needs, frees, length) in enumerate(task.reservations):
+        start += after if index else 0
+        for port, begin in needs:
+            start = max(start, when.get(port, 0) - begin)
+        for port, clocks in frees:
+            when[port] = max(start + clocks, when.get(port, 0))
+        now = start if index == 0 else now
+        end = max(end, start + length)
+    held = sorted((port, clock - now) for port, clock in when.items() if clock > now)
+    return now, end - now + task.tail, tuple(held)
 
 
 def sequential(loop: Loop) -> Loop:
@@ -204,9 +246,11 @@ def sequential(loop: Loop) -> Loop:
     return Loop(loop.name, loop.trip, body)
 
 
-def walk(node: Loop | Task, depth: int = 0) -> "Iterator[tuple[int, Loop | Task]]":
-    """The nodes of a nest from the outside in, with their depth."""
-    yield depth, node
-    if isinstance(node, Loop):
-        for child in node.body:
-            yield from walk(child, depth + 1)
+def operations(node: Loop | Task, name: str = MULTIPLY) -> int:
+    """How often the innermost loops of a name do their work."""
+    if isinstance(node, Task):
+        stages = (stage for section in node.sections for stage in section.stages)
+        return sum(operations(loop, name) for stage in stages for loop in stage.loops)
+    if not node.body:
+        return node.trip if node.name == name else 0
+    return node.trip * sum(operations(child, name) for child in node.body)
