@@ -13,7 +13,6 @@ before the one in front of it. Nothing here knows any engine.
 Times are clocks. Not modelled: memory ports beyond those that a task names, and control logic.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import NamedTuple
