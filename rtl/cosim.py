@@ -21,8 +21,9 @@ from amaranth.sim import Simulator
 from accelsim.errors import AccelsimError
 from accelsim.hardware import SystolicArray
 from rtl import bench, simulators
-from rtl.bench import REPORT_EVERY, STREAMS
+from rtl.bench import REPORT_EVERY, STREAMS, UNDEFINED
 from rtl.host import (
+    COLUMNS,
     LAST,
     LEFT,
     TOP,
@@ -50,7 +51,8 @@ Progress = Callable[[str, float], None]
 class CosimResult(NamedTuple):
     """What the RTL returned.
 
-    words : int32[result words, C], in the order in which they left.
+    words : int32[result words, C], in the order in which they left; zero in columns that a pass
+        does not use, where the hardware leaves anything.
     busy_cycles, stall_cycles : the core's own counters.
     """
 
@@ -95,7 +97,7 @@ def cosim(
     job = _job(array, component, commands, left, top)
     run = _run_amaranth if simulator == "amaranth" else _run_verilog
     report = progress or _ignore
-    result = run(simulator, component, job, stalls or Stalls(), waves, report)
+    result = run(simulator, component, commands, job, stalls or Stalls(), waves, report)
     report("simulate", 1.0)
     return result
 
@@ -215,14 +217,20 @@ def _pack(fields: list[tuple[int, int]], values: npt.NDArray[Any]) -> Bytes:
 _SLICE = 1 << 14
 
 
-def _unpack(fields: list[tuple[int, int]], bits: Bytes) -> npt.NDArray[np.int32]:
-    """Signed fields of words given as bits: uint8[words, width] to int32[words, fields]."""
-    out = np.zeros((len(bits), len(fields)), np.int32)
-    for column, (offset, width) in enumerate(fields if len(bits) else ()):
+def _sums(component: Any, commands: Int, bits: Bytes) -> npt.NDArray[np.int32]:
+    """Sums in result words given as bits, uint8[words, width], zero where a pass has no column."""
+    fields = _fields(component.results.payload.shape())
+    passes = np.repeat(commands[:, COLUMNS], words(commands).results)
+    sums = np.zeros((len(bits), len(fields)), np.int32)
+    for column, (offset, width) in enumerate(fields):
+        (rows,) = np.nonzero(column < passes)
+        field = bits[rows, offset : offset + width]
+        if (field == UNDEFINED).any():
+            raise AccelsimError(f"column {column} of the results has undefined bits")
         weights = 1 << np.arange(width, dtype=np.int64)
         weights[-1] = -weights[-1]
-        out[:, column] = bits[:, offset : offset + width].astype(np.int64) @ weights
-    return out
+        sums[rows, column] = field.astype(np.int64) @ weights
+    return sums
 
 
 # --- Amaranth's own simulator
@@ -264,6 +272,7 @@ class _Ports:
 def _run_amaranth(
     simulator: str,
     component: Any,
+    commands: Int,
     job: Job,
     stalls: Stalls,
     waves: Path | None,
@@ -290,12 +299,11 @@ def _run_amaranth(
     simulation.add_testbench(run)
     with nullcontext() if waves is None else simulation.write_vcd(str(waves)):
         simulation.run()
-    fields = _fields(component.results.payload.shape())
     width = len(component.results.payload.as_value())
     data = b"".join(word.to_bytes((width + 7) // 8, "little") for word in host.results)
     payloads = np.frombuffer(data, np.uint8).reshape(len(host.results), (width + 7) // 8)
     bits = np.unpackbits(payloads, axis=1, bitorder="little")
-    return CosimResult(_unpack(fields, bits), *counters)
+    return CosimResult(_sums(component, commands, bits), *counters)
 
 
 # --- cocotb in a simulator of the generated Verilog
@@ -304,6 +312,7 @@ def _run_amaranth(
 def _run_verilog(
     simulator: str,
     component: Any,
+    commands: Int,
     job: Job,
     stalls: Stalls,
     waves: Path | None,
@@ -331,7 +340,7 @@ def _run_verilog(
         if not (work / bench.RESULTS).is_file():
             raise simulators.failure(work / f"{simulator}.log", simulator)
         with np.load(work / bench.RESULTS) as file:
-            sums = _unpack(_fields(component.results.payload.shape()), file["bits"])
+            sums = _sums(component, commands, file["bits"])
             return CosimResult(sums, int(file["busy_cycles"]), int(file["stall_cycles"]))
 
 
@@ -379,7 +388,7 @@ def verilator_rate(
         clocks, seconds, busy, stall = (work / "rate.txt").read_text().split()
         data = np.fromfile(work / "results.bin", np.uint8)
     bits = np.unpackbits(data.reshape(job.results, -1), axis=1, bitorder="little")
-    sums = _unpack(_fields(component.results.payload.shape()), bits)
+    sums = _sums(component, commands, bits)
     return Rate(CosimResult(sums, int(busy), int(stall)), int(clocks), float(seconds))
 
 

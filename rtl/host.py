@@ -24,7 +24,9 @@ from accelsim.passes import ArrayCommand, ArrayPass, Opcode
 Bytes = npt.NDArray[np.uint8]
 Int = npt.NDArray[np.int64]
 
-LEFT = len(ArrayPass._fields)  # columns of a table of commands
+# Columns of a table of commands.
+COLUMNS = ArrayPass._fields.index("n")
+LEFT = len(ArrayPass._fields)
 TOP = LEFT + 1
 LAST = LEFT + 2
 assert ArrayCommand._fields[1:] == ("left", "top", "last")

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from amaranth.back import rtlil
-from amaranth.hdl import Fragment, MemoryInstance, Value
+from amaranth.hdl import Fragment, MemoryInstance, Signal, Value
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib.wiring import Component, In
 
@@ -76,10 +76,12 @@ def _rtlil(component: Component, name: str) -> str:
     return _CONTENTS.sub("", str(text))
 
 
-def flat_ports(component: Component) -> Iterator[tuple[str, bool, Value]]:
-    """Name, whether it is an input, and value of every port but clock and reset."""
+def flat_ports(component: Component) -> Iterator[tuple[str, bool, Signal]]:
+    """Name, whether it is an input, and signal of every port but clock and reset."""
     for path, member, value in component.signature.flatten(component):
-        yield "__".join(map(str, path)), member.flow == In, Value.cast(value)
+        signal = Value.cast(value)
+        if isinstance(signal, Signal):  # the constant ready of a stream is not a port
+            yield "__".join(map(str, path)), member.flow == In, signal
 
 
 def _leave_out_contents(fragment: Fragment) -> None:
