@@ -176,7 +176,9 @@ def _lower(
     for name, dataflow in zip(NAMES, DATAFLOWS, strict=True):
         if name in dataflows:
             try:
-                chosen = [_best(name, piece.conv, array) for piece in pieces]
+                chosen = [
+                    min(dataflow.tilings(piece.conv, array), key=itemgetter(0)) for piece in pieces
+                ]
             except UnsupportedError as error:
                 refusals.append(f"{name}: {error}")
             else:
@@ -189,12 +191,6 @@ def _lower(
         for piece, candidate in zip(pieces, chosen, strict=True)
     )
     return Lowered(array, dataflow.name, pieces, plans, out_shape)
-
-
-@lru_cache(maxsize=1 << 16)
-def _best(name: str, conv: Conv, array: SystolicArray) -> Candidate:
-    """The candidate of the fewest clocks of one dataflow."""
-    return min(DATAFLOWS[NAMES.index(name)].tilings(conv, array), key=itemgetter(0))
 
 
 def _check_width(conv: Conv, array: SystolicArray) -> None:

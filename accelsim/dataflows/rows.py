@@ -91,6 +91,11 @@ class Lines(NamedTuple):
         return self.outputs + self.gap
 
     @property
+    def work(self) -> int:
+        """Values that a channel needs at least, one per window and stream."""
+        return self.number * self.outputs * self.streams
+
+    @property
     def windows(self) -> int:
         """Windows of a channel, those in the gaps included."""
         return self.number * self.pitch - self.gap
@@ -135,7 +140,9 @@ def tilings(conv: Conv, array: SystolicArray) -> Iterator[Candidate]:
             f"{conv.fh}x{conv.fw}; a larger max_taps of the array allows it"
         )
     least: int | None = None
-    for transposed, lines in _geometries(conv, array):
+    for transposed, lines in sorted(_geometries(conv, array), key=lambda found: found[1].work):
+        if least is not None and conv.k * lines.work // array.rows >= least:
+            break
         for jobs, fires in _cuts(lines, conv.k, array):
             if least is not None and _bound(lines, jobs, conv.k, array) >= least:
                 continue

@@ -73,34 +73,50 @@ def _sizes(conv: Conv, block: tuple[int, int], weights: bool) -> tuple[int, int,
 
 def _block(conv: Conv, array: SystolicArray, weights: bool) -> tuple[int, int]:
     """The block with the least clocks on the ports, roughly: tiles as if they were all equal."""
-    high = _blocks(conv.oh, conv.fh, conv.sh, conv.dh)
-    wide = _blocks(conv.ow, conv.fw, conv.sw, conv.dw)
-    sizes, inputs, counts = (np.multiply.outer(a, b) for a, b in zip(high, wide, strict=True))
-    depth, outputs = conv.c // conv.groups * inputs, conv.k // conv.groups * sizes
-    streamed, waiting = (counts, outputs) if weights else (outputs, counts)
-    tiles = -(-depth // array.rows)
-    clocks = -(-waiting // array.columns) * np.maximum(tiles * streamed, depth)
-    i, j = divmod(int(clocks.argmin()), clocks.shape[1])
-    return int(high.sizes[i]), int(wide.sizes[j])
+    blocks = _blocks(conv)
+    streamed, waiting = blocks.counts, blocks.outputs
+    if not weights:
+        streamed, waiting = waiting, streamed
+    tiles = -(-blocks.depths // array.rows)
+    clocks = -(-waiting // array.columns) * np.maximum(tiles * streamed, blocks.depths)
+    return blocks.sizes[int(clocks.argmin())]
 
 
 class Blocks(NamedTuple):
-    """Ways to cut an axis: outputs of a block, inputs that it sees, number of blocks."""
+    """The blocks that are worth a look: for none of them does a smaller one make as few.
 
-    sizes: npt.NDArray[np.int64]
-    inputs: npt.NDArray[np.int64]
+    sizes : (rows, columns) of outputs.
+    outputs, depths, counts : int64[sizes], of one group: outputs of a block in all channels,
+        inputs that it sees, and number of blocks.
+    """
+
+    sizes: tuple[tuple[int, int], ...]
+    outputs: npt.NDArray[np.int64]
+    depths: npt.NDArray[np.int64]
     counts: npt.NDArray[np.int64]
 
 
 @lru_cache(maxsize=1 << 10)
-def _blocks(outputs: int, kernel: int, stride: int, dilation: int) -> Blocks:
-    """All blocks of 1 to `outputs` outputs for which no smaller one needs as few pieces."""
-    sizes = sorted({ceil_div(outputs, pieces) for pieces in range(1, outputs + 1)})
-    return Blocks(
-        np.array(sizes),
-        np.array([len(reach(size, kernel, stride, dilation)) for size in sizes]),
-        np.array([ceil_div(outputs, size) for size in sizes]),
+def _blocks(conv: Conv) -> Blocks:
+    high, wide = _parts(conv.oh), _parts(conv.ow)
+    inputs = np.multiply.outer(
+        [len(reach(size, conv.fh, conv.sh, conv.dh)) for size in high],
+        [len(reach(size, conv.fw, conv.sw, conv.dw)) for size in wide],
     )
+    counts = np.multiply.outer(
+        [ceil_div(conv.oh, size) for size in high], [ceil_div(conv.ow, size) for size in wide]
+    )
+    return Blocks(
+        tuple(product(high, wide)),
+        conv.k // conv.groups * np.multiply.outer(high, wide).ravel(),
+        conv.c // conv.groups * inputs.ravel(),
+        counts.ravel(),
+    )
+
+
+def _parts(size: int) -> list[int]:
+    """The least sizes that cut `size` into 1, 2, 3, ... parts."""
+    return sorted({ceil_div(size, parts) for parts in range(1, size + 1)})
 
 
 def _tiling(
