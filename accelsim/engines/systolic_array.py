@@ -27,12 +27,15 @@ import numpy.typing as npt
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task, sequential
+from accelsim.hls.report import Resource
 from accelsim.passes import ArrayPass, Opcode, Repeat, widths
 
 Int = npt.NDArray[np.int64]
 Body = tuple[ArrayPass | Repeat, ...]
 
 STATIONARY = (Opcode.WS, Opcode.IS)
+
+FLAG_BITS = 7  # control bits of an element: first, cap, ws, fz, swap, bsh, sh
 
 
 def words(p: ArrayPass) -> tuple[int, int, int]:
@@ -163,6 +166,30 @@ def _nodes(array: SystolicArray, body: Body) -> tuple[Loop | Task, ...]:
 def cycles(array: SystolicArray, body: Body) -> int:
     """Busy clocks of a sequence: first operand at a port to last result at the result port."""
     return nest(array, body).latency
+
+
+def resources(array: SystolicArray) -> tuple[Resource, ...]:
+    """Multipliers, flip-flops and memory bits of the generated core, part by part.
+
+    All memories and all registers that hold operands, taps and sums, with the control bits that
+    travel beside them in every element. Left out are the control of the edge, the sequencer,
+    addresses and counters: they grow with R + C where the elements grow with R x C.
+    """
+    operand, total = array.operands.bits, array.operands.accumulator_bits
+    elements, columns = array.multipliers, array.columns
+    return (
+        Resource("processing elements", elements, elements * (3 * operand + 2 * total + FLAG_BITS)),
+        Resource("tap buffers", 0, array.rows * array.max_taps * operand),
+        Resource("row banks", 0, 0, array.rows * array.bank_depth * operand),
+        Resource("column banks", 0, 0, columns * array.bank_depth * operand),
+        Resource("accumulators", 0, 0, columns * array.accumulator_depth * total),
+        Resource("result memory", 0, 0, columns * result_depth(array) * total),
+    )
+
+
+def result_depth(array: SystolicArray) -> int:
+    """Words of the result memory, a power of two above 2 C."""
+    return 1 << (2 * array.columns + 1).bit_length()
 
 
 def flatten(body: Body) -> Iterator[ArrayPass]:

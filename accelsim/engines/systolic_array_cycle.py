@@ -17,10 +17,15 @@ and `q` are not delayed from row to row; they are kept by clock, and the sequenc
 clocks ahead of the frames. No formula of the schedule is used.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 import numpy.typing as npt
+from llvmlite import ir
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
@@ -33,21 +38,21 @@ BEAT, START, END, ACCUMULATE, EMIT = (1 << bit for bit in range(5))  # result to
 
 # Columns of the control history, one row per clock.
 CTL_FLAGS, CTL_LEFT, CTL_LOW, CTL_HIGH, CTL_TOP, CTL_TAPW, CTL_TAPR = range(7)
-CTL_DRAIN, CTL_N, CTL_TOKEN, CTL_Q, CTL_REM, CTL_FIELDS = range(7, 13)
+CTL_DRAIN, CTL_N, CTL_TOKEN, CTL_FIELDS = range(7, 11)
 
 NOT_SIMULATED = -1
 
 
 class State(NamedTuple):
-    """Registers of the array; int32[R, C] each, taps int32[R, max_taps]."""
+    """Registers of the array, [R, C] each; the tap buffers are [R, max_taps]."""
 
     acc: npt.NDArray[np.int32]
     s: npt.NDArray[np.int32]
-    a: npt.NDArray[np.int32]
-    b: npt.NDArray[np.int32]
-    w: npt.NDArray[np.int32]
+    a: npt.NDArray[np.int16]
+    b: npt.NDArray[np.int16]
+    w: npt.NDArray[np.int16]
     f: npt.NDArray[np.int32]
-    taps: npt.NDArray[np.int32]
+    taps: npt.NDArray[np.int16]
 
 
 class CycleResult(NamedTuple):
@@ -66,27 +71,23 @@ class CycleResult(NamedTuple):
 def empty_state(array: SystolicArray) -> State:
     """All registers zero."""
     grid = (array.rows, array.columns)
-    zeros = [np.zeros(grid, np.int32) for _ in range(6)]
-    return State(*zeros, np.zeros((array.rows, array.max_taps), np.int32))
+    wide = [np.zeros(grid, np.int32) for _ in range(3)]
+    operand = [np.zeros(grid, np.int16) for _ in range(3)]
+    taps = np.zeros((array.rows, array.max_taps), np.int16)
+    return State(wide[0], wide[1], *operand, wide[2], taps)
 
 
 def random_state(array: SystolicArray, rng: np.random.Generator) -> State:
     """Registers as found after power-up: random data, control bits zero."""
     high = 1 << (array.operands.bits - 1)
-    wide, grid = 1 << 31, (array.rows, array.columns)
+    wide = 1 << 31
 
-    def draw(bound: int, shape: tuple[int, int]) -> npt.NDArray[np.int32]:
-        return rng.integers(-bound, bound, shape).astype(np.int32)
+    def draw(bound: int, like: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return rng.integers(-bound, bound, like.shape).astype(like.dtype)
 
-    return State(
-        acc=draw(wide, grid),
-        s=draw(wide, grid),
-        a=draw(high, grid),
-        b=draw(high, grid),
-        w=draw(high, grid),
-        f=np.zeros(grid, np.int32),
-        taps=draw(high, (array.rows, array.max_taps)),
-    )
+    zero = empty_state(array)
+    drawn = (draw(wide if r.dtype == np.int32 else high, r) for r in zero)
+    return State(*drawn)._replace(f=zero.f)
 
 
 def simulate(
@@ -107,33 +108,194 @@ def simulate(
     clock : the clock (0 = first operand at a port) at whose start registers are recorded.
     """
     begin = state or empty_state(array)
-    seen = empty_state(array)
-    accumulator = np.zeros((array.accumulator_depth, array.columns), np.int32)
-    total = sum(
-        row[1] * row[6] if row[0] == ROWS else row[1] * (row[8] or row[0] == OS)
-        for row in commands.tolist()
-    )
+    lanes = -(-array.columns // LANES) * LANES
+    seen = _padded(empty_state(array), lanes)
+    accumulator = np.zeros((array.accumulator_depth, lanes), np.int32)
+    total = int((commands[:, 1] * commands[:, 6] * commands[:, 8]).sum())  # m * fires * emit
     words = np.zeros((total, array.columns), np.int32)
     count, busy = _run(
         np.ascontiguousarray(commands, np.int64),
         np.ascontiguousarray(left, np.int16),
-        np.ascontiguousarray(top if len(top) else np.zeros((1, array.columns)), np.int16),
+        _pad(top if len(top) else np.zeros((1, array.columns)), lanes, np.int16),
+        array.columns,
         array.overlap,
         words,
         accumulator,
-        State(*(np.array(register, np.int32) for register in begin)),
+        _padded(begin, lanes),
         seen,
         NOT_SIMULATED if clock is None else clock,
     )
     if count != total:
         raise UnsupportedError(f"the sequence left {count} result words instead of {total}")
-    return CycleResult(words, int(busy), None if clock is None else seen)
+    columns = array.columns
+    found = State(*(grid[:, :columns] for grid in seen[:-1]), seen.taps)
+    return CycleResult(words, int(busy), None if clock is None else found)
+
+
+def _pad(grid: npt.NDArray[Any], lanes: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """The columns filled up with zeros to whole vectors; these are never read out."""
+    if grid.shape[1] == lanes:
+        return np.ascontiguousarray(grid, dtype)
+    return np.pad(np.asarray(grid, dtype), ((0, 0), (0, lanes - grid.shape[1])))
+
+
+def _padded(state: State, lanes: int) -> State:
+    grids = [np.array(_pad(grid, lanes, grid.dtype)) for grid in state[:-1]]
+    return State(*grids, np.array(state.taps))
+
+
+# ---- one clock of all elements, as LLVM vectors --------------------------------------------
+#
+# LLVM does not vectorise these loops well by itself: it cannot know that a row of sums overlaps
+# neither its operands nor the row above. The instructions are portable vector IR: columns go in
+# blocks of WIDE, the rest in blocks of LANES. The integers wrap as in hardware of 32 bits.
+
+LANES = 8
+WIDE = 16
+_INT = ir.IntType(32)
+_SIZE = numba.types.intp
+_FLAG = numba.types.boolean
+
+
+def _vector(lanes: int) -> ir.VectorType:
+    return ir.VectorType(_INT, lanes)
+
+
+def _pointers(context: Any, builder: Any, signature: Any, args: Any, count: int) -> list[Any]:
+    """Pointers to the first elements of the leading `count` array arguments."""
+    return [
+        context.make_array(signature.args[i])(context, builder, args[i]).data for i in range(count)
+    ]
+
+
+def _load(builder: Any, pointer: Any, offset: Any, lanes: int) -> Any:
+    """Consecutive elements, as int32."""
+    element = pointer.type.pointee
+    vector = ir.VectorType(element, lanes)
+    place = builder.bitcast(builder.gep(pointer, [offset]), vector.as_pointer())
+    found = builder.load(place, align=element.width // 8)
+    return found if element.width == 32 else builder.sext(found, _vector(lanes))
+
+
+def _store(builder: Any, value: Any, pointer: Any, offset: Any) -> None:
+    place = builder.bitcast(builder.gep(pointer, [offset]), value.type.as_pointer())
+    builder.store(value, place, align=4)
+
+
+def _splat(builder: Any, pointer: Any, offset: Any, lanes: int) -> Any:
+    """One element on all lanes."""
+    value = builder.load(builder.gep(pointer, [offset]))
+    if value.type.width < 32:
+        value = builder.sext(value, _INT)
+    none = ir.Constant(_vector(lanes), ir.Undefined)
+    single = builder.insert_element(none, value, ir.Constant(_INT, 0))
+    return builder.shuffle_vector(single, none, ir.Constant(_vector(lanes), [0] * lanes))
+
+
+def _zeros(lanes: int) -> Any:
+    return ir.Constant(_vector(lanes), [0] * lanes)
+
+
+def _blocks(builder: Any, columns: Any, body: Callable[[Any, int], None]) -> None:
+    """body(first column, lanes) for all columns: blocks of WIDE, then one of LANES if left."""
+    wide = builder.udiv(columns, columns.type(WIDE))
+    with cgutils.for_range(builder, wide) as block:
+        body(builder.mul(block.index, columns.type(WIDE)), WIDE)
+    done = builder.mul(wide, columns.type(WIDE))
+    with builder.if_then(builder.icmp_unsigned("<", done, columns)):
+        body(done, LANES)
+
+
+@intrinsic  # type: ignore[misc]
+def _multiply(typing, acc, a, b, row, first, rows, columns):
+    """acc[i, j] = (0 if first else acc[i, j]) + a[i] * b[row, j]: os, and idle clocks."""
+    signature = numba.types.void(acc, a, b, _SIZE, _FLAG, _SIZE, _SIZE)
+
+    def generate(context, builder, signature, args):
+        sums, left, above = _pointers(context, builder, signature, args, 3)
+        row, first, rows, columns = args[3:]
+
+        def block(j, lanes, start):
+            operand = _load(builder, above, builder.add(builder.mul(row, columns), j), lanes)
+            with cgutils.for_range(builder, rows) as line:
+                place = builder.add(builder.mul(line.index, columns), j)
+                product = builder.mul(operand, _splat(builder, left, line.index, lanes))
+                if not start:
+                    product = builder.add(product, _load(builder, sums, place, lanes))
+                _store(builder, product, sums, place)
+
+        with builder.if_else(first) as (begin, go_on):
+            with begin:
+                _blocks(builder, columns, lambda j, lanes: block(j, lanes, True))
+            with go_on:
+                _blocks(builder, columns, lambda j, lanes: block(j, lanes, False))
+
+    return signature, generate
+
+
+@intrinsic  # type: ignore[misc]
+def _slide(typing, acc, tap, chain, at, first, rows, columns, pitch):
+    """acc[i, j] = (0 if first else acc[i, j]) + tap[i] * chain[i, at + j]: rows."""
+    signature = numba.types.void(acc, tap, chain, _SIZE, _FLAG, _SIZE, _SIZE, _SIZE)
+
+    def generate(context, builder, signature, args):
+        sums, taps, values = _pointers(context, builder, signature, args, 3)
+        at, first, rows, columns, pitch = args[3:]
+
+        def slide(start):
+            with cgutils.for_range(builder, rows) as line:
+                source = builder.add(builder.mul(line.index, pitch), at)
+                target = builder.mul(line.index, columns)
+
+                def block(j, lanes):
+                    place = builder.add(target, j)
+                    weight = _splat(builder, taps, line.index, lanes)
+                    value = _load(builder, values, builder.add(source, j), lanes)
+                    product = builder.mul(weight, value)
+                    if not start:
+                        product = builder.add(product, _load(builder, sums, place, lanes))
+                    _store(builder, product, sums, place)
+
+                _blocks(builder, columns, block)
+
+        with builder.if_else(first) as (begin, go_on):
+            with begin:
+                slide(True)
+            with go_on:
+                slide(False)
+
+    return signature, generate
+
+
+@intrinsic  # type: ignore[misc]
+def _stream(typing, s, w, a, rows, columns):
+    """s[i, j] = s[i - 1, j] + a[i] * w[i, j], the sums passing down: ws, is."""
+    signature = numba.types.void(s, w, a, _SIZE, _SIZE)
+
+    def generate(context, builder, signature, args):
+        sums, weights, left = _pointers(context, builder, signature, args, 3)
+        rows, columns = args[3:]
+
+        def block(j, lanes):
+            passing = cgutils.alloca_once(builder, _vector(lanes))
+            builder.store(_zeros(lanes), passing)
+            with cgutils.for_range(builder, rows) as line:
+                place = builder.add(builder.mul(line.index, columns), j)
+                weight = _load(builder, weights, place, lanes)
+                product = builder.mul(weight, _splat(builder, left, line.index, lanes))
+                total = builder.add(builder.load(passing), product)
+                builder.store(total, passing)
+                _store(builder, total, sums, place)
+
+        _blocks(builder, columns, block)
+
+    return signature, generate
 
 
 @kernel
-def _run(commands, left, top, overlap, words, accumulator, reg, seen, snapshot):
+def _run(commands, left, top, columns, overlap, words, accumulator, reg, seen, snapshot):
     acc, s, b, w, taps = reg.acc, reg.s, reg.b, reg.w, reg.taps
-    rows, columns = acc.shape
+    rows, lanes = acc.shape
     size = 1
     while size < 2 * rows + 2:
         size *= 2
@@ -141,6 +303,8 @@ def _run(commands, left, top, overlap, words, accumulator, reg, seen, snapshot):
     control = np.zeros((size, CTL_FIELDS), np.int32)
     for slot in range(size):
         _idle(control, slot)
+    rem_at = np.zeros(2 * size, np.int32)
+    q_at_clock = np.full(2 * size, -1, np.int32)
 
     # Sequencer registers.
     head = 0
@@ -154,19 +318,22 @@ def _run(commands, left, top, overlap, words, accumulator, reg, seen, snapshot):
     quiet_from = 0
 
     # Views of what the edges delay.
-    edge = np.zeros(rows, np.int32)  # a of the last frame, where it was not a chain frame
-    tap = np.zeros(rows, np.int32)  # w, where it is one value per row
-    above = np.zeros(columns, np.int32)  # b, where it is one value per column
-    length = columns + 1024
-    chain = np.zeros((rows, length), np.int32)
-    place = length - columns
+    edge = np.zeros(rows, np.int16)  # a of the last frame, where it was not a chain frame
+    tap = np.zeros(rows, np.int16)  # w, where it is one value per row
+    above = 0  # b, where it is one value per column: a word of top
+    length = lanes + 1024
+    chain = np.zeros((rows, length), np.int16)
+    place = length - lanes
+    shadow = np.arange(rows)  # s of row i is what row shadow[i] captured
+    whole = True
     shifting = np.zeros(rows, np.int32)
     loading = np.zeros(rows, np.int32)
     a_kind = 2  # 0: edge, 1: chain, 2: initial registers
     b_kind = 0  # 0: array, 1: above, 2: chain
     w_kind = 0  # 0: array, 1: tap
     last_flags = 0
-    last_drain = -1
+    last_drain, last_load = -1, -1
+    edge_low, edge_high, tap_set = 0, 0, False
 
     rem, rem_n, rem_end = 0, 0, 0
     index = 0
@@ -178,7 +345,7 @@ def _run(commands, left, top, overlap, words, accumulator, reg, seen, snapshot):
         x += 1
         slot = x & mask
         _idle(control, slot)
-        c = control[slot]
+        loaded = -1
 
         # ---- sequencer, clock x ------------------------------------------------------------
         quiet = overlap or (flight == 0 and x >= quiet_from)
@@ -218,54 +385,59 @@ def _run(commands, left, top, overlap, words, accumulator, reg, seen, snapshot):
                 head += 1
                 flight += 1
         if q_left > 0:
-            c[CTL_Q] = q_beat
-            c[CTL_TOP] = q_at
+            loaded = q_beat
+            control[slot, CTL_TOP] = q_at
+            last_load = x
             q_left -= 1
             q_beat += 1
             q_at += 1
 
         capture = False
         if cnt > 0:
-            c[CTL_LEFT] = left_at
+            control[slot, CTL_LEFT] = left_at
             left_at += 1
             if opcode == OS:
-                c[CTL_TOP] = top_at
+                control[slot, CTL_TOP] = top_at
                 top_at += 1
-                c[CTL_LOW], c[CTL_HIGH] = rows - m, rows
-                c[CTL_FLAGS] |= BSH | (FIRST if cnt == k else 0)
+                control[slot, CTL_LOW], control[slot, CTL_HIGH] = rows - m, rows
+                control[slot, CTL_FLAGS] |= BSH | (FIRST if cnt == k else 0)
                 capture = cnt == 1
-                c[CTL_TOKEN] = END if capture else 0
+                control[slot, CTL_TOKEN] = END if capture else 0
             elif opcode == ROWS:
-                c[CTL_LOW], c[CTL_HIGH] = rows - m, rows
-                c[CTL_FLAGS] |= FZ
+                control[slot, CTL_LOW], control[slot, CTL_HIGH] = rows - m, rows
+                control[slot, CTL_FLAGS] |= FZ
                 if tapping > 0:
-                    c[CTL_TAPW] = taps_n - tapping
+                    control[slot, CTL_TAPW] = taps_n - tapping
                     tapping -= 1
                 if 2 <= cnt <= taps_n + 1:
-                    c[CTL_TAPR] = taps_n + 1 - cnt
+                    control[slot, CTL_TAPR] = taps_n + 1 - cnt
                 if cnt == taps_n and fresh == 1:
-                    c[CTL_FLAGS] |= FIRST
+                    control[slot, CTL_FLAGS] |= FIRST
                 capture = cnt == 1 and streams == 0
-                c[CTL_TOKEN] = END if capture and fires == 0 else 0
+                control[slot, CTL_TOKEN] = END if capture and fires == 0 else 0
             else:
-                c[CTL_LOW], c[CTL_HIGH] = 0, k
-                c[CTL_FLAGS] |= WSF | CAP
-                c[CTL_TOKEN] = BEAT | (START if cnt == m else 0) | (END if cnt == 1 else 0)
-                c[CTL_TOKEN] |= (ACCUMULATE if accumulate else 0) | (EMIT if emit else 0)
-            c[CTL_N] = n
+                control[slot, CTL_LOW], control[slot, CTL_HIGH] = 0, k
+                control[slot, CTL_FLAGS] |= WSF | CAP
+                control[slot, CTL_TOKEN] = (
+                    BEAT | (START if cnt == m else 0) | (END if cnt == 1 else 0)
+                )
+                control[slot, CTL_TOKEN] |= (ACCUMULATE if accumulate else 0) | (
+                    EMIT if emit else 0
+                )
+            control[slot, CTL_N] = n
             cnt -= 1
             if cnt == 0 and opcode == ROWS and fires > 0:
                 fires -= 1
                 cnt = n
-        if first < 0 and (c[CTL_LEFT] >= 0 or c[CTL_TOP] >= 0):
+        if first < 0 and (control[slot, CTL_LEFT] >= 0 or control[slot, CTL_TOP] >= 0):
             first = x
         obusy = max(obusy - 1, 0)
         if capture:
-            c[CTL_FLAGS] |= CAP
-            c[CTL_DRAIN] = m
+            control[slot, CTL_FLAGS] |= CAP
+            control[slot, CTL_DRAIN] = m
             obusy = m - 1
         if swap:
-            c[CTL_FLAGS] |= SWAP
+            control[slot, CTL_FLAGS] |= SWAP
             opcode, m, n, k = (
                 commands[tile, 0], commands[tile, 1], commands[tile, 2], commands[tile, 3],
             )  # fmt: skip
@@ -276,13 +448,14 @@ def _run(commands, left, top, overlap, words, accumulator, reg, seen, snapshot):
             tile = load
             pend = 1
 
-        # ---- drain counter, clock x --------------------------------------------------------
-        if x > 0:
-            c[CTL_REM] = max(control[(x - 1) & mask, CTL_REM] - 1, 0)
-        if x >= rows and control[(x - rows) & mask, CTL_DRAIN] > 0:
-            c[CTL_REM] = control[(x - rows) & mask, CTL_DRAIN]
-        if c[CTL_REM] > 0:
+        # ---- counters that all edge cells see at clock x; kept twice, to be read in one run --
+        falling = max(rem_at[(x - 1) & mask] - 1, 0)
+        if control[(x - rows) & mask, CTL_DRAIN] > 0:
+            falling = control[(x - rows) & mask, CTL_DRAIN]
+        if falling > 0:
             last_drain = x
+        rem_at[slot] = rem_at[slot + size] = falling
+        q_at_clock[slot] = q_at_clock[slot + size] = loaded
 
         # ---- the elements, frame x - (R - 1) -----------------------------------------------
         frame = x - (rows - 1)
@@ -291,10 +464,13 @@ def _run(commands, left, top, overlap, words, accumulator, reg, seen, snapshot):
         if frame <= snapshot <= frame + rows + columns - 2:
             _record(
                 seen, reg, snapshot - frame, last_flags, shifting, loading,
-                a_kind, edge, chain, place, b_kind, above, w_kind, tap,
+                a_kind, edge, chain, place, b_kind, top, above, w_kind, tap, shadow,
             )  # fmt: skip
-        g = control[frame & mask]
-        flags = g[CTL_FLAGS]
+        now = frame & mask
+        flags = control[now, CTL_FLAGS]
+        at, low, high = control[now, CTL_LEFT], control[now, CTL_LOW], control[now, CTL_HIGH]
+        row, token = control[now, CTL_TOP], control[now, CTL_TOKEN]
+        tap_in, tap_out = control[now, CTL_TAPW], control[now, CTL_TAPR]
         # What was the chain is all one value once a frame does not shift it.
         if b_kind == 2 and not flags & FZ:
             for i in range(rows):
@@ -310,116 +486,125 @@ def _run(commands, left, top, overlap, words, accumulator, reg, seen, snapshot):
             if place == 0:
                 for i in range(rows):
                     for j in range(columns):
-                        chain[i, length - columns + j] = chain[i, j]
-                place = length - columns
+                        chain[i, length - lanes + j] = chain[i, j]
+                place = length - lanes
             place -= 1
-        for i in range(rows):
-            value = np.int32(0)
-            if g[CTL_LEFT] >= 0 and g[CTL_LOW] <= i < g[CTL_HIGH]:
-                value = np.int32(left[g[CTL_LEFT], i])
-            if g[CTL_TAPW] >= 0:
-                taps[i, g[CTL_TAPW]] = value
-                value = np.int32(0)
-            edge[i] = value
-            if flags & FZ:
-                chain[i, place] = value
-        if not flags & FZ:
+        else:
             a_kind = 0
 
-        # Shadow shifts: two thermometers decode the counters of the edge cells.
-        if last_drain >= frame:
+        # Left edge: masked operands; while taps load, zeros enter the array.
+        if low > edge_low or high < edge_high:
             for i in range(rows):
-                shifting[i] = control[(frame + i) & mask, CTL_REM] > rows - i
-        else:
+                edge[i] = 0
+        edge_low, edge_high = low, high
+        for i in range(low, high):
+            edge[i] = left[at, i]
+        if tap_in >= 0:
             for i in range(rows):
-                shifting[i] = 0
-        loads = False
-        for i in range(rows):
-            loading[i] = control[(frame + i) & mask, CTL_Q] >= i
-            loads = loads or loading[i] != 0
+                taps[i, tap_in] = edge[i]
+                edge[i] = 0
+        if flags & FZ:
+            for i in range(rows):
+                chain[i, place] = edge[i]
+
+        # Shadow shifts and tile loads: two thermometers decode the counters of the edge cells.
+        shifts = last_drain >= frame
+        if shifts or shifting[rows - 1]:
+            for i in range(rows):
+                shifting[i] = rem_at[(frame & mask) + i] > rows - i
+        loads = last_load >= frame
+        if loads or loading[0]:
+            for i in range(rows):
+                loading[i] = q_at_clock[(frame & mask) + i] >= i
 
         if flags & WSF:
-            _stream(s, w, edge)
+            if not whole:
+                for i in range(rows):
+                    shadow[i] = i
+                whole = True
+            _stream(s, w, edge, rows, lanes)
         else:
             if flags & FZ:
-                _slide(acc, chain, place, tap, flags & FIRST)
-            elif g[CTL_LEFT] >= 0:
-                _multiply(acc, top[g[CTL_TOP]], edge, flags & FIRST)
+                _slide(acc, tap, chain, place, flags & FIRST != 0, rows, lanes, length)
             else:
-                _multiply(acc, top[0], edge, 0)
+                word = row if flags & BSH else 0
+                _multiply(acc, edge, top, word, flags & FIRST != 0, rows, lanes)
             if flags & CAP:
                 for i in range(rows):
-                    for j in range(columns):
+                    shadow[i] = i
+                    for j in range(lanes):
                         s[i, j] = acc[i, j]
-            elif last_drain >= frame:
-                for i in range(rows):
+            elif shifts:
+                for i in range(1, rows):
                     if shifting[i]:
-                        for j in range(columns):
-                            s[i, j] = s[i - 1, j]
+                        shadow[i] = shadow[i - 1]
+                whole = False
 
         # w, then b: the swap takes the tile that was complete before this frame.
+        if b_kind == 1 and (flags & SWAP or (loads and not flags & BSH)):
+            for i in range(rows):
+                for j in range(columns):
+                    b[i, j] = top[above, j]
+            b_kind = 0
         if flags & SWAP:
-            if b_kind == 1:
-                for i in range(rows):
-                    for j in range(columns):
-                        b[i, j] = above[j]
-                b_kind = 0
             for i in range(rows):
                 for j in range(columns):
                     w[i, j] = b[i, j]
             w_kind = 0
         elif not flags & WSF:
             w_kind = 1
-            for i in range(rows):
-                tap[i] = taps[i, g[CTL_TAPR]] if g[CTL_TAPR] >= 0 else 0
+            if tap_out >= 0:
+                for i in range(rows):
+                    tap[i] = taps[i, tap_out]
+            elif tap_set:
+                for i in range(rows):
+                    tap[i] = 0
+            tap_set = tap_out >= 0
         if flags & FZ:
             b_kind = 2
         elif flags & BSH:
             b_kind = 1
-            for j in range(columns):
-                above[j] = top[g[CTL_TOP], j]
+            above = row
         elif loads:
-            if b_kind == 1:
-                for i in range(rows):
-                    for j in range(columns):
-                        b[i, j] = above[j]
-                b_kind = 0
-            for i in range(rows):
+            if loading[0]:
+                for j in range(columns):
+                    b[0, j] = top[row, j]
+            for i in range(1, rows):
                 if loading[i]:
                     for j in range(columns):
-                        b[i, j] = top[g[CTL_TOP], j] if i == 0 else b[i - 1, j]
+                        b[i, j] = b[i - 1, j]
         last_flags = flags
 
         # ---- the result port: what the bottom row shows at clock frame + R ------------------
         clock = frame + rows
-        token = g[CTL_TOKEN]
         rem = max(rem - 1, 0)
-        if g[CTL_DRAIN] > 0:
-            rem, rem_n, rem_end = g[CTL_DRAIN], g[CTL_N], token & END
+        if control[now, CTL_DRAIN] > 0:
+            rem, rem_n, rem_end = control[now, CTL_DRAIN], control[now, CTL_N], token & END
+        bottom = shadow[rows - 1]
         width = 0
         ended = False
         if token & BEAT:
             index = 0 if token & START else index + 1
-            width = g[CTL_N]
+            width = control[now, CTL_N]
             if token & ACCUMULATE:
                 for j in range(columns):
-                    s_out = s[rows - 1, j] + accumulator[index, j]
+                    s_out = s[bottom, j] + accumulator[index, j]
                     if token & EMIT:
                         words[count, j] = s_out
                     else:
                         accumulator[index, j] = s_out
             elif token & EMIT:
                 for j in range(columns):
-                    words[count, j] = s[rows - 1, j]
+                    words[count, j] = s[bottom, j]
             else:
                 for j in range(columns):
-                    accumulator[index, j] = s[rows - 1, j]
+                    accumulator[index, j] = s[bottom, j]
             count += 1 if token & EMIT else 0
             ended = token & END != 0
         elif rem > 0:
             width = rem_n
             for j in range(columns):
-                words[count, j] = s[rows - 1, j]
+                words[count, j] = s[bottom, j]
             count += 1
             ended = rem == 1 and rem_end != 0
         if width > 0:
@@ -439,59 +624,19 @@ def _idle(control, slot):
     control[slot, CTL_TOP] = -1
     control[slot, CTL_TAPW] = -1
     control[slot, CTL_TAPR] = -1
-    control[slot, CTL_Q] = -1
-
-
-@kernel
-def _multiply(acc, b, a, first):
-    rows, columns = acc.shape
-    keep = np.int32(0) if first else np.int32(1)
-    for i in range(rows):
-        x = a[i]
-        if keep:
-            for j in range(columns):
-                acc[i, j] += x * np.int32(b[j])
-        else:
-            for j in range(columns):
-                acc[i, j] = x * np.int32(b[j])
-
-
-@kernel
-def _slide(acc, chain, place, tap, first):
-    rows, columns = acc.shape
-    for i in range(rows):
-        y = tap[i]
-        if first:
-            for j in range(columns):
-                acc[i, j] = y * chain[i, place + j]
-        else:
-            for j in range(columns):
-                acc[i, j] += y * chain[i, place + j]
-
-
-@kernel
-def _stream(s, w, a):
-    rows, columns = s.shape
-    x = a[0]
-    for j in range(columns):
-        s[0, j] = x * w[0, j]
-    for i in range(1, rows):
-        x = a[i]
-        for j in range(columns):
-            s[i, j] = s[i - 1, j] + x * w[i, j]
 
 
 @kernel
 def _record(
     seen, reg, diagonal, flags, shifting, loading,
-    a_kind, edge, chain, place, b_kind, above, w_kind, tap,
+    a_kind, edge, chain, place, b_kind, top, above, w_kind, tap, shadow,
 ):  # fmt: skip
     rows, columns = reg.acc.shape
     for i in range(rows):
         j = diagonal - i
         if 0 <= j < columns:
             seen.acc[i, j] = reg.acc[i, j]
-            seen.s[i, j] = reg.s[i, j]
+            seen.s[i, j] = reg.s[shadow[i], j]
             seen.f[i, j] = flags | (SH if shifting[i] else 0) | (BSH if loading[i] else 0)
             if a_kind == 2:
                 seen.a[i, j] = reg.a[i, j]
@@ -500,5 +645,5 @@ def _record(
             if b_kind == 0:
                 seen.b[i, j] = reg.b[i, j]
             else:
-                seen.b[i, j] = above[j] if b_kind == 1 else chain[i, place + 1 + j]
+                seen.b[i, j] = top[above, j] if b_kind == 1 else chain[i, place + 1 + j]
             seen.w[i, j] = reg.w[i, j] if w_kind == 0 else tap[i]
