@@ -33,7 +33,7 @@ def simulate(
     fidelity: str = "schedule",
     timing: str = RTL,
     seed: int = 0,
-    layers: str | None = None,
+    layers: str | tuple[str, str] | None = None,
     scalesim_depthwise: str = "one-filter",
     progress: Progress | None = None,
 ) -> Result:
@@ -46,7 +46,8 @@ def simulate(
     fidelity : schedule, golden or cycle.
     timing : rtl for our hardware, or a published model (fidelity schedule only).
     seed : of generated weights and input.
-    layers : FIRST..LAST or one name: only these layers; values still flow through all before.
+    layers : FIRST..LAST, (first, last) or one name: only these layers, both included; values
+        still flow through all before.
     scalesim_depthwise : one-filter or per-channel, for timing scalesim.
     progress : called before each layer in fidelities golden and cycle.
     """
@@ -74,15 +75,16 @@ def simulate(
     return Result(network, hardware, timing, fidelity, seed, found, output)
 
 
-def select(network: Network, layers: str | None) -> tuple[Layer, ...]:
-    """The layers of FIRST..LAST, both included, or of one name; all of them for None."""
+def select(network: Network, layers: str | tuple[str, str] | None) -> tuple[Layer, ...]:
+    """The layers from first to last, both included, or the one named; all of them for None."""
     if layers is None:
         return network.layers
-    first, dots, last = layers.partition("..")
-    start = network.layers.index(network.layer(first))
-    end = network.layers.index(network.layer(last)) if dots else start
+    if isinstance(layers, str):
+        first, dots, last = layers.partition("..")
+        layers = first, last if dots else first
+    start, end = (network.layers.index(network.layer(name)) for name in layers)
     if end < start:
-        raise NetworkError(f"layers {layers}: {last} comes before {first} in {network.name}")
+        raise NetworkError(f"layer {layers[1]} comes before {layers[0]} in {network.name}")
     return network.layers[start : end + 1]
 
 

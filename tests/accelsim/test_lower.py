@@ -1,0 +1,100 @@
+"""Lowering takes the fastest allowed dataflow and says why where there is none."""
+
+from dataclasses import replace
+
+import pytest
+
+from accelsim import networks
+from accelsim.dataflows import DATAFLOWS
+from accelsim.errors import UnsupportedError
+from accelsim.hardware import Operands, SystolicArray
+from accelsim.ir import Layer
+from accelsim.lower import NAMES, lower, parse_dataflows
+from accelsim.ops import Conv2d, Depthwise, GlobalPool, Linear
+
+ARRAY = SystolicArray(8, 8)
+
+
+def layer(op):
+    return Layer("probe", op, ("input",))
+
+
+def test_names_are_those_of_the_dataflows():
+    assert NAMES == tuple(dataflow.name for dataflow in DATAFLOWS) == ("os", "ws", "is", "rows")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("auto", NAMES),
+        ("os", ("os",)),
+        ("rows, os", ("os", "rows")),
+        ("ws,ws", ("ws",)),
+    ],
+)
+def test_parse(text, expected):
+    assert parse_dataflows(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "os,", "OS", "os;ws", "auto,os", "systolic"])
+def test_parse_refuses(text):
+    with pytest.raises(UnsupportedError, match="dataflow must be auto or some of os, ws, is, rows"):
+        parse_dataflows(text)
+
+
+@pytest.mark.parametrize("overlap", [True, False])
+@pytest.mark.parametrize("variant", ["baseline", "fuse_half"])
+def test_every_layer_takes_the_fastest(variant, overlap):
+    """By the schedule of the engine, which the choice does not ask."""
+    array = SystolicArray(12, 20, overlap=overlap)
+    network = networks.mobilenet_v2(variant)
+    for each in network.layers:
+        shapes = network.in_shapes(each)
+        chosen = lower(each, shapes, array)
+        if chosen is None:
+            assert network.macs(each) == 0
+            continue
+        able = [x for x in NAMES if x != "rows" or isinstance(each.op, Depthwise)]
+        cycles = [lower(each, shapes, array, (name,)).cycles for name in able]
+        assert chosen.cycles == min(cycles)
+        assert chosen.cycles == sum(plan.clocks for plan in chosen.plans)
+
+
+def test_refusal_names_layer_and_reasons():
+    with pytest.raises(UnsupportedError, match=r"^layer probe .*rows: .*depthwise"):
+        lower(layer(Conv2d(4, (3, 3))), ((3, 8, 8),), ARRAY, ("rows",))
+    wide = layer(Depthwise((3, 11)))
+    with pytest.raises(UnsupportedError, match=r"^layer probe .*8 taps .*3x11.*max_taps"):
+        lower(wide, ((3, 16, 16),), ARRAY, ("rows",))
+    assert lower(wide, ((3, 16, 16),), ARRAY).dataflow != "rows"
+    longer = replace(ARRAY, max_taps=11)
+    assert lower(wide, ((3, 16, 16),), longer, ("rows",)).dataflow == "rows"
+
+
+def test_sums_never_exceed_the_accumulators():
+    """The largest product of int8 values is 2**14, the largest sum of 32 bits 2**31 - 1."""
+    fits, exceeds = ((1 << 17) - 1, 1, 1), (1 << 17, 1, 1)
+    assert lower(layer(Linear(1)), (fits,), ARRAY).dataflow in NAMES
+    with pytest.raises(UnsupportedError, match=r"^layer probe adds up 131072 products.*32 bits"):
+        lower(layer(Linear(1)), (exceeds,), ARRAY)
+    narrow = SystolicArray(8, 8, operands=Operands(bits=9, accumulator_bits=18))
+    assert lower(layer(Linear(1)), ((7, 1, 1),), narrow)
+    with pytest.raises(UnsupportedError, match="18 bits"):
+        lower(layer(Linear(1)), ((8, 1, 1),), narrow)
+
+
+def test_host_layers_are_not_lowered():
+    assert lower(layer(GlobalPool()), ((3, 8, 8),), ARRAY) is None
+
+
+def test_traffic_of_a_small_product():
+    """4 x 3 weights loaded, one row of 4 inputs streamed, 3 sums of 4 bytes."""
+    traffic = lower(layer(Linear(3)), ((4, 1, 1),), ARRAY, ("ws",)).traffic
+    assert traffic == (4 * 3 + 4, 3 * 4, 4 * 3)
+
+
+def test_traffic_of_lines():
+    """Two channels, one row each: 1 tap and 5 values, whose 5 windows cost 5 multiplications."""
+    two_rows = SystolicArray(2, 8)
+    traffic = lower(layer(Depthwise((1, 1))), ((2, 1, 5),), two_rows, ("rows",)).traffic
+    assert traffic == (2 * (1 + 5), 2 * 5 * 4, 2 * 5)

@@ -1,0 +1,259 @@
+"""Whole networks: fidelities agree, totals meet their targets, results say what they are."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from accelsim import __version__, networks
+from accelsim.engines import systolic_array, systolic_array_cycle
+from accelsim.errors import NetworkError, UnsupportedError
+from accelsim.hardware import Hardware, SystolicArray
+from accelsim.ir import Layer, Network
+from accelsim.ops import Add, Conv2d, Depthwise, GlobalPool, Linear, Pointwise
+from accelsim.simulate import select, simulate
+
+MIXED = ((3, 3), (1, 5), (5, 1), (2, 2), (3, 3), (1, 1))
+
+PROBE = Network(
+    "probe",
+    (3, 13, 11),
+    (
+        Layer("stem", Conv2d(6, (3, 3), (2, 1), (1, 1, 0, 2), (1, 2)), ("input",), norm=True),
+        Layer("mix", Depthwise(kernels=MIXED), ("stem",), activation="relu6"),
+        Layer("grouped", Conv2d(6, (3, 3), padding=1, groups=2), ("mix",), bias=True),
+        Layer("sum", Add(), ("mix", "grouped")),
+        Layer("wide", Pointwise(11), ("sum",)),
+        Layer("dw", Depthwise((3, 3), (2, 2)), ("wide",), activation="hswish"),
+        Layer("pool", GlobalPool(), ("dw",)),
+        Layer("fc", Linear(7), ("pool",), bias=True),
+    ),
+)
+
+
+def hardware(rows, columns, **options):
+    return Hardware(SystolicArray(rows, columns, **options))
+
+
+@pytest.mark.parametrize("dataflow", ["auto", "os", "ws", "is", "rows,os"])
+@pytest.mark.parametrize("size", [(8, 8), (5, 3), (1, 4), (9, 16)])
+def test_registers_agree_with_golden_and_schedule(dataflow, size):
+    for overlap in (True, False):
+        design = hardware(*size, overlap=overlap, accumulator_depth=16)
+        schedule = simulate(PROBE, design, dataflow)
+        golden = simulate(PROBE, design, dataflow, "golden")
+        cycle = simulate(PROBE, design, dataflow, "cycle")
+        assert cycle.values_equal is True
+        assert [x.cycles for x in cycle.layers] == [x.cycles for x in schedule.layers]
+        assert golden.layers == schedule.layers
+        assert np.array_equal(golden.output, cycle.output)
+        assert golden.output.shape == (7, 1, 1)
+        assert schedule.output is None
+
+
+@pytest.mark.parametrize("variant", ["baseline", "fuse_half"])
+def test_mobilenet_register_by_register(variant):
+    network = networks.mobilenet_v2(variant, input=(32, 32))
+    design = hardware(16, 16)
+    schedule, cycle = simulate(network, design), simulate(network, design, fidelity="cycle")
+    assert cycle.values_equal is True
+    assert [x.cycles for x in cycle.layers] == [x.cycles for x in schedule.layers]
+
+
+def test_cycle_never_asks_the_schedule(monkeypatch):
+    expected = simulate(PROBE, hardware(4, 4)).total_cycles
+
+    def refuse(*_):
+        raise AssertionError("the schedule was called")
+
+    design = hardware(4, 4, bank_depth=999)  # nothing is remembered for this array
+    monkeypatch.setattr(systolic_array, "cycles", refuse)
+    assert simulate(PROBE, design, fidelity="cycle").total_cycles == expected
+    with pytest.raises(AssertionError, match="schedule was called"):
+        simulate(PROBE, design)
+
+
+def test_a_wrong_value_is_seen(monkeypatch):
+    right = systolic_array_cycle.simulate
+
+    def wrong(array, commands, left, top):
+        result = right(array, commands, left, top)
+        result.words[0] += 1
+        return result
+
+    monkeypatch.setattr(systolic_array_cycle, "simulate", wrong)
+    result = simulate(PROBE, hardware(4, 4), "ws", "cycle", layers="fc")
+    assert result.values_equal is False
+    assert result.layers[0].values_equal is False
+    assert result.to_dict()["values_equal"] is False
+
+
+# --- totals at 64 x 64, against array_microarchitecture's and the published figures
+
+
+@pytest.mark.parametrize(("variant", "most"), [("baseline", 255_000), ("fuse_half", 193_000)])
+def test_totals(variant, most):
+    network = networks.mobilenet_v2(variant)
+    total = simulate(network, hardware(64, 64)).total_cycles
+    assert total <= most
+    # No mapping is faster than all multipliers at work all the time.
+    assert total >= network.total_macs / 64**2
+
+
+def test_rows_alone_for_depthwise():
+    """K streams per line: 144,948 clocks of intervals, and about 190 per layer to fill and drain.
+
+    Im2col in one column costs a clock per output at least, and 2,303,048 with fill and drain.
+    """
+    network = networks.mobilenet_v2()
+    depthwise = [x.name for x in network.layers if isinstance(x.op, Depthwise)]
+    design = hardware(64, 64)
+    rows = sum(simulate(network, design, "rows", layers=name).total_cycles for name in depthwise)
+    assert rows <= 144_948 + len(depthwise) * (64 + 64 + 64 - 2)
+    plain = sum(simulate(network, design, "os", layers=name).total_cycles for name in depthwise)
+    outputs = sum(np.prod(network.shape(name)) for name in depthwise)
+    assert outputs <= plain <= 1.01 * outputs + len(depthwise) * 200
+
+
+def test_dense_layers():
+    """Best of os, ws, is per layer without sharing a column: 144,196 clocks of intervals."""
+    network = networks.mobilenet_v2()
+    found = simulate(network, hardware(64, 64), "os,ws,is")
+    dense = [x for x in found.layers if x.op != "depthwise" and not x.not_modelled]
+    assert len(dense) == 36
+    assert sum(x.cycles for x in dense) <= 144_196
+
+
+@pytest.mark.parametrize(
+    ("timing", "variant", "cycles"),
+    [
+        ("fuseconv-2020", "baseline", 2_979_156),
+        ("fuseconv-2020", "fuse_half", 411_910),
+        ("fuseconv-2021", "baseline", 2_961_936),
+    ],
+)
+def test_published_timings(timing, variant, cycles):
+    result = simulate(networks.mobilenet_v2(variant), hardware(64, 64), timing=timing)
+    assert result.total_cycles == cycles
+    pool = next(x for x in result.layers if x.name == "pool")
+    assert (pool.engine, pool.cycles, pool.not_modelled) == ("host", 0, True)
+    assert result.layers[0].read_bytes is None
+
+
+def test_scalesim():
+    network, design = networks.mobilenet_v2(), hardware(64, 64)
+    assert simulate(network, design, "os", timing="scalesim").total_cycles == 743_135
+    per_channel = simulate(
+        network, design, "os", timing="scalesim", scalesim_depthwise="per-channel"
+    )
+    assert per_channel.total_cycles == 5_713_898
+
+
+# --- what is refused
+
+
+def test_refusals():
+    design = hardware(8, 8)
+    with pytest.raises(UnsupportedError, match="fidelity must be one of schedule, golden, cycle"):
+        simulate(PROBE, design, fidelity="rtl")
+    with pytest.raises(UnsupportedError, match="counts cycles only"):
+        simulate(PROBE, design, timing="fuseconv-2020", fidelity="cycle")
+    with pytest.raises(UnsupportedError, match="no published timing 'vhdl'"):
+        simulate(PROBE, design, timing="vhdl")
+    with pytest.raises(UnsupportedError, match="layer stem runs in none"):
+        simulate(PROBE, design, "rows")
+    with pytest.raises(NetworkError, match="no layer 'nope'"):
+        simulate(PROBE, design, layers="nope..fc")
+    with pytest.raises(NetworkError, match="layer stem comes before fc"):
+        simulate(PROBE, design, layers="fc..stem")
+
+
+# --- what a result says
+
+
+def test_some_layers():
+    assert [x.name for x in select(PROBE, "mix..sum")] == ["mix", "grouped", "sum"]
+    assert select(PROBE, ("mix", "sum")) == select(PROBE, "mix..sum")
+    assert [x.name for x in select(PROBE, "dw")] == ["dw"]
+    whole = simulate(PROBE, hardware(8, 8), fidelity="cycle")
+    part = simulate(PROBE, hardware(8, 8), fidelity="cycle", layers="grouped..wide")
+    assert part.layers == whole.layers[2:5]
+    assert part.total_cycles == sum(x.cycles for x in whole.layers[2:5])
+    assert part.output.shape == PROBE.shape("wide")
+
+
+def test_result():
+    design = hardware(8, 8)
+    result = simulate(PROBE, design)
+    by_name = {x.name: x for x in result.layers}
+    assert result.total_macs == PROBE.total_macs
+    assert result.total_params == PROBE.total_params
+    for layer in PROBE.layers:
+        found = by_name[layer.name]
+        assert (found.op, found.macs) == (layer.op.name, PROBE.macs(layer))
+        if layer.name in ("sum", "pool"):
+            assert (found.engine, found.dataflow, found.cycles) == ("host", None, 0)
+            assert found.not_modelled
+        else:
+            assert found.engine == "array"
+            assert found.utilization == found.macs / (64 * found.cycles)
+            assert 0 < found.busy_utilization <= 1
+            # Every operand is filled at least once, every output written.
+            weights = np.prod(layer.op.weight_shape(*PROBE.in_shapes(layer)))
+            assert found.read_bytes >= weights
+            assert found.write_bytes >= 4 * np.prod(PROBE.shape(layer.name))
+    assert result.values_equal is None
+
+
+def test_dictionary():
+    result = simulate(PROBE, hardware(8, 8), seed=3)
+    found = json.loads(json.dumps(result.to_dict()))
+    assert list(found) == [
+        "network",
+        "variant",
+        "timing",
+        "fidelity",
+        "version",
+        "seed",
+        "weights_sha256",
+        "hardware",
+        "layers",
+        "total_cycles",
+        "total_macs",
+        "total_params",
+        "published_params",
+    ]
+    assert found["version"] == __version__
+    assert found["hardware"]["array"]["rows"] == 8
+    assert list(found["layers"][0])[:10] == [
+        *("name", "op", "engine", "dataflow", "cycles", "macs", "params"),
+        *("utilization", "busy_utilization", "read_bytes"),
+    ]
+    assert found["total_cycles"] == sum(x["cycles"] for x in found["layers"])
+    other = simulate(PROBE, hardware(8, 8), seed=4)
+    assert other.weights_sha256 != found["weights_sha256"]
+    assert other.total_cycles == found["total_cycles"]
+
+
+def test_frame():
+    result = simulate(PROBE, hardware(8, 8))
+    frame = result.to_frame()
+    assert frame["cycles"].sum() == result.total_cycles
+    assert frame["name"].to_list() == [x.name for x in PROBE.layers]
+    assert frame.row(0, named=True)["dataflow"] == result.layers[0].dataflow
+
+
+def test_progress():
+    seen = []
+    simulate(PROBE, hardware(8, 8), fidelity="golden", progress=lambda *x: seen.append(x))
+    assert [name for name, _ in seen] == [x.name for x in PROBE.layers]
+    shares = [share for _, share in seen]
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] <= shares[-1] < 1
+
+
+def test_clock_changes_no_cycles():
+    design = hardware(8, 8)
+    slower = replace(design, clock_mhz=1.0)
+    assert simulate(PROBE, design).layers == simulate(PROBE, slower).layers
