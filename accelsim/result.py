@@ -4,10 +4,10 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from accelsim import __version__
 from accelsim.hardware import Hardware
 from accelsim.ir import Network
 from accelsim.numerics import Int8
+from accelsim.version import __version__
 from accelsim.weights import load_weights
 
 if TYPE_CHECKING:

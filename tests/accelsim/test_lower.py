@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 
 from accelsim import networks
-from accelsim.dataflows import DATAFLOWS
+from accelsim.dataflows import DATAFLOWS, Plan
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Operands, SystolicArray
 from accelsim.ir import Layer
-from accelsim.lower import NAMES, lower, parse_dataflows
+from accelsim.lower import NAMES, Lowered, lower, parse_dataflows
 from accelsim.ops import Conv2d, Depthwise, GlobalPool, Linear
+from accelsim.passes import ArrayPass, Opcode, Repeat
 
 ARRAY = SystolicArray(8, 8)
 
@@ -87,14 +88,25 @@ def test_host_layers_are_not_lowered():
     assert lower(layer(GlobalPool()), ((3, 8, 8),), ARRAY) is None
 
 
-def test_traffic_of_a_small_product():
-    """4 x 3 weights loaded, one row of 4 inputs streamed, 3 sums of 4 bytes."""
-    traffic = lower(layer(Linear(3)), ((4, 1, 1),), ARRAY, ("ws",)).traffic
-    assert traffic == (4 * 3 + 4, 3 * 4, 4 * 3)
+def traffic(*passes):
+    plan = Plan("any", 0, (Repeat(3, passes),), None)
+    return Lowered(ARRAY, "any", (), (plan,), (1, 1, 1)).traffic
 
 
-def test_traffic_of_lines():
-    """Two channels, one row each: 1 tap and 5 values, whose 5 windows cost 5 multiplications."""
-    two_rows = SystolicArray(2, 8)
-    traffic = lower(layer(Depthwise((1, 1))), ((2, 1, 5),), two_rows, ("rows",)).traffic
-    assert traffic == (2 * (1 + 5), 2 * 5 * 4, 2 * 5)
+def test_traffic():
+    """Bytes in, bytes out (four per sum) and products of three times each pass."""
+    m, n, k, taps, streams, fires = 2, 5, 6, 3, 2, 4
+    assert traffic(ArrayPass(Opcode.OS, m, n, k)) == (3 * k * (m + n), 3 * m * n * 4, 3 * m * n * k)
+    quiet = ArrayPass(Opcode.WS, m, n, k, emit=0)
+    assert traffic(quiet) == (3 * (m * k + k * n), 0, 3 * m * n * k)
+    assert traffic(quiet._replace(emit=1)).write_bytes == 3 * m * n * 4
+    assert traffic(ArrayPass(Opcode.ROWS, m, n, k, taps, streams)) == (
+        3 * m * streams * (taps + k),
+        3 * m * n * 4,
+        3 * m * n * taps * streams,
+    )
+    assert traffic(ArrayPass(Opcode.ROWS, m, n, k, taps, 1, fires)) == (
+        3 * m * (taps + k + (fires - 1) * n),
+        3 * m * fires * n * 4,
+        3 * m * fires * n * taps,
+    )
