@@ -1,5 +1,423 @@
-"""The command line."""
+"""The command line.
+
+Every import that costs time is made by the command that needs it: `accelsim run` is to show its
+table in well under a second. Only this module prints; only it loads the rtl package.
+"""
+
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from accelsim import __version__
+from accelsim.errors import AccelsimError, MissingToolError, NetworkError, UnsupportedError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from accelsim.hardware import Hardware
+    from accelsim.ir import Network
+    from accelsim.lower import Lowered, Sequence
+    from accelsim.numerics import Int32
+
+DEFAULT_PRESET = "mobile"
+PIPE_WIDTH = 500  # characters; a table that goes to a file is never cut
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="A simulator of neural-network accelerators, checked against the hardware it generates.",
+)
+
+NetworkArgument = Annotated[
+    str, typer.Argument(metavar="NETWORK", help="A name that `networks` prints, or a .toml file.")
+]
+VariantOption = Annotated[
+    str, typer.Option(metavar="NAME", help="baseline, or a transform such as fuse_half.")
+]
+InputOption = Annotated[
+    str | None, typer.Option("--input", metavar="HxW", help="Size of the input image.")
+]
+ArrayOption = Annotated[
+    str | None, typer.Option(metavar="RxC", help="Rows and columns of the array.  [64x64]")
+]
+HardwareOption = Annotated[
+    str | None, typer.Option("--hardware", metavar="FILE", help="A hardware file or a preset.")
+]
+OverlapOption = Annotated[
+    bool | None,
+    typer.Option("--overlap/--no-overlap", help="Whether consecutive passes overlap.  [overlap]"),
+]
+ClockOption = Annotated[
+    float | None, typer.Option(metavar="MHZ", help="Clock for times in seconds.  [500]")
+]
+DataflowOption = Annotated[
+    str, typer.Option(metavar="MODES", help="auto, or allowed modes of os,ws,is,rows.")
+]
+DepthwiseOption = Annotated[
+    str, typer.Option(metavar="none", help="The depthwise engine; none in this version.")
+]
+LayerOption = Annotated[
+    str, typer.Option("--layer", metavar="NAME", help="A layer of the network.")
+]
+SeedOption = Annotated[int, typer.Option(help="Seed of generated weights and inputs.")]
+JsonOption = Annotated[
+    str | None, typer.Option("--json", metavar="FILE", help="Write JSON; - prints it instead.")
+]
 
 
-def main() -> None:
-    """Run the command line."""
+@app.callback(invoke_without_command=True)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(f"accelsim {__version__}")
+        raise typer.Exit
+
+
+@app.command("networks")
+def list_networks() -> None:
+    """List the networks with their sizes."""
+    from accelsim import networks
+    from accelsim.report import table
+
+    rows = []
+    for definition in networks.NETWORKS:
+        network = definition()
+        rows.append(
+            (
+                network.name,
+                table.show(network.input),
+                f"{len(network.layers):,}",
+                f"{network.total_macs:,}",
+                f"{network.total_params:,}",
+            )
+        )
+    columns = ("network", "input", "layers", "MACs", "params")
+    _show(table.table(columns, rows, words=("network", "input")))
+    print(f"\nvariants: {', '.join(networks.VARIANTS)}")
+
+
+@app.command("ops")
+def list_operators() -> None:
+    """List the operators that a layer can be."""
+    from accelsim.ops import MACROS, OPS
+    from accelsim.report import table
+
+    rows = [(op.name, (op.__doc__ or "").splitlines()[0]) for op in (*OPS, *MACROS)]
+    columns = ("operator", "what it is")
+    _show(table.table(columns, rows, words=columns))
+
+
+@app.command("hardware")
+def list_hardware(
+    preset: Annotated[str | None, typer.Argument(help="Print only this one.")] = None,
+) -> None:
+    """Print the presets as hardware files."""
+    from accelsim.hardware import PRESETS, find_preset, to_toml
+
+    chosen = PRESETS if preset is None else (find_preset(preset),)
+    print("\n".join(f"# {p.name}: {p.about}\n{to_toml(p.hardware)}" for p in chosen), end="")
+
+
+@app.command()
+def run(
+    network: NetworkArgument,
+    variant: VariantOption = "baseline",
+    array: ArrayOption = None,
+    dataflow: DataflowOption = "auto",
+    depthwise: DepthwiseOption = "none",
+    overlap: OverlapOption = None,
+    layers: Annotated[
+        str | None, typer.Option(metavar="FIRST..LAST", help="Only these layers, both included.")
+    ] = None,
+    input_size: InputOption = None,
+    seed: SeedOption = 0,
+    timing: Annotated[
+        str, typer.Option(help="rtl, or a published model: fuseconv-2020, fuseconv-2021, scalesim.")
+    ] = "rtl",
+    scalesim_depthwise: Annotated[
+        str, typer.Option(help="one-filter, as shipped, or per-channel.")
+    ] = "one-filter",
+    fidelity: Annotated[
+        str, typer.Option(help="schedule, golden (values), or cycle (every register).")
+    ] = "schedule",
+    hardware: HardwareOption = None,
+    clock: ClockOption = None,
+    json: JsonOption = None,
+    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write layers as CSV.")] = None,
+    plot: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Draw the layers: .png, .svg or .pdf.")
+    ] = None,
+) -> None:
+    """Cycles, utilisation and totals of a network, layer by layer."""
+    from accelsim.report import output, table
+    from accelsim.simulate import simulate
+
+    _refuse_depthwise(depthwise)
+    if plot:
+        output.check_picture(plot)
+    net = _network(network, variant, input_size)
+    design = _hardware(hardware, array, overlap, clock)
+    options = (dataflow, fidelity, timing, seed, layers, scalesim_depthwise)
+    with _progress() as progress:
+        result = simulate(net, design, *options, progress=progress)
+    if csv:
+        output.write_csv(csv, result)
+    if plot:
+        output.write_plot(plot, result)
+    _write_json(json, result.to_dict)
+    if json != "-":
+        print(table.title(result), end="\n\n")
+        _show(table.layers(result, _width()))
+        baseline = None
+        if net.variant != "baseline" and layers is None:
+            plain = _network(network, "baseline", input_size)
+            baseline = simulate(plain, design, dataflow, timing=timing, layers=layers)
+        print("", *table.notes(result, baseline), sep="\n")
+    if result.values_equal is False:
+        wrong = [layer.name for layer in result.layers if layer.values_equal is False]
+        _fail(f"values differ from golden in {', '.join(wrong)}")
+
+
+@app.command("csynth")
+def synthesize(
+    network: NetworkArgument,
+    layer: LayerOption,
+    variant: VariantOption = "baseline",
+    array: ArrayOption = None,
+    dataflow: DataflowOption = "auto",
+    depthwise: DepthwiseOption = "none",
+    overlap: OverlapOption = None,
+    input_size: InputOption = None,
+    hardware: HardwareOption = None,
+    clock: ClockOption = None,
+    json: JsonOption = None,
+) -> None:
+    """The loops of one layer with trip counts, intervals and latencies, and the resources."""
+    from accelsim.csynth import csynth
+    from accelsim.report import hls
+
+    _refuse_depthwise(depthwise)
+    net = _network(network, variant, input_size)
+    made = csynth(net, layer, _hardware(hardware, array, overlap, clock), dataflow)
+    _write_json(json, made.to_dict)
+    if json != "-":
+        print(hls.title(made), end="\n\n")
+        _show(hls.nest(made.report, _width()))
+        print()
+        _show(hls.resources(made.report))
+        print("", *hls.notes(made), sep="\n")
+
+
+@app.command()
+def cosim(
+    network: NetworkArgument,
+    layer: LayerOption,
+    variant: VariantOption = "baseline",
+    array: ArrayOption = "8x8",
+    dataflow: DataflowOption = "auto",
+    overlap: OverlapOption = None,
+    input_size: InputOption = None,
+    seed: SeedOption = 0,
+    hardware: HardwareOption = None,
+    simulator: Annotated[str, typer.Option(help="amaranth, icarus or verilator.")] = "amaranth",
+    waves: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Record every signal: .vcd.")
+    ] = None,
+    json: JsonOption = None,
+) -> None:
+    """Run one layer on the RTL, on real data, and compare values and cycles."""
+    import numpy as np
+
+    from accelsim.engines import systolic_array_cycle
+    from accelsim.report import table
+
+    design = _hardware(hardware, array, overlap, None)
+    sized = design.array
+    net = _network(network, variant, input_size)
+    lowered, sequence, expected = _real_layer(net, layer, design, dataflow, seed)
+    register = systolic_array_cycle.simulate(sized, *sequence[:3])
+    with _needs_extra_rtl(), _progress() as progress:
+        from rtl.cosim import cosim as run_rtl
+        from rtl.cosim import cosim_array
+
+        deep = cosim_array(sized, sequence.commands)
+        real = run_rtl(deep, *sequence[:3], simulator, waves=waves, progress=progress)
+    equal = [
+        np.array_equal(sequence.output(words), expected) for words in (register.words, real.words)
+    ]
+    cycles = {
+        "schedule": lowered.cycles,
+        "cycle": register.busy_cycles,
+        "rtl": real.busy_cycles,
+    }
+    report = {
+        "layer": layer,
+        "values_equal": all(equal),
+        "cycles": cycles,
+        "busy_cycles": real.busy_cycles,
+        "stall_cycles": real.stall_cycles,
+        "simulator": simulator,
+        "passes": len(sequence.commands),
+    }
+    _write_json(json, lambda: report)
+    if json != "-":
+        rows = [
+            ("golden", "-", "expected"),
+            ("schedule", f"{cycles['schedule']:,}", "-"),
+            ("cycle", f"{cycles['cycle']:,}", "equal" if equal[0] else "differ"),
+            ("rtl", f"{cycles['rtl']:,}", "equal" if equal[1] else "differ"),
+        ]
+        place = f"on a {sized.rows}x{sized.columns} array"
+        print(f"{net.name} {net.variant}, layer {layer} {place}", end="\n\n")
+        _show(table.table(("level", "cycles", "values"), rows, words=("level", "values")))
+        print(
+            f"\n{len(sequence.commands):,} passes in dataflow {lowered.dataflow}, "
+            f"{expected.size:,} values, {real.stall_cycles:,} stalls, simulator {simulator}."
+        )
+    if not all(equal) or len(set(cycles.values())) > 1:
+        _fail(f"the levels differ in {'cycles' if all(equal) else 'values'} (layer {layer})")
+
+
+def _network(name: str, variant: str, size: str | None) -> "Network":
+    """The network of a name or a file, as the options say."""
+    from accelsim import networks
+    from accelsim.importers import load
+    from accelsim.networks.variants import apply
+
+    if Path(name).suffix:
+        if size is not None:
+            raise NetworkError(f"--input is for built-in networks; {name} says its own input")
+        return apply(load(name), variant)
+    return networks.get(name, variant, None if size is None else _size(size))
+
+
+def _size(text: str) -> tuple[int, int]:
+    size = re.fullmatch(r"([0-9]{1,9})[xX]([0-9]{1,9})", text)
+    if size is None:
+        raise NetworkError(f"input must be HEIGHTxWIDTH, for instance 224x224, not {text!r}")
+    return int(size[1]), int(size[2])
+
+
+def _hardware(
+    source: str | None, array: str | None, overlap: bool | None, clock: float | None
+) -> "Hardware":
+    """A preset or a file, with what the other options say in its place."""
+    from accelsim.hardware import PRESETS, Hardware, find_preset, load_hardware, parse_array
+
+    names = [preset.name for preset in PRESETS]
+    if source is None or source in names:
+        base = find_preset(source or DEFAULT_PRESET).hardware
+    else:
+        base = load_hardware(source)
+    sized = base.array
+    if array is not None:
+        rows, columns = parse_array(array)
+        sized = replace(sized, rows=rows, columns=columns)
+    if overlap is not None:
+        sized = replace(sized, overlap=overlap)
+    return Hardware(sized, base.clock_mhz if clock is None else clock)
+
+
+def _refuse_depthwise(engine: str) -> None:
+    if engine != "none":
+        raise UnsupportedError(
+            f"depthwise must be none, not {engine!r}: this version has no depthwise engine, "
+            "depthwise layers run on the array"
+        )
+
+
+def _real_layer(
+    net: "Network", name: str, design: "Hardware", dataflow: str, seed: int
+) -> "tuple[Lowered, Sequence, Int32]":
+    """A layer as passes, those passes on the data that it has in the network, and its result."""
+    from accelsim.ir import INPUT
+    from accelsim.lower import lower, parse_dataflows
+    from accelsim.simulate import simulate
+    from accelsim.weights import load_weights, seeded_input
+
+    layer = net.layer(name)
+    lowered = lower(layer, net.in_shapes(layer), design.array, parse_dataflows(dataflow))
+    if lowered is None:
+        raise UnsupportedError(f"layer {name} ({layer.op.name}) runs on the host, not on the array")
+    source = layer.inputs[0]
+    x = seeded_input(net, seed)
+    if source != INPUT:
+        before = simulate(net, design, fidelity="golden", seed=seed, layers=source)
+        assert before.output is not None
+        x = before.output
+    weights = load_weights(net, seed).kernel(layer)
+    return lowered, lowered.sequence(x, weights), layer.op.golden(weights, x)
+
+
+def _write_json(target: str | None, make: Callable[[], dict[str, Any]]) -> None:
+    """Print the object where the target is -, or write it to that file."""
+    if target is None:
+        return
+    import json
+
+    from accelsim.files import write_whole
+
+    text = json.dumps(make(), indent=2) + "\n"
+    if target == "-":
+        print(text, end="")
+    else:
+        write_whole(target, text)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, float], None]]:
+    """A bar on standard error, in a terminal only, from its first report on."""
+    if not sys.stderr.isatty():
+        yield lambda what, done: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda what, done: bar.update(task, description=what, completed=done)
+
+
+@contextmanager
+def _needs_extra_rtl() -> Iterator[None]:
+    """Say how to get the packages of the extra where one is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingToolError(
+            f"{error.name} is missing; pip install 'accelsim[rtl]' brings it"
+        ) from None
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"accelsim: {message}", file=sys.stderr)
+    raise typer.Exit(1)
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
+
+
+def _show(made: "Table") -> None:
+    from rich.console import Console
+
+    Console(width=_width(), highlight=False).print(made)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; a user's mistake is one sentence and exit status 2."""
+    try:
+        app(args=arguments, prog_name="accelsim")
+    except AccelsimError as error:
+        print(f"accelsim: {error}", file=sys.stderr)
+        sys.exit(2)

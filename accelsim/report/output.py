@@ -1,0 +1,41 @@
+"""Results as files: CSV and pictures, each written whole or not at all."""
+
+import csv
+import io
+from dataclasses import astuple, fields
+from pathlib import Path
+
+from accelsim.errors import FileError
+from accelsim.files import write_whole
+from accelsim.result import LayerResult, Result
+
+PICTURES = (".pdf", ".png", ".svg")
+
+
+def write_csv(path: str, result: Result) -> None:
+    """Write one line per layer, below a line of column names."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(field.name for field in fields(LayerResult))
+    writer.writerows(astuple(layer) for layer in result.layers)
+    write_whole(path, text.getvalue())
+
+
+def check_picture(path: str) -> None:
+    """FileError unless the ending of the file names a form of picture."""
+    if Path(path).suffix.lower() not in PICTURES:
+        raise FileError(f"{path} must end in one of {', '.join(PICTURES)}")
+
+
+def write_plot(path: str, result: Result) -> None:
+    """Write the picture of plot.layers; the ending of the file says in which form."""
+    check_picture(path)
+    from matplotlib.figure import Figure
+
+    from accelsim.report import plot  # loads matplotlib, which takes longer than the result
+
+    figure = Figure(figsize=plot.layers_size(result), layout="constrained")
+    plot.layers(result, figure.subplots())
+    content = io.BytesIO()
+    figure.savefig(content, format=Path(path).suffix[1:].lower(), dpi=150)
+    write_whole(path, content.getvalue())

@@ -1,0 +1,168 @@
+"""Tables for people: what every layer costs, and what the total leaves out."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from accelsim.errors import UnsupportedError
+from accelsim.ir import Shape
+from accelsim.result import LayerResult, Result
+from accelsim.simulate import RTL, simulate
+
+LAYER_COLUMNS = ("layer", "op", "engine", "dataflow", "shape", "cycles", "share", "utilisation")
+COLUMNS = (*LAYER_COLUMNS, "MACs", "params")
+WORDS = ("layer", "op", "engine", "dataflow", "shape")
+# Left out one after another where the terminal is too narrow; numbers are never cut.
+SPARED = ("engine", "params", "share", "shape", "MACs", "op")
+
+# What a reader of a published model's cycles should know.
+_FUSECONV = "it has no drain of results, no result port and no overlap"
+_SCALESIM = "SCALE-Sim reports a layer's last cycle counted from 0, one too few, and drains no"
+MODEL_NOTES = (
+    ("fuseconv-2020", f"fuseconv-2020 is the model behind the paper's figures; {_FUSECONV}."),
+    ("fuseconv-2021", f"fuseconv-2021 is the model that its authors released; {_FUSECONV}."),
+    ("scalesim", f"{_SCALESIM} results in os; both are kept here."),
+)
+
+
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    words: Collection[str],
+) -> Table:
+    """A table; the columns named in `words` hold words, on the left, all others numbers."""
+    made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for column in columns:
+        made.add_column(column, justify="left" if column in words else "right", no_wrap=True)
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def fit(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], spared: Iterable[str], width: int
+) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows within `width` characters, without as many spared columns as it takes."""
+    chosen = list(range(len(columns)))
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    for name in spared:
+        if sum(widths[index] + 2 for index in chosen) <= width:
+            break
+        chosen.remove(columns.index(name))
+    return [columns[index] for index in chosen], [[row[index] for index in chosen] for row in rows]
+
+
+def layers(result: Result, width: int) -> Table:
+    """Cycles of every layer that an engine runs, and the totals, within `width` characters."""
+    rows = [_row(result, layer) for layer in result.layers if not layer.not_modelled]
+    rows.append(_totals(result))
+    columns, kept = fit(COLUMNS, rows, SPARED, width)
+    made = table(columns, kept[:-1], WORDS)
+    made.add_section()
+    made.add_row(*kept[-1])
+    return made
+
+
+def title(result: Result) -> str:
+    """What the table is about."""
+    array = result.hardware.array
+    plain = "" if array.overlap else ", no overlap"
+    return (
+        f"{result.network} {result.variant} on a {array.rows}x{array.columns} array{plain}, "
+        f"timing {result.timing}, fidelity {result.fidelity}"
+    )
+
+
+def _row(result: Result, layer: LayerResult) -> tuple[str, ...]:
+    network = result.graph
+    shapes = " + ".join(show(shape) for shape in network.in_shapes(network.layer(layer.name)))
+    return (
+        layer.name,
+        layer.op,
+        layer.engine,
+        layer.dataflow or "-",
+        f"{shapes} > {show(network.shape(layer.name))}",
+        f"{layer.cycles:,}",
+        percent(layer.cycles, result.total_cycles),
+        percent(layer.utilization, 1),
+        f"{layer.macs:,}",
+        f"{layer.params:,}",
+    )
+
+
+def _totals(result: Result) -> tuple[str, ...]:
+    return (
+        *("total", "", "", "", ""),
+        f"{result.total_cycles:,}",
+        percent(result.total_cycles, result.total_cycles),
+        percent(result.total_macs, result.hardware.array.multipliers * result.total_cycles),
+        f"{result.total_macs:,}",
+        f"{result.total_params:,}",
+    )
+
+
+def notes(result: Result, baseline: Result | None = None) -> list[str]:
+    """Sentences below the table: time, comparisons, and what the cycles leave out.
+
+    baseline : the same layers of the network without its variant, to compare with.
+    """
+    milliseconds = result.total_cycles / (result.hardware.clock_mhz * 1e3)
+    found = [f"{milliseconds:,.3f} ms at {result.hardware.clock_mhz:g} MHz."]
+    if baseline is not None and result.total_cycles:
+        ratio = baseline.total_cycles / result.total_cycles
+        slower = ", slower than it" if ratio < 1 else ""
+        found.append(
+            f"{ratio:.2f} x the baseline's speed ({baseline.total_cycles:,} cycles){slower}."
+        )
+    found += _depthwise_note(result)
+    filled = [layer.read_bytes for layer in result.layers if layer.read_bytes is not None]
+    if filled:
+        found.append(
+            f"Operand banks are filled with {sum(filled):,} bytes, copies by im2col included; "
+            "filling is not on the clock."
+        )
+    kinds = Counter(layer.op for layer in result.layers if layer.not_modelled)
+    kinds.update(result.graph.layer(layer.name).activation for layer in result.layers)
+    del kinds["none"]
+    if kinds:
+        listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        found.append(f"Not modelled, on the host at 0 cycles: {listed}.")
+    found += [about for timing, about in MODEL_NOTES if timing == result.timing]
+    return found
+
+
+def _depthwise_note(result: Result) -> list[str]:
+    """Cycles of the depthwise layers on row streams and by im2col, side by side."""
+    names = [layer.name for layer in result.layers if _is_depthwise(result, layer)]
+    if result.timing != RTL or not names:
+        return []
+    costs = []
+    for dataflow in ("rows", "os"):
+        try:
+            each = [
+                simulate(result.graph, result.hardware, dataflow, layers=name).total_cycles
+                for name in names
+            ]
+        except UnsupportedError:
+            costs.append("impossible")
+        else:
+            costs.append(f"{sum(each):,} cycles")
+    return [f"{len(names)} depthwise layers: {costs[0]} on row streams, {costs[1]} by im2col (os)."]
+
+
+def _is_depthwise(result: Result, layer: LayerResult) -> bool:
+    shapes = result.graph.in_shapes(result.graph.layer(layer.name))
+    pieces = result.graph.layer(layer.name).op.lower(*shapes)
+    return bool(pieces) and all(piece.conv.depthwise for piece in pieces)
+
+
+def show(shape: Shape) -> str:
+    """A shape as c x h x w."""
+    return "x".join(str(size) for size in shape)
+
+
+def percent(part: float, whole: float) -> str:
+    """The part of the whole in percent; a dash where there is no whole."""
+    return f"{100 * part / whole:.1f} %" if whole else "-"
