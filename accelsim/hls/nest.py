@@ -163,6 +163,11 @@ class Task:
         return _Clock().place(self)
 
     @property
+    def starts(self) -> tuple[int, ...]:
+        """Clocks from the start of the task, on its own, to the start of each section."""
+        return tuple(_starts(self, {}))
+
+    @property
     def interval(self) -> int:
         """Clocks between the starts of two such tasks, one behind the other."""
         clock = _Clock()
@@ -226,17 +231,24 @@ class _Clock:
 def _place(free: Free, task: Task) -> tuple[int, int, Free]:
     """Start a task: (clocks that `now` advances, clocks from it to the end, new port times)."""
     when = dict(free)
-    now = start = end = 0
-    for index, (after, needs, frees, length) in enumerate(task.reservations):
-        start += after if index else 0
+    starts = _starts(task, when)
+    ends = [start + entry.length for start, entry in zip(starts, task.reservations, strict=True)]
+    now = starts[0]
+    held = sorted((port, clock - now) for port, clock in when.items() if clock > now)
+    return now, max(ends) + task.tail - now, tuple(held)
+
+
+def _starts(task: Task, when: dict[str, int]) -> list[int]:
+    """Starts of the sections of a task; `when`, the clocks at which ports are free, is updated."""
+    starts: list[int] = []
+    for after, needs, frees, _ in task.reservations:
+        start = starts[-1] + after if starts else 0
         for port, begin in needs:
             start = max(start, when.get(port, 0) - begin)
         for port, clocks in frees:
             when[port] = max(start + clocks, when.get(port, 0))
-        now = start if index == 0 else now
-        end = max(end, start + length)
-    held = sorted((port, clock - now) for port, clock in when.items() if clock > now)
-    return now, end - now + task.tail, tuple(held)
+        starts.append(start)
+    return starts
 
 
 def sequential(loop: Loop) -> Loop:

@@ -1,0 +1,98 @@
+"""Tables of an HLS report, in the form that users of HLS tools know."""
+
+from rich.table import Table
+
+from accelsim.csynth import Synthesis
+from accelsim.hls.report import Report, Row
+from accelsim.report.table import fit, percent, table
+
+TREE = "modules & loops"
+# As HLS tools mark them: o loops, + modules.
+MARKS = {"loop": "o", "task": "+", "stage": "+"}
+COLUMNS = (
+    TREE,
+    "latency (cycles)",
+    "latency (ns)",
+    "iteration latency",
+    "interval",
+    "trip count",
+    "start",
+    "pragmas",
+    "ports",
+)
+WORDS = (TREE, "pragmas", "ports")
+# Left out one after another where the terminal is too narrow.
+SPARED = ("start", "ports", "latency (ns)", "iteration latency", "pragmas")
+RESOURCE_COLUMNS = ("resource", "multipliers", "register bits", "memory bits")
+
+
+def title(synthesis: Synthesis) -> str:
+    """What the tables are about."""
+    array = synthesis.hardware.array
+    plain = "" if array.overlap else ", no overlap"
+    return (
+        f"{synthesis.network} {synthesis.variant}, layer {synthesis.layer} ({synthesis.op}) on a "
+        f"{array.rows}x{array.columns} array{plain}, dataflow {synthesis.dataflow}"
+    )
+
+
+def nest(made: Report, width: int) -> Table:
+    """The tree of modules and loops with their latencies, within `width` characters."""
+    rows = [_row(made, row) for row in made.rows]
+    columns, kept = fit(COLUMNS, rows, SPARED, width)
+    return table(columns, kept, WORDS)
+
+
+def _row(made: Report, row: Row) -> tuple[str, ...]:
+    return (
+        f"{'  ' * row.depth}{MARKS[row.kind]} {row.name}",
+        f"{row.latency_cycles:,}",
+        f"{made.nanoseconds(row.latency_cycles):,.0f}",
+        _count(row.iteration_latency_cycles),
+        _count(row.interval_cycles),
+        _count(row.trip_count),
+        _count(row.start_cycles),
+        ", ".join(row.pragmas),
+        ", ".join(row.ports),
+    )
+
+
+def resources(made: Report) -> Table:
+    """Multipliers, flip-flops and memory, part by part."""
+    rows = [
+        (part.name, *map(_some, (part.multipliers, part.register_bits, part.memory_bits)))
+        for part in made.resources
+    ]
+    shown = table(RESOURCE_COLUMNS, rows, ("resource",))
+    shown.add_section()
+    shown.add_row(
+        "total",
+        f"{made.multipliers:,}",
+        f"{sum(part.register_bits for part in made.resources):,}",
+        f"{sum(part.memory_bits for part in made.resources):,}",
+    )
+    return shown
+
+
+def notes(synthesis: Synthesis) -> list[str]:
+    """Sentences below the tables."""
+    made = synthesis.report
+    microseconds = made.nanoseconds(made.latency_cycles) / 1e3
+    busy, useful = percent(made.busy_utilization, 1), percent(synthesis.utilization, 1)
+    work = (
+        f"{made.multipliers:,} multipliers are {busy} busy with {made.multiplies:,} multiplies, "
+        f"{useful} with the layer's own {synthesis.macs:,}."
+    )
+    return [
+        f"{made.latency_cycles:,} cycles, {microseconds:,.3f} us at {made.clock_mhz:g} MHz.",
+        work,
+        "Registers of the sequencer, of the edge and of addresses are not counted.",
+    ]
+
+
+def _some(number: int) -> str:
+    return f"{number:,}" if number else "-"
+
+
+def _count(number: int | None) -> str:
+    return "-" if number is None else f"{number:,}"
