@@ -207,7 +207,7 @@ def _traffic(array: SystolicArray, body: Body) -> Traffic:
     read = write = macs = 0
     for step in body:
         if isinstance(step, Repeat):
-            part, trips = _traffic(array, step.body), step.count
+            part, trips = _traffic(array, step.body), step.trips
         else:
             part, trips = _pass_traffic(array, step), 1
         read += trips * part.read_bytes

@@ -58,10 +58,11 @@ class ArrayCommand(NamedTuple):
 
 
 class Repeat(NamedTuple):
-    """`count` times the passes of `body`, in order."""
+    """`trips` times the passes of `body`, in order; `name` is for reports."""
 
-    count: int
+    trips: int
     body: tuple["ArrayPass | Repeat", ...]
+    name: str = "tiles"
 
 
 def widths(record: type) -> dict[str, int | dict[str, int]]:

@@ -151,15 +151,15 @@ def split(total: int, most: int, other: int) -> tuple[Run, ...]:
     return ((larger, size + 1), (parts - larger, size)) if larger else ((parts, size),)
 
 
-def repeat(count: int, body: Body) -> Body:
+def repeat(count: int, body: Body, name: str) -> Body:
     """`count` times the body, without a loop around a single trip."""
-    return body if count == 1 else (Repeat(count, body),)
+    return body if count == 1 else (Repeat(count, body, name),)
 
 
 def expand(body: Body) -> npt.NDArray[np.int64]:
     """Every pass of a body in execution order, int64[passes, 9]."""
     parts = [
-        np.tile(expand(step.body), (step.count, 1))
+        np.tile(expand(step.body), (step.trips, 1))
         if isinstance(step, Repeat)
         else np.array([step], np.int64)
         for step in body

@@ -119,14 +119,22 @@ def body(conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:
     depth = depth_of(conv)
     if isinstance(tiling, Crossed):
         sizes = [(count, tiling.shared + a, tiling.shared + b) for count, a, b in tiling.passes]
-        steps = [repeat(count, (ArrayPass(Opcode.OS, m, n, depth),)) for count, m, n in sizes]
-        return repeat(conv.groups, sum(steps, ()))
+        others = "pixel tiles" if tiling.swapped else "channel tiles"
+        steps = [
+            repeat(count, (ArrayPass(Opcode.OS, m, n, depth),), others) for count, m, n in sizes
+        ]
+        return repeat(conv.groups, sum(steps, ()), "groups")
     straight = cast(Straight, tiling)
+    down, across = "pixel tiles", "channel tiles"
+    if straight.swapped:
+        down, across = across, down
     found: Body = ()
     for count, n in straight.columns:
-        steps = [repeat(many, (ArrayPass(Opcode.OS, m, n, depth),)) for many, m in straight.rows]
-        found += repeat(count, sum(steps, ()))
-    return repeat(conv.groups, found)
+        steps = [
+            repeat(many, (ArrayPass(Opcode.OS, m, n, depth),), down) for many, m in straight.rows
+        ]
+        found += repeat(count, sum(steps, ()), across)
+    return repeat(conv.groups, found, "groups")
 
 
 def program(conv: Conv, array: SystolicArray, plan: Plan) -> Program:

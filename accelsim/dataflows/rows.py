@@ -356,7 +356,9 @@ def body(conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:
         step
         for trips, m, n, k, fires in runs
         for step in repeat(
-            trips, (ArrayPass(Opcode.ROWS, m, n, k, lines.taps, lines.streams, fires),)
+            trips,
+            (ArrayPass(Opcode.ROWS, m, n, k, lines.taps, lines.streams, fires),),
+            "job tiles",
         )
     )
 

@@ -158,11 +158,14 @@ def _clocks(array: SystolicArray, tiling: Tiling, groups: int) -> int:
 def body(conv: Conv, opcode: Opcode, tiling: Hashable) -> Body:
     """Groups outside, then chunks of streamed rows, column tiles, K tiles."""
     _, streams, columns, depths = cast(Tiling, tiling)
+    streamed, waiting = "pixel tiles", "channel tiles"
+    if opcode == Opcode.IS:
+        streamed, waiting = waiting, streamed
     found: Body = ()
     for chunks, m in streams:
-        tiles = [repeat(count, _accumulate(opcode, m, n, depths)) for count, n in columns]
-        found += repeat(chunks, sum(tiles, ()))
-    return repeat(conv.groups, found)
+        tiles = [repeat(count, _accumulate(opcode, m, n, depths), waiting) for count, n in columns]
+        found += repeat(chunks, sum(tiles, ()), streamed)
+    return repeat(conv.groups, found, "groups")
 
 
 def _accumulate(opcode: Opcode, m: int, n: int, depths: tuple[Run, ...]) -> Body:
@@ -173,7 +176,7 @@ def _accumulate(opcode: Opcode, m: int, n: int, depths: tuple[Run, ...]) -> Body
         ArrayPass(opcode, m, n, k, accumulate=int(i > 0), emit=int(i == last))
         for i, k in enumerate(sizes)
     ]
-    return sum((repeat(len(list(same)), (p,)) for p, same in groupby(passes)), ())
+    return sum((repeat(len(list(same)), (p,), "depth tiles") for p, same in groupby(passes)), ())
 
 
 def program(conv: Conv, array: SystolicArray, plan: Plan, weights: bool) -> Program:

@@ -156,7 +156,7 @@ def nest(array: SystolicArray, body: Body, name: str = "sequence") -> Loop:
 
 def _nodes(array: SystolicArray, body: Body) -> tuple[Loop | Task, ...]:
     return tuple(
-        Loop("tiles", part.count, _nodes(array, part.body), dataflow=True)
+        Loop(part.name, part.trips, _nodes(array, part.body), dataflow=True)
         if isinstance(part, Repeat)
         else task(array, part)
         for part in body
@@ -196,7 +196,7 @@ def flatten(body: Body) -> Iterator[ArrayPass]:
     """The passes of a body in the order of execution."""
     for part in body:
         if isinstance(part, Repeat):
-            for _ in range(part.count):
+            for _ in range(part.trips):
                 yield from flatten(part.body)
         else:
             yield part
