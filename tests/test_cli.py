@@ -1,0 +1,357 @@
+"""The command line: what it prints, and one sentence for every mistake."""
+
+import csv
+import json
+import subprocess
+import sys
+from typing import NamedTuple
+
+import pytest
+
+from accelsim import __version__, networks
+from accelsim.cli import main
+from accelsim.hardware import PRESETS, load_hardware
+from accelsim.ops import MACROS, OPS
+
+PROBE = """
+name = "probe"
+input = [3, 17, 19]
+[[layer]]
+name = "stem"
+op = "conv2d"
+out_channels = 5
+kernel = [3, 3]
+stride = [2, 1]
+padding = [1, 1, 0, 2]
+dilation = [1, 2]
+activation = "relu6"
+[[layer]]
+name = "mix"
+op = "depthwise"
+kernel = [3, 3]
+[[layer]]
+name = "sum"
+op = "add"
+inputs = ["stem", "mix"]
+[[layer]]
+name = "fc"
+op = "linear"
+out_features = 7
+bias = true
+"""
+
+
+class Outcome(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def accelsim(capsys):
+    """Runs the command line in this process."""
+
+    def run(*arguments: object) -> Outcome:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return Outcome(end.value.code or 0, out, err)
+
+    return run
+
+
+@pytest.fixture
+def probe(tmp_path):
+    path = tmp_path / "probe.toml"
+    path.write_text(PROBE)
+    return path
+
+
+def as_json(outcome: Outcome) -> dict:
+    assert outcome.status == 0, outcome.err
+    return json.loads(outcome.out)
+
+
+# --- lists
+
+
+def test_version(accelsim):
+    assert accelsim("--version") == (0, f"accelsim {__version__}\n", "")
+
+
+def test_every_network_is_listed(accelsim):
+    outcome = accelsim("networks")
+    assert outcome.status == 0
+    for definition in networks.NETWORKS:
+        assert definition.__name__ in outcome.out
+    assert "3,504,872" in outcome.out  # parameters of MobileNetV2 as its authors count them
+    assert "fuse_half_50" in outcome.out
+
+
+def test_every_operator_is_listed(accelsim):
+    outcome = accelsim("ops")
+    assert outcome.status == 0
+    first_words = [line.split()[0] for line in outcome.out.splitlines() if line.strip()]
+    assert first_words[2:] == [op.name for op in (*OPS, *MACROS)]
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_a_printed_preset_is_a_hardware_file(preset, accelsim, tmp_path):
+    outcome = accelsim("hardware", preset.name)
+    path = tmp_path / "hw.toml"
+    path.write_text(outcome.out)
+    assert load_hardware(path) == preset.hardware
+    assert outcome.out in accelsim("hardware").out
+
+
+# --- run
+
+
+def test_the_table_holds_every_layer_the_total_and_what_is_not_modelled(accelsim):
+    outcome = accelsim("run", "mobilenet_v2", "--variant", "fuse_half", "--array", "64x64")
+    network = networks.mobilenet_v2(variant="fuse_half")
+    assert outcome.status == 0
+    shown = {line.split()[0] for line in outcome.out.splitlines() if line.strip()}
+    on_array = {layer.name for layer in network.layers if layer.op.lower(*network.in_shapes(layer))}
+    assert on_array | {"total"} <= shown
+    assert f"{network.total_macs:,}" in outcome.out
+    assert "Not modelled, on the host at 0 cycles: 52 relu6, 17 concat, 10 add" in outcome.out
+    assert outcome.err == ""
+
+
+def test_numbers_are_never_cut_in_a_narrow_terminal(accelsim, monkeypatch):
+    wide = accelsim("run", "resnet18")
+    monkeypatch.setattr("accelsim.cli._width", lambda: 60)
+    narrow = accelsim("run", "resnet18")
+    total = json.loads(accelsim("run", "resnet18", "--json", "-").out)["total_cycles"]
+    for outcome in (wide, narrow):
+        assert f"{total:,}" in outcome.out
+    table = narrow.out[narrow.out.index("layer ") : narrow.out.index("ms at")]
+    assert max(map(len, table.splitlines())) <= 60
+
+
+def test_json_has_the_agreed_shape(accelsim):
+    found = as_json(accelsim("run", "mobilenet_v2", "--json", "-", "--seed", "3"))
+    assert found["network"] == "mobilenet_v2"
+    assert (found["variant"], found["timing"], found["fidelity"]) == ("baseline", "rtl", "schedule")
+    assert found["version"] == __version__
+    assert found["seed"] == 3
+    assert len(found["weights_sha256"]) == 64
+    assert found["hardware"]["array"]["rows"] == 64
+    assert {"name", "op", "engine", "dataflow", "cycles", "macs", "params", "utilization"} <= set(
+        found["layers"][0]
+    )
+    for total in ("cycles", "macs", "params"):
+        assert found[f"total_{total}"] == sum(layer[total] for layer in found["layers"])
+    assert found["total_params"] == 3_504_872  # of the authors
+    hosted = [layer for layer in found["layers"] if layer["engine"] == "host"]
+    assert {layer["op"] for layer in hosted} == {"add", "global_pool"}
+    assert all(layer["not_modelled"] and layer["cycles"] == 0 for layer in hosted)
+
+
+def test_published_models_give_the_published_cycles(accelsim):
+    def total(*arguments):
+        return as_json(accelsim("run", *arguments, "--json", "-"))["total_cycles"]
+
+    fuseconv = ("mobilenet_v2", "--timing", "fuseconv-2020")
+    assert total(*fuseconv) == 2_979_156
+    assert total(*fuseconv, "--variant", "fuse_half") == 411_910
+    scalesim = ("mobilenet_v1", "--timing", "scalesim", "--array", "32x32", "--dataflow", "ws")
+    assert total(*scalesim) == 1_599_384
+    assert total(*scalesim, "--scalesim-depthwise", "per-channel") == 3_318_011
+
+
+def test_files_hold_what_is_printed(accelsim, tmp_path):
+    outcome = accelsim(
+        *("run", "mobilenet_v3_small", "--json", tmp_path / "a.json"),
+        *("--csv", tmp_path / "a.csv", "--plot", tmp_path / "a.png"),
+    )
+    assert outcome.status == 0
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert f"{found['total_cycles']:,}" in outcome.out
+    with (tmp_path / "a.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["cycles"]) for row in rows] == [layer["cycles"] for layer in found["layers"]]
+    assert [row["name"] for row in rows] == [layer["name"] for layer in found["layers"]]
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "a.json", "a.png"]
+
+
+def test_only_the_layers_asked_for(accelsim):
+    found = as_json(accelsim("run", "mobilenet_v2", "--layers", "b2.expand..b3.add", "--json", "-"))
+    names = [layer["name"] for layer in found["layers"]]
+    assert (names[0], names[-1], len(names)) == ("b2.expand", "b3.add", 7)
+
+
+def test_options_take_the_place_of_the_hardware_file(accelsim, tmp_path):
+    path = tmp_path / "hw.toml"
+    path.write_text("[array]\nrows = 5\ncolumns = 3\nmax_taps = 4\n[clock]\nmhz = 10\n")
+    common = ("run", "mobilenet_v3_small", "--input", "32x32", "--json", "-", "--hardware", path)
+    found = as_json(accelsim(*common))["hardware"]
+    assert (found["array"]["rows"], found["array"]["columns"], found["clock_mhz"]) == (5, 3, 10)
+    options = ("--array", "7x2", "--no-overlap", "--clock", "20")
+    found = as_json(accelsim(*common, *options))["hardware"]
+    assert (found["array"]["rows"], found["array"]["columns"]) == (7, 2)
+    assert (found["array"]["overlap"], found["array"]["max_taps"]) == (False, 4)
+    assert found["clock_mhz"] == 20
+
+
+def test_every_fidelity_gives_the_same_cycles(accelsim, probe):
+    found = [
+        as_json(accelsim("run", probe, "--array", "4x3", "--json", "-", "--fidelity", fidelity))
+        for fidelity in ("schedule", "golden", "cycle")
+    ]
+    cycles = [[layer["cycles"] for layer in each["layers"]] for each in found]
+    assert cycles[0] == cycles[1] == cycles[2]
+    assert sum(cycles[0]) > 0
+    assert found[2]["values_equal"] is True
+
+
+def test_wrong_values_are_status_1(accelsim, probe, monkeypatch):
+    from accelsim.ops import Depthwise
+
+    right = Depthwise.golden
+    monkeypatch.setattr(Depthwise, "golden", lambda *arguments: right(*arguments) + 1)
+    outcome = accelsim("run", probe, "--array", "4x3", "--fidelity", "cycle")
+    assert outcome.status == 1
+    assert outcome.err == "accelsim: values differ from golden in mix\n"
+
+
+# --- cosim
+
+
+def test_cosim_compares_all_levels(accelsim, probe):
+    outcome = accelsim("cosim", probe, "--layer", "mix", "--array", "4x3", "--json", "-")
+    found = as_json(outcome)
+    assert found["layer"] == "mix"
+    assert found["values_equal"] is True
+    assert set(found["cycles"]) == {"schedule", "cycle", "rtl"}
+    assert len(set(found["cycles"].values())) == 1
+    assert found["busy_cycles"] == found["cycles"]["rtl"] > 0
+    assert found["stall_cycles"] >= 0
+    assert found["passes"] > 0
+    assert found["simulator"] == "amaranth"
+
+
+@pytest.mark.parametrize(("level", "said"), [("golden", "values"), ("cycles", "cycles")])
+def test_cosim_is_status_1_where_a_level_differs(level, said, accelsim, probe, monkeypatch):
+    from accelsim.lower import Lowered
+    from accelsim.ops import Depthwise
+
+    if level == "golden":
+        right = Depthwise.golden
+        monkeypatch.setattr(Depthwise, "golden", lambda *arguments: right(*arguments) + 1)
+    else:
+        monkeypatch.setattr(Lowered, "cycles", property(lambda lowered: 7))
+    outcome = accelsim("cosim", probe, "--layer", "mix", "--array", "4x3")
+    assert outcome.status == 1
+    assert outcome.err == f"accelsim: the levels differ in {said} (layer mix)\n"
+
+
+def test_a_missing_extra_is_said(accelsim, probe, monkeypatch):
+    for module in [name for name in sys.modules if name.split(".")[0] in ("rtl", "amaranth")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "amaranth", None)
+    outcome = accelsim("cosim", probe, "--layer", "mix", "--array", "4x3")
+    assert outcome.status == 2
+    assert outcome.err.startswith("accelsim: amaranth")
+    assert outcome.err.endswith("pip install 'accelsim[rtl]' brings it\n")
+    assert outcome.err.count("\n") == 1
+
+
+# --- as a process
+
+
+def shell(*arguments):
+    program = "from accelsim.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_the_process_prints_a_table_and_nothing_else():
+    done = shell("run", "mobilenet_v3_small", "--array", "8x8", "--fidelity", "golden")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "total" in done.stdout
+
+
+def test_the_process_ends_with_status_2_and_without_a_traceback():
+    done = shell("run", "mobilenet_v2", "--array", "0x4")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == ("accelsim: array.rows must be a whole number from 1 to 1024, not 0\n")
+
+
+def test_a_reader_that_stops_early_is_no_error():
+    program = "from accelsim.cli import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "run", "mobilenet_v2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.close()
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+    process.wait()
+
+
+# --- mistakes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("run nonet", "there is no network 'nonet'; there are mobilenet_v1, "),
+        ("run mobilenet_v2 --variant fuse", "there is no variant 'fuse'; there are baseline, "),
+        ("run mobilenet_v2 --variant fuse_half:k=7", "variant fuse_half takes no keys, not 'k'"),
+        ("run resnet18 --variant fuse_half", "variant fuse_half replaces square depthwise layers"),
+        ("run mobilenet_v2 --array 0x4", "array.rows must be a whole number from 1 to 1024, not 0"),
+        ("run mobilenet_v2 --array 64", "array size must be ROWSxCOLUMNS, for instance 64x64"),
+        ("run mobilenet_v2 --array axb", "array size must be ROWSxCOLUMNS, for instance 64x64"),
+        ("run mobilenet_v2 --array=-1x3", "array.rows must be a whole number from 1 to 1024"),
+        ("run mobilenet_v2 --array 2000x2000", "array.rows must be a whole number from 1 to 1024"),
+        ("run mobilenet_v2 --clock 0", "clock.mhz must be a positive number, not 0.0"),
+        ("run mobilenet_v2 --clock nan", "clock.mhz must be a positive number, not nan"),
+        ("run mobilenet_v2 --input 224", "input must be HEIGHTxWIDTH, for instance 224x224"),
+        ("run mobilenet_v2 --input 0x224", "input must be a height and a width of at least 1"),
+        ("run mobilenet_v2 --depthwise 8x8", "depthwise must be none, not '8x8': this version"),
+        ("run mobilenet_v2 --hardware none.toml", "none.toml cannot be read: No such file"),
+        ("run none.toml", "none.toml cannot be read: No such file"),
+        ("run none.onnx", "none.onnx cannot be imported"),
+        ("run none.txt", "none.txt must end in .toml"),
+        ("run mobilenet_v2 --plot layers.gif", "layers.gif must end in one of .pdf, .png, .svg"),
+        ("run mobilenet_v2 --csv no/folder.csv", "no/folder.csv cannot be written: No such file"),
+        ("run mobilenet_v2 --json no/folder.json", "no/folder.json cannot be written: No such"),
+        ("run mobilenet_v2 --fidelity rtl", "fidelity must be one of schedule, golden, cycle"),
+        ("run mobilenet_v2 --timing rt", "there is no published timing 'rt'; there are"),
+        ("run mobilenet_v2 --dataflow os,xs", "dataflow must be auto or some of os, ws, is"),
+        ("run mobilenet_v2 --layers stem..nolayer", "mobilenet_v2 has no layer 'nolayer'"),
+        ("run mobilenet_v2 --layers fc..stem", "layer stem comes before fc in mobilenet_v2"),
+        ("run mobilenet_v2 --timing scalesim", "timing scalesim"),
+        ("run mobilenet_v2 --timing fuseconv-2020 --fidelity cycle", "timing fuseconv-2020"),
+        ("run mobilenet_v2 --timing fuseconv-2020 --array 4x8", "timing fuseconv-2020"),
+        ("cosim mobilenet_v2 --layer nolayer", "mobilenet_v2 has no layer 'nolayer'"),
+        ("cosim mobilenet_v2 --layer b3.add", "layer b3.add (add) runs on the host"),
+        ("csynth mobilenet_v2 --layer b3.add", "layer b3.add (add) runs on the host"),
+        ("csynth mobilenet_v2 --layer nolayer", "mobilenet_v2 has no layer 'nolayer'"),
+        ("hardware huge", "there is no preset 'huge'; there are tiny, "),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_status_2(arguments, said, accelsim, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outcome = accelsim(*arguments.split())
+    assert outcome.status == 2
+    assert outcome.err.startswith(f"accelsim: {said}")
+    assert outcome.err.count("\n") == 1
+    assert outcome.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", ["run", "run a --clock x", "nothing", "run --no-such-option"])
+def test_usage_errors_are_status_2_too(arguments, accelsim):
+    outcome = accelsim(*arguments.split())
+    assert outcome.status == 2
+    assert "Error: " in outcome.err
+    assert "Traceback" not in outcome.err

@@ -1,0 +1,90 @@
+"""The house: directions of imports, what the README promises, words that stay out."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[1]
+PYPROJECT = (TOP / "pyproject.toml").read_text()
+
+
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=TOP, check=False
+    )
+
+
+def test_imports_go_one_way():
+    from importlinter.cli import lint_imports
+
+    assert lint_imports(str(TOP / "pyproject.toml"), no_cache=True) == 0
+
+
+def test_every_dependency_has_its_reason():
+    start = PYPROJECT.index("dependencies = [")
+    end = PYPROJECT.index("[project.scripts]")
+    entries = re.findall(r'^    "[^"]+",(.*)$', PYPROJECT[start:end], re.MULTILINE)
+    assert len(entries) > 10
+    assert all(re.match(r" +# \S", rest) for rest in entries)
+
+
+def test_every_ignored_rule_has_its_reason():
+    start = PYPROJECT.index("ignore = [")
+    entries = re.findall(r'^ +"[A-Z]+[0-9]*",(.*)$', PYPROJECT[start:], re.MULTILINE)
+    assert len(entries) > 5
+    assert all(re.match(r" +# \S", rest) for rest in entries)
+
+
+@pytest.mark.parametrize("package", ["accelsim", "rtl", "tests", ".ci"])
+def test_source_is_ascii(package):
+    wrong = [
+        str(path)
+        for path in (TOP / package).rglob("*")
+        if path.is_file()
+        and path.suffix in {".py", ".v", ".cpp", ""}
+        and "__pycache__" not in path.parts
+        if not path.read_bytes().isascii()
+    ]
+    assert not wrong
+
+
+def test_readme_commands_set_up_from_nothing():
+    readme = (TOP / "README.md").read_text()
+    main_job, tests = re.findall(r"^```sh\n(.*?)\n```", readme, re.MULTILINE | re.DOTALL)[:2]
+    for command in (main_job, tests):
+        assert command.startswith("python3 -m venv .venv && .venv/bin/pip install ")
+    assert main_job.endswith("accelsim run mobilenet_v2 --variant fuse_half --array 64x64")
+    assert tests.endswith("pytest")
+
+
+def test_extras_and_licence_are_declared():
+    project = tomllib.loads(PYPROJECT)["project"]
+    assert {"rtl", "test", "notebooks"} <= set(project["optional-dependencies"])
+    assert project["license"] == "MIT"
+    assert (TOP / "LICENSE").read_text().startswith("MIT License")
+
+
+def test_the_simulator_needs_no_hardware_description():
+    code = (
+        "import sys, accelsim, accelsim.cli; "
+        "print([m for m in sys.modules if m.split('.')[0] in ('rtl', 'amaranth', 'cocotb')])"
+    )
+    done = run_python(code)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_schedule_path_loads_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from accelsim.cli import main\n"
+        "try:\n    main(['run', 'mobilenet_v2', '--variant', 'fuse_half', '--array', '64x64'])\n"
+        "except SystemExit as end:\n    assert not end.code, end.code\n"
+        "heavy = {'matplotlib', 'polars', 'numba', 'llvmlite', 'amaranth', 'rtl'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
