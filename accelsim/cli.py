@@ -21,12 +21,13 @@ from accelsim.errors import AccelsimError, MissingToolError, NetworkError, Unsup
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from accelsim.cosim import RtlRun
     from accelsim.hardware import Hardware
     from accelsim.ir import Network
-    from accelsim.lower import Lowered, Sequence
-    from accelsim.numerics import Int32
+    from accelsim.lower import Sequence
 
 DEFAULT_PRESET = "mobile"
+COSIM_ARRAY = "8x8"  # the default of cosim: what a simulator of RTL runs in reasonable time
 PIPE_WIDTH = 500  # characters; a table that goes to a file is never cut
 
 app = typer.Typer(
@@ -223,8 +224,9 @@ def cosim(
     network: NetworkArgument,
     layer: LayerOption,
     variant: VariantOption = "baseline",
-    array: ArrayOption = "8x8",
+    array: ArrayOption = None,
     dataflow: DataflowOption = "auto",
+    depthwise: DepthwiseOption = "none",
     overlap: OverlapOption = None,
     input_size: InputOption = None,
     seed: SeedOption = 0,
@@ -236,56 +238,35 @@ def cosim(
     json: JsonOption = None,
 ) -> None:
     """Run one layer on the RTL, on real data, and compare values and cycles."""
-    import numpy as np
-
-    from accelsim.engines import systolic_array_cycle
+    from accelsim.cosim import compare
     from accelsim.report import table
 
-    design = _hardware(hardware, array, overlap, None)
-    sized = design.array
+    _refuse_depthwise(depthwise)
     net = _network(network, variant, input_size)
-    lowered, sequence, expected = _real_layer(net, layer, design, dataflow, seed)
-    register = systolic_array_cycle.simulate(sized, *sequence[:3])
+    if hardware is None and array is None:
+        array = COSIM_ARRAY
+    design = _hardware(hardware, array, overlap, None)
     with _needs_extra_rtl(), _progress() as progress:
-        from rtl.cosim import cosim as run_rtl
-        from rtl.cosim import cosim_array
+        from rtl import cosim as rtl
 
-        deep = cosim_array(sized, sequence.commands)
-        real = run_rtl(deep, *sequence[:3], simulator, waves=waves, progress=progress)
-    equal = [
-        np.array_equal(sequence.output(words), expected) for words in (register.words, real.words)
-    ]
-    cycles = {
-        "schedule": lowered.cycles,
-        "cycle": register.busy_cycles,
-        "rtl": real.busy_cycles,
-    }
-    report = {
-        "layer": layer,
-        "values_equal": all(equal),
-        "cycles": cycles,
-        "busy_cycles": real.busy_cycles,
-        "stall_cycles": real.stall_cycles,
-        "simulator": simulator,
-        "passes": len(sequence.commands),
-    }
-    _write_json(json, lambda: report)
+        def run_rtl(work: "Sequence") -> "RtlRun":
+            deep = rtl.cosim_array(design.array, work.commands)
+            banks = (work.commands, work.left, work.top)
+            return rtl.cosim(deep, *banks, simulator, waves=waves, progress=progress)
+
+        found = compare(net, layer, design, run_rtl, dataflow, seed)
+    _write_json(json, lambda: found.to_dict(simulator))
     if json != "-":
-        rows = [
-            ("golden", "-", "expected"),
-            ("schedule", f"{cycles['schedule']:,}", "-"),
-            ("cycle", f"{cycles['cycle']:,}", "equal" if equal[0] else "differ"),
-            ("rtl", f"{cycles['rtl']:,}", "equal" if equal[1] else "differ"),
-        ]
-        place = f"on a {sized.rows}x{sized.columns} array"
-        print(f"{net.name} {net.variant}, layer {layer} {place}", end="\n\n")
-        _show(table.table(("level", "cycles", "values"), rows, words=("level", "values")))
+        size = f"{design.array.rows}x{design.array.columns}"
+        print(f"{net.name} {net.variant}, array {size}, layer {layer}", end="\n\n")
+        _show(table.levels(found))
         print(
-            f"\n{len(sequence.commands):,} passes in dataflow {lowered.dataflow}, "
-            f"{expected.size:,} values, {real.stall_cycles:,} stalls, simulator {simulator}."
+            f"\n{found.passes:,} passes in dataflow {found.dataflow}, {found.values:,} values, "
+            f"{found.stall_cycles:,} stalls, simulator {simulator}."
         )
-    if not all(equal) or len(set(cycles.values())) > 1:
-        _fail(f"the levels differ in {'cycles' if all(equal) else 'values'} (layer {layer})")
+    if not (found.values_equal and found.cycles_equal):
+        wrong = "cycles" if found.values_equal else "values"
+        _fail(f"the levels differ in {wrong} (layer {layer})")
 
 
 def _network(name: str, variant: str, size: str | None) -> "Network":
@@ -336,29 +317,6 @@ def _refuse_depthwise(engine: str) -> None:
         )
 
 
-def _real_layer(
-    net: "Network", name: str, design: "Hardware", dataflow: str, seed: int
-) -> "tuple[Lowered, Sequence, Int32]":
-    """A layer as passes, those passes on the data that it has in the network, and its result."""
-    from accelsim.ir import INPUT
-    from accelsim.lower import lower, parse_dataflows
-    from accelsim.simulate import simulate
-    from accelsim.weights import load_weights, seeded_input
-
-    layer = net.layer(name)
-    lowered = lower(layer, net.in_shapes(layer), design.array, parse_dataflows(dataflow))
-    if lowered is None:
-        raise UnsupportedError(f"layer {name} ({layer.op.name}) runs on the host, not on the array")
-    source = layer.inputs[0]
-    x = seeded_input(net, seed)
-    if source != INPUT:
-        before = simulate(net, design, fidelity="golden", seed=seed, layers=source)
-        assert before.output is not None
-        x = before.output
-    weights = load_weights(net, seed).kernel(layer)
-    return lowered, lowered.sequence(x, weights), layer.op.golden(weights, x)
-
-
 def _write_json(target: str | None, make: Callable[[], dict[str, Any]]) -> None:
     """Print the object where the target is -, or write it to that file."""
     if target is None:
@@ -395,7 +353,7 @@ def _needs_extra_rtl() -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise MissingToolError(
-            f"{error.name} is missing; pip install 'accelsim[rtl]' brings it"
+            f"{error.name} is missing; the extra rtl brings it: pip install '.[rtl]'"
         ) from None
 
 

@@ -256,7 +256,7 @@ def test_a_missing_extra_is_said(accelsim, probe, monkeypatch):
     outcome = accelsim("cosim", probe, "--layer", "mix", "--array", "4x3")
     assert outcome.status == 2
     assert outcome.err.startswith("accelsim: amaranth")
-    assert outcome.err.endswith("pip install 'accelsim[rtl]' brings it\n")
+    assert outcome.err.endswith("the extra rtl brings it: pip install '.[rtl]'\n")
     assert outcome.err.count("\n") == 1
 
 

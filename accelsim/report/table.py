@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from accelsim.cosim import Comparison
 from accelsim.errors import UnsupportedError
 from accelsim.ir import Shape
 from accelsim.result import LayerResult, Result
@@ -68,9 +69,9 @@ def layers(result: Result, width: int) -> Table:
 def title(result: Result) -> str:
     """What the table is about."""
     array = result.hardware.array
-    plain = "" if array.overlap else ", no overlap"
+    plain = "" if array.overlap else " without overlap"
     return (
-        f"{result.network} {result.variant} on a {array.rows}x{array.columns} array{plain}, "
+        f"{result.network} {result.variant}, array {array.rows}x{array.columns}{plain}, "
         f"timing {result.timing}, fidelity {result.fidelity}"
     )
 
@@ -156,6 +157,18 @@ def _is_depthwise(result: Result, layer: LayerResult) -> bool:
     shapes = result.graph.in_shapes(result.graph.layer(layer.name))
     pieces = result.graph.layer(layer.name).op.lower(*shapes)
     return bool(pieces) and all(piece.conv.depthwise for piece in pieces)
+
+
+def levels(found: Comparison) -> Table:
+    """Cycles and values of one layer at every level."""
+    values = {True: "equal", False: "differ"}
+    rows = [
+        ("golden", "-", "expected"),
+        ("schedule", f"{found.cycles.schedule:,}", "-"),
+        ("cycle", f"{found.cycles.cycle:,}", values[found.cycle_equal]),
+        ("rtl", f"{found.cycles.rtl:,}", values[found.rtl_equal]),
+    ]
+    return table(("level", "cycles", "values"), rows, words=("level", "values"))
 
 
 def show(shape: Shape) -> str:

@@ -1,0 +1,126 @@
+"""Co-simulation of one layer of a network: all four levels on the same real data, compared.
+
+The RTL is passed in as a function, because this package does not know the hardware description.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from accelsim.errors import UnsupportedError
+from accelsim.hardware import Hardware
+from accelsim.ir import INPUT, Layer, Network
+from accelsim.lower import Sequence, lower, parse_dataflows
+from accelsim.numerics import Int8, Int32
+from accelsim.simulate import simulate
+from accelsim.weights import load_weights, seeded_input
+
+
+class RtlRun(Protocol):
+    """What the RTL returned."""
+
+    @property
+    def words(self) -> Int32:
+        """int32[result words, C], as they left."""
+
+    @property
+    def busy_cycles(self) -> int:
+        """The core's own count."""
+
+    @property
+    def stall_cycles(self) -> int:
+        """The core's own count."""
+
+
+class Cycles(NamedTuple):
+    """Busy cycles at each level that has them."""
+
+    schedule: int
+    cycle: int
+    rtl: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One layer at all levels.
+
+    passes, values : numbers of passes run and of values compared.
+    cycle_equal, rtl_equal : whether registers and RTL computed the golden values.
+    """
+
+    layer: str
+    dataflow: str
+    passes: int
+    values: int
+    cycles: Cycles
+    cycle_equal: bool
+    rtl_equal: bool
+    stall_cycles: int
+
+    @property
+    def values_equal(self) -> bool:
+        """Whether every level computed the golden values."""
+        return self.cycle_equal and self.rtl_equal
+
+    @property
+    def cycles_equal(self) -> bool:
+        """Whether every level took the same busy cycles."""
+        return len(set(self.cycles)) == 1
+
+    def to_dict(self, simulator: str) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            "layer": self.layer,
+            "values_equal": self.values_equal,
+            "cycles": self.cycles._asdict(),
+            "busy_cycles": self.cycles.rtl,
+            "stall_cycles": self.stall_cycles,
+            "simulator": simulator,
+            "passes": self.passes,
+        }
+
+
+def compare(
+    network: Network,
+    name: str,
+    hardware: Hardware,
+    run_rtl: Callable[[Sequence], RtlRun],
+    dataflow: str = "auto",
+    seed: int = 0,
+) -> Comparison:
+    """The layer of that name at all levels, on the data that it has in the network."""
+    from accelsim.engines import systolic_array_cycle  # loads Numba
+
+    layer = network.layer(name)
+    array = hardware.array
+    lowered = lower(layer, network.in_shapes(layer), array, parse_dataflows(dataflow))
+    if lowered is None:
+        raise UnsupportedError(f"layer {name} ({layer.op.name}) runs on the host, not on the array")
+    x, weights = _data(network, layer, hardware, seed)
+    sequence = lowered.sequence(x, weights)
+    golden = layer.op.golden(weights, x)
+    cycle = systolic_array_cycle.simulate(array, sequence.commands, sequence.left, sequence.top)
+    rtl = run_rtl(sequence)
+    return Comparison(
+        layer=name,
+        dataflow=lowered.dataflow,
+        passes=len(sequence.commands),
+        values=golden.size,
+        cycles=Cycles(lowered.cycles, cycle.busy_cycles, rtl.busy_cycles),
+        cycle_equal=np.array_equal(sequence.output(cycle.words), golden),
+        rtl_equal=np.array_equal(sequence.output(rtl.words), golden),
+        stall_cycles=rtl.stall_cycles,
+    )
+
+
+def _data(network: Network, layer: Layer, hardware: Hardware, seed: int) -> tuple[Int8, Int8]:
+    """Input and weights of a layer: values flow through all layers before it."""
+    weights = load_weights(network, seed).kernel(layer)
+    (source,) = layer.inputs
+    if source == INPUT:
+        return seeded_input(network, seed), weights
+    x = simulate(network, hardware, fidelity="golden", seed=seed, layers=source).output
+    assert x is not None  # fidelity golden computes values
+    return x, weights
