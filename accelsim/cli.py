@@ -269,6 +269,26 @@ def cosim(
         _fail(f"the levels differ in {wrong} (layer {layer})")
 
 
+@app.command("rtl")
+def generate_rtl(
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the files go.")
+    ],
+    array: ArrayOption = None,
+    depthwise: DepthwiseOption = "none",
+    overlap: OverlapOption = None,
+    hardware: HardwareOption = None,
+) -> None:
+    """Write the core as Verilog, its parameters as JSON, and the page that documents it."""
+    _refuse_depthwise(depthwise)
+    design = _hardware(hardware, array, overlap, None)
+    with _needs_extra_rtl(), _progress() as progress:
+        from rtl.generate import generate
+
+        written = generate(design.array, output, progress)
+    print(*written, sep="\n")
+
+
 def _network(name: str, variant: str, size: str | None) -> "Network":
     """The network of a name or a file, as the options say."""
     from accelsim import networks

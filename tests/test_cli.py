@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -249,15 +250,44 @@ def test_cosim_is_status_1_where_a_level_differs(level, said, accelsim, probe, m
     assert outcome.err == f"accelsim: the levels differ in {said} (layer mix)\n"
 
 
-def test_a_missing_extra_is_said(accelsim, probe, monkeypatch):
+@pytest.mark.parametrize("command", ["cosim resnet18 --layer stem", "rtl -o build"])
+def test_a_missing_extra_is_said(command, accelsim, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     for module in [name for name in sys.modules if name.split(".")[0] in ("rtl", "amaranth")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "amaranth", None)
-    outcome = accelsim("cosim", probe, "--layer", "mix", "--array", "4x3")
+    outcome = accelsim(*command.split())
     assert outcome.status == 2
     assert outcome.err.startswith("accelsim: amaranth")
     assert outcome.err.endswith("the extra rtl brings it: pip install '.[rtl]'\n")
     assert outcome.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- rtl and csynth
+
+
+def test_rtl_writes_the_core_its_parameters_and_its_page(accelsim, tmp_path):
+    outcome = accelsim("rtl", "--array", "2x3", "--output", tmp_path / "build")
+    assert (outcome.status, outcome.err) == (0, "")
+    written = [Path(line) for line in outcome.out.splitlines()]
+    assert sorted(written) == sorted((tmp_path / "build").iterdir())
+    texts = {path.suffix: path.read_text() for path in written}
+    assert "module core(" in texts[".sv"]
+    parameters = json.loads(texts[".json"])
+    assert (parameters["array"]["rows"], parameters["array"]["columns"]) == (2, 3)
+    assert "2 x 3" in texts[".md"]
+
+
+def test_csynth_reports_the_latency_that_run_counts(accelsim):
+    options = ("mobilenet_v2", "--array", "16x16", "--dataflow", "ws", "--json", "-")
+    found = as_json(accelsim("csynth", *options, "--layer", "b5.expand"))
+    (layer,) = as_json(accelsim("run", *options, "--layers", "b5.expand"))["layers"]
+    assert found["latency_cycles"] == layer["cycles"]
+    shown = accelsim("csynth", *options[:-2], "--layer", "b5.expand")
+    assert f"{layer['cycles']:,}" in shown.out
+    for word in ("trip count", "interval", "pipeline II=1", "multipliers", "register bits"):
+        assert word in shown.out
 
 
 # --- as a process
@@ -336,6 +366,9 @@ def test_a_reader_that_stops_early_is_no_error():
         ("cosim mobilenet_v2 --layer b3.add", "layer b3.add (add) runs on the host"),
         ("csynth mobilenet_v2 --layer b3.add", "layer b3.add (add) runs on the host"),
         ("csynth mobilenet_v2 --layer nolayer", "mobilenet_v2 has no layer 'nolayer'"),
+        ("rtl -o /proc/none", "/proc/none cannot be written"),
+        ("rtl -o build --array 0x1", "array.rows must be a whole number from 1 to 1024, not 0"),
+        ("rtl -o build --depthwise 1x1", "depthwise must be none, not '1x1'"),
         ("hardware huge", "there is no preset 'huge'; there are tiny, "),
     ],
 )
