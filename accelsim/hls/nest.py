@@ -85,8 +85,8 @@ class Stage(NamedTuple):
     """Loops that run one after another while they hold ports.
 
     offset : clocks from the start of the section to the first use of the ports.
-    until : None where the ports are free when the loops end; else (section index, clocks): the
-        ports are held until so many clocks after that section starts.
+    until : None where the ports are free when the loops end; else (section index, clocks): they
+        are held until so many clocks after that section starts, if that is later.
     """
 
     name: str
@@ -145,10 +145,11 @@ class Task:
             for stage in section.stages:
                 end = stage.offset + stage.latency
                 length = max(length, end)
-                until, clocks = stage.until or (index, end)
                 for port in stage.ports:
                     needs[index].append((port, stage.offset))
-                    frees[until].append((port, clocks))
+                    frees[index].append((port, end))
+                    if stage.until is not None:
+                        frees[stage.until[0]].append((port, stage.until[1]))
             lengths.append(length)
         return tuple(
             _Reservation(section.after, tuple(need), tuple(free), length)
