@@ -24,7 +24,8 @@ from rtl.core import Core
 from rtl.generate import core_verilog
 from rtl.host import REPORT_EVERY, STREAMS, Bytes, Host, Job, Stalls, save_job
 from rtl.job import Operands, check_sequence, make_job, sums
-from rtl.verilog import TOP, flat_ports, verilog
+from rtl.ports import CLOCK, RESET, ports
+from rtl.verilog import TOP, verilog
 
 SIMULATORS = ("amaranth", "icarus", "verilator")
 
@@ -90,7 +91,7 @@ def cosim(
         if simulator == "icarus":
             command = simulators.icarus_command(text, recorder)
         else:
-            command = simulators.verilator_command(text, ports(component), recorder)
+            command = simulators.verilator_command(text, _port_names(component), recorder)
         job = make_job(array, component, commands, left, top)
         bits, *counters = _run_cocotb(simulator, command, job, stalls or Stalls(), report)
     report("simulate", 1.0)
@@ -105,10 +106,10 @@ def _design(array: SystolicArray, make: Make | None) -> tuple[Component, str]:
     return component, verilog(component)
 
 
-def ports(component: Component) -> dict[str, bool]:
-    """Names of the ports of a component's Verilog and whether each is an input."""
-    named = {name: is_input for name, is_input, _ in flat_ports(component)}
-    return {"clk": True, "rst": True} | named
+def _port_names(component: Component) -> dict[str, bool]:
+    """Names of all ports and whether each is an input."""
+    named = {port.name: port.is_input for port in ports(component)}
+    return {CLOCK: True, RESET: True} | named
 
 
 def _ignore(what: str, done: float) -> None:
@@ -159,12 +160,12 @@ def _run_amaranth(
     counters: list[int] = []
 
     async def run(context: Any) -> None:
-        ports = _Ports(component, context)
+        wires = _Ports(component, context)
         reported = 0
         running = True
         while running:
-            driver.drive(ports)
-            running = driver.sample(ports)
+            driver.drive(wires)
+            running = driver.sample(wires)
             await context.tick()
             if len(driver.results) >= reported + REPORT_EVERY:
                 reported = len(driver.results)

@@ -4,13 +4,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from amaranth.hdl import Shape
-from amaranth.lib import data
 
 from accelsim.errors import AccelsimError
 from accelsim.hardware import SystolicArray
 from rtl.chunks import COLUMNS, LAST, LEFT, TOP, Block, Chunk, Int, chunks, words
 from rtl.host import UNDEFINED, Bytes, Job
+from rtl.ports import Field, payload
 
 Operands = npt.NDArray[np.integer[Any]]
 
@@ -50,9 +49,9 @@ def make_job(
     top_blocks = [part.top for part in parts]
     longest = int(max(used.left.max(), used.top.max()))
     return Job(
-        commands=_pack(fields(component.commands.payload.shape()), placed),
-        left_fill=_fill(component.left_fill.payload.shape(), left_blocks, left),
-        top_fill=_fill(component.top_fill.payload.shape(), top_blocks, top),
+        commands=_pack(payload(component, "commands"), placed),
+        left_fill=_fill(payload(component, "left_fill"), left_blocks, left),
+        top_fill=_fill(payload(component, "top_fill"), top_blocks, top),
         command_after=chunk_of + 1,
         left_after=_passes_before(parts, left_blocks),
         top_after=_passes_before(parts, top_blocks),
@@ -75,7 +74,7 @@ def _ends(blocks: list[tuple[Block, ...]]) -> Int:
     return np.cumsum(np.array(counts, np.int64))
 
 
-def _fill(layout: data.StructLayout, blocks: list[tuple[Block, ...]], operands: Operands) -> Bytes:
+def _fill(fields: list[Field], blocks: list[tuple[Block, ...]], operands: Operands) -> Bytes:
     """Payloads of a fill stream for blocks of operand words, in order."""
     table = np.array([block for chunk in blocks for block in chunk], np.int64).reshape(-1, 3)
     source, length, address = table.T
@@ -84,30 +83,20 @@ def _fill(layout: data.StructLayout, blocks: list[tuple[Block, ...]], operands: 
         (np.repeat(address, length) + within)[:, None],
         operands[np.repeat(source, length) + within],
     ]
-    return _pack(fields(layout), np.concatenate(values, axis=1))
+    return _pack(fields, np.concatenate(values, axis=1))
 
 
-def fields(layout: Any) -> list[tuple[int, int]]:
-    """Offset and width of every scalar of a layout, in order."""
-    if not isinstance(layout, data.Layout):
-        return [(0, Shape.cast(layout).width)]
-    return [
-        (field.offset + offset, width)
-        for _, field in layout
-        for offset, width in fields(field.shape)
-    ]
-
-
-def _pack(places: list[tuple[int, int]], values: npt.NDArray[Any]) -> Bytes:
+def _pack(fields: list[Field], values: npt.NDArray[Any]) -> Bytes:
     """Words whose fields hold the columns of `values`: uint8[words, bytes], bit 0 first."""
-    width = max(offset + bits for offset, bits in places)
+    width = max(field.offset + field.bits for field in fields)
     packed = np.zeros((len(values), (width + 7) // 8), np.uint8)
     # In slices, since a word of bits takes eight times the memory of the word.
     for start in range(0, len(values), _SLICE):
         part = values[start : start + _SLICE].astype(np.int64)
         bits = np.zeros((len(part), width), np.uint8)
-        for (offset, count), column in zip(places, part.T, strict=True):
-            bits[:, offset : offset + count] = column[:, None] >> np.arange(count) & 1
+        for field, column in zip(fields, part.T, strict=True):
+            place = slice(field.offset, field.offset + field.bits)
+            bits[:, place] = column[:, None] >> np.arange(field.bits) & 1
         packed[start : start + _SLICE] = np.packbits(bits, axis=1, bitorder="little")
     return packed
 
@@ -118,14 +107,14 @@ _SLICE = 1 << 14
 def sums(component: Any, commands: Int, bits: Bytes) -> npt.NDArray[np.int32]:
     """Sums in result words given as bits, uint8[words, width], zero where a pass has no column."""
     passes = np.repeat(commands[:, COLUMNS], words(commands).results)
-    columns = fields(component.results.payload.shape())
+    columns = payload(component, "results")
     found = np.zeros((len(bits), len(columns)), np.int32)
-    for column, (offset, width) in enumerate(columns):
+    for column, field in enumerate(columns):
         (rows,) = np.nonzero(column < passes)
-        field = bits[rows, offset : offset + width]
-        if (field == UNDEFINED).any():
+        value = bits[rows, field.offset : field.offset + field.bits]
+        if (value == UNDEFINED).any():
             raise AccelsimError(f"column {column} of the results has undefined bits")
-        weights = 1 << np.arange(width, dtype=np.int64)
+        weights = 1 << np.arange(field.bits, dtype=np.int64)
         weights[-1] = -weights[-1]
-        found[rows, column] = field.astype(np.int64) @ weights
+        found[rows, column] = value.astype(np.int64) @ weights
     return found

@@ -17,12 +17,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from amaranth.back import rtlil
-from amaranth.hdl import Fragment, MemoryInstance, Signal, Value
+from amaranth.hdl import Fragment, MemoryInstance
 from amaranth.hdl._ir import PortDirection
-from amaranth.lib.wiring import Component, In
+from amaranth.lib.wiring import Component
 
 from accelsim.errors import AccelsimError
 from rtl.cache import cache_directory, cached
+from rtl.ports import ports
 
 TOP = "core"
 
@@ -68,20 +69,12 @@ def _rtlil(component: Component, name: str) -> str:
     """Amaranth's intermediate language for a component and all that it contains."""
     fragment = Fragment.get(component, None)
     _leave_out_contents(fragment)
-    ports = {
-        port: (value, PortDirection.Input if is_input else PortDirection.Output)
-        for port, is_input, value in flat_ports(component)
+    directed = {
+        port.name: (port.signal, PortDirection.Input if port.is_input else PortDirection.Output)
+        for port in ports(component)
     }
-    text, _ = rtlil.convert_fragment(fragment, ports, name, emit_src=False)
+    text, _ = rtlil.convert_fragment(fragment, directed, name, emit_src=False)
     return _CONTENTS.sub("", str(text))
-
-
-def flat_ports(component: Component) -> Iterator[tuple[str, bool, Signal]]:
-    """Name, whether it is an input, and signal of every port but clock and reset."""
-    for path, member, value in component.signature.flatten(component):
-        signal = Value.cast(value)
-        if isinstance(signal, Signal):  # the constant ready of a stream is not a port
-            yield "__".join(map(str, path)), member.flow == In, signal
 
 
 def _leave_out_contents(fragment: Fragment) -> None:
