@@ -150,7 +150,8 @@ def _depthwise_note(result: Result) -> list[str]:
             costs.append("impossible")
         else:
             costs.append(f"{sum(each):,} cycles")
-    return [f"{len(names)} depthwise layers: {costs[0]} on row streams, {costs[1]} by im2col (os)."]
+    rows, os = costs
+    return [f"Depthwise layers ({len(names)}): {rows} on row streams, {os} by im2col (os)."]
 
 
 def _is_depthwise(result: Result, layer: LayerResult) -> bool:
