@@ -1,5 +1,6 @@
 """The house: directions of imports, what the README promises, words that stay out."""
 
+import os
 import re
 import subprocess
 import sys
@@ -88,3 +89,19 @@ def test_the_schedule_path_loads_nothing_heavy():
     )
     done = run_python(code)
     assert done.returncode == 0, done.stderr
+
+
+def test_only_a_missing_icarus_may_skip_in_continuous_integration(tmp_path):
+    (tmp_path / "conftest.py").write_text((TOP / "tests" / "conftest.py").read_text())
+    (tmp_path / "test_skips.py").write_text(
+        "import pytest\n"
+        "def test_icarus(): pytest.skip('Icarus is not installed')\n"
+        "def test_other(): pytest.skip('no Verilator')\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"CI": "true"}
+    )
+    assert done.returncode == 1
+    assert "1 failed, 1 skipped" in done.stdout
+    assert "no Verilator" in done.stdout
