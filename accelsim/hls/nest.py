@@ -126,13 +126,19 @@ class _Reservation(NamedTuple):
 class Task:
     """One step of a dataflow region; `tail` clocks pass after its last stage ends.
 
-    Compared by identity: engines make one Task per distinct pass and keep it. A port that one
-    section takes and a later one frees serves nothing else in between.
+    Compared by identity: engines make one Task per distinct pass and keep it. Of two sections the
+    first holds a port until the second begins, as a buffer between them would be held: so no task
+    falls behind without end. In between that port serves nothing else.
     """
 
     name: str
     sections: tuple[Section, ...]
     tail: int = 0
+
+    def __post_init__(self) -> None:
+        for index, section in enumerate(self.sections[:-1]):
+            if not any(stage.until and stage.until[0] > index for stage in section.stages):
+                raise ValueError(f"task {self.name}: section {index} holds nothing for the next")
 
     @cached_property
     def reservations(self) -> tuple[_Reservation, ...]:
@@ -209,23 +215,21 @@ class _Clock:
         """All iterations of a dataflow loop; when they are done."""
         if not loop.dataflow:
             raise ValueError(f"loop {loop.name} stands beside tasks and must be dataflow")
-        entered: dict[Free, int] = {}  # the iterations by the states in which they began
-        nows: list[int] = []
-        ends: list[int] = []
-        left = loop.trip
+        entered: dict[Free, tuple[int, int]] = {}  # trips left and clock when a state began
+        left, end = loop.trip, 0
         while left and self.free not in entered:
-            entered[self.free] = len(nows)
-            nows.append(self.now)
-            ends.append(self.iterate(loop))
+            entered[self.free] = left, self.now
+            end = self.iterate(loop)
             left -= 1
         if left:
-            first = entered[self.free]
-            rounds, left = divmod(left, len(nows) - first)
-            skipped = rounds * (self.now - nows[first])
+            before, since = entered[self.free]
+            rounds, left = divmod(left, before - left)
+            skipped = rounds * (self.now - since)
             self.now += skipped
-            ends.append(max(ends[first:]) + skipped)
-            ends += [self.iterate(loop) for _ in range(left)]
-        return max(ends, default=self.now)
+            end += skipped
+            for _ in range(left):
+                end = self.iterate(loop)
+        return end  # every task ends later than in the iteration before
 
 
 @lru_cache(maxsize=1 << 16)

@@ -95,16 +95,12 @@ def tasks(draw):
             loops = (Loop("work", length, pipeline=draw(st.sampled_from((None, 1)))),)
             stages.append(Stage(port, loops, (port,), offset))
         after = draw(st.integers(0, 6)) if index else 0
-        if two and index == 0 and draw(st.booleans()):
-            # The first stage keeps its port until the second section has begun.
+        if two and index == 0:
+            # The first stage keeps its port about until the second section begins.
             held = stages[0]
-            stages[0] = held._replace(until=(1, draw(st.integers(0, 5))))
+            stages[0] = held._replace(until=(1, draw(st.integers(-3, 5))))
             free.remove(held.ports[0])
         sections.append(Section(tuple(stages), after))
-        if not free:
-            break
-    if len(sections) == 1:
-        sections[0] = Section(tuple(s._replace(until=None) for s in sections[0].stages))
     return Task("task", tuple(sections), draw(st.integers(0, 4)))
 
 
@@ -125,9 +121,36 @@ def hold(port, length, offset=0):
 SLOW_START = Loop("slow", 150, (hold("x", 100), hold("y", 101)), dataflow=True)
 
 
+def two_sections(first, second, after):
+    return Task("two", (Section((first,)), Section((second,), after)))
+
+
+# Two tasks whose state comes back after every second iteration only.
+SECOND_STEP = Loop(
+    "second",
+    61,
+    (
+        two_sections(
+            Stage("w", (Loop("work", 11),), ("z",), 14, (1, 2)),
+            Stage("y", (Loop("work", 1),), ("y",), 11),
+            7,
+        ),
+        two_sections(
+            Stage("x", (Loop("work", 4),), ("x",), 0, (1, 8)),
+            Stage("y", (Loop("work", 11),), ("y",), 2),
+            3,
+        ),
+    ),
+    dataflow=True,
+)
+
+
 @given(loops(4))
 @example(SLOW_START)
 @example(replace(SLOW_START, trip=101))
+@example(SECOND_STEP)
+@example(replace(SECOND_STEP, trip=62))
+@example(Loop("outer", 7, (replace(SECOND_STEP, trip=9), hold("x", 3)), dataflow=True))
 def test_latency_equals_that_of_a_list_scheduler(loop):
     assert loop.latency == Calendar().run(loop)
 
@@ -255,6 +278,12 @@ def test_slow_start_by_hand():
 def test_impossible_loops_are_refused(wrong):
     with pytest.raises(ValueError, match="loop bad"):
         Loop(**{"name": "bad", "trip": 4} | wrong)
+
+
+def test_sections_must_be_tied_together():
+    first, second = (Section(hold(port, 5).sections[0].stages) for port in "xy")
+    with pytest.raises(ValueError, match="section 0 holds nothing"):
+        Task("loose", (first, second))
 
 
 def test_a_loop_beside_tasks_must_be_dataflow():
