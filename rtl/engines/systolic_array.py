@@ -5,7 +5,20 @@ neighbours only. Control bits enter row i i clocks after row 0 and travel right 
 that element (i, j) does at clock t what element (0, 0) did at t - i - j.
 """
 
-from amaranth.hdl import Cat, Const, EnableInserter, Instance, Module, Mux, Signal, signed, unsigned
+from typing import NamedTuple
+
+from amaranth.hdl import (
+    ClockSignal,
+    Const,
+    Instance,
+    Module,
+    Mux,
+    ResetSignal,
+    Signal,
+    Value,
+    signed,
+    unsigned,
+)
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -29,57 +42,76 @@ class Flags(data.Struct):
 FLAG_BITS = 7
 
 
-class ProcessingElement(wiring.Component):
-    """One multiply-accumulate with five data registers.
+class Element:
+    """One processing element: a multiply-accumulate and five data registers.
 
     a : operand from the left.  b : operand from above, or second half of the a chain in rows.
     w : stationary operand, or tap on its way right.  acc : sum.  s : shadow, or partial sum.
+    f : control bits.
+
+    A plain set of registers, not a Component: Amaranth's simulator runs a grid of them as one
+    process instead of waking one per element, several times a clock.
     """
+
+    def __init__(self, operand_bits: int, accumulator_bits: int, place: str = "") -> None:
+        operand, total = signed(operand_bits), signed(accumulator_bits)
+        self.a = Signal(operand, name=f"a{place}")
+        self.b = Signal(operand, name=f"b{place}")
+        self.w = Signal(operand, name=f"w{place}")
+        self.acc = Signal(total, name=f"acc{place}")
+        self.s = Signal(total, name=f"s{place}")
+        self.f = Signal(Flags, name=f"f{place}")
+
+    def clock(self, m: Module, en: Value, i: "Wires") -> None:
+        """What happens in a clock in which `en` is set."""
+        f = Flags(i.f)
+        product = i.a * Mux(f.ws | f.fz, self.w, i.b)
+        total = Mux(f.ws, i.s, Mux(f.first, 0, self.acc)) + product
+        with m.If(en):
+            m.d.sync += [
+                self.a.eq(i.a),
+                self.f.eq(f),
+                self.b.eq(Mux(f.fz, self.a, Mux(f.bsh, i.b, self.b))),
+                self.w.eq(Mux(f.swap, self.b, Mux(f.ws, self.w, i.w))),
+                self.acc.eq(Mux(f.ws, self.acc, total)),
+                self.s.eq(Mux(f.cap, total, Mux(f.sh, i.s, self.s))),
+            ]
+
+    @property
+    def outputs(self) -> "Wires":
+        """What its neighbours see: right (a, w, f) and below (b, s)."""
+        a = Mux(self.f.fz, self.b, self.a)
+        return Wires(a, self.b, self.w, self.s, self.f.as_value())
+
+
+class Wires(NamedTuple):
+    """The five wires into, or out of, an element."""
+
+    a: Value
+    b: Value
+    w: Value
+    s: Value
+    f: Value
+
+
+class ProcessingElement(wiring.Component):
+    """An Element as a module of its own, of which Verilog can have many instances."""
 
     def __init__(self, operand_bits: int, accumulator_bits: int) -> None:
         operand, total = signed(operand_bits), signed(accumulator_bits)
+        shapes = {"a": operand, "b": operand, "w": operand, "s": total, "f": FLAG_BITS}
         super().__init__(
-            {
-                "en": In(1),
-                "a_i": In(operand),
-                "b_i": In(operand),
-                "w_i": In(operand),
-                "s_i": In(total),
-                "f_i": In(FLAG_BITS),
-                "a_o": Out(operand),
-                "b_o": Out(operand),
-                "w_o": Out(operand),
-                "s_o": Out(total),
-                "f_o": Out(FLAG_BITS),
-            }
+            {"en": In(1)}
+            | {f"{name}_i": In(shape) for name, shape in shapes.items()}
+            | {f"{name}_o": Out(shape) for name, shape in shapes.items()}
         )
-        self.a, self.b, self.w = (Signal(operand, name=name) for name in "abw")
-        self.acc, self.s = Signal(total, name="acc"), Signal(total, name="s")
-        self.f = Signal(Flags, name="f")
+        self.element = Element(operand_bits, accumulator_bits)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        f = Flags(self.f_i)
-        total = Signal.like(self.acc)
-        product = self.a_i * Mux(f.ws | f.fz, self.w, self.b_i)
-        m.d.comb += total.eq(Mux(f.ws, self.s_i, Mux(f.first, 0, self.acc)) + product)
-        with m.If(self.en):
-            m.d.sync += [
-                self.a.eq(self.a_i),
-                self.f.eq(f),
-                self.b.eq(Mux(f.fz, self.a, Mux(f.bsh, self.b_i, self.b))),
-                self.w.eq(Mux(f.swap, self.b, Mux(f.ws, self.w, self.w_i))),
-                self.s.eq(Mux(f.cap, total, Mux(f.sh, self.s_i, self.s))),
-            ]
-            with m.If(~f.ws):
-                m.d.sync += self.acc.eq(total)
-        m.d.comb += [
-            self.a_o.eq(Mux(self.f.fz, self.b, self.a)),
-            self.b_o.eq(self.b),
-            self.w_o.eq(self.w),
-            self.s_o.eq(self.s),
-            self.f_o.eq(self.f.as_value()),
-        ]
+        self.element.clock(m, self.en, Wires(*(getattr(self, f"{n}_i") for n in Wires._fields)))
+        for name, value in self.element.outputs._asdict().items():
+            m.d.comb += getattr(self, f"{name}_o").eq(value)
         return m
 
 
@@ -156,44 +188,29 @@ class Grid(wiring.Component):
                 "result": Out(data.ArrayLayout(total, array.columns)),
             }
         )
-        self.elements: list[list[ProcessingElement]] = []
+        operands = array.operands
+        self.elements = [
+            [
+                Element(operands.bits, operands.accumulator_bits, f"_{i}_{j}")
+                for j in range(array.columns)
+            ]
+            for i in range(array.rows if not shared else 0)
+        ]
         self.taps: list[Signal] = []
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         rows, columns = self.array.rows, self.array.columns
-        operand = signed(self.array.operands.bits)
-        total = signed(self.array.operands.accumulator_bits)
-        b = [self.top[j] for j in range(columns)]
-        s: list[object] = [Const(0, total) for _ in range(columns)]
+        bits = self.array.operands.accumulator_bits
+        b: list[Value] = [self.top[j] for j in range(columns)]
+        s: list[Value] = [Const(0, signed(bits)) for _ in range(columns)]
 
         frame = self.frame
         for i in range(rows):
             a, w, f = self._edge(m, i, frame)
-            row = []
             for j in range(columns):
-                ports = {
-                    "a": Signal(operand, name=f"a_{i}_{j}"),
-                    "b": Signal(operand, name=f"b_{i}_{j}"),
-                    "w": Signal(operand, name=f"w_{i}_{j}"),
-                    "s": Signal(total, name=f"s_{i}_{j}"),
-                    "f": Signal(FLAG_BITS, name=f"f_{i}_{j}"),
-                }
-                inputs = {"a": a, "b": b[j], "w": w, "s": s[j], "f": f}
-                if self.shared:
-                    m.submodules[f"pe_{i}_{j}"] = self._instance(m, i, j, inputs, ports)
-                else:
-                    pe = ProcessingElement(operand.width, total.width)
-                    m.submodules[f"pe_{i}_{j}"] = pe
-                    row.append(pe)
-                    m.d.comb += pe.en.eq(self.en)
-                    for name, signal in inputs.items():
-                        m.d.comb += getattr(pe, f"{name}_i").eq(signal)
-                    for name, signal in ports.items():
-                        m.d.comb += signal.eq(getattr(pe, f"{name}_o"))
-                a, w, f = ports["a"], ports["w"], ports["f"]
-                b[j], s[j] = ports["b"], ports["s"]
-            self.elements.append(row)
+                right = self._element(m, i, j, Wires(a, b[j], w, s[j], f))
+                a, b[j], w, s[j], f = right
             if i + 1 < rows:
                 later = Signal(frame_layout(self.array), name=f"frame_{i + 1}")
                 with m.If(self.en):
@@ -237,20 +254,27 @@ class Grid(wiring.Component):
             m.d.sync += buffer[frame.tap_in].eq(value)
         return a, w, f.as_value()
 
-    def _instance(
-        self, m: Module, i: int, j: int, inputs: dict[str, object], outputs: dict[str, Signal]
-    ) -> Instance:
-        ports = {f"i_{name}_i": value for name, value in inputs.items()}
-        ports |= {f"o_{name}_o": value for name, value in outputs.items()}
-        clock, reset = m_clock(m)
-        return Instance("processing_element", i_clk=clock, i_rst=reset, i_en=self.en, **ports)
-
-
-def m_clock(m: Module) -> tuple[object, object]:
-    """Clock and reset of the sync domain, for an Instance."""
-    from amaranth.hdl import ClockSignal, ResetSignal
-
-    return ClockSignal("sync"), ResetSignal("sync")
+    def _element(self, m: Module, i: int, j: int, wires: Wires) -> Wires:
+        """Element (i, j) behind its inputs; returns its outputs."""
+        if not self.shared:
+            element = self.elements[i][j]
+            element.clock(m, self.en, wires)
+            return element.outputs
+        operand = signed(self.array.operands.bits)
+        total = signed(self.array.operands.accumulator_bits)
+        shapes = Wires(operand, operand, operand, total, unsigned(FLAG_BITS))
+        outputs = Wires(
+            *(Signal(shape, name=f"{name}_{i}_{j}") for name, shape in shapes._asdict().items())
+        )
+        m.submodules[f"pe_{i}_{j}"] = Instance(
+            "processing_element",
+            i_clk=ClockSignal("sync"),
+            i_rst=ResetSignal("sync"),
+            i_en=self.en,
+            **{f"i_{name}_i": value for name, value in wires._asdict().items()},
+            **{f"o_{name}_o": value for name, value in outputs._asdict().items()},
+        )
+        return outputs
 
 
 class Sequencer(wiring.Component):
