@@ -8,6 +8,7 @@ that element (i, j) does at clock t what element (0, 0) did at t - i - j.
 from typing import NamedTuple
 
 from amaranth.hdl import (
+    Array,
     ClockSignal,
     Const,
     Instance,
@@ -236,11 +237,12 @@ class Grid(wiring.Component):
         f = Signal(Flags, name=f"f_{i}")
         buffer = Signal(data.ArrayLayout(operand, taps), name=f"taps_{i}")
         self.taps.append(buffer)
+        tap = Array(buffer[t] for t in range(taps))
         used = Mux(frame.from_top, frame.rows > i, frame.rows >= rows - i)
         m.d.comb += [
             value.eq(Mux(frame.valid & used, self.left[i], 0)),
             a.eq(Mux(frame.tap_write, 0, value)),
-            w.eq(Mux(frame.tap_read, buffer[frame.tap_out], 0)),
+            w.eq(Mux(frame.tap_read, tap[frame.tap_out], 0)),
             f.first.eq(frame.first),
             f.cap.eq(frame.cap),
             f.ws.eq(frame.ws),
@@ -251,7 +253,7 @@ class Grid(wiring.Component):
             f.sh.eq(self.rem > rows - i),
         ]
         with m.If(self.en & frame.tap_write):
-            m.d.sync += buffer[frame.tap_in].eq(value)
+            m.d.sync += tap[frame.tap_in].eq(value)
         return a, w, f.as_value()
 
     def _element(self, m: Module, i: int, j: int, wires: Wires) -> Wires:
