@@ -43,16 +43,22 @@ CTL_DRAIN, CTL_N, CTL_TOKEN, CTL_FIELDS = range(7, 11)
 NOT_SIMULATED = -1
 
 
-class State(NamedTuple):
-    """Registers of the array, [R, C] each; the tap buffers are [R, max_taps]."""
+Register = npt.NDArray[Any]
 
-    acc: npt.NDArray[np.int32]
-    s: npt.NDArray[np.int32]
-    a: npt.NDArray[np.int16]
-    b: npt.NDArray[np.int16]
-    w: npt.NDArray[np.int16]
-    f: npt.NDArray[np.int32]
-    taps: npt.NDArray[np.int16]
+
+class State(NamedTuple):
+    """Registers of the array: int32[R, C] acc, s and f; int16[R, C] a, b and w.
+
+    f holds the control bits FIRST ... SH; taps is int16[R, max_taps].
+    """
+
+    acc: Register
+    s: Register
+    a: Register
+    b: Register
+    w: Register
+    f: Register
+    taps: Register
 
 
 class CycleResult(NamedTuple):
@@ -74,7 +80,7 @@ def empty_state(array: SystolicArray) -> State:
     wide = [np.zeros(grid, np.int32) for _ in range(3)]
     operand = [np.zeros(grid, np.int16) for _ in range(3)]
     taps = np.zeros((array.rows, array.max_taps), np.int16)
-    return State(wide[0], wide[1], *operand, wide[2], taps)
+    return State._make([*wide[:2], *operand, wide[2], taps])
 
 
 def random_state(array: SystolicArray, rng: np.random.Generator) -> State:
@@ -87,7 +93,7 @@ def random_state(array: SystolicArray, rng: np.random.Generator) -> State:
 
     zero = empty_state(array)
     drawn = (draw(wide if r.dtype == np.int32 else high, r) for r in zero)
-    return State(*drawn)._replace(f=zero.f)
+    return State._make(drawn)._replace(f=zero.f)
 
 
 def simulate(
@@ -128,7 +134,7 @@ def simulate(
     if count != total:
         raise UnsupportedError(f"the sequence left {count} result words instead of {total}")
     columns = array.columns
-    found = State(*(grid[:, :columns] for grid in seen[:-1]), seen.taps)
+    found = State._make([*(grid[:, :columns] for grid in seen[:-1]), seen.taps])
     return CycleResult(words, int(busy), None if clock is None else found)
 
 
@@ -141,7 +147,7 @@ def _pad(grid: npt.NDArray[Any], lanes: int, dtype: npt.DTypeLike) -> npt.NDArra
 
 def _padded(state: State, lanes: int) -> State:
     grids = [np.array(_pad(grid, lanes, grid.dtype)) for grid in state[:-1]]
-    return State(*grids, np.array(state.taps))
+    return State._make([*grids, np.array(state.taps)])
 
 
 # ---- one clock of all elements, as LLVM vectors --------------------------------------------
@@ -206,7 +212,7 @@ def _blocks(builder: Any, columns: Any, body: Callable[[Any, int], None]) -> Non
         body(done, LANES)
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def _multiply(typing, acc, a, b, row, first, rows, columns):
     """acc[i, j] = (0 if first else acc[i, j]) + a[i] * b[row, j]: os, and idle clocks."""
     signature = numba.types.void(acc, a, b, _SIZE, _FLAG, _SIZE, _SIZE)
@@ -233,7 +239,7 @@ def _multiply(typing, acc, a, b, row, first, rows, columns):
     return signature, generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def _slide(typing, acc, tap, chain, at, first, rows, columns, pitch):
     """acc[i, j] = (0 if first else acc[i, j]) + tap[i] * chain[i, at + j]: rows."""
     signature = numba.types.void(acc, tap, chain, _SIZE, _FLAG, _SIZE, _SIZE, _SIZE)
@@ -267,7 +273,7 @@ def _slide(typing, acc, tap, chain, at, first, rows, columns, pitch):
     return signature, generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def _stream(typing, s, w, a, rows, columns):
     """s[i, j] = s[i - 1, j] + a[i] * w[i, j], the sums passing down: ws, is."""
     signature = numba.types.void(s, w, a, _SIZE, _SIZE)
