@@ -13,16 +13,15 @@ before the one in front of it. Nothing here knows any engine.
 Times are clocks. Not modelled: memory ports beyond those that a task names, and control logic.
 """
 
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 # Innermost loops of this name are what multipliers do.
 MULTIPLY = "multiply"
 
 
-@dataclass(frozen=True)
-class Loop:
+class Loop(NamedTuple):
     """`trip` iterations of `body`; an empty body is one clock of work."""
 
     name: str
@@ -32,30 +31,28 @@ class Loop:
     unroll: int = 1
     dataflow: bool = False
 
-    def __post_init__(self) -> None:
-        if self.trip < 0 or self.unroll < 1 or (self.pipeline is not None and self.pipeline < 1):
-            raise ValueError(
-                f"loop {self.name}: trip must be at least 0, unroll and pipeline at least 1, not "
-                f"{self.trip}, {self.unroll}, {self.pipeline}"
-            )
-        if self.dataflow and (self.pipeline is not None or self.unroll > 1):
-            raise ValueError(f"loop {self.name} is dataflow and can be nothing else")
-
-    @cached_property
+    @property
     def latency(self) -> int:
         """Clocks from the first iteration's start to the last one's end."""
         if self.dataflow:
             return _Clock().run(self)
         iterations = self.iterations
-        if iterations == 0:
+        if not iterations:
             return 0
-        if self.pipeline is not None:
-            return self.iteration_latency + (iterations - 1) * self.pipeline
-        return self.iteration_latency * iterations
+        once = self.iteration_latency
+        return once + (iterations - 1) * (once if self.pipeline is None else self.pipeline)
 
     @property
     def iterations(self) -> int:
-        """Iterations one after another; unrolled ones count as one."""
+        """Iterations one after another, unrolled ones counted as one; ValueError if impossible."""
+        step = 1 if self.pipeline is None else self.pipeline
+        if self.trip < 0 or self.unroll < 1 or step < 1:
+            raise ValueError(
+                f"loop {self.name}: trip must be at least 0, unroll and pipeline at least 1, not "
+                f"{self.trip}, {self.unroll}, {self.pipeline}"
+            )
+        if self.dataflow and (self.unroll > 1 or self.pipeline is not None):
+            raise ValueError(f"loop {self.name} is dataflow and can be nothing else")
         return -(-self.trip // self.unroll)
 
     @property
@@ -63,7 +60,7 @@ class Loop:
         """Clocks of one iteration on its own."""
         if self.dataflow:
             return _Clock().iterate(self)
-        return sum(node.latency for node in self.body) if self.body else 1
+        return sum([node.latency for node in self.body]) if self.body else 1
 
     @property
     def interval(self) -> int | None:
@@ -75,7 +72,7 @@ class Loop:
         if not self.dataflow:
             return self.iteration_latency
         clock = _Clock()
-        clock.run(replace(self, trip=self.trip - 1))
+        clock.run(self._replace(trip=self.trip - 1))
         before = clock.now
         clock.iterate(self)
         return clock.now - before
@@ -117,8 +114,8 @@ class _Reservation(NamedTuple):
     """
 
     after: int
-    needs: tuple[tuple[str, int], ...]
-    frees: tuple[tuple[str, int], ...]
+    needs: list[tuple[str, int]]
+    frees: list[tuple[str, int]]
     length: int
 
 
@@ -141,28 +138,23 @@ class Task:
                 raise ValueError(f"task {self.name}: section {index} holds nothing for the next")
 
     @cached_property
-    def reservations(self) -> tuple[_Reservation, ...]:
+    def reservations(self) -> list[_Reservation]:
         """The reservation table, one entry per section."""
-        needs: list[list[tuple[str, int]]] = [[] for _ in self.sections]
-        frees: list[list[tuple[str, int]]] = [[] for _ in self.sections]
-        lengths = []
-        for index, section in enumerate(self.sections):
-            length = 0
-            for stage in section.stages:
+        table: list[_Reservation] = []
+        kept: list[tuple[int, str, int]] = []
+        for index, (stages, after) in enumerate(self.sections):
+            needs, frees, ends = [], [], []
+            for stage in stages:
                 end = stage.offset + stage.latency
-                length = max(length, end)
+                ends.append(end)
                 for port in stage.ports:
-                    needs[index].append((port, stage.offset))
-                    frees[index].append((port, end))
+                    needs.append((port, stage.offset))
+                    frees.append((port, end))
                     if stage.until is not None:
-                        frees[stage.until[0]].append((port, stage.until[1]))
-            lengths.append(length)
-        return tuple(
-            _Reservation(section.after, tuple(need), tuple(free), length)
-            for section, need, free, length in zip(
-                self.sections, needs, frees, lengths, strict=True
-            )
-        )
+                        kept.append((stage.until[0], port, stage.until[1]))
+            frees += [(port, clocks) for until, port, clocks in kept if until == index]
+            table.append(_Reservation(after if table else 0, needs, frees, max(ends)))
+        return table
 
     @cached_property
     def latency(self) -> int:
@@ -170,9 +162,9 @@ class Task:
         return _Clock().place(self)
 
     @property
-    def starts(self) -> tuple[int, ...]:
+    def starts(self) -> list[int]:
         """Clocks from the start of the task, on its own, to the start of each section."""
-        return tuple(_starts(self, {}))
+        return _Clock().starts(self)
 
     @property
     def interval(self) -> int:
@@ -183,26 +175,37 @@ class Task:
         return clock.now
 
 
-Free = tuple[tuple[str, int], ...]  # (port, clocks from now until it is free), sorted
-
-
 class _Clock:
-    """Where a dataflow region stands: when its last task started, and when each port is free.
+    """Where a dataflow region stands.
 
-    Port times count from `now`, the start of the last task, and ports that are free by then are
-    left out (no later task starts earlier). So equal states are equal values, and a loop whose
-    state comes back repeats itself from there on: the rest follows by multiplication, exactly.
+    now : start of the last task; no later task starts earlier.
+    free : the clocks at which ports are free.
     """
 
     def __init__(self) -> None:
         self.now = 0
-        self.free: Free = ()
+        self.free: dict[str, int] = {}
 
     def place(self, task: Task) -> int:
         """Start a task; when it is done."""
-        shift, length, self.free = _place(self.free, task)
-        self.now += shift
-        return self.now + length
+        starts = self.starts(task)
+        self.now = starts[0]
+        ends = [at + entry.length for at, entry in zip(starts, task.reservations, strict=True)]
+        return max(ends) + task.tail
+
+    def starts(self, task: Task) -> list[int]:
+        """Reserve the ports of a task; the starts of its sections."""
+        free, start, starts = self.free, self.now, []
+        for after, needs, frees, _ in task.reservations:
+            start += after
+            for port, begin in needs:
+                if port in free and free[port] - begin > start:
+                    start = free[port] - begin
+            for port, clocks in frees:
+                if free.get(port, 0) < start + clocks:
+                    free[port] = start + clocks
+            starts.append(start)
+        return starts
 
     def iterate(self, loop: Loop) -> int:
         """One iteration of a dataflow loop; when it is done."""
@@ -212,48 +215,40 @@ class _Clock:
         return end
 
     def run(self, loop: Loop) -> int:
-        """All iterations of a dataflow loop; when they are done."""
+        """All iterations of a dataflow loop; when they are done.
+
+        A loop whose state comes back repeats itself from there on: the rest follows by
+        multiplication, exactly.
+        """
         if not loop.dataflow:
             raise ValueError(f"loop {loop.name} stands beside tasks and must be dataflow")
-        entered: dict[Free, tuple[int, int]] = {}  # trips left and clock when a state began
-        left, end = loop.trip, 0
-        while left and self.free not in entered:
-            entered[self.free] = left, self.now
+        left, end = loop.iterations, 0
+        entered: dict[frozenset[tuple[str, int]], tuple[int, int]] = {}
+        while left:
+            state = self.state()
+            if state in entered:
+                break
+            entered[state] = left, self.now
             end = self.iterate(loop)
             left -= 1
         if left:
-            before, since = entered[self.free]
+            before, since = entered[state]
             rounds, left = divmod(left, before - left)
-            skipped = rounds * (self.now - since)
-            self.now += skipped
-            end += skipped
+            end += self.skip(rounds * (self.now - since))
             for _ in range(left):
                 end = self.iterate(loop)
         return end  # every task ends later than in the iteration before
 
+    def state(self) -> frozenset[tuple[str, int]]:
+        """All that decides what comes next: ports that are not free yet, counted from now."""
+        now = self.now
+        return frozenset([(port, at - now) for port, at in self.free.items() if at > now])
 
-@lru_cache(maxsize=1 << 16)
-def _place(free: Free, task: Task) -> tuple[int, int, Free]:
-    """Start a task: (clocks that `now` advances, clocks from it to the end, new port times)."""
-    when = dict(free)
-    starts = _starts(task, when)
-    ends = [start + entry.length for start, entry in zip(starts, task.reservations, strict=True)]
-    now = starts[0]
-    held = sorted((port, clock - now) for port, clock in when.items() if clock > now)
-    return now, max(ends) + task.tail - now, tuple(held)
-
-
-def _starts(task: Task, when: dict[str, int]) -> list[int]:
-    """Starts of the sections of a task; `when`, the clocks at which ports are free, is updated."""
-    starts: list[int] = []
-    for after, needs, frees, _ in task.reservations:
-        start = starts[-1] + after if starts else 0
-        for port, begin in needs:
-            start = max(start, when.get(port, 0) - begin)
-        for port, clocks in frees:
-            when[port] = max(start + clocks, when.get(port, 0))
-        starts.append(start)
-    return starts
+    def skip(self, clocks: int) -> int:
+        """Let so many clocks pass in which nothing changes but the time."""
+        self.now += clocks
+        self.free = {port: at + clocks for port, at in self.free.items()}
+        return clocks
 
 
 def sequential(loop: Loop) -> Loop:
