@@ -87,10 +87,10 @@ def _row_limits(p: ArrayPass) -> str | None:
 
 
 @lru_cache(maxsize=1 << 16)
-def task(array: SystolicArray, p: ArrayPass) -> Task:
-    """The loop nest of one pass. Ports: left, top (with the operand registers behind it), result.
+def task(rows: int, p: ArrayPass) -> Task:
+    """The loop nest of one pass on so many rows.
 
-    Times are those of row 0 and column 0. A result leaves at the bottom R clocks after its capture
+    Ports: left, top (with the operand registers behind it), result. Times are those of row 0 and column 0. A result leaves at the bottom R clocks after its capture
     in row 0, column c being c later.
     """
     name = f"{Opcode(p.opcode).name.lower()} m={p.m} n={p.n} k={p.k}"
@@ -99,23 +99,23 @@ def task(array: SystolicArray, p: ArrayPass) -> Task:
         products = Loop("products", p.k, (_multiply(p.m * p.n),), pipeline=1)
         stages = (
             Stage("multiply", (products,), ("left", "top")),
-            Stage("drain", drain, ("result",), offset=p.k - 1 + array.rows),
+            Stage("drain", drain, ("result",), offset=p.k - 1 + rows),
         )
         return Task(name, (Section(stages),), tail=p.n - 1)
     if p.opcode == Opcode.ROWS:
         name += f" taps={p.taps} streams={p.streams} fires={p.fires}"
-        return Task(name, (Section(_row_stages(array, p)),), tail=p.n - 1)
+        return Task(name, (Section(_row_stages(rows, p)),), tail=p.n - 1)
     # The tile waits in the operand registers until the swap, one clock before its stream.
     load = Stage("load", (Loop("words", p.k, pipeline=1),), ("top",), until=(1, -1))
     beats = Loop("words", p.m, (_multiply(p.k * p.n),), pipeline=1)
     stages = (
         Stage("stream", (beats,), ("left",)),
-        Stage("drain", drain, ("result",), offset=array.rows),
+        Stage("drain", drain, ("result",), offset=rows),
     )
     return Task(name, (Section((load,)), Section(stages, after=p.k + 1)), tail=p.n - 1)
 
 
-def _row_stages(array: SystolicArray, p: ArrayPass) -> tuple[Stage, ...]:
+def _row_stages(rows: int, p: ArrayPass) -> tuple[Stage, ...]:
     """Stages of a rows pass.
 
     An element multiplies in the last T clocks of a stream and of every further fire, when the taps
@@ -139,7 +139,7 @@ def _row_stages(array: SystolicArray, p: ArrayPass) -> tuple[Stage, ...]:
             "drain",
             (*held, Loop("results", p.m, pipeline=1)),
             ("result",),
-            offset=first - 1 + array.rows,
+            offset=first - 1 + rows,
         ),
     )
 
@@ -158,7 +158,7 @@ def _nodes(array: SystolicArray, body: Body) -> tuple[Loop | Task, ...]:
     return tuple(
         Loop(part.name, part.trips, _nodes(array, part.body), dataflow=True)
         if isinstance(part, Repeat)
-        else task(array, part)
+        else task(array.rows, part)
         for part in body
     )
 

@@ -364,7 +364,7 @@ def one_by_one(array, passes):
     for p in passes:
         if not array.overlap:
             calendar = Calendar()
-        calendar.place(task(array, p))
+        calendar.place(task(array.rows, p))
         total += max(calendar.ends)
     return total if not array.overlap else max(calendar.ends)
 
