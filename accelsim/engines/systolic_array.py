@@ -90,8 +90,9 @@ def _row_limits(p: ArrayPass) -> str | None:
 def task(rows: int, p: ArrayPass) -> Task:
     """The loop nest of one pass on so many rows.
 
-    Ports: left, top (with the operand registers behind it), result. Times are those of row 0 and column 0. A result leaves at the bottom R clocks after its capture
-    in row 0, column c being c later.
+    Ports: left, top (with the operand registers behind it), result. Times are those of row 0 and
+    column 0. A result leaves at the bottom R clocks after its capture in row 0, column c being c
+    later.
     """
     name = f"{Opcode(p.opcode).name.lower()} m={p.m} n={p.n} k={p.k}"
     drain = (Loop("results", p.m, pipeline=1),)
