@@ -38,7 +38,7 @@ def cases():
                 assert variant != "baseline"
 
 
-@pytest.mark.parametrize("network", cases(), ids=lambda net: f"{net.name}-{net.variant}")
+@pytest.mark.parametrize("network", list(cases()), ids=lambda net: f"{net.name}-{net.variant}")
 def test_whole_network(network):
     hardware = ax.Hardware(ax.SystolicArray(SIDE, SIDE))
     cold, new, warm, totals = [], [], [], set()
