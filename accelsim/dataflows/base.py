@@ -7,6 +7,7 @@ depend on sizes only, never on data.
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from math import gcd
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -217,6 +218,17 @@ class Window(NamedTuple):
 def reach(block: int, kernel: int, stride: int, dilation: int) -> list[int]:
     """Offsets of the inputs that `block` neighbouring outputs see along one axis."""
     return sorted({i * stride + t * dilation for i in range(block) for t in range(kernel)})
+
+
+def seen(block: int, kernel: int, stride: int, dilation: int) -> int:
+    """How many inputs `block` neighbouring outputs see along one axis.
+
+    Of the pairs (output, tap), those that see the same input differ by multiples of
+    (dilation, -stride) / gcd(stride, dilation).
+    """
+    common = gcd(stride, dilation)
+    twice = max(0, block - dilation // common) * max(0, kernel - stride // common)
+    return block * kernel - twice
 
 
 def _window(

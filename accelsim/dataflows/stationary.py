@@ -30,8 +30,8 @@ from accelsim.dataflows.base import (
     ceil_div,
     expand,
     gemm,
-    reach,
     repeat,
+    seen,
     split,
 )
 from accelsim.hardware import SystolicArray
@@ -65,8 +65,8 @@ def _sizes(conv: Conv, block: tuple[int, int], weights: bool) -> tuple[int, int,
     """Streamed rows, stationary columns and K of one group's product."""
     blocks = ceil_div(conv.oh, block[0]) * ceil_div(conv.ow, block[1])
     outputs = block[0] * block[1] * (conv.k // conv.groups)
-    height = len(reach(block[0], conv.fh, conv.sh, conv.dh))
-    width = len(reach(block[1], conv.fw, conv.sw, conv.dw))
+    height = seen(block[0], conv.fh, conv.sh, conv.dh)
+    width = seen(block[1], conv.fw, conv.sw, conv.dw)
     depth = conv.c // conv.groups * height * width
     return (blocks, outputs, depth) if weights else (outputs, blocks, depth)
 
@@ -100,8 +100,8 @@ class Blocks(NamedTuple):
 def _blocks(conv: Conv) -> Blocks:
     high, wide = _parts(conv.oh), _parts(conv.ow)
     inputs = np.multiply.outer(
-        [len(reach(size, conv.fh, conv.sh, conv.dh)) for size in high],
-        [len(reach(size, conv.fw, conv.sw, conv.dw)) for size in wide],
+        [seen(size, conv.fh, conv.sh, conv.dh) for size in high],
+        [seen(size, conv.fw, conv.sw, conv.dw) for size in wide],
     )
     counts = np.multiply.outer(
         [ceil_div(conv.oh, size) for size in high], [ceil_div(conv.ow, size) for size in wide]
@@ -114,6 +114,7 @@ def _blocks(conv: Conv) -> Blocks:
     )
 
 
+@lru_cache(maxsize=1 << 10)
 def _parts(size: int) -> list[int]:
     """The least sizes that cut `size` into 1, 2, 3, ... parts."""
     return sorted({ceil_div(size, parts) for parts in range(1, size + 1)})
