@@ -110,7 +110,8 @@ def simulate(
     ----------
     commands : int64[passes, 12], the fields of ArrayCommand.
     left, top : int16[words, R], int16[words, C], contents of the operand banks.
-    state : registers at the start; zero if None. Elements see it from their first frame on.
+    state : registers at the start, zero if None: those of element (i, j) at clock i + j, when its
+        first frame begins. Control bits are taken as zero.
     clock : the clock (0 = first operand at a port) at whose start registers are recorded.
     """
     begin = state or empty_state(array)
@@ -530,7 +531,13 @@ def _run(commands, left, top, columns, overlap, words, accumulator, reg, seen, s
                 whole = True
             _stream(s, w, edge, rows, lanes)
         else:
-            if flags & FZ:
+            if flags & FZ and w_kind == 0:
+                # The first frame of a stream meets what w held before it, not yet a tap.
+                for i in range(rows):
+                    for j in range(columns):
+                        start = 0 if flags & FIRST else acc[i, j]
+                        acc[i, j] = start + w[i, j] * chain[i, place + j]
+            elif flags & FZ:
                 _slide(acc, tap, chain, place, flags & FIRST != 0, rows, lanes, length)
             else:
                 word = row if flags & BSH else 0
