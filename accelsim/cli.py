@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 
 DEFAULT_PRESET = "mobile"
 COSIM_ARRAY = "8x8"  # the default of cosim: what a simulator of RTL runs in reasonable time
+# Unknown commands and options; Click's class, in whichever Click this Typer brings along.
+USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
 PIPE_WIDTH = 500  # characters; a table that goes to a file is never cut
 
 app = typer.Typer(
     add_completion=False,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="A simulator of neural-network accelerators, checked against the hardware it generates.",
@@ -77,11 +78,13 @@ JsonOption = Annotated[
 
 @app.callback(invoke_without_command=True)
 def _options(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
         print(f"accelsim {__version__}")
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @app.command("networks")
@@ -395,7 +398,13 @@ def _show(made: "Table") -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one sentence and exit status 2."""
     try:
-        app(args=arguments, prog_name="accelsim")
+        status = app(args=arguments, prog_name="accelsim", standalone_mode=False)
     except AccelsimError as error:
         print(f"accelsim: {error}", file=sys.stderr)
         sys.exit(2)
+    except USAGE_ERROR as error:
+        print(f"accelsim: {error.format_message()}", file=sys.stderr)
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(130)  # interrupted, as shells count it
+    sys.exit(status or 0)

@@ -13,7 +13,7 @@ from accelsim.cli import main
 
 TOP = Path(__file__).parents[1]
 README = TOP / "README.md"
-PICTURE = TOP / "docs" / "speedup.png"
+PICTURE = TOP / "notebooks" / "speedup.png"
 BLOCK = re.compile(r"(?<=^```console\n)\$ accelsim (.*)\n((?:.*\n)*?)(?=```$)", re.MULTILINE)
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
