@@ -39,7 +39,7 @@ class Loop(NamedTuple):
         iterations = self.iterations
         if not iterations:
             return 0
-        once = self.iteration_latency
+        once = self.iteration_latency if self.body else 1
         return once + (iterations - 1) * (once if self.pipeline is None else self.pipeline)
 
     @property
@@ -95,7 +95,7 @@ class Stage(NamedTuple):
     @property
     def latency(self) -> int:
         """Clocks for which the loops run."""
-        return sum(loop.latency for loop in self.loops)
+        return sum([loop.latency for loop in self.loops])
 
 
 class Section(NamedTuple):
@@ -143,17 +143,18 @@ class Task:
         table: list[_Reservation] = []
         kept: list[tuple[int, str, int]] = []
         for index, (stages, after) in enumerate(self.sections):
-            needs, frees, ends = [], [], []
+            needs, frees, length = [], [], 0
             for stage in stages:
                 end = stage.offset + stage.latency
-                ends.append(end)
+                length = max(length, end)
                 for port in stage.ports:
                     needs.append((port, stage.offset))
                     frees.append((port, end))
                     if stage.until is not None:
                         kept.append((stage.until[0], port, stage.until[1]))
-            frees += [(port, clocks) for until, port, clocks in kept if until == index]
-            table.append(_Reservation(after if table else 0, needs, frees, max(ends)))
+            if kept:
+                frees += [(port, clocks) for until, port, clocks in kept if until == index]
+            table.append(_Reservation(after if table else 0, needs, frees, length))
         return table
 
     @cached_property
