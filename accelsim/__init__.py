@@ -18,7 +18,6 @@ from accelsim.result import LayerResult, Result
 # The function takes the place of its module as an attribute, whatever is imported later.
 from accelsim.simulate import simulate
 from accelsim.version import __version__
-from accelsim.version import __version__
 
 if TYPE_CHECKING:
     from accelsim.report import plot

@@ -386,5 +386,6 @@ def test_a_mistake_is_one_sentence_and_status_2(arguments, said, accelsim, tmp_p
 def test_usage_errors_are_status_2_too(arguments, accelsim):
     outcome = accelsim(*arguments.split())
     assert outcome.status == 2
-    assert outcome.err.startswith("accelsim: ") and outcome.err.count("\n") == 1
+    assert outcome.err.startswith("accelsim: ")
+    assert outcome.err.count("\n") == 1
     assert "Traceback" not in outcome.err
