@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim.dataflows import DATAFLOWS
-from accelsim.dataflows.base import make_plan, split
+from accelsim.dataflows.base import make_plan, seen, split
 from accelsim.engines import systolic_array
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
@@ -207,3 +207,9 @@ def test_split_is_least(total, most, other):
     assert len(sizes) == -(-total // most)
     # Each part costs at least `other`, and together at least `total`; both bounds are met.
     assert sum(max(size, other) for size in sizes) == max(total, len(sizes) * other)
+
+
+@given(*[st.integers(1, 12)] * 4)
+def test_inputs_of_a_block_are_counted_once(block, kernel, stride, dilation):
+    inputs = {i * stride + t * dilation for i in range(block) for t in range(kernel)}
+    assert seen(block, kernel, stride, dilation) == len(inputs)
