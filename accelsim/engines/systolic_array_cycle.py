@@ -648,6 +648,8 @@ def _record(
     for i in range(rows):
         j = diagonal - i
         if 0 <= j < columns:
+            if j == 0:
+                seen.taps[i] = reg.taps[i]
             seen.acc[i, j] = reg.acc[i, j]
             seen.s[i, j] = reg.s[shadow[i], j]
             seen.f[i, j] = flags | (SH if shifting[i] else 0) | (BSH if loading[i] else 0)
