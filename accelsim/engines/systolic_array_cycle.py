@@ -154,11 +154,11 @@ def _padded(state: State, lanes: int) -> State:
 # ---- one clock of all elements, as LLVM vectors --------------------------------------------
 #
 # LLVM does not vectorise these loops well by itself: it cannot know that a row of sums overlaps
-# neither its operands nor the row above. The instructions are portable vector IR: columns go in
-# blocks of WIDE, the rest in blocks of LANES. The integers wrap as in hardware of 32 bits.
+# neither its operands nor the row above. The instructions are portable vector IR. The integers wrap
+# as in hardware of 32 bits.
 
-LANES = 8
-WIDE = 16
+BLOCKS = (64, 16, 8)
+LANES = BLOCKS[-1]
 _INT = ir.IntType(32)
 _SIZE = numba.types.intp
 _FLAG = numba.types.boolean
@@ -204,13 +204,29 @@ def _zeros(lanes: int) -> Any:
 
 
 def _blocks(builder: Any, columns: Any, body: Callable[[Any, int], None]) -> None:
-    """body(first column, lanes) for all columns: blocks of WIDE, then one of LANES if left."""
-    wide = builder.udiv(columns, columns.type(WIDE))
-    with cgutils.for_range(builder, wide) as block:
-        body(builder.mul(block.index, columns.type(WIDE)), WIDE)
-    done = builder.mul(wide, columns.type(WIDE))
-    with builder.if_then(builder.icmp_unsigned("<", done, columns)):
-        body(done, LANES)
+    """body(first column, lanes) for all columns, in the widest blocks that fit."""
+    done = columns.type(0)
+    for lanes in BLOCKS:
+        size = columns.type(lanes)
+        count = builder.udiv(builder.sub(columns, done), size)
+        with cgutils.for_range(builder, count) as block:
+            body(builder.add(done, builder.mul(block.index, size)), lanes)
+        done = builder.add(done, builder.mul(count, size))
+
+
+@intrinsic
+def _copy(typing, target, to, source, start, count):
+    """target.flat[to : to + count] = source.flat[start : start + count], of one dtype."""
+    signature = numba.types.void(target, _SIZE, source, _SIZE, _SIZE)
+
+    def generate(context, builder, signature, args):
+        into = context.make_array(signature.args[0])(context, builder, args[0]).data
+        out = context.make_array(signature.args[2])(context, builder, args[2]).data
+        into, out = builder.gep(into, [args[1]]), builder.gep(out, [args[3]])
+        width = into.type.pointee.width // 8
+        cgutils.raw_memcpy(builder, into, out, args[4], width)
+
+    return signature, generate
 
 
 @intrinsic
@@ -492,8 +508,7 @@ def _run(commands, left, top, columns, overlap, words, accumulator, reg, seen, s
                 a_kind = 1
             if place == 0:
                 for i in range(rows):
-                    for j in range(columns):
-                        chain[i, length - lanes + j] = chain[i, j]
+                    _copy(chain, i * length + length - lanes, chain, i * length, columns)
                 place = length - lanes
             place -= 1
         else:
@@ -504,8 +519,7 @@ def _run(commands, left, top, columns, overlap, words, accumulator, reg, seen, s
             for i in range(rows):
                 edge[i] = 0
         edge_low, edge_high = low, high
-        for i in range(low, high):
-            edge[i] = left[at, i]
+        _copy(edge, low, left, at * rows + low, high - low)
         if tap_in >= 0:
             for i in range(rows):
                 taps[i, tap_in] = edge[i]
@@ -543,10 +557,9 @@ def _run(commands, left, top, columns, overlap, words, accumulator, reg, seen, s
                 word = row if flags & BSH else 0
                 _multiply(acc, edge, top, word, flags & FIRST != 0, rows, lanes)
             if flags & CAP:
+                _copy(s, 0, acc, 0, rows * lanes)
                 for i in range(rows):
                     shadow[i] = i
-                    for j in range(lanes):
-                        s[i, j] = acc[i, j]
             elif shifts:
                 for i in range(1, rows):
                     if shifting[i]:
@@ -607,17 +620,14 @@ def _run(commands, left, top, columns, overlap, words, accumulator, reg, seen, s
                     else:
                         accumulator[index, j] = s_out
             elif token & EMIT:
-                for j in range(columns):
-                    words[count, j] = s[bottom, j]
+                _copy(words, count * columns, s, bottom * lanes, columns)
             else:
-                for j in range(columns):
-                    accumulator[index, j] = s[bottom, j]
+                _copy(accumulator, index * lanes, s, bottom * lanes, lanes)
             count += 1 if token & EMIT else 0
             ended = token & END != 0
         elif rem > 0:
             width = rem_n
-            for j in range(columns):
-                words[count, j] = s[bottom, j]
+            _copy(words, count * columns, s, bottom * lanes, columns)
             count += 1
             ended = rem == 1 and rem_end != 0
         if width > 0:
