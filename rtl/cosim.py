@@ -25,7 +25,7 @@ from rtl.core import Core
 from rtl.generate import core_verilog
 from rtl.host import REPORT_EVERY, STREAMS, Bytes, Host, Job, Stalls, save_job
 from rtl.job import Operands, check_sequence, make_job, sums
-from rtl.ports import CLOCK, RESET, ports
+from rtl.ports import ports
 from rtl.verilog import TOP, verilog
 
 SIMULATORS = ("amaranth", "icarus", "verilator")
@@ -93,7 +93,7 @@ def cosim(
         if simulator == "icarus":
             command = simulators.icarus_command(text, recorder)
         else:
-            command = simulators.verilator_command(text, _port_names(component), recorder)
+            command = simulators.verilator_command(text, ports(component), recorder)
         job = make_job(array, component, commands, left, top)
         bits, *counters = _run_cocotb(simulator, command, job, stalls or Stalls(), report)
     report("simulate", 1.0)
@@ -111,12 +111,6 @@ def _design(array: SystolicArray, make: Make | None) -> tuple[Component, str]:
         return core_verilog(array)
     component = make(array)
     return component, verilog(component)
-
-
-def _port_names(component: Component) -> dict[str, bool]:
-    """Names of all ports and whether each is an input."""
-    named = {port.name: port.is_input for port in ports(component)}
-    return {CLOCK: True, RESET: True} | named
 
 
 def _ignore(what: str, done: float) -> None:
@@ -246,7 +240,7 @@ def verilator_rate(
     check_sequence(array, commands, left, top)
     component, text = _design(array, make)
     main = Path(__file__).with_name("bench.cpp")
-    model = simulators.build_verilator(text, main, {}, optimise="-O3")
+    model = simulators.build_verilator(text, main, optimise="-O3")
     job = make_job(array, component, commands, left, top)
     if len(job.left_ends) > 1:
         raise AccelsimError(f"the operands do not fit into half of a bank of {array.bank_depth}")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayPass, Opcode
-from rtl.ports import CLOCK, RESET, Field, payload, ports
+from rtl.ports import Field, payload, ports
 
 # What no type can say: the meaning of a field of a command.
 MEANINGS = {
@@ -91,10 +91,10 @@ Passes do not overlap: each begins after the last result of the one before it.
 def page(array: SystolicArray, core: Any) -> str:
     """The text of core.md."""
     sizes = [(name, str(value)) for name, value in _sizes(asdict(array))]
-    wires = [(f"`{name}`", "input", "1") for name in (CLOCK, RESET)]
-    for port in ports(core):
-        direction = "input" if port.is_input else "output"
-        wires.append((f"`{port.name}`", direction, str(port.bits)))
+    wires = [
+        (f"`{port.name}`", "input" if port.is_input else "output", str(port.bits))
+        for port in ports(core)
+    ]
     commands = [
         (f"`{field.name}`", *_place(field), MEANINGS[field.name])
         for field in payload(core, "commands")

@@ -11,24 +11,27 @@ CLOCK, RESET = "clk", "rst"
 
 
 class Port(NamedTuple):
-    """One port of the Verilog of a component; its name is the path in the signature."""
+    """One port of the Verilog of a component."""
 
     name: str
     is_input: bool
-    signal: Signal
-
-    @property
-    def bits(self) -> int:
-        """Width of the port."""
-        return len(self.signal)
+    bits: int
 
 
-def ports(component: Component) -> Iterator[Port]:
-    """Every port but clock and reset."""
+def signals(component: Component) -> Iterator[tuple[str, bool, Signal]]:
+    """Path in the signature, whether it is an input, and signal of every port but the clock's."""
     for path, member, value in component.signature.flatten(component):
         signal = Value.cast(value)
         if isinstance(signal, Signal):  # the constant ready of a stream is not a port
-            yield Port("__".join(map(str, path)), member.flow == In, signal)
+            yield "__".join(map(str, path)), member.flow == In, signal
+
+
+def ports(component: Component) -> list[Port]:
+    """Every port, clock and reset first."""
+    clock = [Port(CLOCK, True, 1), Port(RESET, True, 1)]
+    return clock + [
+        Port(name, is_input, len(signal)) for name, is_input, signal in signals(component)
+    ]
 
 
 class Field(NamedTuple):

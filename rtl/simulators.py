@@ -16,6 +16,7 @@ from pathlib import Path
 
 from accelsim.errors import AccelsimError, MissingToolError
 from rtl.cache import cache_directory, cached, entry
+from rtl.ports import Port
 from rtl.verilog import TOP
 
 # What the wheel does not know of this machine, and flags of g++: the slow files run once.
@@ -56,7 +57,7 @@ def icarus_command(verilog: str, waves: Path | None) -> list[str]:
     return command
 
 
-def verilator_command(verilog: str, ports: Mapping[str, bool], waves: Path | None) -> list[str]:
+def verilator_command(verilog: str, ports: Sequence[Port], waves: Path | None) -> list[str]:
     """Command that simulates `verilog` in Verilator under cocotb, recording `waves` if wanted."""
     import cocotb_tools.config
 
@@ -87,7 +88,7 @@ def build_icarus(verilog: str) -> Path:
 def build_verilator(
     verilog: str,
     main: Path,
-    ports: Mapping[str, bool],
+    ports: Sequence[Port] = (),
     *,
     flags: Sequence[str] = (),
     optimise: str = "-O1",
@@ -96,8 +97,7 @@ def build_verilator(
 
     Parameters
     ----------
-    ports : names of the top ports, and whether each is an input; only they can be reached from
-        outside, because every further public signal slows the model down.
+    ports : those that VPI can reach; every public signal slows the model down.
     flags : further flags for Verilator.
     optimise : of the files that run in every clock.
     """
@@ -226,10 +226,10 @@ def _running(process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _port_access(ports: Mapping[str, bool]) -> str:
+def _port_access(ports: Sequence[Port]) -> str:
     lines = [
-        f'public_flat_{"rw" if is_input else "rd"} -module "{TOP}" -var "{name}"\n'
-        for name, is_input in ports.items()
+        f'public_flat_{"rw" if port.is_input else "rd"} -module "{TOP}" -var "{port.name}"\n'
+        for port in ports
     ]
     return "`verilator_config\n" + "".join(lines)
 

@@ -23,7 +23,7 @@ from amaranth.lib.wiring import Component
 
 from accelsim.errors import AccelsimError
 from rtl.cache import cache_directory, cached
-from rtl.ports import ports
+from rtl.ports import signals
 
 TOP = "core"
 
@@ -66,8 +66,8 @@ def _rtlil(component: Component, name: str) -> str:
     fragment = Fragment.get(component, None)
     _leave_out_contents(fragment)
     directed = {
-        port.name: (port.signal, PortDirection.Input if port.is_input else PortDirection.Output)
-        for port in ports(component)
+        port: (signal, PortDirection.Input if is_input else PortDirection.Output)
+        for port, is_input, signal in signals(component)
     }
     text, _ = rtlil.convert_fragment(fragment, directed, name, emit_src=False)
     return _CONTENTS.sub("", str(text))

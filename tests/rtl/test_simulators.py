@@ -6,6 +6,7 @@ import pytest
 
 from accelsim.errors import AccelsimError, MissingToolError
 from rtl import simulators
+from rtl.ports import Port
 from rtl.simulators import (
     build_icarus,
     build_verilator,
@@ -15,6 +16,7 @@ from rtl.simulators import (
     verilator_root,
 )
 
+PORTS = (Port("clk", True, 1), Port("q", False, 1))
 NOT_VERILOG = "module core(; endmodule"
 
 
@@ -41,7 +43,7 @@ def test_missing_programs_are_named(tmp_path):
     with pytest.raises(MissingToolError, match="iverilog is missing; install the package iverilog"):
         build_icarus("module core; endmodule")
     with pytest.raises(MissingToolError, match="make is missing; install the package make"):
-        build_verilator("module core; endmodule", main_file(tmp_path), {})
+        build_verilator("module core; endmodule", main_file(tmp_path))
 
 
 def test_a_missing_wheel_is_named(monkeypatch):
@@ -55,19 +57,19 @@ def test_a_missing_wheel_is_named(monkeypatch):
 def test_a_build_is_made_once_whatever_an_outer_make_says(cache, tmp_path, monkeypatch):
     monkeypatch.setenv("MAKEFLAGS", "-n")
     text = "module core(input clk, output reg q); always @(posedge clk) q <= ~q; endmodule"
-    first = build_verilator(text, main_file(tmp_path), {"clk": True, "q": False})
+    first = build_verilator(text, main_file(tmp_path), PORTS)
     assert (first / "core").stat().st_mode & 0o111
     monkeypatch.setattr(simulators, "run_logged", None)  # whatever runs now, fails
-    assert build_verilator(text, main_file(tmp_path), {"clk": True, "q": False}) == first
+    assert build_verilator(text, main_file(tmp_path), PORTS) == first
     with pytest.raises(TypeError):
-        build_verilator(text + "\n", main_file(tmp_path), {"clk": True, "q": False})
+        build_verilator(text + "\n", main_file(tmp_path), PORTS)
     names = sorted(path.name.split("-")[0] for path in cache.iterdir())
     assert names == ["runtime", "verilator"]
 
 
 def test_a_failing_build_leaves_its_log_and_no_build(cache, tmp_path):
     with pytest.raises(AccelsimError, match=r"verilator failed; .* are in .*verilator\.log"):
-        build_verilator(NOT_VERILOG, main_file(tmp_path), {})
+        build_verilator(NOT_VERILOG, main_file(tmp_path))
     assert "syntax error" in (cache / "verilator.log").read_text()
     assert [path.name for path in cache.iterdir()] == ["verilator.log"]
 
@@ -93,6 +95,6 @@ def test_a_program_ends_with_its_watcher(tmp_path):
 def test_waves_have_the_formats_that_the_simulators_write(tmp_path, monkeypatch):
     monkeypatch.setattr(simulators, "build_icarus", lambda text: tmp_path)
     with pytest.raises(AccelsimError, match=r"Verilator records VCD, not FST \(a\.fst\)"):
-        verilator_command("", {}, tmp_path / "a.fst")
+        verilator_command("", (), tmp_path / "a.fst")
     assert icarus_command("", tmp_path / "a.fst")[-2:] == [f"+waves={tmp_path}/a.fst", "-fst"]
     assert icarus_command("", tmp_path / "a.vcd")[-1] == "-vcd"

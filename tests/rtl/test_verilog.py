@@ -40,7 +40,7 @@ def test_the_text_is_the_same_in_every_run(text, tmp_path):
 def test_processing_elements_share_one_module(text):
     assert text.count("\nmodule processing_element(") == 1
     assert text.count("  processing_element ") == ARRAY.multipliers
-    assert verilog(Core(ARRAY)).count("\nmodule ") > text.count("\nmodule ")
+    assert "processing_element" not in verilog(Core(ARRAY))
 
 
 def test_memories_stay_memories_without_contents(text):

@@ -1,0 +1,78 @@
+"""Speed of the generated hardware in Verilator, and the cost of writing a large core; printed.
+
+`pytest tests/benchmarks -m full -s` shows the figures.
+"""
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from accelsim.engines.systolic_array import golden
+from accelsim.engines.systolic_array_cycle import simulate
+from accelsim.hardware import SystolicArray
+from accelsim.passes import ArrayPass, Opcode
+from rtl.cosim import cosim_array, verilator_rate
+
+pytestmark = pytest.mark.full
+
+PRODUCTS, TILES, PASSES = 64, 8, 2000
+
+
+@pytest.mark.parametrize("side", [8, 16])
+def test_stepping_against_verilator(side):
+    """os, operands in the banks, the model driven from C++: no Python in any clock."""
+    array = SystolicArray(side, side)
+    p = ArrayPass(Opcode.OS, side, side, PRODUCTS)
+    at = np.arange(PASSES) % TILES * PRODUCTS
+    commands = np.array([[*p, base, base, 0] for base in at.tolist()])
+    commands[-1, -1] = 1
+    rng = np.random.default_rng(0)
+    left, top = rng.integers(-256, 256, (2, TILES * PRODUCTS, side)).astype(np.int16)
+    deep = cosim_array(array, commands)
+    rate = verilator_rate(deep, commands, left, top)
+    assert np.array_equal(rate.result.words, golden(array, commands, left, top))
+
+    simulate(array, commands[-1:], left, top)
+    start = time.thread_time()
+    run = simulate(array, commands, left, top)
+    seconds = time.thread_time() - start
+    assert np.array_equal(run.words, rate.result.words)
+    ours = run.busy_cycles * array.multipliers / seconds
+    theirs = rate.clocks * array.multipliers / rate.cpu_seconds
+    print(
+        f"\n{side}x{side}: {ours / 1e6:,.0f} M PE-updates/s, Verilator {theirs / 1e6:,.0f} M "
+        f"({rate.clocks / rate.cpu_seconds:,.0f} clocks/s), ratio {ours / theirs:.1f}"
+    )
+
+
+LARGE = """
+import json, resource, sys, time
+from pathlib import Path
+from accelsim.hardware import SystolicArray
+from rtl.generate import generate
+start = time.perf_counter()
+paths = generate(SystolicArray(64, 64), Path(sys.argv[1]))
+who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+print(json.dumps({
+    "seconds": time.perf_counter() - start,
+    "cpu_seconds": sum(sum(resource.getrusage(each)[:2]) for each in who),
+    "gigabytes": max(resource.getrusage(each).ru_maxrss for each in who) / 1e6,
+    "megabytes": paths[0].stat().st_size / 1e6,
+}))
+"""
+
+
+def test_writing_a_core_of_64x64(tmp_path, monkeypatch):
+    monkeypatch.setenv("ACCELSIM_CACHE", str(tmp_path / "cache"))
+    command = [sys.executable, "-c", LARGE, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    cost = json.loads(done.stdout)
+    print(
+        f"\naccelsim rtl --array 64x64: {cost['seconds']:.1f} s ({cost['cpu_seconds']:.1f} s of "
+        f"CPU), {cost['gigabytes']:.2f} GB, {cost['megabytes']:.1f} MB of Verilog"
+    )
+    assert (tmp_path / "core.sv").read_text().count("  processing_element ") == 64 * 64

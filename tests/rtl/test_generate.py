@@ -1,0 +1,137 @@
+"""What `accelsim rtl` writes agrees with the core and with the schedule."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from accelsim.engines.systolic_array import cycles, words
+from accelsim.errors import FileError
+from accelsim.hardware import Operands, SystolicArray
+from accelsim.passes import ArrayPass, Opcode
+from rtl import generate as module
+from rtl.generate import core_verilog, generate, parameters
+from rtl.manual import MEANINGS, MODES, page
+from tests.sequences import random_pass
+
+ARRAY = SystolicArray(3, 2, operands=Operands(9, 24))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("made") / "a" / "b"
+    reports = []
+    paths = generate(ARRAY, directory, lambda *report: reports.append(report))
+    return directory, paths, reports
+
+
+def test_three_files_are_written(made):
+    directory, paths, reports = made
+    assert sorted(path.name for path in directory.iterdir()) == sorted(path.name for path in paths)
+    assert [path.name for path in paths] == ["core.sv", "parameters.json", "core.md"]
+    shares = [share for _, share in reports]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+
+
+def test_ports_of_the_json_are_those_of_the_verilog(made):
+    """Both against the text: `input [3:0] name;`."""
+    text = (made[0] / "core.sv").read_text()
+    head = text[text.index("module core(") : text.index("endmodule", text.index("module core("))]
+    declared = {
+        (name, direction, int(high or 0) + 1)
+        for direction, high, name in re.findall(r"(input|output) (?:\[(\d+):0\] )?(\w+);", head)
+    }
+    written = json.loads((made[0] / "parameters.json").read_text())
+    assert {
+        (port["name"], port["direction"], port["bits"]) for port in written["ports"]
+    } == declared
+    assert {written["clock"], written["reset"]} <= {port["name"] for port in written["ports"]}
+    assert written["module"] == "core"
+    assert written["array"]["operands"] == {"bits": 9, "accumulator_bits": 24}
+
+
+def test_payload_fields_lie_side_by_side_and_fill_their_port(made):
+    written = json.loads((made[0] / "parameters.json").read_text())
+    bits = {port["name"]: port["bits"] for port in written["ports"]}
+    for stream, fields in written["payloads"].items():
+        at = 0
+        for field in fields:
+            assert field["offset"] == at
+            at += field["bits"]
+        assert at == bits[f"{stream}__payload"]
+    sums = written["payloads"]["results"]
+    assert [(field["bits"], field["signed"]) for field in sums] == [(24, True)] * ARRAY.columns
+
+
+def test_every_port_size_and_field_is_on_the_page(made):
+    text = (made[0] / "core.md").read_text()
+    written = json.loads((made[0] / "parameters.json").read_text())
+    for port in written["ports"]:
+        assert f"| `{port['name']}` | {port['direction']} | {port['bits']} |" in text
+    for field in written["payloads"]["commands"]:
+        assert f"| `{field['name']}` | {field['bits']} | {field['offset']} | " in text
+    assert f"| accumulator_depth | {ARRAY.accumulator_depth} |" in text
+
+
+def test_every_field_of_a_command_has_a_meaning():
+    fields = {f"work.{name}" for name in ArrayPass._fields} | {"left", "top", "last"}
+    assert set(MEANINGS) == fields
+    core, _ = core_verilog(ARRAY)
+    assert [field["name"] for field in parameters(ARRAY, core)["payloads"]["commands"]] == list(
+        MEANINGS
+    )
+
+
+def modes_of(opcode):
+    (mode,) = (mode for mode in MODES if opcode.name.lower() in mode.name.split(", "))
+    return mode
+
+
+@pytest.mark.parametrize("opcode", Opcode)
+@pytest.mark.parametrize("seed", range(20))
+def test_formulas_of_the_page_are_those_of_the_engine(opcode, seed):
+    rng = np.random.default_rng(seed)
+    array = SystolicArray(*rng.integers(1, 9, 2).tolist())
+    p = random_pass(rng, array, opcode)
+    names = p._asdict() | {"R": array.rows, "max": max}
+    mode = modes_of(opcode)
+    left, top, results, alone, interval = (eval(formula, names) for formula in mode[1:])
+    assert (left, top, results) == words(p)
+    assert alone == cycles(array, (p,))
+    for count in (2, 5):
+        assert alone + (count - 1) * interval == cycles(array, (p,) * count)
+        plain = SystolicArray(array.rows, array.columns, overlap=False)
+        assert alone * count == cycles(plain, (p,) * count)
+
+
+def test_the_page_says_whether_passes_overlap():
+    text = {
+        overlap: page(array, core_verilog(array)[0])
+        for overlap in (True, False)
+        for array in (SystolicArray(2, 2, overlap=overlap),)
+    }
+    assert "Passes overlap." in text[True]
+    assert "Passes do not overlap" in text[False]
+
+
+def test_files_are_replaced_whole(made, monkeypatch):
+    directory = made[0]
+    before = {path.name: path.read_text() for path in directory.iterdir()}
+
+    def fail(*_):
+        raise RuntimeError
+
+    monkeypatch.setattr(module, "page", fail)
+    with pytest.raises(RuntimeError):
+        generate(SystolicArray(1, 1), directory)
+    assert {path.name: path.read_text() for path in directory.iterdir()} == before
+
+
+def test_a_directory_that_cannot_be_written_is_refused_before_the_work(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(module, "core_verilog", None)
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(FileError, match="cannot be written"):
+            generate(ARRAY, place)
