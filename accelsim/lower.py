@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.dataflows import DATAFLOWS, Dataflow, Plan, Program
-from accelsim.dataflows.base import Body, Candidate, depth_of, make_plan
+from accelsim.dataflows.base import UNBOUNDED, Body, Candidate, depth_of, make_plan
 from accelsim.engines import systolic_array
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
@@ -19,6 +19,10 @@ from accelsim.passes import ArrayPass, Opcode, Repeat
 
 AUTO = "auto"
 NAMES = tuple(dataflow.name for dataflow in DATAFLOWS)
+
+# The order of the search: `rows` wins most of the layers that it does not refuse at once, and `os`
+# most others; what cannot be as fast is then left out.
+SEARCH = sorted(enumerate(DATAFLOWS), key=lambda place: place[1].name != "rows")
 
 LARGEST_PRODUCT_BITS = 14  # of two int8 operands: -128 x -128
 
@@ -172,25 +176,40 @@ def _lower(
     for piece in pieces:
         _check_width(piece.conv, array)
     refusals = []
-    found: list[tuple[int, Dataflow, list[Candidate]]] = []
-    for name, dataflow in zip(NAMES, DATAFLOWS, strict=True):
-        if name in dataflows:
+    best: tuple[int, int] = UNBOUNDED, 0  # clocks, place in DATAFLOWS
+    chosen: list[Candidate] = []
+    for place, dataflow in SEARCH:
+        if dataflow.name in dataflows:
             try:
-                chosen = [
-                    min(dataflow.tilings(piece.conv, array), key=itemgetter(0)) for piece in pieces
-                ]
+                found = _fastest(pieces, dataflow, array, best[0])
             except UnsupportedError as error:
-                refusals.append(f"{name}: {error}")
+                refusals.append(f"{dataflow.name}: {error}")
             else:
-                found.append((sum(clocks for clocks, _ in chosen), dataflow, chosen))
-    if not found:
+                ranked = sum(clocks for clocks, _ in found), place
+                if found and ranked < best:
+                    best, chosen = ranked, found
+    if not chosen:
         raise UnsupportedError(f"runs in none of the allowed dataflows ({'; '.join(refusals)})")
-    _, dataflow, chosen = min(found, key=itemgetter(0))
+    dataflow = DATAFLOWS[best[1]]
     plans = tuple(
         make_plan(dataflow, piece.conv, array, candidate)
         for piece, candidate in zip(pieces, chosen, strict=True)
     )
     return Lowered(array, dataflow.name, pieces, plans, out_shape)
+
+
+def _fastest(
+    pieces: tuple[Piece, ...], dataflow: Dataflow, array: SystolicArray, most: int
+) -> list[Candidate]:
+    """The fastest candidate of every piece; none where a piece takes more than `most` clocks."""
+    chosen = []
+    for piece in pieces:
+        candidates = dataflow.tilings(piece.conv, array, most)
+        found = min(candidates, key=itemgetter(0), default=None)
+        if found is None:
+            return []
+        chosen.append(found)
+    return chosen
 
 
 def _check_width(conv: Conv, array: SystolicArray) -> None:

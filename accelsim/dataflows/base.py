@@ -20,9 +20,11 @@ from accelsim.passes import ArrayPass, Opcode, Repeat
 Body = tuple[ArrayPass | Repeat, ...]
 Run = tuple[int, int]  # (count, size): so many tiles of that size, one after another
 Candidate = tuple[int, Hashable]  # (clocks, tiling)
+Cost = tuple[int, int, int, int, int]  # see port_clocks
 Indices = npt.NDArray[np.int32]
 
 FIELD_LIMIT = 65535  # the largest value of a 16-bit field of a pass
+UNBOUNDED = 1 << 62  # more clocks than anything takes
 
 
 class Plan(NamedTuple):
@@ -81,8 +83,13 @@ class Dataflow(Protocol):
     def name(self) -> str:
         """The name in `--dataflow` and in reports."""
 
-    def tilings(self, conv: Conv, array: SystolicArray) -> Iterator[Candidate]:
-        """Candidates with their clocks, at least one, or UnsupportedError with the reason."""
+    def tilings(
+        self, conv: Conv, array: SystolicArray, most: int = UNBOUNDED
+    ) -> Iterator[Candidate]:
+        """Candidates with their clocks, at least one, or UnsupportedError with the reason.
+
+        Those that take more than `most` clocks may be left out, so that none may be left.
+        """
 
     def body(self, conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:
         """The passes of a tiling, in order."""
@@ -97,25 +104,15 @@ def make_plan(dataflow: Dataflow, conv: Conv, array: SystolicArray, candidate: C
     return Plan(dataflow.name, clocks, dataflow.body(conv, array, tiling), tiling)
 
 
-class Cost(NamedTuple):
-    """`trips` equal passes of os or rows.
-
-    load, drain : clocks of the operand ports and of the result port.
-    n : columns.
-    held : clocks between the first and the last fire.
-    """
-
-    trips: int
-    load: int
-    drain: int
-    n: int
-    held: int = 0
-
-
 def port_clocks(array: SystolicArray, costs: Iterable[Cost], groups: int = 1) -> int:
-    """Clocks of `groups` times the passes, first operand to last result.
+    """Clocks of `groups` times the passes of os or rows, first operand to last result.
 
     A pass loads while the one before it drains; column n - 1 is n - 1 clocks behind column 0.
+
+    Parameters
+    ----------
+    costs : of equal passes each: how many (trips), clocks of the operand ports (load) and of the
+        result port (drain), columns (n), clocks between the first and the last fire (held).
     """
     clock = drained = done = first = 0
     for trips, load, drain, n, held in costs:

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterator
 
 from accelsim.dataflows import stationary
-from accelsim.dataflows.base import Body, Candidate, Plan, Program
+from accelsim.dataflows.base import UNBOUNDED, Body, Candidate, Plan, Program
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
 from accelsim.passes import Opcode
@@ -11,9 +11,9 @@ from accelsim.passes import Opcode
 name = "is"
 
 
-def tilings(conv: Conv, array: SystolicArray) -> Iterator[Candidate]:
+def tilings(conv: Conv, array: SystolicArray, most: int = UNBOUNDED) -> Iterator[Candidate]:
     """One output per vector of inputs, and where it may pay a block of them."""
-    return stationary.tilings(conv, array, weights=False)
+    return stationary.tilings(conv, array, most, weights=False)
 
 
 def body(conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:

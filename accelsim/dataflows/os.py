@@ -23,9 +23,9 @@ import numpy as np
 
 from accelsim.dataflows.base import (
     FIELD_LIMIT,
+    UNBOUNDED,
     Body,
     Candidate,
-    Cost,
     Indices,
     Plan,
     Program,
@@ -71,16 +71,20 @@ class Crossed(NamedTuple):
     passes: tuple[tuple[int, int, int], ...]
 
 
-def tilings(conv: Conv, array: SystolicArray) -> Iterator[Candidate]:
+def tilings(conv: Conv, array: SystolicArray, most: int = UNBOUNDED) -> Iterator[Candidate]:
     """Every way to fill the passes that may be the best."""
     depth = depth_of(conv)
     if depth > FIELD_LIMIT:
         raise UnsupportedError(f"os adds up at most {FIELD_LIMIT} products per result, not {depth}")
     pixels, channels = conv.oh * conv.ow, conv.k // conv.groups
-    yield _straight(array, conv.groups, depth, pixels, channels, False)
+    ways = ((pixels, channels, False), (channels, pixels, True))
+    for m, n, swapped in ways[:1] if conv.depthwise and conv.c > 1 else ways:
+        # The passes load one after another.
+        passes = conv.groups * ceil_div(m, array.rows) * ceil_div(n, array.columns)
+        if passes * depth <= most:
+            yield _straight(array, conv.groups, depth, m, n, swapped)
     if conv.depthwise and conv.c > 1:
         return
-    yield _straight(array, conv.groups, depth, channels, pixels, True)
     for shared, others, swapped in ((pixels, channels, False), (channels, pixels, True)):
         if 2 * shared < min(array.rows, array.columns):
             yield _crossed(array, conv.groups, depth, shared, others, swapped)
@@ -93,7 +97,7 @@ def _straight(
     columns = split(n, array.columns, FIELD_LIMIT)
     # All loads are equal, so that the order of the passes counts in the last column tile only.
     costs = [
-        Cost(b * a, depth, high, wide)
+        (b * a, depth, high, wide, 0)
         for count, wide in columns
         for b in ((count - 1, 1) if count > 1 else (1,))
         for a, high in rows
@@ -110,7 +114,7 @@ def _crossed(
     if rest:
         across = min(wide, max(ceil_div(rest, 2), rest - high))
         passes.append((1, rest - across, across))
-    costs = [Cost(count, depth, shared + a, shared + b) for count, a, b in passes]
+    costs = [(count, depth, shared + a, shared + b, 0) for count, a, b in passes]
     return port_clocks(array, costs, groups), Crossed(swapped, shared, tuple(passes))
 
 

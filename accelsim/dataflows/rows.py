@@ -21,16 +21,18 @@ With one stream, a stride may also be had by throwing results away (`keep`), whi
 """
 
 from collections.abc import Hashable, Iterator
+from functools import lru_cache
 from math import gcd
+from operator import itemgetter
 from typing import NamedTuple, cast
 
 import numpy as np
 
 from accelsim.dataflows.base import (
     FIELD_LIMIT,
+    UNBOUNDED,
     Body,
     Candidate,
-    Cost,
     Indices,
     Plan,
     Program,
@@ -128,7 +130,7 @@ class Tiling(NamedTuple):
     runs: tuple["PassRun", ...]
 
 
-def tilings(conv: Conv, array: SystolicArray) -> Iterator[Candidate]:
+def tilings(conv: Conv, array: SystolicArray, most: int = UNBOUNDED) -> Iterator[Candidate]:
     """Ways to lay lines through the maps and to cut them into jobs."""
     if not conv.depthwise:
         raise UnsupportedError(
@@ -139,23 +141,41 @@ def tilings(conv: Conv, array: SystolicArray) -> Iterator[Candidate]:
             f"rows runs kernels of at most {array.max_taps} taps per side, not "
             f"{conv.fh}x{conv.fw}; a larger max_taps of the array allows it"
         )
-    least: int | None = None
-    for transposed, lines in sorted(_geometries(conv, array), key=lambda found: found[1].work):
-        if least is not None and conv.k * lines.work // array.rows >= least:
-            break
-        for jobs, fires in _cuts(lines, conv.k, array):
-            if least is not None and _bound(lines, jobs, conv.k, array) >= least:
-                continue
-            runs = _runs(lines, jobs, conv.k, array, fires)
-            if runs[0].fires <= FIELD_LIMIT:
-                clocks = _clocks(lines, array, runs)
-                least = clocks if least is None else min(least, clocks)
-                yield clocks, Tiling(transposed, lines, jobs, tuple(runs))
-    if least is None:
+    y, x = _axes(conv)
+    found = _search(max(x, y), min(x, y), conv.k, array)
+    if not found:
         raise UnsupportedError(
             f"rows cannot run kernel {conv.fh}x{conv.fw} at stride {conv.sh}x{conv.sw} with "
             f"{array.columns} columns and max_taps {array.max_taps}"
         )
+    for clocks, along, lines, jobs, runs in found:
+        if clocks <= most:
+            yield clocks, Tiling(along != x, lines, jobs, runs)
+
+
+@lru_cache(maxsize=1 << 12)
+def _search(
+    one: "Axis", other: "Axis", channels: int, array: SystolicArray
+) -> list[tuple[int, "Axis", "Lines", tuple["Jobs", ...], tuple["PassRun", ...]]]:
+    """Clocks, axis of the lines, lines, jobs and passes; the same for a map and its transpose."""
+    found = []
+    least = UNBOUNDED
+    for along, lines in _geometries(one, other, array.max_taps, array.columns == 1):
+        if channels * lines.work // array.rows >= least:
+            break
+        cuts = [
+            (_bound(lines, jobs, channels, array), jobs, fires)
+            for jobs, fires in _cuts(lines, channels, array)
+        ]
+        for bound, jobs, fires in sorted(cuts, key=itemgetter(0)):
+            if bound >= least:
+                break
+            runs = _runs(lines, jobs, channels, array, fires)
+            if runs[0].fires <= FIELD_LIMIT:
+                clocks = _clocks(lines, array, runs)
+                least = min(least, clocks)
+                found.append((clocks, along, lines, jobs, tuple(runs)))
+    return found
 
 
 def _axes(conv: Conv) -> tuple[Axis, Axis]:
@@ -165,18 +185,22 @@ def _axes(conv: Conv) -> tuple[Axis, Axis]:
     )
 
 
-def _geometries(conv: Conv, array: SystolicArray) -> Iterator[tuple[bool, Lines]]:
-    """The ways to lay lines through a map, those that a pass can hold; whether transposed."""
-    y, x = _axes(conv)
-    for transposed in (False, True) if x != y else (False,):
-        along, across = (y, x) if transposed else (x, y)
+@lru_cache(maxsize=1 << 10)
+def _geometries(one: Axis, other: Axis, max_taps: int, single: bool) -> list[tuple[Axis, Lines]]:
+    """The axes along which lines that a pass can hold may run, with the least work first.
+
+    single : whether the array has one column only.
+    """
+    found = []
+    for along, across in ((one, other), (other, one)) if one != other else ((one, other),):
         for discard in (False, True) if along.stride > 1 and across.kernel == 1 else (False,):
-            lines = _lines(along, across, discard, array)
+            lines = _lines(along, across, discard, max_taps, single)
             if lines is not None:
-                yield transposed, lines
+                found.append((along, lines))
+    return sorted(found, key=lambda way: way[1].work)
 
 
-def _lines(along: Axis, across: Axis, discard: bool, array: SystolicArray) -> Lines | None:
+def _lines(along: Axis, across: Axis, discard: bool, max_taps: int, single: bool) -> Lines | None:
     """The lines of a channel; None where a pass cannot hold them."""
     kernel, d = along.kernel, along.dilation
     keep, s = (along.stride, 1) if discard else (1, along.stride)
@@ -184,10 +208,10 @@ def _lines(along: Axis, across: Axis, discard: bool, array: SystolicArray) -> Li
     common = gcd(s, d)
     per, step = s // common, d // common
     phases, taps = min(per, kernel), ceil_div(kernel, per)
-    if array.columns == 1 and taps == 1:
+    if single and taps == 1:
         taps = 2  # a pass needs two values: of one window, the second tap makes it
     streams = across.kernel * phases
-    if taps > array.max_taps or streams > STREAM_LIMIT:
+    if taps > max_taps or streams > STREAM_LIMIT:
         return None
     classes = min(step, total)
     outputs = ceil_div(total, classes)
@@ -340,13 +364,11 @@ def _shape(lines: Lines, array: SystolicArray, trips: int, m: int, size: int, ne
 
 
 def _clocks(lines: Lines, array: SystolicArray, runs: list[PassRun]) -> int:
-    return port_clocks(
-        array,
-        (
-            Cost(trips, lines.streams * (lines.taps + k), m, n, (fires - 1) * n)
-            for trips, m, n, k, fires in runs
-        ),
-    )
+    costs = [
+        (trips, lines.streams * (lines.taps + k), m, n, (fires - 1) * n)
+        for trips, m, n, k, fires in runs
+    ]
+    return port_clocks(array, costs)
 
 
 def body(conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:

@@ -51,14 +51,23 @@ class Tiling(NamedTuple):
     depths: tuple[Run, ...]
 
 
-def tilings(conv: Conv, array: SystolicArray, weights: bool) -> Iterator[tuple[int, Tiling]]:
+def tilings(
+    conv: Conv, array: SystolicArray, most: int, weights: bool
+) -> Iterator[tuple[int, Tiling]]:
     """Im2col, and where groups leave the array empty the best block of outputs.
 
+    most : clocks of interest; of tilings that take more some are left out.
     weights : whether the weights wait and the pixels stream; else the reverse.
     """
+    if conv.groups > 1 and conv.groups * _blocks(conv).least[weights] > most:
+        return
     for block in ((1, 1), _block(conv, array, weights)) if conv.groups > 1 else ((1, 1),):
-        tiling = _tiling(array, block, *_sizes(conv, block, weights))
-        yield _clocks(array, tiling, conv.groups), tiling
+        rows, columns, depth = _sizes(conv, block, weights)
+        # Every column tile of a group streams all rows past all K tiles, and loads them.
+        each = max(ceil_div(depth, array.rows) * rows, depth)
+        if conv.groups * ceil_div(columns, array.columns) * each <= most:
+            tiling = _tiling(array, block, rows, columns, depth)
+            yield _clocks(array, tiling, conv.groups), tiling
 
 
 def _sizes(conv: Conv, block: tuple[int, int], weights: bool) -> tuple[int, int, int]:
@@ -88,12 +97,15 @@ class Blocks(NamedTuple):
     sizes : (rows, columns) of outputs.
     outputs, depths, counts : int64[sizes], of one group: outputs of a block in all channels,
         inputs that it sees, and number of blocks.
+    least : clocks that a group takes at least, on any array, if pixels wait and if weights wait:
+        some block must load its inputs, and stream its outputs or all blocks.
     """
 
     sizes: tuple[tuple[int, int], ...]
     outputs: npt.NDArray[np.int64]
     depths: npt.NDArray[np.int64]
     counts: npt.NDArray[np.int64]
+    least: tuple[int, int]
 
 
 @lru_cache(maxsize=1 << 10)
@@ -105,13 +117,11 @@ def _blocks(conv: Conv) -> Blocks:
     )
     counts = np.multiply.outer(
         [ceil_div(conv.oh, size) for size in high], [ceil_div(conv.ow, size) for size in wide]
-    )
-    return Blocks(
-        tuple(product(high, wide)),
-        conv.k // conv.groups * np.multiply.outer(high, wide).ravel(),
-        conv.c // conv.groups * inputs.ravel(),
-        counts.ravel(),
-    )
+    ).ravel()
+    outputs = conv.k // conv.groups * np.multiply.outer(high, wide).ravel()
+    depths = conv.c // conv.groups * inputs.ravel()
+    streams, waiting = (int(np.maximum(depths, each).min()) for each in (counts, outputs))
+    return Blocks(tuple(product(high, wide)), outputs, depths, counts, (waiting, streams))
 
 
 @lru_cache(maxsize=1 << 10)

@@ -165,7 +165,7 @@ class Task:
     @property
     def starts(self) -> list[int]:
         """Clocks from the start of the task, on its own, to the start of each section."""
-        return _Clock().starts(self)
+        return _Clock().reserve(self)[0]
 
     @property
     def interval(self) -> int:
@@ -189,24 +189,25 @@ class _Clock:
 
     def place(self, task: Task) -> int:
         """Start a task; when it is done."""
-        starts = self.starts(task)
+        starts, end = self.reserve(task)
         self.now = starts[0]
-        ends = [at + entry.length for at, entry in zip(starts, task.reservations, strict=True)]
-        return max(ends) + task.tail
+        return end + task.tail
 
-    def starts(self, task: Task) -> list[int]:
-        """Reserve the ports of a task; the starts of its sections."""
-        free, start, starts = self.free, self.now, []
-        for after, needs, frees, _ in task.reservations:
+    def reserve(self, task: Task) -> tuple[list[int], int]:
+        """Reserve the ports of a task: the starts of its sections, the end of the last stage."""
+        free, start, starts, end = self.free, self.now, [], 0
+        for after, needs, frees, length in task.reservations:
             start += after
             for port, begin in needs:
                 if port in free and free[port] - begin > start:
                     start = free[port] - begin
             for port, clocks in frees:
-                if free.get(port, 0) < start + clocks:
+                if port not in free or free[port] < start + clocks:
                     free[port] = start + clocks
             starts.append(start)
-        return starts
+            if start + length > end:
+                end = start + length
+        return starts, end
 
     def iterate(self, loop: Loop) -> int:
         """One iteration of a dataflow loop; when it is done."""
@@ -224,7 +225,7 @@ class _Clock:
         if not loop.dataflow:
             raise ValueError(f"loop {loop.name} stands beside tasks and must be dataflow")
         left, end = loop.iterations, 0
-        entered: dict[frozenset[tuple[str, int]], tuple[int, int]] = {}
+        entered: dict[tuple[int, ...], tuple[int, int]] = {}
         while left:
             state = self.state()
             if state in entered:
@@ -240,10 +241,13 @@ class _Clock:
                 end = self.iterate(loop)
         return end  # every task ends later than in the iteration before
 
-    def state(self) -> frozenset[tuple[str, int]]:
-        """All that decides what comes next: ports that are not free yet, counted from now."""
+    def state(self) -> tuple[int, ...]:
+        """All that decides what comes next: when ports are free, counted from now.
+
+        In the order in which the ports were first used, so that equal lengths mean equal ports.
+        """
         now = self.now
-        return frozenset([(port, at - now) for port, at in self.free.items() if at > now])
+        return tuple([at - now if at > now else 0 for at in self.free.values()])
 
     def skip(self, clocks: int) -> int:
         """Let so many clocks pass in which nothing changes but the time."""
