@@ -15,7 +15,7 @@ from accelsim.engines import systolic_array
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv, Layer, Piece, Shape
-from accelsim.passes import ArrayPass, Opcode, Repeat
+from accelsim.passes import Opcode, Repeat
 
 AUTO = "auto"
 NAMES = tuple(dataflow.name for dataflow in DATAFLOWS)
@@ -224,21 +224,19 @@ def _check_width(conv: Conv, array: SystolicArray) -> None:
 
 def _traffic(array: SystolicArray, body: Body) -> Traffic:
     read = write = macs = 0
+    width = -(-array.operands.accumulator_bits // 8)
     for step in body:
         if isinstance(step, Repeat):
-            part, trips = _traffic(array, step.body), step.trips
-        else:
-            part, trips = _pass_traffic(array, step), 1
-        read += trips * part.read_bytes
-        write += trips * part.write_bytes
-        macs += trips * part.macs
+            part = _traffic(array, step.body)
+            read += step.trips * part.read_bytes
+            write += step.trips * part.write_bytes
+            macs += step.trips * part.macs
+            continue
+        left, top, results = systolic_array.words(step)
+        rows = step.k if step.opcode in systolic_array.STATIONARY else step.m
+        rowwise = step.opcode == Opcode.ROWS
+        depth = step.taps * step.streams * step.fires if rowwise else step.k
+        read += left * rows + top * step.n
+        write += results * step.n * width
+        macs += step.m * step.n * depth
     return Traffic(read, write, macs)
-
-
-@lru_cache(maxsize=1 << 16)
-def _pass_traffic(array: SystolicArray, p: ArrayPass) -> Traffic:
-    left, top, results = systolic_array.words(p)
-    rows = p.k if p.opcode in (Opcode.WS, Opcode.IS) else p.m
-    depth = p.taps * p.streams * p.fires if p.opcode == Opcode.ROWS else p.k
-    width = -(-array.operands.accumulator_bits // 8)
-    return Traffic(left * rows + top * p.n, results * p.n * width, p.m * p.n * depth)

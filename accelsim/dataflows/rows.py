@@ -254,16 +254,21 @@ def _long_jobs(lines: Lines, channels: int, array: SystolicArray) -> int:
 
     A pass fires n >= m windows at a time, so that it pays to fill the rows of few passes exactly.
     """
-    rows = min(array.rows, array.columns)
+    rows, columns = min(array.rows, array.columns), array.columns
+    windows, taps = lines.windows, lines.taps
     fewest = ceil_div(channels, rows)
-    best = least = 0
+    best = before = 0
+    least = UNBOUNDED
     for passes in range(fewest, fewest + 12):
-        parts = min(passes * rows // channels, lines.windows)
-        size = ceil_div(lines.windows, parts)
-        fires = ceil_div(size, array.columns)
-        n = max(ceil_div(size, fires), min(rows, channels * parts), lines.taps + 1)
-        clocks = passes * (lines.taps + fires * n)
-        if not best or clocks < least:
+        parts = min(passes * rows // channels, windows)
+        if parts == before:
+            continue  # the same jobs, in no fewer passes
+        before = parts
+        size = -(-windows // parts)
+        fires = -(-size // columns)
+        n = max(-(-size // fires), min(rows, channels * parts), taps + 1)
+        clocks = passes * (taps + fires * n)
+        if clocks < least:
             best, least = parts, clocks
     return best
 

@@ -34,6 +34,9 @@ Int = npt.NDArray[np.int64]
 Body = tuple[ArrayPass | Repeat, ...]
 
 STATIONARY = (Opcode.WS, Opcode.IS)
+MODES = tuple(opcode.name.lower() for opcode in Opcode)
+
+TASKS = 256  # to remember: few passes come back in later layers, and no more on another array
 
 FLAG_BITS = 7  # control bits of an element: first, cap, ws, fz, swap, bsh, sh
 
@@ -86,7 +89,7 @@ def _row_limits(p: ArrayPass) -> str | None:
     return None
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=TASKS)
 def task(rows: int, p: ArrayPass) -> Task:
     """The loop nest of one pass on so many rows.
 
@@ -94,7 +97,7 @@ def task(rows: int, p: ArrayPass) -> Task:
     column 0. A result leaves at the bottom R clocks after its capture in row 0, column c being c
     later.
     """
-    name = f"{Opcode(p.opcode).name.lower()} m={p.m} n={p.n} k={p.k}"
+    name = f"{MODES[p.opcode]} m={p.m} n={p.n} k={p.k}"
     drain = (Loop("results", p.m, pipeline=1),)
     if p.opcode == Opcode.OS:
         products = Loop("products", p.k, (_multiply(p.m * p.n),), pipeline=1)

@@ -39,21 +39,21 @@ class Loop(NamedTuple):
         iterations = self.iterations
         if not iterations:
             return 0
-        once = self.iteration_latency if self.body else 1
+        once = sum([node.latency for node in self.body]) if self.body else 1
         return once + (iterations - 1) * (once if self.pipeline is None else self.pipeline)
 
     @property
     def iterations(self) -> int:
         """Iterations one after another, unrolled ones counted as one; ValueError if impossible."""
-        step = 1 if self.pipeline is None else self.pipeline
-        if self.trip < 0 or self.unroll < 1 or step < 1:
+        name, trip, _, pipeline, unroll, dataflow = self
+        if trip < 0 or unroll < 1 or (pipeline is not None and pipeline < 1):
             raise ValueError(
-                f"loop {self.name}: trip must be at least 0, unroll and pipeline at least 1, not "
-                f"{self.trip}, {self.unroll}, {self.pipeline}"
+                f"loop {name}: trip must be at least 0, unroll and pipeline at least 1, not "
+                f"{trip}, {unroll}, {pipeline}"
             )
-        if self.dataflow and (self.unroll > 1 or self.pipeline is not None):
-            raise ValueError(f"loop {self.name} is dataflow and can be nothing else")
-        return -(-self.trip // self.unroll)
+        if dataflow and (unroll > 1 or pipeline is not None):
+            raise ValueError(f"loop {name} is dataflow and can be nothing else")
+        return -(-trip // unroll)
 
     @property
     def iteration_latency(self) -> int:
