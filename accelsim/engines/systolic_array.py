@@ -36,7 +36,7 @@ Body = tuple[ArrayPass | Repeat, ...]
 STATIONARY = (Opcode.WS, Opcode.IS)
 MODES = tuple(opcode.name.lower() for opcode in Opcode)
 
-TASKS = 256  # to remember: few passes come back in later layers, and no more on another array
+REMEMBERED = 256  # passes and sequences: some come back in later layers, none on another array
 
 FLAG_BITS = 7  # control bits of an element: first, cap, ws, fz, swap, bsh, sh
 
@@ -89,7 +89,7 @@ def _row_limits(p: ArrayPass) -> str | None:
     return None
 
 
-@lru_cache(maxsize=TASKS)
+@lru_cache(maxsize=REMEMBERED)
 def task(rows: int, p: ArrayPass) -> Task:
     """The loop nest of one pass on so many rows.
 
@@ -167,6 +167,7 @@ def _nodes(array: SystolicArray, body: Body) -> tuple[Loop | Task, ...]:
     )
 
 
+@lru_cache(maxsize=REMEMBERED)
 def cycles(array: SystolicArray, body: Body) -> int:
     """Busy clocks of a sequence: first operand at a port to last result at the result port."""
     return nest(array, body).latency

@@ -225,6 +225,8 @@ class _Clock:
         if not loop.dataflow:
             raise ValueError(f"loop {loop.name} stands beside tasks and must be dataflow")
         left, end = loop.iterations, 0
+        if left == 1:
+            return self.iterate(loop)
         entered: dict[tuple[int, ...], tuple[int, int]] = {}
         while left:
             state = self.state()
