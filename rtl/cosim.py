@@ -232,15 +232,17 @@ def verilator_rate(
     left: Operands,
     top: Operands,
     make: Make | None = None,
+    optimise: str = "-O1",
 ) -> Rate:
     """Speed of the Verilator model of a core driven from C++, operand banks filled before.
 
-    Parameters are those of `cosim`; half of the banks must hold all operands.
+    Parameters are those of `cosim`; half of the banks must hold all operands. `optimise` is for
+    the C++ compiler: more of it makes the model of a small array faster and of a large one slower.
     """
     check_sequence(array, commands, left, top)
     component, text = _design(array, make)
     main = Path(__file__).with_name("bench.cpp")
-    model = simulators.build_verilator(text, main, optimise="-O3")
+    model = simulators.build_verilator(text, main, optimise=optimise)
     job = make_job(array, component, commands, left, top)
     if len(job.left_ends) > 1:
         raise AccelsimError(f"the operands do not fit into half of a bank of {array.bank_depth}")
