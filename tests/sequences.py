@@ -20,6 +20,22 @@ class Sequence(NamedTuple):
     used: npt.NDArray[np.bool_]
 
 
+def random_array(
+    rng: np.random.Generator, shape: tuple[int, int], overlap: bool = True, bank_depth: int = 1024
+) -> SystolicArray:
+    """An array of a shape with few taps and shallow accumulators.
+
+    One column and one tap would leave mode rows without a pass.
+    """
+    return SystolicArray(
+        *shape,
+        max_taps=int(rng.integers(1 if shape[1] > 1 else 2, 9)),
+        accumulator_depth=int(rng.integers(1, 20)),
+        overlap=overlap,
+        bank_depth=bank_depth,
+    )
+
+
 def random_pass(rng: np.random.Generator, array: SystolicArray, opcode: Opcode) -> ArrayPass:
     """A pass of the given mode within the limits of the array, small sizes preferred."""
 

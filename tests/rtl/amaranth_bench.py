@@ -22,7 +22,7 @@ from rtl.lib.layout import values
 from tests.sequences import Sequence
 
 PERIOD = 1e-8
-PATIENCE = 2000  # clocks without any progress after which a core is stuck, pauses left out
+PATIENCE = 1000  # clocks without any progress after which a core is stuck, pauses left out
 ELEMENT_REGISTERS = ("acc", "s", "a", "b", "w", "f")
 
 

@@ -10,7 +10,7 @@ from accelsim.hardware import Operands, SystolicArray
 from accelsim.passes import ArrayPass, Opcode
 from tests.rtl.agreement import Tally, check
 from tests.rtl.amaranth_bench import Pace
-from tests.sequences import Sequence, random_sequence, sequence
+from tests.sequences import Sequence, random_array, random_sequence, sequence
 
 OS, WS, IS, ROWS = Opcode
 MODES = ((OS,), (WS,), (IS,), (ROWS,), (WS, IS), (OS, ROWS), tuple(Opcode), tuple(Opcode))
@@ -38,13 +38,7 @@ def random_check(
 ) -> Tally:
     """Random sequences on a random array of the given shape, its registers random at first."""
     rng = np.random.default_rng((*shape, seed))
-    array = SystolicArray(
-        *shape,
-        max_taps=int(rng.integers(1, 9)),
-        accumulator_depth=int(rng.integers(1, 20)),
-        overlap=overlap,
-        bank_depth=BANK_DEPTH,
-    )
+    array = random_array(rng, shape, overlap, BANK_DEPTH)
     work = [random_sequence(rng, array, int(rng.integers(1, 9)), modes) for _ in range(sequences)]
     state = random_state(array, rng)
     flags = rng.integers(0, 128, shape).astype(np.int32)
@@ -134,6 +128,23 @@ CASES = {
     "all modes, reversed": TOUR[::-1],
 }  # fmt: skip
 
+# Six rows, two columns: drains that last longer than what follows needs to load.
+TALL_CASES = {
+    "a swap waits for the drain of os": (os(6, 2, 1), ws(1, 2, 1), ws(1, 2, 1), os(6, 1, 1)),
+    "a swap waits for the drain of rows": (
+        rows(6, 2, 2, 1), input_stationary(1, 2, 1), rows(5, 1, 2, 2), ws(2, 1, 1),
+    ),
+    "a stream waits for the drain": (os(6, 2, 3), rows(6, 1, 2, 1), rows(6, 2, 2, 1, 2)),
+    "fires with as many rows as windows": (rows(2, 2, 2, 1, fires=5), os(6, 2, 1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("overlap", [True, False], ids=["overlapped", "plain"])
+def test_explicit_cases_agree_on_a_tall_array(overlap):
+    rng = np.random.default_rng(4)
+    array = SystolicArray(6, 2, max_taps=4, overlap=overlap, bank_depth=BANK_DEPTH)
+    check(array, [sequence(rng, array, passes) for passes in TALL_CASES.values()], trace=True)
+
 
 @pytest.mark.parametrize("overlap", [True, False], ids=["overlapped", "plain"])
 def test_explicit_cases_agree(overlap):
@@ -176,10 +187,7 @@ def test_a_core_is_frozen_by_a_missing_command_and_by_a_full_result_memory():
     assert check(array, work, Pace(0.02, 100, seed=2)).stall_cycles > 50
 
 
-@pytest.mark.parametrize(
-    "state",
-    ["zero", "ones", "random"],
-)
+@pytest.mark.parametrize("state", ["zero", "ones", "random"])
 def test_first_registers_do_not_matter(state):
     rng = np.random.default_rng(8)
     array = SystolicArray(3, 3, accumulator_depth=8, bank_depth=BANK_DEPTH)
