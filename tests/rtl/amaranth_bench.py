@@ -22,7 +22,7 @@ from rtl.lib.layout import values
 from tests.sequences import Sequence
 
 PERIOD = 1e-8
-PATIENCE = 1000  # clocks without any progress after which a core is stuck, pauses left out
+PATIENCE = 1000  # clocks without any progress, beyond the longest pass: then a core is stuck
 ELEMENT_REGISTERS = ("acc", "s", "a", "b", "w", "f")
 
 
@@ -173,6 +173,7 @@ class Bench:
         ends = np.cumsum([0, 0, *(len(q.commands) for q in sequences)]).tolist()
         # Unused columns are behind the used ones, the result memory behind the array.
         lag = self.array.rows + self.array.columns + 4
+        patience = PATIENCE + max(max(len(q.left), len(q.top)) for q in sequences)
         done = 0  # sequences
         offered = accepting = False
         idle_before, clocks, waited, quiet = 1, 0, 0, 0
@@ -221,7 +222,7 @@ class Bench:
             if done == len(sequences) and quiet == lag:
                 assert read == ends[-1], f"{read} passes were read instead of {ends[-1]}"
                 break
-            assert waited < PATIENCE, f"the core is stuck after {done} sequences"
+            assert waited < patience, f"the core is stuck after {done} sequences"
 
             # What the host drives in the coming clock.
             for name, queue in fills.items():

@@ -66,7 +66,7 @@ def test_random_sequences_agree(shape, case):
 
 @pytest.mark.full
 @pytest.mark.parametrize("shape", EVERY_SHAPE, ids=str)
-@settings(max_examples=12, phases=PHASES)
+@settings(max_examples=10, phases=PHASES)
 @given(case=options())
 def test_many_random_sequences_agree(shape, case):
     random_check(shape, *case, sequences=8)
@@ -176,6 +176,14 @@ def test_extreme_operands_agree(a, b):
     streams = (rows(3, 4, 9, 7), rows(3, 4, 4, 2, streams=3), input_stationary(5, 4, 3))
     work = [constant(passes, array, a, b), constant(streams, array, a, b)]
     check(array, work, trace=True)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("a", "b", "k"), [(-256, -256, 32767), (-256, 255, 32896)])
+def test_longest_sums_agree(a, b, k):
+    """One more product would wrap."""
+    array = SystolicArray(1, 1, bank_depth=1 << 17)
+    check(array, [constant((os(1, 1, k), os(1, 1, 1)), array, a, b)])
 
 
 def test_a_core_is_frozen_by_a_missing_command_and_by_a_full_result_memory():
