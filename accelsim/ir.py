@@ -6,7 +6,6 @@ Shapes are (c, h, w); the batch is one image.
 """
 
 import math
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
@@ -215,8 +214,3 @@ def out_size(size: int, kernel: int, stride: int, dilation: int, before: int, af
     if reach > padded:
         raise ShapeError(f"kernel reach {reach} is larger than the padded input {padded}")
     return (padded - reach) // stride + 1
-
-
-def names(layers: Iterable[Layer]) -> Mapping[str, Layer]:
-    """Layers by name."""
-    return {layer.name: layer for layer in layers}

@@ -31,6 +31,11 @@ class ArrayPass(NamedTuple):
     rows      m rows, each running `streams` one-dimensional correlations with `taps` taps over
               k values (preceded by zeros), summed into n windows; with one stream, `fires`
               such groups of n windows follow each other on one long line
+
+    Legal are m rows (k in ws and is) and n columns that the array has, taps up to its max_taps.
+    ws and is: m up to the accumulator depth where accumulate is 1 or emit is 0; os and rows:
+    accumulate 0, emit 1. rows: k at least 2 and from n - 1 to n + taps - 1; more than one fire
+    needs one stream, n >= m and n > taps. All but taps and the two flags are at least 1.
     """
 
     opcode: Annotated[int, Bits(2)]

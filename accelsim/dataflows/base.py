@@ -24,7 +24,7 @@ Cost = tuple[int, int, int, int, int]  # see port_clocks
 Indices = npt.NDArray[np.int32]
 
 FIELD_LIMIT = 65535  # the largest value of a 16-bit field of a pass
-UNBOUNDED = 1 << 62  # more clocks than anything takes
+UNBOUNDED = 1 << 200  # more clocks than anything takes
 
 
 class Plan(NamedTuple):

@@ -22,6 +22,7 @@ With one stream, a stride may also be had by throwing results away (`keep`), whi
 
 from collections.abc import Hashable, Iterator
 from functools import lru_cache
+from itertools import accumulate
 from math import gcd
 from operator import itemgetter
 from typing import NamedTuple, cast
@@ -303,7 +304,7 @@ def _line_parts(lines: Lines, parts: int) -> tuple[Jobs, ...]:
     """Every line cut into as many parts; the first of them begins with the line's zeros."""
     few, more = divmod(lines.outputs, parts)
     sizes = [few + (i < more) for i in range(parts)]
-    starts = [sum(sizes[:i]) for i in range(parts)]
+    starts = accumulate(sizes[:-1], initial=0)
     found = [
         Jobs(lines.number, size, lines.lead if start == 0 else 0, start, lines.pitch)
         for size, start in zip(sizes, starts, strict=True)

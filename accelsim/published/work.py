@@ -46,7 +46,8 @@ def work(layer: Layer, in_shapes: tuple[Shape, ...], timing: str) -> Work | None
     if not pieces:
         return None
     conv = pieces[0].conv
-    reason = _refusal(conv, len(pieces))
+    depthwise = isinstance(layer.op, Depthwise) or conv.groups > 1
+    reason = _refusal(conv, len(pieces), depthwise)
     if reason:
         raise UnsupportedError(f"timing {timing} does not cover {reason} (layer {layer.name})")
     op = layer.op
@@ -55,10 +56,10 @@ def work(layer: Layer, in_shapes: tuple[Shape, ...], timing: str) -> Work | None
         top, bottom, left, right = resolve_padding(
             op.padding, (conv.h, conv.w), (conv.fh, conv.fw), (conv.sh, conv.sw), (1, 1)
         )
-    return Work(_kind(conv), conv, conv.h + top + bottom, conv.w + left + right)
+    return Work(_kind(conv, depthwise), conv, conv.h + top + bottom, conv.w + left + right)
 
 
-def _refusal(conv: Conv, pieces: int) -> str:
+def _refusal(conv: Conv, pieces: int, depthwise: bool) -> str:
     """What of a layer no publication covers; "" where all is well."""
     if pieces > 1:
         return "kernel shapes that differ between channels"
@@ -66,12 +67,12 @@ def _refusal(conv: Conv, pieces: int) -> str:
         return f"dilation {conv.dh}x{conv.dw}"
     if conv.groups not in (1, conv.c):
         return f"{conv.groups} groups of {conv.c} channels, only 1 or one a channel"
-    if conv.groups > 1 and conv.k != conv.c:
+    if depthwise and conv.k != conv.c:
         return f"{conv.k // conv.c} output channels per input channel of a depthwise layer"
     return ""
 
 
-def _kind(conv: Conv) -> Kind:
-    if conv.groups == 1:
+def _kind(conv: Conv, depthwise: bool) -> Kind:
+    if not depthwise:
         return Kind.DENSE
     return Kind.ONE_DIMENSIONAL if (conv.fh == 1) != (conv.fw == 1) else Kind.DEPTHWISE

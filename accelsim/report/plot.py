@@ -48,7 +48,7 @@ def layers(result: Result, ax: Axes | None = None) -> Axes:
     side = ax.inset_axes((1.02, 0.0, 0.25, 1.0), sharey=ax)
     side.barh(positions, [layer.utilization for layer in shown], color=colours, alpha=0.6)
     side.tick_params(labelleft=False, left=False)
-    side.set_xlim(0, max(1.0, *(layer.utilization for layer in shown)))
+    side.set_xlim(0, max([1.0, *(layer.utilization for layer in shown)]))
     side.xaxis.set_major_formatter(PercentFormatter(1.0))
     side.set_xlabel("utilisation")
     for axes in (ax, side):
@@ -60,7 +60,7 @@ def layers(result: Result, ax: Axes | None = None) -> Axes:
         handles=[Patch(color=DATAFLOW_COLOURS[flow], label=flow or result.timing) for flow in used],
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),
-        ncols=len(used),
+        ncols=max(1, len(used)),
         frameon=False,
     )
     return ax

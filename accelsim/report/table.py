@@ -5,10 +5,12 @@ from collections.abc import Collection, Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from accelsim.cosim import Comparison
 from accelsim.errors import UnsupportedError
 from accelsim.ir import Shape
+from accelsim.ops import Depthwise
 from accelsim.result import LayerResult, Result
 from accelsim.simulate import RTL, simulate
 
@@ -38,7 +40,7 @@ def table(
     for column in columns:
         made.add_column(column, justify="left" if column in words else "right", no_wrap=True)
     for row in rows:
-        made.add_row(*row)
+        made.add_row(*map(Text, row))  # names and formulas are no markup
     return made
 
 
@@ -62,7 +64,7 @@ def layers(result: Result, width: int) -> Table:
     columns, kept = fit(COLUMNS, rows, SPARED, width)
     made = table(columns, kept[:-1], WORDS)
     made.add_section()
-    made.add_row(*kept[-1])
+    made.add_row(*map(Text, kept[-1]))
     return made
 
 
@@ -155,9 +157,11 @@ def _depthwise_note(result: Result) -> list[str]:
 
 
 def _is_depthwise(result: Result, layer: LayerResult) -> bool:
-    shapes = result.graph.in_shapes(result.graph.layer(layer.name))
-    pieces = result.graph.layer(layer.name).op.lower(*shapes)
-    return bool(pieces) and all(piece.conv.depthwise for piece in pieces)
+    node = result.graph.layer(layer.name)
+    pieces = node.op.lower(*result.graph.in_shapes(node))
+    return isinstance(node.op, Depthwise) or (
+        bool(pieces) and all(piece.conv.depthwise and piece.conv.c > 1 for piece in pieces)
+    )
 
 
 def levels(found: Comparison) -> Table:

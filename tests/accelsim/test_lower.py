@@ -1,5 +1,6 @@
 """Lowering takes the fastest allowed dataflow and says why where there is none."""
 
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -110,3 +111,16 @@ def test_traffic():
         3 * m * fires * n * 4,
         3 * m * fires * n * taps,
     )
+
+
+def test_pieces_of_a_layer_are_priced_as_one_sequence():
+    """Their passes overlap, so that the sum of their clocks alone says too little."""
+    mix = layer(Depthwise(kernels=((1, 1), (3, 1)), stride=(3, 3)))
+    array = SystolicArray(3, 13, max_taps=2)
+    fastest = lower(mix, ((2, 13, 5),), array)
+    each = []
+    for name in NAMES:
+        with contextlib.suppress(UnsupportedError):
+            each.append(lower(mix, ((2, 13, 5),), array, (name,)).cycles)
+    assert len(each) > 1
+    assert fastest.cycles == min(each)

@@ -1,5 +1,6 @@
 """Expected values: the FuSeConv paper and its authors' code, and SCALE-Sim v3's reports."""
 
+import math
 from fractions import Fraction
 
 import pytest
@@ -269,3 +270,12 @@ def test_mistakes(arguments, message):
 def test_the_paper_takes_one_stride():
     with pytest.raises(UnsupportedError, match="one stride for both axes, not 1x2"):
         cycles(published.get("fuseconv-2020", 8, 8), Depthwise((3, 3), (1, 2)), (4, 9, 9))
+
+
+@pytest.mark.parametrize(("channels", "kernel"), [(1, (1, 3)), (1, (3, 1)), (3, (1, 3))])
+def test_one_dimensional_layers_of_few_channels(channels, kernel):
+    """ceil(rows C / S) / s (S + K) ceil(W / S), whatever C: one channel is depthwise, too."""
+    layer = Layer("d", Depthwise(kernel), (INPUT,))
+    expected = math.ceil(14 * channels / 8) * (8 + 3) * math.ceil(14 / 8)
+    cost = published.get("fuseconv-2020", 8, 8).cost(layer, ((channels, 14, 14),))
+    assert cost == (expected, "rows")
