@@ -1,6 +1,7 @@
 """Weights, biases and the input image of a network: from a seed or from an .npz file."""
 
 import hashlib
+import math
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -105,7 +106,7 @@ def _kernel_shape(network: Network, layer: Layer) -> tuple[int, ...]:
 def _random_bytes(seed: int, name: str, shape: tuple[int, ...]) -> Int8:
     """int8: raw output of PCG64, whose stream NumPy guarantees, seeded by all arguments."""
     key = hashlib.sha256(f"{seed} {name} {shape}".encode()).digest()
-    size = int(np.prod(shape))
+    size = math.prod(shape)
     words = np.random.PCG64(int.from_bytes(key, "little")).random_raw(-(-size // 8))
     return words.astype("<u8").view(np.int8)[:size].reshape(shape)
 
@@ -116,7 +117,11 @@ def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise FileError(f"{path} is no .npz file of arrays by layer name")
-            return dict(archive)
+            arrays = dict(archive)
+            for name, array in arrays.items():
+                if not isinstance(array, np.ndarray):  # a member that is no .npy, as bytes
+                    raise FileError(f"{path} is no .npz file of arrays: {name} is no array")
+            return arrays
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:

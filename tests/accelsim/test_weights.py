@@ -1,5 +1,6 @@
 """Weights from seeds and files."""
 
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -166,6 +167,10 @@ def test_what_is_no_npz_is_refused(tmp_path):
     np.save(tmp_path / "w.npy", np.ones(3))
     (tmp_path / "w.npy").rename(path)
     with pytest.raises(FileError, match=r"w\.npz is no \.npz file of arrays by layer name"):
+        read_weights(NETWORK, path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("fc", "text")
+    with pytest.raises(FileError, match=r"w\.npz is no \.npz file of arrays: fc is no array"):
         read_weights(NETWORK, path)
     with pytest.raises(FileError, match="cannot be read: Is a directory"):
         read_weights(NETWORK, tmp_path)
