@@ -1,6 +1,6 @@
 """What the definitions of networks share, so that each reads like its paper's table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -19,7 +19,8 @@ class Builder:
     """
 
     def __init__(self, name: str, size: Size) -> None:
-        if len(size) != 2 or any(not isinstance(n, int) or n < 1 for n in size):
+        pair = isinstance(size, Sequence) and len(size) == 2
+        if not pair or any(not isinstance(n, int) or n < 1 for n in size):
             raise NetworkError(f"input must be a height and a width of at least 1, not {size!r}")
         self.name = name
         self.last = INPUT

@@ -46,11 +46,11 @@ class Variant(NamedTuple):
 
 def parse(text: str) -> Variant:
     """The parts of NAME[:key=value,...]; NetworkError where it does not exist."""
-    name, _, rest = text.partition(":")
+    name, colon, rest = text.partition(":")
     if name not in VARIANTS:
         raise NetworkError(f"there is no variant {name!r}; there are {', '.join(VARIANTS)}")
     keys = []
-    for item in rest.split(",") if rest else []:
+    for item in rest.split(",") if colon else []:
         key, equals, value = item.partition("=")
         if not (key and equals and value):
             raise NetworkError(f"variant {text!r} must read NAME[:key=value,...]")

@@ -373,3 +373,8 @@ def test_full_before_chosen_channels_is_refused():
 def test_parse_gives_name_and_keys():
     assert parse("fuse_half") == ("fuse_half", ())
     assert parse("fuse_half:k=7,mode=x") == ("fuse_half", (("k", "7"), ("mode", "x")))
+
+
+def test_one_number_is_no_size():
+    with pytest.raises(NetworkError, match=r"input must be a height and a width .* not 224"):
+        networks.mobilenet_v2(input=224)
