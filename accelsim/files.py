@@ -1,9 +1,13 @@
 """Files that users read and write: TOML with the line of every key, and whole-or-nothing output."""
 
+import errno
 import os
 import re
+import secrets
+import stat
 import tomllib
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,17 +70,45 @@ def read_toml(path: str | Path) -> TomlFile:
         raise FileError(f"{path} is not valid TOML: {error}") from None
 
 
+def check_writable(path: Path) -> None:
+    """FileError where no file can be written at that path: told before work, not after it."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        os.stat(f"{path.parent}/")  # with the slash, a file is no folder
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise FileError(f"{path} cannot be written: {error.strerror or error}") from None
+
+
 def write_whole(path: str | Path, content: str | bytes) -> None:
-    """Write a file so that it is there whole or not at all, even where the disk is full."""
+    """Write a file so that it is there whole or not at all, even where the disk is full.
+
+    A link is followed, a file keeps its mode, and what is no file (a device, a pipe) is written
+    to directly.
+    """
     path = Path(path)
     data = content.encode() if isinstance(content, str) else content
-    device = path.exists() and not path.is_file()  # /dev/null is written to, never replaced
-    target = path if device else path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        target.write_bytes(data)
-        if not device:
-            target.replace(path.resolve())
+        mode = path.stat().st_mode if path.exists() else None
+        if mode is None or stat.S_ISREG(mode):
+            _replace(Path(os.path.realpath(path)), data, mode)
+        else:
+            path.write_bytes(data)
     except OSError as error:
-        if not device:
-            target.unlink(missing_ok=True)
         raise FileError(f"{path} cannot be written: {error.strerror or error}") from None
+
+
+def _replace(target: Path, data: bytes, mode: int | None) -> None:
+    """Put a new file in the place of the target, if there is one, with the mode it had."""
+    # The name is short whatever the target's: that may be as long as names can be.
+    new = target.with_name(f".accelsim-{secrets.token_hex(8)}")
+    try:
+        new.write_bytes(data)
+        if mode is not None:
+            new.chmod(stat.S_IMODE(mode))
+        new.replace(target)
+    finally:
+        with suppress(OSError):
+            new.unlink()

@@ -3,7 +3,7 @@
 import pytest
 
 from accelsim.errors import FileError
-from accelsim.files import read_toml, write_whole
+from accelsim.files import check_writable, read_toml, write_whole
 
 TEXT = """name = "probe"
 "input" = [1, 2, 3]
@@ -69,3 +69,34 @@ def test_a_link_is_followed_and_a_device_is_not_replaced(tmp_path):
     assert target.read_text() == "new"
     assert link.is_symlink()
     write_whole("/dev/null", "gone")
+
+
+def test_a_file_keeps_its_mode_and_a_name_may_be_as_long_as_names_can_be(tmp_path):
+    path = tmp_path / ("x" * 255)
+    write_whole(path, "old")
+    path.chmod(0o640)
+    write_whole(path, "new")
+    assert path.read_text() == "new"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_dangling_link_gets_its_file(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "target")
+    write_whole(link, "new")
+    assert link.is_symlink()
+    assert (tmp_path / "target").read_text() == "new"
+
+
+@pytest.mark.parametrize("write", [lambda path: write_whole(path, "new"), check_writable])
+def test_what_no_file_can_be_is_said(write, tmp_path):
+    (tmp_path / "file").write_text("old")
+    for name, reason in [
+        ("file/below", "Not a directory"),
+        ("x" * 300, "File name too long"),
+        (".", "Is a directory"),
+        ("none/out", "No such file or directory"),
+    ]:
+        with pytest.raises(FileError, match=f"cannot be written: {reason}"):
+            write(tmp_path / name)
