@@ -4,6 +4,8 @@ Every import that costs time is made by the command that needs it: `accelsim run
 table in well under a second. Only this module prints; only it loads the rtl package.
 """
 
+import io
+import os
 import re
 import shutil
 import sys
@@ -50,6 +52,10 @@ InputOption = Annotated[
 ]
 ArrayOption = Annotated[
     str | None, typer.Option(metavar="RxC", help="Rows and columns of the array.  [64x64]")
+]
+CosimArrayOption = Annotated[
+    str | None,
+    typer.Option(metavar="RxC", help=f"Rows and columns of the array.  [{COSIM_ARRAY}]"),
 ]
 HardwareOption = Annotated[
     str | None, typer.Option("--hardware", metavar="FILE", help="A hardware file or a preset.")
@@ -149,8 +155,8 @@ def run(
         str, typer.Option(help="rtl, or a published model: fuseconv-2020, fuseconv-2021, scalesim.")
     ] = "rtl",
     scalesim_depthwise: Annotated[
-        str, typer.Option(help="one-filter, as shipped, or per-channel.")
-    ] = "one-filter",
+        str | None, typer.Option(help="one-filter, as shipped, or per-channel.  [one-filter]")
+    ] = None,
     fidelity: Annotated[
         str, typer.Option(help="schedule, golden (values), or cycle (every register).")
     ] = "schedule",
@@ -167,6 +173,8 @@ def run(
     from accelsim.simulate import simulate
 
     _refuse_depthwise(depthwise)
+    if overlap is not None and timing != "rtl":
+        raise UnsupportedError(f"--overlap and --no-overlap are for timing rtl, not {timing}")
     if plot:
         output.check_picture(plot)
     net = _network(network, variant, input_size)
@@ -185,7 +193,9 @@ def run(
         baseline = None
         if net.variant != "baseline" and layers is None:
             plain = _network(network, "baseline", input_size)
-            baseline = simulate(plain, design, dataflow, timing=timing, layers=layers)
+            baseline = simulate(
+                plain, design, dataflow, timing=timing, scalesim_depthwise=scalesim_depthwise
+            )
         print("", *table.notes(result, baseline), sep="\n")
     if result.values_equal is False:
         wrong = [layer.name for layer in result.layers if layer.values_equal is False]
@@ -227,7 +237,7 @@ def cosim(
     network: NetworkArgument,
     layer: LayerOption,
     variant: VariantOption = "baseline",
-    array: ArrayOption = None,
+    array: CosimArrayOption = None,
     dataflow: DataflowOption = "auto",
     depthwise: DepthwiseOption = "none",
     overlap: OverlapOption = None,
@@ -242,9 +252,12 @@ def cosim(
 ) -> None:
     """Run one layer on the RTL, on real data, and compare values and cycles."""
     from accelsim.cosim import compare
+    from accelsim.files import check_writable
     from accelsim.report import table
 
     _refuse_depthwise(depthwise)
+    if waves is not None:
+        check_writable(waves)
     net = _network(network, variant, input_size)
     if hardware is None and array is None:
         array = COSIM_ARRAY
@@ -358,7 +371,7 @@ def _write_json(target: str | None, make: Callable[[], dict[str, Any]]) -> None:
 @contextmanager
 def _progress() -> Iterator[Callable[[str, float], None]]:
     """A bar on standard error, in a terminal only, from its first report on."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield lambda what, done: None
         return
     from rich.console import Console
@@ -397,14 +410,41 @@ def _show(made: "Table") -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one sentence and exit status 2."""
+    if sys.stdout is None:
+        _refuse("standard output is closed")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # names may hold what a terminal cannot show
     try:
         status = app(args=arguments, prog_name="accelsim", standalone_mode=False)
+        sys.stdout.flush()
     except AccelsimError as error:
-        print(f"accelsim: {error}", file=sys.stderr)
-        sys.exit(2)
+        _refuse(str(error))
     except USAGE_ERROR as error:
-        print(f"accelsim: {error.format_message()}", file=sys.stderr)
-        sys.exit(2)
+        _refuse(error.format_message())
+    except MemoryError as error:
+        _refuse(f"there is not enough memory: {error}" if str(error) else "there is no memory left")
+    except OSError as error:
+        _drop_output()
+        if isinstance(error, BrokenPipeError):
+            sys.exit(0)
+        where = error.filename or "standard output"
+        _refuse(f"{where} cannot be used: {error.strerror or error}")
+    except SystemExit as end:
+        # Rich and Click turn a broken pipe, a reader that has seen enough, into status 1.
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        _drop_output()
+        sys.exit(0)
     except typer.Abort:
         sys.exit(130)  # interrupted, as shells count it
     sys.exit(status or 0)
+
+
+def _refuse(sentence: str) -> NoReturn:
+    print(f"accelsim: {sentence}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _drop_output() -> None:
+    """Let the interpreter's last flush of an output that cannot be written go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -21,6 +21,7 @@ from accelsim.result import LayerResult, Result
 from accelsim.weights import load_weights, seeded_input
 
 RTL = "rtl"
+TIMINGS = (RTL, *published.TIMINGS)
 FIDELITIES = ("schedule", "golden", "cycle")
 
 Progress = Callable[[str, float], None]  # what is being done, and the share of all that is done
@@ -34,7 +35,7 @@ def simulate(
     timing: str = RTL,
     seed: int = 0,
     layers: str | tuple[str, str] | None = None,
-    scalesim_depthwise: str = "one-filter",
+    scalesim_depthwise: str | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """What the network costs on the hardware.
@@ -48,11 +49,15 @@ def simulate(
     seed : of generated weights and input.
     layers : FIRST..LAST, (first, last) or one name: only these layers, both included; values
         still flow through all before.
-    scalesim_depthwise : one-filter or per-channel, for timing scalesim.
+    scalesim_depthwise : one-filter (as None) or per-channel, for timing scalesim only.
     progress : called before each layer in fidelities golden and cycle.
     """
     if fidelity not in FIDELITIES:
         raise UnsupportedError(f"fidelity must be one of {', '.join(FIDELITIES)}, not {fidelity!r}")
+    if timing not in TIMINGS:
+        raise UnsupportedError(f"there is no timing {timing!r}; there are {', '.join(TIMINGS)}")
+    if scalesim_depthwise is not None and timing != published.ScaleSim.name:
+        raise UnsupportedError(f"--scalesim-depthwise is for timing scalesim, not {timing}")
     chosen = select(network, layers)
     output: Int8 | None = None
     if timing != RTL:
@@ -61,7 +66,8 @@ def simulate(
                 f"timing {timing} counts cycles only; fidelity must be schedule, not {fidelity}"
             )
         array = hardware.array
-        model = published.get(timing, array.rows, array.columns, dataflow, scalesim_depthwise)
+        filters = published.DEPTHWISE[0] if scalesim_depthwise is None else scalesim_depthwise
+        model = published.get(timing, array.rows, array.columns, dataflow, filters)
         found = tuple(_published(network, layer, array, model) for layer in chosen)
     elif fidelity == "schedule":
         allowed = parse_dataflows(dataflow)
@@ -82,6 +88,8 @@ def select(network: Network, layers: str | tuple[str, str] | None) -> tuple[Laye
     if isinstance(layers, str):
         first, dots, last = layers.partition("..")
         layers = first, last if dots else first
+    if len(layers) != 2:
+        raise NetworkError(f"layers must be FIRST..LAST, (first, last) or one name, not {layers!r}")
     start, end = (network.layers.index(network.layer(name)) for name in layers)
     if end < start:
         raise NetworkError(f"layer {layers[1]} comes before {layers[0]} in {network.name}")

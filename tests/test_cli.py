@@ -179,6 +179,12 @@ def test_files_hold_what_is_printed(accelsim, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "a.json", "a.png"]
 
 
+def test_layers_of_the_host_alone_make_an_empty_plot(accelsim, tmp_path):
+    path = tmp_path / "p.png"
+    assert accelsim("run", "mobilenet_v2", "--layers", "pool", "--plot", path).status == 0
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
 def test_only_the_layers_asked_for(accelsim):
     found = as_json(accelsim("run", "mobilenet_v2", "--layers", "b2.expand..b3.add", "--json", "-"))
     names = [layer["name"] for layer in found["layers"]]
@@ -322,9 +328,47 @@ def test_a_reader_that_stops_early_is_no_error():
         text=True,
     )
     process.stdout.close()
-    assert "Traceback" not in process.stderr.read()
+    assert process.stderr.read() == ""
     process.stderr.close()
-    process.wait()
+    assert process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("> /dev/full", "standard output cannot be used: No space left on device"),
+        (">&-", "standard output is closed"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run mobilenet_v2", "run resnet18 --json -", "hardware"])
+def test_output_that_cannot_be_written_is_said(command, where, said):
+    script = f'"$0" -c "from accelsim.cli import main; main()" {command} {where}'
+    done = subprocess.run(
+        ["sh", "-c", script, sys.executable], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (2, f"accelsim: {said}\n")
+
+
+def test_names_that_the_terminal_cannot_show_are_replaced(probe, monkeypatch):
+    probe.write_text(PROBE.replace("mix", "\u6df7"), encoding="utf-8")
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    done = shell("run", str(probe), "--array", "4x3")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "?" in done.stdout
+
+
+def test_too_little_memory_is_said(accelsim, monkeypatch):
+    def full(*arguments, **options):
+        raise MemoryError("Unable to allocate 9 EiB")
+
+    monkeypatch.setattr("accelsim.cli._network", full)
+    outcome = accelsim("run", "resnet18")
+    assert outcome.status == 2
+    assert outcome.err == "accelsim: there is not enough memory: Unable to allocate 9 EiB\n"
+
+
+def test_cosim_states_its_own_default_array(accelsim):
+    assert "[8x8]" in accelsim("cosim", "--help").out
 
 
 # --- mistakes
@@ -355,7 +399,13 @@ def test_a_reader_that_stops_early_is_no_error():
         ("run mobilenet_v2 --csv no/folder.csv", "no/folder.csv cannot be written: No such file"),
         ("run mobilenet_v2 --json no/folder.json", "no/folder.json cannot be written: No such"),
         ("run mobilenet_v2 --fidelity rtl", "fidelity must be one of schedule, golden, cycle"),
-        ("run mobilenet_v2 --timing rt", "there is no published timing 'rt'; there are"),
+        ("run mobilenet_v2 --timing rt", "there is no timing 'rt'; there are rtl, "),
+        ("run mobilenet_v2 --timing scalesim --no-overlap", "--overlap and --no-overlap are for"),
+        ("run mobilenet_v2 --scalesim-depthwise one-filter", "--scalesim-depthwise is for timing"),
+        ("run mobilenet_v2 --variant fuse_half:", "variant 'fuse_half:' must read NAME"),
+        (f"run mobilenet_v2 --csv {'x' * 300}", f"{'x' * 300} cannot be written: File name too"),
+        ("cosim mobilenet_v2 --layer stem --waves .", ". cannot be written: Is a directory"),
+        (f"cosim resnet18 --layer stem --waves {'x' * 300}", f"{'x' * 300} cannot be written"),
         ("run mobilenet_v2 --dataflow os,xs", "dataflow must be auto or some of os, ws, is"),
         ("run mobilenet_v2 --layers stem..nolayer", "mobilenet_v2 has no layer 'nolayer'"),
         ("run mobilenet_v2 --layers fc..stem", "layer stem comes before fc in mobilenet_v2"),

@@ -257,3 +257,9 @@ def test_clock_changes_no_cycles():
     design = hardware(8, 8)
     slower = replace(design, clock_mhz=1.0)
     assert simulate(PROBE, design).layers == simulate(PROBE, slower).layers
+
+
+def test_a_range_of_one_layer_is_refused():
+    network = networks.resnet18()
+    with pytest.raises(NetworkError, match=r"layers must be FIRST\.\.LAST.* not \('stem',\)"):
+        simulate(network, Hardware(SystolicArray(8, 8)), layers=("stem",))
