@@ -159,7 +159,7 @@ def test_refusals():
         simulate(PROBE, design, fidelity="rtl")
     with pytest.raises(UnsupportedError, match="counts cycles only"):
         simulate(PROBE, design, timing="fuseconv-2020", fidelity="cycle")
-    with pytest.raises(UnsupportedError, match="no published timing 'vhdl'"):
+    with pytest.raises(UnsupportedError, match="there is no timing 'vhdl'; there are rtl, fuse"):
         simulate(PROBE, design, timing="vhdl")
     with pytest.raises(UnsupportedError, match="layer stem runs in none"):
         simulate(PROBE, design, "rows")
