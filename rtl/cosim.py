@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from amaranth.lib.wiring import Component
 from amaranth.sim import Simulator
 
 from accelsim.errors import AccelsimError, FileError
@@ -26,11 +25,10 @@ from rtl.generate import core_verilog
 from rtl.host import REPORT_EVERY, STREAMS, Bytes, Host, Job, Stalls, save_job
 from rtl.job import Operands, check_sequence, make_job, sums
 from rtl.ports import ports
-from rtl.verilog import TOP, verilog
+from rtl.verilog import TOP
 
 SIMULATORS = ("amaranth", "icarus", "verilator")
 
-Make = Callable[[SystolicArray], Component]
 Progress = Callable[[str, float], None]
 
 
@@ -62,7 +60,6 @@ def cosim(
     stalls: Stalls | None = None,
     waves: Path | None = None,
     progress: Progress | None = None,
-    make: Make | None = None,
 ) -> CosimResult:
     """Results and counters of one sequence on the RTL, from reset.
 
@@ -75,7 +72,6 @@ def cosim(
     stalls : how often each stream is idle; none where absent.
     waves : file that records every signal (VCD; FST from Icarus where it ends in .fst).
     progress : called with what is being done and the share of it that is done.
-    make : makes the component to be simulated in place of rtl.core.Core.
     """
     if simulator not in SIMULATORS:
         raise AccelsimError(f"simulator is one of {', '.join(SIMULATORS)}, not {simulator!r}")
@@ -83,12 +79,12 @@ def cosim(
     _check_waves(waves)
     report = progress or _ignore
     if simulator == "amaranth":
-        component = (make or Core)(array)
+        component = Core(array)
         job = make_job(array, component, commands, left, top)
         bits, *counters = _run_amaranth(component, job, stalls or Stalls(), waves, report)
     else:
         report("build", 0.0)
-        component, text = _design(array, make)
+        component, text = core_verilog(array)
         recorder = None if waves is None else waves.absolute()
         if simulator == "icarus":
             command = simulators.icarus_command(text, recorder)
@@ -103,14 +99,6 @@ def cosim(
 def _check_waves(waves: Path | None) -> None:
     if waves is not None and not (waves.parent.is_dir() and os.access(waves.parent, os.W_OK)):
         raise FileError(f"{waves} cannot be written: {waves.parent} is no writable directory")
-
-
-def _design(array: SystolicArray, make: Make | None) -> tuple[Component, str]:
-    """A component and its Verilog."""
-    if make is None:
-        return core_verilog(array)
-    component = make(array)
-    return component, verilog(component)
 
 
 def _ignore(what: str, done: float) -> None:
@@ -231,7 +219,6 @@ def verilator_rate(
     commands: Int,
     left: Operands,
     top: Operands,
-    make: Make | None = None,
     optimise: str = "-O1",
 ) -> Rate:
     """Speed of the Verilator model of a core driven from C++, operand banks filled before.
@@ -240,7 +227,7 @@ def verilator_rate(
     the C++ compiler: more of it makes the model of a small array faster and of a large one slower.
     """
     check_sequence(array, commands, left, top)
-    component, text = _design(array, make)
+    component, text = core_verilog(array)
     main = Path(__file__).with_name("bench.cpp")
     model = simulators.build_verilator(text, main, optimise=optimise)
     job = make_job(array, component, commands, left, top)
