@@ -224,7 +224,12 @@ class Bench:
                 break
             assert waited < patience, f"the core is stuck after {done} sequences"
 
-            # What the host drives in the coming clock.
+            # What the host drives in the coming clock: commands whose words are all in the banks.
+            if not offered and commands and not pauses["commands"].pausing():
+                number = commands[0][0]
+                offered = all(not queue or queue[0][0] > number for queue in fills.values())
+                if offered:
+                    ctx.set(payloads["commands"], commands[0][1])
             for name, queue in fills.items():
                 may = bool(queue) and ends[queue[0][0]] <= read
                 begins = may and not pauses[name].pausing()
@@ -232,12 +237,6 @@ class Bench:
                 if begins:
                     ctx.set(payloads[name], queue.popleft()[1])
                     waited = 0
-            if not offered and commands and not pauses["commands"].pausing():
-                number = commands[0][0]
-                # A fill word that was set above is in the bank before a command can read it.
-                offered = all(not queue or queue[0][0] > number for queue in fills.values())
-                if offered:
-                    ctx.set(payloads["commands"], commands[0][1])
             ctx.set(core.commands.valid, offered)
             accepting = not pauses["results"].pausing()
             ctx.set(core.results.ready, accepting)

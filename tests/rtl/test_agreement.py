@@ -66,7 +66,7 @@ def test_random_sequences_agree(shape, case):
 
 @pytest.mark.full
 @pytest.mark.parametrize("shape", EVERY_SHAPE, ids=str)
-@settings(max_examples=10, phases=PHASES)
+@settings(max_examples=8, phases=PHASES)
 @given(case=options())
 def test_many_random_sequences_agree(shape, case):
     random_check(shape, *case, sequences=8)
