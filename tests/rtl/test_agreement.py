@@ -58,7 +58,7 @@ def options(draw: st.DrawFn) -> tuple[int, tuple[Opcode, ...], Pace | None, bool
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@settings(max_examples=8, phases=PHASES)
+@settings(max_examples=6, phases=PHASES)
 @given(case=options())
 def test_random_sequences_agree(shape, case):
     random_check(shape, *case, sequences=6)
