@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from accelsim.errors import HardwareError
 from accelsim.files import TomlFile, read_toml
 
-Record = TypeVar("Record", "Operands", "SystolicArray")
+Record = TypeVar("Record", "Operands", "SystolicArray", "DepthwiseEngine")
 
 
 def _check(what: str, value: Any, low: int, high: int) -> None:
@@ -67,17 +67,77 @@ class SystolicArray:
 
 
 @dataclass(frozen=True)
+class DepthwiseEngine:
+    """A flexible-kernel depthwise engine of lanes (channels) x pixels.
+
+    results_per_clock : width of the result port, a multiple of `pixels`; None stands for pixels.
+    fill_port : operands that the port which fills the banks takes in a clock, for all lanes
+        together; 0 is wide enough for the producer to write the banks directly, off the clock.
+    bank_depth : words of `pixels` operands in a lane's bank; two passes share it.
+    tap_depth : entries of the tap memory, one weight per lane each; two passes share it.
+    max_kernel, max_stride, max_dilation, max_padding : largest along either axis (padding above
+        and on the left).
+    """
+
+    lanes: int
+    pixels: int
+    results_per_clock: int | None = None
+    fill_port: int = 0
+    bank_depth: int = 4096
+    tap_depth: int = 2048
+    max_kernel: int = 64
+    max_stride: int = 4
+    max_dilation: int = 8
+    max_padding: int = 255
+    operands: Operands = field(default_factory=Operands)
+
+    def __post_init__(self) -> None:
+        _check("depthwise.lanes", self.lanes, 1, 512)
+        _check("depthwise.pixels", self.pixels, 1, 256)
+        if self.results_per_clock is not None:
+            _check("depthwise.results_per_clock", self.results_per_clock, 1, self.multipliers)
+            if self.results_per_clock % self.pixels:
+                raise HardwareError(
+                    f"depthwise.results_per_clock must be a multiple of pixels ({self.pixels}), "
+                    f"not {self.results_per_clock}"
+                )
+        _check("depthwise.fill_port", self.fill_port, 0, self.multipliers)
+        _check("depthwise.bank_depth", self.bank_depth, 4, 1 << 22)
+        _check("depthwise.tap_depth", self.tap_depth, 2, 1 << 16)
+        _check("depthwise.max_kernel", self.max_kernel, 1, 255)
+        _check("depthwise.max_stride", self.max_stride, 1, 15)
+        _check("depthwise.max_dilation", self.max_dilation, 1, 63)
+        _check("depthwise.max_padding", self.max_padding, 0, 4095)
+
+    @property
+    def multipliers(self) -> int:
+        """One per lane and pixel."""
+        return self.lanes * self.pixels
+
+    @property
+    def result_lanes(self) -> int:
+        """Lanes whose results leave in one clock."""
+        return (self.results_per_clock or self.pixels) // self.pixels
+
+
+@dataclass(frozen=True)
 class Hardware:
-    """The engines of one design and its clock."""
+    """The engines of one design and its clock.
+
+    depthwise : beside the array, for depthwise layers; each engine has ports of its own.
+    """
 
     array: SystolicArray
     clock_mhz: float = 500.0
+    depthwise: DepthwiseEngine | None = None
 
     def __post_init__(self) -> None:
         mhz: Any = self.clock_mhz
         number = isinstance(mhz, int | float) and not isinstance(mhz, bool)
         if not number or not math.isfinite(mhz) or mhz <= 0:
             raise HardwareError(f"clock.mhz must be a positive number, not {mhz!r}")
+        if self.depthwise and self.depthwise.operands != self.array.operands:
+            raise HardwareError("the engines of one design must have the same operands")
 
 
 class Preset(NamedTuple):
@@ -95,6 +155,19 @@ def parse_array(text: str) -> tuple[int, int]:
         raise HardwareError(f"array size must be ROWSxCOLUMNS, for instance 64x64, not {text!r}")
     array = SystolicArray(int(size[1]), int(size[2]))
     return array.rows, array.columns
+
+
+def parse_depthwise(text: str) -> tuple[int, int] | None:
+    """Lanes and pixels of an engine size such as 8x64; None for `none`."""
+    if text.strip() == "none":
+        return None
+    size = re.fullmatch(r"(-?[0-9]{1,9})[xX](-?[0-9]{1,9})", text.strip())
+    if size is None:
+        raise HardwareError(
+            f"depthwise engine size must be LANESxPIXELS, for instance 8x64, or none, not {text!r}"
+        )
+    engine = DepthwiseEngine(int(size[1]), int(size[2]))
+    return engine.lanes, engine.pixels
 
 
 def find_preset(name: str) -> Preset:
@@ -119,16 +192,24 @@ def load_hardware(path: str | Path) -> Hardware:
             raise file.error(
                 f"unknown key {unknown[0]!r} in [{name}], allowed are {allowed}", name, unknown[0]
             )
-    for key in ("rows", "columns"):
-        if key not in file.data.get("array", {}):
-            raise file.error(f"[array] needs {key}", "array")
+    _require(file, "array", "rows", "columns")
     operands = _apply(file, "operands", Operands())
     array = _apply(file, "array", SystolicArray(1, 1, operands=operands))
+    depthwise = None
+    if "depthwise" in file.data:
+        _require(file, "depthwise", "lanes", "pixels")
+        depthwise = _apply(file, "depthwise", DepthwiseEngine(1, 1, operands=operands))
     clock = file.data.get("clock", {})
     try:
-        return Hardware(array, **{f"clock_{key}": value for key, value in clock.items()})
+        return Hardware(array, clock.get("mhz", Hardware.clock_mhz), depthwise)
     except HardwareError as error:
         raise file.error(str(error), "clock", "mhz") from None
+
+
+def _require(file: TomlFile, table: str, *keys: str) -> None:
+    for key in keys:
+        if key not in file.data.get(table, {}):
+            raise file.error(f"[{table}] needs {key}", table)
 
 
 def _apply(file: TomlFile, table: str, record: Record) -> Record:
@@ -145,13 +226,18 @@ def _apply(file: TomlFile, table: str, record: Record) -> Record:
 
 def to_toml(hardware: Hardware) -> str:
     """Text of the hardware file that load_hardware reads back."""
-    array, operands = hardware.array, hardware.array.operands
-    lines = ["[array]"]
-    lines += [f"{key} = {_toml(getattr(array, key))}" for key in TABLES["array"]]
-    lines += ["", "[operands]"]
-    lines += [f"{key} = {_toml(getattr(operands, key))}" for key in TABLES["operands"]]
-    lines += ["", "[clock]", f"mhz = {hardware.clock_mhz}"]
-    return "\n".join(lines) + "\n"
+    lines = []
+    for table, part in (
+        ("array", hardware.array),
+        ("depthwise", hardware.depthwise),
+        ("operands", hardware.array.operands),
+    ):
+        if part is not None:
+            lines += [f"[{table}]"]
+            values = ((key, getattr(part, key)) for key in TABLES[table])
+            lines += [f"{key} = {_toml(value)}" for key, value in values if value is not None]
+            lines += [""]
+    return "\n".join([*lines, "[clock]", f"mhz = {hardware.clock_mhz}"]) + "\n"
 
 
 def _toml(value: int | bool) -> str:
@@ -161,6 +247,7 @@ def _toml(value: int | bool) -> str:
 # Tables of a hardware file and their keys, in the order in which they are set and printed.
 TABLES: dict[str, tuple[str, ...]] = {
     "array": tuple(f.name for f in fields(SystolicArray) if f.name != "operands"),
+    "depthwise": tuple(f.name for f in fields(DepthwiseEngine) if f.name != "operands"),
     "operands": tuple(f.name for f in fields(Operands)),
     "clock": ("mhz",),
 }
