@@ -1,7 +1,8 @@
 """Networks as graphs of layers.
 
 A Layer is an operator (its attributes), where its inputs come from, and what follows the
-accumulation: bias, batch norm (folded at inference, counted as parameters) and activation.
+accumulation: bias, batch norm, layer scale (both folded at inference, counted as parameters) and
+activation.
 Shapes are (c, h, w); the batch is one image.
 """
 
@@ -48,6 +49,13 @@ class Conv(NamedTuple):
     def macs(self) -> int:
         """Dense multiply-accumulates, padded taps included."""
         return self.k * self.oh * self.ow * (self.c // self.groups) * self.fh * self.fw
+
+    @property
+    def padded(self) -> bool:
+        """Whether a tap falls outside the input."""
+        bottom = (self.oh - 1) * self.sh + self.dh * (self.fh - 1) + 1 - self.pt - self.h
+        right = (self.ow - 1) * self.sw + self.dw * (self.fw - 1) + 1 - self.pl - self.w
+        return max(self.pt, self.pl, bottom, right) > 0
 
     @property
     def depthwise(self) -> bool:
@@ -114,7 +122,13 @@ class Operator(Protocol):
 
 @dataclass(frozen=True)
 class Layer:
-    """One node of a network."""
+    """One node of a network.
+
+    bias, norm : a number, and a batch norm, for every output channel.
+    prenorm : a batch norm of the input, folded into the weights and biases; that is exact only
+        without padding, where a border of zeros would have been normalised too.
+    layer_scale : a factor for every output channel, folded into the weights (arXiv 2103.17239).
+    """
 
     name: str
     op: Operator
@@ -122,6 +136,8 @@ class Layer:
     bias: bool = False
     norm: bool = False
     activation: str = "none"
+    prenorm: bool = False
+    layer_scale: bool = False
 
     def __post_init__(self) -> None:
         if self.activation not in ACTIVATIONS:
@@ -154,7 +170,9 @@ class Network:
                         f"layer {layer.name} reads {source!r}, which is no layer before it"
                     )
             try:
-                shapes[layer.name] = layer.op.out_shape(*(shapes[s] for s in layer.inputs))
+                inputs = tuple(shapes[source] for source in layer.inputs)
+                shapes[layer.name] = layer.op.out_shape(*inputs)
+                _check_folds(layer, inputs)
             except ShapeError as error:
                 raise ShapeError(f"{error} (layer {layer.name})") from None
         object.__setattr__(self, "_shapes", shapes)
@@ -172,7 +190,7 @@ class Network:
         return self._counts[layer.name][0]
 
     def params(self, layer: Layer) -> int:
-        """Trainable parameters: weights, bias, and gamma and beta of the batch norm."""
+        """Trainable parameters: weights, bias, gamma and beta of batch norms, layer scale."""
         return self._counts[layer.name][1]
 
     @cached_property
@@ -182,8 +200,10 @@ class Network:
         for layer in self.layers:
             inputs = self.in_shapes(layer)
             weights = math.prod(shape) if (shape := layer.op.weight_shape(*inputs)) else 0
-            others = (int(layer.bias) + 2 * int(layer.norm)) * self.shape(layer.name)[0]
-            found[layer.name] = layer.op.macs(*inputs), weights + others
+            each = int(layer.bias) + 2 * int(layer.norm) + int(layer.layer_scale)
+            others = each * self.shape(layer.name)[0]
+            before = 2 * inputs[0][0] if layer.prenorm else 0
+            found[layer.name] = layer.op.macs(*inputs), weights + others + before
         return found
 
     @cached_property
@@ -205,6 +225,18 @@ class Network:
             f"{self.name} has no layer {name!r}; its layers are "
             + ", ".join(layer.name for layer in self.layers)
         )
+
+
+def _check_folds(layer: Layer, inputs: tuple[Shape, ...]) -> None:
+    """ShapeError where a batch norm before the layer, or a layer scale, cannot be folded."""
+    if not (layer.prenorm or layer.layer_scale):
+        return
+    pieces = layer.op.lower(*inputs)
+    if not pieces:
+        what = "prenorm" if layer.prenorm else "layer_scale"
+        raise ShapeError(f"{what} folds into weights, and {layer.op.name} has none to multiply")
+    if layer.prenorm and any(piece.conv.padded for piece in pieces):
+        raise ShapeError("prenorm folds only into a layer without padding")
 
 
 def out_size(size: int, kernel: int, stride: int, dilation: int, before: int, after: int) -> int:

@@ -7,7 +7,7 @@ from the data. They run on the host and no cycles are counted for them.
 
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import cache, reduce
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -38,6 +38,7 @@ def kernel(function: _Function) -> _Function:
 # (sigmoid, hsigmoid), which is in units of 1/128. relu6 takes 127 as 6: its clamp is saturation.
 _STEP = 1 / 16
 _GATE_BITS = 7
+_NORM_BITS = 7
 
 
 def _sigmoid(x: float) -> float:
@@ -110,14 +111,33 @@ def choose_shift(sums: npt.NDArray[Any]) -> int:
     return shift
 
 
-def saturating_add(x: Int8, y: Int8) -> Int8:
+def saturating_add(*maps: Int8) -> Int8:
     """int8: sums from -128 to 127, those beyond at the nearer end."""
-    return saturate(x.astype(np.int16) + y)
+    return saturate(reduce(np.add, (x.astype(np.int32) for x in maps)))
 
 
 def gate(x: Int8, gates: Int8) -> Int8:
     """int8[c, h, w]: every channel of `x` times its gate of int8[c, 1, 1], in units of 1/128."""
     return requantise(x.astype(np.int32) * gates, _GATE_BITS)
+
+
+def layer_norm(x: Int8, gamma: Int8, beta: Int8) -> Int32:
+    """int32[c, h, w]: at every pixel gamma z + beta, z the normalised channels of `x`.
+
+    gamma and beta are int8[c] on one scale. z = (x - mean) / deviation = (c x - s) / sqrt(v) with
+    the integers s = sum x and v = c sum x^2 - s^2; it is rounded half to even to steps of 1/128,
+    and where all channels are equal it is 0. The result is on the scale of gamma over 128.
+    Integers stay below 2**53, and IEEE 754 rounds square root and quotient, so that every machine
+    gives the same.
+    """
+    wide = x.astype(np.int64)
+    channels = len(x)
+    sums = wide.sum(axis=0)
+    variance = channels * (wide * wide).sum(axis=0) - sums * sums
+    deviation = np.sqrt(np.maximum(variance, 1).astype(np.float64))
+    z = np.rint((channels * wide - sums) * 2.0**_NORM_BITS / deviation).astype(np.int32)
+    scaled = z * gamma.astype(np.int32)[:, None, None]
+    return scaled + (beta.astype(np.int32) << _NORM_BITS)[:, None, None]
 
 
 def epilogue(sums: Int32, bias: Int32 | None = None, activation: str = "none") -> Int8:

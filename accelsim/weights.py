@@ -66,7 +66,7 @@ def seeded_weights(network: Network, seed: int = 0) -> Weights:
     for layer in network.layers:
         if shape := _kernel_shape(network, layer):
             kernels[layer.name] = _random_bytes(seed, layer.name, shape)
-        if layer.bias or layer.norm:
+        if layer.bias or layer.norm or layer.prenorm:
             bytes_ = _random_bytes(seed, f"{layer.name}.bias", (2 * network.shape(layer.name)[0],))
             biases[layer.name] = bytes_.view("<i2").astype(np.int32) >> 3
     return Weights(kernels, biases)
@@ -89,7 +89,7 @@ def read_weights(network: Network, path: Path) -> Weights:
         if shape := _kernel_shape(network, layer):
             kernels[layer.name] = _take(path, arrays, layer.name, shape, np.dtype(np.int8))
         name = f"{layer.name}.bias"
-        if layer.bias or (layer.norm and name in arrays):
+        if layer.bias or ((layer.norm or layer.prenorm) and name in arrays):
             channels = network.shape(layer.name)[:1]
             biases[layer.name] = _take(path, arrays, name, channels, np.dtype(np.int32))
     if arrays:

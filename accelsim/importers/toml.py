@@ -9,7 +9,7 @@
     out_channels = 5
     kernel = [3, 3]
     inputs = ["input"]         # optional; the layer before, or the network's input
-    bias = true                # optional, as are norm and activation
+    bias = true                # optional, as are norm, prenorm, layer_scale and activation
 
 Every message names the file, the line and the key.
 """
@@ -25,7 +25,7 @@ from accelsim.ops import MACROS, OPS
 from accelsim.ops.geometry import check_bool, is_whole
 
 _OPERATORS = {op.name: op for op in (*OPS, *MACROS)}
-_EPILOGUE = ("bias", "norm", "activation")
+_FLAGS = ("bias", "norm", "prenorm", "layer_scale")
 
 
 def load(path: Path) -> Network:
@@ -82,7 +82,7 @@ class _Reader:
         op_type = _OPERATORS[table["op"]]
         attributes = {attribute.name: attribute for attribute in fields(op_type)}
         required = [a.name for a in attributes.values() if a.default is MISSING]
-        epilogue = () if op_type in MACROS else _EPILOGUE
+        epilogue = () if op_type in MACROS else (*_FLAGS, "activation")
         optional = ("inputs", *attributes, *epilogue)
         _check_keys(self.file, table, ("name", "op", *required), optional, where)
         given = {key: _tuples(table[key]) for key in attributes if key in table}
@@ -92,10 +92,11 @@ class _Reader:
             if len(inputs) != 1:
                 raise ShapeError(f"inputs of {op.name}: it takes 1 input, not {len(inputs)}")
             return op.expand(name, inputs, self.shapes[inputs[0]])
-        bias, norm = table.get("bias", False), table.get("norm", False)
-        check_bool("bias", bias)
-        check_bool("norm", norm)
-        return (Layer(name, op, inputs, bias, norm, table.get("activation", "none")),)
+        for flag in _FLAGS:
+            check_bool(flag, table.get(flag, False))
+        bias, norm, prenorm, layer_scale = (table.get(flag, False) for flag in _FLAGS)
+        activation = table.get("activation", "none")
+        return (Layer(name, op, inputs, bias, norm, activation, prenorm, layer_scale),)
 
     def _inputs(self, where: tuple[str, int], table: dict[str, Any]) -> tuple[str, ...]:
         """Names of the layers that a table reads."""

@@ -2,13 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from accelsim.errors import NetworkError
+from accelsim.errors import NetworkError, ShapeError
 from accelsim.ir import INPUT, Layer, Network, Operator, Shape
 from accelsim.ops import Add, Conv2d, Depthwise, GlobalPool, Linear, Pointwise, SqueezeExcite
 
 Size = tuple[int, int]  # height, width
+
+
+class Macro(Protocol):
+    """An operator of MACROS."""
+
+    def expand(self, name: str, inputs: tuple[str, ...], shape: Shape) -> tuple[Layer, ...]:
+        """The layers it stands for, the last of which has the name itself."""
 
 
 class Builder:
@@ -36,7 +43,10 @@ class Builder:
         """Take layers that are complete."""
         for layer in layers:
             inputs = (self._shapes[source] for source in layer.inputs)
-            self._shapes[layer.name] = layer.op.out_shape(*inputs)
+            try:
+                self._shapes[layer.name] = layer.op.out_shape(*inputs)
+            except ShapeError as error:
+                raise ShapeError(f"{error} (layer {layer.name} of {self.name})") from None
             self._layers.append(layer)
             self.last = layer.name
 
@@ -48,9 +58,16 @@ class Builder:
         bias: bool = False,
         norm: bool = False,
         activation: str = "none",
+        prenorm: bool = False,
+        layer_scale: bool = False,
     ) -> None:
         """Take one layer."""
-        self.append([Layer(name, op, sources or (self.last,), bias, norm, activation)])
+        inputs = sources or (self.last,)
+        self.append([Layer(name, op, inputs, bias, norm, activation, prenorm, layer_scale)])
+
+    def expand(self, name: str, op: Macro) -> None:
+        """Take the layers that an operator stands for."""
+        self.append(op.expand(name, (self.last,), self._shapes[self.last]))
 
     def conv(
         self, name: str, out: int, kernel: int, stride: int, activation: str, source: str = ""

@@ -7,18 +7,35 @@ from accelsim.ops.conv2d import Conv2d
 from accelsim.ops.depthwise import Depthwise
 from accelsim.ops.fuse_pair import FusePair
 from accelsim.ops.global_pool import GlobalPool
+from accelsim.ops.inception_depthwise import InceptionDepthwise
+from accelsim.ops.layer_norm import LayerNorm
 from accelsim.ops.linear import Linear
+from accelsim.ops.parallel_depthwise import ParallelDepthwise
 from accelsim.ops.pointwise import Pointwise
 from accelsim.ops.pool import Pool
 from accelsim.ops.scale import Scale
+from accelsim.ops.slice import Slice
 from accelsim.ops.squeeze_excite import SqueezeExcite
 
 # What a layer of a network can be.
-OPS = (Conv2d, Depthwise, Pointwise, Linear, Pool, GlobalPool, Add, Concat, Scale, Activation)
+OPS = (
+    Conv2d,
+    Depthwise,
+    Pointwise,
+    Linear,
+    Pool,
+    GlobalPool,
+    Add,
+    Concat,
+    Slice,
+    Scale,
+    LayerNorm,
+    Activation,
+)
 
 # What stands for several layers: expand(name, inputs, shape) gives them, the last of which has
 # the name itself and is the result.
-MACROS = (FusePair, SqueezeExcite)
+MACROS = (FusePair, InceptionDepthwise, ParallelDepthwise, SqueezeExcite)
 
 __all__ = [
     "MACROS",
@@ -30,9 +47,13 @@ __all__ = [
     "Depthwise",
     "FusePair",
     "GlobalPool",
+    "InceptionDepthwise",
+    "LayerNorm",
     "Linear",
+    "ParallelDepthwise",
     "Pointwise",
     "Pool",
     "Scale",
+    "Slice",
     "SqueezeExcite",
 ]

@@ -1,4 +1,4 @@
-"""Sum of two maps."""
+"""Sum of maps."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,23 +9,26 @@ from accelsim.errors import ShapeError
 from accelsim.ir import Shape
 from accelsim.numerics import Int8, Int32, saturating_add
 from accelsim.ops.base import OnHost
-from accelsim.ops.geometry import show, take_inputs
+from accelsim.ops.geometry import show
 
 
 @dataclass(frozen=True)
 class Add(OnHost):
-    """out = x + y, saturated to int8."""
+    """out = the sum of two or more inputs, saturated to int8."""
 
     name: ClassVar[str] = "add"
 
     def out_shape(self, *inputs: Shape) -> Shape:
         """The inputs' common shape."""
-        x, y = take_inputs(self.name, inputs, 2)
-        if x != y:
-            raise ShapeError(f"inputs of add must have one shape, not {show(x)} and {show(y)}")
-        return x
+        if len(inputs) < 2:
+            raise ShapeError(f"inputs of add: it takes at least 2 inputs, not {len(inputs)}")
+        shapes = list(dict.fromkeys(inputs))
+        if len(shapes) > 1:
+            raise ShapeError(
+                f"inputs of add must have one shape, not {' and '.join(map(show, shapes))}"
+            )
+        return shapes[0]
 
     def golden(self, weights: Int8, *inputs: Int8) -> Int32:
-        """int32[c, h, w] from two int8[c, h, w]."""
-        x, y = inputs
-        return saturating_add(x, y).astype(np.int32)
+        """int32[c, h, w] from int8[c, h, w] each."""
+        return saturating_add(*inputs).astype(np.int32)

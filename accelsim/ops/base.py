@@ -53,12 +53,12 @@ class Convolution(Protocol):
 
 
 class OnHost(Protocol):
-    """An operator without weights that no engine runs; its results fit int8."""
+    """An operator that no engine runs."""
 
     name: ClassVar[str]
 
     def weight_shape(self, *inputs: Shape) -> tuple[int, ...]:
-        """No weights."""
+        """No weights, for most."""
         return ()
 
     def macs(self, *inputs: Shape) -> int:

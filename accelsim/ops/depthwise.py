@@ -10,12 +10,14 @@ from accelsim.ops.base import Convolution
 from accelsim.ops.geometry import (
     Padding,
     Pair,
+    check_channels,
     check_padding,
     check_pair,
     check_whole,
     is_pair,
     make_conv,
     show,
+    take_channels,
     take_inputs,
 )
 
@@ -54,18 +56,13 @@ class Depthwise(Convolution):
         check_padding(self.padding)
         check_pair("dilation", self.dilation)
         check_whole("multiplier", self.multiplier)
-        if self.channels is not None and not is_pair(self.channels, 0):
-            raise ShapeError(
-                "channels must be two whole numbers, the first channel and the one after the last, "
-                f"not {show(self.channels)}"
-            )
+        if self.channels is not None:
+            check_channels(self.channels)
 
     def lower(self, *inputs: Shape) -> tuple[Piece, ...]:
         """One Conv, or one for every kernel shape in the order of first use."""
         ((c, h, w),) = take_inputs(self.name, inputs, 1)
-        first, stop = self.channels or (0, c)
-        if not first < stop <= c:
-            raise ShapeError(f"channels must lie within the {c} of the input, not {[first, stop]}")
+        first, stop = take_channels(self.channels or (0, c), c)
         if self.kernel is not None:
             read = None if self.channels is None else tuple(range(first, stop))
             return (Piece(self._conv((stop - first, h, w), self.kernel), read),)

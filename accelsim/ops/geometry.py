@@ -46,6 +46,23 @@ def check_pair(attribute: str, value: Any) -> None:
         )
 
 
+def check_channels(value: Any) -> None:
+    """ShapeError unless the value is (first, stop), channels counted from 0."""
+    if not is_pair(value, 0):
+        raise ShapeError(
+            "channels must be two whole numbers, the first channel and the one after the last, "
+            f"not {show(value)}"
+        )
+
+
+def take_channels(channels: Pair, count: int) -> Pair:
+    """(first, stop); ShapeError unless they are some of `count` channels."""
+    first, stop = channels
+    if not first < stop <= count:
+        raise ShapeError(f"channels must lie within the {count} of the input, not {[first, stop]}")
+    return channels
+
+
 def check_bool(attribute: str, value: Any) -> None:
     """ShapeError unless the value is True or False."""
     if not isinstance(value, bool):

@@ -1,0 +1,32 @@
+"""Layer norm: the channels of each pixel normalised (arXiv 1607.06450)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from accelsim.ir import Shape
+from accelsim.numerics import Int8, Int32, layer_norm
+from accelsim.ops.base import OnHost
+from accelsim.ops.geometry import take_inputs
+
+
+@dataclass(frozen=True)
+class LayerNorm(OnHost):
+    """out[c, h, w] = gamma[c] (x[c, h, w] - mean[h, w]) / deviation[h, w] + beta[c]."""
+
+    name: ClassVar[str] = "layer_norm"
+
+    def out_shape(self, *inputs: Shape) -> Shape:
+        """Shape of the input."""
+        (shape,) = take_inputs(self.name, inputs, 1)
+        return shape
+
+    def weight_shape(self, *inputs: Shape) -> tuple[int, ...]:
+        """(2, c): gamma and beta."""
+        ((c, _, _),) = take_inputs(self.name, inputs, 1)
+        return 2, c
+
+    def golden(self, weights: Int8, *inputs: Int8) -> Int32:
+        """int32[c, h, w] from int8[c, h, w], as numerics.layer_norm rounds it."""
+        (x,) = inputs
+        gamma, beta = weights
+        return layer_norm(x, gamma, beta)
