@@ -36,6 +36,7 @@ def kernel(function: _Function) -> _Function:
 # An activation maps real numbers to real numbers; an int8 value q stands for q / 16, so that a
 # layer's full range is -8 to 7.94. The result is on the same scale, except that of the gates
 # (sigmoid, hsigmoid), which is in units of 1/128. relu6 takes 127 as 6: its clamp is saturation.
+# leaky_relu has the slope 0.1 below 0.
 _STEP = 1 / 16
 _GATE_BITS = 7
 _NORM_BITS = 7
@@ -53,6 +54,7 @@ _FUNCTIONS: dict[str, Callable[[float], float]] = {
     "none": lambda x: x,
     "relu": lambda x: max(x, 0),
     "relu6": lambda x: max(x, 0),
+    "leaky_relu": lambda x: max(x, x / 10),
     "hswish": lambda x: x * _hsigmoid(x),
     "hsigmoid": _hsigmoid,
     "sigmoid": _sigmoid,

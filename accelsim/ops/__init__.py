@@ -4,18 +4,23 @@ from accelsim.ops.activation import Activation
 from accelsim.ops.add import Add
 from accelsim.ops.concat import Concat
 from accelsim.ops.conv2d import Conv2d
+from accelsim.ops.ddc_context import DdcContext
 from accelsim.ops.depthwise import Depthwise
 from accelsim.ops.fuse_pair import FusePair
 from accelsim.ops.global_pool import GlobalPool
 from accelsim.ops.inception_depthwise import InceptionDepthwise
 from accelsim.ops.layer_norm import LayerNorm
 from accelsim.ops.linear import Linear
+from accelsim.ops.mix_conv import MixConv
 from accelsim.ops.parallel_depthwise import ParallelDepthwise
 from accelsim.ops.pointwise import Pointwise
 from accelsim.ops.pool import Pool
+from accelsim.ops.resize import Resize
 from accelsim.ops.scale import Scale
 from accelsim.ops.slice import Slice
 from accelsim.ops.squeeze_excite import SqueezeExcite
+from accelsim.ops.ssh_context import SshContext
+from accelsim.ops.xsep_conv import XSepConv
 
 # What a layer of a network can be.
 OPS = (
@@ -28,6 +33,7 @@ OPS = (
     Add,
     Concat,
     Slice,
+    Resize,
     Scale,
     LayerNorm,
     Activation,
@@ -35,7 +41,16 @@ OPS = (
 
 # What stands for several layers: expand(name, inputs, shape) gives them, the last of which has
 # the name itself and is the result.
-MACROS = (FusePair, InceptionDepthwise, ParallelDepthwise, SqueezeExcite)
+MACROS = (
+    FusePair,
+    XSepConv,
+    MixConv,
+    InceptionDepthwise,
+    ParallelDepthwise,
+    SqueezeExcite,
+    SshContext,
+    DdcContext,
+)
 
 __all__ = [
     "MACROS",
@@ -44,16 +59,21 @@ __all__ = [
     "Add",
     "Concat",
     "Conv2d",
+    "DdcContext",
     "Depthwise",
     "FusePair",
     "GlobalPool",
     "InceptionDepthwise",
     "LayerNorm",
     "Linear",
+    "MixConv",
     "ParallelDepthwise",
     "Pointwise",
     "Pool",
+    "Resize",
     "Scale",
     "Slice",
     "SqueezeExcite",
+    "SshContext",
+    "XSepConv",
 ]

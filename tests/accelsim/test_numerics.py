@@ -94,6 +94,7 @@ REAL = {  # ONNX operators on the real value of q / 16
     "sigmoid": ("Sigmoid", {}),
     "gelu": ("Gelu", {}),
     "relu": ("Relu", {}),
+    "leaky_relu": ("LeakyRelu", {"alpha": 0.1}),
 }
 
 
