@@ -5,7 +5,23 @@ from typing import Protocol
 from accelsim.errors import NetworkError
 from accelsim.ir import Network
 from accelsim.networks.builder import Size
+from accelsim.networks.convnext import (
+    convnext_atto,
+    convnext_base,
+    convnext_large,
+    convnext_small,
+    convnext_tiny,
+    slak_base,
+    slak_small,
+    slak_tiny,
+)
 from accelsim.networks.efficientnet import efficientnet_b0
+from accelsim.networks.inception_next import (
+    inception_next_atto,
+    inception_next_base,
+    inception_next_small,
+    inception_next_tiny,
+)
 from accelsim.networks.mnasnet import mnasnet_b1
 from accelsim.networks.mobilenet import mobilenet_v1, mobilenet_v2
 from accelsim.networks.mobilenet_v3 import (
@@ -14,6 +30,7 @@ from accelsim.networks.mobilenet_v3 import (
     mobilenet_v3_small,
     mobilenet_v3_small_fuseconv,
 )
+from accelsim.networks.replknet import replknet_31b, replknet_31l, replknet_xl
 from accelsim.networks.resnet import resnet18, resnet50
 from accelsim.networks.variants import VARIANTS
 
@@ -38,13 +55,37 @@ NETWORKS: tuple[Definition, ...] = (
     resnet18,
     resnet50,
     efficientnet_b0,
+    convnext_atto,
+    convnext_tiny,
+    convnext_small,
+    convnext_base,
+    convnext_large,
+    inception_next_atto,
+    inception_next_tiny,
+    inception_next_small,
+    inception_next_base,
+    replknet_31b,
+    replknet_31l,
+    replknet_xl,
+    slak_tiny,
+    slak_small,
+    slak_base,
 )
 
 __all__ = [
     "NETWORKS",
     "VARIANTS",
+    "convnext_atto",
+    "convnext_base",
+    "convnext_large",
+    "convnext_small",
+    "convnext_tiny",
     "efficientnet_b0",
     "get",
+    "inception_next_atto",
+    "inception_next_base",
+    "inception_next_small",
+    "inception_next_tiny",
     "mnasnet_b1",
     "mobilenet_v1",
     "mobilenet_v2",
@@ -52,8 +93,14 @@ __all__ = [
     "mobilenet_v3_large_fuseconv",
     "mobilenet_v3_small",
     "mobilenet_v3_small_fuseconv",
+    "replknet_31b",
+    "replknet_31l",
+    "replknet_xl",
     "resnet18",
     "resnet50",
+    "slak_base",
+    "slak_small",
+    "slak_tiny",
 ]
 
 
