@@ -1,40 +1,18 @@
-"""Variants: transforms that replace the depthwise layers of a network.
+"""Variants: transforms that replace layers of a network."""
 
-FuSeConv (Selvam et al., arXiv 2105.13434): a KxK depthwise convolution becomes a 1xK and a Kx1
-one, both with the full two-dimensional stride, and their outputs are concatenated. Half (D = 2):
-the 1xK branch takes the first half of the channels (and the odd one), the Kx1 branch the rest.
-Full (D = 1): both take all channels, so the result is twice as wide, and so is what follows: the
-inputs of the next pointwise layer, and both layers of a squeeze-excite.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from accelsim.errors import NetworkError, ShapeError
-from accelsim.ir import INPUT, Layer, Network, Shape
-from accelsim.ops import Concat, Conv2d, Depthwise, GlobalPool, Linear, Pointwise, Pool, Scale
-from accelsim.ops.geometry import Pair, resolve_padding, show
+from accelsim.errors import NetworkError
+from accelsim.ir import Network
+from accelsim.networks import fuse
+from accelsim.networks.fuse import NO_RULES, Rules
+from accelsim.networks.xsep import xsep
 
-VARIANTS = ("baseline", "fuse_full", "fuse_half", "fuse_full_50", "fuse_half_50")
+# ddc is of networks with context modules, whose definitions make it.
+VARIANTS = ("baseline", *fuse.VARIANTS, "xsep", "ddc")
+KEYS = {"xsep": ("k",)}  # the keys of those that take any
 
-
-@dataclass(frozen=True)
-class Rules:
-    """What a network says about its variants.
-
-    half : depthwise layers that the 50 % variants replace; () stands for the first half.
-    reduced : channels of a squeeze-excite's first layer from those of its input; None keeps
-        their ratio.
-    unused : layers whose replacement the authors publish with that many unused parameters.
-    """
-
-    half: tuple[str, ...] = ()
-    reduced: Callable[[int], int] | None = None
-    unused: tuple[tuple[str, int], ...] = ()
-
-
-NO_RULES = Rules()
+__all__ = ["KEYS", "NO_RULES", "VARIANTS", "Rules", "Variant", "apply", "parse"]
 
 
 class Variant(NamedTuple):
@@ -49,170 +27,38 @@ def parse(text: str) -> Variant:
     name, colon, rest = text.partition(":")
     if name not in VARIANTS:
         raise NetworkError(f"there is no variant {name!r}; there are {', '.join(VARIANTS)}")
-    keys = []
+    allowed = KEYS.get(name, ())
+    keys: list[tuple[str, str]] = []
     for item in rest.split(",") if colon else []:
         key, equals, value = item.partition("=")
         if not (key and equals and value):
             raise NetworkError(f"variant {text!r} must read NAME[:key=value,...]")
+        if key not in allowed:
+            takes = f"only the keys {', '.join(allowed)}" if allowed else "no keys"
+            raise NetworkError(f"variant {name} takes {takes}, not {key!r}")
+        if key in dict(keys):
+            raise NetworkError(f"variant {text!r} gives {key} twice")
         keys.append((key, value))
     return Variant(name, tuple(keys))
 
 
 def apply(network: Network, variant: str, rules: Rules = NO_RULES) -> Network:
-    """The network with its depthwise layers replaced as the variant says.
-
-    Any KxK depthwise layer (K > 1, one stride for both axes) is replaced; others stay.
-    """
+    """The network with its layers replaced as the variant says."""
     name, keys = parse(variant)
-    if keys:
-        raise NetworkError(f"variant {name} takes no keys, not {keys[0][0]!r}")
     if name == "baseline":
         return network
-    chosen = [layer.name for layer in network.layers if _square(_depthwise(network, layer))]
-    if not chosen:
-        raise NetworkError(
-            f"variant {name} replaces square depthwise layers, and {network.name} has none"
-        )
-    if name.endswith("_50"):
-        chosen = list(rules.half) or chosen[: (len(chosen) + 1) // 2]
-    try:
-        layers = _fuse(network, chosen, name.startswith("fuse_full"), rules)
-    except ShapeError as error:
-        raise NetworkError(f"variant {name} does not fit {network.name}: {error}") from None
-    result = replace(network, layers=layers, variant=name)
-    unused = sum(params for layer, params in rules.unused if layer in chosen)
-    return replace(result, published_params=result.total_params + unused) if unused else result
+    if name == "xsep":
+        return xsep(network, variant, _kernel(dict(keys).get("k")))
+    if name == "ddc":
+        raise NetworkError(f"variant ddc replaces context modules, and {network.name} has none")
+    return fuse.fuse(network, name, rules)
 
 
-def _depthwise(network: Network, layer: Layer) -> Depthwise | None:
-    """The layer's operator if it is a depthwise convolution, however it is written."""
-    op = layer.op
-    if isinstance(op, Depthwise):
-        return op
-    channels = network.in_shapes(layer)[0][0]
-    if isinstance(op, Conv2d) and 1 < channels == op.groups == op.out_channels:
-        return Depthwise(op.kernel, stride=op.stride, padding=op.padding, dilation=op.dilation)
-    return None
-
-
-def _square(op: Depthwise | None) -> bool:
-    """Whether it can become a pair: one KxK kernel and one stride for both axes."""
-    if op is None or op.kernel is None or op.channels is not None:
-        return False
-    return op.kernel[0] == op.kernel[1] > 1 and op.stride[0] == op.stride[1]
-
-
-def _fuse(network: Network, chosen: list[str], full: bool, rules: Rules) -> tuple[Layer, ...]:
-    """The layers, the chosen ones replaced, and wider what depends on a wider result."""
-    gates = _gates(network)
-    shapes = {INPUT: network.input}
-    layers: list[Layer] = []
-    for layer in network.layers:
-        op = _depthwise(network, layer)
-        after: tuple[Layer, ...] = (layer,)
-        try:
-            if op and layer.name in chosen:
-                after = _pair(layer, op, shapes[layer.inputs[0]], full)
-            elif op:
-                _keeps_channels(op, network.in_shapes(layer)[0], shapes[layer.inputs[0]])
-                after = (replace(layer, op=op),)  # a Depthwise follows the width of its input
-            elif layer.name in gates:
-                gate = gates[layer.name]
-                widths = network.shape(gate.of)[0], shapes[gate.of][0]
-                after = (_widen(layer, gate.last, widths, rules),)
-            for new in after:
-                shapes[new.name] = new.op.out_shape(*(shapes[source] for source in new.inputs))
-        except ShapeError as error:
-            raise ShapeError(f"{error} (layer {layer.name})") from None
-        layers += after
-    return tuple(layers)
-
-
-def _keeps_channels(op: Depthwise, before: Shape, now: Shape) -> None:
-    if op.channels and before != now:
-        raise ShapeError(
-            f"channels {show(op.channels)} were chosen from {before[0]}, which become {now[0]}"
-        )
-
-
-def _pair(layer: Layer, op: Depthwise, shape: Shape, full: bool) -> tuple[Layer, ...]:
-    """NAME_h, NAME_v and their concatenation NAME; a single channel halves into NAME_h alone."""
-    c, h, w = shape
-    assert op.kernel is not None
-    top, bottom, left, right = resolve_padding(
-        op.padding, (h, w), op.kernel, op.stride, op.dilation
-    )
-    half = (c + 1) // 2
-    named = isinstance(op.padding, str)  # "same" holds for each axis by itself
-    horizontal = replace(
-        op,
-        kernel=(1, op.kernel[1]),
-        padding=op.padding if named else (0, 0, left, right),
-        channels=None if full else (0, half),
-    )
-    vertical = replace(
-        op,
-        kernel=(op.kernel[0], 1),
-        padding=op.padding if named else (top, bottom, 0, 0),
-        channels=None if full else (half, c),
-    )
-    branches = [replace(layer, name=f"{layer.name}_h", op=horizontal)]
-    if full or c > 1:
-        branches.append(replace(layer, name=f"{layer.name}_v", op=vertical))
-    for branch in branches:
-        if branch.op.out_shape(shape)[1:] != op.out_shape(shape)[1:]:
-            raise ShapeError(
-                f"padding {show(op.padding)} would give one-dimensional convolutions another "
-                "output size; it must keep the size of the input, as 'same' does"
-            )
-    joined = Layer(layer.name, Concat(), tuple(branch.name for branch in branches))
-    return (*branches, joined)
-
-
-class _Gate(NamedTuple):
-    """The place of a layer in the computation of gates.
-
-    of : the layer whose channels are gated.
-    last : whether this layer makes the gates, one a channel.
-    """
-
-    of: str
-    last: bool
-
-
-def _gates(network: Network) -> dict[str, _Gate]:
-    """The layers with weights between the pool of a squeeze-excite and its Scale."""
-    found: dict[str, _Gate] = {}
-    for scale in network.layers:
-        if not isinstance(scale.op, Scale):
-            continue
-        gated, source = scale.inputs
-        last = True
-        while source not in (gated, INPUT) and network.shape(source)[1:] == (1, 1):
-            layer = network.layer(source)
-            if isinstance(layer.op, GlobalPool | Pool) or len(layer.inputs) > 1:
-                break
-            if isinstance(layer.op, Conv2d | Pointwise | Linear):
-                found[source] = _Gate(gated, last)
-                last = False
-            source = layer.inputs[0]
-    return found
-
-
-def _widen(layer: Layer, last: bool, widths: Pair, rules: Rules) -> Layer:
-    """The layer of a squeeze-excite whose input went from widths[0] to widths[1] channels."""
-    before, now = widths
-    if before == now:
-        return layer
-    op = layer.op
-    assert isinstance(op, Conv2d | Pointwise | Linear)
-    out = op.out_features if isinstance(op, Linear) else op.out_channels
-    if last:
-        out = now
-    elif rules.reduced:
-        out = rules.reduced(now)
-    else:
-        out = out * now // before
-    if isinstance(op, Linear):
-        return replace(layer, op=replace(op, out_features=out))
-    return replace(layer, op=replace(op, out_channels=out))
+def _kernel(text: str | None) -> int | None:
+    """K of XSepConv; None where it is not given."""
+    if text is None:
+        return None
+    kernel = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
+    if kernel < 3 or kernel % 2 == 0:
+        raise NetworkError(f"key k of variant xsep must be an odd number from 3 to 999, not {text}")
+    return kernel
