@@ -3,14 +3,17 @@
 Messages of the checks begin with the attribute that is wrong.
 """
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from accelsim.errors import ShapeError, UnsupportedError
 from accelsim.ir import Conv, Shape, out_size
 from accelsim.numerics import Int8, Int32
 
+Reals = npt.NDArray[np.floating[Any]]
 Pair = tuple[int, int]
 Padding = int | tuple[int, int, int, int] | Literal["same", "same_tf"]
 
@@ -170,17 +173,39 @@ def convolve(conv: Conv, weights: Int8, x: Int8) -> Int32:
             f"a sum of {products} int8 products can exceed int32; at most {2**17 - 1} are allowed"
         )
     exact = np.float32 if products <= 2**10 else np.float64
+    if depth == 1:
+        return _convolve_each(conv, weights.astype(exact), x.astype(exact))
+    pixels = conv.oh * conv.ow
+    taps: Reals = weights.astype(exact).reshape(groups, -1, depth, conv.fh, conv.fw)
+    total = np.zeros((groups, conv.k // groups, pixels), exact)
+    for i, j, view in _views(conv, x.astype(exact)):
+        inputs = view.reshape(pixels, groups, depth).transpose(1, 2, 0)
+        total += taps[:, :, :, i, j] @ inputs
+    return total.astype(np.int32).reshape(conv.k, conv.oh, conv.ow)
+
+
+def _convolve_each(conv: Conv, weights: Reals, x: Reals) -> Int32:
+    """int32[k, oh, ow]: every output channel sees one input channel; no BLAS, which is slow then.
+
+    A tap multiplies all channels of a pixel, which lie together: several times faster for large
+    kernels than a plane of pixels after the other.
+    """
+    taps = np.ascontiguousarray(weights.reshape(conv.k, conv.fh, conv.fw).transpose(1, 2, 0))
+    total = np.zeros((conv.oh, conv.ow, conv.k), x.dtype)
+    product = np.empty_like(total)
+    for i, j, view in _views(conv, np.repeat(x, conv.k // conv.c, axis=0)):
+        np.multiply(view, taps[i, j], out=product)
+        total += product
+    return np.ascontiguousarray(total.transpose(2, 0, 1), np.int32)
+
+
+def _views(conv: Conv, x: Reals) -> Iterator[tuple[int, int, Reals]]:
+    """Every tap, row and column, with what it meets of the padded x[c, h, w]: [oh, ow, c]."""
     rows, columns = (conv.oh - 1) * conv.sh + 1, (conv.ow - 1) * conv.sw + 1  # from first to last
     bottom = max(rows + conv.dh * (conv.fh - 1) - conv.pt - conv.h, 0)
     right = max(columns + conv.dw * (conv.fw - 1) - conv.pl - conv.w, 0)
-    padded = np.pad(x.astype(exact), ((0, 0), (conv.pt, bottom), (conv.pl, right)))
-    taps = weights.astype(exact).reshape(groups, -1, depth, conv.fh, conv.fw)
-    total = np.zeros((groups, conv.k // groups, conv.oh * conv.ow), exact)
+    padded = np.pad(x.transpose(1, 2, 0), ((conv.pt, bottom), (conv.pl, right), (0, 0)))
     for i in range(conv.fh):
         for j in range(conv.fw):
             top, left = i * conv.dh, j * conv.dw
-            view = padded[:, top : top + rows : conv.sh, left : left + columns : conv.sw]
-            view = view.reshape(groups, depth, conv.oh * conv.ow)
-            tap = taps[:, :, :, i, j]
-            total += tap * view if depth == 1 else tap @ view  # the same; BLAS is slow at depth 1
-    return total.astype(np.int32).reshape(conv.k, conv.oh, conv.ow)
+            yield i, j, padded[top : top + rows : conv.sh, left : left + columns : conv.sw]
