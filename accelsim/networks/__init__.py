@@ -22,6 +22,7 @@ from accelsim.networks.inception_next import (
     inception_next_small,
     inception_next_tiny,
 )
+from accelsim.networks.mixnet import mixnet_l, mixnet_m, mixnet_s
 from accelsim.networks.mnasnet import mnasnet_b1
 from accelsim.networks.mobilenet import mobilenet_v1, mobilenet_v2
 from accelsim.networks.mobilenet_v3 import (
@@ -32,6 +33,8 @@ from accelsim.networks.mobilenet_v3 import (
 )
 from accelsim.networks.replknet import replknet_31b, replknet_31l, replknet_xl
 from accelsim.networks.resnet import resnet18, resnet50
+from accelsim.networks.retinaface import retinaface_mnet025
+from accelsim.networks.single_path_nas import single_path_nas
 from accelsim.networks.variants import VARIANTS
 
 
@@ -55,6 +58,11 @@ NETWORKS: tuple[Definition, ...] = (
     resnet18,
     resnet50,
     efficientnet_b0,
+    mixnet_s,
+    mixnet_m,
+    mixnet_l,
+    single_path_nas,
+    retinaface_mnet025,
     convnext_atto,
     convnext_tiny,
     convnext_small,
@@ -86,6 +94,9 @@ __all__ = [
     "inception_next_base",
     "inception_next_small",
     "inception_next_tiny",
+    "mixnet_l",
+    "mixnet_m",
+    "mixnet_s",
     "mnasnet_b1",
     "mobilenet_v1",
     "mobilenet_v2",
@@ -98,6 +109,8 @@ __all__ = [
     "replknet_xl",
     "resnet18",
     "resnet50",
+    "retinaface_mnet025",
+    "single_path_nas",
     "slak_base",
     "slak_small",
     "slak_tiny",

@@ -6,7 +6,16 @@ from typing import NamedTuple, Protocol
 
 from accelsim.errors import NetworkError, ShapeError
 from accelsim.ir import INPUT, Layer, Network, Operator, Shape
-from accelsim.ops import Add, Conv2d, Depthwise, GlobalPool, Linear, Pointwise, SqueezeExcite
+from accelsim.ops import (
+    Add,
+    Conv2d,
+    Depthwise,
+    GlobalPool,
+    Linear,
+    MixConv,
+    Pointwise,
+    SqueezeExcite,
+)
 
 Size = tuple[int, int]  # height, width
 
@@ -38,6 +47,10 @@ class Builder:
     def channels(self) -> int:
         """Channels of the last layer."""
         return self._shapes[self.last][0]
+
+    def shape(self, name: str) -> Shape:
+        """Output shape of a layer."""
+        return self._shapes[name]
 
     def append(self, layers: Iterable[Layer]) -> None:
         """Take layers that are complete."""
@@ -82,9 +95,9 @@ class Builder:
         op = Depthwise((kernel, kernel), (stride, stride))
         self.add(name, op, norm=True, activation=activation)
 
-    def pointwise(self, name: str, out: int, activation: str = "none") -> None:
+    def pointwise(self, name: str, out: int, activation: str = "none", groups: int = 1) -> None:
         """Take a 1x1 convolution with a batch norm."""
-        self.add(name, Pointwise(out), norm=True, activation=activation)
+        self.add(name, Pointwise(out, groups=groups), norm=True, activation=activation)
 
     def squeeze_excite(self, block: str, op: SqueezeExcite, activation: str = "none") -> None:
         """Take a squeeze-excite of the last layer, with an activation after it."""
@@ -104,26 +117,32 @@ class Builder:
 class Bottleneck(NamedTuple):
     """An inverted residual block: expand, depthwise, squeeze-excite, project, add.
 
+    kernel : of the depthwise convolution, or those of a MixConv.
     squeeze : its squeeze-excite, if any.
+    expand_groups, project_groups : of the 1x1 convolutions.
     """
 
-    kernel: int
+    kernel: int | tuple[int, ...]
     expanded: int
     out: int
     stride: int
     activation: str
     squeeze: SqueezeExcite | None = None
+    expand_groups: int = 1
+    project_groups: int = 1
 
 
 def inverted_residual(b: Builder, block: str, row: Bottleneck) -> None:
     """Add a block; one that does not widen its input has no expansion."""
     start, channels = b.last, b.channels
     if row.expanded != channels:
-        b.pointwise(f"{block}.expand", row.expanded, row.activation)
-    b.depthwise(f"{block}.dw", row.kernel, row.stride, row.activation)
+        b.pointwise(f"{block}.expand", row.expanded, row.activation, row.expand_groups)
+    kernels = row.kernel if isinstance(row.kernel, tuple) else (row.kernel,)
+    mixed = MixConv(kernels, (row.stride, row.stride), norm=True, activation=row.activation)
+    b.expand(f"{block}.dw", mixed)
     if row.squeeze:
         b.squeeze_excite(block, row.squeeze)
-    b.pointwise(f"{block}.project", row.out)
+    b.pointwise(f"{block}.project", row.out, groups=row.project_groups)
     if row.stride == 1 and row.out == channels:
         b.add(f"{block}.add", Add(), start, b.last)
 
