@@ -172,11 +172,11 @@ def convolve(conv: Conv, weights: Int8, x: Int8) -> Int32:
         raise UnsupportedError(
             f"a sum of {products} int8 products can exceed int32; at most {2**17 - 1} are allowed"
         )
-    exact = np.float32 if products <= 2**10 else np.float64
+    exact: type[np.floating[Any]] = np.float32 if products <= 2**10 else np.float64
     if depth == 1:
         return _convolve_each(conv, weights.astype(exact), x.astype(exact))
     pixels = conv.oh * conv.ow
-    taps: Reals = weights.astype(exact).reshape(groups, -1, depth, conv.fh, conv.fw)
+    taps = weights.astype(exact).reshape(groups, -1, depth, conv.fh, conv.fw)
     total = np.zeros((groups, conv.k // groups, pixels), exact)
     for i, j, view in _views(conv, x.astype(exact)):
         inputs = view.reshape(pixels, groups, depth).transpose(1, 2, 0)
