@@ -312,9 +312,10 @@ def _network(name: str, variant: str, size: str | None) -> "Network":
     from accelsim.networks.variants import apply
 
     if Path(name).suffix:
+        network = load(name)
         if size is not None:
-            raise NetworkError(f"--input is for built-in networks; {name} says its own input")
-        return apply(load(name), variant)
+            network = networks.resized(network, _size(size))
+        return apply(network, variant)
     return networks.get(name, variant, None if size is None else _size(size))
 
 

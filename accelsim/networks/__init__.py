@@ -1,10 +1,11 @@
 """Networks by name; each is a function of `variant` and `input`, height and width."""
 
+from dataclasses import replace
 from typing import Protocol
 
 from accelsim.errors import NetworkError
 from accelsim.ir import Network
-from accelsim.networks.builder import Size
+from accelsim.networks.builder import Size, check_size
 from accelsim.networks.convnext import (
     convnext_atto,
     convnext_base,
@@ -107,6 +108,7 @@ __all__ = [
     "replknet_31b",
     "replknet_31l",
     "replknet_xl",
+    "resized",
     "resnet18",
     "resnet50",
     "retinaface_mnet025",
@@ -124,3 +126,9 @@ def get(name: str, variant: str = "baseline", input: Size | None = None) -> Netw
             return definition(variant) if input is None else definition(variant, input)
     names = ", ".join(definition.__name__ for definition in NETWORKS)
     raise NetworkError(f"there is no network {name!r}; there are {names}")
+
+
+def resized(network: Network, input: Size) -> Network:
+    """The same layers on an input of another height and width."""
+    check_size(input)
+    return replace(network, input=(network.input[0], *input))

@@ -20,6 +20,13 @@ from accelsim.ops import (
 Size = tuple[int, int]  # height, width
 
 
+def check_size(size: Size) -> None:
+    """NetworkError unless the size is two whole numbers of at least 1."""
+    pair = isinstance(size, Sequence) and len(size) == 2
+    if not pair or any(not isinstance(n, int) or n < 1 for n in size):
+        raise NetworkError(f"input must be a height and a width of at least 1, not {size!r}")
+
+
 class Macro(Protocol):
     """An operator of MACROS."""
 
@@ -35,9 +42,7 @@ class Builder:
     """
 
     def __init__(self, name: str, size: Size) -> None:
-        pair = isinstance(size, Sequence) and len(size) == 2
-        if not pair or any(not isinstance(n, int) or n < 1 for n in size):
-            raise NetworkError(f"input must be a height and a width of at least 1, not {size!r}")
+        check_size(size)
         self.name = name
         self.last = INPUT
         self._layers: list[Layer] = []
