@@ -1,0 +1,252 @@
+"""How a depthwise convolution is cut into passes of the depthwise engine.
+
+A pass holds up to L channels, one a lane. Where the channels do not fill the lanes, or a map does
+not fit half a bank, the output is cut into stripes of rows, and a lane takes one stripe of one
+channel: all stripes have one geometry, with the rows of padding stored as zeros. Tiles follow the
+output rows (`row`) or the flattened map (`flat`); the engine's schedule tells which is faster.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.hardware import DepthwiseEngine
+from accelsim.ir import Conv
+from accelsim.passes import DepthwiseCommand, DepthwiseOpcode, DepthwisePass, depthwise_command
+
+Indices = npt.NDArray[np.int32]
+
+MOST_STRIPES = 16  # of those that only serve to fill the lanes
+WORTH = 1.05  # stripes read rows twice and cannot skip padding: fewer idle lanes have to pay for it
+
+
+class Plan(NamedTuple):
+    """A convolution as passes.
+
+    stripes : that every output map is cut into.
+    body : how often each pass runs, in order.
+    """
+
+    stripes: int
+    body: tuple[tuple[int, DepthwisePass], ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """The passes of a Plan with the place of every operand and result.
+
+    commands : int64[passes, 22], the fields of DepthwiseCommand.
+    maps : int32[words, P, L], indices into the vector (0, x.ravel()); 0 means the value zero.
+    places : int32[entries, 2], word and shift of each tap relative to its tile.
+    weights : int32[entries, L], indices into the vector (0, w.ravel()).
+    dest : int32[result words, results_per_clock], the flat index of each result in the output
+        (k, oh, ow); -1 where it is thrown away.
+    """
+
+    commands: npt.NDArray[np.int64]
+    maps: Indices
+    places: Indices
+    weights: Indices
+    dest: Indices
+
+    def operands(
+        self, x: npt.NDArray[np.int8], w: npt.NDArray[np.int8]
+    ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]:
+        """The banks int16[words, P, L] and the tap memory int16[entries, 2 + L]."""
+        zero = np.zeros(1, np.int16)
+        values = np.concatenate([zero, x.ravel()], dtype=np.int16)
+        weights = np.concatenate([zero, w.ravel()], dtype=np.int16)
+        return values[self.maps], np.concatenate([self.places, weights[self.weights]], axis=1)
+
+    def gather(self, results: npt.NDArray[np.int32], size: int) -> npt.NDArray[np.int32]:
+        """The output, int32[size], from the result words int32[result words, ...]."""
+        out = np.zeros(size + 1, np.int32)  # index -1 is the last element: what is thrown away
+        out[self.dest] = results
+        return out[:-1]
+
+
+def plans(conv: Conv, engine: DepthwiseEngine) -> Iterator[Plan]:
+    """The plans worth comparing, best of their kind: row and flat, whole and in stripes."""
+    for stripes in _stripes(conv, engine):
+        for opcode in DepthwiseOpcode:
+            yield _plan(conv, engine, opcode, stripes)
+
+
+def _stripes(conv: Conv, engine: DepthwiseEngine) -> Iterator[int]:
+    """One, and numbers of stripes that leave fewer lanes idle; more where a bank is too small."""
+    whole = next(
+        (n for n in range(1, conv.oh + 1) if _fits(conv, engine, n)),
+        1,  # not even one row fits: the engine's limits say so
+    )
+    best = 0.0
+    for stripes in range(whole, max(whole, min(conv.oh, MOST_STRIPES)) + 1):
+        if -(-conv.oh // -(-conv.oh // stripes)) < stripes:
+            continue  # the same rows in fewer stripes
+        units = conv.k * stripes
+        busy = units / (engine.lanes * -(-units // engine.lanes))
+        if busy > WORTH * best:
+            best = busy
+            yield stripes
+
+
+def _fits(conv: Conv, engine: DepthwiseEngine, stripes: int) -> bool:
+    return any(
+        2 * work.sh * work.sw * work.layout(engine.pixels).plane_words <= engine.bank_depth
+        for work in (_work(conv, opcode, stripes, 1) for opcode in DepthwiseOpcode)
+    )
+
+
+def _plan(conv: Conv, engine: DepthwiseEngine, opcode: DepthwiseOpcode, stripes: int) -> Plan:
+    full, rest = divmod(conv.k * stripes, engine.lanes)
+    body = [(full, _work(conv, opcode, stripes, engine.lanes))] if full else []
+    if rest:
+        body.append((1, _work(conv, opcode, stripes, rest)))
+    return Plan(stripes, tuple(body))
+
+
+def _work(conv: Conv, opcode: DepthwiseOpcode, stripes: int, channels: int) -> DepthwisePass:
+    rows = -(-conv.oh // stripes)
+    whole = stripes == 1
+    return DepthwisePass(
+        opcode,
+        channels,
+        h=conv.h if whole else (rows - 1) * conv.sh + (conv.fh - 1) * conv.dh + 1,
+        w=conv.w,
+        oh=rows,
+        ow=conv.ow,
+        fh=conv.fh,
+        fw=conv.fw,
+        sh=conv.sh,
+        sw=conv.sw,
+        dh=conv.dh,
+        dw=conv.dw,
+        pt=conv.pt if whole else 0,
+        pl=conv.pl,
+    )
+
+
+def program(conv: Conv, engine: DepthwiseEngine, plan: Plan) -> Program:
+    """The index maps of a plan."""
+    commands: list[DepthwiseCommand] = []
+    maps: list[Indices] = []
+    weights: list[Indices] = []
+    dest: list[Indices] = []
+    first = at = 0  # unit (stripe of a channel), and word of the banks
+    places = tap_places(plan.body[0][1], engine.pixels)
+    for trips, work in plan.body:
+        inputs, outputs = _units(engine, work)
+        for _ in range(trips):
+            units = np.arange(first, first + work.channels)
+            channel, stripe = np.divmod(units, plan.stripes)
+            row = stripe * work.oh
+            commands.append(depthwise_command(work, engine.pixels, at, len(places) * len(maps), 0))
+            maps.append(_maps(conv, engine, inputs, channel, row, plan.stripes))
+            weights.append(_weights(conv, engine, channel))
+            dest.append(_dest(conv, outputs, channel, row))
+            first += work.channels
+            at += len(maps[-1])
+    table = np.array([[*command.work, *command[1:]] for command in commands], np.int64)
+    table[-1, -1] = 1
+    return Program(
+        table,
+        np.concatenate(maps),
+        np.tile(places, (len(maps), 1)),
+        np.concatenate(weights),
+        np.concatenate(dest),
+    )
+
+
+def tap_places(work: DepthwisePass, pixels: int) -> Indices:
+    """Word and shift of every tap relative to its tile, int32[fh fw, 2]; words may be negative.
+
+    Tap (ky, kx) begins at row v div sh of plane v mod sh, v = ky dh - pt, and likewise along x.
+    """
+    layout = work.layout(pixels)
+    down, ry = np.divmod(np.arange(work.fh) * work.dh - work.pt, work.sh)
+    right, rx = np.divmod(np.arange(work.fw) * work.dw - work.pl, work.sw)
+    plane = (ry[:, None] * work.sw + rx) * layout.plane_words
+    word, shift = np.divmod(down[:, None] * layout.pitch + right, pixels)
+    return np.stack([plane + word, shift], axis=-1).reshape(-1, 2).astype(np.int32)
+
+
+class _Inputs(NamedTuple):
+    """Place of every value of a bank: row of the pass's map and column, both -1 for no value."""
+
+    y: npt.NDArray[np.int64]
+    x: npt.NDArray[np.int64]
+
+
+class _Outputs(NamedTuple):
+    """Of every result word: lane, row and column of its results."""
+
+    lane: npt.NDArray[np.int64]
+    y: npt.NDArray[np.int64]
+    x: npt.NDArray[np.int64]
+
+
+def _units(engine: DepthwiseEngine, work: DepthwisePass) -> tuple[_Inputs, _Outputs]:
+    """What the passes of one record have in common."""
+    pixels, layout = engine.pixels, work.layout(engine.pixels)
+    n = np.arange(layout.plane_words * pixels)
+    row, column = np.divmod(n, layout.pitch)
+    y = (row * work.sh + np.arange(work.sh)[:, None, None]).repeat(work.sw, axis=1)
+    x = (column * work.sw + np.arange(work.sw)[:, None])[None].repeat(work.sh, axis=0)
+    inside = (y < work.h) & (x < work.w)
+    inputs = _Inputs(*(np.where(inside, place, -1).reshape(-1, pixels) for place in (y, x)))
+
+    if work.opcode == DepthwiseOpcode.ROW:
+        across = -(-work.ow // pixels) * pixels
+        oy, ox = np.divmod(np.arange(work.oh * across), across)
+    else:
+        tiles = -(-((work.oh - 1) * layout.pitch + work.ow) // pixels)
+        oy, ox = np.divmod(np.arange(tiles * pixels), layout.pitch)
+    inside = (oy < work.oh) & (ox < work.ow)
+    beat = engine.result_lanes
+    drain = -(-work.channels // beat)
+    lane = np.arange(drain * beat).reshape(drain, beat, 1)
+    shape = len(oy) // pixels, drain, beat, pixels
+    places = (np.where(inside, place, -1).reshape(-1, 1, 1, pixels) for place in (oy, ox))
+    oy, ox = (np.broadcast_to(place, shape) for place in places)
+    return inputs, _Outputs(np.broadcast_to(lane, shape), oy, ox)
+
+
+def _maps(
+    conv: Conv,
+    engine: DepthwiseEngine,
+    inputs: _Inputs,
+    channel: npt.NDArray[np.int64],
+    row: npt.NDArray[np.int64],
+    stripes: int,
+) -> Indices:
+    """int32[words, P, L] for the lanes' channels and the first output row of their stripes."""
+    source = channel * conv.c // conv.k
+    y, x = inputs.y[..., None], inputs.x[..., None]
+    if stripes > 1:
+        y = np.where(y < 0, -1, y + row * conv.sh - conv.pt)
+    inside = (y >= 0) & (y < conv.h) & (x >= 0)
+    found = np.zeros((*inputs.y.shape, engine.lanes), np.int32)
+    found[..., : len(channel)] = np.where(inside, 1 + (source * conv.h + y) * conv.w + x, 0)
+    return found
+
+
+def _weights(conv: Conv, engine: DepthwiseEngine, channel: npt.NDArray[np.int64]) -> Indices:
+    """int32[fh fw, L] for the lanes' channels."""
+    area = conv.fh * conv.fw
+    found = np.zeros((area, engine.lanes), np.int32)
+    found[:, : len(channel)] = 1 + channel * area + np.arange(area)[:, None]
+    return found
+
+
+def _dest(
+    conv: Conv, outputs: _Outputs, channel: npt.NDArray[np.int64], row: npt.NDArray[np.int64]
+) -> Indices:
+    """int32[result words, results_per_clock] for the lanes' channels and stripes."""
+    lane = np.minimum(outputs.lane, len(channel) - 1)
+    y = outputs.y + row[lane]
+    kept = (outputs.lane < len(channel)) & (outputs.y >= 0) & (y < conv.oh)
+    index = (channel[lane] * conv.oh + y) * conv.ow + outputs.x
+    tiles, drain, beat, pixels = outputs.y.shape
+    return np.where(kept, index, -1).reshape(tiles * drain, beat * pixels).astype(np.int32)
