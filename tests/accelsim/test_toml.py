@@ -14,14 +14,23 @@ from accelsim.ops import (
     Add,
     Concat,
     Conv2d,
+    DdcContext,
     Depthwise,
     FusePair,
     GlobalPool,
+    InceptionDepthwise,
+    LayerNorm,
     Linear,
+    MixConv,
+    ParallelDepthwise,
     Pointwise,
     Pool,
+    Resize,
     Scale,
+    Slice,
     SqueezeExcite,
+    SshContext,
+    XSepConv,
 )
 
 PROBE = """\
@@ -107,6 +116,9 @@ TABLES = (
     ('op = "global_pool"', GlobalPool(), (False, False, "none")),
     ('op = "scale"\ninputs = ["l6", "l7"]', Scale(), (False, False, "none")),
     ('op = "linear"\nout_features = 10', Linear(10), (False, False, "none")),
+    ('op = "resize"\nsize = [6, 5]', Resize((6, 5)), (False, False, "none")),
+    ('op = "layer_norm"', LayerNorm(), (False, False, "none")),
+    ('op = "slice"\nchannels = [2, 5]', Slice((2, 5)), (False, False, "none")),
 )
 
 
@@ -126,41 +138,74 @@ def test_every_operator_can_be_written(write):
     assert network.layers[6].inputs == ("l5", "l4", "l3")
 
 
-def test_macro_operators_can_be_written(write):
-    network = load(
-        write(
-            """\
-            name = "macros"
-            input = [7, 9, 8]
-            [[layer]]
-            name = "dw"
-            op = "fuse_pair"
-            kernel = 5
-            stride = [2, 2]
-            full = true
-            norm = true
-            activation = "relu6"
-            [[layer]]
-            name = "se"
-            op = "squeeze_excite"
-            reduced = 4
-            gate = "sigmoid"
-            bias = false
-            [[layer]]
-            name = "sum"
-            op = "add"
-            inputs = ["dw", "se"]
-            """
-        )
-    )
-    fuse = FusePair(5, (2, 2), True, norm=True, activation="relu6")
-    excite = SqueezeExcite(4, gate="sigmoid", bias=False)
-    assert {FusePair, SqueezeExcite} == set(MACROS)
-    assert network.layers == (
-        *fuse.expand("dw", ("input",), (7, 9, 8)),
-        *excite.expand("se", ("dw",), (14, 5, 4)),
-        Layer("sum", Add(), ("dw", "se")),
-    )
+MACRO_TABLES = (
+    (
+        """op = "fuse_pair"
+        kernel = 5
+        stride = [2, 2]
+        full = true
+        norm = true
+        activation = "relu6"
+        """,
+        FusePair(5, (2, 2), True, norm=True, activation="relu6"),
+    ),
+    (
+        """op = "xsep_conv"
+        kernel = 5
+        stride = [2, 1]
+        corner = "top_left"
+        bias = true
+        activation = "hswish"
+        final = false
+        """,
+        XSepConv(5, (2, 1), "top_left", bias=True, activation="hswish", final=False),
+    ),
+    (
+        """op = "mix_conv"
+        kernels = [3, 5, 7]
+        stride = [2, 2]
+        padding = "same_tf"
+        dilation = [1, 2]
+        norm = true
+        activation = "silu"
+        """,
+        MixConv((3, 5, 7), (2, 2), "same_tf", (1, 2), norm=True, activation="silu"),
+    ),
+    (
+        'op = "inception_depthwise"\nband = 7\nratio = 0.25\nbias = false',
+        InceptionDepthwise(band=7, ratio=0.25, bias=False),
+    ),
+    (
+        """op = "parallel_depthwise"
+        kernels = [[13, 13], [5, 5]]
+        merged = true
+        activation = "relu"
+        """,
+        ParallelDepthwise(((13, 13), (5, 5)), merged=True, activation="relu"),
+    ),
+    (
+        'op = "squeeze_excite"\nreduced = 4\ngate = "sigmoid"\nbias = false',
+        SqueezeExcite(4, gate="sigmoid", bias=False),
+    ),
+    (
+        'op = "ssh_context"\nout_channels = 8\nnorm = true\nactivation = "relu"',
+        SshContext(8, norm=True, activation="relu"),
+    ),
+    ('op = "ddc_context"\nout_channels = 8\nbias = true', DdcContext(8, bias=True)),
+)
+
+
+@pytest.mark.parametrize(("table", "op"), MACRO_TABLES, ids=[op.name for _, op in MACRO_TABLES])
+def test_macro_operators_can_be_written(write, table, op):
+    text = f'name = "n"\ninput = [7, 9, 8]\n[[layer]]\nname = "m"\n{table}\n'
+    after = '[[layer]]\nname = "after"\nop = "global_pool"\n'
+    *made, last = load(write(text + after)).layers
+    assert tuple(made) == op.expand("m", ("input",), (7, 9, 8))
+    assert last.inputs == ("m",)
+
+
+def test_every_macro_operator_is_written():
+    assert {type(op) for _, op in MACRO_TABLES} == set(MACROS)
 
 
 def test_inline_tables_can_be_written(write):
@@ -217,7 +262,7 @@ WRONG = {
     changed("kernel = [3, 3]\n", ""): r":3: kernel is missing \(layer stem\)",
     changed("out_channels = 5", "out_channels = 5\nfilters = 5"): (
         r":7: unknown key filters; allowed are name, op, out_channels, kernel, inputs, stride, "
-        r"padding, dilation, groups, bias, norm, activation \(layer stem\)$"
+        r"padding, dilation, groups, bias, norm, prenorm, layer_scale, activation \(layer stem\)$"
     ),
     changed('"mix"', '"stem"'): ":12: name stem is used twice",
     changed('"mix"', '"input"'): ":12: name input is used twice",
@@ -262,6 +307,18 @@ WRONG = {
     ),
     PROBE + '[[layer]]\nname = "f"\nop = "fuse_pair"\nkernel = 3\ninputs = ["mix", "mix"]\n': (
         r":19: inputs of fuse_pair: it takes 1 input, not 2 \(layer f\)"
+    ),
+    PROBE + '[[layer]]\nname = "f"\nop = "mix_conv"\nkernels = [3, 3.5]\n': (
+        r":18: kernels must be a list of whole numbers of at least 1, not \[3, 3.5\] \(layer f\)$"
+    ),
+    PROBE + '[[layer]]\nname = "f"\nop = "mix_conv"\nkernels = [3, 5, 7, 9, 11, 13]\n': (
+        r":18: kernels must be at most one for each of the 5 channels, not 6 \(layer f\)$"
+    ),
+    PROBE + '[[layer]]\nname = "f"\nop = "xsep_conv"\nkernel = 4\n': (
+        r":18: kernel must be odd, not 4 \(layer f\)$"
+    ),
+    PROBE + '[[layer]]\nname = "f"\nop = "ssh_context"\nout_channels = 6\n': (
+        r":18: out_channels must be a multiple of 4, not 6 \(layer f\)$"
     ),
     PROBE + '[[layer]]\nname = "f"\nop = "squeeze_excite"\nreduced = 2\nnorm = true\n': (
         ":19: unknown key norm; allowed are name, op, reduced, inputs, activation, gate, bias"
