@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from accelsim.cosim import RtlRun
-    from accelsim.hardware import Hardware
+    from accelsim.hardware import Design, Hardware
     from accelsim.ir import Network
     from accelsim.lower import Sequence
 
@@ -329,21 +329,38 @@ def _size(text: str) -> tuple[int, int]:
 def _hardware(
     source: str | None, array: str | None, overlap: bool | None, clock: float | None
 ) -> "Hardware":
+    """Hardware that has RTL: a preset or a file, with what the other options say in its place."""
+    from accelsim.hardware import Hardware
+
+    design = _design(source, array, overlap, clock)
+    if not isinstance(design, Hardware):
+        raise UnsupportedError(f"{source} has a model without RTL; only run and compare take it")
+    return design
+
+
+def _design(
+    source: str | None, array: str | None, overlap: bool | None, clock: float | None
+) -> "Design":
     """A preset or a file, with what the other options say in its place."""
-    from accelsim.hardware import PRESETS, Hardware, find_preset, load_hardware, parse_array
+    from accelsim.hardware import PRESETS, find_preset, load_hardware, parse_array
 
     names = [preset.name for preset in PRESETS]
     if source is None or source in names:
         base = find_preset(source or DEFAULT_PRESET).hardware
     else:
         base = load_hardware(source)
+    base = replace(base, clock_mhz=base.clock_mhz if clock is None else clock)
     sized = base.array
+    if sized is None:
+        if array is not None or overlap is not None:
+            raise UnsupportedError(f"--array and --overlap are for an array; {source} has none")
+        return base
     if array is not None:
         rows, columns = parse_array(array)
         sized = replace(sized, rows=rows, columns=columns)
     if overlap is not None:
         sized = replace(sized, overlap=overlap)
-    return Hardware(sized, base.clock_mhz if clock is None else clock)
+    return replace(base, array=sized)
 
 
 def _refuse_depthwise(engine: str) -> None:

@@ -4,12 +4,20 @@ import math
 import re
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from accelsim.errors import HardwareError
 from accelsim.files import TomlFile, read_toml
 
-Record = TypeVar("Record", "Operands", "SystolicArray", "DepthwiseEngine")
+Record = TypeVar(
+    "Record",
+    "Operands",
+    "SystolicArray",
+    "DepthwiseEngine",
+    "TapSerial",
+    "WindowEngine",
+    "ColumnArray",
+)
 
 
 def _check(what: str, value: Any, low: int, high: int) -> None:
@@ -121,6 +129,77 @@ class DepthwiseEngine:
 
 
 @dataclass(frozen=True)
+class TapSerial:
+    """The engine of arXiv 2104.14125, as a model: see accelsim.peers.
+
+    rows, columns : of the tile of output pixels made at a time.
+    outputs, inputs : output and input channels at a time in regular and pointwise layers.
+    depthwise : channels at a time in depthwise layers, by the same multipliers.
+
+    The publication has 512 multipliers and does not say how they are split.
+    """
+
+    rows: int
+    columns: int
+    outputs: int
+    inputs: int
+    depthwise: int = 1
+    name: ClassVar[str] = "tap_serial"
+
+    def __post_init__(self) -> None:
+        for parameter in ("rows", "columns", "outputs", "inputs"):
+            _check(f"{self.name}.{parameter}", getattr(self, parameter), 1, 1024)
+        _check(f"{self.name}.depthwise", self.depthwise, 1, self.outputs * self.inputs)
+
+    @property
+    def multipliers(self) -> int:
+        """One per pixel, output and input channel."""
+        return self.rows * self.columns * self.outputs * self.inputs
+
+
+@dataclass(frozen=True)
+class WindowEngine:
+    """Windows of 3 x 3 multipliers for depthwise layers, as a model: see accelsim.peers.
+
+    channels, pixels : windows in parallel, output pixels lying side by side in a row.
+    """
+
+    channels: int
+    pixels: int
+    name: ClassVar[str] = "window"
+
+    def __post_init__(self) -> None:
+        _check(f"{self.name}.channels", self.channels, 1, 1024)
+        _check(f"{self.name}.pixels", self.pixels, 1, 1024)
+
+    @property
+    def multipliers(self) -> int:
+        """Nine per window."""
+        return 9 * self.channels * self.pixels
+
+
+@dataclass(frozen=True)
+class ColumnArray:
+    """Columns of multipliers that run a channel each by im2col, as a model: see accelsim.peers.
+
+    rows, columns : output pixels and channels in parallel.
+    """
+
+    rows: int
+    columns: int
+    name: ClassVar[str] = "column"
+
+    def __post_init__(self) -> None:
+        _check(f"{self.name}.rows", self.rows, 1, 1024)
+        _check(f"{self.name}.columns", self.columns, 1, 1024)
+
+    @property
+    def multipliers(self) -> int:
+        """One per row and column."""
+        return self.rows * self.columns
+
+
+@dataclass(frozen=True)
 class Hardware:
     """The engines of one design and its clock.
 
@@ -132,12 +211,68 @@ class Hardware:
     depthwise: DepthwiseEngine | None = None
 
     def __post_init__(self) -> None:
-        mhz: Any = self.clock_mhz
-        number = isinstance(mhz, int | float) and not isinstance(mhz, bool)
-        if not number or not math.isfinite(mhz) or mhz <= 0:
-            raise HardwareError(f"clock.mhz must be a positive number, not {mhz!r}")
+        _check_clock(self.clock_mhz)
         if self.depthwise and self.depthwise.operands != self.array.operands:
             raise HardwareError("the engines of one design must have the same operands")
+
+    @property
+    def multipliers(self) -> int:
+        """Of all engines."""
+        return self.array.multipliers + (self.depthwise.multipliers if self.depthwise else 0)
+
+    @property
+    def label(self) -> str:
+        """The engines in words."""
+        words = f"array {self.array.rows}x{self.array.columns}"
+        if not self.array.overlap:
+            words += " without overlap"
+        if self.depthwise:
+            words += f", depthwise {self.depthwise.lanes}x{self.depthwise.pixels}"
+        return words
+
+
+@dataclass(frozen=True)
+class PeerHardware:
+    """A design with an engine of other people: it is counted by a model and has no RTL.
+
+    engine : TapSerial runs every layer that has a convolution, the others depthwise layers.
+    array : ours, for all that the engine does not run; None beside TapSerial.
+    """
+
+    engine: TapSerial | WindowEngine | ColumnArray
+    array: SystolicArray | None = None
+    clock_mhz: float = 500.0
+
+    def __post_init__(self) -> None:
+        _check_clock(self.clock_mhz)
+        if isinstance(self.engine, TapSerial) != (self.array is None):
+            raise HardwareError(
+                "tap_serial runs every layer and stands alone"
+                if self.array
+                else f"{self.engine.name} runs depthwise layers only and needs an array beside it"
+            )
+
+    @property
+    def multipliers(self) -> int:
+        """Of all engines."""
+        return self.engine.multipliers + (self.array.multipliers if self.array else 0)
+
+    @property
+    def label(self) -> str:
+        """The engines in words."""
+        engine = self.engine
+        sizes = "x".join(str(getattr(engine, key)) for key in TABLES[engine.name])
+        own = f"{engine.name} {sizes}"
+        return f"{Hardware(self.array).label}, {own}" if self.array else own
+
+
+Design = Hardware | PeerHardware
+
+
+def _check_clock(mhz: Any) -> None:
+    number = isinstance(mhz, int | float) and not isinstance(mhz, bool)
+    if not number or not math.isfinite(mhz) or mhz <= 0:
+        raise HardwareError(f"clock.mhz must be a positive number, not {mhz!r}")
 
 
 class Preset(NamedTuple):
@@ -145,7 +280,7 @@ class Preset(NamedTuple):
 
     name: str
     about: str
-    hardware: Hardware
+    hardware: Design
 
 
 def parse_array(text: str) -> tuple[int, int]:
@@ -179,7 +314,7 @@ def find_preset(name: str) -> Preset:
     raise HardwareError(f"there is no preset {name!r}; there are {names}")
 
 
-def load_hardware(path: str | Path) -> Hardware:
+def load_hardware(path: str | Path) -> Design:
     """Hardware of a TOML file; FileError with file, line and key where it says something wrong."""
     file = read_toml(path)
     for name, table in file.data.items():
@@ -192,18 +327,43 @@ def load_hardware(path: str | Path) -> Hardware:
             raise file.error(
                 f"unknown key {unknown[0]!r} in [{name}], allowed are {allowed}", name, unknown[0]
             )
-    _require(file, "array", "rows", "columns")
+    peer = _load_peer(file)
+    if not isinstance(peer, TapSerial):
+        _require(file, "array", "rows", "columns")
     operands = _apply(file, "operands", Operands())
     array = _apply(file, "array", SystolicArray(1, 1, operands=operands))
     depthwise = None
     if "depthwise" in file.data:
         _require(file, "depthwise", "lanes", "pixels")
         depthwise = _apply(file, "depthwise", DepthwiseEngine(1, 1, operands=operands))
-    clock = file.data.get("clock", {})
+    mhz = file.data.get("clock", {}).get("mhz", Hardware.clock_mhz)
     try:
-        return Hardware(array, clock.get("mhz", Hardware.clock_mhz), depthwise)
+        if peer is None:
+            return Hardware(array, mhz, depthwise)
+        return PeerHardware(peer, None if isinstance(peer, TapSerial) else array, mhz)
     except HardwareError as error:
         raise file.error(str(error), "clock", "mhz") from None
+
+
+def _load_peer(file: TomlFile) -> TapSerial | WindowEngine | ColumnArray | None:
+    """The engine of other people that a file asks for, alone or beside the array."""
+    found = [engine for engine in PEERS if engine.name in file.data]
+    if not found:
+        return None
+    name = found[0].name
+    excluded = [engine.name for engine in found[1:]] + ["depthwise"]
+    if found[0] is TapSerial:
+        excluded += ["array", "operands"]
+    for other in excluded:
+        if other in file.data:
+            raise file.error(f"[{other}] cannot stand beside [{name}]", other)
+    if found[0] is TapSerial:
+        _require(file, name, "rows", "columns", "outputs", "inputs", "depthwise")
+        return _apply(file, name, TapSerial(1, 1, 1, 1))
+    _require(file, name, *TABLES[name])
+    if found[0] is WindowEngine:
+        return _apply(file, name, WindowEngine(1, 1))
+    return _apply(file, name, ColumnArray(1, 1))
 
 
 def _require(file: TomlFile, table: str, *keys: str) -> None:
@@ -224,19 +384,21 @@ def _apply(file: TomlFile, table: str, record: Record) -> Record:
     return record
 
 
-def to_toml(hardware: Hardware) -> str:
+def to_toml(hardware: Design) -> str:
     """Text of the hardware file that load_hardware reads back."""
+    parts: list[tuple[str, Any]] = []
+    if hardware.array is not None:
+        parts += [("array", hardware.array), ("operands", hardware.array.operands)]
+    if isinstance(hardware, PeerHardware):
+        parts.append((hardware.engine.name, hardware.engine))
+    elif hardware.depthwise is not None:
+        parts.insert(1, ("depthwise", hardware.depthwise))
     lines = []
-    for table, part in (
-        ("array", hardware.array),
-        ("depthwise", hardware.depthwise),
-        ("operands", hardware.array.operands),
-    ):
-        if part is not None:
-            lines += [f"[{table}]"]
-            values = ((key, getattr(part, key)) for key in TABLES[table])
-            lines += [f"{key} = {_toml(value)}" for key, value in values if value is not None]
-            lines += [""]
+    for table, part in parts:
+        values = ((key, getattr(part, key)) for key in TABLES[table])
+        lines += [f"[{table}]"]
+        lines += [f"{key} = {_toml(value)}" for key, value in values if value is not None]
+        lines += [""]
     return "\n".join([*lines, "[clock]", f"mhz = {hardware.clock_mhz}"]) + "\n"
 
 
@@ -244,12 +406,16 @@ def _toml(value: int | bool) -> str:
     return str(value).lower()
 
 
+# Engines of other people.
+PEERS = (TapSerial, WindowEngine, ColumnArray)
+
 # Tables of a hardware file and their keys, in the order in which they are set and printed.
 TABLES: dict[str, tuple[str, ...]] = {
     "array": tuple(f.name for f in fields(SystolicArray) if f.name != "operands"),
     "depthwise": tuple(f.name for f in fields(DepthwiseEngine) if f.name != "operands"),
     "operands": tuple(f.name for f in fields(Operands)),
     "clock": ("mhz",),
+    **{engine.name: tuple(f.name for f in fields(engine)) for engine in PEERS},
 }
 
 
@@ -259,4 +425,19 @@ PRESETS = (
     Preset("embedded", "a camera or a drone", Hardware(SystolicArray(32, 32), 500.0)),
     Preset("mobile", "a phone; the default", Hardware(SystolicArray(64, 64), 500.0)),
     Preset("server", "an inference card", Hardware(SystolicArray(128, 128), 700.0)),
+    Preset(
+        "tap_serial",
+        "512 multipliers after arXiv 2104.14125, split as we like; a model",
+        PeerHardware(TapSerial(8, 8, 8, 1, 8)),
+    ),
+    Preset(
+        "window",
+        "56 windows of 3x3 multipliers for depthwise layers beside the array; a model",
+        PeerHardware(WindowEngine(8, 7), SystolicArray(64, 64)),
+    ),
+    Preset(
+        "column",
+        "depthwise layers by im2col, a channel per column, beside the array; a model",
+        PeerHardware(ColumnArray(64, 8), SystolicArray(64, 64)),
+    ),
 )
