@@ -1,5 +1,6 @@
 """Slow and obvious oracles: nested loops over plain integers, one line of mathematics each."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -113,6 +114,29 @@ def average_pool(
             for p in windows(x, kernel, stride, padding)
         ]
     )
+
+
+def layer_norm(
+    x: npt.NDArray[np.int8], gamma: npt.NDArray[np.int8], beta: npt.NDArray[np.int8]
+) -> Ints:
+    """int64[c, h, w]: gamma round(128 z) + 128 beta, z = (c x - s) / sqrt(c sum x^2 - s^2).
+
+    In integers: the floor of a square root, and then whether its half is passed.
+    """
+    channels, height, width = x.shape
+    out = np.zeros(x.shape, np.int64)
+    for row in range(height):
+        for column in range(width):
+            pixel = [int(value) for value in x[:, row, column]]
+            variance = channels * sum(p * p for p in pixel) - sum(pixel) ** 2
+            for c, p in enumerate(pixel):
+                above = 128 * (channels * p - sum(pixel))
+                z = math.isqrt(above * above // variance) if variance else 0
+                rest = 4 * above * above - variance * (2 * z + 1) ** 2  # of z + 1/2
+                z += rest > 0 or (rest == 0 and z % 2 == 1 and variance > 0)
+                z = -z if above < 0 else z
+                out[c, row, column] = int(gamma[c]) * z + 128 * int(beta[c])
+    return out
 
 
 def matmul(a: npt.NDArray[np.int8], b: npt.NDArray[np.int8]) -> Ints:

@@ -25,32 +25,32 @@ BANDS_OF_11 = InceptionDepthwise(band=11, ratio=0.125)
 def inception_next_atto(variant: str = "baseline", input: Size = (224, 224)) -> Network:
     """InceptionNeXt-A: bands of 9 on a quarter of the channels each."""
     mixer = InceptionDepthwise(band=9, ratio=0.25)
-    return apply(_inception_next("inception_next_atto", input, (2, 2, 6, 2), 40, mixer), variant)
+    return apply(inception_next("inception_next_atto", input, (2, 2, 6, 2), 40, mixer), variant)
 
 
 def inception_next_tiny(variant: str = "baseline", input: Size = (224, 224)) -> Network:
     """InceptionNeXt-T."""
-    return apply(_inception_next("inception_next_tiny", input, (3, 3, 9, 3), 96), variant)
+    return apply(inception_next("inception_next_tiny", input, (3, 3, 9, 3), 96), variant)
 
 
 def inception_next_small(variant: str = "baseline", input: Size = (224, 224)) -> Network:
     """InceptionNeXt-S."""
-    return apply(_inception_next("inception_next_small", input, SMALL_DEPTHS, 96), variant)
+    return apply(inception_next("inception_next_small", input, SMALL_DEPTHS, 96), variant)
 
 
 def inception_next_base(variant: str = "baseline", input: Size = (224, 224)) -> Network:
     """InceptionNeXt-B."""
-    return apply(_inception_next("inception_next_base", input, SMALL_DEPTHS, 128), variant)
+    return apply(inception_next("inception_next_base", input, SMALL_DEPTHS, 128), variant)
 
 
-def _inception_next(
+def inception_next(
     name: str,
     size: Size,
     depths: tuple[int, int, int, int],
     width: int,
     mixer: InceptionDepthwise = BANDS_OF_11,
 ) -> Network:
-    """Widths double from stage to stage, beginning with `width`."""
+    """An InceptionNeXt whose widths double from stage to stage, beginning with `width`."""
     b = Builder(name, size)
     b.add("stem", Conv2d(width, (4, 4), (4, 4)), bias=True, norm=True)
     n = 0
