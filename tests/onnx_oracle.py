@@ -10,12 +10,13 @@ from onnx import helper
 Array = npt.NDArray[Any]
 
 
-def run(operator: str, *inputs: Array, opset: int = 20, attributes: dict[str, Any]) -> Array:
-    """The first output of an operator for these inputs."""
-    names = [f"x{i}" for i in range(len(inputs))]
+def run(operator: str, *inputs: Array | None, opset: int = 20, attributes: dict[str, Any]) -> Array:
+    """The first output of an operator for these inputs; None leaves an optional one out."""
+    names = ["" if x is None else f"x{i}" for i, x in enumerate(inputs)]
+    given = {name: x for name, x in zip(names, inputs, strict=True) if x is not None}
     values = [
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
-        for name, x in zip(names, inputs, strict=True)
+        for name, x in given.items()
     ]
     node = helper.make_node(operator, names, ["y"], **attributes)
     graph = helper.make_graph([node], "one", values, [helper.make_empty_tensor_value_info("y")])
@@ -25,7 +26,7 @@ def run(operator: str, *inputs: Array, opset: int = 20, attributes: dict[str, An
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    return session.run(None, dict(zip(names, inputs, strict=True)))[0]
+    return session.run(None, given)[0]
 
 
 def conv_integer(
