@@ -1,4 +1,7 @@
-"""Expected values: torchvision's parameter counts, the FuSeConv paper and its code, the tables."""
+"""Expected values: parameter counts of torchvision and timm, the FuSeConv paper, the tables.
+
+Networks of large kernels have a file of their own, test_large_kernels.
+"""
 
 from itertools import pairwise
 
@@ -8,13 +11,17 @@ import pytest
 from accelsim import networks
 from accelsim.errors import NetworkError
 from accelsim.ir import INPUT, Layer, Network
+from accelsim.networks import fuse
+from accelsim.networks import fuse
 from accelsim.networks.builder import make_divisible
 from accelsim.networks.variants import apply, parse
 from accelsim.ops import Add, Concat, Conv2d, Depthwise, GlobalPool, Linear, Pointwise, Scale
 from tests import naive
 
-FUSE = networks.VARIANTS[1:]
-WITH_DEPTHWISE = [d.__name__ for d in networks.NETWORKS if not d.__name__.startswith("resnet")]
+FUSE = fuse.VARIANTS
+NAMES = [definition.__name__ for definition in networks.NETWORKS]
+# With square depthwise layers for FuSeConv: not the bands of InceptionNeXt and SLaK.
+WITH_DEPTHWISE = [x for x in NAMES if not x.startswith(("resnet", "inception_next", "slak"))]
 
 # torchvision's documented num_params; MobileNetV1 and the authors' MobileNetV3 from FuSeConv.
 PARAMS = [
@@ -27,6 +34,19 @@ PARAMS = [
     ("resnet18", 11_689_512),
     ("resnet50", 25_557_032),
     ("efficientnet_b0", 5_288_548),
+    ("mixnet_s", 4_134_606),
+    ("mixnet_m", 5_014_382),
+    ("mixnet_l", 7_329_252),
+    ("single_path_nas", 4_421_616),
+    ("retinaface_mnet025", 426_608),
+]
+
+# Multiply-accumulates of convolutions and fully connected layers; from the same modules.
+MACS = [
+    ("mobilenet_v3_small", 56_510_400),
+    ("mixnet_s", 239_173_360),
+    ("single_path_nas", 333_470_000),
+    ("mixnet_l", 555_300_000),
 ]
 
 # FuSeConv's table I: exact parameters of the authors' code and true MACs, in units of 10,000.
@@ -72,6 +92,84 @@ SHAPES = {
                         ("b3.add", 24, 56), ("b5.add", 40, 28), ("b8.add", 80, 14),
                         ("b11.add", 112, 14), ("b15.add", 192, 7), ("b16.project", 320, 7),
                         ("head", 1280, 7)],
+    "convnext_atto": [
+        ("stem", 40, 56), ("b2.add", 40, 56), ("down1", 80, 28), ("b4.add", 80, 28),
+        ("down2", 160, 14), ("b10.add", 160, 14), ("down3", 320, 7), ("b12.add", 320, 7),
+        ("b1.expand", 160, 56), ("norm", 320, 1)
+    ],
+    "convnext_tiny": [
+        ("stem", 96, 56), ("b3.add", 96, 56), ("down1", 192, 28), ("b6.add", 192, 28),
+        ("down2", 384, 14), ("b15.add", 384, 14), ("down3", 768, 7), ("b18.add", 768, 7),
+        ("b1.expand", 384, 56), ("norm", 768, 1)
+    ],
+    "convnext_small": [
+        ("stem", 96, 56), ("b3.add", 96, 56), ("down1", 192, 28), ("b6.add", 192, 28),
+        ("down2", 384, 14), ("b33.add", 384, 14), ("down3", 768, 7), ("b36.add", 768, 7),
+        ("b1.expand", 384, 56), ("norm", 768, 1)
+    ],
+    "convnext_base": [
+        ("stem", 128, 56), ("b3.add", 128, 56), ("down1", 256, 28), ("b6.add", 256, 28),
+        ("down2", 512, 14), ("b33.add", 512, 14), ("down3", 1024, 7), ("b36.add", 1024, 7),
+        ("b1.expand", 512, 56), ("norm", 1024, 1)
+    ],
+    "convnext_large": [
+        ("stem", 192, 56), ("b3.add", 192, 56), ("down1", 384, 28), ("b6.add", 384, 28),
+        ("down2", 768, 14), ("b33.add", 768, 14), ("down3", 1536, 7), ("b36.add", 1536, 7),
+        ("b1.expand", 768, 56), ("norm", 1536, 1)
+    ],
+    "inception_next_atto": [
+        ("stem", 40, 56), ("b2.add", 40, 56), ("down1", 80, 28), ("b4.add", 80, 28),
+        ("down2", 160, 14), ("b10.add", 160, 14), ("down3", 320, 7), ("b12.add", 320, 7),
+        ("b1.dw_id", 10, 56), ("b1.dw_hw", 10, 56), ("b12.expand", 960, 7), ("head", 960, 1)
+    ],
+    "inception_next_tiny": [
+        ("stem", 96, 56), ("b3.add", 96, 56), ("down1", 192, 28), ("b6.add", 192, 28),
+        ("down2", 384, 14), ("b15.add", 384, 14), ("down3", 768, 7), ("b18.add", 768, 7),
+        ("b1.dw_id", 60, 56), ("b1.dw_hw", 12, 56), ("b18.expand", 2304, 7), ("head", 2304, 1)
+    ],
+    "inception_next_small": [
+        ("stem", 96, 56), ("b3.add", 96, 56), ("down1", 192, 28), ("b6.add", 192, 28),
+        ("down2", 384, 14), ("b33.add", 384, 14), ("down3", 768, 7), ("b36.add", 768, 7),
+        ("b1.dw_id", 60, 56), ("b1.dw_hw", 12, 56), ("b36.expand", 2304, 7), ("head", 2304, 1)
+    ],
+    "inception_next_base": [
+        ("stem", 128, 56), ("b3.add", 128, 56), ("down1", 256, 28), ("b6.add", 256, 28),
+        ("down2", 512, 14), ("b33.add", 512, 14), ("down3", 1024, 7), ("b36.add", 1024, 7),
+        ("b1.dw_id", 80, 56), ("b1.dw_hw", 16, 56), ("b36.expand", 3072, 7), ("head", 3072, 1)
+    ],
+    "replknet_31b": [
+        ("stem", 128, 112), ("b2.ffn_add", 128, 56), ("down1", 256, 56),
+        ("b4.ffn_add", 256, 28), ("down2", 512, 28), ("b22.ffn_add", 512, 14),
+        ("down3", 1024, 14), ("b24.ffn_add", 1024, 7), ("stem.dw2", 128, 56),
+        ("b1.dw", 128, 56), ("down3.dw", 1024, 7), ("b24.ffn_expand", 4096, 7)
+    ],
+    "replknet_31l": [
+        ("stem", 192, 112), ("b2.ffn_add", 192, 56), ("down1", 384, 56),
+        ("b4.ffn_add", 384, 28), ("down2", 768, 28), ("b22.ffn_add", 768, 14),
+        ("down3", 1536, 14), ("b24.ffn_add", 1536, 7), ("stem.dw2", 192, 56),
+        ("b1.dw", 192, 56), ("down3.dw", 1536, 7), ("b24.ffn_expand", 6144, 7)
+    ],
+    "replknet_xl": [
+        ("stem", 256, 112), ("b2.ffn_add", 256, 56), ("down1", 512, 56),
+        ("b4.ffn_add", 512, 28), ("down2", 1024, 28), ("b22.ffn_add", 1024, 14),
+        ("down3", 2048, 14), ("b24.ffn_add", 2048, 7), ("stem.dw2", 256, 56),
+        ("b1.dw", 384, 56), ("down3.dw", 2048, 7), ("b24.ffn_expand", 8192, 7)
+    ],
+    "slak_tiny": [
+        ("stem", 124, 56), ("b3.add", 124, 56), ("down1", 249, 28), ("b6.add", 249, 28),
+        ("down2", 499, 14), ("b15.add", 499, 14), ("down3", 998, 7), ("b18.add", 998, 7),
+        ("b1.dw_51x5", 124, 56), ("b4.dw_5x49", 249, 28), ("norm", 998, 1)
+    ],
+    "slak_small": [
+        ("stem", 124, 56), ("b3.add", 124, 56), ("down1", 249, 28), ("b6.add", 249, 28),
+        ("down2", 499, 14), ("b33.add", 499, 14), ("down3", 998, 7), ("b36.add", 998, 7),
+        ("b1.dw_51x5", 124, 56), ("b4.dw_5x49", 249, 28), ("norm", 998, 1)
+    ],
+    "slak_base": [
+        ("stem", 166, 56), ("b3.add", 166, 56), ("down1", 332, 28), ("b6.add", 332, 28),
+        ("down2", 665, 14), ("b33.add", 665, 14), ("down3", 1331, 7), ("b36.add", 1331, 7),
+        ("b1.dw_51x5", 166, 56), ("b4.dw_5x49", 332, 28), ("norm", 1331, 1)
+    ],
 }  # fmt: skip
 
 
@@ -123,10 +221,15 @@ def test_published_params_only_where_they_differ():
     differing = {
         (d.__name__, v)
         for d in networks.NETWORKS
-        for v in networks.VARIANTS
+        for v in ("baseline", *fuse.VARIANTS)
         if d.__name__ in WITH_DEPTHWISE and d(v).published_params is not None
     }
     assert differing == {("mobilenet_v2", "fuse_full"), ("mobilenet_v2", "fuse_half")}
+
+
+@pytest.mark.parametrize(("name", "macs"), MACS)
+def test_macs_as_counted(name, macs):
+    assert networks.get(name).total_macs == pytest.approx(macs, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -134,12 +237,13 @@ def test_shapes(name):
     network = networks.get(name)
     found = [(layer, *network.shape(layer)) for layer, _, _ in SHAPES[name]]
     assert found == [(layer, c, side, side) for layer, c, side in SHAPES[name]]
-    assert network.shape("fc") == (1000, 1, 1)
-    assert network.layers[-1].name == "fc"
+    if name != "retinaface_mnet025":
+        assert network.shape("fc") == (1000, 1, 1)
+        assert network.layers[-1].name == "fc"
 
 
 def test_shapes_cover_all_networks():
-    assert list(SHAPES) == [definition.__name__ for definition in networks.NETWORKS]
+    assert list(SHAPES) == HERE
 
 
 @pytest.mark.parametrize(
@@ -149,6 +253,8 @@ def test_shapes_cover_all_networks():
         ("mobilenet_v2", "stem b1.dw b1.project b2.expand b2.dw b2.project b3.expand b3.dw"),
         ("mobilenet_v3_small", "stem b1.dw b1.se_pool b1.se1 b1.se2 b1.se b1.project b2.expand"),
         ("mobilenet_v3_small_fuseconv", "stem b1.expand b1.dw b1.se_pool b1.se1 b1.se2 b1.se"),
+        ("mixnet_s", "stem b1.dw b1.project b1.add b2.expand b2.dw b2.project b3.expand b3.dw"),
+        ("retinaface_mnet025", "stem b1.dw b1.project b2.dw b2.project b3.dw"),
         ("resnet18", "stem maxpool b1.conv1 b1.conv2 b1.add b2.conv1"),
         ("resnet50", "stem maxpool b1.conv1 b1.conv2 b1.conv3 b1.down b1.add b2.conv1"),
     ],
@@ -159,7 +265,7 @@ def test_layer_names(name, first):
 
 
 @pytest.mark.parametrize("name", WITH_DEPTHWISE)
-@pytest.mark.parametrize("variant", FUSE)
+@pytest.mark.parametrize("variant", fuse.VARIANTS)
 def test_variant_keeps_every_map_but_full_doubles_the_pairs(name, variant):
     before, after = networks.get(name), networks.get(name, variant)
     pairs = {layer.inputs for layer in after.layers if isinstance(layer.op, Concat)}
@@ -210,7 +316,7 @@ def test_make_divisible_never_loses_more_than_a_tenth():
     assert [make_divisible(c / 4) for c in (16, 72, 96, 120, 480, 960)] == [8, 24, 24, 32, 120, 240]
 
 
-@pytest.mark.parametrize("variant", FUSE)
+@pytest.mark.parametrize("variant", fuse.VARIANTS)
 @pytest.mark.parametrize("channels", [2, 7, 8])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_hand_made_network(variant, channels, stride):
@@ -307,7 +413,8 @@ def test_baseline_changes_nothing():
 def test_input_size_and_defaults(definition):
     name = definition.__name__
     assert getattr(networks, name) is definition
-    assert definition() == networks.get(name) == definition("baseline", (224, 224))
+    usual = {"retinaface_mnet025": (640, 640), "replknet_xl": (320, 320)}.get(name, (224, 224))
+    assert definition() == networks.get(name) == definition("baseline", usual)
     network = definition(input=(96, 160))
     assert network.input == (3, 96, 160)
     last_map = [s for s in map(network.shape, (x.name for x in network.layers)) if s[1:] != (1, 1)]
@@ -320,7 +427,9 @@ def test_input_size_and_defaults(definition):
 def test_every_layer_is_used(definition):
     network = definition()
     used = {source for layer in network.layers for source in layer.inputs}
-    assert {layer.name for layer in network.layers} - used == {"fc"}
+    heads = {f"head{n}.{head}" for n in (1, 2, 3) for head in ("class", "box", "landmark")}
+    ends = heads if network.name == "retinaface_mnet025" else {"fc"}
+    assert {layer.name for layer in network.layers} - used == ends
     assert all(a.name != b.name for a, b in pairwise(network.layers))
 
 
