@@ -56,13 +56,12 @@ RESULTS = "results"
 WINDOW = 3  # side of a window's multipliers
 
 
-def runs(engine: Engine, conv: Conv) -> bool:
-    """Whether the engine runs such a convolution."""
-    return isinstance(engine, TapSerial) or _depthwise(conv)
-
-
 def nest(engine: Engine, conv: Conv) -> Loop:
-    """The loop nest of a convolution that the engine runs."""
+    """The loop nest of a convolution.
+
+    A window or column engine takes groups in parallel, so that it is idle for the most part where
+    a convolution is not depthwise.
+    """
     match engine:
         case TapSerial():
             return _tap_serial(engine, conv)
@@ -105,14 +104,9 @@ def simulate(engine: Engine, conv: Conv, x: Int8, weights: Int8) -> tuple[Int32,
     return out, execute(nest(engine, conv), multiply)
 
 
-def _depthwise(conv: Conv) -> bool:
-    """Whether it is a layer of single channels: a lone channel is an ordinary convolution too."""
-    return conv.depthwise and conv.c > 1
-
-
 def _tap_serial(engine: TapSerial, conv: Conv) -> Loop:
     channels, outputs, inputs = 1, engine.outputs, engine.inputs
-    if _depthwise(conv):
+    if conv.depthwise and conv.c > 1:  # a lone channel is an ordinary convolution
         channels, outputs, inputs = engine.depthwise, 1, 1
     around = (
         Loop(GROUPS, conv.groups, unroll=channels),
@@ -130,7 +124,7 @@ def _window(engine: WindowEngine, conv: Conv) -> Loop:
         Loop(FILTERS, conv.k // conv.groups),
         Loop(OUTPUT_ROWS, conv.oh),
         Loop(OUTPUT_COLUMNS, conv.ow, unroll=engine.pixels),
-        Loop(DEPTH, 1),
+        Loop(DEPTH, conv.c // conv.groups),
     )
     return _nest(around, _taps(conv, WINDOW))
 
@@ -141,7 +135,10 @@ def _column(engine: ColumnArray, conv: Conv) -> Loop:
         Loop(FILTERS, conv.k // conv.groups),
     )
     pixels = conv.oh * conv.ow
-    tiles = (Loop(PIXELS, pixels, unroll=engine.rows), Loop(DEPTH, 1))
+    tiles = (
+        Loop(PIXELS, pixels, unroll=engine.rows),
+        Loop(DEPTH, conv.c // conv.groups),
+    )
     return _nest(around, (_nest(tiles, _taps(conv)), Loop(RESULTS, pixels, pipeline=1)))
 
 
