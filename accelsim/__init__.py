@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim import networks
 from accelsim.errors import AccelsimError
-from accelsim.hardware import Hardware, Operands, SystolicArray, load_hardware
+from accelsim.hardware import (
+    DepthwiseEngine,
+    Hardware,
+    Operands,
+    SystolicArray,
+    load_hardware,
+)
 from accelsim.importers import load
 from accelsim.result import LayerResult, Result
 
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccelsimError",
+    "DepthwiseEngine",
     "Hardware",
     "LayerResult",
     "Operands",

@@ -71,7 +71,12 @@ DataflowOption = Annotated[
     str, typer.Option(metavar="MODES", help="auto, or allowed modes of os,ws,is,rows.")
 ]
 DepthwiseOption = Annotated[
-    str, typer.Option(metavar="none", help="The depthwise engine; none in this version.")
+    str | None,
+    typer.Option(metavar="LxP", help="Lanes and pixels of the depthwise engine.  [none]"),
+]
+DepthwiseOnOption = Annotated[
+    str,
+    typer.Option(metavar="ENGINE", help="Where depthwise layers run: auto, array or engine."),
 ]
 LayerOption = Annotated[
     str, typer.Option("--layer", metavar="NAME", help="A layer of the network.")
@@ -144,7 +149,8 @@ def run(
     variant: VariantOption = "baseline",
     array: ArrayOption = None,
     dataflow: DataflowOption = "auto",
-    depthwise: DepthwiseOption = "none",
+    depthwise: DepthwiseOption = None,
+    depthwise_on: DepthwiseOnOption = "auto",
     overlap: OverlapOption = None,
     layers: Annotated[
         str | None, typer.Option(metavar="FIRST..LAST", help="Only these layers, both included.")
@@ -172,16 +178,15 @@ def run(
     from accelsim.report import output, table
     from accelsim.simulate import simulate
 
-    _refuse_depthwise(depthwise)
     if overlap is not None and timing != "rtl":
         raise UnsupportedError(f"--overlap and --no-overlap are for timing rtl, not {timing}")
     if plot:
         output.check_picture(plot)
     net = _network(network, variant, input_size)
-    design = _hardware(hardware, array, overlap, clock)
+    design = _hardware(hardware, array, depthwise, overlap, clock)
     options = (dataflow, fidelity, timing, seed, layers, scalesim_depthwise)
     with _progress() as progress:
-        result = simulate(net, design, *options, progress=progress)
+        result = simulate(net, design, *options, progress=progress, depthwise_on=depthwise_on)
     if csv:
         output.write_csv(csv, result)
     if plot:
@@ -194,7 +199,12 @@ def run(
         if net.variant != "baseline" and layers is None:
             plain = _network(network, "baseline", input_size)
             baseline = simulate(
-                plain, design, dataflow, timing=timing, scalesim_depthwise=scalesim_depthwise
+                plain,
+                design,
+                dataflow,
+                timing=timing,
+                scalesim_depthwise=scalesim_depthwise,
+                depthwise_on=depthwise_on,
             )
         print("", *table.notes(result, baseline), sep="\n")
     if result.values_equal is False:
@@ -209,7 +219,8 @@ def synthesize(
     variant: VariantOption = "baseline",
     array: ArrayOption = None,
     dataflow: DataflowOption = "auto",
-    depthwise: DepthwiseOption = "none",
+    depthwise: DepthwiseOption = None,
+    depthwise_on: DepthwiseOnOption = "auto",
     overlap: OverlapOption = None,
     input_size: InputOption = None,
     hardware: HardwareOption = None,
@@ -220,9 +231,9 @@ def synthesize(
     from accelsim.csynth import csynth
     from accelsim.report import hls
 
-    _refuse_depthwise(depthwise)
     net = _network(network, variant, input_size)
-    made = csynth(net, layer, _hardware(hardware, array, overlap, clock), dataflow)
+    design = _hardware(hardware, array, depthwise, overlap, clock)
+    made = csynth(net, layer, design, dataflow, depthwise_on)
     _write_json(json, made.to_dict)
     if json != "-":
         print(hls.title(made), end="\n\n")
@@ -239,7 +250,8 @@ def cosim(
     variant: VariantOption = "baseline",
     array: CosimArrayOption = None,
     dataflow: DataflowOption = "auto",
-    depthwise: DepthwiseOption = "none",
+    depthwise: DepthwiseOption = None,
+    depthwise_on: DepthwiseOnOption = "auto",
     overlap: OverlapOption = None,
     input_size: InputOption = None,
     seed: SeedOption = 0,
@@ -255,29 +267,30 @@ def cosim(
     from accelsim.files import check_writable
     from accelsim.report import table
 
-    _refuse_depthwise(depthwise)
     if waves is not None:
         check_writable(waves)
     net = _network(network, variant, input_size)
     if hardware is None and array is None:
         array = COSIM_ARRAY
-    design = _hardware(hardware, array, overlap, None)
+    design = _hardware(hardware, array, depthwise, overlap, None)
     with _needs_extra_rtl(), _progress() as progress:
+        from accelsim.lower import ArraySequence
         from rtl import cosim as rtl
 
         def run_rtl(work: "Sequence") -> "RtlRun":
+            assert isinstance(work, ArraySequence)
             deep = rtl.cosim_array(design.array, work.commands)
             banks = (work.commands, work.left, work.top)
             return rtl.cosim(deep, *banks, simulator, waves=waves, progress=progress)
 
-        found = compare(net, layer, design, run_rtl, dataflow, seed)
+        found = compare(net, layer, design, run_rtl, dataflow, seed, depthwise_on)
     _write_json(json, lambda: found.to_dict(simulator))
     if json != "-":
-        size = f"{design.array.rows}x{design.array.columns}"
-        print(f"{net.name} {net.variant}, array {size}, layer {layer}", end="\n\n")
+        print(f"{net.name} {net.variant}, {design.label}, layer {layer}", end="\n\n")
         _show(table.levels(found))
+        mode = f"in dataflow {found.dataflow}" if found.dataflow else "of the depthwise engine"
         print(
-            f"\n{found.passes:,} passes in dataflow {found.dataflow}, {found.values:,} values, "
+            f"\n{found.passes:,} passes {mode}, {found.values:,} values, "
             f"{found.stall_cycles:,} stalls, simulator {simulator}."
         )
     if not (found.values_equal and found.cycles_equal):
@@ -291,13 +304,12 @@ def generate_rtl(
         Path, typer.Option("-o", "--output", metavar="DIR", help="Where the files go.")
     ],
     array: ArrayOption = None,
-    depthwise: DepthwiseOption = "none",
+    depthwise: DepthwiseOption = None,
     overlap: OverlapOption = None,
     hardware: HardwareOption = None,
 ) -> None:
     """Write the core as Verilog, its parameters as JSON, and the page that documents it."""
-    _refuse_depthwise(depthwise)
-    design = _hardware(hardware, array, overlap, None)
+    design = _hardware(hardware, array, depthwise, overlap, None)
     with _needs_extra_rtl(), _progress() as progress:
         from rtl.generate import generate
 
@@ -327,48 +339,53 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _hardware(
-    source: str | None, array: str | None, overlap: bool | None, clock: float | None
+    source: str | None,
+    array: str | None,
+    depthwise: str | None,
+    overlap: bool | None,
+    clock: float | None,
 ) -> "Hardware":
     """Hardware that has RTL: a preset or a file, with what the other options say in its place."""
     from accelsim.hardware import Hardware
 
-    design = _design(source, array, overlap, clock)
+    design = _design(source, array, depthwise, overlap, clock)
     if not isinstance(design, Hardware):
         raise UnsupportedError(f"{source} has a model without RTL; only run and compare take it")
     return design
 
 
 def _design(
-    source: str | None, array: str | None, overlap: bool | None, clock: float | None
+    source: str | None,
+    array: str | None,
+    depthwise: str | None,
+    overlap: bool | None,
+    clock: float | None,
 ) -> "Design":
     """A preset or a file, with what the other options say in its place."""
-    from accelsim.hardware import PRESETS, find_preset, load_hardware, parse_array
+    from accelsim import hardware as parts
 
-    names = [preset.name for preset in PRESETS]
+    names = [preset.name for preset in parts.PRESETS]
     if source is None or source in names:
-        base = find_preset(source or DEFAULT_PRESET).hardware
+        base = parts.find_preset(source or DEFAULT_PRESET).hardware
     else:
-        base = load_hardware(source)
+        base = parts.load_hardware(source)
     base = replace(base, clock_mhz=base.clock_mhz if clock is None else clock)
     sized = base.array
     if sized is None:
         if array is not None or overlap is not None:
             raise UnsupportedError(f"--array and --overlap are for an array; {source} has none")
+    else:
+        if array is not None:
+            rows, columns = parts.parse_array(array)
+            sized = replace(sized, rows=rows, columns=columns)
+        if overlap is not None:
+            sized = replace(sized, overlap=overlap)
+        base = replace(base, array=sized)
+    if depthwise is None:
         return base
-    if array is not None:
-        rows, columns = parse_array(array)
-        sized = replace(sized, rows=rows, columns=columns)
-    if overlap is not None:
-        sized = replace(sized, overlap=overlap)
-    return replace(base, array=sized)
-
-
-def _refuse_depthwise(engine: str) -> None:
-    if engine != "none":
-        raise UnsupportedError(
-            f"depthwise must be none, not {engine!r}: this version has no depthwise engine, "
-            "depthwise layers run on the array"
-        )
+    if not isinstance(base, parts.Hardware):
+        raise UnsupportedError(f"--depthwise is for our own engine; {source} has another one")
+    return replace(base, depthwise=parts.parse_depthwise(depthwise, base))
 
 
 def _write_json(target: str | None, make: Callable[[], dict[str, Any]]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.ir import INPUT, Layer, Network
-from accelsim.lower import Sequence, lower, parse_dataflows
+from accelsim.lower import AUTO, Sequence, check_depthwise, lower, parse_dataflows
 from accelsim.numerics import Int8, Int32
 from accelsim.simulate import simulate
 from accelsim.weights import load_weights, seeded_input
@@ -23,7 +23,7 @@ class RtlRun(Protocol):
 
     @property
     def words(self) -> Int32:
-        """int32[result words, C], as they left."""
+        """int32[result words, values], as they left."""
 
     @property
     def busy_cycles(self) -> int:
@@ -51,7 +51,8 @@ class Comparison:
     """
 
     layer: str
-    dataflow: str
+    engine: str
+    dataflow: str | None
     passes: int
     values: int
     cycles: Cycles
@@ -89,27 +90,28 @@ def compare(
     run_rtl: Callable[[Sequence], RtlRun],
     dataflow: str = "auto",
     seed: int = 0,
+    depthwise_on: str = AUTO,
 ) -> Comparison:
     """The layer of that name at all levels, on the data that it has in the network."""
-    from accelsim.engines import systolic_array_cycle  # loads Numba
-
     layer = network.layer(name)
-    array = hardware.array
-    lowered = lower(layer, network.in_shapes(layer), array, parse_dataflows(dataflow))
+    check_depthwise(hardware, depthwise_on)
+    allowed = parse_dataflows(dataflow)
+    lowered = lower(layer, network.in_shapes(layer), hardware, allowed, depthwise_on)
     if lowered is None:
-        raise UnsupportedError(f"layer {name} ({layer.op.name}) runs on the host, not on the array")
+        raise UnsupportedError(f"layer {name} ({layer.op.name}) runs on the host, on no engine")
     x, weights = _data(network, layer, hardware, seed)
     sequence = lowered.sequence(x, weights)
     golden = layer.op.golden(weights, x)
-    cycle = systolic_array_cycle.simulate(array, sequence.commands, sequence.left, sequence.top)
+    words, clocks = lowered.measure(sequence)
     rtl = run_rtl(sequence)
     return Comparison(
         layer=name,
+        engine=lowered.engine,
         dataflow=lowered.dataflow,
         passes=len(sequence.commands),
         values=golden.size,
-        cycles=Cycles(lowered.cycles, cycle.busy_cycles, rtl.busy_cycles),
-        cycle_equal=np.array_equal(sequence.output(cycle.words), golden),
+        cycles=Cycles(lowered.cycles, clocks, rtl.busy_cycles),
+        cycle_equal=np.array_equal(sequence.output(words), golden),
         rtl_equal=np.array_equal(sequence.output(rtl.words), golden),
         stall_cycles=rtl.stall_cycles,
     )

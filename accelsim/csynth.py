@@ -3,19 +3,19 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from accelsim.engines import systolic_array
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.hls.report import Report, report
 from accelsim.ir import Network
-from accelsim.lower import lower, parse_dataflows
+from accelsim.lower import AUTO, check_depthwise, lower, parse_dataflows
 
 
 @dataclass(frozen=True)
 class Synthesis:
     """The report of a layer.
 
-    dataflow : os, ws, is or rows, in which the layer runs.
+    engine : array or depthwise.
+    dataflow : os, ws, is or rows, in which the array runs the layer.
     macs : dense multiply-accumulates of the layer.
     """
 
@@ -23,8 +23,10 @@ class Synthesis:
     variant: str
     layer: str
     op: str
-    dataflow: str
+    engine: str
+    dataflow: str | None
     macs: int
+    bound_cycles: int
     hardware: Hardware
     report: Report
 
@@ -40,37 +42,48 @@ class Synthesis:
             "variant": self.variant,
             "layer": self.layer,
             "op": self.op,
+            "engine": self.engine,
             "dataflow": self.dataflow,
             "macs": self.macs,
+            "bound_cycles": self.bound_cycles,
             "utilization": self.utilization,
             "hardware": asdict(self.hardware),
             **self.report.to_dict(),
         }
 
 
-def csynth(network: Network, layer: str, hardware: Hardware, dataflow: str = "auto") -> Synthesis:
+def csynth(
+    network: Network,
+    layer: str,
+    hardware: Hardware,
+    dataflow: str = "auto",
+    depthwise_on: str = AUTO,
+) -> Synthesis:
     """The report of the layer of that name.
 
     Parameters
     ----------
     dataflow : auto, or the allowed ones of os, ws, is, rows with commas.
+    depthwise_on : where depthwise layers run: array, engine, or auto.
     """
-    chosen, array = network.layer(layer), hardware.array
-    lowered = lower(chosen, network.in_shapes(chosen), array, parse_dataflows(dataflow))
+    check_depthwise(hardware, depthwise_on)
+    chosen, allowed = network.layer(layer), parse_dataflows(dataflow)
+    lowered = lower(chosen, network.in_shapes(chosen), hardware, allowed, depthwise_on)
     if lowered is None:
         raise UnsupportedError(
-            f"layer {layer} ({chosen.op.name}) runs on the host; only layers on the array have a "
+            f"layer {layer} ({chosen.op.name}) runs on the host; only layers on an engine have a "
             "loop nest"
         )
-    nest = systolic_array.nest(array, lowered.body, layer)
-    made = report(nest, systolic_array.resources(array), hardware.clock_mhz)
+    made = report(lowered.nest(layer), lowered.resources, hardware.clock_mhz)
     return Synthesis(
         network.name,
         network.variant,
         layer,
         chosen.op.name,
+        lowered.engine,
         lowered.dataflow,
         network.macs(chosen),
+        lowered.bound_cycles,
         hardware,
         made,
     )

@@ -292,8 +292,12 @@ def parse_array(text: str) -> tuple[int, int]:
     return array.rows, array.columns
 
 
-def parse_depthwise(text: str) -> tuple[int, int] | None:
-    """Lanes and pixels of an engine size such as 8x64; None for `none`."""
+def parse_depthwise(text: str, design: Hardware) -> DepthwiseEngine | None:
+    """The engine of a size such as 8x64 in that design, or None for `none`.
+
+    A depthwise engine that the design has keeps its other parameters, but for the result port,
+    which follows the pixels again.
+    """
     if text.strip() == "none":
         return None
     size = re.fullmatch(r"(-?[0-9]{1,9})[xX](-?[0-9]{1,9})", text.strip())
@@ -301,8 +305,10 @@ def parse_depthwise(text: str) -> tuple[int, int] | None:
         raise HardwareError(
             f"depthwise engine size must be LANESxPIXELS, for instance 8x64, or none, not {text!r}"
         )
-    engine = DepthwiseEngine(int(size[1]), int(size[2]))
-    return engine.lanes, engine.pixels
+    lanes, pixels = int(size[1]), int(size[2])
+    if design.depthwise is None:
+        return DepthwiseEngine(lanes, pixels, operands=design.array.operands)
+    return replace(design.depthwise, lanes=lanes, pixels=pixels, results_per_clock=None)
 
 
 def find_preset(name: str) -> Preset:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class LayerResult:
     """What one layer cost.
 
-    engine : array, or host for what no engine runs yet; such layers are `not_modelled`, their
-        cycles 0.
-    dataflow : os, ws, is or rows, where an engine runs the layer.
+    engine : array, depthwise, or host for what no engine runs yet; such layers are `not_modelled`,
+        their cycles 0.
+    dataflow : os, ws, is or rows, where the array runs the layer.
     cycles : busy cycles, first operand at a port to last result at a port.
     macs : dense multiply-accumulates, padded taps included.
     params : trainable parameters.
@@ -29,6 +29,8 @@ class LayerResult:
     read_bytes : operands filled into the banks that are used, a byte each, copies included; None
         in published timings.
     write_bytes : results at the result port, as wide as accumulators; None in published timings.
+    bound_cycles : the least that multipliers and ports of the engine allow for the dense MACs;
+        skipping taps outside the map may go below it. None in published timings.
     values_equal : in fidelity cycle, whether the registers computed the golden values.
     """
 
@@ -43,6 +45,7 @@ class LayerResult:
     busy_utilization: float | None
     read_bytes: int | None
     write_bytes: int | None
+    bound_cycles: int | None = None
     not_modelled: bool = False
     values_equal: bool | None = None
 
@@ -144,6 +147,7 @@ class Result:
             "busy_utilization": polars.Float64,
             "read_bytes": polars.Int64,
             "write_bytes": polars.Int64,
+            "bound_cycles": polars.Int64,
             "not_modelled": polars.Boolean,
             "values_equal": polars.Boolean,
         }

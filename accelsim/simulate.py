@@ -15,7 +15,7 @@ from accelsim import published
 from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.hardware import Hardware, SystolicArray
 from accelsim.ir import INPUT, Layer, Network
-from accelsim.lower import Lowered, lower, parse_dataflows
+from accelsim.lower import AUTO, Lowered, check_depthwise, lower, parse_dataflows
 from accelsim.numerics import Int8, Int32, epilogue
 from accelsim.result import LayerResult, Result
 from accelsim.weights import load_weights, seeded_input
@@ -37,6 +37,7 @@ def simulate(
     layers: str | tuple[str, str] | None = None,
     scalesim_depthwise: str | None = None,
     progress: Progress | None = None,
+    depthwise_on: str = AUTO,
 ) -> Result:
     """What the network costs on the hardware.
 
@@ -51,7 +52,12 @@ def simulate(
         still flow through all before.
     scalesim_depthwise : one-filter (as None) or per-channel, for timing scalesim only.
     progress : called before each layer in fidelities golden and cycle.
+    depthwise_on : where depthwise layers run: array, engine (the depthwise engine), or auto, the
+        faster of the two.
     """
+    check_depthwise(hardware, depthwise_on)
+    if hardware.depthwise is not None and timing != RTL:
+        raise UnsupportedError(f"timing {timing} knows no depthwise engine; depthwise must be none")
     if fidelity not in FIDELITIES:
         raise UnsupportedError(f"fidelity must be one of {', '.join(FIDELITIES)}, not {fidelity!r}")
     if timing not in TIMINGS:
@@ -71,13 +77,14 @@ def simulate(
         found = tuple(_published(network, layer, array, model) for layer in chosen)
     elif fidelity == "schedule":
         allowed = parse_dataflows(dataflow)
-        found = tuple(_scheduled(network, layer, hardware.array, allowed) for layer in chosen)
+        found = tuple(
+            _scheduled(network, layer, hardware, allowed, depthwise_on) for layer in chosen
+        )
     else:
         allowed = parse_dataflows(dataflow)
         measure = fidelity == "cycle"
-        found, output = _run(
-            network, hardware.array, allowed, chosen, measure, seed, progress or _ignore
-        )
+        options = hardware, allowed, depthwise_on
+        found, output = _run(network, options, chosen, measure, seed, progress or _ignore)
     return Result(network, hardware, timing, fidelity, seed, found, output)
 
 
@@ -123,18 +130,21 @@ def _published(
 
 
 def _scheduled(
-    network: Network, layer: Layer, array: SystolicArray, allowed: tuple[str, ...]
+    network: Network,
+    layer: Layer,
+    hardware: Hardware,
+    allowed: tuple[str, ...],
+    depthwise_on: str,
 ) -> LayerResult:
-    lowered = lower(layer, network.in_shapes(layer), array, allowed)
+    lowered = lower(layer, network.in_shapes(layer), hardware, allowed, depthwise_on)
     if lowered is None:
         return _on_host(network, layer)
-    return _on_array(network, layer, lowered, lowered.cycles)
+    return _on_engine(network, layer, lowered, lowered.cycles)
 
 
 def _run(
     network: Network,
-    array: SystolicArray,
-    allowed: tuple[str, ...],
+    options: tuple[Hardware, tuple[str, ...], str],
     chosen: tuple[Layer, ...],
     measure: bool,
     seed: int,
@@ -142,6 +152,7 @@ def _run(
 ) -> tuple[tuple[LayerResult, ...], Int8]:
     """Real values through the network up to the last chosen layer.
 
+    options : of `lower`: hardware, allowed dataflows, depthwise_on.
     measure : whether the chosen layers run register by register; else by the schedule.
     """
     weights = load_weights(network, seed)
@@ -152,26 +163,24 @@ def _run(
         inputs, kernel = [maps[source] for source in layer.inputs], weights.kernel(layer)
         sums = layer.op.golden(kernel, *inputs)
         if layer in chosen:
-            lowered = lower(layer, network.in_shapes(layer), array, allowed)
+            lowered = lower(layer, network.in_shapes(layer), *options)
             if lowered is None:
                 found.append(_on_host(network, layer))
             elif measure:
                 out, cycles = _measure(lowered, inputs[0], kernel)
                 equal = np.array_equal(out, sums)
-                found.append(_on_array(network, layer, lowered, cycles, equal))
+                found.append(_on_engine(network, layer, lowered, cycles, equal))
             else:
-                found.append(_on_array(network, layer, lowered, lowered.cycles))
+                found.append(_on_engine(network, layer, lowered, lowered.cycles))
         maps[layer.name] = epilogue(sums, weights.bias(layer), layer.activation)
     return tuple(found), maps[chosen[-1].name]
 
 
 def _measure(lowered: Lowered, x: Int8, weights: Int8) -> tuple[Int32, int]:
     """The layer's sums int32[k, oh, ow] and busy cycles, from registers alone."""
-    from accelsim.engines import systolic_array_cycle  # loads Numba, which the schedule needs not
-
     work = lowered.sequence(x, weights)
-    done = systolic_array_cycle.simulate(lowered.array, work.commands, work.left, work.top)
-    return work.output(done.words), done.busy_cycles
+    words, cycles = lowered.measure(work)
+    return work.output(words), cycles
 
 
 def _on_host(network: Network, layer: Layer) -> LayerResult:
@@ -191,7 +200,7 @@ def _on_host(network: Network, layer: Layer) -> LayerResult:
     )
 
 
-def _on_array(
+def _on_engine(
     network: Network,
     layer: Layer,
     lowered: Lowered,
@@ -199,11 +208,11 @@ def _on_array(
     values_equal: bool | None = None,
 ) -> LayerResult:
     macs, traffic = network.macs(layer), lowered.traffic
-    offered = lowered.array.multipliers * cycles
+    offered = lowered.multipliers * cycles
     return LayerResult(
         name=layer.name,
         op=layer.op.name,
-        engine="array",
+        engine=lowered.engine,
         dataflow=lowered.dataflow,
         cycles=cycles,
         macs=macs,
@@ -212,5 +221,6 @@ def _on_array(
         busy_utilization=traffic.macs / offered,
         read_bytes=traffic.read_bytes,
         write_bytes=traffic.write_bytes,
+        bound_cycles=lowered.bound_cycles,
         values_equal=values_equal,
     )

@@ -243,14 +243,14 @@ def test_cosim_compares_all_levels(accelsim, probe):
 
 @pytest.mark.parametrize(("level", "said"), [("golden", "values"), ("cycles", "cycles")])
 def test_cosim_is_status_1_where_a_level_differs(level, said, accelsim, probe, monkeypatch):
-    from accelsim.lower import Lowered
+    from accelsim.lower import ArrayWork
     from accelsim.ops import Depthwise
 
     if level == "golden":
         right = Depthwise.golden
         monkeypatch.setattr(Depthwise, "golden", lambda *arguments: right(*arguments) + 1)
     else:
-        monkeypatch.setattr(Lowered, "cycles", property(lambda lowered: 7))
+        monkeypatch.setattr(ArrayWork, "cycles", property(lambda lowered: 7))
     outcome = accelsim("cosim", probe, "--layer", "mix", "--array", "4x3")
     assert outcome.status == 1
     assert outcome.err == f"accelsim: the levels differ in {said} (layer mix)\n"
@@ -390,7 +390,11 @@ def test_cosim_states_its_own_default_array(accelsim):
         ("run mobilenet_v2 --clock nan", "clock.mhz must be a positive number, not nan"),
         ("run mobilenet_v2 --input 224", "input must be HEIGHTxWIDTH, for instance 224x224"),
         ("run mobilenet_v2 --input 0x224", "input must be a height and a width of at least 1"),
-        ("run mobilenet_v2 --depthwise 8x8", "depthwise must be none, not '8x8': this version"),
+        ("run mobilenet_v2 --depthwise 8", "depthwise engine size must be LANESxPIXELS"),
+        ("run mobilenet_v2 --depthwise 0x8", "depthwise.lanes must be a whole number from 1"),
+        ("run mobilenet_v2 --depthwise-on engine", "depthwise-on engine needs a depthwise engine"),
+        ("run mobilenet_v2 --depthwise-on gpu", "depthwise-on must be one of auto, array, engine"),
+        ("run mobilenet_v2 --timing fuseconv-2020 --depthwise 8x8", "timing fuseconv-2020 knows no depthwise"),
         ("run mobilenet_v2 --hardware none.toml", "none.toml cannot be read: No such file"),
         ("run none.toml", "none.toml cannot be read: No such file"),
         ("run none.onnx", "none.onnx cannot be imported"),
@@ -418,7 +422,7 @@ def test_cosim_states_its_own_default_array(accelsim):
         ("csynth mobilenet_v2 --layer nolayer", "mobilenet_v2 has no layer 'nolayer'"),
         ("rtl -o /proc/none", "/proc/none cannot be written"),
         ("rtl -o build --array 0x1", "array.rows must be a whole number from 1 to 1024, not 0"),
-        ("rtl -o build --depthwise 1x1", "depthwise must be none, not '1x1'"),
+        ("rtl -o build --depthwise 1x999", "depthwise.pixels must be a whole number from 1"),
         ("hardware huge", "there is no preset 'huge'; there are tiny, "),
     ],
 )

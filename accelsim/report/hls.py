@@ -28,12 +28,13 @@ RESOURCE_COLUMNS = ("resource", "multipliers", "register bits", "memory bits")
 
 def title(synthesis: Synthesis) -> str:
     """What the tables are about."""
+    layer = f"{synthesis.network} {synthesis.variant}, layer {synthesis.layer} ({synthesis.op})"
+    engine = synthesis.hardware.depthwise
+    if synthesis.dataflow is None and engine is not None:
+        return f"{layer} on a {engine.lanes}x{engine.pixels} depthwise engine"
     array = synthesis.hardware.array
     plain = "" if array.overlap else ", no overlap"
-    return (
-        f"{synthesis.network} {synthesis.variant}, layer {synthesis.layer} ({synthesis.op}) on a "
-        f"{array.rows}x{array.columns} array{plain}, dataflow {synthesis.dataflow}"
-    )
+    return f"{layer} on a {array.rows}x{array.columns} array{plain}, dataflow {synthesis.dataflow}"
 
 
 def nest(made: Report, width: int) -> Table:

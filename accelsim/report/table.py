@@ -9,16 +9,19 @@ from rich.text import Text
 
 from accelsim.cosim import Comparison
 from accelsim.errors import UnsupportedError
+from accelsim.hardware import Hardware
 from accelsim.ir import Shape
-from accelsim.ops import Depthwise
+from accelsim.lower import is_depthwise
 from accelsim.result import LayerResult, Result
 from accelsim.simulate import RTL, simulate
 
-LAYER_COLUMNS = ("layer", "op", "engine", "dataflow", "shape", "cycles", "share", "utilisation")
+LAYER_COLUMNS = (
+    *("layer", "op", "engine", "dataflow", "shape", "cycles", "bound", "share", "utilisation"),
+)
 COLUMNS = (*LAYER_COLUMNS, "MACs", "params")
 WORDS = ("layer", "op", "engine", "dataflow", "shape")
 # Left out one after another where the terminal is too narrow; numbers are never cut.
-SPARED = ("engine", "params", "share", "shape", "MACs", "op")
+SPARED = ("bound", "params", "engine", "share", "shape", "MACs", "op")
 
 # What a reader of a published model's cycles should know.
 _FUSECONV = "it has no drain of results, no result port and no overlap"
@@ -70,10 +73,8 @@ def layers(result: Result, width: int) -> Table:
 
 def title(result: Result) -> str:
     """What the table is about."""
-    array = result.hardware.array
-    plain = "" if array.overlap else " without overlap"
     return (
-        f"{result.network} {result.variant}, array {array.rows}x{array.columns}{plain}, "
+        f"{result.network} {result.variant}, {result.hardware.label}, "
         f"timing {result.timing}, fidelity {result.fidelity}"
     )
 
@@ -88,6 +89,7 @@ def _row(result: Result, layer: LayerResult) -> tuple[str, ...]:
         layer.dataflow or "-",
         f"{shapes} > {show(network.shape(layer.name))}",
         f"{layer.cycles:,}",
+        "-" if layer.bound_cycles is None else f"{layer.bound_cycles:,}",
         percent(layer.cycles, result.total_cycles),
         percent(layer.utilization, 1),
         f"{layer.macs:,}",
@@ -96,11 +98,13 @@ def _row(result: Result, layer: LayerResult) -> tuple[str, ...]:
 
 
 def _totals(result: Result) -> tuple[str, ...]:
+    bounds = [layer.bound_cycles or 0 for layer in result.layers]
     return (
         *("total", "", "", "", ""),
         f"{result.total_cycles:,}",
+        f"{sum(bounds):,}" if any(bounds) else "-",
         percent(result.total_cycles, result.total_cycles),
-        percent(result.total_macs, result.hardware.array.multipliers * result.total_cycles),
+        percent(result.total_macs, result.hardware.multipliers * result.total_cycles),
         f"{result.total_macs:,}",
         f"{result.total_params:,}",
     )
@@ -122,9 +126,11 @@ def notes(result: Result, baseline: Result | None = None) -> list[str]:
     found += _depthwise_note(result)
     filled = [layer.read_bytes for layer in result.layers if layer.read_bytes is not None]
     if filled:
+        port = result.hardware.depthwise.fill_port if result.hardware.depthwise else 0
+        clock = "not on the clock" if not port else "on the clock in the depthwise engine only"
         found.append(
             f"Operand banks are filled with {sum(filled):,} bytes, copies by im2col included; "
-            "filling is not on the clock."
+            f"filling is {clock}."
         )
     kinds = Counter(layer.op for layer in result.layers if layer.not_modelled)
     kinds.update(result.graph.layer(layer.name).activation for layer in result.layers)
@@ -137,31 +143,32 @@ def notes(result: Result, baseline: Result | None = None) -> list[str]:
 
 
 def _depthwise_note(result: Result) -> list[str]:
-    """Cycles of the depthwise layers on row streams and by im2col, side by side."""
-    names = [layer.name for layer in result.layers if _is_depthwise(result, layer)]
-    if result.timing != RTL or not names:
+    """Cycles of the depthwise layers on the engine, on row streams and by im2col, side by side."""
+    graph = result.graph
+    names = [
+        layer.name
+        for layer in result.layers
+        if is_depthwise(graph.layer(layer.name), graph.in_shapes(graph.layer(layer.name)))
+    ]
+    if result.timing != RTL or not names or not isinstance(result.hardware, Hardware):
         return []
+    ways = [("rows", "array", "on row streams"), ("os", "array", "by im2col (os)")]
+    if result.hardware.depthwise:
+        ways.insert(0, ("auto", "engine", "on the depthwise engine"))
     costs = []
-    for dataflow in ("rows", "os"):
+    for dataflow, place, words in ways:
         try:
             each = [
-                simulate(result.graph, result.hardware, dataflow, layers=name).total_cycles
+                simulate(
+                    graph, result.hardware, dataflow, layers=name, depthwise_on=place
+                ).total_cycles
                 for name in names
             ]
         except UnsupportedError:
-            costs.append("impossible")
+            costs.append(f"impossible {words}")
         else:
-            costs.append(f"{sum(each):,} cycles")
-    rows, os = costs
-    return [f"Depthwise layers ({len(names)}): {rows} on row streams, {os} by im2col (os)."]
-
-
-def _is_depthwise(result: Result, layer: LayerResult) -> bool:
-    node = result.graph.layer(layer.name)
-    pieces = node.op.lower(*result.graph.in_shapes(node))
-    return isinstance(node.op, Depthwise) or (
-        bool(pieces) and all(piece.conv.depthwise and piece.conv.c > 1 for piece in pieces)
-    )
+            costs.append(f"{sum(each):,} cycles {words}")
+    return [f"Depthwise layers ({len(names)}): {', '.join(costs)}."]
 
 
 def levels(found: Comparison) -> Table:

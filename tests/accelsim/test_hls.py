@@ -546,7 +546,7 @@ def test_command_prints_json(capsys):
         (("--layer", "nothing"), "has no layer 'nothing'"),
         (("--layer", "pool"), "runs on the host"),
         (("--layer", "b2.dw", "--dataflow", "xs"), "not 'xs'"),
-        (("--layer", "b2.dw", "--depthwise", "8x8"), "depthwise"),
+        (("--layer", "b2.dw", "--depthwise", "8"), "LANESxPIXELS"),
         (("--layer", "b2.dw", "--array", "0x8"), "not 0"),
     ],
 )

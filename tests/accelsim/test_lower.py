@@ -8,13 +8,14 @@ import pytest
 from accelsim import networks
 from accelsim.dataflows import DATAFLOWS, Plan
 from accelsim.errors import UnsupportedError
-from accelsim.hardware import Operands, SystolicArray
+from accelsim.hardware import DepthwiseEngine, Hardware, Operands, SystolicArray
 from accelsim.ir import Layer
-from accelsim.lower import NAMES, Lowered, lower, parse_dataflows
+from accelsim.lower import NAMES, ArrayWork, lower, parse_dataflows
 from accelsim.ops import Conv2d, Depthwise, GlobalPool, Linear
 from accelsim.passes import ArrayPass, Opcode, Repeat
 
 ARRAY = SystolicArray(8, 8)
+PLAIN = Hardware(ARRAY)
 
 
 def layer(op):
@@ -48,50 +49,50 @@ def test_parse_refuses(text):
 @pytest.mark.parametrize("variant", ["baseline", "fuse_half"])
 def test_every_layer_takes_the_fastest(variant, overlap):
     """By the schedule of the engine, which the choice does not ask."""
-    array = SystolicArray(12, 20, overlap=overlap)
+    plain = Hardware(SystolicArray(12, 20, overlap=overlap))
     network = networks.mobilenet_v2(variant)
     for each in network.layers:
         shapes = network.in_shapes(each)
-        chosen = lower(each, shapes, array)
+        chosen = lower(each, shapes, plain)
         if chosen is None:
             assert network.macs(each) == 0
             continue
         able = [x for x in NAMES if x != "rows" or isinstance(each.op, Depthwise)]
-        cycles = [lower(each, shapes, array, (name,)).cycles for name in able]
+        cycles = [lower(each, shapes, plain, (name,)).cycles for name in able]
         assert chosen.cycles == min(cycles)
         assert chosen.cycles == sum(plan.clocks for plan in chosen.plans)
 
 
 def test_refusal_names_layer_and_reasons():
     with pytest.raises(UnsupportedError, match=r"^layer probe .*rows: .*depthwise"):
-        lower(layer(Conv2d(4, (3, 3))), ((3, 8, 8),), ARRAY, ("rows",))
+        lower(layer(Conv2d(4, (3, 3))), ((3, 8, 8),), PLAIN, ("rows",))
     wide = layer(Depthwise((3, 11)))
     with pytest.raises(UnsupportedError, match=r"^layer probe .*8 taps .*3x11.*max_taps"):
-        lower(wide, ((3, 16, 16),), ARRAY, ("rows",))
-    assert lower(wide, ((3, 16, 16),), ARRAY).dataflow != "rows"
-    longer = replace(ARRAY, max_taps=11)
+        lower(wide, ((3, 16, 16),), PLAIN, ("rows",))
+    assert lower(wide, ((3, 16, 16),), PLAIN).dataflow != "rows"
+    longer = Hardware(replace(ARRAY, max_taps=11))
     assert lower(wide, ((3, 16, 16),), longer, ("rows",)).dataflow == "rows"
 
 
 def test_sums_never_exceed_the_accumulators():
     """The largest product of int8 values is 2**14, the largest sum of 32 bits 2**31 - 1."""
     fits, exceeds = ((1 << 17) - 1, 1, 1), (1 << 17, 1, 1)
-    assert lower(layer(Linear(1)), (fits,), ARRAY).dataflow in NAMES
+    assert lower(layer(Linear(1)), (fits,), PLAIN).dataflow in NAMES
     with pytest.raises(UnsupportedError, match=r"^layer probe adds up 131072 products.*32 bits"):
-        lower(layer(Linear(1)), (exceeds,), ARRAY)
-    narrow = SystolicArray(8, 8, operands=Operands(bits=9, accumulator_bits=18))
+        lower(layer(Linear(1)), (exceeds,), PLAIN)
+    narrow = Hardware(SystolicArray(8, 8, operands=Operands(bits=9, accumulator_bits=18)))
     assert lower(layer(Linear(1)), ((7, 1, 1),), narrow)
     with pytest.raises(UnsupportedError, match="18 bits"):
         lower(layer(Linear(1)), ((8, 1, 1),), narrow)
 
 
 def test_host_layers_are_not_lowered():
-    assert lower(layer(GlobalPool()), ((3, 8, 8),), ARRAY) is None
+    assert lower(layer(GlobalPool()), ((3, 8, 8),), PLAIN) is None
 
 
 def traffic(*passes):
     plan = Plan("any", 0, (Repeat(3, passes),), None)
-    return Lowered(ARRAY, "any", (), (plan,), (1, 1, 1)).traffic
+    return ArrayWork(ARRAY, "any", (), (plan,), (1, 1, 1)).traffic
 
 
 def test_traffic():
@@ -116,11 +117,61 @@ def test_traffic():
 def test_pieces_of_a_layer_are_priced_as_one_sequence():
     """Their passes overlap, so that the sum of their clocks alone says too little."""
     mix = layer(Depthwise(kernels=((1, 1), (3, 1)), stride=(3, 3)))
-    array = SystolicArray(3, 13, max_taps=2)
-    fastest = lower(mix, ((2, 13, 5),), array)
+    plain = Hardware(SystolicArray(3, 13, max_taps=2))
+    fastest = lower(mix, ((2, 13, 5),), plain)
     each = []
     for name in NAMES:
         with contextlib.suppress(UnsupportedError):
-            each.append(lower(mix, ((2, 13, 5),), array, (name,)).cycles)
+            each.append(lower(mix, ((2, 13, 5),), plain, (name,)).cycles)
     assert len(each) > 1
     assert fastest.cycles == min(each)
+
+
+BOTH = Hardware(SystolicArray(8, 8), depthwise=DepthwiseEngine(4, 8))
+
+
+def test_depthwise_layers_take_the_faster_engine():
+    for each in networks.mobilenet_v2().layers:
+        shapes = networks.mobilenet_v2().in_shapes(each)
+        if isinstance(each.op, Depthwise):
+            on = {where: lower(each, shapes, BOTH, NAMES, where) for where in ("array", "engine")}
+            assert (on["array"].engine, on["engine"].engine) == ("array", "depthwise")
+            chosen = lower(each, shapes, BOTH)
+            assert chosen.cycles == min(work.cycles for work in on.values())
+        elif found := lower(each, shapes, BOTH, NAMES, "engine"):
+            assert found.engine == "array"
+
+
+def test_however_a_depthwise_convolution_is_written_it_may_run_on_its_engine():
+    shapes = ((6, 9, 9),)
+    written = layer(Conv2d(6, (3, 3), padding=(1, 1, 1, 1), groups=6))
+    assert lower(written, shapes, BOTH, NAMES, "engine").engine == "depthwise"
+    assert lower(layer(Conv2d(6, (3, 3))), ((1, 9, 9),), BOTH, NAMES, "engine").engine == "array"
+    assert lower(layer(Depthwise((3, 3))), ((1, 9, 9),), BOTH, NAMES, "engine").engine == (
+        "depthwise"
+    )
+
+
+@pytest.mark.parametrize(
+    ("op", "said"),
+    [
+        (Depthwise((65, 1)), "kernel 65 is more than the depthwise engine's 64; max_kernel"),
+        (Depthwise((3, 3), (5, 1)), "stride 5 is more than the depthwise engine's 4; max_stride"),
+        (Depthwise((2, 2), dilation=(1, 9)), "dilation 9 .* 8; max_dilation"),
+        (Depthwise((1, 1), padding=(0, 0, 256, 0)), "padding 256 .* 255; max_padding"),
+        (Depthwise((60, 60)), "kernel area 3600 .* 1024; half of tap_depth"),
+    ],
+)
+def test_what_the_engine_does_not_support_is_refused_with_the_way_out(op, said):
+    shapes = ((4, 64, 64),)
+    with pytest.raises(UnsupportedError, match=f"^layer probe cannot run on .*: {said}"):
+        lower(layer(op), shapes, BOTH, NAMES, "engine")
+    assert lower(layer(op), shapes, BOTH).engine == "array"
+
+
+def test_idle_lanes_take_stripes():
+    """Three channels on 16 lanes: stripes keep most lanes busy, and need a fifth of the time."""
+    few = Hardware(SystolicArray(8, 8), depthwise=DepthwiseEngine(16, 8))
+    work = lower(layer(Depthwise((5, 5))), ((3, 56, 56),), few, NAMES, "engine")
+    assert work.plans[0].stripes == 5
+    assert work.cycles < 1.2 * work.bound_cycles

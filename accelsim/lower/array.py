@@ -1,10 +1,10 @@
-"""Lowering: the fastest plan for each layer among the dataflows that the user allows."""
+"""Lowering to the systolic array: the fastest plan among the dataflows that the user allows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from operator import itemgetter
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,36 +14,22 @@ from accelsim.dataflows.base import UNBOUNDED, Body, Candidate, depth_of, make_p
 from accelsim.engines import systolic_array
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
-from accelsim.ir import Conv, Layer, Piece, Shape
+from accelsim.hls.nest import Loop
+from accelsim.hls.report import Resource
+from accelsim.ir import Piece, Shape
+from accelsim.lower.base import Traffic, bound, check_width
+from accelsim.numerics import Int8, Int32
 from accelsim.passes import Opcode, Repeat
 
-AUTO = "auto"
 NAMES = tuple(dataflow.name for dataflow in DATAFLOWS)
 
 # The order of the search: `rows` wins most of the layers that it does not refuse at once, and `os`
 # most others; what cannot be as fast is then left out.
 SEARCH = sorted(enumerate(DATAFLOWS), key=lambda place: place[1].name != "rows")
 
-LARGEST_PRODUCT_BITS = 14  # of two int8 operands: -128 x -128
 
-
-class Traffic(NamedTuple):
-    """What a sequence moves and does.
-
-    read_bytes : operands filled into the banks of the rows and columns that a pass uses, one byte
-        each; what im2col or several passes repeat counts as often as it is filled.
-    write_bytes : results at the result port, in the columns that a pass uses, thrown-away ones
-        included, each as wide as an accumulator.
-    macs : multiply-accumulates executed, those with padding and zero taps included.
-    """
-
-    read_bytes: int
-    write_bytes: int
-    macs: int
-
-
-class Sequence(NamedTuple):
-    """One layer on real data: commands and banks for an engine.
+class ArraySequence(NamedTuple):
+    """One layer on real data: commands and banks for the array.
 
     commands : int64[passes, 12], the fields of ArrayCommand.
     left, top : int16[words, R], int16[words, C], the operand banks.
@@ -57,7 +43,7 @@ class Sequence(NamedTuple):
     parts: tuple[tuple[Piece, Program], ...]
     out_shape: Shape
 
-    def output(self, words: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    def output(self, words: npt.NDArray[np.int32]) -> Int32:
         """The layer's int32[k, oh, ow] from the result words int32[result words, C]."""
         out = np.zeros(self.out_shape, np.int32)
         at = 0
@@ -70,12 +56,13 @@ class Sequence(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Lowered:
+class ArrayWork:
     """A layer as passes of the array.
 
     pieces, plans : the Convs of the layer and how each is cut; they form one sequence, in order.
     """
 
+    engine: ClassVar[str] = "array"
     array: SystolicArray
     dataflow: str
     pieces: tuple[Piece, ...]
@@ -97,7 +84,33 @@ class Lowered:
         """What the sequence moves and does."""
         return _traffic(self.array, self.body)
 
-    def sequence(self, x: npt.NDArray[np.int8], weights: npt.NDArray[np.int8]) -> Sequence:
+    @property
+    def multipliers(self) -> int:
+        """Of the array."""
+        return self.array.multipliers
+
+    @property
+    def bound_cycles(self) -> int:
+        """What multipliers and result port allow: dense MACs, and C results a clock."""
+        return bound(self.pieces, self.array.multipliers, self.array.columns)
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """What the array consists of."""
+        return systolic_array.resources(self.array)
+
+    def nest(self, name: str) -> Loop:
+        """The loop nest whose latency the cycles are."""
+        return systolic_array.nest(self.array, self.body, name)
+
+    def measure(self, work: "ArraySequence") -> tuple[Int32, int]:
+        """Result words and busy cycles, from registers alone."""
+        from accelsim.engines import systolic_array_cycle  # loads Numba
+
+        done = systolic_array_cycle.simulate(self.array, work.commands, work.left, work.top)
+        return done.words, done.busy_cycles
+
+    def sequence(self, x: Int8, weights: Int8) -> ArraySequence:
         """Commands and operand banks for the layer's input int8[c, h, w] and its weights."""
         parts = tuple(zip(self.pieces, self._programs(), strict=True))
         commands, lefts, tops = [], [], []
@@ -114,7 +127,7 @@ class Lowered:
             lefts.append(left)
             tops.append(top)
         commands[-1][-1, 11] = 1
-        return Sequence(
+        return ArraySequence(
             np.concatenate(commands),
             np.concatenate(lefts) if len(lefts) > 1 else lefts[0],
             np.concatenate(tops) if len(tops) > 1 else tops[0],
@@ -128,53 +141,19 @@ class Lowered:
             yield dataflow.program(piece.conv, self.array, plan)
 
 
-def parse_dataflows(text: str) -> tuple[str, ...]:
-    """The dataflows that `auto` or a list such as os,ws allows."""
-    if text.strip() == AUTO:
-        return NAMES
-    chosen = [name.strip() for name in text.split(",")]
-    for name in chosen:
-        if name not in NAMES:
-            raise UnsupportedError(
-                f"dataflow must be {AUTO} or some of {', '.join(NAMES)} with commas, not {name!r}"
-            )
-    return tuple(name for name in NAMES if name in chosen)
-
-
-def lower(
-    layer: Layer,
-    in_shapes: tuple[Shape, ...],
-    array: SystolicArray,
-    dataflows: tuple[str, ...] = NAMES,
-) -> Lowered | None:
-    """The layer in the fastest allowed dataflow; None where it runs on the host.
-
-    All pieces of a layer take the same dataflow. UnsupportedError names the layer and why each
-    allowed dataflow refuses it, or that its sums could exceed the accumulators.
-    """
-    pieces, out_shape = _work(layer, in_shapes)
-    if not pieces:
-        return None
-    try:
-        return _lower(pieces, out_shape, array, dataflows)
-    except UnsupportedError as error:
-        raise UnsupportedError(f"layer {layer.name} {error}") from None
-
-
 @lru_cache(maxsize=1 << 12)
-def _work(layer: Layer, in_shapes: tuple[Shape, ...]) -> tuple[tuple[Piece, ...], Shape]:
-    return layer.op.lower(*in_shapes), layer.op.out_shape(*in_shapes)
-
-
-@lru_cache(maxsize=1 << 12)
-def _lower(
+def lower_array(
     pieces: tuple[Piece, ...],
     out_shape: Shape,
     array: SystolicArray,
     dataflows: tuple[str, ...],
-) -> Lowered:
+) -> ArrayWork:
+    """The pieces in the fastest allowed dataflow, the same for all; UnsupportedError says why none.
+
+    A layer whose sums could exceed the accumulators is refused as well.
+    """
     for piece in pieces:
-        _check_width(piece.conv, array)
+        check_width(depth_of(piece.conv), array.operands)
     refusals = []
     best: tuple[int, int] = UNBOUNDED, 0  # clocks, place in DATAFLOWS
     chosen: list[Candidate] = []
@@ -194,7 +173,7 @@ def _lower(
         raise UnsupportedError(f"runs in none of the allowed dataflows ({'; '.join(refusals)})")
     dataflow = DATAFLOWS[best[1]]
     plans = _plans(pieces, dataflow, array, chosen)
-    return Lowered(array, dataflow.name, pieces, plans, out_shape)
+    return ArrayWork(array, dataflow.name, pieces, plans, out_shape)
 
 
 def _plans(
@@ -231,16 +210,6 @@ def _fastest(
             return []
         chosen.append(found)
     return chosen
-
-
-def _check_width(conv: Conv, array: SystolicArray) -> None:
-    """Raise UnsupportedError where a sum of int8 products could exceed the accumulators."""
-    bits, depth = array.operands.accumulator_bits, depth_of(conv)
-    if depth << LARGEST_PRODUCT_BITS >= 1 << (bits - 1):
-        raise UnsupportedError(
-            f"adds up {depth} products of int8 values, which may exceed accumulators of {bits} "
-            "bits (accumulator_bits)"
-        )
 
 
 def _traffic(array: SystolicArray, body: Body) -> Traffic:
