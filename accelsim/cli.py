@@ -183,7 +183,7 @@ def run(
     if plot:
         output.check_picture(plot)
     net = _network(network, variant, input_size)
-    design = _hardware(hardware, array, depthwise, overlap, clock)
+    design = _design(hardware, array, depthwise, overlap, clock)
     options = (dataflow, fidelity, timing, seed, layers, scalesim_depthwise)
     with _progress() as progress:
         result = simulate(net, design, *options, progress=progress, depthwise_on=depthwise_on)
@@ -232,7 +232,7 @@ def synthesize(
     from accelsim.report import hls
 
     net = _network(network, variant, input_size)
-    design = _hardware(hardware, array, depthwise, overlap, clock)
+    design = _design(hardware, array, depthwise, overlap, clock)
     made = csynth(net, layer, design, dataflow, depthwise_on)
     _write_json(json, made.to_dict)
     if json != "-":
@@ -350,7 +350,7 @@ def _hardware(
 
     design = _design(source, array, depthwise, overlap, clock)
     if not isinstance(design, Hardware):
-        raise UnsupportedError(f"{source} has a model without RTL; only run and compare take it")
+        raise UnsupportedError(f"{source} has a model without RTL; run, csynth and compare take it")
     return design
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from accelsim.errors import UnsupportedError
-from accelsim.hardware import Hardware
+from accelsim.hardware import Design
 from accelsim.hls.report import Report, report
 from accelsim.ir import Network
 from accelsim.lower import AUTO, check_depthwise, lower, parse_dataflows
@@ -27,7 +27,7 @@ class Synthesis:
     dataflow: str | None
     macs: int
     bound_cycles: int
-    hardware: Hardware
+    hardware: Design
     report: Report
 
     @property
@@ -55,7 +55,7 @@ class Synthesis:
 def csynth(
     network: Network,
     layer: str,
-    hardware: Hardware,
+    hardware: Design,
     dataflow: str = "auto",
     depthwise_on: str = AUTO,
 ) -> Synthesis:

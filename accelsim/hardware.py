@@ -242,6 +242,7 @@ class PeerHardware:
     engine: TapSerial | WindowEngine | ColumnArray
     array: SystolicArray | None = None
     clock_mhz: float = 500.0
+    depthwise: ClassVar[None] = None  # no engine of ours for depthwise layers
 
     def __post_init__(self) -> None:
         _check_clock(self.clock_mhz)

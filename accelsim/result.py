@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from accelsim.hardware import Hardware
+from accelsim.hardware import Design
 from accelsim.ir import Network
 from accelsim.numerics import Int8
 from accelsim.version import __version__
@@ -62,7 +62,7 @@ class Result:
     """
 
     graph: Network = field(repr=False)
-    hardware: Hardware
+    hardware: Design
     timing: str
     fidelity: str
     seed: int

@@ -13,7 +13,7 @@ import numpy as np
 
 from accelsim import published
 from accelsim.errors import NetworkError, UnsupportedError
-from accelsim.hardware import Hardware, SystolicArray
+from accelsim.hardware import Design, PeerHardware, SystolicArray
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.lower import AUTO, Lowered, check_depthwise, lower, parse_dataflows
 from accelsim.numerics import Int8, Int32, epilogue
@@ -29,7 +29,7 @@ Progress = Callable[[str, float], None]  # what is being done, and the share of 
 
 def simulate(
     network: Network,
-    hardware: Hardware,
+    hardware: Design,
     dataflow: str = "auto",
     fidelity: str = "schedule",
     timing: str = RTL,
@@ -56,6 +56,11 @@ def simulate(
         faster of the two.
     """
     check_depthwise(hardware, depthwise_on)
+    if isinstance(hardware, PeerHardware) and (timing != RTL or fidelity == "cycle"):
+        raise UnsupportedError(
+            f"{hardware.engine.name} is a model without registers and RTL; timing must be {RTL} "
+            "and fidelity schedule or golden"
+        )
     if hardware.depthwise is not None and timing != RTL:
         raise UnsupportedError(f"timing {timing} knows no depthwise engine; depthwise must be none")
     if fidelity not in FIDELITIES:
@@ -72,6 +77,7 @@ def simulate(
                 f"timing {timing} counts cycles only; fidelity must be schedule, not {fidelity}"
             )
         array = hardware.array
+        assert array is not None  # only PeerHardware may have none
         filters = published.DEPTHWISE[0] if scalesim_depthwise is None else scalesim_depthwise
         model = published.get(timing, array.rows, array.columns, dataflow, filters)
         found = tuple(_published(network, layer, array, model) for layer in chosen)
@@ -132,7 +138,7 @@ def _published(
 def _scheduled(
     network: Network,
     layer: Layer,
-    hardware: Hardware,
+    hardware: Design,
     allowed: tuple[str, ...],
     depthwise_on: str,
 ) -> LayerResult:
@@ -144,7 +150,7 @@ def _scheduled(
 
 def _run(
     network: Network,
-    options: tuple[Hardware, tuple[str, ...], str],
+    options: tuple[Design, tuple[str, ...], str],
     chosen: tuple[Layer, ...],
     measure: bool,
     seed: int,
@@ -218,9 +224,9 @@ def _on_engine(
         macs=macs,
         params=network.params(layer),
         utilization=macs / offered,
-        busy_utilization=traffic.macs / offered,
-        read_bytes=traffic.read_bytes,
-        write_bytes=traffic.write_bytes,
+        busy_utilization=traffic.macs / offered if traffic else None,
+        read_bytes=traffic.read_bytes if traffic else None,
+        write_bytes=traffic.write_bytes if traffic else None,
         bound_cycles=lowered.bound_cycles,
         values_equal=values_equal,
     )

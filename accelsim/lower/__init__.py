@@ -3,11 +3,12 @@
 from functools import lru_cache
 
 from accelsim.errors import UnsupportedError
-from accelsim.hardware import Hardware
+from accelsim.hardware import Design, Hardware, PeerHardware
 from accelsim.ir import Layer, Piece, Shape
 from accelsim.lower.array import NAMES, ArraySequence, ArrayWork, lower_array
 from accelsim.lower.base import Lowered, Sequence, Traffic
 from accelsim.lower.depthwise import DepthwiseSequence, DepthwiseWork, lower_depthwise
+from accelsim.lower.peer import PeerWork
 
 __all__ = [
     "AUTO",
@@ -18,6 +19,7 @@ __all__ = [
     "DepthwiseSequence",
     "DepthwiseWork",
     "Lowered",
+    "PeerWork",
     "Sequence",
     "Traffic",
     "check_depthwise",
@@ -43,13 +45,19 @@ def parse_dataflows(text: str) -> tuple[str, ...]:
     return tuple(name for name in NAMES if name in chosen)
 
 
-def check_depthwise(hardware: Hardware, depthwise_on: str) -> None:
+def check_depthwise(hardware: Design, depthwise_on: str) -> None:
     """Raise UnsupportedError where depthwise layers cannot be sent there."""
     if depthwise_on not in DEPTHWISE_ON:
         raise UnsupportedError(
             f"depthwise-on must be one of {', '.join(DEPTHWISE_ON)}, not {depthwise_on!r}"
         )
-    if hardware.depthwise is None and depthwise_on == "engine":
+    if isinstance(hardware, PeerHardware):
+        if depthwise_on != AUTO:
+            raise UnsupportedError(
+                f"depthwise-on must be {AUTO} where {hardware.engine.name} runs the depthwise "
+                f"layers, not {depthwise_on!r}"
+            )
+    elif hardware.depthwise is None and depthwise_on == "engine":
         raise UnsupportedError(
             "depthwise-on engine needs a depthwise engine, for instance --depthwise 8x64"
         )
@@ -58,7 +66,7 @@ def check_depthwise(hardware: Hardware, depthwise_on: str) -> None:
 def lower(
     layer: Layer,
     in_shapes: tuple[Shape, ...],
-    hardware: Hardware,
+    hardware: Design,
     dataflows: tuple[str, ...] = NAMES,
     depthwise_on: str = AUTO,
 ) -> Lowered | None:
@@ -73,6 +81,10 @@ def lower(
     if not pieces:
         return None
     try:
+        if isinstance(hardware, PeerHardware):
+            if hardware.array is None or is_depthwise(layer, in_shapes):
+                return PeerWork(hardware.engine, pieces)
+            return lower_array(pieces, out_shape, hardware.array, dataflows)
         if depthwise_on == "array" or not hardware.depthwise or not is_depthwise(layer, in_shapes):
             return lower_array(pieces, out_shape, hardware.array, dataflows)
         if depthwise_on == "engine":

@@ -63,8 +63,8 @@ class Lowered(Protocol):
         """The least that multipliers and ports allow for the dense MACs."""
 
     @property
-    def traffic(self) -> Traffic:
-        """What the sequence moves and does."""
+    def traffic(self) -> Traffic | None:
+        """What the sequence moves and does; None where that is not modelled."""
 
     @property
     def resources(self) -> tuple[Resource, ...]:

@@ -3,6 +3,7 @@
 from rich.table import Table
 
 from accelsim.csynth import Synthesis
+from accelsim.hardware import Hardware
 from accelsim.hls.report import Report, Row
 from accelsim.report.table import fit, percent, table
 
@@ -29,12 +30,8 @@ RESOURCE_COLUMNS = ("resource", "multipliers", "register bits", "memory bits")
 def title(synthesis: Synthesis) -> str:
     """What the tables are about."""
     layer = f"{synthesis.network} {synthesis.variant}, layer {synthesis.layer} ({synthesis.op})"
-    engine = synthesis.hardware.depthwise
-    if synthesis.dataflow is None and engine is not None:
-        return f"{layer} on a {engine.lanes}x{engine.pixels} depthwise engine"
-    array = synthesis.hardware.array
-    plain = "" if array.overlap else ", no overlap"
-    return f"{layer} on a {array.rows}x{array.columns} array{plain}, dataflow {synthesis.dataflow}"
+    dataflow = f", dataflow {synthesis.dataflow}" if synthesis.dataflow else ""
+    return f"{layer} on engine {synthesis.engine} of {synthesis.hardware.label}{dataflow}"
 
 
 def nest(made: Report, width: int) -> Table:
@@ -87,7 +84,9 @@ def notes(synthesis: Synthesis) -> list[str]:
     return [
         f"{made.latency_cycles:,} cycles, {microseconds:,.3f} us at {made.clock_mhz:g} MHz.",
         work,
-        "Registers of the sequencer, of the edge and of addresses are not counted.",
+        "Registers of the sequencer, of the edge and of addresses are not counted."
+        if isinstance(synthesis.hardware, Hardware)
+        else "Of engines of other people only the multipliers are known.",
     ]
 
 

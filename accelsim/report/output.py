@@ -4,10 +4,14 @@ import csv
 import io
 from dataclasses import astuple, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from accelsim.errors import FileError
 from accelsim.files import write_whole
 from accelsim.result import LayerResult, Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PICTURES = (".pdf", ".png", ".svg")
 
@@ -36,6 +40,12 @@ def write_plot(path: str, result: Result) -> None:
 
     figure = Figure(figsize=plot.layers_size(result), layout="constrained")
     plot.layers(result, figure.subplots())
+    write_figure(path, figure)
+
+
+def write_figure(path: str, figure: "Figure") -> None:
+    """Write a figure; the ending of the file says in which form."""
+    check_picture(path)
     content = io.BytesIO()
     figure.savefig(content, format=Path(path).suffix[1:].lower(), dpi=150)
     write_whole(path, content.getvalue())

@@ -11,14 +11,15 @@ from matplotlib.ticker import NullLocator, PercentFormatter, StrMethodFormatter
 
 from accelsim import networks
 from accelsim.hardware import Hardware, SystolicArray
-from accelsim.result import Result
-from accelsim.simulate import simulate
+from accelsim.result import LayerResult, Result
+from accelsim.simulate import RTL, simulate
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#999999"
 
-# Dataflows keep their colours from plot to plot; published models that name none are grey.
-DATAFLOW_COLOURS = {"os": BLUE, "ws": GREEN, "is": PURPLE, "rows": ORANGE, None: GREY}
+# Dataflows keep their colours from plot to plot; so does the engine that knows none. What others
+# published is grey.
+COLOURS = {"os": BLUE, "ws": GREEN, "is": PURPLE, "rows": ORANGE, "depthwise": VERMILION}
 LINE_COLOURS = (VERMILION, BLUE, GREEN, ORANGE, PURPLE, SKY)
 LINE_STYLES = ("-", "-.", ":", "--")
 
@@ -31,16 +32,16 @@ def layers(result: Result, ax: Axes | None = None) -> Axes:
     shown = [layer for layer in result.layers if not layer.not_modelled]
     if ax is None:
         ax = plt.subplots(figsize=layers_size(result), layout="constrained")[1]
-    array = result.hardware.array
     positions = range(len(shown))
-    colours = [DATAFLOW_COLOURS[layer.dataflow] for layer in shown]
+    ways = [layer.dataflow or _unnamed(result, layer) for layer in shown]
+    colours = [COLOURS.get(way, GREY) for way in ways]
     ax.barh(positions, [layer.cycles for layer in shown], color=colours)
     ax.set_yticks(positions, [layer.name for layer in shown], fontsize=7)
     ax.set_ylim(len(shown) - 0.4, -0.6)
     ax.set_xlabel("cycles")
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     ax.set_title(
-        f"{result.network} {result.variant}, {array.rows} x {array.columns}\n"
+        f"{result.network} {result.variant}, {result.hardware.label}\n"
         f"timing {result.timing}: {result.total_cycles:,} cycles",
         loc="left",
         fontsize=10,
@@ -55,15 +56,20 @@ def layers(result: Result, ax: Axes | None = None) -> Axes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="x", alpha=0.3)
         axes.set_axisbelow(True)
-    used = [flow for flow in DATAFLOW_COLOURS if any(layer.dataflow == flow for layer in shown)]
+    used = sorted(set(ways), key=lambda way: ([*COLOURS, way].index(way), way))
     side.legend(
-        handles=[Patch(color=DATAFLOW_COLOURS[flow], label=flow or result.timing) for flow in used],
+        handles=[Patch(color=COLOURS.get(way, GREY), label=way) for way in used],
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),
         ncols=max(1, len(used)),
         frameon=False,
     )
     return ax
+
+
+def _unnamed(result: Result, layer: LayerResult) -> str:
+    """What to call the way in which a layer without dataflow runs."""
+    return layer.engine if result.timing == RTL else result.timing
 
 
 def layers_size(result: Result) -> tuple[float, float]:
