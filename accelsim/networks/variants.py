@@ -12,7 +12,7 @@ from accelsim.networks.xsep import xsep
 VARIANTS = ("baseline", *fuse.VARIANTS, "xsep", "ddc")
 KEYS = {"xsep": ("k",)}  # the keys of those that take any
 
-__all__ = ["KEYS", "NO_RULES", "VARIANTS", "Rules", "Variant", "apply", "parse"]
+__all__ = ["KEYS", "VARIANTS", "Rules", "Variant", "apply", "parse"]
 
 
 class Variant(NamedTuple):

@@ -39,7 +39,7 @@ OPS = (
     Activation,
 )
 
-# What stands for several layers: expand(name, inputs, shape) gives them, the last of which has
+# What stands for one or several layers: expand(name, inputs, shape) gives them, the last of which has
 # the name itself and is the result.
 MACROS = (
     FusePair,

@@ -194,3 +194,22 @@ def test_layer_table(name, text):
     found = count(networks.get(name))
     assert list(found) == list(expected)  # in order of first use
     assert found == expected
+
+
+# Depthwise layers of MixNet, in millions: multiply-accumulates, and those that there would be if
+# all channels of a layer had its largest kernel.
+@pytest.mark.parametrize(
+    ("name", "macs", "padded"),
+    [("mixnet_s", 38.99, 63.0), ("mixnet_m", 64.76, 114.2), ("mixnet_l", 85.82, 151.1)],
+)
+def test_depthwise_share_of_mixnet(name, macs, padded):
+    network = networks.get(name)
+    found = largest = 0
+    for layer in network.layers:
+        convs = [conv for conv, *_ in layer.op.lower(*network.in_shapes(layer))]
+        if convs and kind_of(layer, convs[0]) == "dw":
+            found += sum(conv.macs for conv in convs)
+            taps = max(conv.fh * conv.fw for conv in convs)
+            largest += sum(conv.k * conv.oh * conv.ow for conv in convs) * taps
+    assert found / 1e6 == pytest.approx(macs, abs=0.005)
+    assert largest / 1e6 == pytest.approx(padded, abs=0.05)
