@@ -39,8 +39,8 @@ OPS = (
     Activation,
 )
 
-# What stands for one or several layers: expand(name, inputs, shape) gives them, the last of which has
-# the name itself and is the result.
+# What stands for one or several layers: expand(name, inputs, shape) gives them, the last of which
+# has the name itself and is the result.
 MACROS = (
     FusePair,
     XSepConv,
