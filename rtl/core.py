@@ -16,6 +16,7 @@ from accelsim.passes import ArrayCommand
 from rtl.engines.systolic_array import Grid, Sequencer, token_layout
 from rtl.lib.banks import OperandBanks
 from rtl.lib.layout import layout
+from rtl.lib.results import ResultMemory
 
 COUNTER_BITS = 48
 
@@ -105,64 +106,6 @@ class Accumulators(wiring.Component):
         return m
 
 
-class ResultMemory(wiring.Component):
-    """Words of C results: written column by column with the skew of the array, read whole.
-
-    full : no word is free.  Depth exceeds C, so that a word under way never waits for itself.
-    """
-
-    def __init__(self, array: SystolicArray) -> None:
-        self.columns = array.columns
-        self.depth = 1 << (2 * array.columns + 1).bit_length()
-        word = data.ArrayLayout(signed(array.operands.accumulator_bits), array.columns)
-        super().__init__(
-            {
-                "en": In(1),
-                "write": In(array.columns),
-                "word": In(word),
-                "full": Out(1),
-                "results": Out(stream.Signature(word)),
-            }
-        )
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        pointer = unsigned((self.depth - 1).bit_length())
-        read, used, complete = (
-            Signal(pointer),
-            Signal(range(self.depth + 1)),
-            Signal(range(self.depth + 1)),
-        )
-        fetch = Signal()
-        m.d.comb += [
-            fetch.eq((complete != 0) & (~self.results.valid | self.results.ready)),
-            self.full.eq(used == self.depth),
-        ]
-        for j in range(self.columns):
-            bank = Memory(shape=self.word[j].shape(), depth=self.depth, init=[])
-            m.submodules[f"result_{j}"] = bank
-            write_port, read_port = bank.write_port(), bank.read_port()
-            at = Signal(pointer, name=f"write_{j}")
-            m.d.comb += [
-                write_port.en.eq(self.en & self.write[j]),
-                write_port.addr.eq(at),
-                write_port.data.eq(self.word[j]),
-                read_port.en.eq(fetch),
-                read_port.addr.eq(read),
-                self.results.payload[j].eq(read_port.data),
-            ]
-            with m.If(self.en & self.write[j]):
-                m.d.sync += at.eq(at + 1)
-        begun = self.en & self.write[0]
-        ended = self.en & self.write[self.columns - 1]
-        m.d.sync += [used.eq(used + begun - fetch), complete.eq(complete + ended - fetch)]
-        with m.If(fetch):
-            m.d.sync += [read.eq(read + 1), self.results.valid.eq(1)]
-        with m.Elif(self.results.ready):
-            m.d.sync += self.results.valid.eq(0)
-        return m
-
-
 class Core(wiring.Component):
     """One systolic array with its memories behind stream ports.
 
@@ -182,7 +125,7 @@ class Core(wiring.Component):
         bits = array.operands.bits
         self.left_banks = OperandBanks(array.rows, array.bank_depth, bits)
         self.top_banks = OperandBanks(array.columns, array.bank_depth, bits)
-        self.memory = ResultMemory(array)
+        self.memory = ResultMemory(signed(array.operands.accumulator_bits), array.columns)
         super().__init__(
             {
                 "commands": In(stream.Signature(layout(ArrayCommand))),

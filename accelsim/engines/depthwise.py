@@ -44,8 +44,8 @@ Body = tuple[tuple[int, DepthwisePass], ...]  # so many times each pass, in orde
 REMEMBERED = 1024  # passes and sequences
 
 PIPELINE = 4  # registers from a tap's address to the sum: weight, operands, product, sum
-LOADED = 2  # clocks from the last word of a fill to the first tap
-RELEASED = 1  # clocks from the last tap until the other half may be filled
+LOADED = 1  # clocks between the last word of a fill and the first tap
+RELEASED = 1  # clocks between the last tap of a pass and the first word that takes its place
 
 Counts = npt.NDArray[np.int64]
 
