@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -77,6 +78,12 @@ DepthwiseOption = Annotated[
 DepthwiseOnOption = Annotated[
     str,
     typer.Option(metavar="ENGINE", help="Where depthwise layers run: auto, array or engine."),
+]
+LayersOption = Annotated[
+    str | None, typer.Option(metavar="FIRST..LAST", help="Only these layers, both included.")
+]
+PlotOption = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Draw a plot: .png, .svg or .pdf.")
 ]
 LayerOption = Annotated[
     str, typer.Option("--layer", metavar="NAME", help="A layer of the network.")
@@ -152,9 +159,7 @@ def run(
     depthwise: DepthwiseOption = None,
     depthwise_on: DepthwiseOnOption = "auto",
     overlap: OverlapOption = None,
-    layers: Annotated[
-        str | None, typer.Option(metavar="FIRST..LAST", help="Only these layers, both included.")
-    ] = None,
+    layers: LayersOption = None,
     input_size: InputOption = None,
     seed: SeedOption = 0,
     timing: Annotated[
@@ -170,9 +175,7 @@ def run(
     clock: ClockOption = None,
     json: JsonOption = None,
     csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write layers as CSV.")] = None,
-    plot: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Draw the layers: .png, .svg or .pdf.")
-    ] = None,
+    plot: PlotOption = None,
 ) -> None:
     """Cycles, utilisation and totals of a network, layer by layer."""
     from accelsim.report import output, table
@@ -296,6 +299,107 @@ def cosim(
     if not (found.values_equal and found.cycles_equal):
         wrong = "cycles" if found.values_equal else "values"
         _fail(f"the levels differ in {wrong} (layer {layer})")
+
+
+@app.command("compare")
+def compare_designs(
+    network: NetworkArgument,
+    hardware: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="A hardware file or a preset; give two or more."),
+    ] = None,
+    variant: VariantOption = "baseline",
+    input_size: InputOption = None,
+    layers: LayersOption = None,
+    depthwise_only: Annotated[
+        bool, typer.Option("--depthwise-only", help="Only depthwise layers.")
+    ] = False,
+    json: JsonOption = None,
+    csv: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write designs and layers as CSV.")
+    ] = None,
+    plot: PlotOption = None,
+) -> None:
+    """Cycles of every layer on several designs, side by side."""
+    from accelsim.compare import Entry, compare
+    from accelsim.report import compare as report
+    from accelsim.report import output
+
+    if plot:
+        output.check_picture(plot)
+    net = _network(network, variant, input_size)
+    sources = hardware or []
+    if len(sources) < 2 or len(set(sources)) < len(sources):
+        said = ", ".join(sources) or "none"
+        raise UnsupportedError(f"compare needs two or more different --hardware, not {said}")
+    stems = [Path(source).stem for source in sources]
+    found = compare(
+        net,
+        [
+            Entry(source if stems.count(stem) > 1 else stem, _design(source, *[None] * 4))
+            for source, stem in zip(sources, stems, strict=True)
+        ],
+        layers,
+        depthwise_only,
+    )
+    if csv:
+        report.write_csv(csv, found)
+    if plot:
+        from accelsim.report.plot_designs import side_by_side
+
+        output.write_figure(plot, side_by_side(found))
+    _write_json(json, found.to_dict)
+    if json != "-":
+        print(report.title(found), end="\n\n")
+        _show(report.designs(found, _width()))
+        print("", *report.notes(found), sep="\n")
+
+
+@app.command("study")
+def study_depthwise(
+    networks: Annotated[
+        list[str], typer.Argument(metavar="NETWORK...", help="Names, or .toml files.")
+    ],
+    arrays: Annotated[
+        str, typer.Option(metavar="RxC,...", help="Rows and columns of the arrays.")
+    ] = "8x8,16x16,32x32,64x64,128x128",
+    depthwise: Annotated[
+        str, typer.Option(metavar="LxP", help="Lanes and pixels of the depthwise engine.")
+    ] = "8x64",
+    input_size: InputOption = None,
+    json: JsonOption = None,
+    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write points as CSV.")] = None,
+    plot: PlotOption = None,
+) -> None:
+    """Change the network or the hardware? Depthwise layers four ways, over array sizes."""
+    from dataclasses import asdict
+
+    from accelsim.hardware import Hardware, SystolicArray, parse_array, parse_depthwise
+    from accelsim.report import output
+    from accelsim.report import study as report
+    from accelsim.study import depthwise_study
+
+    if plot:
+        output.check_picture(plot)
+    sizes = [parse_array(size) for size in arrays.split(",")]
+    engine = parse_depthwise(depthwise, Hardware(SystolicArray(1, 1)))
+    if engine is None:
+        raise UnsupportedError("study needs a depthwise engine, for instance --depthwise 8x64")
+    points = [
+        point
+        for name in dict.fromkeys(networks)
+        for point in depthwise_study(partial(_network, name, size=input_size), sizes, engine)
+    ]
+    if csv:
+        report.write_csv(csv, points)
+    if plot:
+        from accelsim.report import plot_designs
+
+        output.write_figure(plot, plot_designs.depthwise_study(points))
+    _write_json(json, lambda: {"points": [asdict(point) for point in points]})
+    if json != "-":
+        _show(report.depthwise(points))
+        print("", *report.notes(engine), sep="\n")
 
 
 @app.command("rtl")

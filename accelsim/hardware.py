@@ -144,7 +144,7 @@ class TapSerial:
     outputs: int
     inputs: int
     depthwise: int = 1
-    name: ClassVar[str] = "tap_serial"
+    name: str = field(default="tap_serial", init=False)
 
     def __post_init__(self) -> None:
         for parameter in ("rows", "columns", "outputs", "inputs"):
@@ -166,7 +166,7 @@ class WindowEngine:
 
     channels: int
     pixels: int
-    name: ClassVar[str] = "window"
+    name: str = field(default="window", init=False)
 
     def __post_init__(self) -> None:
         _check(f"{self.name}.channels", self.channels, 1, 1024)
@@ -187,7 +187,7 @@ class ColumnArray:
 
     rows: int
     columns: int
-    name: ClassVar[str] = "column"
+    name: str = field(default="column", init=False)
 
     def __post_init__(self) -> None:
         _check(f"{self.name}.rows", self.rows, 1, 1024)
@@ -422,7 +422,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "depthwise": tuple(f.name for f in fields(DepthwiseEngine) if f.name != "operands"),
     "operands": tuple(f.name for f in fields(Operands)),
     "clock": ("mhz",),
-    **{engine.name: tuple(f.name for f in fields(engine)) for engine in PEERS},
+    **{engine.name: tuple(f.name for f in fields(engine) if f.init) for engine in PEERS},
 }
 
 

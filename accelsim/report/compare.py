@@ -1,0 +1,79 @@
+"""Designs side by side as a table and as a file."""
+
+import csv
+import io
+from dataclasses import astuple, fields
+
+from rich.table import Table
+from rich.text import Text
+
+from accelsim.compare import Row, SideBySide
+from accelsim.files import write_whole
+from accelsim.report.table import fit, percent, table
+from accelsim.result import LayerResult
+
+WORDS = ("layer", "op")
+SPARED = ("op",)
+FASTEST = " *"
+
+
+def designs(found: SideBySide, width: int) -> Table:
+    """Cycles of every layer on every design, the fastest marked, and totals."""
+    columns = (*WORDS, *(plain(entry.name) for entry in found.entries))
+    rows = [_row(row) for row in found.rows]
+    fewest = min(total.cycles for total in found.totals)
+    cheapest = min(total.multiplier_cycles for total in found.totals)
+    summary = [
+        ("total", "", *(mark(total.cycles, fewest) for total in found.totals)),
+        ("multipliers", "", *(plain(f"{total.multipliers:,}") for total in found.totals)),
+        ("utilisation", "", *(plain(percent(total.utilization, 1)) for total in found.totals)),
+        (
+            "cycles x multipliers",
+            "",
+            *(mark(total.multiplier_cycles, cheapest) for total in found.totals),
+        ),
+    ]
+    names, kept = fit(columns, [*rows, *summary], SPARED, width)
+    made = table(names, kept[: len(rows)], WORDS)
+    made.add_section()
+    for cells in kept[len(rows) :]:
+        made.add_row(*map(Text, cells))
+    return made
+
+
+def _row(row: Row) -> tuple[str, ...]:
+    return (row.name, row.costs[0].op, *(mark(cost.cycles, row.fastest) for cost in row.costs))
+
+
+def mark(number: int, least: int) -> str:
+    """The number, with a mark where it is the least."""
+    return f"{number:,}{FASTEST}" if number == least else plain(f"{number:,}")
+
+
+def plain(text: str) -> str:
+    """Text without the mark, as wide as with it."""
+    return text + " " * len(FASTEST)
+
+
+def title(found: SideBySide) -> str:
+    """What the table is about."""
+    return f"{found.network} {found.variant}, cycles by the schedule"
+
+
+def notes(found: SideBySide) -> list[str]:
+    """Sentences below the table: the designs, and what the marks and totals mean."""
+    lines = [f"{entry.name}: {entry.design.label}." for entry in found.entries]
+    return [
+        *lines,
+        "* is the least of a line. Multipliers are those of the engines that run these layers.",
+    ]
+
+
+def write_csv(path: str, found: SideBySide) -> None:
+    """Write one line per design and layer, below a line of column names."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["design", *(field.name for field in fields(LayerResult))])
+    for index, entry in enumerate(found.entries):
+        writer.writerows([entry.name, *astuple(row.costs[index])] for row in found.rows)
+    write_whole(path, text.getvalue())

@@ -1,0 +1,118 @@
+"""Plots that set designs side by side."""
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import (
+    LogLocator,
+    NullFormatter,
+    NullLocator,
+    PercentFormatter,
+    StrMethodFormatter,
+)
+
+from accelsim.compare import SideBySide
+from accelsim.report.plot import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from accelsim.study import ENGINE, FUSE, IM2COL, ROWS, Point
+
+WAY_LABELS = (
+    (IM2COL, "plain depthwise by im2col on the array", GREY),
+    (ROWS, "plain depthwise as row streams on the array", BLUE),
+    (FUSE, "network changed: FuSe half on the array", VERMILION),
+    (ENGINE, "hardware changed: plain depthwise on array and engine", GREEN),
+)
+COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, GREY)
+MARKERS = "osD^vPX"
+NUMBERS = StrMethodFormatter("{x:,.0f}")
+
+
+def side_by_side(found: SideBySide) -> Figure:
+    """Cycles and utilisation of every layer, a marker for every design."""
+    positions = range(len(found.rows))
+    figure = Figure(figsize=(9.5, 1.8 + 0.19 * len(found.rows)), layout="constrained")
+    cycles, share = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
+    for index, (entry, total) in enumerate(zip(found.entries, found.totals, strict=True)):
+        style = {
+            "color": COLOURS[index % len(COLOURS)],
+            "marker": MARKERS[index % len(MARKERS)],
+            "linestyle": "none",
+            "markersize": 5.5,
+            "markerfacecolor": "none",  # markers in the same place can still be told apart
+            "markeredgewidth": 1.4,
+        }
+        label = f"{entry.name}: {total.cycles:,} cycles, {total.multipliers:,} multipliers"
+        costs = [row.costs[index] for row in found.rows]
+        cycles.plot([cost.cycles for cost in costs], positions, label=label, **style)
+        share.plot([cost.utilization for cost in costs], positions, **style)
+    least = [row.fastest for row in found.rows]
+    most = [max(cost.cycles for cost in row.costs) for row in found.rows]
+    cycles.hlines(positions, least, most, color=GREY, linewidth=0.7, zorder=0)
+    cycles.set_yticks(positions, [row.name for row in found.rows], fontsize=7)
+    cycles.set_ylim(len(found.rows) - 0.4, -0.6)
+    cycles.set_xscale("log")
+    cycles.xaxis.set_major_formatter(NUMBERS)
+    if max(most) < 10 * min(least):
+        cycles.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        cycles.xaxis.set_minor_formatter(NUMBERS)
+    else:
+        cycles.xaxis.set_minor_formatter(NullFormatter())
+    cycles.set_xlabel("cycles")
+    share.set_xlim(left=0)
+    share.xaxis.set_major_formatter(PercentFormatter(1.0))
+    share.set_xlabel("utilisation of the engine")
+    for axes in (cycles, share):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="x", alpha=0.3)
+        axes.set_axisbelow(True)
+    figure.legend(
+        title=f"{found.network} {found.variant}",
+        loc="outside upper left",
+        alignment="left",
+        frameon=False,
+        fontsize=8,
+    )
+    return figure
+
+
+def depthwise_study(points: Sequence[Point]) -> Figure:
+    """Cycles over multipliers, a panel per network and a line per way; a point is an array."""
+    names = list(dict.fromkeys(point.network for point in points))
+    figure = Figure(figsize=(1.0 + 2.9 * len(names), 4.2), layout="constrained")
+    panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    for axes, name in zip(panels, names, strict=True):
+        shown = [point for point in points if point.network == name]
+        for index, (way, label, colour) in enumerate(WAY_LABELS):
+            line = [point for point in shown if point.way == way]
+            axes.plot(
+                [point.multipliers for point in line],
+                [point.cycles for point in line],
+                color=colour,
+                marker=MARKERS[index],
+                markersize=5,
+                label=label if name == names[0] else None,
+            )
+        # Arrays are named once, above the line that is slowest everywhere.
+        for point in shown:
+            if point.way == IM2COL:
+                axes.annotate(
+                    point.array,
+                    (point.multipliers, point.cycles),
+                    xytext=(0, 6),
+                    textcoords="offset points",
+                    ha="center",
+                    fontsize=7,
+                )
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log")
+        axes.xaxis.set_major_locator(LogLocator(base=4))
+        axes.xaxis.set_major_formatter(NUMBERS)
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.tick_params(axis="x", labelsize=8)
+        axes.set_xlabel("multipliers")
+        axes.set_title(name, fontsize=10)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("cycles of the network")
+    panels[0].yaxis.set_major_formatter(NUMBERS)
+    figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=8)
+    return figure

@@ -1,0 +1,59 @@
+"""Change the network or the hardware? The answer as a table and as a file."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+from itertools import groupby
+
+from rich.table import Table
+
+from accelsim.files import write_whole
+from accelsim.hardware import DepthwiseEngine
+from accelsim.report.compare import mark, plain
+from accelsim.report.table import table
+from accelsim.study import ENGINE, FUSE, IM2COL, ROWS, WAYS, Point
+
+WORDS = ("network", "array")
+COLUMNS = (
+    *(*WORDS, "multipliers", plain(IM2COL), plain(ROWS), plain(FUSE)),
+    *("all multipliers", plain("with engine")),
+)
+
+
+def depthwise(points: Sequence[Point]) -> Table:
+    """A line per network and array: cycles of every way, the fewest marked, and multipliers."""
+    rows = []
+    for (network, array), group in groupby(points, lambda point: (point.network, point.array)):
+        ways = {point.way: point for point in group}
+        least = min(point.cycles for point in ways.values())
+        cells = {way: mark(ways[way].cycles, least) for way in WAYS}
+        rows.append(
+            (
+                *(network, array, f"{ways[ROWS].multipliers:,}"),
+                *(cells[IM2COL], cells[ROWS], cells[FUSE]),
+                *(f"{ways[ENGINE].multipliers:,}", cells[ENGINE]),
+            )
+        )
+    return table(COLUMNS, rows, WORDS)
+
+
+def notes(engine: DepthwiseEngine) -> list[str]:
+    """Sentences below the table: what the ways are."""
+    size = f"{engine.lanes} lanes x {engine.pixels} pixels"
+    return [
+        "Cycles of all layers; * is the fewest. Depthwise layers run:",
+        f"{IM2COL}: on the array by im2col, in one of its columns.",
+        f"{ROWS}: on the array as row streams, or in what other mode is faster.",
+        f"{FUSE}: replaced in the network by pairs of one-dimensional layers, on the array.",
+        f"with engine: on a depthwise engine of {size}, or on the array where that is faster.",
+    ]
+
+
+def write_csv(path: str, points: Sequence[Point]) -> None:
+    """Write one line per point, below a line of column names."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(field.name for field in fields(Point))
+    writer.writerows(astuple(point) for point in points)
+    write_whole(path, text.getvalue())

@@ -1,0 +1,81 @@
+"""Change the network or the hardware? Depthwise layers four ways, over array sizes.
+
+im2col     plain depthwise layers by im2col, in one column of the array: what an array without row
+           streams does
+rows       the same layers as row streams on the array, or in what other mode is faster
+fuse_half  the network changed: every depthwise layer becomes two of half the channels each with
+           one-dimensional kernels (FuSeConv, arXiv 2105.13434), on the same array
+engine     the hardware changed: plain depthwise layers where they are faster, on the array or on
+           a depthwise engine beside it
+
+All other layers take the fastest mode of the array.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
+from accelsim.ir import Layer, Network
+from accelsim.lower import AUTO, is_depthwise, lower, parse_dataflows
+
+IM2COL, ROWS, FUSE, ENGINE = WAYS = ("im2col", "rows", "fuse_half", "engine")
+
+
+@dataclass(frozen=True)
+class Point:
+    """A network on an array of one size, in one of the WAYS.
+
+    cycles : of all layers that an engine runs.
+    depthwise_cycles : of its depthwise layers.
+    multipliers : of the design.
+    """
+
+    network: str
+    way: str
+    array: str
+    cycles: int
+    depthwise_cycles: int
+    multipliers: int
+
+
+def depthwise_study(
+    make: Callable[[str], Network], arrays: Iterable[tuple[int, int]], engine: DepthwiseEngine
+) -> tuple[Point, ...]:
+    """Every way on every array.
+
+    Parameters
+    ----------
+    make : the network of a variant.
+    arrays : rows and columns.
+    engine : that stands beside the array in the way of that name.
+    """
+    plain, fused = make("baseline"), make(FUSE)
+    found = []
+    for rows, columns in arrays:
+        alone = Hardware(SystolicArray(rows, columns, operands=engine.operands))
+        both = Hardware(alone.array, depthwise=engine)
+        found += [
+            _point(IM2COL, plain, alone, "os"),
+            _point(ROWS, plain, alone),
+            _point(FUSE, fused, alone),
+            _point(ENGINE, plain, both),
+        ]
+    return tuple(found)
+
+
+def _point(way: str, network: Network, hardware: Hardware, dataflow: str = AUTO) -> Point:
+    """One way; depthwise layers are kept to the dataflow."""
+    total = depthwise = 0
+    for layer in network.layers:
+        special = is_depthwise(layer, network.in_shapes(layer))
+        cycles = _cycles(network, layer, hardware, dataflow if special else AUTO)
+        total += cycles
+        depthwise += cycles if special else 0
+    array = f"{hardware.array.rows}x{hardware.array.columns}"
+    return Point(network.name, way, array, total, depthwise, hardware.multipliers)
+
+
+def _cycles(network: Network, layer: Layer, hardware: Hardware, dataflow: str) -> int:
+    """Busy cycles by the schedule; 0 for what runs on the host."""
+    work = lower(layer, network.in_shapes(layer), hardware, parse_dataflows(dataflow))
+    return work.cycles if work else 0
