@@ -296,6 +296,75 @@ def test_csynth_reports_the_latency_that_run_counts(accelsim):
         assert word in shown.out
 
 
+# --- compare and study
+
+
+def test_compare_sets_designs_side_by_side(accelsim, tmp_path):
+    taps = tmp_path / "taps.toml"
+    taps.write_text("[tap_serial]\nrows = 8\ncolumns = 8\noutputs = 8\ninputs = 1\ndepthwise = 8\n")
+    command = ("compare", "mobilenet_v3_small", "--hardware", taps, "--hardware", "tiny")
+    files = (tmp_path / name for name in ("a.json", "a.csv", "a.png"))
+    written, lines, picture = files
+    options = ("--json", written, "--csv", lines, "--plot", picture, "--depthwise-only")
+    outcome = accelsim(*command, *options)
+    assert (outcome.status, outcome.err) == (0, "")
+    found = json.loads(written.read_text())
+    names = [layer.name for layer in networks.mobilenet_v3_small().layers if "dw" in layer.name]
+    for design, name in zip(found["designs"], ("taps", "tiny"), strict=True):
+        assert design["name"] == name
+        assert [layer["name"] for layer in design["layers"]] == names
+        assert f"{design['total_cycles']:,}" in outcome.out
+        assert f"{design['multipliers']:,}" in outcome.out
+    assert lines.read_text().startswith("design,name,op,engine,")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    some = as_json(accelsim(*command, "--layers", "b1.dw..b2.dw", "--json", "-"))
+    assert [layer["name"] for layer in some["designs"][1]["layers"]][::4] == ["b1.dw", "b2.expand"]
+
+
+def test_designs_of_one_file_name_are_told_apart(accelsim, tmp_path):
+    sources = [tmp_path / folder / "hw.toml" for folder in ("a", "b")]
+    for side, source in enumerate(sources, start=7):
+        source.parent.mkdir()
+        source.write_text(f"[array]\nrows = {side}\ncolumns = {side}\n")
+    options = (word for source in sources for word in ("--hardware", source))
+    found = as_json(accelsim("compare", "resnet18", *options, "--json", "-"))
+    assert [design["name"] for design in found["designs"]] == list(map(str, sources))
+    assert [design["label"] for design in found["designs"]] == ["array 7x7", "array 8x8"]
+
+
+def test_study_answers_for_every_network_and_array(accelsim, tmp_path):
+    options = ("--arrays", "8x8,16x8", "--input", "64x64", "--depthwise", "4x16")
+    command = ("study", "mobilenet_v2", "mobilenet_v3_small", *options)
+    outcome = accelsim(*command, "--csv", tmp_path / "a.csv", "--plot", tmp_path / "a.svg")
+    assert (outcome.status, outcome.err) == (0, "")
+    points = as_json(accelsim(*command, "--json", "-"))["points"]
+    assert len(points) == 2 * 2 * 4
+    assert all(f"{point['cycles']:,}" in outcome.out for point in points)
+    assert "4 lanes x 16 pixels" in outcome.out
+    run = ("run", "mobilenet_v2", "--array", "16x8", "--depthwise", "4x16", "--input", "64x64")
+    (engine,) = (
+        point
+        for point in points
+        if (point["network"], point["array"], point["way"]) == ("mobilenet_v2", "16x8", "engine")
+    )
+    assert engine["cycles"] == as_json(accelsim(*run, "--json", "-"))["total_cycles"]
+    assert engine["multipliers"] == 16 * 8 + 4 * 16
+    assert (tmp_path / "a.csv").read_text().count("\n") == 17
+    assert (tmp_path / "a.svg").read_text().startswith("<?xml")
+
+
+def test_models_run_and_have_loops(accelsim):
+    found = as_json(accelsim("run", "mobilenet_v2", "--hardware", "window", "--json", "-"))
+    assert found["hardware"]["engine"]["name"] == "window"
+    engines = {layer["op"]: layer["engine"] for layer in found["layers"]}
+    assert (engines["depthwise"], engines["pointwise"]) == ("window", "array")
+    shown = accelsim("run", "mobilenet_v2", "--hardware", "tap_serial").out
+    assert shown.startswith("mobilenet_v2 baseline, tap_serial 8x8x8x1x8, timing rtl")
+    loops = accelsim("csynth", "mobilenet_v2", "--layer", "b1.dw", "--hardware", "tap_serial").out
+    assert "kernel rows" in loops
+    assert "unroll 8" in loops
+
+
 # --- as a process
 
 
@@ -394,7 +463,10 @@ def test_cosim_states_its_own_default_array(accelsim):
         ("run mobilenet_v2 --depthwise 0x8", "depthwise.lanes must be a whole number from 1"),
         ("run mobilenet_v2 --depthwise-on engine", "depthwise-on engine needs a depthwise engine"),
         ("run mobilenet_v2 --depthwise-on gpu", "depthwise-on must be one of auto, array, engine"),
-        ("run mobilenet_v2 --timing fuseconv-2020 --depthwise 8x8", "timing fuseconv-2020 knows no depthwise"),
+        (
+            "run mobilenet_v2 --timing fuseconv-2020 --depthwise 8x8",
+            "timing fuseconv-2020 knows no depthwise",
+        ),
         ("run mobilenet_v2 --hardware none.toml", "none.toml cannot be read: No such file"),
         ("run none.toml", "none.toml cannot be read: No such file"),
         ("run none.onnx", "none.onnx cannot be imported"),
@@ -423,6 +495,24 @@ def test_cosim_states_its_own_default_array(accelsim):
         ("rtl -o /proc/none", "/proc/none cannot be written"),
         ("rtl -o build --array 0x1", "array.rows must be a whole number from 1 to 1024, not 0"),
         ("rtl -o build --depthwise 1x999", "depthwise.pixels must be a whole number from 1"),
+        ("rtl -o build --hardware window", "window has a model without RTL; run, csynth and comp"),
+        ("cosim resnet18 --layer stem --hardware tap_serial", "tap_serial has a model without RTL"),
+        ("run resnet18 --hardware tap_serial --array 4x4", "--array and --overlap are for an arra"),
+        ("run resnet18 --hardware column --depthwise 4x4", "--depthwise is for our own engine; co"),
+        ("run resnet18 --hardware column --fidelity cycle", "column is a model without registers"),
+        ("run resnet18 --hardware column --depthwise-on array", "depthwise-on must be auto where "),
+        ("compare resnet18", "compare needs two or more different --hardware, not none"),
+        ("compare resnet18 --hardware tiny", "compare needs two or more different --hardware, not"),
+        ("compare resnet18 --hardware tiny --hardware tiny", "compare needs two or more different"),
+        ("compare resnet18 --hardware tiny --hardware no", "no cannot be read: No such file"),
+        ("compare resnet18 --hardware tiny --hardware edge --depthwise-only", "there is no depthw"),
+        ("compare resnet18 --hardware tiny --hardware edge --layers no", "resnet18 has no layer '"),
+        ("compare resnet18 --hardware tiny --hardware edge --plot a.gif", "a.gif must end in one"),
+        ("study nonet", "there is no network 'nonet'; there are mobilenet_v1, "),
+        ("study resnet18", "variant fuse_half replaces square depthwise layers"),
+        ("study mobilenet_v2 --arrays 8x8,9", "array size must be ROWSxCOLUMNS, for instance 64x6"),
+        ("study mobilenet_v2 --depthwise none", "study needs a depthwise engine, for instance "),
+        ("study mobilenet_v2 --depthwise 8", "depthwise engine size must be LANESxPIXELS"),
         ("hardware huge", "there is no preset 'huge'; there are tiny, "),
     ],
 )

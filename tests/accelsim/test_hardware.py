@@ -5,9 +5,14 @@ import pytest
 from accelsim.errors import FileError, HardwareError
 from accelsim.hardware import (
     PRESETS,
+    ColumnArray,
+    DepthwiseEngine,
     Hardware,
     Operands,
+    PeerHardware,
     SystolicArray,
+    TapSerial,
+    WindowEngine,
     load_hardware,
     parse_array,
     to_toml,
@@ -119,3 +124,89 @@ def test_an_unreadable_file_is_refused(tmp_path):
     (tmp_path / "broken.toml").write_text("[array]\nrows = = 3\n")
     with pytest.raises(FileError, match=r"broken\.toml is not valid TOML: .*line 2"):
         load_hardware(tmp_path / "broken.toml")
+
+
+# --- engines of other people
+
+TAPS = """[tap_serial]
+rows = 4
+columns = 8
+outputs = 8
+inputs = 2
+depthwise = 16
+"""
+WINDOW = """[array]
+rows = 5
+columns = 3
+[window]
+channels = 8
+pixels = 7
+[clock]
+mhz = 50
+"""
+
+
+def test_files_describe_engines_of_other_people(tmp_path):
+    path = tmp_path / "hw.toml"
+    for text, expected in (
+        (TAPS, PeerHardware(TapSerial(4, 8, 8, 2, 16))),
+        (WINDOW, PeerHardware(WindowEngine(8, 7), SystolicArray(5, 3), 50)),
+        (
+            "[array]\nrows = 5\ncolumns = 3\n[column]\nrows = 9\ncolumns = 2\n",
+            PeerHardware(ColumnArray(9, 2), SystolicArray(5, 3)),
+        ),
+    ):
+        path.write_text(text)
+        assert load_hardware(path) == expected
+        path.write_text(to_toml(expected))
+        assert load_hardware(path) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (TAPS.replace("depthwise = 16", "depthwise = 17"), "6: tap_serial.depthwise must be a who"),
+        (TAPS.replace("rows = 4", "rows = 0"), "2: tap_serial.rows must be a whole number from 1"),
+        (TAPS.replace("inputs = 2\n", ""), "1: [tap_serial] needs inputs"),
+        (TAPS + "[array]\nrows = 1\ncolumns = 1\n", "7: [array] cannot stand beside [tap_serial]"),
+        (TAPS + "[operands]\nbits = 8\n", "7: [operands] cannot stand beside [tap_serial]"),
+        (TAPS + WINDOW, "10: [window] cannot stand beside [tap_serial]"),
+        (WINDOW.replace("pixels = 7", "pixels = 2000"), "6: window.pixels must be a whole number"),
+        (WINDOW.replace("pixels = 7", "columns = 7"), "6: unknown key 'columns' in [window]"),
+        (WINDOW.replace("[array]\nrows = 5\ncolumns = 3\n", ""), "1: [array] needs rows"),
+        (WINDOW.replace("mhz = 50", "mhz = 0"), "8: clock.mhz must be a positive number, not 0"),
+        (WINDOW + "[depthwise]\nlanes = 1\npixels = 1\n", "9: [depthwise] cannot stand beside [w"),
+        ("[column]\nrows = 3\n", "1: [column] needs columns"),
+        (WINDOW.replace("window", "column").replace("channels", "rows"), "6: unknown key 'pixels'"),
+    ],
+)
+def test_a_wrong_engine_is_refused_with_line_and_key(text, said, tmp_path):
+    path = tmp_path / "hw.toml"
+    path.write_text(text)
+    with pytest.raises(FileError) as caught:
+        load_hardware(path)
+    assert str(caught.value).startswith(f"{path}:{said}")
+
+
+def test_only_the_engine_that_runs_everything_stands_alone():
+    with pytest.raises(HardwareError, match="tap_serial runs every layer and stands alone"):
+        PeerHardware(TapSerial(1, 1, 1, 1), SystolicArray(1, 1))
+    with pytest.raises(HardwareError, match="column runs depthwise layers only and needs an array"):
+        PeerHardware(ColumnArray(1, 1))
+    with pytest.raises(HardwareError, match=r"clock\.mhz must be a positive number, not -1"):
+        PeerHardware(TapSerial(1, 1, 1, 1), clock_mhz=-1)
+
+
+def test_designs_say_what_they_are_and_how_many_multipliers_they_have():
+    plain = SystolicArray(5, 3, overlap=False)
+    for design, label, multipliers in (
+        (Hardware(plain), "array 5x3 without overlap", 15),
+        (
+            Hardware(SystolicArray(5, 3), depthwise=DepthwiseEngine(2, 4)),
+            "array 5x3, depthwise 2x4",
+            23,
+        ),
+        (PeerHardware(TapSerial(4, 8, 8, 2, 16)), "tap_serial 4x8x8x2x16", 512),
+        (PeerHardware(WindowEngine(2, 7), SystolicArray(5, 3)), "array 5x3, window 2x7", 141),
+    ):
+        assert (design.label, design.multipliers) == (label, multipliers)
