@@ -1,0 +1,255 @@
+"""Designs side by side, and the study, against formulas and published layer tables."""
+
+import csv
+import json
+from math import ceil
+
+import pytest
+
+import accelsim as ax
+from accelsim import networks
+from accelsim.compare import Entry, compare
+from accelsim.csynth import csynth
+from accelsim.errors import NetworkError, UnsupportedError
+from accelsim.hardware import (
+    ColumnArray,
+    DepthwiseEngine,
+    Hardware,
+    PeerHardware,
+    SystolicArray,
+    TapSerial,
+    WindowEngine,
+)
+from accelsim.report import plot_designs
+from accelsim.report import study as report
+from accelsim.report.compare import designs, notes, write_csv
+from accelsim.study import ENGINE, FUSE, IM2COL, ROWS, WAYS, depthwise_study
+
+# Depthwise layers of MobileNetV2 as published: channels, size of the output map; all 3 x 3.
+MOBILENET_V2 = (
+    *((32, 112), (96, 56), (144, 56), (144, 28), (192, 28), (192, 28), (192, 14)),
+    *((384, 14),) * 4,
+    *((576, 14), (576, 14), (576, 7), (960, 7), (960, 7), (960, 7)),
+)
+
+ARRAY = SystolicArray(16, 16)
+TAPS = Entry("taps", PeerHardware(TapSerial(4, 8, 8, 2, 16)))
+WINDOWS = Entry("windows", PeerHardware(WindowEngine(8, 7), ARRAY))
+COLUMN = Entry("column", PeerHardware(ColumnArray(64, 1), ARRAY))
+OURS = Entry("ours", Hardware(ARRAY, depthwise=DepthwiseEngine(8, 8)))
+
+
+@pytest.fixture(scope="module")
+def mobilenet():
+    return networks.mobilenet_v2()
+
+
+@pytest.fixture(scope="module")
+def found(mobilenet):
+    return compare(mobilenet, (TAPS, WINDOWS, COLUMN, OURS), depthwise_only=True)
+
+
+# --- simulate on such designs
+
+
+def test_depthwise_layers_take_what_the_formulas_say(found):
+    expected = (
+        sum(ceil(m / 4) * ceil(m / 8) * ceil(c / 16) * 9 for c, m in MOBILENET_V2),
+        sum(ceil(c / 8) * m * ceil(m / 7) for c, m in MOBILENET_V2),
+        sum(c * (ceil(m * m / 64) * 9 + m * m) for c, m in MOBILENET_V2),
+    )
+    assert tuple(total.cycles for total in found.totals[:3]) == expected
+    macs = sum(c * m * m * 9 for c, m in MOBILENET_V2)
+    assert [total.macs for total in found.totals] == [macs] * 4
+
+
+def test_layers_run_where_the_design_says(mobilenet):
+    for entry, dense, depthwise in (
+        (TAPS, "tap_serial", "tap_serial"),
+        (WINDOWS, "array", "window"),
+        (COLUMN, "array", "column"),
+    ):
+        result = ax.simulate(mobilenet, entry.design)
+        engines = {layer.op: layer.engine for layer in result.layers}
+        assert (engines["conv2d"], engines["pointwise"], engines["linear"]) == (dense,) * 3
+        assert engines["depthwise"] == depthwise
+        assert engines["add"] == "host"
+        (first,) = (layer for layer in result.layers if layer.name == "b1.dw")
+        assert first.dataflow is None
+        assert first.read_bytes is None
+        assert first.bound_cycles <= first.cycles
+        assert result.total_cycles == sum(layer.cycles for layer in result.layers)
+
+
+def test_kernels_of_several_shapes_run_one_after_another():
+    network = networks.mixnet_s(input=(64, 64))
+    (layer,) = (each for each in network.layers if each.name == "b4.dw")
+    pieces = layer.op.lower(*network.in_shapes(layer))
+    assert len(pieces) > 1
+    (result,) = ax.simulate(network, TAPS.design, layers="b4.dw").layers
+    assert result.cycles == sum(
+        ceil(conv.oh / 4) * ceil(conv.ow / 8) * ceil(conv.c / 16) * conv.fh * conv.fw
+        for conv, *_ in pieces
+    )
+
+
+def test_models_have_values_only_by_reference(mobilenet):
+    tiny = networks.mobilenet_v2(input=(32, 32))
+    golden = ax.simulate(tiny, TAPS.design, fidelity="golden", layers="b1.dw")
+    ours = ax.simulate(tiny, OURS.design, fidelity="golden", layers="b1.dw")
+    assert (golden.output == ours.output).all()
+    for options in ({"fidelity": "cycle"}, {"timing": "fuseconv-2020"}):
+        with pytest.raises(UnsupportedError, match="column is a model without registers and RTL"):
+            ax.simulate(mobilenet, COLUMN.design, **options)
+    with pytest.raises(UnsupportedError, match="depthwise-on must be auto where column runs"):
+        ax.simulate(mobilenet, COLUMN.design, depthwise_on="array")
+
+
+def test_the_loops_of_a_model_are_reported(mobilenet):
+    made = csynth(mobilenet, "b1.dw", TAPS.design)
+    assert made.report.latency_cycles == 112 // 4 * (112 // 8) * (32 // 16) * 9
+    assert made.report.multiplies == made.macs == 32 * 112 * 112 * 9
+    assert made.utilization == 1
+
+
+# --- side by side
+
+
+def test_rows_are_what_simulate_gives(mobilenet, found):
+    assert [row.name for row in found.rows][:2] == ["b1.dw", "b2.dw"]
+    assert len(found.rows) == len(MOBILENET_V2)
+    for index, entry in enumerate(found.entries):
+        whole = {layer.name: layer for layer in ax.simulate(mobilenet, entry.design).layers}
+        assert [row.costs[index] for row in found.rows] == [whole[row.name] for row in found.rows]
+    assert all(row.fastest == min(cost.cycles for cost in row.costs) for row in found.rows)
+
+
+def test_only_engines_that_work_count(mobilenet, found):
+    assert [total.multipliers for total in found.totals] == [512, 504, 64, 64]
+    whole = compare(mobilenet, found.entries)
+    assert [total.multipliers for total in whole.totals] == [512, 504 + 256, 64 + 256, 64 + 256]
+    for total in (*found.totals, *whole.totals):
+        assert total.multiplier_cycles == total.multipliers * total.cycles
+        assert 0 < total.utilization == total.macs / total.multiplier_cycles <= 1
+
+
+def test_layers_that_were_asked_for(mobilenet):
+    some = compare(mobilenet, (TAPS, OURS), layers="b2.expand..b3.add")
+    assert [row.name for row in some.rows] == [
+        *("b2.expand", "b2.dw", "b2.project", "b3.expand", "b3.dw", "b3.project")
+    ]
+    with pytest.raises(NetworkError, match="there is no layer that an engine runs among those of"):
+        compare(mobilenet, (TAPS, OURS), layers="b3.add")
+    with pytest.raises(NetworkError, match="there is no depthwise layer among those of resnet18"):
+        compare(networks.resnet18(), (TAPS, OURS), depthwise_only=True)
+
+
+def test_the_table_marks_the_fastest(found):
+    made = designs(found, 200)
+    assert [column.header for column in made.columns][:2] == ["layer", "op"]
+    cells = [[cell.plain for cell in column.cells] for column in made.columns]
+    for line, row in enumerate(found.rows):
+        shown = [column[line] for column in cells[2:]]
+        assert [text.rstrip(" *") for text in shown] == [f"{c.cycles:,}" for c in row.costs]
+        assert [text.endswith("*") for text in shown] == [
+            cost.cycles == row.fastest for cost in row.costs
+        ]
+    assert cells[0][-4:] == ["total", "multipliers", "utilisation", "cycles x multipliers"]
+    assert "windows: array 16x16, window 8x7." in notes(found)
+    assert len(designs(found, 40).columns) == 1 + len(found.entries)
+
+
+def test_files_hold_the_numbers(found, tmp_path):
+    write_csv(str(tmp_path / "a.csv"), found)
+    with (tmp_path / "a.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    for index, entry in enumerate(found.entries):
+        cycles = [int(line["cycles"]) for line in lines if line["design"] == entry.name]
+        assert cycles == [row.costs[index].cycles for row in found.rows]
+    as_json = json.loads(json.dumps(found.to_dict()))
+    assert [each["total_cycles"] for each in as_json["designs"]] == [
+        total.cycles for total in found.totals
+    ]
+    assert as_json["designs"][0]["hardware"]["engine"]["name"] == "tap_serial"
+
+
+def test_the_plot_shows_the_numbers(found):
+    cycles, share = plot_designs.side_by_side(found).axes
+    for index, line in enumerate(cycles.lines):
+        assert list(line.get_xdata()) == [row.costs[index].cycles for row in found.rows]
+        assert f"{found.totals[index].cycles:,} cycles" in line.get_label()
+    for index, line in enumerate(share.lines):
+        assert list(line.get_xdata()) == [row.costs[index].utilization for row in found.rows]
+
+
+# --- the study
+
+
+@pytest.fixture(scope="module")
+def points():
+    return depthwise_study(networks.mobilenet_v2, [(8, 8), (64, 32)], DepthwiseEngine(8, 64))
+
+
+def test_every_way_is_what_simulate_gives(points, mobilenet):
+    def total(way, hardware):
+        network = networks.mobilenet_v2(variant="fuse_half") if way == FUSE else mobilenet
+        if way != IM2COL:
+            return ax.simulate(network, hardware).total_cycles
+        os, auto = (ax.simulate(network, hardware, flow).layers for flow in ("os", "auto"))
+        chosen = (a if a.op == "depthwise" else b for a, b in zip(os, auto, strict=True))
+        return sum(layer.cycles for layer in chosen)
+
+    for point in points:
+        rows, columns = map(int, point.array.split("x"))
+        engine = DepthwiseEngine(8, 64) if point.way == ENGINE else None
+        hardware = Hardware(SystolicArray(rows, columns), depthwise=engine)
+        assert point.cycles == total(point.way, hardware)
+        assert point.multipliers == rows * columns + (512 if engine else 0)
+    assert [point.way for point in points] == [*WAYS, *WAYS]
+
+
+def test_the_engine_is_as_fast_as_promised():
+    for name, most in (("mobilenet_v2", 46_000), ("mobilenet_v3_small", 18_000)):
+        *_, last = depthwise_study(
+            lambda variant, name=name: networks.get(name, variant),
+            [(8, 8)],
+            DepthwiseEngine(8, 64),
+        )
+        assert (last.way, last.network) == (ENGINE, name)
+        assert 0 < last.depthwise_cycles <= most
+
+
+def test_im2col_leaves_all_columns_but_one_idle(points):
+    by_size = {(point.array, point.way): point for point in points}
+    wide, narrow = by_size["64x32", IM2COL], by_size["8x8", IM2COL]
+    pixels = sum(c * m * m for c, m in MOBILENET_V2)
+    assert wide.depthwise_cycles >= pixels  # a result per clock, at one port
+    assert narrow.depthwise_cycles / wide.depthwise_cycles < 1.25  # 32 times the multipliers
+    for array in ("64x32", "8x8"):
+        assert by_size[array, ROWS].depthwise_cycles < by_size[array, IM2COL].depthwise_cycles / 2
+
+
+def test_the_table_of_the_study_has_every_number(points):
+    columns = [[cell.plain for cell in column.cells] for column in report.depthwise(points).columns]
+    shown = [line for column in columns for line in column]
+    for point in points:
+        assert any(text.rstrip(" *") == f"{point.cycles:,}" for text in shown)
+        assert f"{point.multipliers:,}" in shown
+    assert sum(text.endswith("*") for text in shown) == 2
+
+
+def test_the_plot_of_the_study_shows_the_points(points):
+    (axes,) = plot_designs.depthwise_study(points).axes
+    for way, line in zip(WAYS, axes.lines, strict=True):
+        chosen = [point for point in points if point.way == way]
+        assert list(line.get_xdata()) == [point.multipliers for point in chosen]
+        assert list(line.get_ydata()) == [point.cycles for point in chosen]
+
+
+def test_the_file_of_the_study_holds_the_points(points, tmp_path):
+    report.write_csv(str(tmp_path / "a.csv"), points)
+    with (tmp_path / "a.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert [(line["way"], int(line["cycles"])) for line in lines] == [
+        (point.way, point.cycles) for point in points
+    ]
