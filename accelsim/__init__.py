@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, Any
 from accelsim import networks
 from accelsim.errors import AccelsimError
 from accelsim.hardware import (
+    ColumnArray,
     DepthwiseEngine,
     Hardware,
     Operands,
+    PeerHardware,
     SystolicArray,
+    TapSerial,
+    WindowEngine,
     load_hardware,
 )
 from accelsim.importers import load
@@ -30,12 +34,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccelsimError",
+    "ColumnArray",
     "DepthwiseEngine",
     "Hardware",
     "LayerResult",
     "Operands",
+    "PeerHardware",
     "Result",
     "SystolicArray",
+    "TapSerial",
+    "WindowEngine",
     "__version__",
     "load",
     "load_hardware",

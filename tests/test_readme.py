@@ -14,6 +14,7 @@ from accelsim.cli import main
 TOP = Path(__file__).parents[1]
 README = TOP / "README.md"
 PICTURE = TOP / "notebooks" / "speedup.png"
+CHANGE = TOP / "notebooks" / "change.png"  # `accelsim study` as in the README, with --plot
 BLOCK = re.compile(r"(?<=^```console\n)\$ accelsim (.*)\n((?:.*\n)*?)(?=```$)", re.MULTILINE)
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -53,7 +54,7 @@ def test_the_readme_shows_what_is_printed(block):
 
 def test_the_readme_shows_commands_and_python():
     text = README.read_text()
-    assert len(BLOCK.findall(text)) == 2
+    assert len(BLOCK.findall(text)) == 3
     assert len(PYTHON.findall(text)) == 1
 
 
@@ -69,4 +70,6 @@ def test_the_python_of_the_readme_runs(capsys):
 if __name__ == "__main__":
     README.write_text(BLOCK.sub(refresh, README.read_text()))
     PICTURE.parent.mkdir(exist_ok=True)
+    (study,) = (block for block in BLOCK.finditer(README.read_text()) if "study" in block[1])
+    printed(f"{study[1]} --plot {CHANGE}")
     ax.plot.speedup()[0].figure.savefig(PICTURE, dpi=110)

@@ -47,6 +47,7 @@ def notes(engine: DepthwiseEngine) -> list[str]:
         f"{ROWS}: on the array as row streams, or in what other mode is faster.",
         f"{FUSE}: replaced in the network by pairs of one-dimensional layers, on the array.",
         f"with engine: on a depthwise engine of {size}, or on the array where that is faster.",
+        "The banks of arrays and engine are filled off the clock.",
     ]
 
 
