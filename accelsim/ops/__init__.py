@@ -39,6 +39,9 @@ OPS = (
     Activation,
 )
 
+# Those that only say where something lies: they move nothing and cost nothing.
+ALIASES = (Concat, Slice)
+
 # What stands for one or several layers: expand(name, inputs, shape) gives them, the last of which
 # has the name itself and is the result.
 MACROS = (
@@ -53,6 +56,7 @@ MACROS = (
 )
 
 __all__ = [
+    "ALIASES",
     "MACROS",
     "OPS",
     "Activation",

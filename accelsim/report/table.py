@@ -12,6 +12,7 @@ from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.ir import Shape
 from accelsim.lower import is_depthwise
+from accelsim.ops import ALIASES
 from accelsim.result import LayerResult, Result
 from accelsim.simulate import RTL, simulate
 
@@ -124,22 +125,32 @@ def notes(result: Result, baseline: Result | None = None) -> list[str]:
             f"{ratio:.2f} x the baseline's speed ({baseline.total_cycles:,} cycles){slower}."
         )
     found += _depthwise_note(result)
+    engine = result.hardware.depthwise if isinstance(result.hardware, Hardware) else None
+    wide = engine is None or not engine.fill_port
+    if engine:
+        fill = "a fill port as wide as it takes" if wide else f"a fill port of {engine.fill_port}"
+        results = engine.results_per_clock or engine.pixels
+        found.append(f"The depthwise engine has {fill} and gives {results:,} results a clock.")
     filled = [layer.read_bytes for layer in result.layers if layer.read_bytes is not None]
     if filled:
-        port = result.hardware.depthwise.fill_port if result.hardware.depthwise else 0
-        clock = "not on the clock" if not port else "on the clock in the depthwise engine only"
         found.append(
             f"Operand banks are filled with {sum(filled):,} bytes, copies by im2col included; "
-            f"filling is {clock}."
+            f"filling is {'not on the clock' if wide else 'on the clock of that engine only'}."
         )
-    kinds = Counter(layer.op for layer in result.layers if layer.not_modelled)
-    kinds.update(result.graph.layer(layer.name).activation for layer in result.layers)
-    del kinds["none"]
-    if kinds:
-        listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-        found.append(f"Not modelled, on the host at 0 cycles: {listed}.")
+    hosted = Counter(layer.op for layer in result.layers if layer.not_modelled)
+    aliases = Counter({op.name: hosted.pop(op.name) for op in ALIASES if op.name in hosted})
+    hosted.update(result.graph.layer(layer.name).activation for layer in result.layers)
+    del hosted["none"]
+    if hosted:
+        found.append(f"Not modelled, on the host at 0 cycles: {_list(hosted)}.")
+    if aliases:
+        found.append(f"Nothing to do but to address: {_list(aliases)}.")
     found += [about for timing, about in MODEL_NOTES if timing == result.timing]
     return found
+
+
+def _list(kinds: Counter[str]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
 
 
 def _depthwise_note(result: Result) -> list[str]:
