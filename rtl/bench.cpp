@@ -1,8 +1,9 @@
 // Drives the Verilator model of a core without Python: fills the banks, then measures how long the
 // clocks of one sequence take.
 //
-// usage: core DIRECTORY COMMANDS LEFT TOP RESULTS   (words of each stream)
-// reads commands.bin, left_fill.bin, top_fill.bin; writes results.bin and rate.txt
+// usage: core DIRECTORY COMMANDS FIRST SECOND RESULTS   (words of each stream)
+// reads commands.bin and a file for each fill; writes results.bin and rate.txt
+// FIRST_FILL, SECOND_FILL are the names of the streams that fill memories, always ready
 
 #include <algorithm>
 #include <cstdint>
@@ -17,7 +18,10 @@
 #include "verilated.h"
 
 // Verilator spells the port stream__field so, since it gives two underscores a meaning.
-#define PORT(stream, field) stream##___05F##field
+#define PORT(stream, field) JOIN(stream, field)
+#define JOIN(stream, field) stream##___05F##field
+#define TEXT(name) QUOTE(name)
+#define QUOTE(name) #name
 
 namespace {
 
@@ -49,16 +53,16 @@ void clock(Vtop& core) {
     core.eval();
 }
 
-void fill(Vtop& core, const Stream& left, const Stream& top) {
-    for (size_t i = 0; i < std::max(left.count(), top.count()); ++i) {
-        core.PORT(left_fill, valid) = i < left.count();
-        core.PORT(top_fill, valid) = i < top.count();
-        if (core.PORT(left_fill, valid)) left.put(core.PORT(left_fill, payload), i);
-        if (core.PORT(top_fill, valid)) top.put(core.PORT(top_fill, payload), i);
+void fill(Vtop& core, const Stream& first, const Stream& second) {
+    for (size_t i = 0; i < std::max(first.count(), second.count()); ++i) {
+        core.PORT(FIRST_FILL, valid) = i < first.count();
+        core.PORT(SECOND_FILL, valid) = i < second.count();
+        if (core.PORT(FIRST_FILL, valid)) first.put(core.PORT(FIRST_FILL, payload), i);
+        if (core.PORT(SECOND_FILL, valid)) second.put(core.PORT(SECOND_FILL, payload), i);
         clock(core);
     }
-    core.PORT(left_fill, valid) = 0;
-    core.PORT(top_fill, valid) = 0;
+    core.PORT(FIRST_FILL, valid) = 0;
+    core.PORT(SECOND_FILL, valid) = 0;
     core.eval();
 }
 
@@ -68,21 +72,21 @@ int main(int argc, char** argv) {
     if (argc != 6) return 2;
     const std::string directory = std::string(argv[1]) + "/";
     const Stream commands(directory + "commands.bin", std::stoul(argv[2]));
-    const Stream left(directory + "left_fill.bin", std::stoul(argv[3]));
-    const Stream top(directory + "top_fill.bin", std::stoul(argv[4]));
+    const Stream first(directory + TEXT(FIRST_FILL) ".bin", std::stoul(argv[3]));
+    const Stream second(directory + TEXT(SECOND_FILL) ".bin", std::stoul(argv[4]));
     const size_t expected = std::stoul(argv[5]);
 
     VerilatedContext context;
     Vtop core(&context);
     core.rst = 1;
     core.clk = 0;
-    core.PORT(commands, valid) = core.PORT(left_fill, valid) = core.PORT(top_fill, valid) = 0;
+    core.PORT(commands, valid) = core.PORT(FIRST_FILL, valid) = core.PORT(SECOND_FILL, valid) = 0;
     core.PORT(results, ready) = 1;
     core.eval();
     clock(core);
     core.rst = 0;
     core.eval();
-    fill(core, left, top);
+    fill(core, first, second);
 
     const size_t width = sizeof core.PORT(results, payload);
     std::vector<char> results(expected * width);

@@ -5,6 +5,7 @@ has settled, so that the rising edge between two of them transfers what was seen
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from rtl.host import (
     PROGRESS,
     REPORT_EVERY,
     RESULTS,
-    STREAMS,
     UNDEFINED,
     Bytes,
     Host,
@@ -30,21 +30,23 @@ from rtl.host import (
 class _Ports:
     """The ports of the core as the host sees them."""
 
-    def __init__(self, dut: Any) -> None:
+    def __init__(self, dut: Any, streams: Sequence[str]) -> None:
         self._inputs = {
             name: (getattr(dut, f"{name}__payload"), getattr(dut, f"{name}__valid"))
-            for name in STREAMS
+            for name in streams
+        }
+        self._ready: dict[str, Any] = {
+            name: getattr(dut, f"{name}__ready", None) for name in streams
         }
         self._offering = dict.fromkeys(self._inputs, False)
-        self._commands_ready = dut.commands__ready
         self._results_valid = dut.results__valid
         self._results_payload = dut.results__payload
         self._results_ready = dut.results__ready
         self._passes_read = dut.passes_read
         self._idle = dut.idle
 
-    def commands_ready(self) -> bool:
-        return str(self._commands_ready.value) == "1"
+    def ready(self, stream: str) -> bool:
+        return str(self._ready[stream].value) == "1"
 
     def passes_read(self) -> int:
         return int(self._passes_read.value)
@@ -75,7 +77,7 @@ async def run_job(dut: Any) -> None:
     """Reset the core, work off the job, write results and counters."""
     directory = Path(os.environ[DIRECTORY])
     job, stalls = load_job(directory / JOB)
-    for name in STREAMS:
+    for name in job.streams:
         getattr(dut, f"{name}__valid").value = 0
         getattr(dut, f"{name}__payload").value = 0
     dut.results__ready.value = 0
@@ -86,7 +88,7 @@ async def run_job(dut: Any) -> None:
     await falling
     dut.rst.value = 0
 
-    host, ports = Host(job, stalls), _Ports(dut)
+    host, ports = Host(job, stalls), _Ports(dut, job.streams)
     report = REPORT_EVERY
     running = True
     while running:

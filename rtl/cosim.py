@@ -4,7 +4,6 @@ The host (rtl/host.py) is the same for all: Amaranth's own simulator runs it bes
 cocotb runs it inside Icarus or Verilator beside the generated Verilog.
 """
 
-import dataclasses
 import os
 import tempfile
 from collections.abc import Callable
@@ -17,13 +16,16 @@ import numpy.typing as npt
 from amaranth.sim import Simulator
 
 from accelsim.errors import AccelsimError, FileError
-from accelsim.hardware import SystolicArray
+from accelsim.hardware import DepthwiseEngine, SystolicArray
 from rtl import host, simulators
-from rtl.chunks import Int, bank_depth
+from rtl.array_job import array_job, array_memories, deep_array, used_columns
+from rtl.chunks import Int
 from rtl.core import Core
-from rtl.generate import core_verilog
-from rtl.host import REPORT_EVERY, STREAMS, Bytes, Host, Job, Stalls, save_job
-from rtl.job import Operands, check_sequence, make_job, sums
+from rtl.depthwise_core import DepthwiseCore
+from rtl.depthwise_job import deep_engine, depthwise_job, depthwise_memories, used_sums
+from rtl.generate import core_verilog, depthwise_verilog
+from rtl.host import REPORT_EVERY, Bytes, Host, Job, Stalls, save_job
+from rtl.job import Operands, sums
 from rtl.ports import ports
 from rtl.verilog import TOP
 
@@ -35,20 +37,14 @@ Progress = Callable[[str, float], None]
 class CosimResult(NamedTuple):
     """What the RTL returned.
 
-    words : int32[result words, C], in the order in which they left; zero in columns that a pass
-        does not use, where the hardware leaves anything.
+    words : int32[result words, sums of a word], in the order in which they left; zero in columns
+        and lanes that a pass does not use, where the hardware leaves anything.
     busy_cycles, stall_cycles : the core's own counters.
     """
 
     words: npt.NDArray[np.int32]
     busy_cycles: int
     stall_cycles: int
-
-
-def cosim_array(array: SystolicArray, commands: Int) -> SystolicArray:
-    """The array with banks deep enough for a sequence, in powers of two so that few differ."""
-    depth = bank_depth(commands, array.rows, array.columns)
-    return dataclasses.replace(array, bank_depth=max(array.bank_depth, depth))
 
 
 def cosim(
@@ -61,11 +57,11 @@ def cosim(
     waves: Path | None = None,
     progress: Progress | None = None,
 ) -> CosimResult:
-    """Results and counters of one sequence on the RTL, from reset.
+    """Results and counters of one sequence on the RTL of an array, from reset.
 
     Parameters
     ----------
-    array : of `cosim_array`, or with banks at least as deep.
+    array : its banks are made as deep as the sequence needs.
     commands : int64[passes, 12], fields of ArrayPass, left, top, last; `last` is 1 at the end only.
     left, top : int16[words, R], int16[words, C], the operands that the commands point to.
     simulator : one of SIMULATORS.
@@ -73,27 +69,93 @@ def cosim(
     waves : file that records every signal (VCD; FST from Icarus where it ends in .fst).
     progress : called with what is being done and the share of it that is done.
     """
+    array = deep_array(array, commands)
+    memories = array_memories(array, commands, left, top)
+    return _cosim(
+        _Device(
+            lambda: Core(array),
+            lambda: core_verilog(array),
+            lambda core: array_job(array, core, commands, memories),
+            used_columns(commands),
+        ),
+        *(simulator, stalls, waves, progress),
+    )
+
+
+def cosim_depthwise(
+    engine: DepthwiseEngine,
+    commands: Int,
+    maps: Operands,
+    taps: Operands,
+    simulator: str = "amaranth",
+    stalls: Stalls | None = None,
+    waves: Path | None = None,
+    progress: Progress | None = None,
+) -> CosimResult:
+    """Results and counters of one sequence on the RTL of a depthwise engine, from reset.
+
+    Parameters
+    ----------
+    engine : without a fill port, its memories are made as deep as the sequence needs.
+    commands : int64[passes, 22], fields of DepthwiseCommand; `last` is 1 at the end only.
+    maps : int16[words, P, L], the banks that the commands point to.
+    taps : int16[entries, 2 + L], the tap memory: word and shift of a tap, weights.
+    simulator, stalls, waves, progress : as for `cosim`.
+    """
+    engine = deep_engine(engine, commands)
+    memories = depthwise_memories(engine, commands, maps, taps)
+    return _cosim(
+        _Device(
+            lambda: DepthwiseCore(engine),
+            lambda: depthwise_verilog(engine),
+            lambda core: depthwise_job(engine, core, commands, memories),
+            used_sums(engine, commands),
+        ),
+        *(simulator, stalls, waves, progress),
+    )
+
+
+class _Device(NamedTuple):
+    """A core to be simulated and what it is to do.
+
+    component : the core for Amaranth's simulator.  verilog : the core and its Verilog.
+    job : what the host of such a core sends.
+    used : int64[result words], sums of each word that mean something.
+    """
+
+    component: Callable[[], Any]
+    verilog: Callable[[], tuple[Any, str]]
+    job: Callable[[Any], Job]
+    used: Int
+
+
+def _cosim(
+    device: _Device,
+    simulator: str,
+    stalls: Stalls | None,
+    waves: Path | None,
+    progress: Progress | None,
+) -> CosimResult:
     if simulator not in SIMULATORS:
         raise AccelsimError(f"simulator is one of {', '.join(SIMULATORS)}, not {simulator!r}")
-    check_sequence(array, commands, left, top)
     _check_waves(waves)
     report = progress or _ignore
     if simulator == "amaranth":
-        component = Core(array)
-        job = make_job(array, component, commands, left, top)
+        component = device.component()
+        job = device.job(component)
         bits, *counters = _run_amaranth(component, job, stalls or Stalls(), waves, report)
     else:
         report("build", 0.0)
-        component, text = core_verilog(array)
+        component, text = device.verilog()
         recorder = None if waves is None else waves.absolute()
         if simulator == "icarus":
             command = simulators.icarus_command(text, recorder)
         else:
             command = simulators.verilator_command(text, ports(component), recorder)
-        job = make_job(array, component, commands, left, top)
+        job = device.job(component)
         bits, *counters = _run_cocotb(simulator, command, job, stalls or Stalls(), report)
     report("simulate", 1.0)
-    return CosimResult(sums(component, commands, bits), *counters)
+    return CosimResult(sums(component, device.used, bits), *counters)
 
 
 def _check_waves(waves: Path | None) -> None:
@@ -108,17 +170,17 @@ def _ignore(what: str, done: float) -> None:
 # --- Amaranth's own simulator
 
 
-class _Ports:
+class AmaranthWires:
     """The ports of a component in Amaranth's simulator as the host sees them."""
 
-    def __init__(self, component: Any, context: Any) -> None:
+    def __init__(self, component: Any, context: Any, streams: tuple[str, ...]) -> None:
         self._get, self._set = context.get, context.set
         self._component = component
         self._payload = component.results.payload.as_value()
-        self._streams = {name: getattr(component, name) for name in STREAMS}
+        self._streams = {name: getattr(component, name) for name in streams}
 
-    def commands_ready(self) -> bool:
-        return bool(self._get(self._component.commands.ready))
+    def ready(self, stream: str) -> bool:
+        return bool(self._get(self._streams[stream].ready))
 
     def passes_read(self) -> int:
         return int(self._get(self._component.passes_read))
@@ -149,7 +211,7 @@ def _run_amaranth(
     counters: list[int] = []
 
     async def run(context: Any) -> None:
-        wires = _Ports(component, context)
+        wires = AmaranthWires(component, context, job.streams)
         reported = 0
         running = True
         while running:
@@ -166,12 +228,15 @@ def _run_amaranth(
     simulation.add_testbench(run)
     with nullcontext() if waves is None else simulation.write_vcd(str(waves)):
         simulation.run()
-    width = len(component.results.payload.as_value())
-    raw = b"".join(word.to_bytes((width + 7) // 8, "little") for word in driver.results)
-    payloads = np.frombuffer(raw, np.uint8).reshape(len(driver.results), (width + 7) // 8)
-    bits = np.unpackbits(payloads, axis=1, bitorder="little")
     busy, stall = counters
-    return bits, busy, stall
+    return result_bits(component, driver.results), busy, stall
+
+
+def result_bits(component: Any, words: list[int]) -> Bytes:
+    """Bits of result words, uint8[words, width], bit 0 first."""
+    width = (len(component.results.payload.as_value()) + 7) // 8
+    raw = b"".join(word.to_bytes(width, "little") for word in words)
+    return np.unpackbits(np.frombuffer(raw, np.uint8).reshape(-1, width), axis=1, bitorder="little")
 
 
 # --- cocotb in a simulator of the generated Verilog
@@ -215,35 +280,49 @@ class Rate(NamedTuple):
 
 
 def verilator_rate(
-    array: SystolicArray,
-    commands: Int,
-    left: Operands,
-    top: Operands,
-    optimise: str = "-O1",
+    array: SystolicArray, commands: Int, left: Operands, top: Operands, optimise: str = "-O1"
 ) -> Rate:
-    """Speed of the Verilator model of a core driven from C++, operand banks filled before.
+    """Speed of the Verilator model of an array's core driven from C++, banks filled before.
 
     Parameters are those of `cosim`; half of the banks must hold all operands. `optimise` is for
     the C++ compiler: more of it makes the model of a small array faster and of a large one slower.
     """
-    check_sequence(array, commands, left, top)
+    memories = array_memories(array, commands, left, top)
     component, text = core_verilog(array)
+    job = array_job(array, component, commands, memories)
+    return _rate(component, text, job, used_columns(commands), optimise)
+
+
+def verilator_depthwise_rate(
+    engine: DepthwiseEngine, commands: Int, maps: Operands, taps: Operands, optimise: str = "-O1"
+) -> Rate:
+    """The same for a depthwise engine without a fill port; parameters of `cosim_depthwise`."""
+    memories = depthwise_memories(engine, commands, maps, taps)
+    component, text = depthwise_verilog(engine)
+    job = depthwise_job(engine, component, commands, memories)
+    return _rate(component, text, job, used_sums(engine, commands), optimise)
+
+
+def _rate(component: Any, text: str, job: Job, used: Int, optimise: str) -> Rate:
+    if not all(fill.always_ready and len(fill.ends) == 1 for fill in job.fills):
+        raise AccelsimError("the operands do not fit into half of the memories")
     main = Path(__file__).with_name("bench.cpp")
-    model = simulators.build_verilator(text, main, optimise=optimise)
-    job = make_job(array, component, commands, left, top)
-    if len(job.left_ends) > 1:
-        raise AccelsimError(f"the operands do not fit into half of a bank of {array.bank_depth}")
+    names = (f"-D{name}={fill.stream}" for name, fill in zip(_FILLS, job.fills, strict=True))
+    flags = [flag for name in names for flag in ("-CFLAGS", name)]
+    model = simulators.build_verilator(text, main, flags=flags, optimise=optimise)
+    payloads = job.commands, *(fill.words for fill in job.fills)
     with tempfile.TemporaryDirectory(prefix="accelsim-") as name:
         work = Path(name)
-        counts = []
-        for stream in STREAMS:
-            payloads: Bytes = getattr(job, stream)
-            payloads.tofile(work / f"{stream}.bin")
-            counts.append(str(len(payloads)))
+        for stream, words in zip(job.streams, payloads, strict=True):
+            words.tofile(work / f"{stream}.bin")
+        counts = [str(len(words)) for words in payloads]
         command = [str(model / TOP), str(work), *counts, str(job.results)]
         simulators.run_logged(command, work, "verilator")
         clocks, seconds, busy, stall = (work / "rate.txt").read_text().split()
         raw = np.fromfile(work / "results.bin", np.uint8)
     bits = np.unpackbits(raw.reshape(job.results, -1), axis=1, bitorder="little")
-    result = CosimResult(sums(component, commands, bits), int(busy), int(stall))
+    result = CosimResult(sums(component, used, bits), int(busy), int(stall))
     return Rate(result, int(clocks), float(seconds))
+
+
+_FILLS = ("FIRST_FILL", "SECOND_FILL")  # names of the streams in bench.cpp

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.errors import FileError
-from accelsim.hardware import SystolicArray
+from accelsim.hardware import DepthwiseEngine, SystolicArray
 from accelsim.passes import Opcode
 from rtl.core import Core
+from rtl.depthwise_core import DepthwiseCore
+from rtl.engines.depthwise import LaneModule
 from rtl.engines.systolic_array import ProcessingElement
-from rtl.host import STREAMS
 from rtl.manual import page
-from rtl.ports import CLOCK, RESET, payload, ports
+from rtl.ports import CLOCK, RESET, payload, ports, streams
 from rtl.verilog import TOP, verilog
 
 Progress = Callable[[str, float], None]
@@ -30,6 +31,12 @@ def core_verilog(array: SystolicArray) -> tuple[Core, str]:
     element = ProcessingElement(operands.bits, operands.accumulator_bits)
     core = Core(array, shared_pe=True)
     return core, verilog(core, [("processing_element", element)])
+
+
+def depthwise_verilog(engine: DepthwiseEngine) -> tuple[DepthwiseCore, str]:
+    """The core of a depthwise engine and its Verilog, with one module for all lanes."""
+    core = DepthwiseCore(engine, shared_lane=True)
+    return core, verilog(core, [("depthwise_lane", LaneModule(engine))])
 
 
 def generate(
@@ -96,7 +103,7 @@ def parameters(array: SystolicArray, core: Any) -> dict[str, Any]:
         ],
         "payloads": {
             stream: [field._asdict() for field in payload(core, stream)]
-            for stream in (*STREAMS, "results")
+            for stream in (*streams(core), "results")
         },
         "opcodes": {opcode.name.lower(): int(opcode) for opcode in Opcode},
     }

@@ -1,92 +1,119 @@
 """What the host of a core sends, as bits of the core's ports, and sums from the bits it returns."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import AccelsimError
-from accelsim.hardware import SystolicArray
-from rtl.chunks import COLUMNS, LAST, LEFT, TOP, Block, Chunk, Int, chunks, words
-from rtl.host import UNDEFINED, Bytes, Job
+from rtl.chunks import Block, Chunk, Int, Reads, chunks
+from rtl.host import UNDEFINED, Bytes, Fill, Job
 from rtl.ports import Field, payload
 
 Operands = npt.NDArray[np.integer[Any]]
 
 
-def check_sequence(array: SystolicArray, commands: Int, left: Operands, top: Operands) -> None:
-    """Raise AccelsimError where commands and operands are not one sequence for the array."""
-    if len(commands) == 0 or commands[-1, LAST] != 1 or commands[:-1, LAST].any():
+class Memory(NamedTuple):
+    """A memory of a core, filled by the host, and what a sequence keeps in it.
+
+    stream : that fills it, its payload an address and then one value per column of `words`.
+    column : of the commands, where the address of a pass stands.
+    reads : words of every pass.
+    words : integers[words, values].
+    depth : of the memory.
+    """
+
+    stream: str
+    column: int
+    reads: Reads
+    words: Operands
+    depth: int
+
+
+def check_last(last: Int) -> None:
+    """Raise AccelsimError where flags int64[passes] do not mark the end of one sequence."""
+    if len(last) == 0 or last[-1] != 1 or last[:-1].any():
         raise AccelsimError("a sequence has `last` at its end and nowhere else")
-    used = words(commands)
-    for name, bank, width, base, count in (
-        ("left", left, array.rows, commands[:, LEFT], used.left),
-        ("top", top, array.columns, commands[:, TOP], used.top),
-    ):
-        if bank.ndim != 2 or bank.shape[1] != width:
-            raise AccelsimError(f"{name} words have {width} operands, not shape {bank.shape}")
-        end = int((base + count).max())
-        if end > len(bank):
-            raise AccelsimError(f"commands read {name} word {end - 1} of {len(bank)}")
-        if count.max() > array.bank_depth // 2:
-            raise AccelsimError(
-                f"a pass reads {count.max()} {name} words, more than half a bank of "
-                f"{array.bank_depth}"
-            )
-        most = 1 << (array.operands.bits - 1)
-        if bank.size and not -most <= bank.min() <= bank.max() < most:
-            raise AccelsimError(f"{name} operands do not fit {array.operands.bits} bits")
+
+
+def check_memory(name: str, memory: Memory, bits: int) -> None:
+    """Raise AccelsimError where passes read what is not there, or operands need more bits."""
+    count = memory.reads.words
+    end = int((memory.reads.first + count).max())
+    if end > len(memory.words):
+        raise AccelsimError(f"commands read {name} word {end - 1} of {len(memory.words)}")
+    if count.max() > memory.depth // 2:
+        raise AccelsimError(
+            f"a pass reads {count.max()} {name} words, more than half a bank of {memory.depth}"
+        )
+    check_bits(name, memory.words, bits)
+
+
+def check_bits(name: str, values: Operands, bits: int) -> None:
+    """Raise AccelsimError where values need more bits."""
+    most = 1 << (bits - 1)
+    if values.size and not -most <= values.min() <= values.max() < most:
+        raise AccelsimError(f"{name} operands do not fit {bits} bits")
 
 
 def make_job(
-    array: SystolicArray, component: Any, commands: Int, left: Operands, top: Operands
+    component: Any, commands: Int, memories: Sequence[Memory], results: int, patience: int
 ) -> Job:
     """The job of a checked sequence on a core, its payloads laid out as the core's ports are."""
-    placed, parts = chunks(commands, array.bank_depth)
-    used = words(commands)
+    addresses, parts = chunks([each.reads for each in memories], [each.depth for each in memories])
     chunk_of = np.repeat(np.arange(len(parts)), [part.end - part.first for part in parts])
-    left_blocks = [part.left for part in parts]
-    top_blocks = [part.top for part in parts]
-    longest = int(max(used.left.max(), used.top.max()))
     return Job(
-        commands=_pack(payload(component, "commands"), placed),
-        left_fill=_fill(payload(component, "left_fill"), left_blocks, left),
-        top_fill=_fill(payload(component, "top_fill"), top_blocks, top),
+        commands=pack_commands(component, commands, memories, addresses),
         command_after=chunk_of + 1,
-        left_after=_passes_before(parts, left_blocks),
-        top_after=_passes_before(parts, top_blocks),
-        left_ends=_ends(left_blocks),
-        top_ends=_ends(top_blocks),
-        results=int(used.results.sum()),
-        patience=4 * (longest + array.rows + array.columns) + 1000,
+        fills=tuple(
+            _chunked(component, memory, parts, [part.blocks[index] for part in parts])
+            for index, memory in enumerate(memories)
+        ),
+        results=results,
+        patience=patience,
     )
 
 
-def _passes_before(parts: list[Chunk], blocks: list[tuple[Block, ...]]) -> Int:
-    """Per fill word: passes to be read before it is sent, those of the chunk before last."""
+def pack_commands(
+    component: Any, commands: Int, memories: Sequence[Memory], addresses: Sequence[Int]
+) -> Bytes:
+    """Payloads of the commands, int64[passes, fields], with addresses of their own."""
+    placed = commands.copy()
+    for memory, address in zip(memories, addresses, strict=True):
+        placed[:, memory.column] = address
+    return pack(payload(component, "commands"), placed)
+
+
+def _chunked(
+    component: Any, memory: Memory, parts: list[Chunk], blocks: list[tuple[Block, ...]]
+) -> Fill:
+    """The fill of a memory; a chunk's words are sent once the chunk before last has been read."""
     counts = [sum(block.length for block in chunk) for chunk in blocks]
     before = [0, 0, *(part.end for part in parts)][: len(parts)]
-    return np.repeat(np.array(before, np.int64), counts)
-
-
-def _ends(blocks: list[tuple[Block, ...]]) -> Int:
-    counts = [sum(block.length for block in chunk) for chunk in blocks]
-    return np.cumsum(np.array(counts, np.int64))
-
-
-def _fill(fields: list[Field], blocks: list[tuple[Block, ...]], operands: Operands) -> Bytes:
-    """Payloads of a fill stream for blocks of operand words, in order."""
     table = np.array([block for chunk in blocks for block in chunk], np.int64).reshape(-1, 3)
     source, length, address = table.T
-    within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+    within = steps(length)
     values = [
         (np.repeat(address, length) + within)[:, None],
-        operands[np.repeat(source, length) + within],
+        memory.words[np.repeat(source, length) + within],
     ]
-    return _pack(fields, np.concatenate(values, axis=1))
+    return Fill(
+        memory.stream,
+        pack(payload(component, memory.stream), np.concatenate(values, axis=1)),
+        after=np.repeat(np.array(before, np.int64), counts),
+        ends=np.cumsum(np.array(counts, np.int64)),
+        always_ready=True,
+    )
 
 
-def _pack(fields: list[Field], values: npt.NDArray[Any]) -> Bytes:
+def steps(lengths: Int) -> Int:
+    """0 .. length - 1 for each length, one after another."""
+    found: Int = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return found
+
+
+def pack(fields: list[Field], values: npt.NDArray[Any]) -> Bytes:
     """Words whose fields hold the columns of `values`: uint8[words, bytes], bit 0 first."""
     width = max(field.offset + field.bits for field in fields)
     packed = np.zeros((len(values), (width + 7) // 8), np.uint8)
@@ -104,13 +131,15 @@ def _pack(fields: list[Field], values: npt.NDArray[Any]) -> Bytes:
 _SLICE = 1 << 14
 
 
-def sums(component: Any, commands: Int, bits: Bytes) -> npt.NDArray[np.int32]:
-    """Sums in result words given as bits, uint8[words, width], zero where a pass has no column."""
-    passes = np.repeat(commands[:, COLUMNS], words(commands).results)
+def sums(component: Any, used: Int, bits: Bytes) -> npt.NDArray[np.int32]:
+    """Sums in result words given as bits, uint8[words, width].
+
+    used : int64[words], how many sums of each word mean something; the others are zero.
+    """
     columns = payload(component, "results")
     found = np.zeros((len(bits), len(columns)), np.int32)
     for column, field in enumerate(columns):
-        (rows,) = np.nonzero(column < passes)
+        (rows,) = np.nonzero(column < used)
         value = bits[rows, field.offset : field.offset + field.bits]
         if (value == UNDEFINED).any():
             raise AccelsimError(f"column {column} of the results has undefined bits")

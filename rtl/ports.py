@@ -34,6 +34,15 @@ def ports(component: Component) -> list[Port]:
     ]
 
 
+def streams(component: Component) -> list[str]:
+    """Names of the streams into a component, in the order of its signature."""
+    return [
+        name
+        for name, member in component.signature.members.items()
+        if member.is_signature and member.flow == In
+    ]
+
+
 class Field(NamedTuple):
     """One scalar of a payload: its bits are [offset + bits - 1 : offset]."""
 

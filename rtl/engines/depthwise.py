@@ -170,6 +170,7 @@ class TileGenerator(wiring.Component):
         tile, cur = Signal(tile_layout(self.engine)), Signal(layout(DepthwiseCommand))
         valid, end, take = Signal(), Signal(), Signal()
         row_word = Signal.like(tile.word)  # of the first tile in this row
+        stride = Pixel(Signal(COORDINATE_BITS), Signal(COORDINATE_BITS))  # from tile to tile
         m.d.comb += [
             cur.eq(tile.command),
             take.eq(~valid | (self.tiles.ready & end)),
@@ -185,9 +186,8 @@ class TileGenerator(wiring.Component):
         starts = self._steps(m, command)
 
         # The tile behind this one: further along the row or the map, or in the next row.
-        shift = starts[pixels]
         ahead = [
-            self._add(m, f"ahead_{p}", Pixel(tile.y[p], tile.x[p]), shift, command)
+            self._add(m, f"ahead_{p}", Pixel(tile.y[p], tile.x[p]), stride, cur)
             for p in range(pixels)
         ]
         flat = cur.work.opcode == DepthwiseOpcode.FLAT
@@ -202,6 +202,8 @@ class TileGenerator(wiring.Component):
                 tile.command.eq(command),
                 tile.word.eq(command.map),
                 row_word.eq(command.map),
+                stride.y.eq(starts[-1].y),
+                stride.x.eq(starts[-1].x),
             ]
             m.d.sync += _place(tile, starts[:-1])
         with m.Elif(self.tiles.ready & over & ~flat):

@@ -15,7 +15,8 @@ from accelsim.engines.systolic_array import golden
 from accelsim.engines.systolic_array_cycle import simulate
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayPass, Opcode
-from rtl.cosim import cosim_array, verilator_rate
+from rtl.array_job import deep_array
+from rtl.cosim import verilator_rate
 
 pytestmark = pytest.mark.full
 
@@ -32,7 +33,7 @@ def test_stepping_against_verilator(side):
     commands[-1, -1] = 1
     rng = np.random.default_rng(0)
     left, top = rng.integers(-256, 256, (2, TILES * PRODUCTS, side)).astype(np.int16)
-    deep = cosim_array(array, commands)
+    deep = deep_array(array, commands)
     rates = [verilator_rate(deep, commands, left, top, optimise=level) for level in ("-O1", "-O3")]
     rate = max(rates, key=lambda rate: rate.clocks / rate.cpu_seconds)
     assert np.array_equal(rate.result.words, golden(array, commands, left, top))

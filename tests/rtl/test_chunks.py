@@ -6,11 +6,21 @@ import pytest
 from accelsim.engines import systolic_array
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayPass, Opcode
-from rtl.chunks import LEFT, TOP, bank_depth, chunks, words
+from rtl.array_job import LEFT, TOP, bank_depth, words
+from rtl.chunks import Reads, chunks
 from tests.sequences import random_sequence
 
 SEEDS = range(12)
 SHAPES = ((1, 1), (3, 7), (8, 2))
+
+
+def split(commands, depth):
+    """The commands with their addresses in banks of a depth, and the chunks."""
+    used = words(commands)
+    reads = Reads(commands[:, LEFT], used.left), Reads(commands[:, TOP], used.top)
+    placed = commands.copy()
+    (placed[:, LEFT], placed[:, TOP]), parts = chunks(reads, (depth, depth))
+    return placed, parts
 
 
 def long_sequence(seed, shape):
@@ -31,12 +41,12 @@ def test_every_pass_reads_its_own_words(seed, shape):
     """Banks filled chunk by chunk hold at the new addresses what was at the old ones."""
     commands = long_sequence(seed, shape).commands
     depth = bank_depth(commands, *shape)
-    placed, parts = chunks(commands, depth)
+    placed, parts = split(commands, depth)
     used = words(commands)
     banks = np.full((2, depth), -1)
     for number, part in enumerate(parts):
         half = range(depth // 2 * (number % 2), depth // 2 * (number % 2 + 1))
-        for bank, blocks in zip(banks, (part.left, part.top), strict=True):
+        for bank, blocks in zip(banks, part.blocks, strict=True):
             written = [
                 at for block in blocks for at in range(block.address, block.address + block.length)
             ]
@@ -63,10 +73,10 @@ def test_a_chunk_lasts_until_the_one_before_has_been_read(seed, shape):
     Otherwise the core could wait for a command while the host waits for the core.
     """
     commands = long_sequence(seed, shape).commands
-    _, parts = chunks(commands, bank_depth(commands, *shape))
+    _, parts = split(commands, bank_depth(commands, *shape))
     used = words(commands)
     for part in parts[:-1]:
-        stored = [sum(block.length for block in blocks) for blocks in (part.left, part.top)]
+        stored = [sum(block.length for block in blocks) for blocks in part.blocks]
         last = [used.left[part.end - 1], used.top[part.end - 1]]
         assert max(np.subtract(stored, last)) > max(shape)
 
@@ -74,15 +84,15 @@ def test_a_chunk_lasts_until_the_one_before_has_been_read(seed, shape):
 def test_a_long_sequence_has_many_chunks():
     table = np.array([[*ArrayPass(Opcode.OS, 2, 2, 10), 10 * i, 10 * i, 0] for i in range(1000)])
     depth = bank_depth(table, 2, 2)
-    assert len(chunks(table, depth)[1]) == -(-1000 // (depth // 2 // 10))
+    assert len(split(table, depth)[1]) == -(-1000 // (depth // 2 // 10))
 
 
 def test_equal_blocks_are_stored_once():
     one = ArrayPass(Opcode.OS, 2, 2, 10)
     table = [[*one, 0, 10 * index, int(index == 5)] for index in range(6)]
-    placed, (part,) = chunks(np.array(table), 256)
-    assert [block.length for block in part.left] == [10]
-    assert [block.length for block in part.top] == [10] * 6
+    placed, (part,) = split(np.array(table), 256)
+    assert [block.length for block in part.blocks[0]] == [10]
+    assert [block.length for block in part.blocks[1]] == [10] * 6
     assert set(placed[:, LEFT]) == {0}
 
 

@@ -12,7 +12,8 @@ import pytest
 from accelsim.engines.systolic_array import cycles, golden
 from accelsim.hardware import SystolicArray
 from accelsim.passes import Opcode
-from rtl.cosim import Stalls, cosim, cosim_array
+from rtl.array_job import deep_array
+from rtl.cosim import Stalls, cosim
 from tests.sequences import random_sequence
 
 MODES = {opcode.name.lower(): (opcode,) for opcode in Opcode} | {"mixed": tuple(Opcode)}
@@ -28,13 +29,12 @@ def check(shape, modes, seed, simulator, passes=PASSES, overlap=True):
     rng = np.random.default_rng((*shape, seed))
     array = SystolicArray(*shape, overlap=overlap, bank_depth=BANK_DEPTH)
     work = random_sequence(rng, array, passes, modes)
-    deep = cosim_array(array, work.commands)
     stalls = Stalls(*rng.uniform(0.5, 0.95, 4), seed=seed)
-    run = cosim(deep, work.commands, work.left, work.top, simulator, stalls)
+    run = cosim(array, work.commands, work.left, work.top, simulator, stalls)
     assert np.array_equal(run.words, golden(array, work.commands, work.left, work.top))
     assert run.busy_cycles == cycles(array, work.passes)
     assert run.stall_cycles > 0 or not overlap  # the plain machine leaves a host time enough
-    assert deep.bank_depth == BANK_DEPTH
+    assert deep_array(array, work.commands) == array
 
 
 @pytest.mark.parametrize("modes", MODES.values(), ids=MODES)

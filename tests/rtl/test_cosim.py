@@ -9,7 +9,8 @@ from accelsim.engines.systolic_array import cycles, golden
 from accelsim.errors import AccelsimError, FileError, HardwareError
 from accelsim.hardware import Operands, SystolicArray
 from accelsim.passes import ArrayPass, Opcode
-from rtl.cosim import SIMULATORS, Stalls, cosim, cosim_array
+from rtl.array_job import array_memories, deep_array
+from rtl.cosim import SIMULATORS, Stalls, cosim
 from tests.sequences import random_sequence, sequence
 
 ARRAY = SystolicArray(3, 2)
@@ -54,19 +55,18 @@ def test_a_pass_longer_than_half_a_bank_is_refused():
     work = sequence(np.random.default_rng(0), ARRAY, (p,))
     array = SystolicArray(3, 2, bank_depth=64)
     with pytest.raises(AccelsimError, match="a pass reads 33 left words, more than half a bank"):
-        cosim(array, work.commands, work.left, work.top)
-    deep = cosim_array(array, work.commands)
-    assert cosim(deep, work.commands, work.left, work.top).busy_cycles == cycles(array, (p,))
+        array_memories(array, work.commands, work.left, work.top)
+    assert cosim(array, work.commands, work.left, work.top).busy_cycles == cycles(array, (p,))
 
 
 def test_a_pass_longer_than_any_bank_is_refused():
     commands = np.array([[*ArrayPass(Opcode.ROWS, 1, 99, 65535, 1, 255, 1), 0, 0, 1]])
     with pytest.raises(HardwareError, match="bank_depth"):
-        cosim_array(ARRAY, commands)
+        deep_array(ARRAY, commands)
 
 
 def test_banks_are_never_made_shallower(work):
-    assert cosim_array(ARRAY, work.commands) == ARRAY
+    assert deep_array(ARRAY, work.commands) == ARRAY
 
 
 def test_waves_into_nowhere_are_refused(work, tmp_path):
@@ -88,8 +88,7 @@ def test_waves_hold_the_ports(work, tmp_path, simulator):
 def test_progress_rises_to_the_end(work):
     reports = []
     long = random_sequence(np.random.default_rng(1), ARRAY, 700)
-    deep = cosim_array(ARRAY, long.commands)
-    cosim(deep, *long[1:4], progress=lambda *report: reports.append(report))
+    cosim(ARRAY, *long[1:4], progress=lambda *report: reports.append(report))
     shares = [share for what, share in reports if what == "simulate"]
     assert len(shares) > 2
     assert shares == sorted(shares)
@@ -101,11 +100,10 @@ def test_no_host_changes_values_or_busy_cycles(seed):
     rng = np.random.default_rng(seed)
     array = SystolicArray(4, 3, bank_depth=2, overlap=seed != 3)
     work = random_sequence(rng, array, 60)
-    deep = cosim_array(array, work.commands)
     expected = golden(array, work.commands, work.left, work.top)
     stalls = []
     for pace in (None, Stalls(*rng.random(4) * 0.9, seed=seed)):
-        run = cosim(deep, work.commands, work.left, work.top, stalls=pace)
+        run = cosim(array, work.commands, work.left, work.top, stalls=pace)
         assert np.array_equal(run.words, expected)
         assert run.busy_cycles == cycles(array, work.passes)
         stalls.append(run.stall_cycles)

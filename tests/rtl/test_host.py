@@ -5,11 +5,9 @@ import pytest
 
 from accelsim.errors import AccelsimError
 from accelsim.hardware import SystolicArray
-from rtl.chunks import LEFT, TOP, words
+from rtl.array_job import LEFT, TOP, array_job, array_memories, deep_array, words
 from rtl.core import Core
-from rtl.cosim import cosim_array
 from rtl.host import Host, Stalls, load_job, save_job
-from rtl.job import make_job
 from rtl.ports import payload
 from rtl.verilog import verilog
 from tests.sequences import random_sequence
@@ -18,8 +16,8 @@ PACES = (
     Stalls(),
     Stalls(0.5, 0.5, 0.5, 0.5, seed=1),
     Stalls(commands=0.9, seed=2),
-    Stalls(left=0.9, seed=3),
-    Stalls(top=0.9, seed=4),
+    Stalls(first_fill=0.9, seed=3),
+    Stalls(second_fill=0.9, seed=4),
     Stalls(results=0.9, seed=5),
 )
 
@@ -55,10 +53,11 @@ class FakeCore:
         self.taken = self.read = 0
         self.results = []
         self.sent = 0
-        self.ready = self.accepting = False
+        self.takes = self.accepting = False
 
-    def commands_ready(self):
-        return self.ready
+    def ready(self, stream):
+        assert stream == "commands"
+        return self.takes
 
     def passes_read(self):
         return self.read
@@ -88,7 +87,7 @@ class FakeCore:
                 bank[address] = data
         if self.accepting and self.results:
             self.results.pop(0)
-        if command is not None and self.ready:
+        if command is not None and self.takes:
             self.waiting.append(
                 [int(self.rng.integers(1, 8)), unpack(self.fields["commands"], command)]
             )
@@ -98,7 +97,7 @@ class FakeCore:
             self.waiting[0][0] -= 1
             if self.waiting[0][0] == 0:
                 self.finish(self.waiting.pop(0)[1])
-        self.ready = len(self.waiting) < 3 and self.rng.random() < 0.7
+        self.takes = len(self.waiting) < 3 and self.rng.random() < 0.7
 
     def finish(self, command):
         """Read the operands of a pass, now that its words must have been filled."""
@@ -127,10 +126,11 @@ class Case:
         array = SystolicArray(3, 4, bank_depth=2)
         self.sequence = random_sequence(rng, array, length)
         _, commands, left, top, _ = self.sequence
-        array = cosim_array(array, commands)
+        array = deep_array(array, commands)
         core = Core(array)
         verilog(core)  # Amaranth objects to hardware that is never elaborated
-        self.job = make_job(array, core, commands, left, top)
+        memories = array_memories(array, commands, left, top)
+        self.job = array_job(array, core, commands, memories)
         self.fake = FakeCore(self.sequence, array, core, seed)
 
 
@@ -172,11 +172,16 @@ def test_a_job_survives_its_file(tmp_path):
     save_job(tmp_path / "job.npz", job, Stalls(0.1, 0.2, 0.3, 0.4, 5))
     loaded, stalls = load_job(tmp_path / "job.npz")
     assert stalls == Stalls(0.1, 0.2, 0.3, 0.4, 5)
-    for before, after in zip(job, loaded, strict=True):
+    assert [fill.stream for fill in loaded.fills] == ["left_fill", "top_fill"]
+    for before, after in zip(
+        (*job[:2], *job[3:], *job.fills[0], *job.fills[1]),
+        (*loaded[:2], *loaded[3:], *loaded.fills[0], *loaded.fills[1]),
+        strict=True,
+    ):
         assert np.array_equal(before, after)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
 def test_stalls_are_probabilities(share):
-    with pytest.raises(AccelsimError, match="stalls of left are a probability below 1, not"):
-        Stalls(left=share)
+    with pytest.raises(AccelsimError, match="stalls of first_fill are a probability below 1, not"):
+        Stalls(first_fill=share)
