@@ -282,9 +282,8 @@ def cosim(
 
         def run_rtl(work: "Sequence") -> "RtlRun":
             assert isinstance(work, ArraySequence)
-            deep = rtl.cosim_array(design.array, work.commands)
             banks = (work.commands, work.left, work.top)
-            return rtl.cosim(deep, *banks, simulator, waves=waves, progress=progress)
+            return rtl.cosim(design.array, *banks, simulator, waves=waves, progress=progress)
 
         found = compare(net, layer, design, run_rtl, dataflow, seed, depthwise_on)
     _write_json(json, lambda: found.to_dict(simulator))
