@@ -14,6 +14,7 @@ from accelsim.errors import AccelsimError
 from accelsim.hardware import (
     ColumnArray,
     DepthwiseEngine,
+    Gemmini,
     Hardware,
     Operands,
     PeerHardware,
@@ -36,6 +37,7 @@ __all__ = [
     "AccelsimError",
     "ColumnArray",
     "DepthwiseEngine",
+    "Gemmini",
     "Hardware",
     "LayerResult",
     "Operands",

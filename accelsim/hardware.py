@@ -4,20 +4,15 @@ import math
 import re
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from accelsim.errors import HardwareError
 from accelsim.files import TomlFile, read_toml
 
-Record = TypeVar(
-    "Record",
-    "Operands",
-    "SystolicArray",
-    "DepthwiseEngine",
-    "TapSerial",
-    "WindowEngine",
-    "ColumnArray",
-)
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Record = TypeVar("Record", bound="DataclassInstance")
 
 
 def _check(what: str, value: Any, low: int, high: int) -> None:
@@ -145,6 +140,7 @@ class TapSerial:
     inputs: int
     depthwise: int = 1
     name: str = field(default="tap_serial", init=False)
+    runs_all: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for parameter in ("rows", "columns", "outputs", "inputs"):
@@ -167,6 +163,7 @@ class WindowEngine:
     channels: int
     pixels: int
     name: str = field(default="window", init=False)
+    runs_all: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _check(f"{self.name}.channels", self.channels, 1, 1024)
@@ -188,6 +185,7 @@ class ColumnArray:
     rows: int
     columns: int
     name: str = field(default="column", init=False)
+    runs_all: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _check(f"{self.name}.rows", self.rows, 1, 1024)
@@ -197,6 +195,29 @@ class ColumnArray:
     def multipliers(self) -> int:
         """One per row and column."""
         return self.rows * self.columns
+
+
+@dataclass(frozen=True)
+class Gemmini:
+    """A weight-stationary mesh under the convolution loops of Gemmini, as a model.
+
+    size : rows and columns of the mesh; see accelsim.peers.
+    """
+
+    size: int
+    name: str = field(default="gemmini", init=False)
+    runs_all: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        _check(f"{self.name}.size", self.size, 4, 1024)
+
+    @property
+    def multipliers(self) -> int:
+        """One per row and column."""
+        return self.size**2
+
+
+PeerEngine = TapSerial | WindowEngine | ColumnArray | Gemmini
 
 
 @dataclass(frozen=True)
@@ -235,20 +256,20 @@ class Hardware:
 class PeerHardware:
     """A design with an engine of other people: it is counted by a model and has no RTL.
 
-    engine : TapSerial runs every layer that has a convolution, the others depthwise layers.
-    array : ours, for all that the engine does not run; None beside TapSerial.
+    engine : runs every layer that has a convolution, or depthwise layers only, as it says.
+    array : ours, for all that the engine does not run; None where that is nothing.
     """
 
-    engine: TapSerial | WindowEngine | ColumnArray
+    engine: PeerEngine
     array: SystolicArray | None = None
     clock_mhz: float = 500.0
     depthwise: ClassVar[None] = None  # no engine of ours for depthwise layers
 
     def __post_init__(self) -> None:
         _check_clock(self.clock_mhz)
-        if isinstance(self.engine, TapSerial) != (self.array is None):
+        if self.engine.runs_all != (self.array is None):
             raise HardwareError(
-                "tap_serial runs every layer and stands alone"
+                f"{self.engine.name} runs every layer and stands alone"
                 if self.array
                 else f"{self.engine.name} runs depthwise layers only and needs an array beside it"
             )
@@ -335,7 +356,7 @@ def load_hardware(path: str | Path) -> Design:
                 f"unknown key {unknown[0]!r} in [{name}], allowed are {allowed}", name, unknown[0]
             )
     peer = _load_peer(file)
-    if not isinstance(peer, TapSerial):
+    if peer is None or not peer.runs_all:
         _require(file, "array", "rows", "columns")
     operands = _apply(file, "operands", Operands())
     array = _apply(file, "array", SystolicArray(1, 1, operands=operands))
@@ -347,30 +368,25 @@ def load_hardware(path: str | Path) -> Design:
     try:
         if peer is None:
             return Hardware(array, mhz, depthwise)
-        return PeerHardware(peer, None if isinstance(peer, TapSerial) else array, mhz)
+        return PeerHardware(peer, None if peer.runs_all else array, mhz)
     except HardwareError as error:
         raise file.error(str(error), "clock", "mhz") from None
 
 
-def _load_peer(file: TomlFile) -> TapSerial | WindowEngine | ColumnArray | None:
+def _load_peer(file: TomlFile) -> PeerEngine | None:
     """The engine of other people that a file asks for, alone or beside the array."""
     found = [engine for engine in PEERS if engine.name in file.data]
     if not found:
         return None
-    name = found[0].name
-    excluded = [engine.name for engine in found[1:]] + ["depthwise"]
-    if found[0] is TapSerial:
+    engine, *others = found
+    excluded = [other.name for other in others] + ["depthwise"]
+    if engine.runs_all:
         excluded += ["array", "operands"]
     for other in excluded:
         if other in file.data:
-            raise file.error(f"[{other}] cannot stand beside [{name}]", other)
-    if found[0] is TapSerial:
-        _require(file, name, "rows", "columns", "outputs", "inputs", "depthwise")
-        return _apply(file, name, TapSerial(1, 1, 1, 1))
-    _require(file, name, *TABLES[name])
-    if found[0] is WindowEngine:
-        return _apply(file, name, WindowEngine(1, 1))
-    return _apply(file, name, ColumnArray(1, 1))
+            raise file.error(f"[{other}] cannot stand beside [{engine.name}]", other)
+    _require(file, engine.name, *TABLES[engine.name])
+    return _apply(file, engine.name, engine)
 
 
 def _require(file: TomlFile, table: str, *keys: str) -> None:
@@ -413,8 +429,13 @@ def _toml(value: int | bool) -> str:
     return str(value).lower()
 
 
-# Engines of other people.
-PEERS = (TapSerial, WindowEngine, ColumnArray)
+# Engines of other people, the smallest of each.
+PEERS: tuple[PeerEngine, ...] = (
+    TapSerial(1, 1, 1, 1),
+    WindowEngine(1, 1),
+    ColumnArray(1, 1),
+    Gemmini(4),
+)
 
 # Tables of a hardware file and their keys, in the order in which they are set and printed.
 TABLES: dict[str, tuple[str, ...]] = {
@@ -447,4 +468,5 @@ PRESETS = (
         "depthwise layers by im2col, a channel per column, beside the array; a model",
         PeerHardware(ColumnArray(64, 8), SystolicArray(64, 64)),
     ),
+    Preset("gemmini", "Gemmini's mesh in its default size; a model", PeerHardware(Gemmini(16))),
 )

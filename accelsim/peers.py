@@ -34,29 +34,40 @@ column
     computes nothing. With one column, ceil(pixels / R) T + pixels clocks for each channel: a
     depthwise layer on an array that uses one of its columns, as in the baseline of FuSeConv
     (arXiv 2105.13434). Ports: R input values and one weight, or one result, per column.
+
+gemmini
+    Genc et al., DAC 2021, after LoopConv.scala and ExecuteController.scala of its repository, for
+    a D x D mesh, weight stationary. For every block of D output channels, kernel row, piece of
+    a kernel row, and block of D input channels, one tile of weights stays while the output pixels
+    pass, up to D of one row per command. A command takes a clock per pixel, at least 4, and the
+    last one of a tile D, because the next tile of weights enters behind it. A piece of a kernel
+    row is as many taps as fit beside each other: floor(D / inputs), one where rows are dilated.
+    Depthwise layers run channel by channel, in one column. A 1 x 1 layer without stride is a
+    matrix product, its pixels one row.
+    Left out: scratchpad, accumulator and their banks (whole maps are taken to fit), DMA, the
+    queue of commands and the latency of the mesh. Ports: D input values and D results.
 """
 
 import numpy as np
 
-from accelsim.hardware import ColumnArray, TapSerial, WindowEngine
+from accelsim.hardware import ColumnArray, Gemmini, PeerEngine, TapSerial, WindowEngine
 from accelsim.hls.csim import Indices, execute
 from accelsim.hls.nest import MULTIPLY, Loop
 from accelsim.hls.report import Resource
 from accelsim.ir import Conv
 from accelsim.numerics import Int8, Int32
 
-Engine = TapSerial | WindowEngine | ColumnArray
-
 # Loops: those of the sizes of a Conv; PIXELS are all output pixels, row by row.
 GROUPS, FILTERS, DEPTH = "groups", "output channels", "input channels"
 OUTPUT_ROWS, OUTPUT_COLUMNS, PIXELS = "output rows", "output columns", "output pixels"
 KERNEL_ROWS, KERNEL_COLUMNS = "kernel rows", "kernel columns"
-RESULTS = "results"
+RESULTS, BUBBLES, WEIGHTS = "results", "bubbles", "weights"  # clocks without multiplies
 
 WINDOW = 3  # side of a window's multipliers
+SHORTEST = 4  # clocks between writes to an address of Gemmini's accumulator
 
 
-def nest(engine: Engine, conv: Conv) -> Loop:
+def nest(engine: PeerEngine, conv: Conv) -> Loop:
     """The loop nest of a convolution.
 
     A window or column engine takes groups in parallel, so that it is idle for the most part where
@@ -69,14 +80,16 @@ def nest(engine: Engine, conv: Conv) -> Loop:
             return _window(engine, conv)
         case ColumnArray():
             return _column(engine, conv)
+        case Gemmini():
+            return _gemmini(engine, conv)
 
 
-def resources(engine: Engine) -> tuple[Resource, ...]:
+def resources(engine: PeerEngine) -> tuple[Resource, ...]:
     """Multipliers; nothing else of these engines is known."""
     return (Resource(engine.name, engine.multipliers),)
 
 
-def simulate(engine: Engine, conv: Conv, x: Int8, weights: Int8) -> tuple[Int32, int]:
+def simulate(engine: PeerEngine, conv: Conv, x: Int8, weights: Int8) -> tuple[Int32, int]:
     """The sums int32[k, oh, ow] by C simulation of the nest, and its clocks.
 
     Parameters
@@ -88,7 +101,7 @@ def simulate(engine: Engine, conv: Conv, x: Int8, weights: Int8) -> tuple[Int32,
     filters, depth = conv.k // conv.groups, conv.c // conv.groups
 
     def multiply(at: Indices) -> None:
-        if RESULTS in at:
+        if MULTIPLY not in at:
             return
         k = at[GROUPS] * filters + at[FILTERS]
         c = at[GROUPS] * depth + at[DEPTH]
@@ -140,6 +153,26 @@ def _column(engine: ColumnArray, conv: Conv) -> Loop:
         Loop(DEPTH, conv.c // conv.groups),
     )
     return _nest(around, (_nest(tiles, _taps(conv)), Loop(RESULTS, pixels, pipeline=1)))
+
+
+def _gemmini(engine: Gemmini, conv: Conv) -> Loop:
+    size, depth = engine.size, conv.c // conv.groups
+    taps = 1 if conv.dw > 1 or depth > size else min(size // depth, conv.fw)
+    tiles = (
+        Loop(GROUPS, conv.groups),
+        Loop(FILTERS, conv.k // conv.groups, unroll=size),
+        Loop(KERNEL_ROWS, conv.fh),
+        Loop(KERNEL_COLUMNS, conv.fw, unroll=taps),
+        Loop(DEPTH, depth, unroll=size),
+    )
+    product = (conv.fh, conv.fw, conv.sh, conv.sw) == (1, 1, 1, 1)
+    columns = conv.oh * conv.ow if product else conv.ow
+    last = columns % size or size
+    bubbles = max(SHORTEST - last, 0)
+    pixels = Loop(PIXELS if product else OUTPUT_COLUMNS, columns, (Loop(MULTIPLY, 1),), pipeline=1)
+    line = (pixels, Loop(BUBBLES, bubbles))
+    stream = line if product else (Loop(OUTPUT_ROWS, conv.oh, line),)
+    return _nest(tiles, (*stream, Loop(WEIGHTS, size - last - bubbles)))
 
 
 def _taps(conv: Conv, unroll: int = 1) -> tuple[Loop, ...]:

@@ -6,6 +6,7 @@ from typing import ClassVar, NoReturn
 
 from accelsim import peers
 from accelsim.errors import UnsupportedError
+from accelsim.hardware import PeerEngine
 from accelsim.hls.nest import Loop
 from accelsim.hls.report import Resource
 from accelsim.ir import Piece
@@ -19,7 +20,7 @@ class PeerWork:
 
     dataflow: ClassVar[None] = None
     traffic: ClassVar[None] = None  # not modelled
-    design: peers.Engine
+    design: PeerEngine
     pieces: tuple[Piece, ...]
 
     @property

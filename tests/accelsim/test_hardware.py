@@ -7,6 +7,7 @@ from accelsim.hardware import (
     PRESETS,
     ColumnArray,
     DepthwiseEngine,
+    Gemmini,
     Hardware,
     Operands,
     PeerHardware,
@@ -150,6 +151,7 @@ def test_files_describe_engines_of_other_people(tmp_path):
     path = tmp_path / "hw.toml"
     for text, expected in (
         (TAPS, PeerHardware(TapSerial(4, 8, 8, 2, 16))),
+        ("[gemmini]\nsize = 8\n", PeerHardware(Gemmini(8))),
         (WINDOW, PeerHardware(WindowEngine(8, 7), SystolicArray(5, 3), 50)),
         (
             "[array]\nrows = 5\ncolumns = 3\n[column]\nrows = 9\ncolumns = 2\n",
@@ -176,6 +178,8 @@ def test_files_describe_engines_of_other_people(tmp_path):
         (WINDOW.replace("[array]\nrows = 5\ncolumns = 3\n", ""), "1: [array] needs rows"),
         (WINDOW.replace("mhz = 50", "mhz = 0"), "8: clock.mhz must be a positive number, not 0"),
         (WINDOW + "[depthwise]\nlanes = 1\npixels = 1\n", "9: [depthwise] cannot stand beside [w"),
+        ("[gemmini]\nsize = 3\n", "2: gemmini.size must be a whole number from 4 to 1024, not 3"),
+        (TAPS + "[gemmini]\nsize = 8\n", "7: [gemmini] cannot stand beside [tap_serial]"),
         ("[column]\nrows = 3\n", "1: [column] needs columns"),
         (WINDOW.replace("window", "column").replace("channels", "rows"), "6: unknown key 'pixels'"),
     ],
@@ -207,6 +211,7 @@ def test_designs_say_what_they_are_and_how_many_multipliers_they_have():
             23,
         ),
         (PeerHardware(TapSerial(4, 8, 8, 2, 16)), "tap_serial 4x8x8x2x16", 512),
+        (PeerHardware(Gemmini(8)), "gemmini 8", 64),
         (PeerHardware(WindowEngine(2, 7), SystolicArray(5, 3)), "array 5x3, window 2x7", 141),
     ):
         assert (design.label, design.multipliers) == (label, multipliers)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim import peers
-from accelsim.hardware import ColumnArray, TapSerial, WindowEngine
+from accelsim.hardware import ColumnArray, Gemmini, TapSerial, WindowEngine
 from accelsim.hls.csim import execute
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Task, operations
 from accelsim.ir import Conv
@@ -139,6 +139,8 @@ ENGINES = (
     TapSerial(1, 1, 1, 1, 1),
     WindowEngine(2, 3),
     ColumnArray(4, 2),
+    Gemmini(4),
+    Gemmini(6),
 )
 
 
@@ -155,6 +157,46 @@ def convs(draw):
     h, w = max(1, reach_h - pt - draw(st.integers(0, 2))), max(1, reach_w - pl)
     shape = (groups * depth, h, w, groups * filters, oh, ow, fh, fw)
     return Conv(*shape, sh, sw, dh, dw, pt, pl, groups)
+
+
+def gemmini_commands(size, conv):
+    """Pixels of every compute command, tile of weights by tile, as its convolution loop goes."""
+    depth = conv.c // conv.groups
+    together = 1 if depth > size or conv.dw > 1 else min(size // depth, conv.fw)
+    rows, columns = conv.oh, conv.ow
+    if (conv.fh, conv.fw, conv.sh, conv.sw) == (1, 1, 1, 1):
+        rows, columns = 1, conv.oh * conv.ow
+    for _ in range(conv.groups):
+        for _ in range(0, conv.k // conv.groups, size):
+            for _ in range(conv.fh):
+                for _ in range(0, conv.fw, together):
+                    for _ in range(0, depth, size):
+                        yield [
+                            min(size, columns - column)
+                            for _ in range(rows)
+                            for column in range(0, columns, size)
+                        ]
+
+
+@settings(deadline=None)
+@given(st.data(), st.integers(4, 9))
+def test_gemmini_takes_the_clocks_of_its_commands(data, size):
+    conv = data.draw(convs())
+    expected = 0
+    for pixels in gemmini_commands(size, conv):
+        *others, _ = pixels
+        expected += sum(max(count, 4) for count in others) + size
+    assert peers.nest(Gemmini(size), conv).latency == expected
+
+
+def test_gemmini_uses_one_column_for_depthwise_layers():
+    """By hand: 32 channels, 3 kernel rows of 3 taps at once, 112 rows of 7 tiles of 16 pixels."""
+    engine = Gemmini(16)
+    conv = depthwise(32, (112, 112), (3, 3))
+    assert peers.nest(engine, conv).latency == 32 * 3 * 112 * 7 * 16
+    assert utilization(engine, conv) == Fraction(3, 16 * 16)
+    assert utilization(engine, Conv(64, 14, 16, 64, 14, 16)) == 1
+    assert utilization(engine, Conv(64, 14, 16, 64, 12, 16, 3, 1)) == 1
 
 
 @settings(deadline=None, max_examples=60)
