@@ -277,10 +277,16 @@ def cosim(
         array = COSIM_ARRAY
     design = _hardware(hardware, array, depthwise, overlap, None)
     with _needs_extra_rtl(), _progress() as progress:
-        from accelsim.lower import ArraySequence
+        from accelsim.lower import ArraySequence, DepthwiseSequence
         from rtl import cosim as rtl
 
         def run_rtl(work: "Sequence") -> "RtlRun":
+            if isinstance(work, DepthwiseSequence):
+                assert design.depthwise is not None
+                maps = (work.commands, work.maps, work.taps)
+                return rtl.cosim_depthwise(
+                    design.depthwise, *maps, simulator, waves=waves, progress=progress
+                )
             assert isinstance(work, ArraySequence)
             banks = (work.commands, work.left, work.top)
             return rtl.cosim(design.array, *banks, simulator, waves=waves, progress=progress)
