@@ -109,7 +109,7 @@ def law_with_fill(engine: DepthwiseEngine, body) -> int:
             words = p.sh * p.sw * layout.plane_words
             fill = max(fill, before_last[0]) + max(words * beats, p.fh * p.fw)
             drain = -(-p.channels // engine.result_lanes)
-            clock = max(last, fill + 2)
+            clock = max(last, fill + 1)
             for clocks in tile_clocks(engine.pixels, p):
                 clock = max(clock + clocks, drained)
                 drained = clock + drain
