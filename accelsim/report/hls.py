@@ -82,7 +82,8 @@ def notes(synthesis: Synthesis) -> list[str]:
         f"{useful} with the layer's own {synthesis.macs:,}."
     )
     return [
-        f"{made.latency_cycles:,} cycles, {microseconds:,.3f} us at {made.clock_mhz:g} MHz.",
+        f"{made.latency_cycles:,} cycles, {microseconds:,.3f} us at {made.clock_mhz:g} MHz; "
+        f"multipliers and ports allow {synthesis.bound_cycles:,} for the dense multiplies.",
         work,
         "Registers of the sequencer, of the edge and of addresses are not counted."
         if isinstance(synthesis.hardware, Hardware)
