@@ -44,6 +44,7 @@ class DepthwiseCore(wiring.Component):
 
     def __init__(self, engine: DepthwiseEngine, shared_lane: bool = False) -> None:
         self.engine = engine
+        self.generator, self.issue = TileGenerator(engine), Issue(engine)
         self.lanes = Lanes(engine, shared=shared_lane)
         word = self.lanes.word.shape()
         ready = not engine.fill_port
@@ -62,10 +63,9 @@ class DepthwiseCore(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        engine, lanes = self.engine, self.lanes
+        engine, generator, issue, lanes = self.engine, self.generator, self.issue, self.lanes
         go = Signal()  # the clock-enable of the engine
-        generator, issue, taps = TileGenerator(engine), Issue(engine), TapMemory(engine)
-        memory = ResultMemory(lanes.word.shape(), 1)
+        taps, memory = TapMemory(engine), ResultMemory(lanes.word.shape(), 1)
         m.submodules.generator = EnableInserter(go)(generator)
         m.submodules.issue = EnableInserter(go)(issue)
         m.submodules.tap_memory = taps

@@ -14,6 +14,7 @@ Everything here stands still together where the core is frozen. With a fill port
 the commands first, and hands them on once their map and their taps are in the memories.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 from amaranth.hdl import (
@@ -163,12 +164,13 @@ class TileGenerator(wiring.Component):
                 "tiles": Out(stream.Signature(tile_layout(engine))),
             }
         )
+        self.valid, self.tile = Signal(), Signal(tile_layout(engine))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         pixels = self.engine.pixels
-        tile, cur = Signal(tile_layout(self.engine)), Signal(layout(DepthwiseCommand))
-        valid, end, take = Signal(), Signal(), Signal()
+        valid, tile, cur = self.valid, self.tile, Signal(layout(DepthwiseCommand))
+        end, take = Signal(), Signal()
         row_word = Signal.like(tile.word)  # of the first tile in this row
         stride = Pixel(Signal(COORDINATE_BITS), Signal(COORDINATE_BITS))  # from tile to tile
         m.d.comb += [
@@ -325,13 +327,14 @@ class Issue(wiring.Component):
                 "starting": Out(1),
             }
         )
+        self.valid, self.tile = Signal(), Signal(tile_layout(engine))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         slot, owed = self.slot, Signal(beats_shape(self.engine))
-        cur, tile = Signal(layout(DepthwisePass)), Signal(tile_layout(self.engine))
+        valid, tile, cur = self.valid, self.tile, Signal(layout(DepthwisePass))
         inside = Signal(self.engine.pixels)  # pixels of the tile that are outputs
-        valid, fresh, final, take = Signal(), Signal(), Signal(), Signal()
+        fresh, final, take = Signal(), Signal(), Signal()
         rows_left, columns_left, columns = (Signal.like(cur.fh) for _ in range(3))
         ty, tx, left = Signal(OFFSET), Signal(OFFSET), Signal(OFFSET)
         address = Signal.like(slot.address)
@@ -688,28 +691,29 @@ class Lanes(wiring.Component):
             }
         )
         self.lanes = [Lane(engine, f"_{n}") for n in range(0 if shared else engine.lanes)]
+        # The slot on its way: the number says how many clocks after its issue.
+        self.word1 = Signal.like(self.slot.word)
+        self.mask1, self.mask2 = (Signal(engine.pixels, name=f"mask{n}") for n in (1, 2))
+        self.shift2, self.odd2 = Signal.like(self.entry.shift), Signal()
+        self.steps = [Signal(step_layout(engine), name=f"step{n}") for n in range(1, 5)]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         engine, slot = self.engine, self.slot
         inputs, totals = lane_layouts(engine)
-
-        # The slot on its way: the number says how many clocks after its issue.
-        word1, mask1, mask2 = Signal.like(slot.word), Signal.like(slot.mask), Signal.like(slot.mask)
-        shift2, odd2 = Signal.like(self.entry.shift), Signal()
-        steps = [Signal(step_layout(engine), name=f"step{n}") for n in range(1, 5)]
         address = Signal.like(slot.word)
-        m.d.comb += address.eq(word1 + self.entry.word)
+        m.d.comb += address.eq(self.word1 + self.entry.word)
         with m.If(self.en):
             m.d.sync += [
-                word1.eq(slot.word),
-                mask1.eq(slot.mask),
-                mask2.eq(mask1),
-                shift2.eq(self.entry.shift),
-                odd2.eq(address[0]),
+                self.word1.eq(slot.word),
+                self.mask1.eq(slot.mask),
+                self.mask2.eq(self.mask1),
+                self.shift2.eq(self.entry.shift),
+                self.odd2.eq(address[0]),
             ]
-            m.d.sync += [b.eq(a) for a, b in zip((slot.step, *steps), steps, strict=False)]
-        summed = steps[-1]
+            steps = slot.step, *self.steps
+            m.d.sync += [later.eq(step) for step, later in pairwise(steps)]
+        summed = self.steps[-1]
 
         # Result words of the tile in the shadow registers that are still to leave.
         beats, ends = Signal.like(summed.beats), Signal()
@@ -720,7 +724,7 @@ class Lanes(wiring.Component):
                 m.d.sync += beats.eq(beats - 1)
         m.d.comb += [
             self.write.eq(beats != 0),
-            self.read_done.eq(steps[0].end),
+            self.read_done.eq(self.steps[0].end),
             self.finished.eq((beats == 1) & ends),
         ]
 
@@ -730,9 +734,9 @@ class Lanes(wiring.Component):
             m.d.comb += [
                 lane.even.eq((address + 1) >> 1),
                 lane.odd.eq(address >> 1),
-                lane.odd_first.eq(odd2),
-                lane.shift.eq(shift2),
-                lane.mask.eq(mask2),
+                lane.odd_first.eq(self.odd2),
+                lane.shift.eq(self.shift2),
+                lane.mask.eq(self.mask2),
                 lane.weight.eq(self.entry.weights[n]),
                 lane.first.eq(summed.first),
                 lane.capture.eq(summed.beats != 0),
