@@ -1,0 +1,279 @@
+"""The depthwise engine clock by clock in plain Python, one register after another.
+
+Slow and obvious: pixels by division, kernel positions by trying them all, operands from an even
+and an odd memory, as the engine's description says and not as the simulation does it.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from accelsim.engines.depthwise_cycle import FIRST, LAST, TAP, Counters, Registers, Tile
+from accelsim.passes import DepthwiseCommand, DepthwiseOpcode, DepthwisePass
+
+
+class Slot(NamedTuple):
+    """A clock of the issue stage, as it goes down the pipeline."""
+
+    tag: int
+    mask: list[bool]
+    word: int
+    beats: int
+
+
+class Machine:
+    """All registers, and what has left the result port."""
+
+    def __init__(self, engine, commands, maps, taps):
+        self.engine, self.maps, self.table = engine, maps, taps
+        fields = len(DepthwisePass._fields)
+        self.queue = [
+            DepthwiseCommand(DepthwisePass(*row[:fields]), *row[fields:])
+            for row in commands.tolist()
+        ]
+        self.results, self.last_result = [], None
+        grid = [[0] * engine.lanes for _ in range(engine.pixels)]
+        self.x = self.pr = self.acc = self.s = grid
+        self.entry = [0] * (2 + engine.lanes)
+        self.w1 = self.w2 = [0] * engine.lanes
+        self.shift = self.odd = self.beats = self.owed = self.passes = self.row_word = 0
+        self.stages = [Slot(0, [False] * engine.pixels, 0, 0)] * 4
+        self.next = self.tile = None  # (command, first output, place, whether it ends its pass)
+        self.todo = []  # taps of `tile` that are not issued yet
+        self.loading, self.done, self.entries = None, 0, 0
+
+    # ---- tiles -----------------------------------------------------------------------------
+
+    def pixels(self, tile):
+        """Row and column of the input of every pixel."""
+        command, first, *_ = tile
+        work, found = command.work, []
+        for n in range(first, first + self.engine.pixels):
+            if work.opcode == DepthwiseOpcode.FLAT:
+                oy, ox = divmod(n, command.wrap // work.sw)
+            else:
+                tiles = -(-work.ow // self.engine.pixels)
+                oy, ox = divmod(first, tiles * self.engine.pixels)
+                ox += n - first
+            found.append((oy * work.sh, ox * work.sw))
+        return found
+
+    def start(self, command, first=0):
+        """A tile of a pass, given by its first pixel."""
+        work, pixels = command.work, self.engine.pixels
+        if work.opcode == DepthwiseOpcode.FLAT:
+            last = (work.oh - 1) * (command.wrap // work.sw) + work.ow
+            word = row_word = command.map
+            word += first // pixels
+        else:
+            across = -(-work.ow // pixels)
+            last = work.oh * across * pixels
+            row, column = divmod(first // pixels, across)
+            row_word = command.map + row * command.row_words
+            word = row_word + column
+        return (command, first, word, first + pixels >= last), row_word
+
+    def taps(self, tile):
+        """Taps of a tile: rows and columns of the kernel that meet the smallest rectangle."""
+        command, work, places = tile[0], tile[0].work, self.pixels(tile)
+        (top, left), (low, right) = places[0], places[-1]
+        ends = low > command.bottom
+        low = min(low, command.bottom)
+        if top == low:
+            left = min(left, command.right)
+            right = command.right if ends else min(right, command.right)
+        else:
+            left, right = 0, command.right
+        rows = [
+            ky
+            for ky in range(work.fh)
+            if any(0 <= y + ky * work.dh - work.pt < work.h for y in range(top, low + 1))
+            or (top + ky * work.dh < work.pt and low + ky * work.dh - work.pt >= work.h)
+        ]
+        columns = [
+            kx
+            for kx in range(work.fw)
+            if any(0 <= x + kx * work.dw - work.pl < work.w for x in range(left, right + 1))
+        ]
+        return [(ky, kx) for ky in rows for kx in columns] or [None]
+
+    def alive(self, tile, tap):
+        """Pixels that are outputs and whose value for a tap lies in the map."""
+        command, work = tile[0], tile[0].work
+        if tap is None:
+            return [False] * self.engine.pixels
+        return [
+            y <= command.bottom
+            and x <= command.right
+            and 0 <= y + tap[0] * work.dh - work.pt < work.h
+            and 0 <= x + tap[1] * work.dw - work.pl < work.w
+            for y, x in self.pixels(tile)
+        ]
+
+    # ---- a clock ---------------------------------------------------------------------------
+
+    def step(self, clock):
+        """All next state from current state."""
+        lanes, pixels, port = self.engine.lanes, self.engine.pixels, self.engine.result_lanes
+        slots, places = range(lanes), range(pixels)
+        one, two, _, four = self.stages
+
+        # The result port.
+        if self.beats:
+            self.results.append([self.s[p][lane] if lane < lanes else 0 for lane, p in self.port()])
+            self.last_result = clock
+
+        # Issue.
+        slot, read, ended = Slot(0, [False] * pixels, 0, 0), None, False
+        if self.tile and (len(self.todo) > 1 or self.owed <= 1):
+            command, tap = self.tile[0], self.todo[0]
+            final = len(self.todo) == 1
+            fresh = self.todo == self.taps(self.tile)
+            ky, kx = tap or (0, 0)
+            read = self.table[command.taps + ky * command.work.fw + kx].tolist()
+            beats = -(-command.work.channels // port) if final else 0
+            tag = TAP | FIRST * fresh | LAST * final
+            slot = Slot(tag, self.alive(self.tile, tap), self.tile[2], beats)
+            ended = final and self.tile[3]
+        taken = not self.tile or slot.tag & LAST
+        free = not self.next or (taken and self.next[3])
+
+        # The pipeline, last stage first.
+        sums = [
+            [(0 if four.tag & FIRST else self.acc[p][n]) + self.pr[p][n] for n in slots]
+            for p in places
+        ]
+        if four.beats:
+            self.s = sums
+        elif self.beats > 1:
+            zero = [0] * port
+            self.s = [(row + zero)[port:] for row in self.s]
+        self.beats = four.beats or max(0, self.beats - 1)
+        self.acc = sums
+        self.pr = [[self.x[p][n] * self.w2[n] for n in slots] for p in places]
+        low, high = self.words
+        values = [*low, *high][self.shift : self.shift + pixels]
+        self.x = [[values[p][n] * two.mask[p] for n in slots] for p in places]
+        self.w2, self.w1 = self.w1, self.entry[2:]
+        address = one.word + self.entry[0]
+        self.read = address if one.tag else None
+        self.shift, self.odd = self.entry[1], address & 1 if one.tag else 0
+        self.stages = [slot, *self.stages[:3]]
+        self.entry = read or self.entry
+
+        # Issue and generator.
+        self.owed = slot.beats or max(0, self.owed - 1)
+        self.todo = self.todo[1:] if slot.tag else self.todo
+        command = self.load(clock, free, ended)
+        if taken:
+            self.tile = self.next
+            if self.next:
+                self.todo = self.taps(self.next)
+                if not self.next[3]:
+                    first = self.next[1] + pixels
+                    self.next, self.row_word = self.start(self.next[0], first)
+        if free:
+            self.next, self.row_word = self.start(command) if command else (None, 0)
+
+    @property
+    def words(self):
+        """The two words that were read one clock ago, out of the even and the odd memory."""
+        address = getattr(self, "read", None)
+        if address is None:
+            return [[[0] * self.engine.lanes] * self.engine.pixels] * 2
+        size = 1 << (self.engine.bank_depth - 1).bit_length()
+        even, odd = (address + 1) % size // 2, address % size // 2
+        banks = (self.word(2 * even), self.word(2 * odd + 1))
+        return banks[::-1] if address % 2 else banks
+
+    def word(self, address):
+        if address < len(self.maps):
+            return self.maps[address].tolist()
+        return [[77] * self.engine.lanes] * self.engine.pixels  # what nobody has written
+
+    def port(self):
+        """Lane and pixel of every value on the result port."""
+        return [(n, p) for n in range(self.engine.result_lanes) for p in range(self.engine.pixels)]
+
+    # ---- the fill port ---------------------------------------------------------------------
+
+    def load(self, clock, free, ended):
+        """The command that the generator can take at the end of this clock."""
+        if not self.engine.fill_port:
+            return self.queue.pop(0) if free and self.queue else None
+        command, room = None, self.passes <= 1
+        if self.loading:
+            self.done += self.done < self.beats_of(self.loading)
+            self.entries = max(0, self.entries - 1)
+            if free and self.done == self.beats_of(self.loading) and not self.entries:
+                command, self.loaded, self.loading = self.loading, self.loading, None
+        if not self.loading and room and self.queue:
+            self.loading, self.done = self.queue.pop(0), 0
+            self.entries = self.loading.work.fh * self.loading.work.fw
+            self.passes += 1
+        self.passes -= ended
+        return command
+
+    def per_word(self, command):
+        return -(-command.work.channels * self.engine.pixels // self.engine.fill_port)
+
+    def beats_of(self, command):
+        return command.words * self.per_word(command)
+
+    # ---- what is seen ----------------------------------------------------------------------
+
+    def registers(self):
+        def tile(held):
+            if not held:
+                return Tile(np.zeros(self.engine.pixels), np.zeros(self.engine.pixels), 0)
+            y, x = np.array(self.pixels(held)).T
+            return Tile(y, x, held[2])
+
+        words = operands = 0
+        command = self.loading or getattr(self, "loaded", None)
+        if command:
+            part = self.per_word(command)
+            words = command.words - self.done // part
+            used = self.done % part * self.engine.fill_port
+            operands = command.work.channels * self.engine.pixels - used
+        one, two, *_ = self.stages
+        counters = Counters(
+            ready=int(self.next is not None),
+            row_word=self.row_word,
+            current=int(self.tile is not None),
+            left=len(self.todo),
+            owed=self.owed,
+            beats=self.beats,
+            loading=int(self.loading is not None),
+            words=words,
+            operands=operands,
+            taps=self.entries,
+            passes=self.passes,
+        )
+        grids = (np.array(grid) for grid in (self.x, self.pr, self.acc, self.s))
+        weights = np.array(self.w1), np.array(self.w2)
+        masks = np.array(one.mask), np.array(two.mask)
+        tags = np.array([stage.tag for stage in self.stages])
+        return Registers(
+            *grids, *weights, *masks, self.shift, self.odd, tags,
+            tile(self.next), tile(self.tile), counters,
+        )  # fmt: skip
+
+    @property
+    def idle(self):
+        busy = self.queue, self.loading, self.next, self.tile, self.beats
+        return not any(busy) and not any(stage.tag for stage in self.stages)
+
+
+def run(engine, commands, maps, taps) -> Iterator[tuple[Machine, Registers]]:
+    """The registers at the beginning of every clock from clock 0 on, as long as there is work."""
+    machine = Machine(engine, commands, maps, taps)
+    for clock in range(-1 if engine.fill_port else -2, 0):
+        machine.step(clock)
+    clock = 0
+    while not machine.idle:
+        yield machine, machine.registers()
+        machine.step(clock)
+        clock += 1
+    yield machine, machine.registers()
