@@ -422,7 +422,7 @@ def generate_rtl(
     with _needs_extra_rtl(), _progress() as progress:
         from rtl.generate import generate
 
-        written = generate(design.array, output, progress)
+        written = generate(design.array, output, design.depthwise, progress)
     print(*written, sep="\n")
 
 

