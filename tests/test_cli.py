@@ -534,3 +534,19 @@ def test_usage_errors_are_status_2_too(arguments, accelsim):
     assert outcome.err.startswith("accelsim: ")
     assert outcome.err.count("\n") == 1
     assert "Traceback" not in outcome.err
+
+
+def test_rtl_holds_both_engines(accelsim, tmp_path):
+    outcome = accelsim("rtl", "--array", "2x2", "--depthwise", "2x3", "-o", str(tmp_path))
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "array__commands__valid" in (tmp_path / "core.sv").read_text()
+    assert "depthwise__commands__valid" in (tmp_path / "core.sv").read_text()
+
+
+def test_cosim_of_a_depthwise_layer_runs_on_its_engine(accelsim, probe):
+    options = ("--array", "4x3", "--depthwise", "2x3", "--depthwise-on", "engine")
+    outcome = accelsim("cosim", probe, "--layer", "mix", *options, "--json", "-")
+    assert outcome.status == 0
+    found = json.loads(outcome.out)
+    assert found["values_equal"]
+    assert len(set(found["cycles"].values())) == 1
