@@ -11,12 +11,20 @@ import time
 import numpy as np
 import pytest
 
+from accelsim.dataflows.tap_serial import tap_places
+from accelsim.engines import depthwise, depthwise_cycle
 from accelsim.engines.systolic_array import golden
 from accelsim.engines.systolic_array_cycle import simulate
-from accelsim.hardware import SystolicArray
-from accelsim.passes import ArrayPass, Opcode
+from accelsim.hardware import DepthwiseEngine, SystolicArray
+from accelsim.passes import (
+    ArrayPass,
+    DepthwiseOpcode,
+    DepthwisePass,
+    Opcode,
+    depthwise_command,
+)
 from rtl.array_job import deep_array
-from rtl.cosim import verilator_rate
+from rtl.cosim import verilator_depthwise_rate, verilator_rate
 
 pytestmark = pytest.mark.full
 
@@ -49,6 +57,46 @@ def test_stepping_against_verilator(side):
         f"\n{side}x{side}: {ours / 1e6:,.0f} M PE-updates/s, Verilator {theirs / 1e6:,.0f} M "
         f"({rate.clocks / rate.cpu_seconds:,.0f} clocks/s), ratio {ours / theirs:.1f}"
     )
+
+
+LAYERS = {
+    "3x3, stride 1": DepthwisePass(DepthwiseOpcode.FLAT, 8, 14, 14, 14, 14, 3, 3, pt=1, pl=1),
+    "5x5, stride 2": DepthwisePass(DepthwiseOpcode.ROW, 8, 28, 28, 14, 14, 5, 5, 2, 2, pt=2, pl=2),
+    "31x31": DepthwisePass(DepthwiseOpcode.ROW, 8, 28, 28, 28, 28, 31, 31, pt=15, pl=15),
+}
+LEAST_RATIO = 5  # what stepping is worth
+
+
+@pytest.mark.parametrize("p", LAYERS.values(), ids=LAYERS)
+def test_depthwise_stepping_against_verilator(p):
+    """The same 8x8 engine, operands in the memories, the model driven from C++."""
+    engine = DepthwiseEngine(8, 8)
+    rng = np.random.default_rng(0)
+    maps = rng.integers(-256, 256, (depthwise.words(engine, p), 8, 8)).astype(np.int16)
+    weights = rng.integers(-256, 256, (p.fh * p.fw, 8))
+    taps = np.concatenate([tap_places(p, engine.pixels), weights], axis=1).astype(np.int16)
+    passes = max(1, 2_000_000 // depthwise.cycles(engine, ((1, p),)))
+    command = depthwise_command(p, engine.pixels, 0, 0, 0)
+    commands = np.array([[*command.work, *command[1:]]] * passes)
+    commands[-1, -1] = 1
+    rates = [
+        verilator_depthwise_rate(engine, commands, maps, taps, optimise=level)
+        for level in ("-O1", "-O3")
+    ]
+    rate = max(rates, key=lambda rate: rate.clocks / rate.cpu_seconds)
+
+    depthwise_cycle.simulate(engine, commands[-1:], maps, taps)
+    start = time.thread_time()
+    run = depthwise_cycle.simulate(engine, commands, maps, taps)
+    seconds = time.thread_time() - start
+    assert np.array_equal(run.words, rate.result.words)
+    assert run.busy_cycles == rate.result.busy_cycles
+    ours, theirs = run.busy_cycles / seconds, rate.clocks / rate.cpu_seconds
+    print(
+        f"\n8x8 depthwise, {p.fh}x{p.fw}: {ours / 1e6:,.1f} M clocks/s, Verilator "
+        f"{theirs / 1e6:,.2f} M, ratio {ours / theirs:.1f}"
+    )
+    assert ours > LEAST_RATIO * theirs
 
 
 LARGE = """
