@@ -41,7 +41,9 @@ class Machine:
         self.stages = [Slot(0, [False] * engine.pixels, 0, 0)] * 4
         self.next = self.tile = None  # (command, first output, place, whether it ends its pass)
         self.todo = []  # taps of `tile` that are not issued yet
-        self.loading, self.done, self.entries = None, 0, 0
+        self.read = None  # the first word that was read
+        self.loading = self.loaded = None
+        self.done = self.entries = 0
 
     # ---- tiles -----------------------------------------------------------------------------
 
@@ -89,7 +91,6 @@ class Machine:
             ky
             for ky in range(work.fh)
             if any(0 <= y + ky * work.dh - work.pt < work.h for y in range(top, low + 1))
-            or (top + ky * work.dh < work.pt and low + ky * work.dh - work.pt >= work.h)
         ]
         columns = [
             kx
@@ -125,13 +126,13 @@ class Machine:
             self.last_result = clock
 
         # Issue.
-        slot, read, ended = Slot(0, [False] * pixels, 0, 0), None, False
+        slot, entry, ended = Slot(0, [False] * pixels, 0, 0), None, False
         if self.tile and (len(self.todo) > 1 or self.owed <= 1):
             command, tap = self.tile[0], self.todo[0]
             final = len(self.todo) == 1
             fresh = self.todo == self.taps(self.tile)
             ky, kx = tap or (0, 0)
-            read = self.table[command.taps + ky * command.work.fw + kx].tolist()
+            entry = self.table[command.taps + ky * command.work.fw + kx].tolist()
             beats = -(-command.work.channels // port) if final else 0
             tag = TAP | FIRST * fresh | LAST * final
             slot = Slot(tag, self.alive(self.tile, tap), self.tile[2], beats)
@@ -160,12 +161,12 @@ class Machine:
         self.read = address if one.tag else None
         self.shift, self.odd = self.entry[1], address & 1 if one.tag else 0
         self.stages = [slot, *self.stages[:3]]
-        self.entry = read or self.entry
+        self.entry = entry or self.entry
 
         # Issue and generator.
         self.owed = slot.beats or max(0, self.owed - 1)
         self.todo = self.todo[1:] if slot.tag else self.todo
-        command = self.load(clock, free, ended)
+        command = self.load(free, ended)
         if taken:
             self.tile = self.next
             if self.next:
@@ -179,7 +180,7 @@ class Machine:
     @property
     def words(self):
         """The two words that were read one clock ago, out of the even and the odd memory."""
-        address = getattr(self, "read", None)
+        address = self.read
         if address is None:
             return [[[0] * self.engine.lanes] * self.engine.pixels] * 2
         size = 1 << (self.engine.bank_depth - 1).bit_length()
@@ -198,7 +199,7 @@ class Machine:
 
     # ---- the fill port ---------------------------------------------------------------------
 
-    def load(self, clock, free, ended):
+    def load(self, free, ended):
         """The command that the generator can take at the end of this clock."""
         if not self.engine.fill_port:
             return self.queue.pop(0) if free and self.queue else None
@@ -231,7 +232,7 @@ class Machine:
             return Tile(y, x, held[2])
 
         words = operands = 0
-        command = self.loading or getattr(self, "loaded", None)
+        command = self.loading or self.loaded
         if command:
             part = self.per_word(command)
             words = command.words - self.done // part
@@ -266,14 +267,13 @@ class Machine:
         return not any(busy) and not any(stage.tag for stage in self.stages)
 
 
-def run(engine, commands, maps, taps) -> Iterator[tuple[Machine, Registers]]:
+def run(machine: Machine) -> Iterator[Registers]:
     """The registers at the beginning of every clock from clock 0 on, as long as there is work."""
-    machine = Machine(engine, commands, maps, taps)
-    for clock in range(-1 if engine.fill_port else -2, 0):
+    for clock in range(-1 if machine.engine.fill_port else -2, 0):
         machine.step(clock)
     clock = 0
     while not machine.idle:
-        yield machine, machine.registers()
+        yield machine.registers()
         machine.step(clock)
         clock += 1
-    yield machine, machine.registers()
+    yield machine.registers()

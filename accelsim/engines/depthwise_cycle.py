@@ -2,7 +2,8 @@
 
 Control is stepped clock by clock: the loader, the tile generator, the issue counters, the tags
 that taps carry through the pipeline, and the beats of the result port, all next state from
-current state as in rtl/engines/depthwise.py. The data follow from that state:
+current state as in rtl/engines/depthwise.py. Clocks in which only counters move are taken at
+once, except on the way to a clock that is asked for. The data follow from that state:
 
 * Registers that only delay (weights, masks, operands, products) are views of the taps issued in
   the last four clocks.
@@ -174,10 +175,11 @@ def simulate(
     seen = _Seen(
         np.zeros(RECORDED, np.int64),
         np.full((PIPELINE + 1, 3), -1, np.int64),
-        *_ring(groups),
+        *_ring(slots),
     )
     # Taps whose pixels are all masked may lie anywhere; reads are kept within a tile of the banks.
-    bank = np.zeros(slots + maps.size + groups * GROUP, np.int16)
+    bank = np.empty(slots + maps.size + groups * GROUP, np.int16)
+    bank[:slots] = bank[slots + maps.size :] = 0
     bank[slots : slots + maps.size] = maps.reshape(-1)
     lane = np.arange(engine.lanes + GROUP) % engine.lanes
     offsets = (taps[:, 0].astype(np.int64) * engine.pixels + taps[:, 1]) * engine.lanes
@@ -210,8 +212,8 @@ def _result_words(engine: DepthwiseEngine, commands: Int) -> int:
     return int((tiles * -(-c[CHANNELS] // engine.result_lanes)).sum())
 
 
-def _ring(groups: int) -> tuple[Int, npt.NDArray[np.int16], npt.NDArray[np.int16]]:
-    grids = [np.zeros((RING, groups * GROUP), np.int16) for _ in range(2)]
+def _ring(slots: int) -> tuple[Int, npt.NDArray[np.int16], npt.NDArray[np.int16]]:
+    grids = [np.zeros((RING, -(-slots // PAIR) * PAIR), np.int16) for _ in range(2)]
     return np.zeros((RING, TILE_FIELDS), np.int64), grids[0], grids[1]
 
 
@@ -323,10 +325,11 @@ class _Replay(NamedTuple):
 # kept in the upper half of 32 bits and shifted down, which x86 makes one multiply-add of int16;
 # from an extended int16 it makes a slower multiply of int32. Integers wrap as in hardware.
 
-GROUP = 16
+GROUP, PAIR = 16, 32  # slots of a vector of sums, and of one of coordinates
 BLOCKS = (16, 4, 1)  # groups whose accumulators are in vector registers together
 _BIT, _SHORT, _INT = ir.IntType(1), ir.IntType(16), ir.IntType(32)
 _BITS, _SHORTS, _INTS = (ir.VectorType(element, GROUP) for element in (_BIT, _SHORT, _INT))
+_PLACES = ir.VectorType(_SHORT, PAIR)
 _ZEROS = ir.Constant(_INTS, [0] * GROUP)
 _HALF = ir.Constant(_INTS, [16] * GROUP)
 _SIZE = numba.types.intp
@@ -351,10 +354,10 @@ def _store(builder: Any, value: Any, pointer: Any, offset: Any) -> None:
 
 
 def _splat(builder: Any, value: Any) -> Any:
-    """An integer as int16 on all slots of a group."""
-    none = ir.Constant(_SHORTS, ir.Undefined)
+    """An integer as int16 on all slots of a vector of coordinates."""
+    none = ir.Constant(_PLACES, ir.Undefined)
     single = builder.insert_element(none, builder.trunc(value, _SHORT), ir.Constant(_INT, 0))
-    zeros = ir.Constant(ir.VectorType(_INT, GROUP), [0] * GROUP)
+    zeros = ir.Constant(ir.VectorType(_INT, PAIR), [0] * PAIR)
     return builder.shuffle_vector(single, none, zeros)
 
 
@@ -364,22 +367,22 @@ def _clamp(builder: Any, value: Any, low: Any, high: Any) -> Any:
 
 
 @intrinsic
-def _step(typing, y, x, source, target, dy, dx, wrap, sh, groups):
+def _step(typing, y, x, source, target, dy, dx, wrap, sh, pairs):
     """Tile `target` of the ring = tile `source`, all pixels moved by (dy, dx) with one wrap."""
     signature = numba.types.void(y, x, *[_SIZE] * 7)
 
     def generate(context, builder, signature, args):
         ys, xs = _pointers(context, builder, signature, args, 2)
-        source, target, dy, dx, wrap, sh, groups = args[2:]
-        pitch = builder.mul(groups, groups.type(GROUP))
+        source, target, dy, dx, wrap, sh, pairs = args[2:]
+        pitch = builder.mul(pairs, pairs.type(PAIR))
         dy, dx, wrap, sh = (_splat(builder, value) for value in (dy, dx, wrap, sh))
-        none = ir.Constant(_SHORTS, [0] * GROUP)
-        with cgutils.for_range(builder, groups) as loop:
-            slot = builder.mul(loop.index, groups.type(GROUP))
+        none = ir.Constant(_PLACES, [0] * PAIR)
+        with cgutils.for_range(builder, pairs) as loop:
+            slot = builder.mul(loop.index, pairs.type(PAIR))
             out = builder.add(builder.mul(source, pitch), slot)
             into = builder.add(builder.mul(target, pitch), slot)
-            right = builder.add(_load(builder, xs, out, _SHORTS), dx)
-            down = builder.add(_load(builder, ys, out, _SHORTS), dy)
+            right = builder.add(_load(builder, xs, out, _PLACES), dx)
+            down = builder.add(_load(builder, ys, out, _PLACES), dy)
             over = builder.icmp_signed(">=", right, wrap)
             right = builder.sub(right, builder.select(over, wrap, none))
             down = builder.add(down, builder.select(over, sh, none))
@@ -390,21 +393,22 @@ def _step(typing, y, x, source, target, dy, dx, wrap, sh, groups):
 
 
 @intrinsic
-def _masks(typing, rows, columns, y, x, commands, command, slot, ky0, ky1, kx0, kx1, groups):
+def _masks(typing, rows, columns, y, x, commands, command, slot, ky0, ky1, kx0, kx1, pairs):
     """Bits of the slots that are alive, of kernel row ky at rows[ky - ky0], of column likewise.
 
-    A slot is alive for a tap where both its row and its column say so.
+    A slot is alive for a tap where both its row and its column say so. rows, columns :
+    uint32[positions, pairs].
     """
     signature = numba.types.void(rows, columns, y, x, commands, *[_SIZE] * 7)
 
     def generate(context, builder, signature, args):
         down, across, ys, xs, table = _pointers(context, builder, signature, args, 5)
-        command, slot, ky0, ky1, kx0, kx1, groups = args[5:]
+        command, slot, ky0, ky1, kx0, kx1, pairs = args[5:]
         fields = builder.gep(table, [builder.mul(command, command.type(FIELDS))])
-        one, size = groups.type(1), groups.type(GROUP)
+        one, size = pairs.type(1), pairs.type(PAIR)
 
         def value(index):
-            return builder.load(builder.gep(fields, [groups.type(index)]))
+            return builder.load(builder.gep(fields, [pairs.type(index)]))
 
         def splat(index):
             return _splat(builder, value(index))
@@ -416,19 +420,19 @@ def _masks(typing, rows, columns, y, x, commands, command, slot, ky0, ky1, kx0, 
             with cgutils.for_range_slice(builder, first, end, one, inc=True) as (k, _):
                 offset = builder.sub(builder.mul(k, value(dilation)), value(padding))
                 offset = _splat(builder, offset)
-                line = builder.mul(builder.sub(k, first), groups)
-                with cgutils.for_range(builder, groups) as loop:
+                line = builder.mul(builder.sub(k, first), pairs)
+                with cgutils.for_range(builder, pairs) as loop:
                     inside = alive(builder.add(slot, builder.mul(loop.index, size)), offset, length)
                     target = builder.gep(bits, [builder.add(line, loop.index)])
-                    builder.store(builder.bitcast(inside, _SHORT), target)
+                    builder.store(builder.bitcast(inside, _INT), target)
 
         def column_alive(at, offset, length):
-            column = _load(builder, xs, at, _SHORTS)
+            column = _load(builder, xs, at, _PLACES)
             inside = builder.icmp_unsigned("<", builder.add(column, offset), length)
             return builder.and_(inside, builder.icmp_signed("<=", column, right))
 
         def row_alive(at, offset, length):
-            row = _load(builder, ys, at, _SHORTS)
+            row = _load(builder, ys, at, _PLACES)
             inside = builder.icmp_unsigned("<", builder.add(row, offset), length)
             return builder.and_(inside, builder.icmp_signed("<=", row, bottom))
 
@@ -457,9 +461,13 @@ def _sums(
         masked, at, entry, fw, ky0, ky1, kx0, kx1, groups, limit, pitch = args[len(arrays) :]
         zero, one = groups.type(0), groups.type(1)
 
+        # Tables hold pairs of groups, that of the lower slots in the lower half.
+        table_pitch = builder.and_(builder.add(groups, one), groups.type(-2))
+
         def bits(table, k, first, group):
-            line = builder.mul(builder.sub(k, first), groups)
-            return builder.load(builder.gep(table, [builder.add(line, group)]))
+            halves = builder.bitcast(table, _SHORT.as_pointer())
+            line = builder.mul(builder.sub(k, first), table_pitch)
+            return builder.load(builder.gep(halves, [builder.add(line, group)]))
 
         def block(first, count, masks):
             members = [builder.add(first, first.type(i)) for i in range(count)]
@@ -587,18 +595,19 @@ def _run(commands, bank, offsets, weights, turns, sizes, words, seen, snapshot):
     lanes, pixels, port, fill = sizes
     passes = commands.shape[0]
     groups, pitch = turns.shape[0], weights.shape[1]
-    slots = groups * GROUP
+    pairs = (groups + 1) // 2
+    slots = pairs * PAIR
     tiles = np.zeros((RING, TILE_FIELDS), np.int64)
     ys, xs = np.zeros((RING, slots), np.int16), np.zeros((RING, slots), np.int16)
     end = (pixels - 1) * lanes  # a slot of the last pixel
-    limit = bank.shape[0] - slots
+    limit = bank.shape[0] - groups * GROUP
     steps = np.zeros((pixels + 1, 2), np.int64)  # pixels 0 to P, counted from pixel 0
     known_wrap, known_sh, known_sw = 0, 0, 0  # for which `steps` were made
     start_y, start_x = np.zeros(slots, np.int16), np.zeros(slots, np.int16)
     side = 0
     for i in range(passes):
         side = max(side, commands[i, FH], commands[i, FW])
-    rows, columns = np.zeros((side, groups), np.uint16), np.zeros((side, groups), np.uint16)
+    rows, columns = np.zeros((side, pairs), np.uint32), np.zeros((side, pairs), np.uint32)
     sums = np.zeros(slots, np.int32)
     issued = np.full((RING, 3), -1, np.int64)
 
@@ -662,9 +671,7 @@ def _run(commands, bank, offsets, weights, turns, sizes, words, seen, snapshot):
                 tiles[slot, KX1],
             )
             if tiles[slot, CUT]:
-                _masks(
-                    rows, columns, ys, xs, commands, at, slot * slots, ky0, ky1, kx0, kx1, groups
-                )
+                _masks(rows, columns, ys, xs, commands, at, slot * slots, ky0, ky1, kx0, kx1, pairs)
             _sums(
                 sums, bank, weights, offsets, turns, rows, columns, tiles[slot, CUT] != 0,
                 tiles[slot, WORD] * pixels * lanes, commands[at, TAPS], commands[at, FW],
@@ -728,7 +735,7 @@ def _run(commands, bank, offsets, weights, turns, sizes, words, seen, snapshot):
                     down, along = sh, -x
                     row_word += commands[command, ROW_WORDS]
                     tiles[into, WORD] = row_word
-                _step(ys, xs, slot, into, down, along, wrap, sh, groups)
+                _step(ys, xs, slot, into, down, along, wrap, sh, pairs)
 
         # ---- loader, and the command that the generator takes --------------------------------
         new = -1
@@ -782,22 +789,27 @@ def _run(commands, bank, offsets, weights, turns, sizes, words, seen, snapshot):
                 ys[into, i] = start_y[i]
                 xs[into, i] = start_x[i]
 
-        if lasts == 0 and clock > snapshot:
-            if current:
-                # Until the last tap of the tile nothing moves but counters: all clocks at once.
-                waiting = ready if loading else (in_memory > 1) | (head == passes)
-                if fill == 0 or (load_words == 0 and load_taps == 0 and waiting):
-                    skipped = left - 1
-                    clock += skipped
-                    left = 1
-                    owed = max(owed - skipped, 0)
-                    if beats > 0:
-                        moved = min(beats, skipped)
-                        count += moved
-                        beats -= moved
-                        last += moved
-            elif head == passes and not ready and not loading and beats == 0:
-                return count, last + 1
+        if clock <= snapshot:
+            continue
+        if current:
+            # Until the last tap of the tile, or the next sums, only counters move: all at once.
+            waiting = ready if loading else (in_memory > 1) | (head == passes)
+            if fill == 0 or (load_words == 0 and load_taps == 0 and waiting):
+                clocks = left - 1 if left > 1 else max(owed - 1, 0)
+                if lasts:
+                    clocks = min(clocks, PIPELINE)
+                    while lasts << clocks > IN_FLIGHT:
+                        clocks -= 1
+                    lasts <<= clocks
+                clock += clocks
+                left = max(left - clocks, 1)
+                owed = max(owed - clocks, 0)
+                leaving = min(beats, clocks)
+                count += leaving
+                beats -= leaving
+                last += leaving
+        elif head == passes and not ready and not loading and lasts == 0 and beats == 0:
+            return count, last + 1
 
 
 @kernel

@@ -94,7 +94,8 @@ def test_registers_are_those_of_a_plain_machine(shape, fill, seed):
     work = sequence(rng, engine, small_passes(rng, engine))
     rows = work.commands, work.maps, work.taps
     done = simulate(engine, *rows)
-    for clock, (machine, expected) in enumerate(naive_depthwise.run(engine, *rows)):
+    machine = naive_depthwise.Machine(engine, *rows)
+    for clock, expected in enumerate(naive_depthwise.run(machine)):
         found = simulate(engine, *rows, clock)
         assert_same_registers(found.registers, expected, f"at clock {clock}\n{work}")
         assert np.array_equal(found.words, done.words)
