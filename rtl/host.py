@@ -203,6 +203,8 @@ class Host:
                 source.sent += 1
         if self._accepting and (word := wires.result()) is not None:
             self.results.append(word)
+            if len(self.results) > self._job.results:
+                raise AccelsimError(f"the core returns more than {self._job.results} result words")
         return not self._is_over(wires)
 
     def _is_filled(self, ends: tuple[int, ...]) -> bool:

@@ -407,7 +407,7 @@ class Issue(wiring.Component):
             ]
             for p in range(self.engine.pixels):
                 is_output = (new.y[p] <= new.command.bottom) & (new.x[p] <= new.command.right)
-                m.d.sync += inside[p].eq(met & is_output)
+                m.d.sync += inside[p].eq(is_output)
         return m
 
     def _reach(self, m: Module, tile: data.View) -> tuple[Reach, Reach, Value]:

@@ -95,6 +95,7 @@ CASES = {
                                  flat(2, 4, 2, 4, 2, 3, 3, 1, 1, 1, 1, 1, 1)),
     "a row ends in the first pixel of a tile": (row(2, 2, 9, 2, 9, 3, 3, 1, 1, 1, 1, 1, 1),
                                                 flat(2, 3, 5, 3, 5, 3, 3, 1, 1, 1, 1, 1, 1)),
+    "tiles between two rows": (flat(2, 3, 14, 3, 2, 3, 12), flat(1, 2, 14, 2, 1, 1, 5, 1, 1, 1, 3)),
     "strides": (row(2, 9, 9, 5, 5, 3, 3, 2, 2, 1, 1, 1, 1), row(2, 9, 9, 3, 9, 3, 3, 4, 1),
                 flat(2, 9, 9, 5, 3, 3, 3, 2, 3, 1, 1, 1, 1)),
     "dilations": (row(2, 9, 9, 9, 9, 3, 3, 1, 1, 8, 2, 8, 2),
@@ -116,8 +117,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("results", [4, 8, 12])
-@pytest.mark.parametrize("fill", [0, 1, 5, 12])
+@pytest.mark.parametrize(("results", "fill"), [(4, 0), (8, 0), (12, 0), (4, 1), (8, 5), (12, 12)])
 def test_explicit_cases_agree(results, fill):
     rng = np.random.default_rng(fill)
     engine = DepthwiseEngine(3, 4, results, fill, tap_depth=4096)

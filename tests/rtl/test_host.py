@@ -185,3 +185,18 @@ def test_a_job_survives_its_file(tmp_path):
 def test_stalls_are_probabilities(share):
     with pytest.raises(AccelsimError, match="stalls of first_fill are a probability below 1, not"):
         Stalls(first_fill=share)
+
+
+def test_a_core_that_returns_too_much_is_reported():
+    case = Case(0, 3)
+    job = case.job._replace(results=case.job.results - 1)
+    host = Host(job, Stalls())
+
+    def run():
+        while True:
+            host.drive(case.fake)
+            host.sample(case.fake)
+            case.fake.edge()
+
+    with pytest.raises(AccelsimError, match=r"returns more than \d+ result words"):
+        run()

@@ -1,14 +1,4 @@
-"""Planted errors: whatever is wrong at one level, the comparison of the levels finds it.
-
-A mutant is one line of a level's source replaced. The text must occur exactly once, so that no
-mutant vanishes when the source changes.
-"""
-
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
-from typing import NamedTuple
+"""Planted errors: whatever is wrong at one level, the comparison of the levels finds it."""
 
 import numpy as np
 import pytest
@@ -20,17 +10,9 @@ from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from tests.rtl.agreement import Levels, check
 from tests.rtl.amaranth_bench import Pace
+from tests.rtl.mutants import Mutant, load, named
 from tests.rtl.test_agreement import BANK_DEPTH, CASES, TALL_CASES
 from tests.sequences import random_sequence, sequence
-
-
-class Mutant(NamedTuple):
-    """A change that must not go unnoticed."""
-
-    about: str
-    old: str
-    new: str
-
 
 ELEMENTS = (
     Mutant("os: operand of w", "i.a * Mux(f.ws | f.fz, self.w, i.b)", "i.a * self.w"),
@@ -126,25 +108,6 @@ CYCLE = (
 )
 
 
-def load(
-    module: ModuleType, mutant: Mutant | None, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> ModuleType:
-    """The module from its source, changed; it takes the place of the real one meanwhile."""
-    source = Path(str(module.__file__)).read_text(encoding="utf-8")
-    if mutant is not None:
-        assert source.count(mutant.old) == 1, f"{mutant.old!r} must be found once in the source"
-        source = source.replace(mutant.old, mutant.new)
-    file = path / f"{module.__name__}.py"
-    file.write_text(source, encoding="utf-8")
-    spec = importlib.util.spec_from_file_location(module.__name__, file)
-    assert spec is not None
-    assert spec.loader is not None
-    twin = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, module.__name__, twin)
-    spec.loader.exec_module(twin)
-    return twin
-
-
 def verdict(levels: Levels) -> None:
     """AssertionError if the levels do not agree on explicit and random sequences, at any pace.
 
@@ -163,10 +126,6 @@ def verdict(levels: Levels) -> None:
 def assert_caught(levels: Levels) -> None:
     with pytest.raises((AssertionError, UnsupportedError)):
         verdict(levels)
-
-
-def named(mutants: tuple[Mutant, ...]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("mutant", mutants, ids=lambda mutant: mutant.about)
 
 
 @named(ELEMENTS)

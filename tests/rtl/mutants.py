@@ -1,0 +1,43 @@
+"""Planted errors: one line of a module's source replaced.
+
+The text must occur exactly once, so that no mutant vanishes when the source changes.
+"""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import pytest
+
+
+class Mutant(NamedTuple):
+    """A change that must not go unnoticed."""
+
+    about: str
+    old: str
+    new: str
+
+
+def load(
+    module: ModuleType, mutant: Mutant | None, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> ModuleType:
+    """The module from its source, changed; it takes the place of the real one meanwhile."""
+    source = Path(str(module.__file__)).read_text(encoding="utf-8")
+    if mutant is not None:
+        assert source.count(mutant.old) == 1, f"{mutant.old!r} must be found once in the source"
+        source = source.replace(mutant.old, mutant.new)
+    file = path / f"{module.__name__}.py"
+    file.write_text(source, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(module.__name__, file)
+    assert spec is not None
+    assert spec.loader is not None
+    twin = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, module.__name__, twin)
+    spec.loader.exec_module(twin)
+    return twin
+
+
+def named(mutants: tuple[Mutant, ...]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("mutant", mutants, ids=lambda mutant: mutant.about)

@@ -1,0 +1,193 @@
+"""Planted errors in the depthwise engine: the comparison of its levels finds them all."""
+
+import numpy as np
+import pytest
+
+import rtl.depthwise_core
+import rtl.engines.depthwise
+import rtl.lib.divide
+from accelsim.engines import depthwise, depthwise_cycle
+from accelsim.errors import AccelsimError
+from accelsim.hardware import DepthwiseEngine
+from rtl.host import Stalls
+from tests.depthwise_sequences import random_sequence, sequence
+from tests.rtl.depthwise_agreement import Levels, check
+from tests.rtl.mutants import Mutant, load, named
+from tests.rtl.test_depthwise_agreement import CASES, flat, row
+
+LANES = (
+    Mutant("operands shifted by one less", "values >> step * bits", "values >> (step - 1) * bits"),
+    Mutant("operands outside of the map", "Mux(i.mask[p], found[p], 0)", "found[p]"),
+    Mutant("words in the wrong order", "Mux(i.odd_first, odd, even), Mux(i.odd_first, even, odd)",
+           "even, odd"),
+    Mutant("the second word is the first", "(address + 1) >> 1", "address >> 1"),
+    Mutant("a sum is not begun", "Mux(i.first, 0, self.acc[p])", "self.acc[p]"),
+    Mutant("a weight too early", "self.w2.eq(self.w1)", "self.w2.eq(i.weight)"),
+    Mutant("sums pass the shadow", "Mux(i.capture, total,", "Mux(i.capture, self.acc[p],"),
+    Mutant("one result word too few moves", "lane.move.eq(beats > 1)", "lane.move.eq(beats > 2)"),
+    Mutant("shadows come from the neighbour", "shadows[n + engine.result_lanes])",
+           "shadows[n + 1])"),
+    Mutant("lanes never freeze", "with m.If(en):", "with m.If(1):"),
+    Mutant("banks never freeze", "read_port.en.eq(en)", "read_port.en.eq(1)"),
+    Mutant("a mask too early", "lane.mask.eq(self.mask2)", "lane.mask.eq(self.mask1)"),
+    Mutant("even and odd words swapped when filled", "lane.write_even.eq(Mux(fill.address[0], 0,",
+           "lane.write_even.eq(Mux(~fill.address[0], 0,"),
+    Mutant("parts of a word swapped", "fill.part == place // port",
+           "fill.part == n * pixels // port"),
+)  # fmt: skip
+
+ISSUE = (
+    Mutant("results are not awaited", "(~final | (owed <= 1))", "1"),
+    Mutant("results are awaited too short", "owed <= 1", "owed <= 2"),
+    Mutant("results are awaited too long", "owed <= 1", "owed == 0"),
+    Mutant("kernel rows follow too late", "address + cur.fw - columns",
+           "address + cur.fw - columns + 1"),
+    Mutant("columns go on in the next row", "tx.eq(left)", "tx.eq(tx + cur.dw)"),
+    Mutant("rows of a dilated kernel side by side", "ty.eq(ty + cur.dh)", "ty.eq(ty + 1)"),
+    Mutant("pixels above the map", "(y < cur.h) &", ""),
+    Mutant("pixels beside the map", "& (x < cur.w)", ""),
+    Mutant("pixels that are no output", "inside[p].eq(is_output)", "inside[p].eq(1)"),
+    Mutant("the map is a row longer", "room.eq(self.size - 1 +", "room.eq(self.size +"),
+    Mutant("the map is a row shorter", "room.eq(self.size - 1 +", "room.eq(self.size - 2 +"),
+    Mutant("first position rounded down", "before + self.dilation - 1", "before"),
+    Mutant("a kernel position too few", "Mux(last < self.kernel, last + 1",
+           "Mux(last < self.kernel, last"),
+    Mutant("a tile that ends in the next row", "last.y > command.bottom, first.y == rows.high",
+           "last.y > command.bottom, Const(1)"),
+    Mutant("a tile beyond the map", "Mux(beyond, command.bottom, last.y)", "last.y"),
+    Mutant("columns beyond the map", "Mux(one_row, _least(first.x, command.right), 0)",
+           "Mux(one_row, first.x, 0)"),
+    Mutant("result words rounded down", "(channels + together - 1)", "channels"),
+)  # fmt: skip
+
+TILES = (
+    Mutant("a wrap too late", "wraps = x >= command.wrap", "wraps = x > command.wrap"),
+    Mutant("a wrap stays in its row", "Mux(wraps, command.work.sh, 0)", "0"),
+    Mutant(
+        "rows of mode row follow without a gap",
+        "tile.word.eq(row_word + cur.row_words)",
+        "tile.word.eq(tile.word + 1)",
+    ),
+    Mutant("mode flat ends its rows", "over & ~flat", "over"),
+    Mutant(
+        "the last row is left out",
+        "end.eq((ahead[0].y > cur.bottom) |",
+        "end.eq((ahead[0].y >= cur.bottom) |",
+    ),
+    Mutant("strides of one", "Pixel(tile.y[0] + cur.work.sh", "Pixel(tile.y[0] + 1"),
+)
+
+LOADER = (
+    Mutant("a half is filled while it is read", "(passes <= 1)", "(passes <= 2)"),
+    Mutant("a half is released a clock early", "(passes <= 1)", "(passes - self.released <= 1)"),
+    Mutant("a pass begins without its last tap", "(taps <= 1)", "(taps <= 2)"),
+    Mutant("a pass begins without its last word", "((words == 1) & word_end)", "(words == 1)"),
+    Mutant(
+        "all lanes are filled",
+        "words.eq(words - 1), operands.eq(cur.work.channels * ",
+        "words.eq(words - 1), operands.eq(engine.lanes * ",
+    ),
+    Mutant("no half is ever released", "passes + take - self.released", "passes + take"),
+)
+
+CORE = (
+    Mutant("a full result memory freezes nothing", "~(memory.full & lanes.write)", "1"),
+    Mutant(
+        "a missing command freezes nothing",
+        "& ~(begun & ~last & commands.ready & ~self.commands.valid)",
+        "",
+    ),
+    Mutant("a missing word freezes nothing", "& ~missing", ""),
+    Mutant(
+        "a word is taken twice",
+        "self.map_fill.ready.eq(map_needed & go)",
+        "self.map_fill.ready.eq(map_needed)",
+    ),
+    Mutant("the generator never freezes", "EnableInserter(go)(generator)", "generator"),
+    Mutant("the issue stage never freezes", "EnableInserter(go)(issue)", "issue"),
+    Mutant("the loader never freezes", "EnableInserter(go)(loader)", "loader"),
+    Mutant(
+        "the tap memory never freezes",
+        "taps.read.eq(go & issue.slot.valid)",
+        "taps.read.eq(issue.slot.valid)",
+    ),
+)
+
+SCHEDULE = (
+    Mutant("a register more", "PIPELINE = 4", "PIPELINE = 5"),
+    Mutant("a pass starts late", "LOADED = 1", "LOADED = 2"),
+    Mutant("a half is free late", "RELEASED = 1", "RELEASED = 2"),
+    Mutant("results are not awaited", "if drain > run.clocks:", "if False:"),
+    Mutant("an empty tile takes no clock", "max(1, self.rows * self.columns)",
+           "self.rows * self.columns"),
+    Mutant("taps are filled in no time", "max(words(engine, p) * beats, p.fh * p.fw)",
+           "words(engine, p) * beats"),
+)  # fmt: skip
+
+GOLDEN = (
+    Mutant("kernels upside down", "* w[ky, kx]", "* w[p.fh - 1 - ky, kx]"),
+    Mutant("lanes before tiles", "transpose(0, 2, 3, 1)", "transpose(2, 0, 3, 1)"),
+)
+
+CYCLE = (Mutant("results are awaited too long", "DRAIN] if final", "DRAIN] + 1 if final"),)
+
+
+def verdict(levels: Levels) -> None:
+    """AssertionError if the levels do not agree; the shortest sequences come first."""
+    rng = np.random.default_rng(9)
+    engine = DepthwiseEngine(3, 4)
+    passes = tuple(p for name in CASES if "large" not in name for p in CASES[name])
+    short = tuple(p for p in passes if p.fh * p.fw < 30)
+    check(engine, [sequence(rng, engine, short)], levels=levels)
+    check(engine, [sequence(rng, engine, short)], Stalls(0.2, 0.1, 0.1, 0.4), True, levels)
+    tiny = (row(1, 1, 1, 1, 1), flat(1, 2, 2, 2, 2), row(3, 2, 4, 2, 4, 3, 3), flat(1, 1, 2, 1, 1))
+    check(engine, [sequence(rng, engine, tiny * 2)], Stalls(commands=0.9), levels=levels)
+    for port in (5, 12):
+        engine = DepthwiseEngine(3, 4, 8, fill_port=port, bank_depth=128)
+        work = [sequence(rng, engine, tiny * 2), sequence(rng, engine, short)]
+        check(engine, work, None, levels=levels)
+        check(engine, work, Stalls(0.2, 0.2, 0.2, 0.3), True, levels)
+    engine = DepthwiseEngine(2, 3, 6)
+    check(engine, [random_sequence(rng, engine, 8) for _ in range(2)], levels=levels)
+
+
+def assert_caught(levels: Levels) -> None:
+    with pytest.raises((AssertionError, AccelsimError)):
+        verdict(levels)
+
+
+@named(LANES + ISSUE + TILES + LOADER)
+def test_error_in_the_engine_is_caught(mutant, tmp_path, monkeypatch):
+    load(rtl.engines.depthwise, mutant, tmp_path, monkeypatch)
+    core = load(rtl.depthwise_core, None, tmp_path, monkeypatch)
+    assert_caught(Levels(core=core.DepthwiseCore))
+
+
+@named(CORE)
+def test_error_in_the_core_is_caught(mutant, tmp_path, monkeypatch):
+    core = load(rtl.depthwise_core, mutant, tmp_path, monkeypatch)
+    assert_caught(Levels(core=core.DepthwiseCore))
+
+
+@named(SCHEDULE)
+def test_error_in_the_schedule_is_caught(mutant, tmp_path, monkeypatch):
+    assert_caught(Levels(cycles=load(depthwise, mutant, tmp_path, monkeypatch).cycles))
+
+
+@named(GOLDEN)
+def test_error_in_golden_is_caught(mutant, tmp_path, monkeypatch):
+    assert_caught(Levels(golden=load(depthwise, mutant, tmp_path, monkeypatch).golden))
+
+
+@named(CYCLE)
+def test_error_in_the_register_accurate_simulation_is_caught(mutant, tmp_path, monkeypatch):
+    assert_caught(Levels(simulate=load(depthwise_cycle, mutant, tmp_path, monkeypatch).simulate))
+
+
+def test_without_an_error_nothing_is_caught(tmp_path, monkeypatch):
+    """The same way through copies of the sources, unchanged."""
+    load(rtl.engines.depthwise, None, tmp_path, monkeypatch)
+    core = load(rtl.depthwise_core, None, tmp_path, monkeypatch)
+    schedule = load(depthwise, None, tmp_path, monkeypatch)
+    levels = Levels(golden=schedule.golden, cycles=schedule.cycles, core=core.DepthwiseCore)
+    verdict(levels)
