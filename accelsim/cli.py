@@ -24,10 +24,8 @@ from accelsim.errors import AccelsimError, MissingToolError, NetworkError, Unsup
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from accelsim.cosim import RtlRun
     from accelsim.hardware import Design, Hardware
     from accelsim.ir import Network
-    from accelsim.lower import Sequence
 
 DEFAULT_PRESET = "mobile"
 COSIM_ARRAY = "8x8"  # the default of cosim: what a simulator of RTL runs in reasonable time
@@ -277,20 +275,9 @@ def cosim(
         array = COSIM_ARRAY
     design = _hardware(hardware, array, depthwise, overlap, None)
     with _needs_extra_rtl(), _progress() as progress:
-        from accelsim.lower import ArraySequence, DepthwiseSequence
-        from rtl import cosim as rtl
+        from rtl.cosim import level
 
-        def run_rtl(work: "Sequence") -> "RtlRun":
-            if isinstance(work, DepthwiseSequence):
-                assert design.depthwise is not None
-                maps = (work.commands, work.maps, work.taps)
-                return rtl.cosim_depthwise(
-                    design.depthwise, *maps, simulator, waves=waves, progress=progress
-                )
-            assert isinstance(work, ArraySequence)
-            banks = (work.commands, work.left, work.top)
-            return rtl.cosim(design.array, *banks, simulator, waves=waves, progress=progress)
-
+        run_rtl = level(design, simulator, waves, progress)
         found = compare(net, layer, design, run_rtl, dataflow, seed, depthwise_on)
     _write_json(json, lambda: found.to_dict(simulator))
     if json != "-":
