@@ -9,7 +9,12 @@ ax.plot.layers(result)
 
 from typing import TYPE_CHECKING, Any
 
-from accelsim import networks
+from accelsim import networks, ops
+
+# Functions take the places of their modules as attributes, whatever is imported later.
+from accelsim.compare import Entry, compare
+from accelsim.cosim import compare as cosim
+from accelsim.csynth import csynth
 from accelsim.errors import AccelsimError
 from accelsim.hardware import (
     ColumnArray,
@@ -24,10 +29,10 @@ from accelsim.hardware import (
     load_hardware,
 )
 from accelsim.importers import load
+from accelsim.ir import Layer, Network
 from accelsim.result import LayerResult, Result
-
-# The function takes the place of its module as an attribute, whatever is imported later.
 from accelsim.simulate import simulate
+from accelsim.study import depthwise_study
 from accelsim.version import __version__
 
 if TYPE_CHECKING:
@@ -37,9 +42,12 @@ __all__ = [
     "AccelsimError",
     "ColumnArray",
     "DepthwiseEngine",
+    "Entry",
     "Gemmini",
     "Hardware",
+    "Layer",
     "LayerResult",
+    "Network",
     "Operands",
     "PeerHardware",
     "Result",
@@ -47,9 +55,14 @@ __all__ = [
     "TapSerial",
     "WindowEngine",
     "__version__",
+    "compare",
+    "cosim",
+    "csynth",
+    "depthwise_study",
     "load",
     "load_hardware",
     "networks",
+    "ops",
     "plot",
     "simulate",
 ]
