@@ -239,6 +239,7 @@ def test_dictionary():
     assert list(found) == [
         "network",
         "variant",
+        "input",
         "timing",
         "fidelity",
         "version",
