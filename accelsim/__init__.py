@@ -7,6 +7,7 @@ result.total_cycles, result.layers[0].utilization, result.to_frame()
 ax.plot.layers(result)
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from accelsim import networks, ops
@@ -36,6 +37,7 @@ from accelsim.study import depthwise_study
 from accelsim.version import __version__
 
 if TYPE_CHECKING:
+    from accelsim import sweep
     from accelsim.report import plot
 
 __all__ = [
@@ -65,13 +67,16 @@ __all__ = [
     "ops",
     "plot",
     "simulate",
+    "sweep",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Load plot when it is first asked for: matplotlib takes longer than everything else."""
+    """Load plot and sweep when they are first asked for: what they need takes its time."""
     if name == "plot":
         from accelsim.report import plot
 
         return plot
+    if name == "sweep":
+        return importlib.import_module("accelsim.sweep")
     raise AttributeError(f"module 'accelsim' has no attribute {name!r}")

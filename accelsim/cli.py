@@ -6,7 +6,6 @@ table in well under a second. Only this module prints; only it loads the rtl pac
 
 import io
 import os
-import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from accelsim import __version__
-from accelsim.errors import AccelsimError, MissingToolError, NetworkError, UnsupportedError
+from accelsim.errors import AccelsimError, MissingToolError, UnsupportedError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -394,6 +393,37 @@ def study_depthwise(
         print("", *report.notes(engine), sep="\n")
 
 
+@app.command()
+def sweep(
+    specification: Annotated[
+        Path, typer.Argument(metavar="SPEC", help="What to sweep, a .toml file.")
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the results go.")
+    ],
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what DIR holds of this sweep.")
+    ] = False,
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", help="local (threads), or dask (a cluster).")
+    ] = "local",
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Of the cluster, for engine dask.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Take more points or designs than usual.")
+    ] = False,
+) -> None:
+    """Evaluate a network on many designs; every point is what `run` says of it."""
+    from accelsim import sweep as sweeps
+
+    chosen = sweeps.engine(engine, scheduler)
+    spec = sweeps.load_spec(specification, force)
+    with _counter() as progress:
+        done = sweeps.run(spec, output, resume, chosen, progress)
+    print(*done.sentences(output), sep="\n")
+
+
 @app.command("rtl")
 def generate_rtl(
     output: Annotated[
@@ -415,23 +445,9 @@ def generate_rtl(
 
 def _network(name: str, variant: str, size: str | None) -> "Network":
     """The network of a name or a file, as the options say."""
-    from accelsim import networks
-    from accelsim.importers import load
-    from accelsim.networks.variants import apply
+    from accelsim.find import find_network
 
-    if Path(name).suffix:
-        network = load(name)
-        if size is not None:
-            network = networks.resized(network, _size(size))
-        return apply(network, variant)
-    return networks.get(name, variant, None if size is None else _size(size))
-
-
-def _size(text: str) -> tuple[int, int]:
-    size = re.fullmatch(r"([0-9]{1,9})[xX]([0-9]{1,9})", text)
-    if size is None:
-        raise NetworkError(f"input must be HEIGHTxWIDTH, for instance 224x224, not {text!r}")
-    return int(size[1]), int(size[2])
+    return find_network(name, variant, size)
 
 
 def _hardware(
@@ -511,6 +527,34 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=1.0)
         yield lambda what, done: bar.update(task, description=what, completed=done)
+
+
+@contextmanager
+def _counter() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on standard error, in a terminal only, with the rate and the time that is left."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda what, done, total: None
+        return
+    from rich import progress
+    from rich.console import Console
+
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[rate]}"),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, progress.TaskID] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total, completed=done, rate="")
+            speed = bar.tasks[tasks[what]].speed or 0
+            bar.update(tasks[what], completed=done, rate=f"{speed:,.0f}/s")
+
+        yield report
 
 
 @contextmanager

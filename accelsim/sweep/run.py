@@ -21,17 +21,34 @@ class Summary(NamedTuple):
     """What a sweep did.
 
     points, rows : of the whole sweep, and made this time.
-    tabulated : networks on engines that were scheduled this time.
+    jobs, tabulated : engines in the tables, and those scheduled this time.
     tabulate_seconds, evaluate_seconds : time that it took.
-    refused : points that some layer cannot run on, and the reason that most designs have.
+    unsupported : points with a layer that cannot run.
+    refusals : why, what most engines say first.
     """
 
     points: int
     rows: int
+    jobs: int
     tabulated: int
     tabulate_seconds: float
     evaluate_seconds: float
+    unsupported: int
     refusals: tuple[str, ...]
+
+    def sentences(self, directory: Path) -> list[str]:
+        """What there is to say at the end."""
+        rate = self.rows / self.evaluate_seconds if self.rows else 0.0
+        work = (
+            f"{self.tabulated:,} of {self.jobs:,} engines scheduled in "
+            f"{self.tabulate_seconds:.1f} s; {self.rows:,} points evaluated and written in "
+            f"{self.evaluate_seconds:.1f} s, {rate:,.0f} a second."
+        )
+        found = [f"{self.points:,} points in {directory}.", work]
+        if self.unsupported:
+            reason = f", for instance: {self.refusals[0]}" if self.refusals else ""
+            found.append(f"{self.unsupported:,} points have a layer that cannot run{reason}.")
+        return found
 
 
 def run(
@@ -53,7 +70,17 @@ def run(
         middle = time.perf_counter()
         rows = _evaluate(spec, folder, engine, costs, report)
         end = time.perf_counter()
-    return Summary(spec.points, rows, tabulated, middle - start, end - middle, refusals)
+        unsupported = folder.points.count_false("supported") if refusals else 0
+    return Summary(
+        points=spec.points,
+        rows=rows,
+        jobs=len(works.jobs),
+        tabulated=tabulated,
+        tabulate_seconds=middle - start,
+        evaluate_seconds=end - middle,
+        unsupported=unsupported,
+        refusals=refusals,
+    )
 
 
 def _ignore(what: str, done: int, total: int) -> None:

@@ -38,9 +38,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from accelsim import networks
-from accelsim.errors import AccelsimError, FileError, HardwareError, NetworkError, UnsupportedError
+from accelsim.errors import AccelsimError, FileError, HardwareError, UnsupportedError
 from accelsim.files import TomlFile, read_toml
+from accelsim.find import find_network, parse_input
 from accelsim.hardware import (
     TABLES,
     DepthwiseEngine,
@@ -51,10 +51,8 @@ from accelsim.hardware import (
     load_hardware,
     parse_array,
 )
-from accelsim.importers import load
 from accelsim.ir import Network
 from accelsim.lower import AUTO, DEPTHWISE_ON, parse_dataflows
-from accelsim.networks.variants import apply
 
 MOST_POINTS = 20_000_000
 MOST_DESIGNS = 20_000  # networks times dataflows times engines to tabulate, about 10 ms each
@@ -154,8 +152,8 @@ class Spec:
         """Every network, variant and input size, in the order of the axes."""
         found = []
         for each in self.combinations(WORKLOAD):
-            name, variant, size = (str(each[key]) if each[key] else "" for key in WORKLOAD)
-            network = find_network(name, variant, size)
+            name, variant, size = (str(each[key]) for key in WORKLOAD)
+            network = find_network(name, variant, size or None)
             found.append(Workload(network, name, variant, "{1}x{2}".format(*network.input)))
         return tuple(found)
 
@@ -225,25 +223,6 @@ def _fields(values: dict[str, Value | None], keys: tuple[str, ...]) -> dict[str,
 def depthwise_key(key: str) -> str:
     """The column of a parameter of the depthwise engine."""
     return key if key in SIZES else f"depthwise_{key}"
-
-
-def find_network(name: str, variant: str = "baseline", size: str = "") -> Network:
-    """The network of a name or a file; an empty size is its own."""
-    height_width = parse_input(size) if size else None
-    if Path(name).suffix:
-        network = load(name)
-        if height_width is not None:
-            network = networks.resized(network, height_width)
-        return apply(network, variant)
-    return networks.get(name, variant, height_width)
-
-
-def parse_input(text: str) -> tuple[int, int]:
-    """Height and width of an input size such as 224x224."""
-    size = re.fullmatch(r"([0-9]{1,9})[xX]([0-9]{1,9})", text)
-    if size is None:
-        raise NetworkError(f"input must be HEIGHTxWIDTH, for instance 224x224, not {text!r}")
-    return int(size[1]), int(size[2])
 
 
 def load_spec(path: str | Path, force: bool = False) -> Spec:

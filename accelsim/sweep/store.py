@@ -65,6 +65,12 @@ class Parts:
         for path in self.finished().values():
             _read(path)
 
+    def count_false(self, column: str) -> int:
+        """Rows in which a column is false."""
+        parts = polars.scan_parquet(list(self.finished().values()))
+        count: int = parts.select((~polars.col(column)).sum()).collect().item()
+        return count
+
     def frame(self) -> polars.DataFrame:
         """All parts in order; FileError where one is missing or damaged."""
         if missing := self.missing():
