@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, StrMetho
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#999999"
-LIGHT = "#DDDDDD"
+LIGHT = "#CCCCCC"
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, GREY)
 MARKERS = "osD^vPX"
@@ -35,6 +35,7 @@ UNITS = (
     ("_pj", "pJ"),
     ("_layers", "layers"),
 )
+FEW_DECADES = 1000  # up to which a logarithmic axis has ticks at 1, 2 and 5
 SYMBOLS = ("", "k", "M", "G", "T")
 
 
@@ -64,7 +65,7 @@ def number_axis(axes: Axes, which: str, values: Iterable[float]) -> None:
     least, most = min(shown, default=0), max(shown, default=0)
     if least > 0 and most > 10 * least:
         (axes.set_xscale if which == "x" else axes.set_yscale)("log")
-        few = most < 100 * least
+        few = most < FEW_DECADES * least
         axis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
         axis.set_minor_formatter(NullFormatter())
     axis.set_major_formatter(SHORT)
