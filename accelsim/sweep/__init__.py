@@ -28,6 +28,7 @@ __all__ = [
     "load_spec",
     "manifest",
     "run",
+    "scan",
 ]
 
 manifest = read_manifest
@@ -37,3 +38,9 @@ def load(directory: str | Path) -> polars.DataFrame:
     """All rows of a finished sweep, in the order of the points; see accelsim.sweep.evaluate."""
     folder, _ = read_folder(Path(directory))
     return folder.points.frame()
+
+
+def scan(directory: str | Path) -> polars.LazyFrame:
+    """The same, read when it is needed: for sweeps that are larger than memory."""
+    folder, _ = read_folder(Path(directory))
+    return folder.points.scan()

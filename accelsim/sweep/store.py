@@ -28,7 +28,7 @@ from accelsim.version import __version__
 MANIFEST = "manifest.json"
 COSTS, POINTS = "costs", "points"
 NAME = re.compile(r"([0-9]{6,})-([0-9a-f]{16})\.parquet")
-SHOWING = ("report", "cli.py")  # modules that results do not depend on
+SHOWING = ("report", "analysis.py", "saved.py", "cli.py")  # modules that results do not depend on
 LEFT_OVER = ".accelsim-*"  # of files that were being written
 
 
@@ -71,16 +71,24 @@ class Parts:
         count: int = parts.select((~polars.col(column)).sum()).collect().item()
         return count
 
+    def scan(self) -> polars.LazyFrame:
+        """All parts in order, read when they are needed; errors as those of `frame`."""
+        paths = self._all()
+        self.check()
+        return polars.scan_parquet(paths)
+
     def frame(self) -> polars.DataFrame:
         """All parts in order; FileError where one is missing or damaged."""
+        parts = (polars.read_parquet(_read(path)) for path in self._all())
+        return polars.concat(parts, rechunk=False)
+
+    def _all(self) -> list[Path]:
         if missing := self.missing():
             raise FileError(
                 f"{self.folder.parent} is not finished: {len(missing):,} of {self.count:,} parts "
                 "are missing; accelsim sweep --resume goes on"
             )
-        paths = self.finished()
-        parts = (polars.read_parquet(_read(paths[number])) for number in range(self.count))
-        return polars.concat(parts, rechunk=False)
+        return [path for _, path in sorted(self.finished().items())]
 
 
 def _digest(content: bytes) -> str:
