@@ -8,15 +8,17 @@ and of these only rows that differ.
 import math
 import operator
 import re
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import polars
 
-from accelsim.errors import SelectionError
+from accelsim import sweep
+from accelsim.errors import FileError, SelectionError
 from accelsim.numerics import kernel
 
 Frame = polars.DataFrame | polars.LazyFrame
@@ -37,7 +39,48 @@ COMPARISONS: tuple[tuple[str, Callable[[Any, Any], Any]], ...] = (
 FEW = 2_000  # rows that are compared at once
 PIVOTS = 50  # of these, that all others are compared with first
 
+SCANS: dict[str, Callable[[Path], polars.LazyFrame]] = {
+    ".parquet": polars.scan_parquet,
+    ".csv": polars.scan_csv,
+}
 TRUTHS = {"true": True, "false": False}
+
+
+class Designs(NamedTuple):
+    """A table of designs.
+
+    parameters : the columns that say what a design is, in a sweep; () where that is not known.
+    """
+
+    rows: polars.LazyFrame
+    parameters: tuple[str, ...]
+
+
+def open_designs(path: str | Path) -> Designs:
+    """The results of a sweep, or the table of a .parquet or .csv file, read when needed."""
+    path = Path(path)
+    if path.is_dir():
+        axes = sweep.manifest(path)["specification"]["axes"]
+        return Designs(sweep.scan(path), tuple(key for axis in axes for key in axis["keys"]))
+    if path.suffix not in SCANS:
+        kinds = " or ".join(SCANS)
+        raise FileError(f"{path} must be the folder of a sweep, or a {kinds} file")
+    with reading(path):
+        rows = SCANS[path.suffix](path)
+        rows.collect_schema()
+    return Designs(rows, ())
+
+
+@contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """Say in one sentence what is wrong with the file of a table that is read meanwhile."""
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
+    except polars.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise FileError(f"{path} cannot be read: {reason}") from None
 
 
 def pareto(
