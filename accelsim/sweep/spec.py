@@ -53,6 +53,7 @@ from accelsim.hardware import (
 )
 from accelsim.ir import Network
 from accelsim.lower import AUTO, DEPTHWISE_ON, parse_dataflows
+from accelsim.networks.variants import parse
 
 MOST_POINTS = 20_000_000
 MOST_DESIGNS = 20_000  # networks times dataflows times engines to tabulate, about 10 ms each
@@ -247,6 +248,7 @@ OWN: dict[str, tuple[str, ...]] = {
 }
 # Where in the file the values of an axis stand.
 AXES = {
+    "variant": ("variants",),
     "input": ("inputs",),
     "dataflow": ("dataflows",),
     "depthwise_on": ("depthwise_on",),
@@ -433,6 +435,9 @@ class _Reader:
         for key in keys:
             if key in found:
                 values = tuple((value,) for value in self.values((table, key), found[key]))
+                with self.blame((table, key)):
+                    for (value,) in values:
+                        _check_alone(table, key, value)
             elif table != "depthwise" or key in SIZES:
                 values = ((getattr(base, key) if base else 0,),)
             else:
@@ -464,6 +469,8 @@ class _Reader:
                 with self.blame(AXES.get(axis.keys[0], ())):
                     if axis.keys == ("input",) and value:
                         parse_input(str(value))
+                    elif axis.keys == ("variant",):
+                        parse(str(value))
                     elif axis.keys == ("dataflow",):
                         parse_dataflows(str(value))
                     elif axis.keys == ("depthwise_on",) and value not in DEPTHWISE_ON:
@@ -492,6 +499,18 @@ class _Reader:
             self.fail(str(error), *keys)
 
 
+def _check_alone(table: str, key: str, value: Any) -> None:
+    """HardwareError where a parameter can never have that value."""
+    if key in ("results_per_clock", "fill_port") or (key == "lanes" and value == 0):
+        return  # it depends on others, or means that there is no engine
+    of: dict[str, SystolicArray | DepthwiseEngine | Operands] = {
+        "array": SystolicArray(1, 1),
+        "depthwise": DepthwiseEngine(1, 1),
+        "operands": Operands(8, 32),
+    }
+    replace(of[table], **{key: value})
+
+
 def _array_size(text: Any) -> tuple[int, int]:
     return parse_array(str(text))
 
@@ -504,4 +523,5 @@ def _depthwise_size(text: Any) -> tuple[int, int]:
         raise HardwareError(
             f"depthwise engine size must be LANESxPIXELS, for instance 8x64, or none, not {text!r}"
         )
-    return int(size[1]), int(size[2])
+    found = DepthwiseEngine(int(size[1]), int(size[2]))
+    return found.lanes, found.pixels
