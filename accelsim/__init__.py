@@ -17,6 +17,7 @@ from accelsim.compare import Entry, compare
 from accelsim.cosim import compare as cosim
 from accelsim.csynth import csynth
 from accelsim.errors import AccelsimError
+from accelsim.film import Film, film
 from accelsim.hardware import (
     ColumnArray,
     DepthwiseEngine,
@@ -34,6 +35,7 @@ from accelsim.ir import Layer, Network
 from accelsim.result import LayerResult, Result
 from accelsim.simulate import simulate
 from accelsim.study import depthwise_study
+from accelsim.trace import Trace, trace
 from accelsim.version import __version__
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ __all__ = [
     "ColumnArray",
     "DepthwiseEngine",
     "Entry",
+    "Film",
     "Gemmini",
     "Hardware",
     "Layer",
@@ -55,12 +58,14 @@ __all__ = [
     "Result",
     "SystolicArray",
     "TapSerial",
+    "Trace",
     "WindowEngine",
     "__version__",
     "compare",
     "cosim",
     "csynth",
     "depthwise_study",
+    "film",
     "load",
     "load_hardware",
     "networks",
@@ -68,6 +73,7 @@ __all__ = [
     "plot",
     "simulate",
     "sweep",
+    "trace",
 ]
 
 
