@@ -6,6 +6,7 @@ table in well under a second. Only this module prints; only it loads the rtl pac
 
 import io
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from accelsim.ir import Network
 
 DEFAULT_PRESET = "mobile"
+FILM_ARRAY = "16x16"  # the default of film: elements large enough to be seen
 COSIM_ARRAY = "8x8"  # the default of cosim: what a simulator of RTL runs in reasonable time
 # Unknown commands and options; Click's class, in whichever Click this Typer brings along.
 USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
@@ -75,6 +77,10 @@ DepthwiseOption = Annotated[
 DepthwiseOnOption = Annotated[
     str,
     typer.Option(metavar="ENGINE", help="Where depthwise layers run: auto, array or engine."),
+]
+ClocksOption = Annotated[
+    str | None,
+    typer.Option(metavar="FIRST..LAST", help="Only these clocks of the layer, both included."),
 ]
 LayersOption = Annotated[
     str | None, typer.Option(metavar="FIRST..LAST", help="Only these layers, both included.")
@@ -424,7 +430,76 @@ def sweep(
     print(*done.sentences(output), sep="\n")
 
 
-@app.command("rtl")
+@app.command("film")
+def film_layer(
+    network: NetworkArgument,
+    layer: LayerOption,
+    output: Annotated[
+        str,
+        typer.Option("-o", "--output", metavar="FILE", help="A film, .gif, or a strip of frames."),
+    ],
+    variant: VariantOption = "baseline",
+    array: Annotated[
+        str | None,
+        typer.Option(metavar="RxC", help=f"Rows and columns of the array.  [{FILM_ARRAY}]"),
+    ] = None,
+    dataflow: DataflowOption = "auto",
+    against: Annotated[
+        str | None, typer.Option(metavar="MODES", help="Show this dataflow too, side by side.")
+    ] = None,
+    depthwise: DepthwiseOption = None,
+    depthwise_on: DepthwiseOnOption = "auto",
+    overlap: OverlapOption = None,
+    input_size: InputOption = None,
+    hardware: HardwareOption = None,
+    clocks: ClocksOption = None,
+    frames: Annotated[int | None, typer.Option(help="Frames of the film or the strip.")] = None,
+) -> None:
+    """What every element of the engine does, clock by clock: why a layer starves an array."""
+    from accelsim.film import film
+    from accelsim.report import plot_film
+
+    plot_film.check_film(output)
+    net = _network(network, variant, input_size)
+    if hardware is None and array is None:
+        array = FILM_ARRAY
+    design = _design(hardware, array, depthwise, overlap, None)
+    modes = [dataflow] if against is None else [dataflow, against]
+    chosen = _clocks(clocks)
+    films = [film(net, layer, design, mode, depthwise_on, chosen) for mode in modes]
+    plot_film.write(output, films, frames)
+    print(output)
+
+
+@app.command("trace")
+def trace_layers(
+    network: NetworkArgument,
+    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="A .json file.")],
+    layer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The passes of this layer.  [all layers]")
+    ] = None,
+    variant: VariantOption = "baseline",
+    array: ArrayOption = None,
+    dataflow: DataflowOption = "auto",
+    depthwise: DepthwiseOption = None,
+    depthwise_on: DepthwiseOnOption = "auto",
+    overlap: OverlapOption = None,
+    input_size: InputOption = None,
+    hardware: HardwareOption = None,
+    clocks: ClocksOption = None,
+) -> None:
+    """A timeline for ui.perfetto.dev: layers, or the passes and ports of one layer."""
+    from accelsim.files import check_writable
+    from accelsim.trace import trace
+
+    check_writable(Path(output))
+    net = _network(network, variant, input_size)
+    design = _design(hardware, array, depthwise, overlap, None)
+    trace(net, design, layer, dataflow, depthwise_on, _clocks(clocks)).write(output)
+    print(output)
+
+
+@app.command("report")
 def generate_rtl(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Where the files go.")
@@ -441,6 +516,16 @@ def generate_rtl(
 
         written = generate(design.array, output, progress)
     print(*written, sep="\n")
+
+
+def _clocks(text: str | None) -> range | None:
+    """FIRST..LAST, both included."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,15})\.\.([0-9]{1,15})", text)
+    if found is None or int(found[2]) < int(found[1]):
+        raise UnsupportedError(f"clocks must be FIRST..LAST, for instance 0..95, not {text!r}")
+    return range(int(found[1]), int(found[2]) + 1)
 
 
 def _network(name: str, variant: str, size: str | None) -> "Network":
