@@ -49,11 +49,11 @@ TRUTHS = {"true": True, "false": False}
 class Designs(NamedTuple):
     """A table of designs.
 
-    parameters : the columns that say what a design is, in a sweep; () where that is not known.
+    parameters : the columns in which designs of a sweep differ; None where that is not known.
     """
 
     rows: polars.LazyFrame
-    parameters: tuple[str, ...]
+    parameters: tuple[str, ...] | None
 
 
 def open_designs(path: str | Path) -> Designs:
@@ -61,14 +61,15 @@ def open_designs(path: str | Path) -> Designs:
     path = Path(path)
     if path.is_dir():
         axes = sweep.manifest(path)["specification"]["axes"]
-        return Designs(sweep.scan(path), tuple(key for axis in axes for key in axis["keys"]))
+        chosen = [key for axis in axes if len(axis["values"]) > 1 for key in axis["keys"]]
+        return Designs(sweep.scan(path), tuple(chosen))
     if path.suffix not in SCANS:
         kinds = " or ".join(SCANS)
         raise FileError(f"{path} must be the folder of a sweep, or a {kinds} file")
     with reading(path):
         rows = SCANS[path.suffix](path)
         rows.collect_schema()
-    return Designs(rows, ())
+    return Designs(rows, None)
 
 
 @contextmanager
@@ -221,6 +222,12 @@ def _check_held(
             f"{metric} differs between designs that are equal in {parameter} and in all columns "
             f"that are held ({', '.join(others) or 'none'}); hold the column that decides it too"
         )
+
+
+def count(frame: Frame, where: Sequence[str] = ()) -> int:
+    """How many rows meet the conditions."""
+    found: int = matching(frame, where).select(polars.len()).collect(engine="streaming").item()
+    return found
 
 
 def front(ranks: Ranks) -> Bools:

@@ -17,7 +17,7 @@ from accelsim.hardware import (
     PeerHardware,
     SystolicArray,
 )
-from accelsim.ir import Network, Shape
+from accelsim.ir import Shape
 from accelsim.result import LayerResult, Result, Totals
 
 Part = TypeVar("Part", SystolicArray, DepthwiseEngine, Operands, LayerResult)
@@ -61,15 +61,18 @@ def load_result(path: str | Path) -> SavedResult:
         raise FileError(f"{path} cannot be used: {error}") from None
 
 
-def graph(result: SavedResult) -> Network | None:
-    """The network that the result is of; None where it is of a file, or has changed since."""
+def restore(result: SavedResult) -> Result | None:
+    """The result with its graph; None where the network is of a file, or has changed since."""
     try:
-        found = networks.get(result.network, result.variant, result.input[1:])
+        graph = networks.get(result.network, result.variant, result.input[1:])
     except AccelsimError:
         return None
-    layers = {layer.name: (layer.op.name, found.macs(layer)) for layer in found.layers}
+    layers = {layer.name: (layer.op.name, graph.macs(layer)) for layer in graph.layers}
     same = all(layers.get(layer.name) == (layer.op, layer.macs) for layer in result.layers)
-    return found if same and found.input == result.input else None
+    if not same or graph.input != result.input:
+        return None
+    about = (result.hardware, result.timing, result.fidelity, result.seed)
+    return Result(graph, *about, result.layers)
 
 
 def _result(data: Any) -> SavedResult:
@@ -84,6 +87,8 @@ def _result(data: Any) -> SavedResult:
         hardware=_hardware(_take(data, "hardware", dict)),
         layers=tuple(_part(LayerResult, layer) for layer in _take(data, "layers", list)),
     )
+    if not made.layers:
+        raise FileError("it has no layers")
     for total in TOTALS:
         said, sums = data.get(f"total_{total}"), getattr(made, f"total_{total}")
         if said != sums:

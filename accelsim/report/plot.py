@@ -1,5 +1,7 @@
 """Plots of results with matplotlib."""
 
+import csv
+import io
 import textwrap
 from collections.abc import Sequence
 from itertools import cycle, product
@@ -13,6 +15,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator, PercentFormatter, StrMethodFormatter
 
 from accelsim import networks
+from accelsim.files import write_whole
 from accelsim.hardware import Hardware, SystolicArray
 from accelsim.report.style import COLOURS, GREY, LINE_STYLES, MARKERS, WAYS, bare, figure
 from accelsim.result import LayerResult
@@ -64,6 +67,13 @@ def layers(result: AnyResult, ax: Axes | None = None) -> Axes:
 def _unnamed(result: AnyResult, layer: LayerResult) -> str:
     """What to call the way in which a layer without dataflow runs."""
     return layer.engine if result.timing == RTL else result.timing
+
+
+def layers_figure(result: AnyResult) -> Figure:
+    """The plot of `layers`, in a size with which the names of all layers can be read."""
+    made = figure(*layers_size(result))
+    layers(result, made.subplots())
+    return made
 
 
 def layers_size(result: AnyResult) -> tuple[float, float]:
@@ -171,6 +181,15 @@ def speedup(points: Sequence[Speedup] | None = None) -> Figure:
     ]
     made.legend(handles=lines, loc="outside right upper", frameon=False, fontsize=9)
     return made
+
+
+def write_speedups(path: str, points: Sequence[Speedup]) -> None:
+    """Write one line per point, below a line of column names."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*Speedup._fields, "speedup"])
+    writer.writerows([*point, point.ratio] for point in points)
+    write_whole(path, text.getvalue())
 
 
 def _cycles(name: str, variant: str, side: int, timing: str, dataflow: str) -> int:

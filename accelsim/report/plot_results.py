@@ -19,8 +19,8 @@ from accelsim.report.style import (
     bare,
     figure,
     number_axis,
-    short,
 )
+from accelsim.report.words import short
 from accelsim.result import LayerResult
 from accelsim.saved import AnyResult
 
@@ -47,7 +47,7 @@ def stack(results: Sequence[AnyResult]) -> Figure:
             colour, hatch = styles[order.index(layer.op)]
             edge = 0.4 if layer.cycles > narrow else 0.0
             bar = axes.barh(place, layer.cycles, left=left, facecolor=colour, edgecolor="white")
-            bar[0].set(hatch=hatch, linewidth=edge)
+            bar[0].set(hatch=hatch, linewidth=edge, antialiased=edge > 0)  # or seams would show
             left += layer.cycles
         words = f"{left:,}"
         axes.annotate(words, (left, place), (4, 0), textcoords="offset points", va="center")
@@ -173,7 +173,7 @@ def timeline(result: AnyResult) -> Figure:
             rows.text(middle, row, layer.name, ha="center", va="center", fontsize=7, color="white")
         now += layer.cycles
     rows.set_yticks(range(len(engines)), engines)
-    rows.set_ylim(len(engines) - 0.5, -0.5)
+    rows.set_ylim(max(1, len(engines)) - 0.5, -0.5)
     rows.set_title(
         f"{result.network} {result.variant}, {result.hardware.label}: {now:,} cycles, "
         f"{short(now / result.hardware.clock_mhz / 1e3)} ms at {result.hardware.clock_mhz:g} MHz",

@@ -29,9 +29,8 @@ from accelsim.report.style import (
     bare,
     figure,
     number_axis,
-    short,
-    wording,
 )
+from accelsim.report.words import short, wording
 
 CELLS = 400  # of a scatter along either axis: one point per cell is drawn
 CROWD = 500  # designs on a front from which markers are small
@@ -69,9 +68,8 @@ def pareto(
     number_axis(axes, "x", cells[x])
     number_axis(axes, "y", cells[y])
     if len(names) == 2:
-        side = "post" if y in minimise else "pre"
         ends = front.sort(x)
-        steps = f"steps-{side if x in minimise else {'post': 'pre', 'pre': 'post'}[side]}"
+        steps = "steps-post" if x in minimise else "steps-pre"  # corners are worse than both ends
         axes.plot(ends[x], ends[y], color=GREY, linewidth=1, drawstyle=steps)
     for index, kind in enumerate(_kinds(front, colour)):
         those = front if colour is None else front.filter(_equals(colour, kind))
@@ -263,11 +261,11 @@ def sensitivity(
     axes.set_xticks(shown, [str(found[parameter][index]) for index in shown])
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_ylim(bottom=0)
-    words = wording(parameter)
+    words, first = wording(parameter), str(found[parameter][0])
     axes.set_xlabel(words)
-    axes.set_ylabel(f"{wording(metric)}, relative to {found[parameter][0]!s} {words}")
-    designs = found["designs"].min(), found["designs"].max()
-    compared = " to ".join(f"{number:,}" for number in dict.fromkeys(designs))
+    axes.set_ylabel(f"{wording(metric)}, relative to {first} {words}")
+    designs: list[int] = found["designs"].to_list()
+    compared = " to ".join(f"{number:,}" for number in sorted({min(designs), max(designs)}))
     axes.set_title(f"{compared} designs at each value", loc="left", fontsize=10)
     bare(axes)
     handles = [axes.lines[0], *reversed(axes.collections)]

@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, StrMethodFormatter
 
+from accelsim.report.words import short
+
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#999999"
 LIGHT = "#CCCCCC"
@@ -24,37 +26,7 @@ SEQUENTIAL = "cividis"  # of dark blue to yellow: monotonous for every reader
 # published is grey.
 WAYS = {"os": BLUE, "ws": GREEN, "is": PURPLE, "rows": ORANGE, "depthwise": VERMILION}
 
-# The unit that the end of a column's name stands for.
-UNITS = (
-    ("_bytes", "bytes"),
-    ("_bits", "bits"),
-    ("_kib", "KiB"),
-    ("_mhz", "MHz"),
-    ("_ms", "ms"),
-    ("_ge", "gate equivalents"),
-    ("_pj", "pJ"),
-    ("_layers", "layers"),
-)
 FEW_DECADES = 1000  # up to which a logarithmic axis has ticks at 1, 2 and 5
-SYMBOLS = ("", "k", "M", "G", "T")
-
-
-def wording(column: str) -> str:
-    """A column as the words beside an axis, its unit in brackets."""
-    for ending, unit in UNITS:
-        if column.endswith(ending):
-            return f"{column.removesuffix(ending).replace('_', ' ')} ({unit})"
-    return column.replace("_", " ")
-
-
-def short(value: float, _: object = None) -> str:
-    """A number as read on an axis: at most three digits and a letter, as 12.5 M."""
-    power = 0
-    while abs(value) >= 1000 and power < len(SYMBOLS) - 1:
-        value, power = value / 1000, power + 1
-    return f"{value:.3g} {SYMBOLS[power]}".rstrip()
-
-
 SHORT = FuncFormatter(short)
 
 

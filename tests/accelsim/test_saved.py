@@ -8,7 +8,7 @@ import pytest
 import accelsim as ax
 from accelsim.errors import FileError
 from accelsim.hardware import PRESETS
-from accelsim.saved import graph, load_result
+from accelsim.saved import load_result, restore
 
 DEPTHWISE = ax.Hardware(ax.SystolicArray(8, 4), 123.0, ax.DepthwiseEngine(2, 8, fill_port=3))
 DESIGNS = [*(preset.hardware for preset in PRESETS), DEPTHWISE]
@@ -39,15 +39,15 @@ def test_a_result_comes_back(design, tmp_path):
         "total_params",
     ):
         assert getattr(found, name) == getattr(result, name)
-    assert graph(found) == network
+    assert restore(found) == result
 
 
 def test_no_graph_for_a_network_that_is_not_ours(tmp_path):
     result = ax.simulate(NETWORK, DEPTHWISE, layers="b3.expand")
     saved = load_result(save(tmp_path, result.to_dict()))
-    assert graph(saved) == NETWORK
-    assert graph(replace(saved, network="mine")) is None
-    assert graph(replace(saved, input=(3, 96, 96))) is None  # the layers are other ones
+    assert restore(saved) == result
+    assert restore(replace(saved, network="mine")) is None
+    assert restore(replace(saved, input=(3, 96, 96))) is None  # the layers are other ones
 
 
 def damage(change):
@@ -63,6 +63,7 @@ def drop(key):
 
 MISTAKES = [
     (drop("layers"), "it has no 'layers'"),
+    (lambda found: found.update(layers=[]), "it has no layers"),
     (lambda found: found["layers"].pop(), "total_cycles is "),
     (lambda found: found["layers"][0].pop("cycles"), "it has no 'cycles'"),
     (lambda found: found["layers"][0].update(cycles="1"), "cycles must be of type int, not '1'"),
