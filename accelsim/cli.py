@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from accelsim import __version__
-from accelsim.errors import AccelsimError, MissingToolError, UnsupportedError
+from accelsim.errors import AccelsimError, MissingToolError, SelectionError, UnsupportedError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from rich.table import Table
 
     from accelsim.hardware import Design, Hardware
@@ -40,6 +41,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="A simulator of neural-network accelerators, checked against the hardware it generates.",
 )
+plots = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Draw results, sweeps and published figures."
+)
+app.add_typer(plots, name="plot")
 
 NetworkArgument = Annotated[
     str, typer.Argument(metavar="NETWORK", help="A name that `networks` prints, or a .toml file.")
@@ -94,6 +99,31 @@ LayerOption = Annotated[
 SeedOption = Annotated[int, typer.Option(help="Seed of generated weights and inputs.")]
 JsonOption = Annotated[
     str | None, typer.Option("--json", metavar="FILE", help="Write JSON; - prints it instead.")
+]
+
+SourceArgument = Annotated[
+    str,
+    typer.Argument(metavar="DIR|FILE", help="What `sweep` wrote, or a .parquet or .csv file."),
+]
+ResultArgument = Annotated[
+    str, typer.Argument(metavar="RESULT", help="What `run --json FILE` wrote.")
+]
+MinimiseOption = Annotated[
+    str | None, typer.Option(metavar="COLUMN,...", help="Columns of which less is better.")
+]
+MaximiseOption = Annotated[
+    str | None, typer.Option(metavar="COLUMN,...", help="Columns of which more is better.")
+]
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="CONDITION", help='Only such designs, as "rows<=64"; may be repeated.'),
+]
+MetricOption = Annotated[str, typer.Option(metavar="COLUMN", help="What is drawn.")]
+ColourOption = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="What colours the front, such as network.")
+]
+PictureOption = Annotated[
+    str, typer.Option("-o", "--output", metavar="FILE", help="The picture: .png, .svg or .pdf.")
 ]
 
 
@@ -430,6 +460,199 @@ def sweep(
     print(*done.sentences(output), sep="\n")
 
 
+@app.command("pareto")
+def pareto_front(
+    source: SourceArgument,
+    minimise: MinimiseOption = None,
+    maximise: MaximiseOption = None,
+    where: WhereOption = None,
+    colour: ColourOption = None,
+    json: JsonOption = None,
+    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write designs as CSV.")] = None,
+    plot: PlotOption = None,
+) -> None:
+    """The designs that no other design beats in all of the columns; of one column, the best."""
+    from accelsim import analysis
+    from accelsim.report import output
+    from accelsim.report import pareto as report
+
+    if plot:
+        output.check_picture(plot)
+    if colour and not plot:
+        raise UnsupportedError("--colour is for --plot")
+    goals = _names(minimise), _names(maximise)
+    with analysis.reading(source):
+        rows, parameters = analysis.open_designs(source)
+        found = analysis.pareto(rows, *goals, where or [])
+        count = analysis.count(rows, where or [])
+        if found.is_empty():
+            raise SelectionError(f"no design of {count:,} that meet --where has a value in all")
+        if plot:
+            from accelsim.report import plot_sweep
+
+            figure = plot_sweep.pareto(rows, *goals, where or [], colour)
+            output.write_figure(plot, figure)
+    if csv:
+        report.write_csv(csv, found)
+    _write_json(json, lambda: report.to_dict(found, count, *goals, where or []))
+    if json != "-":
+        _show(report.front(found, [*goals[0], *goals[1]], parameters, _width()))
+        print("", *report.notes(found, count, *goals, parameters), sep="\n")
+
+
+@plots.command("pareto")
+def plot_pareto(
+    source: SourceArgument,
+    output: PictureOption,
+    minimise: MinimiseOption = None,
+    maximise: MaximiseOption = None,
+    where: WhereOption = None,
+    colour: ColourOption = None,
+) -> None:
+    """All designs and those on the front, over the first two columns."""
+    with _drawing(output, source) as figures:
+        from accelsim import analysis
+        from accelsim.report import plot_sweep
+
+        rows, _ = analysis.open_designs(source)
+        goals = _names(minimise), _names(maximise)
+        figures.append(plot_sweep.pareto(rows, *goals, where or [], colour))
+
+
+@plots.command("scaling")
+def plot_scaling(
+    source: SourceArgument,
+    output: PictureOption,
+    metric: MetricOption = "total_cycles",
+    line: Annotated[str, typer.Option(metavar="COLUMN", help="A line for each.")] = "variant",
+    panel: Annotated[str, typer.Option(metavar="COLUMN", help="A panel for each.")] = "network",
+    where: WhereOption = None,
+) -> None:
+    """Latency, or another column, over array size."""
+    with _drawing(output, source) as figures:
+        from accelsim import analysis
+        from accelsim.report import plot_sweep
+
+        rows, _ = analysis.open_designs(source)
+        figures.append(plot_sweep.scaling(rows, metric, line, panel, where or []))
+
+
+@plots.command("heatmap")
+def plot_heatmap(
+    source: SourceArgument,
+    output: PictureOption,
+    metric: MetricOption = "total_cycles",
+    x: Annotated[str, typer.Option(metavar="COLUMN", help="Across.")] = "columns",
+    y: Annotated[str, typer.Option(metavar="COLUMN", help="Upwards.")] = "rows",
+    where: WhereOption = None,
+    maximise: Annotated[bool, typer.Option("--maximise", help="The most is the best.")] = False,
+) -> None:
+    """The best of a column over rows and columns of the array, or over two other columns."""
+    with _drawing(output, source) as figures:
+        from accelsim import analysis
+        from accelsim.report import plot_sweep
+
+        rows, _ = analysis.open_designs(source)
+        figures.append(plot_sweep.heatmap(rows, metric, x, y, where or [], maximise))
+
+
+@plots.command("sensitivity")
+def plot_sensitivity(
+    source: SourceArgument,
+    output: PictureOption,
+    parameter: Annotated[str, typer.Option(metavar="COLUMN", help="What is changed.")],
+    metric: MetricOption = "total_cycles",
+    held: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN,...", help="What stays.  [all other axes of the sweep]"),
+    ] = None,
+    where: WhereOption = None,
+) -> None:
+    """What one parameter does to a column if all others stay as they are."""
+    with _drawing(output, source) as figures:
+        from accelsim import analysis
+        from accelsim.report import plot_sweep
+
+        rows, parameters = analysis.open_designs(source)
+        if held is None and parameters is None:
+            raise UnsupportedError(
+                f"{source} does not say which columns are parameters; --held names those that stay"
+            )
+        others = (parameters or ()) if held is None else _names(held)
+        figures.append(plot_sweep.sensitivity(rows, parameter, metric, others, where or []))
+
+
+@plots.command("layers")
+def plot_layers(result: ResultArgument, output: PictureOption) -> None:
+    """Cycles and utilisation of every layer."""
+    with _drawing(output) as figures:
+        from accelsim.report import plot
+        from accelsim.saved import load_result
+
+        figures.append(plot.layers_figure(load_result(result)))
+
+
+@plots.command("stack")
+def plot_stack(
+    results: Annotated[
+        list[str], typer.Argument(metavar="RESULT...", help="What `run --json FILE` wrote.")
+    ],
+    output: PictureOption,
+) -> None:
+    """A bar per result, of its layers by operator."""
+    with _drawing(output) as figures:
+        from accelsim.report import plot_results
+        from accelsim.saved import load_result
+
+        figures.append(plot_results.stack([load_result(result) for result in results]))
+
+
+@plots.command("roofline")
+def plot_roofline(
+    result: ResultArgument,
+    output: PictureOption,
+    memory_width: Annotated[
+        str, typer.Option(metavar="BYTES,...", help="That memories move in a clock.")
+    ] = "16,64,256",
+) -> None:
+    """MACs a clock of every layer over MACs per byte moved."""
+    widths = [int(word) if word.isdecimal() else 0 for word in memory_width.split(",")]
+    if not all(0 < width < 1 << 20 for width in widths):
+        raise UnsupportedError(
+            f"--memory-width must be whole numbers of bytes, such as 16,64, not {memory_width!r}"
+        )
+    with _drawing(output) as figures:
+        from accelsim.report import plot_results
+        from accelsim.saved import load_result
+
+        figures.append(plot_results.roofline(load_result(result), widths))
+
+
+@plots.command("timeline")
+def plot_timeline(result: ResultArgument, output: PictureOption) -> None:
+    """When each engine runs which layer, and how well it is used."""
+    with _drawing(output) as figures:
+        from accelsim.report import plot_results
+        from accelsim.saved import load_result
+
+        figures.append(plot_results.timeline(load_result(result)))
+
+
+@plots.command("fuseconv")
+def plot_fuseconv(
+    output: PictureOption,
+    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write points as CSV.")] = None,
+) -> None:
+    """The speed-ups that the FuSeConv paper shows over array size, and those on our hardware."""
+    with _drawing(output) as figures:
+        from accelsim.report import plot
+
+        points = plot.speedups()
+        figures.append(plot.speedup(points))
+    if csv:
+        plot.write_speedups(csv, points)
+
+
 @app.command("film")
 def film_layer(
     network: NetworkArgument,
@@ -500,6 +723,23 @@ def trace_layers(
 
 
 @app.command("report")
+def report_result(
+    result: ResultArgument,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="An .html file.")],
+) -> None:
+    """One page that holds it all: table, plots, hardware, and what published models say."""
+    from accelsim.files import check_writable, write_whole
+    from accelsim.report import page
+    from accelsim.saved import load_result
+
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise UnsupportedError(f"{output} must end in .html")
+    check_writable(output)
+    write_whole(output, page.html(load_result(result)))
+    print(output)
+
+
+@app.command("rtl")
 def generate_rtl(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Where the files go.")
@@ -598,6 +838,29 @@ def _write_json(target: str | None, make: Callable[[], dict[str, Any]]) -> None:
         print(text, end="")
     else:
         write_whole(target, text)
+
+
+@contextmanager
+def _drawing(target: str, source: str | None = None) -> Iterator[list["Figure"]]:
+    """A list for the figure that is to be written there; `source` is a table that is read."""
+    from accelsim.report import output
+
+    output.check_picture(target)
+    figures: list[Figure] = []
+    if source is None:
+        yield figures
+    else:
+        from accelsim.analysis import reading
+
+        with reading(source):
+            yield figures
+    output.write_figure(target, figures[0])
+    print(target)
+
+
+def _names(text: str | None) -> list[str]:
+    """The columns of a list with commas."""
+    return [name.strip() for name in text.split(",")] if text else []
 
 
 @contextmanager
