@@ -63,6 +63,8 @@ def open_designs(path: str | Path) -> Designs:
         axes = sweep.manifest(path)["specification"]["axes"]
         chosen = [key for axis in axes if len(axis["values"]) > 1 for key in axis["keys"]]
         return Designs(sweep.scan(path), tuple(chosen))
+    if not path.exists():
+        raise FileError(f"{path} cannot be read: there is no such file or folder")
     if path.suffix not in SCANS:
         kinds = " or ".join(SCANS)
         raise FileError(f"{path} must be the folder of a sweep, or a {kinds} file")

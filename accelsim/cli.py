@@ -41,9 +41,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="A simulator of neural-network accelerators, checked against the hardware it generates.",
 )
-plots = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Draw results, sweeps and published figures."
-)
+plots = typer.Typer(rich_markup_mode=None, help="Draw results, sweeps and published figures.")
 app.add_typer(plots, name="plot")
 
 NetworkArgument = Annotated[
@@ -486,7 +484,11 @@ def pareto_front(
         found = analysis.pareto(rows, *goals, where or [])
         count = analysis.count(rows, where or [])
         if found.is_empty():
-            raise SelectionError(f"no design of {count:,} that meet --where has a value in all")
+            raise SelectionError(
+                f"none of the {count:,} designs has a value in all of these columns"
+                if count
+                else f"no design meets {' and '.join(where or ['that'])}"
+            )
         if plot:
             from accelsim.report import plot_sweep
 
@@ -498,6 +500,12 @@ def pareto_front(
     if json != "-":
         _show(report.front(found, [*goals[0], *goals[1]], parameters, _width()))
         print("", *report.notes(found, count, *goals, parameters), sep="\n")
+
+
+@plots.callback(invoke_without_command=True)
+def _plot_options(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @plots.command("pareto")
