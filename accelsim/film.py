@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from accelsim.engines import activity
-from accelsim.engines.activity import Activity, Int64, Work
+from accelsim.engines.activity import Activity, Bits, Int64, Work
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Design
 from accelsim.hls.nest import operations
@@ -106,7 +106,11 @@ def film(
     ones = np.ones(shapes[0], np.int8), np.ones(chosen.op.weight_shape(*shapes), np.int8)
     if isinstance(lowered, ArrayWork):
         work = lowered.sequence(*ones)
-        made = activity.of_array(lowered.array, work.commands, work.left, work.top, clocks)
+        wide = lowered.array.columns
+        used = [_padded(program.dest >= 0, wide) for _, program in work.parts]
+        made = activity.of_array(
+            lowered.array, work.commands, work.left, work.top, np.concatenate(used), clocks
+        )
     else:
         filled = lowered.sequence(*ones)
         made = activity.of_depthwise(
@@ -125,6 +129,11 @@ def film(
         clocks,
         made,
     )
+
+
+def _padded(used: Bits, columns: int) -> Bits:
+    """Further columns, which are not used."""
+    return np.pad(used, ((0, 0), (0, columns - used.shape[1])))
 
 
 def _clocks(layer: str, lowered: ArrayWork | DepthwiseWork, clocks: range | None) -> range:

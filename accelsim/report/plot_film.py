@@ -35,10 +35,10 @@ FRAME_MS, LAST_MS = 150, 1500  # for so long a frame of an animation stays
 CELL = 8  # pixels of the picture of an element, one of them its border, two its bar
 BORDERS = 40  # elements along a side beyond which borders would be all that one sees
 
-COLOURS = {Work.IDLE: "#FFFFFF", Work.FILL: LIGHT, Work.ZERO: ORANGE, Work.BUSY: BLUE}
+COLOURS = {Work.IDLE: "#FFFFFF", Work.FILL: LIGHT, Work.WASTE: ORANGE, Work.BUSY: BLUE}
 LABELS = {
-    Work.BUSY: "multiplies",
-    Work.ZERO: "multiplies a zero of padding or mapping",
+    Work.BUSY: "multiplies operands of the layer",
+    Work.WASTE: "multiplies a zero, or for a result thrown away",
     Work.FILL: "an operand comes in or passes, nothing is multiplied",
     Work.IDLE: "idle",
 }
@@ -217,12 +217,12 @@ def _bytes(colour: str) -> npt.NDArray[np.uint8]:
 
 
 def _share(axes: Axes, film: Film) -> None:
-    """Share of the elements that multiply, clock by clock, operands and zeros apart."""
+    """Share of the elements that multiply, clock by clock, use and waste apart."""
     elements = film.rows * film.columns
-    counts = [film.count(work) / elements for work in (Work.BUSY, Work.ZERO)]
+    counts = [film.count(work) / elements for work in (Work.BUSY, Work.WASTE)]
     edges = np.arange(film.clocks.start, film.clocks.stop + 1)
     low = np.zeros(len(film.clocks))
-    for share, work in zip(counts, (Work.BUSY, Work.ZERO), strict=True):
+    for share, work in zip(counts, (Work.BUSY, Work.WASTE), strict=True):
         axes.stairs(low + share, edges, baseline=low, fill=True, color=COLOURS[work], linewidth=0)
         low = low + share
     axes.set_xlim(edges[0], edges[-1])

@@ -17,7 +17,7 @@ MODES = ((OS,), (WS,), (IS,), (ROWS,), tuple(Opcode))
 
 def film(array, work):
     clocks = range(systolic_array.cycles(array, work.passes))
-    return activity.of_array(array, work.commands, work.left, work.top, clocks)
+    return activity.of_array(array, work.commands, work.left, work.top, work.used, clocks)
 
 
 def frames(passes):
@@ -74,7 +74,7 @@ def test_elements_multiply_when_the_law_says(modes):
                     for clock in clocks:
                         assert not expected[clock + i + j, i, j]
                         expected[clock + i + j, i, j] = True
-        assert np.array_equal(found.work >= Work.ZERO, expected), (array, work.passes)
+        assert np.array_equal(found.work >= Work.WASTE, expected), (array, work.passes)
 
 
 def test_zeros_are_told_from_operands():
@@ -136,6 +136,6 @@ def test_a_part_is_what_the_whole_shows(overlap, monkeypatch):
     monkeypatch.setattr(activity, "RECORDED_BYTES", 2000)
     middle = len(whole.work) // 2
     for clocks in (range(middle, len(whole.work)), range(middle, middle + 7), range(3)):
-        part = activity.of_array(array, work.commands, work.left, work.top, clocks)
+        part = activity.of_array(array, work.commands, work.left, work.top, work.used, clocks)
         assert np.array_equal(part.work, whole.work[clocks.start : clocks.stop])
         assert np.array_equal(part.drain, whole.drain[clocks.start : clocks.stop])
