@@ -3,6 +3,9 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
+from queue import Empty, SimpleQueue
+from threading import Thread
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -111,13 +114,11 @@ class DaskEngine:
 
     def __enter__(self) -> Self:
         try:
-            from distributed import Client
+            self.client = _connect(self.scheduler)
         except ModuleNotFoundError as error:
             raise MissingToolError(
                 f"{error.name} is missing; the extra dask brings it: pip install '.[dask]'"
             ) from None
-        try:
-            self.client = Client(self.scheduler, timeout=SECONDS, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
             raise AccelsimError(
                 f"the scheduler {self.scheduler} does not answer: {_first_line(error)}"
@@ -155,10 +156,10 @@ class DaskEngine:
         workers = len(self.client.scheduler_info()["workers"])
         left = iter(parts)
         numbers: dict[Any, int] = {}
-        done = as_completed()
+        done = as_completed(loop=self.client.loop)
 
         def submit(count: int) -> None:
-            for part, _ in zip(left, range(count), strict=False):
+            for part in islice(left, count):
                 future = self.client.submit(make, sources_sha256(), *arguments, part, pure=False)
                 numbers[future.key] = part
                 done.add(future)
@@ -179,6 +180,32 @@ class DaskEngine:
                 f"the cluster at {self.scheduler} gave up: {_first_line(error)}; --resume goes on"
             ) from None
         return found
+
+
+def _connect(scheduler: str) -> Any:
+    """A client of the scheduler; TimeoutError where it does not answer.
+
+    The client waits without end for what accepts a connection and then says nothing, so that it
+    is waited for from outside.
+    """
+    from distributed import Client
+
+    answer: SimpleQueue[Any] = SimpleQueue()
+
+    def connect() -> None:
+        try:
+            answer.put(Client(scheduler, timeout=SECONDS, set_as_default=False))
+        except Exception as error:
+            answer.put(error)
+
+    Thread(target=connect, daemon=True).start()
+    try:
+        found = answer.get(timeout=2 * SECONDS)
+    except Empty:
+        raise TimeoutError(f"nothing came within {2 * SECONDS:g} s") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def _first_line(error: Exception) -> str:

@@ -63,7 +63,7 @@ def run(
     report = progress or _ignore
     works = works_of(spec)
     parts = -(-len(works.jobs) // JOBS)
-    with open_folder(Path(directory), spec, parts, resume) as folder, engine:
+    with engine, open_folder(Path(directory), spec, parts, resume) as folder:
         start = time.perf_counter()
         tabulated = _tabulate(spec, folder, engine, report)
         costs, refusals = read_costs(folder, works)
