@@ -676,7 +676,8 @@ def film_layer(
     ] = None,
     dataflow: DataflowOption = "auto",
     against: Annotated[
-        str | None, typer.Option(metavar="MODES", help="Show this dataflow too, side by side.")
+        str | None,
+        typer.Option(metavar="MODES", help="Side by side with other dataflows, or with engine."),
     ] = None,
     depthwise: DepthwiseOption = None,
     depthwise_on: DepthwiseOnOption = "auto",
@@ -687,17 +688,21 @@ def film_layer(
     frames: Annotated[int | None, typer.Option(help="Frames of the film or the strip.")] = None,
 ) -> None:
     """What every element of the engine does, clock by clock: why a layer starves an array."""
+    from accelsim.files import check_writable
     from accelsim.film import film
     from accelsim.report import plot_film
 
     plot_film.check_film(output)
+    check_writable(Path(output))
     net = _network(network, variant, input_size)
     if hardware is None and array is None:
         array = FILM_ARRAY
     design = _design(hardware, array, depthwise, overlap, None)
-    modes = [dataflow] if against is None else [dataflow, against]
+    ways = [(dataflow, depthwise_on)]
+    if against is not None:
+        ways.append((dataflow, against) if against == "engine" else (against, depthwise_on))
     chosen = _clocks(clocks)
-    films = [film(net, layer, design, mode, depthwise_on, chosen) for mode in modes]
+    films = [film(net, layer, design, *way, chosen) for way in ways]
     plot_film.write(output, films, frames)
     print(output)
 

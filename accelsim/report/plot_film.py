@@ -72,10 +72,10 @@ def write(path: str | Path, films: Sequence[Film], frames: int | None = None) ->
     """Write a strip, or an animation where the file ends in .gif."""
     path = Path(path)
     if path.suffix.lower() in ANIMATIONS:
-        write_whole(path, animation(films, frames or ANIMATION_FRAMES))
+        write_whole(path, animation(films, ANIMATION_FRAMES if frames is None else frames))
     else:
         check_film(str(path))
-        write_figure(str(path), strip(films, frames or STRIP_FRAMES))
+        write_figure(str(path), strip(films, STRIP_FRAMES if frames is None else frames))
 
 
 def check_film(path: str) -> None:
