@@ -7,10 +7,17 @@ result.total_cycles, result.layers[0].utilization, result.to_frame()
 ax.plot.layers(result)
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from accelsim import networks
+from accelsim import networks, ops
+
+# Functions take the places of their modules as attributes, whatever is imported later.
+from accelsim.compare import Entry, compare
+from accelsim.cosim import compare as cosim
+from accelsim.csynth import csynth
 from accelsim.errors import AccelsimError
+from accelsim.film import Film, film
 from accelsim.hardware import (
     ColumnArray,
     DepthwiseEngine,
@@ -24,41 +31,58 @@ from accelsim.hardware import (
     load_hardware,
 )
 from accelsim.importers import load
+from accelsim.ir import Layer, Network
 from accelsim.result import LayerResult, Result
-
-# The function takes the place of its module as an attribute, whatever is imported later.
 from accelsim.simulate import simulate
+from accelsim.study import depthwise_study
+from accelsim.trace import Trace, trace
 from accelsim.version import __version__
 
 if TYPE_CHECKING:
+    from accelsim import sweep
     from accelsim.report import plot
 
 __all__ = [
     "AccelsimError",
     "ColumnArray",
     "DepthwiseEngine",
+    "Entry",
+    "Film",
     "Gemmini",
     "Hardware",
+    "Layer",
     "LayerResult",
+    "Network",
     "Operands",
     "PeerHardware",
     "Result",
     "SystolicArray",
     "TapSerial",
+    "Trace",
     "WindowEngine",
     "__version__",
+    "compare",
+    "cosim",
+    "csynth",
+    "depthwise_study",
+    "film",
     "load",
     "load_hardware",
     "networks",
+    "ops",
     "plot",
     "simulate",
+    "sweep",
+    "trace",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Load plot when it is first asked for: matplotlib takes longer than everything else."""
+    """Load plot and sweep when they are first asked for: what they need takes its time."""
     if name == "plot":
         from accelsim.report import plot
 
         return plot
+    if name == "sweep":
+        return importlib.import_module("accelsim.sweep")
     raise AttributeError(f"module 'accelsim' has no attribute {name!r}")

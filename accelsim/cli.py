@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from accelsim import __version__
-from accelsim.errors import AccelsimError, MissingToolError, NetworkError, UnsupportedError
+from accelsim.errors import AccelsimError, MissingToolError, SelectionError, UnsupportedError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from rich.table import Table
 
-    from accelsim.cosim import RtlRun
     from accelsim.hardware import Design, Hardware
     from accelsim.ir import Network
-    from accelsim.lower import Sequence
 
 DEFAULT_PRESET = "mobile"
+FILM_ARRAY = "16x16"  # the default of film: elements large enough to be seen
 COSIM_ARRAY = "8x8"  # the default of cosim: what a simulator of RTL runs in reasonable time
 # Unknown commands and options; Click's class, in whichever Click this Typer brings along.
 USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
@@ -41,6 +41,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="A simulator of neural-network accelerators, checked against the hardware it generates.",
 )
+plots = typer.Typer(rich_markup_mode=None, help="Draw results, sweeps and published figures.")
+app.add_typer(plots, name="plot")
 
 NetworkArgument = Annotated[
     str, typer.Argument(metavar="NETWORK", help="A name that `networks` prints, or a .toml file.")
@@ -79,6 +81,10 @@ DepthwiseOnOption = Annotated[
     str,
     typer.Option(metavar="ENGINE", help="Where depthwise layers run: auto, array or engine."),
 ]
+ClocksOption = Annotated[
+    str | None,
+    typer.Option(metavar="FIRST..LAST", help="Only these clocks of the layer, both included."),
+]
 LayersOption = Annotated[
     str | None, typer.Option(metavar="FIRST..LAST", help="Only these layers, both included.")
 ]
@@ -91,6 +97,31 @@ LayerOption = Annotated[
 SeedOption = Annotated[int, typer.Option(help="Seed of generated weights and inputs.")]
 JsonOption = Annotated[
     str | None, typer.Option("--json", metavar="FILE", help="Write JSON; - prints it instead.")
+]
+
+SourceArgument = Annotated[
+    str,
+    typer.Argument(metavar="DIR|FILE", help="What `sweep` wrote, or a .parquet or .csv file."),
+]
+ResultArgument = Annotated[
+    str, typer.Argument(metavar="RESULT", help="What `run --json FILE` wrote.")
+]
+MinimiseOption = Annotated[
+    str | None, typer.Option(metavar="COLUMN,...", help="Columns of which less is better.")
+]
+MaximiseOption = Annotated[
+    str | None, typer.Option(metavar="COLUMN,...", help="Columns of which more is better.")
+]
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="CONDITION", help='Only such designs, as "rows<=64"; may be repeated.'),
+]
+MetricOption = Annotated[str, typer.Option(metavar="COLUMN", help="What is drawn.")]
+ColourOption = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="What colours the front, such as network.")
+]
+PictureOption = Annotated[
+    str, typer.Option("-o", "--output", metavar="FILE", help="The picture: .png, .svg or .pdf.")
 ]
 
 
@@ -277,20 +308,9 @@ def cosim(
         array = COSIM_ARRAY
     design = _hardware(hardware, array, depthwise, overlap, None)
     with _needs_extra_rtl(), _progress() as progress:
-        from accelsim.lower import ArraySequence, DepthwiseSequence
-        from rtl import cosim as rtl
+        from rtl.cosim import level
 
-        def run_rtl(work: "Sequence") -> "RtlRun":
-            if isinstance(work, DepthwiseSequence):
-                assert design.depthwise is not None
-                maps = (work.commands, work.maps, work.taps)
-                return rtl.cosim_depthwise(
-                    design.depthwise, *maps, simulator, waves=waves, progress=progress
-                )
-            assert isinstance(work, ArraySequence)
-            banks = (work.commands, work.left, work.top)
-            return rtl.cosim(design.array, *banks, simulator, waves=waves, progress=progress)
-
+        run_rtl = level(design, simulator, waves, progress)
         found = compare(net, layer, design, run_rtl, dataflow, seed, depthwise_on)
     _write_json(json, lambda: found.to_dict(simulator))
     if json != "-":
@@ -407,6 +427,331 @@ def study_depthwise(
         print("", *report.notes(engine), sep="\n")
 
 
+@app.command()
+def sweep(
+    specification: Annotated[
+        Path, typer.Argument(metavar="SPEC", help="What to sweep, a .toml file.")
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the results go.")
+    ],
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what DIR holds of this sweep.")
+    ] = False,
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", help="local (threads), or dask (a cluster).")
+    ] = "local",
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Of the cluster, for engine dask.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Take more points or designs than usual.")
+    ] = False,
+) -> None:
+    """Evaluate a network on many designs; every point is what `run` says of it."""
+    from accelsim import sweep as sweeps
+
+    chosen = sweeps.engine(engine, scheduler)
+    spec = sweeps.load_spec(specification, force)
+    with _counter() as progress:
+        done = sweeps.run(spec, output, resume, chosen, progress)
+    print(*done.sentences(output), sep="\n")
+
+
+@app.command("pareto")
+def pareto_front(
+    source: SourceArgument,
+    minimise: MinimiseOption = None,
+    maximise: MaximiseOption = None,
+    where: WhereOption = None,
+    colour: ColourOption = None,
+    json: JsonOption = None,
+    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write designs as CSV.")] = None,
+    plot: PlotOption = None,
+) -> None:
+    """The designs that no other design beats in all of the columns; of one column, the best."""
+    from accelsim import analysis
+    from accelsim.report import output
+    from accelsim.report import pareto as report
+
+    if plot:
+        output.check_picture(plot)
+    if colour and not plot:
+        raise UnsupportedError("--colour is for --plot")
+    goals = _names(minimise), _names(maximise)
+    with analysis.reading(source):
+        rows, parameters = analysis.open_designs(source)
+        found = analysis.pareto(rows, *goals, where or [])
+        count = analysis.count(rows, where or [])
+        if found.is_empty():
+            raise SelectionError(
+                f"none of the {count:,} designs has a value in all of these columns"
+                if count
+                else f"no design meets {' and '.join(where or ['that'])}"
+            )
+        if plot:
+            from accelsim.report import plot_sweep
+
+            figure = plot_sweep.pareto(rows, *goals, where or [], colour)
+            output.write_figure(plot, figure)
+    if csv:
+        report.write_csv(csv, found)
+    _write_json(json, lambda: report.to_dict(found, count, *goals, where or []))
+    if json != "-":
+        _show(report.front(found, [*goals[0], *goals[1]], parameters, _width()))
+        print("", *report.notes(found, count, *goals, parameters), sep="\n")
+
+
+@plots.callback(invoke_without_command=True)
+def _plot_options(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@plots.command("pareto")
+def plot_pareto(
+    source: SourceArgument,
+    output: PictureOption,
+    minimise: MinimiseOption = None,
+    maximise: MaximiseOption = None,
+    where: WhereOption = None,
+    colour: ColourOption = None,
+) -> None:
+    """All designs and those on the front, over the first two columns."""
+    with _drawing(output, source) as figures:
+        from accelsim import analysis
+        from accelsim.report import plot_sweep
+
+        rows, _ = analysis.open_designs(source)
+        goals = _names(minimise), _names(maximise)
+        figures.append(plot_sweep.pareto(rows, *goals, where or [], colour))
+
+
+@plots.command("scaling")
+def plot_scaling(
+    source: SourceArgument,
+    output: PictureOption,
+    metric: MetricOption = "total_cycles",
+    line: Annotated[str, typer.Option(metavar="COLUMN", help="A line for each.")] = "variant",
+    panel: Annotated[str, typer.Option(metavar="COLUMN", help="A panel for each.")] = "network",
+    where: WhereOption = None,
+) -> None:
+    """Latency, or another column, over array size."""
+    with _drawing(output, source) as figures:
+        from accelsim import analysis
+        from accelsim.report import plot_sweep
+
+        rows, _ = analysis.open_designs(source)
+        figures.append(plot_sweep.scaling(rows, metric, line, panel, where or []))
+
+
+@plots.command("heatmap")
+def plot_heatmap(
+    source: SourceArgument,
+    output: PictureOption,
+    metric: MetricOption = "total_cycles",
+    x: Annotated[str, typer.Option(metavar="COLUMN", help="Across.")] = "columns",
+    y: Annotated[str, typer.Option(metavar="COLUMN", help="Upwards.")] = "rows",
+    where: WhereOption = None,
+    maximise: Annotated[bool, typer.Option("--maximise", help="The most is the best.")] = False,
+) -> None:
+    """The best of a column over rows and columns of the array, or over two other columns."""
+    with _drawing(output, source) as figures:
+        from accelsim import analysis
+        from accelsim.report import plot_sweep
+
+        rows, _ = analysis.open_designs(source)
+        figures.append(plot_sweep.heatmap(rows, metric, x, y, where or [], maximise))
+
+
+@plots.command("sensitivity")
+def plot_sensitivity(
+    source: SourceArgument,
+    output: PictureOption,
+    parameter: Annotated[str, typer.Option(metavar="COLUMN", help="What is changed.")],
+    metric: MetricOption = "total_cycles",
+    held: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN,...", help="What stays.  [all other axes of the sweep]"),
+    ] = None,
+    where: WhereOption = None,
+) -> None:
+    """What one parameter does to a column if all others stay as they are."""
+    with _drawing(output, source) as figures:
+        from accelsim import analysis
+        from accelsim.report import plot_sweep
+
+        rows, parameters = analysis.open_designs(source)
+        if held is None and parameters is None:
+            raise UnsupportedError(
+                f"{source} does not say which columns are parameters; --held names those that stay"
+            )
+        others = (parameters or ()) if held is None else _names(held)
+        figures.append(plot_sweep.sensitivity(rows, parameter, metric, others, where or []))
+
+
+@plots.command("layers")
+def plot_layers(result: ResultArgument, output: PictureOption) -> None:
+    """Cycles and utilisation of every layer."""
+    with _drawing(output) as figures:
+        from accelsim.report import plot
+        from accelsim.saved import load_result
+
+        figures.append(plot.layers_figure(load_result(result)))
+
+
+@plots.command("stack")
+def plot_stack(
+    results: Annotated[
+        list[str], typer.Argument(metavar="RESULT...", help="What `run --json FILE` wrote.")
+    ],
+    output: PictureOption,
+) -> None:
+    """A bar per result, of its layers by operator."""
+    with _drawing(output) as figures:
+        from accelsim.report import plot_results
+        from accelsim.saved import load_result
+
+        figures.append(plot_results.stack([load_result(result) for result in results]))
+
+
+@plots.command("roofline")
+def plot_roofline(
+    result: ResultArgument,
+    output: PictureOption,
+    memory_width: Annotated[
+        str, typer.Option(metavar="BYTES,...", help="That memories move in a clock.")
+    ] = "16,64,256",
+) -> None:
+    """MACs a clock of every layer over MACs per byte moved."""
+    widths = [int(word) if word.isdecimal() else 0 for word in memory_width.split(",")]
+    if not all(0 < width < 1 << 20 for width in widths):
+        raise UnsupportedError(
+            f"--memory-width must be whole numbers of bytes, such as 16,64, not {memory_width!r}"
+        )
+    with _drawing(output) as figures:
+        from accelsim.report import plot_results
+        from accelsim.saved import load_result
+
+        figures.append(plot_results.roofline(load_result(result), widths))
+
+
+@plots.command("timeline")
+def plot_timeline(result: ResultArgument, output: PictureOption) -> None:
+    """When each engine runs which layer, and how well it is used."""
+    with _drawing(output) as figures:
+        from accelsim.report import plot_results
+        from accelsim.saved import load_result
+
+        figures.append(plot_results.timeline(load_result(result)))
+
+
+@plots.command("fuseconv")
+def plot_fuseconv(
+    output: PictureOption,
+    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write points as CSV.")] = None,
+) -> None:
+    """The speed-ups that the FuSeConv paper shows over array size, and those on our hardware."""
+    with _drawing(output) as figures:
+        from accelsim.report import plot
+
+        points = plot.speedups()
+        figures.append(plot.speedup(points))
+    if csv:
+        plot.write_speedups(csv, points)
+
+
+@app.command("film")
+def film_layer(
+    network: NetworkArgument,
+    layer: LayerOption,
+    output: Annotated[
+        str,
+        typer.Option("-o", "--output", metavar="FILE", help="A film, .gif, or a strip of frames."),
+    ],
+    variant: VariantOption = "baseline",
+    array: Annotated[
+        str | None,
+        typer.Option(metavar="RxC", help=f"Rows and columns of the array.  [{FILM_ARRAY}]"),
+    ] = None,
+    dataflow: DataflowOption = "auto",
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="MODES", help="Side by side with other dataflows, or with engine."),
+    ] = None,
+    depthwise: DepthwiseOption = None,
+    depthwise_on: DepthwiseOnOption = "auto",
+    overlap: OverlapOption = None,
+    input_size: InputOption = None,
+    hardware: HardwareOption = None,
+    clocks: ClocksOption = None,
+    frames: Annotated[int | None, typer.Option(help="Frames of the film or the strip.")] = None,
+) -> None:
+    """What every element of the engine does, clock by clock: why a layer starves an array."""
+    from accelsim.files import check_writable
+    from accelsim.film import film
+    from accelsim.report import plot_film
+
+    plot_film.check_film(output)
+    check_writable(Path(output))
+    net = _network(network, variant, input_size)
+    if hardware is None and array is None:
+        array = FILM_ARRAY
+    design = _design(hardware, array, depthwise, overlap, None)
+    ways = [(dataflow, depthwise_on)]
+    if against is not None:
+        ways.append((dataflow, against) if against == "engine" else (against, depthwise_on))
+    chosen = _clocks(clocks)
+    films = [film(net, layer, design, *way, chosen) for way in ways]
+    plot_film.write(output, films, frames)
+    print(output)
+
+
+@app.command("trace")
+def trace_layers(
+    network: NetworkArgument,
+    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="A .json file.")],
+    layer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The passes of this layer.  [all layers]")
+    ] = None,
+    variant: VariantOption = "baseline",
+    array: ArrayOption = None,
+    dataflow: DataflowOption = "auto",
+    depthwise: DepthwiseOption = None,
+    depthwise_on: DepthwiseOnOption = "auto",
+    overlap: OverlapOption = None,
+    input_size: InputOption = None,
+    hardware: HardwareOption = None,
+    clocks: ClocksOption = None,
+) -> None:
+    """A timeline for ui.perfetto.dev: layers, or the passes and ports of one layer."""
+    from accelsim.files import check_writable
+    from accelsim.trace import trace
+
+    check_writable(Path(output))
+    net = _network(network, variant, input_size)
+    design = _design(hardware, array, depthwise, overlap, None)
+    trace(net, design, layer, dataflow, depthwise_on, _clocks(clocks)).write(output)
+    print(output)
+
+
+@app.command("report")
+def report_result(
+    result: ResultArgument,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="An .html file.")],
+) -> None:
+    """One page that holds it all: table, plots, hardware, and what published models say."""
+    from accelsim.files import check_writable, write_whole
+    from accelsim.report import page
+    from accelsim.saved import load_result
+
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise UnsupportedError(f"{output} must end in .html")
+    check_writable(output)
+    write_whole(output, page.html(load_result(result)))
+    print(output)
+
+
 @app.command("rtl")
 def generate_rtl(
     output: Annotated[
@@ -426,25 +771,21 @@ def generate_rtl(
     print(*written, sep="\n")
 
 
+def _clocks(text: str | None) -> range | None:
+    """FIRST..LAST, both included."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,15})\.\.([0-9]{1,15})", text)
+    if found is None or int(found[2]) < int(found[1]):
+        raise UnsupportedError(f"clocks must be FIRST..LAST, for instance 0..95, not {text!r}")
+    return range(int(found[1]), int(found[2]) + 1)
+
+
 def _network(name: str, variant: str, size: str | None) -> "Network":
     """The network of a name or a file, as the options say."""
-    from accelsim import networks
-    from accelsim.importers import load
-    from accelsim.networks.variants import apply
+    from accelsim.find import find_network
 
-    if Path(name).suffix:
-        network = load(name)
-        if size is not None:
-            network = networks.resized(network, _size(size))
-        return apply(network, variant)
-    return networks.get(name, variant, None if size is None else _size(size))
-
-
-def _size(text: str) -> tuple[int, int]:
-    size = re.fullmatch(r"([0-9]{1,9})[xX]([0-9]{1,9})", text)
-    if size is None:
-        raise NetworkError(f"input must be HEIGHTxWIDTH, for instance 224x224, not {text!r}")
-    return int(size[1]), int(size[2])
+    return find_network(name, variant, size)
 
 
 def _hardware(
@@ -513,6 +854,29 @@ def _write_json(target: str | None, make: Callable[[], dict[str, Any]]) -> None:
 
 
 @contextmanager
+def _drawing(target: str, source: str | None = None) -> Iterator[list["Figure"]]:
+    """A list for the figure that is to be written there; `source` is a table that is read."""
+    from accelsim.report import output
+
+    output.check_picture(target)
+    figures: list[Figure] = []
+    if source is None:
+        yield figures
+    else:
+        from accelsim.analysis import reading
+
+        with reading(source):
+            yield figures
+    output.write_figure(target, figures[0])
+    print(target)
+
+
+def _names(text: str | None) -> list[str]:
+    """The columns of a list with commas."""
+    return [name.strip() for name in text.split(",")] if text else []
+
+
+@contextmanager
 def _progress() -> Iterator[Callable[[str, float], None]]:
     """A bar on standard error, in a terminal only, from its first report on."""
     if sys.stderr is None or not sys.stderr.isatty():
@@ -524,6 +888,34 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=1.0)
         yield lambda what, done: bar.update(task, description=what, completed=done)
+
+
+@contextmanager
+def _counter() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on standard error, in a terminal only, with the rate and the time that is left."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda what, done, total: None
+        return
+    from rich import progress
+    from rich.console import Console
+
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[rate]}"),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, progress.TaskID] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total, completed=done, rate="")
+            speed = bar.tasks[tasks[what]].speed or 0
+            bar.update(tasks[what], completed=done, rate=f"{speed:,.0f}/s")
+
+        yield report
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from accelsim.errors import NetworkError
 from accelsim.hardware import Design, PeerHardware
 from accelsim.ir import Network
-from accelsim.lower import is_depthwise
+from accelsim.lower import Choice, is_depthwise
 from accelsim.result import LayerResult
 from accelsim.simulate import select, simulate
 
@@ -109,7 +109,7 @@ def compare(
     entries: Sequence[Entry],
     layers: str | tuple[str, str] | None = None,
     depthwise_only: bool = False,
-    dataflow: str = "auto",
+    dataflow: Choice = "auto",
 ) -> SideBySide:
     """The layers on every design, by the schedule.
 

@@ -12,7 +12,7 @@ import numpy as np
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.ir import INPUT, Layer, Network
-from accelsim.lower import AUTO, Sequence, check_depthwise, lower, parse_dataflows
+from accelsim.lower import AUTO, Choice, Sequence, check_depthwise, lower, parse_dataflows
 from accelsim.numerics import Int8, Int32
 from accelsim.simulate import simulate
 from accelsim.weights import load_weights, seeded_input
@@ -88,7 +88,7 @@ def compare(
     name: str,
     hardware: Hardware,
     run_rtl: Callable[[Sequence], RtlRun],
-    dataflow: str = "auto",
+    dataflow: Choice = "auto",
     seed: int = 0,
     depthwise_on: str = AUTO,
 ) -> Comparison:

@@ -7,7 +7,7 @@ from accelsim.errors import UnsupportedError
 from accelsim.hardware import Design
 from accelsim.hls.report import Report, report
 from accelsim.ir import Network
-from accelsim.lower import AUTO, check_depthwise, lower, parse_dataflows
+from accelsim.lower import AUTO, Choice, check_depthwise, lower, parse_dataflows
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,14 @@ def csynth(
     network: Network,
     layer: str,
     hardware: Design,
-    dataflow: str = "auto",
+    dataflow: Choice = "auto",
     depthwise_on: str = AUTO,
 ) -> Synthesis:
     """The report of the layer of that name.
 
     Parameters
     ----------
-    dataflow : auto, or the allowed ones of os, ws, is, rows with commas.
+    dataflow : what the array may use, as in `simulate`.
     depthwise_on : where depthwise layers run: array, engine, or auto.
     """
     check_depthwise(hardware, depthwise_on)

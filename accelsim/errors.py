@@ -5,6 +5,7 @@ AccelsimError                a user's mistake: one sentence, exit status 2
 |- UnsupportedError          a layer that the chosen hardware or timing model cannot run
 |- HardwareError             an impossible size or option of an engine
 |- NetworkError              an unknown network, variant or layer
+|- SelectionError            a column or condition that a table of designs does not have
 |- FileError                 an unreadable or wrong file; names file, line and key
 `- MissingToolError          an extra or a simulator that is not installed
 """
@@ -28,6 +29,10 @@ class HardwareError(AccelsimError):
 
 class NetworkError(AccelsimError):
     """A network, variant or layer that does not exist."""
+
+
+class SelectionError(AccelsimError):
+    """A column, objective or condition that a table of designs does not have."""
 
 
 class FileError(AccelsimError):

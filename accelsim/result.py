@@ -50,8 +50,29 @@ class LayerResult:
     values_equal: bool | None = None
 
 
+class Totals:
+    """Sums over the layers of a result."""
+
+    layers: tuple[LayerResult, ...]
+
+    @property
+    def total_cycles(self) -> int:
+        """Busy cycles of all layers, one after another."""
+        return sum(layer.cycles for layer in self.layers)
+
+    @property
+    def total_macs(self) -> int:
+        """Dense multiply-accumulates of all layers."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def total_params(self) -> int:
+        """Trainable parameters of all layers."""
+        return sum(layer.params for layer in self.layers)
+
+
 @dataclass(frozen=True)
-class Result:
+class Result(Totals):
     """What a network cost.
 
     graph : the network that was simulated.
@@ -85,21 +106,6 @@ class Result:
         return self.graph.published_params
 
     @property
-    def total_cycles(self) -> int:
-        """Busy cycles of all layers, one after another."""
-        return sum(layer.cycles for layer in self.layers)
-
-    @property
-    def total_macs(self) -> int:
-        """Dense multiply-accumulates of all layers."""
-        return sum(layer.macs for layer in self.layers)
-
-    @property
-    def total_params(self) -> int:
-        """Trainable parameters of all layers."""
-        return sum(layer.params for layer in self.layers)
-
-    @property
     def values_equal(self) -> bool | None:
         """In fidelity cycle, whether every layer computed the golden values; else None."""
         compared = [each.values_equal for each in self.layers if each.values_equal is not None]
@@ -115,6 +121,7 @@ class Result:
         found: dict[str, Any] = {
             "network": self.network,
             "variant": self.variant,
+            "input": self.graph.input,
             "timing": self.timing,
             "fidelity": self.fidelity,
             "version": __version__,

@@ -12,10 +12,11 @@ from collections.abc import Callable
 import numpy as np
 
 from accelsim import published
+from accelsim.dataflows import Dataflow
 from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.hardware import Design, PeerHardware, SystolicArray
 from accelsim.ir import INPUT, Layer, Network
-from accelsim.lower import AUTO, Lowered, check_depthwise, lower, parse_dataflows
+from accelsim.lower import AUTO, Choice, Lowered, check_depthwise, lower, parse_dataflows
 from accelsim.numerics import Int8, Int32, epilogue
 from accelsim.result import LayerResult, Result
 from accelsim.weights import load_weights, seeded_input
@@ -30,7 +31,7 @@ Progress = Callable[[str, float], None]  # what is being done, and the share of 
 def simulate(
     network: Network,
     hardware: Design,
-    dataflow: str = "auto",
+    dataflow: Choice = "auto",
     fidelity: str = "schedule",
     timing: str = RTL,
     seed: int = 0,
@@ -43,8 +44,9 @@ def simulate(
 
     Parameters
     ----------
-    dataflow : auto, or the allowed ones of os, ws, is, rows with commas; each layer takes the
-        fastest that can run it. Timing scalesim needs one of os, ws, is.
+    dataflow : auto, or the allowed ones of os, ws, is, rows with commas, or a tuple of dataflows
+        (see accelsim.dataflows); each layer takes the fastest that can run it. Timing scalesim
+        needs one of os, ws, is.
     fidelity : schedule, golden or cycle.
     timing : rtl for our hardware, or a published model (fidelity schedule only).
     seed : of generated weights and input.
@@ -76,6 +78,8 @@ def simulate(
             raise UnsupportedError(
                 f"timing {timing} counts cycles only; fidelity must be schedule, not {fidelity}"
             )
+        if not isinstance(dataflow, str):
+            raise UnsupportedError(f"timing {timing} takes dataflows by name")
         array = hardware.array
         assert array is not None  # only PeerHardware may have none
         filters = published.DEPTHWISE[0] if scalesim_depthwise is None else scalesim_depthwise
@@ -139,7 +143,7 @@ def _scheduled(
     network: Network,
     layer: Layer,
     hardware: Design,
-    allowed: tuple[str, ...],
+    allowed: tuple[Dataflow, ...],
     depthwise_on: str,
 ) -> LayerResult:
     lowered = lower(layer, network.in_shapes(layer), hardware, allowed, depthwise_on)
@@ -150,7 +154,7 @@ def _scheduled(
 
 def _run(
     network: Network,
-    options: tuple[Design, tuple[str, ...], str],
+    options: tuple[Design, tuple[Dataflow, ...], str],
     chosen: tuple[Layer, ...],
     measure: bool,
     seed: int,

@@ -9,14 +9,14 @@ import tempfile
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from amaranth.sim import Simulator
 
 from accelsim.errors import AccelsimError, FileError
-from accelsim.hardware import DepthwiseEngine, SystolicArray
+from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
 from rtl import host, simulators
 from rtl.array_job import array_job, array_memories, deep_array, used_columns
 from rtl.chunks import Int
@@ -113,6 +113,44 @@ def cosim_depthwise(
         ),
         *(simulator, stalls, waves, progress),
     )
+
+
+class Work(Protocol):
+    """One layer on real data: a sequence as accelsim.lower makes it."""
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine: array or depthwise."""
+
+    @property
+    def commands(self) -> Int:
+        """The engine's commands."""
+
+    @property
+    def memories(self) -> tuple[Operands, Operands]:
+        """What the commands point to."""
+
+
+def level(
+    hardware: Hardware,
+    simulator: str = "amaranth",
+    waves: Path | None = None,
+    progress: Progress | None = None,
+) -> Callable[[Work], CosimResult]:
+    """The RTL of the hardware as the level that accelsim.cosim.compare takes.
+
+    simulator, waves, progress : as for `cosim`.
+    """
+
+    def run(work: Work) -> CosimResult:
+        sequence = work.commands, *work.memories
+        if work.engine == "array":
+            return cosim(hardware.array, *sequence, simulator, waves=waves, progress=progress)
+        engine = hardware.depthwise
+        assert engine is not None  # a layer was lowered to it
+        return cosim_depthwise(engine, *sequence, simulator, waves=waves, progress=progress)
+
+    return run
 
 
 class _Device(NamedTuple):

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import pytest
 
-from accelsim import __version__, networks
+from accelsim import __version__, networks, sweep
 from accelsim.cli import main
 from accelsim.hardware import PRESETS, load_hardware
 from accelsim.ops import MACROS, OPS
+from tests import naive
 
 PROBE = """
 name = "probe"
@@ -525,6 +526,188 @@ def test_a_mistake_is_one_sentence_and_status_2(arguments, said, accelsim, tmp_p
     assert outcome.err.count("\n") == 1
     assert outcome.out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+# --- designs and results that were written before
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A sweep of 16 designs, as a folder, a table and the results of two of them."""
+    folder = tmp_path_factory.mktemp("written")
+    (folder / "sweep.toml").write_text(
+        'networks = ["mobilenet_v3_small"]\nvariants = ["baseline", "fuse_half"]\n'
+        'inputs = "64x64"\n[array]\nsize = ["4x8", "8x8", "8x16", "16x16"]\n'
+        "overlap = [true, false]\n"
+    )
+    commands = [f"sweep {folder}/sweep.toml -o {folder}/designs"]
+    for variant in ("baseline", "fuse_half"):
+        name = f"mobilenet_v3_small --input 64x64 --variant {variant} --array 8x16"
+        commands.append(f"run {name} --json {folder}/{variant}.json")
+    for command in commands:
+        with pytest.raises(SystemExit) as end:
+            main(command.split())
+        assert not end.value.code
+    sweep.load(folder / "designs").write_csv(folder / "designs.csv")
+    sweep.load(folder / "designs").write_parquet(folder / "designs.parquet")
+    (folder / "damaged.parquet").write_bytes(b"PAR1" + bytes(99) + b"PAR1")
+    return folder
+
+
+@pytest.mark.parametrize("source", ["designs", "designs.csv", "designs.parquet"])
+def test_the_front_of_a_sweep(source, written, accelsim, tmp_path):
+    options = ("--minimise", "multipliers,total_cycles", "--where", "overlap=true")
+    files = ("--csv", tmp_path / "a.csv", "--plot", tmp_path / "a.png", "--colour", "variant")
+    outcome = accelsim("pareto", written / source, *options, *files)
+    assert outcome.status == 0, outcome.err
+    found = as_json(accelsim("pareto", written / source, *options, "--json", "-"))
+    points = [
+        (row["point"], row["multipliers"], row["total_cycles"])
+        for row in sweep.load(written / "designs").iter_rows(named=True)
+        if row["overlap"]
+    ]
+    assert {row["point"] for row in found["front"]} == naive.pareto(points)
+    assert found["designs"] == 8
+    result = json.loads((written / "fuse_half.json").read_text())
+    assert result["total_cycles"] in {row["total_cycles"] for row in found["front"]}
+    for row in found["front"]:
+        assert f"{row['total_cycles']:,}" in outcome.out
+    assert f"{len(found['front'])} of 8 designs are best in least multipliers" in outcome.out
+    with (tmp_path / "a.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["point"]) for row in rows] == [row["point"] for row in found["front"]]
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+PLOTS = [
+    "pareto {}/designs --minimise multipliers,total_cycles,time_ms --colour variant",
+    "scaling {}/designs --metric time_ms",
+    "heatmap {}/designs --where variant=baseline",
+    "heatmap {}/designs --metric utilization --maximise --x variant",
+    "sensitivity {}/designs --parameter overlap",
+    "sensitivity {}/designs.csv --parameter rows --held columns,overlap,variant",
+    "layers {}/baseline.json",
+    "stack {0}/baseline.json {0}/fuse_half.json",
+    "roofline {}/baseline.json --memory-width 8",
+    "timeline {}/baseline.json",
+]
+
+
+@pytest.mark.parametrize("command", PLOTS)
+def test_every_kind_of_plot_is_drawn(command, written, accelsim, tmp_path):
+    path = tmp_path / "a.svg"
+    outcome = accelsim("plot", *command.format(written).split(), "-o", path)
+    assert outcome == (0, f"{path}\n", "")
+    assert "<svg" in path.read_text()
+
+
+def test_every_kind_of_plot_is_listed(accelsim):
+    outcome = accelsim("plot")
+    assert outcome.status == 0
+    for kind in {command.split()[0] for command in PLOTS} | {"fuseconv"}:
+        assert f"\n  {kind} " in outcome.out
+
+
+def test_the_figure_of_the_fuseconv_paper_comes_out_of_one_command(accelsim, tmp_path):
+    files = ("-o", tmp_path / "a.png", "--csv", tmp_path / "a.csv")
+    assert accelsim("plot", "fuseconv", *files).status == 0
+    with (tmp_path / "a.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    found = {
+        (row["timing"], row["baseline_dataflow"], row["network"], row["variant"], row["side"]): row
+        for row in rows
+    }
+    assert len(found) == len(rows) == 3 * 3 * 2 * 5
+    for side, ratio in (("32", 3.3503), ("64", 5.1652)):  # as published
+        row = found["fuseconv-2020", "auto", "mobilenet_v2", "fuse_full", side]
+        assert float(row["speedup"]) == pytest.approx(ratio, abs=5e-5)
+    ours = found["rtl", "auto", "mobilenet_v2", "fuse_half", "64"]
+    run = as_json(accelsim("run", "mobilenet_v2", "--variant", "fuse_half", "--json", "-"))
+    assert int(ours["cycles"]) == run["total_cycles"]
+
+
+DESIGN_MISTAKES = [
+    ("pareto {}/designs", "a best design needs a column to minimise or to maximise"),
+    ("pareto {}/none --minimise rows", "{}/none cannot be read: there is no such file or folder"),
+    ("pareto {}/sweep.toml --minimise rows", "{}/sweep.toml must be the folder of a sweep, or a "),
+    ("pareto {}/damaged.parquet --minimise rows", "{}/damaged.parquet cannot be read: "),
+    ("pareto {} --minimise rows", "{} holds no sweep: manifest.json: No such file"),
+    ("pareto {}/designs --minimise speed", "there is no column 'speed'; there are point, network"),
+    ("pareto {}/designs --minimise rows --where rows>99", "no design meets rows>99"),
+    ("pareto {}/designs --minimise rows --where rows~9", "a condition must be COLUMN, one of"),
+    ("pareto {}/designs --minimise rows --plot a.png", "a front is drawn over two objectives or"),
+    ("pareto {}/designs --minimise rows --colour variant", "--colour is for --plot"),
+    ("plot scaling {}/designs -o a.gif", "a.gif must end in one of"),
+    ("plot heatmap {}/designs --metric variant -o a.png", "variant holds no numbers; columns that"),
+    ("plot sensitivity {}/designs.csv --parameter rows -o a.png", "{}/designs.csv does not say"),
+    ("plot roofline {}/baseline.json --memory-width 0 -o a.png", "--memory-width must be whole"),
+    ("plot layers {}/sweep.toml -o a.png", "{}/sweep.toml is not valid JSON"),
+    ("plot stack {}/none.json -o a.png", "{}/none.json cannot be read: No such file"),
+    ("plot nothing", "No such command 'nothing'"),
+    ("report {}/baseline.json -o a.txt", "a.txt must end in .html"),
+    ("report {}/baseline.json -o none/a.html", "none/a.html cannot be written: No such file"),
+    ("report {}/sweep.toml -o a.html", "{}/sweep.toml is not valid JSON"),
+]
+
+
+@pytest.mark.parametrize(("command", "said"), DESIGN_MISTAKES)
+def test_a_mistake_about_designs_is_one_sentence(
+    command, said, written, accelsim, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    outcome = accelsim(*command.format(written).split())
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"accelsim: {said.format(written)}")
+    assert outcome.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- films and traces
+
+
+def test_films_and_traces_are_written(accelsim, tmp_path):
+    layer = ("mobilenet_v2", "--input", "32x32", "--layer", "b5.dw", "--array", "4x4")
+    for name, begin in (("film.gif", b"GIF89a"), ("strip.png", b"\x89PNG")):
+        path = tmp_path / name
+        options = ("--dataflow", "os", "--against", "rows", "--clocks", "3..9", "--frames", 2)
+        assert accelsim("film", *layer, *options, "-o", path) == (0, f"{path}\n", "")
+        assert path.read_bytes().startswith(begin)
+    path = tmp_path / "trace.json"
+    assert accelsim("trace", *layer, "-o", path) == (0, f"{path}\n", "")
+    run = as_json(accelsim("run", *layer[:3], "--array", "4x4", "--layers", "b5.dw", "--json", "-"))
+    events = json.loads(path.read_text())["traceEvents"]
+    ends = [event["ts"] + event["dur"] for event in events if event["ph"] == "X"]
+    assert max(ends) == run["total_cycles"]
+    some = tmp_path / "some.json"
+    assert accelsim("trace", *layer, "--clocks", "0..9", "-o", some).status == 0
+    assert len(some.read_text()) < len(path.read_text())
+
+
+FILM_MISTAKES = (
+    ("film {} --clocks 5..2 -o a.png", "clocks must be FIRST..LAST, for instance 0..95, not"),
+    ("film {} --clocks 0..999999999 -o a.png", "clocks of layer b5.dw are 0.."),
+    ("film {} --frames 0 -o a.gif", "a film has at least 1 frame, not 0"),
+    ("film {} -o a.mp4", "a.mp4 must end in one of .gif, .pdf, .png, .svg"),
+    ("film {} -o none/a.gif", "none/a.gif cannot be written: No such file"),
+    ("film {} --against engine -o a.gif", "depthwise-on engine needs a depthwise engine"),
+    ("film mobilenet_v2 --layer pool -o a.gif", "layer pool (global_pool) runs on the host"),
+    ("trace {} -o none/a.json", "none/a.json cannot be written: No such file"),
+    ("trace mobilenet_v2 --clocks 0..9 -o a.json", "clocks are those of one layer"),
+    ("trace mobilenet_v2 --layer pool -o a.json", "layer pool (global_pool) runs on the host"),
+)
+
+
+@pytest.mark.parametrize(("command", "said"), FILM_MISTAKES)
+def test_a_mistake_about_films_is_one_sentence(command, said, accelsim, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outcome = accelsim(*command.format("mobilenet_v2 --layer b5.dw --array 4x4").split())
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"accelsim: {said}")
+    assert outcome.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- usage
 
 
 @pytest.mark.parametrize("arguments", ["run", "run a --clock x", "nothing", "run --no-such-option"])

@@ -72,4 +72,4 @@ if __name__ == "__main__":
     PICTURE.parent.mkdir(exist_ok=True)
     (study,) = (block for block in BLOCK.finditer(README.read_text()) if "study" in block[1])
     printed(f"{study[1]} --plot {CHANGE}")
-    ax.plot.speedup()[0].figure.savefig(PICTURE, dpi=110)
+    ax.plot.speedup().savefig(PICTURE, dpi=110)

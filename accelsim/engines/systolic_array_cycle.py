@@ -40,8 +40,6 @@ BEAT, START, END, ACCUMULATE, EMIT = (1 << bit for bit in range(5))  # result to
 CTL_FLAGS, CTL_LEFT, CTL_LOW, CTL_HIGH, CTL_TOP, CTL_TAPW, CTL_TAPR = range(7)
 CTL_DRAIN, CTL_N, CTL_TOKEN, CTL_FIELDS = range(7, 11)
 
-NOT_SIMULATED = -1
-
 
 Register = npt.NDArray[Any]
 
@@ -114,9 +112,39 @@ def simulate(
         first frame begins. Control bits are taken as zero.
     clock : the clock (0 = first operand at a port) at whose start registers are recorded.
     """
+    clocks = range(0) if clock is None else range(clock, clock + 1)
+    words, busy, seen = _simulate(array, commands, left, top, state, clocks)
+    found = None if clock is None else State._make(register[0] for register in seen)
+    return CycleResult(words, busy, found)
+
+
+def record(
+    array: SystolicArray,
+    commands: npt.NDArray[np.int64],
+    left: npt.NDArray[np.int16],
+    top: npt.NDArray[np.int16],
+    clocks: range,
+) -> State:
+    """Registers at the start of each of these consecutive clocks, along a first axis.
+
+    The sequence is as in `simulate`; it begins with all registers zero.
+    """
+    return _simulate(array, commands, left, top, None, clocks)[2]
+
+
+def _simulate(
+    array: SystolicArray,
+    commands: npt.NDArray[np.int64],
+    left: npt.NDArray[np.int16],
+    top: npt.NDArray[np.int16],
+    state: State | None,
+    clocks: range,
+) -> tuple[npt.NDArray[np.int32], int, State]:
+    """Result words, busy cycles, and the registers at the clocks, one after another."""
     begin = state or empty_state(array)
     lanes = -(-array.columns // LANES) * LANES
-    seen = _padded(empty_state(array), lanes)
+    blank = _padded(empty_state(array), lanes)
+    seen = State._make(np.zeros((len(clocks), *r.shape), r.dtype) for r in blank)
     accumulator = np.zeros((array.accumulator_depth, lanes), np.int32)
     total = int((commands[:, 1] * commands[:, 6] * commands[:, 8]).sum())  # m * fires * emit
     words = np.zeros((total, array.columns), np.int32)
@@ -130,13 +158,13 @@ def simulate(
         accumulator,
         _padded(begin, lanes),
         seen,
-        NOT_SIMULATED if clock is None else clock,
+        clocks.start,
+        clocks.stop,
     )
     if count != total:
         raise UnsupportedError(f"the sequence left {count} result words instead of {total}")
-    columns = array.columns
-    found = State._make([*(grid[:, :columns] for grid in seen[:-1]), seen.taps])
-    return CycleResult(words, int(busy), None if clock is None else found)
+    found = State._make([*(grid[:, :, : array.columns] for grid in seen[:-1]), seen.taps])
+    return words, int(busy), found
 
 
 def _pad(grid: npt.NDArray[Any], lanes: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -316,7 +344,7 @@ def _stream(typing, s, w, a, rows, columns):
 
 
 @kernel
-def _run(commands, left, top, columns, overlap, words, accumulator, reg, seen, snapshot):
+def _run(commands, left, top, columns, overlap, words, accumulator, reg, seen, since, until):
     acc, s, b, w, taps = reg.acc, reg.s, reg.b, reg.w, reg.taps
     rows, lanes = acc.shape
     size = 1
@@ -484,9 +512,9 @@ def _run(commands, left, top, columns, overlap, words, accumulator, reg, seen, s
         frame = x - (rows - 1)
         if frame < 0:
             continue
-        if frame <= snapshot <= frame + rows + columns - 2:
+        for moment in range(max(frame, since), min(frame + rows + columns - 1, until)):
             _record(
-                seen, reg, snapshot - frame, last_flags, shifting, loading,
+                seen, moment - since, reg, moment - frame, last_flags, shifting, loading,
                 a_kind, edge, chain, place, b_kind, top, above, w_kind, tap, shadow,
             )  # fmt: skip
         now = frame & mask
@@ -635,7 +663,7 @@ def _run(commands, left, top, columns, overlap, words, accumulator, reg, seen, s
         if ended:
             flight -= 1
             quiet_from = last + 1
-        if head == passes and flight == 0 and (snapshot < 0 or frame > snapshot):
+        if head == passes and flight == 0 and frame >= until:
             return count, last - first + 1
 
 
@@ -651,7 +679,7 @@ def _idle(control, slot):
 
 @kernel
 def _record(
-    seen, reg, diagonal, flags, shifting, loading,
+    seen, at, reg, diagonal, flags, shifting, loading,
     a_kind, edge, chain, place, b_kind, top, above, w_kind, tap, shadow,
 ):  # fmt: skip
     rows, columns = reg.acc.shape
@@ -659,16 +687,16 @@ def _record(
         j = diagonal - i
         if 0 <= j < columns:
             if j == 0:
-                seen.taps[i] = reg.taps[i]
-            seen.acc[i, j] = reg.acc[i, j]
-            seen.s[i, j] = reg.s[shadow[i], j]
-            seen.f[i, j] = flags | (SH if shifting[i] else 0) | (BSH if loading[i] else 0)
+                seen.taps[at, i] = reg.taps[i]
+            seen.acc[at, i, j] = reg.acc[i, j]
+            seen.s[at, i, j] = reg.s[shadow[i], j]
+            seen.f[at, i, j] = flags | (SH if shifting[i] else 0) | (BSH if loading[i] else 0)
             if a_kind == 2:
-                seen.a[i, j] = reg.a[i, j]
+                seen.a[at, i, j] = reg.a[i, j]
             else:
-                seen.a[i, j] = chain[i, place + j] if a_kind == 1 else edge[i]
+                seen.a[at, i, j] = chain[i, place + j] if a_kind == 1 else edge[i]
             if b_kind == 0:
-                seen.b[i, j] = reg.b[i, j]
+                seen.b[at, i, j] = reg.b[i, j]
             else:
-                seen.b[i, j] = top[above, j] if b_kind == 1 else chain[i, place + 1 + j]
-            seen.w[i, j] = reg.w[i, j] if w_kind == 0 else tap[i]
+                seen.b[at, i, j] = top[above, j] if b_kind == 1 else chain[i, place + 1 + j]
+            seen.w[at, i, j] = reg.w[i, j] if w_kind == 0 else tap[i]

@@ -13,6 +13,7 @@ before the one in front of it. Nothing here knows any engine.
 Times are clocks. Not modelled: memory ports beyond those that a task names, and control logic.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -256,6 +257,42 @@ class _Clock:
         self.now += clocks
         self.free = {port: at + clocks for port, at in self.free.items()}
         return clocks
+
+
+class Placement(NamedTuple):
+    """Where a task stands: the starts of its sections, and when it is done, its tail included."""
+
+    task: Task
+    starts: tuple[int, ...]
+    end: int
+
+
+def placements(loop: Loop) -> Iterator[Placement]:
+    """The tasks of a nest in order, one after another; they start no earlier than those before."""
+    if loop.dataflow:
+        yield from _placed(loop, _Clock())
+        return
+    start = 0
+    for _ in range(loop.iterations):
+        for node in loop.body:
+            if not isinstance(node, Task):
+                inside = placements(node)
+            else:
+                inside = iter((Placement(node, tuple(node.starts), node.latency),))
+            for task, starts, end in inside:
+                yield Placement(task, tuple([start + at for at in starts]), start + end)
+            start += node.latency
+
+
+def _placed(loop: Loop, clock: _Clock) -> Iterator[Placement]:
+    for _ in range(loop.iterations):
+        for node in loop.body:
+            if isinstance(node, Task):
+                starts, end = clock.reserve(node)
+                clock.now = starts[0]
+                yield Placement(node, tuple(starts), end + node.tail)
+            else:
+                yield from _placed(node, clock)
 
 
 def sequential(loop: Loop) -> Loop:

@@ -2,10 +2,11 @@
 
 from functools import lru_cache
 
+from accelsim.dataflows import DATAFLOWS, Dataflow
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Design, Hardware, PeerHardware
 from accelsim.ir import Layer, Piece, Shape
-from accelsim.lower.array import NAMES, ArraySequence, ArrayWork, lower_array
+from accelsim.lower.array import ArraySequence, ArrayWork, lower_array
 from accelsim.lower.base import Lowered, Sequence, Traffic
 from accelsim.lower.depthwise import DepthwiseSequence, DepthwiseWork, lower_depthwise
 from accelsim.lower.peer import PeerWork
@@ -16,6 +17,7 @@ __all__ = [
     "NAMES",
     "ArraySequence",
     "ArrayWork",
+    "Choice",
     "DepthwiseSequence",
     "DepthwiseWork",
     "Lowered",
@@ -30,19 +32,25 @@ __all__ = [
 
 AUTO = "auto"
 DEPTHWISE_ON = (AUTO, "array", "engine")
+NAMES = tuple(dataflow.name for dataflow in DATAFLOWS)
+
+# What the array may use: auto, names with commas, or dataflows themselves, of the user's own too.
+Choice = str | tuple[Dataflow, ...]
 
 
-def parse_dataflows(text: str) -> tuple[str, ...]:
-    """The dataflows that `auto` or a list such as os,ws allows."""
-    if text.strip() == AUTO:
-        return NAMES
-    chosen = [name.strip() for name in text.split(",")]
+def parse_dataflows(choice: Choice) -> tuple[Dataflow, ...]:
+    """The dataflows that `auto`, a list such as os,ws, or a tuple of dataflows allows."""
+    if not isinstance(choice, str):
+        return choice
+    if choice.strip() == AUTO:
+        return DATAFLOWS
+    chosen = [name.strip() for name in choice.split(",")]
     for name in chosen:
         if name not in NAMES:
             raise UnsupportedError(
                 f"dataflow must be {AUTO} or some of {', '.join(NAMES)} with commas, not {name!r}"
             )
-    return tuple(name for name in NAMES if name in chosen)
+    return tuple(dataflow for dataflow in DATAFLOWS if dataflow.name in chosen)
 
 
 def check_depthwise(hardware: Design, depthwise_on: str) -> None:
@@ -67,7 +75,7 @@ def lower(
     layer: Layer,
     in_shapes: tuple[Shape, ...],
     hardware: Design,
-    dataflows: tuple[str, ...] = NAMES,
+    dataflows: tuple[Dataflow, ...] = DATAFLOWS,
     depthwise_on: str = AUTO,
 ) -> Lowered | None:
     """The layer on the engine and in the allowed dataflow that are fastest; None on the host.
@@ -110,7 +118,7 @@ def _faster(
     pieces: tuple[Piece, ...],
     out_shape: Shape,
     hardware: Hardware,
-    dataflows: tuple[str, ...],
+    dataflows: tuple[Dataflow, ...],
 ) -> Lowered:
     """The work on the engine that is faster, or that can do it at all."""
     assert hardware.depthwise is not None

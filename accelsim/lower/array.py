@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.dataflows import DATAFLOWS, Dataflow, Plan, Program
+from accelsim.dataflows import Dataflow, Plan, Program
 from accelsim.dataflows.base import UNBOUNDED, Body, Candidate, depth_of, make_plan
 from accelsim.engines import systolic_array
 from accelsim.errors import UnsupportedError
@@ -20,12 +20,6 @@ from accelsim.ir import Piece, Shape
 from accelsim.lower.base import Traffic, bound, check_width
 from accelsim.numerics import Int8, Int32
 from accelsim.passes import Opcode, Repeat
-
-NAMES = tuple(dataflow.name for dataflow in DATAFLOWS)
-
-# The order of the search: `rows` wins most of the layers that it does not refuse at once, and `os`
-# most others; what cannot be as fast is then left out.
-SEARCH = sorted(enumerate(DATAFLOWS), key=lambda place: place[1].name != "rows")
 
 
 class ArraySequence(NamedTuple):
@@ -43,6 +37,16 @@ class ArraySequence(NamedTuple):
     parts: tuple[tuple[Piece, Program], ...]
     out_shape: Shape
 
+    @property
+    def engine(self) -> str:
+        """Name of the engine."""
+        return ArrayWork.engine
+
+    @property
+    def memories(self) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]:
+        """What the commands point to."""
+        return self.left, self.top
+
     def output(self, words: npt.NDArray[np.int32]) -> Int32:
         """The layer's int32[k, oh, ow] from the result words int32[result words, C]."""
         out = np.zeros(self.out_shape, np.int32)
@@ -59,15 +63,21 @@ class ArraySequence(NamedTuple):
 class ArrayWork:
     """A layer as passes of the array.
 
+    mapping : the dataflow that cut it.
     pieces, plans : the Convs of the layer and how each is cut; they form one sequence, in order.
     """
 
     engine: ClassVar[str] = "array"
     array: SystolicArray
-    dataflow: str
+    mapping: Dataflow
     pieces: tuple[Piece, ...]
     plans: tuple[Plan, ...]
     out_shape: Shape
+
+    @property
+    def dataflow(self) -> str:
+        """Name of the dataflow."""
+        return self.mapping.name
 
     @property
     def body(self) -> Body:
@@ -136,9 +146,8 @@ class ArrayWork:
         )
 
     def _programs(self) -> Iterator[Program]:
-        dataflow = DATAFLOWS[NAMES.index(self.dataflow)]
         for piece, plan in zip(self.pieces, self.plans, strict=True):
-            yield dataflow.program(piece.conv, self.array, plan)
+            yield self.mapping.program(piece.conv, self.array, plan)
 
 
 @lru_cache(maxsize=1 << 12)
@@ -146,7 +155,7 @@ def lower_array(
     pieces: tuple[Piece, ...],
     out_shape: Shape,
     array: SystolicArray,
-    dataflows: tuple[str, ...],
+    dataflows: tuple[Dataflow, ...],
 ) -> ArrayWork:
     """The pieces in the fastest allowed dataflow, the same for all; UnsupportedError says why none.
 
@@ -155,25 +164,26 @@ def lower_array(
     for piece in pieces:
         check_width(depth_of(piece.conv), array.operands)
     refusals = []
-    best: tuple[int, int] = UNBOUNDED, 0  # clocks, place in DATAFLOWS
+    best: tuple[int, int] = UNBOUNDED, 0  # clocks, place in dataflows
     chosen: list[Candidate] = []
-    for place, dataflow in SEARCH:
-        if dataflow.name in dataflows:
-            try:
-                # Pieces overlap, so that only a single one can be too slow by itself.
-                most = best[0] if len(pieces) == 1 else UNBOUNDED
-                found = _fastest(pieces, dataflow, array, most)
-            except UnsupportedError as error:
-                refusals.append(f"{dataflow.name}: {error}")
-            else:
-                ranked = _clocks(pieces, dataflow, array, found) if found else UNBOUNDED, place
-                if ranked < best:
-                    best, chosen = ranked, found
+    # `rows` first: it wins most of the layers that it does not refuse at once, and what cannot be
+    # as fast is then left out.
+    for place, dataflow in sorted(enumerate(dataflows), key=lambda item: item[1].name != "rows"):
+        try:
+            # Pieces overlap, so that only a single one can be too slow by itself.
+            most = best[0] if len(pieces) == 1 else UNBOUNDED
+            found = _fastest(pieces, dataflow, array, most)
+        except UnsupportedError as error:
+            refusals.append(f"{dataflow.name}: {error}")
+        else:
+            ranked = _clocks(pieces, dataflow, array, found) if found else UNBOUNDED, place
+            if ranked < best:
+                best, chosen = ranked, found
     if not chosen:
         raise UnsupportedError(f"runs in none of the allowed dataflows ({'; '.join(refusals)})")
-    dataflow = DATAFLOWS[best[1]]
+    dataflow = dataflows[best[1]]
     plans = _plans(pieces, dataflow, array, chosen)
-    return ArrayWork(array, dataflow.name, pieces, plans, out_shape)
+    return ArrayWork(array, dataflow, pieces, plans, out_shape)
 
 
 def _plans(

@@ -32,8 +32,16 @@ class Sequence(Protocol):
     """One layer on real data: commands and memories for an engine."""
 
     @property
+    def engine(self) -> str:
+        """Name of the engine: array or depthwise."""
+
+    @property
     def commands(self) -> Any:
         """int64[passes, fields], the engine's commands."""
+
+    @property
+    def memories(self) -> tuple[Any, Any]:
+        """What the commands point to."""
 
     def output(self, words: Int32) -> Int32:
         """The layer's int32[k, oh, ow] from the result words."""

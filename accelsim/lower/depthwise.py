@@ -40,6 +40,16 @@ class DepthwiseSequence(NamedTuple):
     parts: tuple[tuple[Piece, Program], ...]
     out_shape: Shape
 
+    @property
+    def engine(self) -> str:
+        """Name of the engine."""
+        return DepthwiseWork.engine
+
+    @property
+    def memories(self) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]:
+        """What the commands point to."""
+        return self.maps, self.taps
+
     def output(self, words: Int32) -> Int32:
         """The layer's int32[k, oh, ow] from int32[result words, results_per_clock]."""
         out = np.zeros(self.out_shape, np.int32)

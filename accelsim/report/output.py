@@ -34,13 +34,9 @@ def check_picture(path: str) -> None:
 def write_plot(path: str, result: Result) -> None:
     """Write the picture of plot.layers; the ending of the file says in which form."""
     check_picture(path)
-    from matplotlib.figure import Figure
-
     from accelsim.report import plot  # loads matplotlib, which takes longer than the result
 
-    figure = Figure(figsize=plot.layers_size(result), layout="constrained")
-    plot.layers(result, figure.subplots())
-    write_figure(path, figure)
+    write_figure(path, plot.layers_figure(result))
 
 
 def write_figure(path: str, figure: "Figure") -> None:

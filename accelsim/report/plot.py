@@ -1,30 +1,29 @@
-"""Plots of results with matplotlib; colours are Okabe and Ito's, safe for colour-blind readers."""
+"""Plots of results with matplotlib."""
 
+import csv
+import io
+import textwrap
 from collections.abc import Sequence
+from itertools import cycle, product
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator, PercentFormatter, StrMethodFormatter
 
 from accelsim import networks
+from accelsim.files import write_whole
 from accelsim.hardware import Hardware, SystolicArray
-from accelsim.result import LayerResult, Result
+from accelsim.report.style import COLOURS, GREY, LINE_STYLES, MARKERS, WAYS, bare, figure
+from accelsim.result import LayerResult
+from accelsim.saved import AnyResult
 from accelsim.simulate import RTL, simulate
 
-BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#999999"
 
-# Dataflows keep their colours from plot to plot; so does the engine that knows none. What others
-# published is grey.
-COLOURS = {"os": BLUE, "ws": GREEN, "is": PURPLE, "rows": ORANGE, "depthwise": VERMILION}
-LINE_COLOURS = (VERMILION, BLUE, GREEN, ORANGE, PURPLE, SKY)
-LINE_STYLES = ("-", "-.", ":", "--")
-
-
-def layers(result: Result, ax: Axes | None = None) -> Axes:
+def layers(result: AnyResult, ax: Axes | None = None) -> Axes:
     """Cycles of every modelled layer as bars coloured by dataflow, utilisation beside them.
 
     What runs on the host is not modelled and left out.
@@ -34,7 +33,7 @@ def layers(result: Result, ax: Axes | None = None) -> Axes:
         ax = plt.subplots(figsize=layers_size(result), layout="constrained")[1]
     positions = range(len(shown))
     ways = [layer.dataflow or _unnamed(result, layer) for layer in shown]
-    colours = [COLOURS.get(way, GREY) for way in ways]
+    colours = [WAYS.get(way, GREY) for way in ways]
     ax.barh(positions, [layer.cycles for layer in shown], color=colours)
     ax.set_yticks(positions, [layer.name for layer in shown], fontsize=7)
     ax.set_ylim(len(shown) - 0.4, -0.6)
@@ -53,12 +52,10 @@ def layers(result: Result, ax: Axes | None = None) -> Axes:
     side.xaxis.set_major_formatter(PercentFormatter(1.0))
     side.set_xlabel("utilisation")
     for axes in (ax, side):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="x", alpha=0.3)
-        axes.set_axisbelow(True)
-    used = sorted(set(ways), key=lambda way: ([*COLOURS, way].index(way), way))
+        bare(axes, "x")
+    used = sorted(set(ways), key=lambda way: ([*WAYS, way].index(way), way))
     side.legend(
-        handles=[Patch(color=COLOURS.get(way, GREY), label=way) for way in used],
+        handles=[Patch(color=WAYS.get(way, GREY), label=way) for way in used],
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),
         ncols=max(1, len(used)),
@@ -67,12 +64,19 @@ def layers(result: Result, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _unnamed(result: Result, layer: LayerResult) -> str:
+def _unnamed(result: AnyResult, layer: LayerResult) -> str:
     """What to call the way in which a layer without dataflow runs."""
     return layer.engine if result.timing == RTL else result.timing
 
 
-def layers_size(result: Result) -> tuple[float, float]:
+def layers_figure(result: AnyResult) -> Figure:
+    """The plot of `layers`, in a size with which the names of all layers can be read."""
+    made = figure(*layers_size(result))
+    layers(result, made.subplots())
+    return made
+
+
+def layers_size(result: AnyResult) -> tuple[float, float]:
     """Width and height in inches with which the names of all layers can be read."""
     return 9.0, 1.4 + 0.17 * sum(not layer.not_modelled for layer in result.layers)
 
@@ -86,56 +90,106 @@ class Comparison(NamedTuple):
 
 
 COMPARISONS = (
-    Comparison("rtl", "rtl"),
-    Comparison("rtl, baseline by im2col (os)", "rtl", "os"),
-    Comparison("fuseconv-2020", "fuseconv-2020"),
+    Comparison("as published: timing fuseconv-2020", "fuseconv-2020"),
+    Comparison("our hardware, baseline by im2col (os)", "rtl", "os"),
+    Comparison("our hardware, every layer in its fastest mode", "rtl"),
 )
+# The networks of the paper's figure, as its authors defined them.
+FUSECONV_NETWORKS = ("mobilenet_v1", "mobilenet_v2", "mobilenet_v3_large_fuseconv")
 
 
-def speedup(
-    names: Sequence[str] = ("mobilenet_v1", "mobilenet_v2", "mobilenet_v3_large"),
+class Speedup(NamedTuple):
+    """Cycles of a variant and of its baseline on one array, under one comparison."""
+
+    comparison: str
+    timing: str
+    baseline_dataflow: str
+    network: str
+    variant: str
+    side: int
+    baseline_cycles: int
+    cycles: int
+
+    @property
+    def ratio(self) -> float:
+        """How much faster the variant is."""
+        return self.baseline_cycles / self.cycles
+
+
+def speedups(
+    names: Sequence[str] = FUSECONV_NETWORKS,
     variants: Sequence[str] = ("fuse_full", "fuse_half"),
     sides: Sequence[int] = (8, 16, 32, 64, 128),
     comparisons: Sequence[Comparison] = COMPARISONS,
-) -> list[Axes]:
-    """Speed-up of variants over their baseline on side x side arrays, one panel per network.
+) -> list[Speedup]:
+    """Speed-ups of variants over their baseline on side x side arrays."""
+    found = []
+    for label, timing, dataflow in comparisons:
+        for name, side in product(names, sides):
+            baseline = _cycles(name, "baseline", side, timing, dataflow)
+            for variant in variants:
+                cycles = _cycles(name, variant, side, timing, "auto")
+                about = (label, timing, dataflow, name, variant, side)
+                found.append(Speedup(*about, baseline, cycles))
+    return found
 
-    Below the line at 1 a variant is slower than the network it replaces.
+
+def speedup(points: Sequence[Speedup] | None = None) -> Figure:
+    """The FuSeConv paper's figure of speed-ups over array size, and the same on our hardware.
+
+    A panel per comparison, a colour per network, a line style per variant. Below the line at 1 a
+    variant is slower than the network it replaces.
+
+    Parameters
+    ----------
+    points : None for those of the paper's networks.
     """
-    figure, grid = plt.subplots(
-        1,
-        len(names),
-        figsize=(2.6 + 2.8 * len(names), 3.6),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
+    points = speedups() if points is None else points
+    labels, names, variants, sides = (
+        list(dict.fromkeys(getattr(point, key) for point in points))
+        for key in ("comparison", "network", "variant", "side")
     )
-    panels: list[Axes] = list(grid[0])
-    for ax, name in zip(panels, names, strict=True):
-        for (_, timing, dataflow), style in zip(comparisons, LINE_STYLES, strict=False):
-            baseline = [_cycles(name, "baseline", side, timing, dataflow) for side in sides]
-            for variant, colour in zip(variants, LINE_COLOURS, strict=False):
-                cycles = [_cycles(name, variant, side, timing, "auto") for side in sides]
-                ratios = [b / c for b, c in zip(baseline, cycles, strict=True)]
-                ax.plot(sides, ratios, style, color=colour, marker="o", markersize=4)
+    made = figure(3.0 + 2.9 * len(labels), 4.4)
+    panels = made.subplots(1, len(labels), sharey=True, squeeze=False)[0]
+    for ax, label in zip(panels, labels, strict=True):
+        for (name, colour), (variant, style) in product(
+            zip(names, cycle(COLOURS), strict=False),
+            zip(variants, cycle(LINE_STYLES), strict=False),
+        ):
+            line = [p for p in points if (p[0], p.network, p.variant) == (label, name, variant)]
+            ratios = [point.ratio for point in line]
+            marker = MARKERS[names.index(name) % len(MARKERS)]
+            shown = {"color": colour, "linestyle": style, "marker": marker, "markersize": 4.5}
+            ax.plot([point.side for point in line], ratios, **shown)
         ax.axhline(1.0, color=GREY, linewidth=1)
         ax.set_xscale("log", base=2)
         ax.set_yscale("log", base=2)
         ax.set_xticks(sides, [f"{side}" for side in sides])
         ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g} x"))
         ax.xaxis.set_minor_locator(NullLocator())
-        ax.set_title(name, fontsize=10)
-        ax.set_xlabel("array side")
-        ax.grid(alpha=0.3)
-        ax.spines[["top", "right"]].set_visible(False)
+        ax.set_title(textwrap.fill(label, 28), fontsize=10)
+        ax.set_xlabel("array side (processing elements)")
+        bare(ax)
     panels[0].set_ylabel("speed-up over baseline")
-    lines = [Line2D([], [], color=c, label=v) for v, c in zip(variants, LINE_COLOURS, strict=False)]
-    lines += [
-        Line2D([], [], color="black", ls=style, label=comparison.label)
-        for comparison, style in zip(comparisons, LINE_STYLES, strict=False)
+    lines = [
+        Line2D([], [], color=colour, marker=marker, label=name)
+        for name, colour, marker in zip(names, cycle(COLOURS), cycle(MARKERS), strict=False)
     ]
-    figure.legend(handles=lines, loc="outside right upper", frameon=False, fontsize=9)
-    return panels
+    lines += [
+        Line2D([], [], color="black", ls=style, label=variant)
+        for variant, style in zip(variants, cycle(LINE_STYLES), strict=False)
+    ]
+    made.legend(handles=lines, loc="outside right upper", frameon=False, fontsize=9)
+    return made
+
+
+def write_speedups(path: str, points: Sequence[Speedup]) -> None:
+    """Write one line per point, below a line of column names."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*Speedup._fields, "speedup"])
+    writer.writerows([*point, point.ratio] for point in points)
+    write_whole(path, text.getvalue())
 
 
 def _cycles(name: str, variant: str, side: int, timing: str, dataflow: str) -> int:

@@ -8,11 +8,19 @@ from matplotlib.ticker import (
     NullFormatter,
     NullLocator,
     PercentFormatter,
-    StrMethodFormatter,
 )
 
 from accelsim.compare import SideBySide
-from accelsim.report.plot import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from accelsim.report.style import (
+    BLUE,
+    COLOURS,
+    GREEN,
+    GREY,
+    MARKERS,
+    NUMBERS,
+    VERMILION,
+    bare,
+)
 from accelsim.study import ENGINE, FUSE, IM2COL, ROWS, Point
 
 WAY_LABELS = (
@@ -21,9 +29,6 @@ WAY_LABELS = (
     (FUSE, "network changed: FuSe half on the array", VERMILION),
     (ENGINE, "hardware changed: plain depthwise on array and engine", GREEN),
 )
-COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, GREY)
-MARKERS = "osD^vPX"
-NUMBERS = StrMethodFormatter("{x:,.0f}")
 
 
 def side_by_side(found: SideBySide) -> Figure:
@@ -61,9 +66,7 @@ def side_by_side(found: SideBySide) -> Figure:
     share.xaxis.set_major_formatter(PercentFormatter(1.0))
     share.set_xlabel("utilisation of the engine")
     for axes in (cycles, share):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="x", alpha=0.3)
-        axes.set_axisbelow(True)
+        bare(axes, "x")
     figure.legend(
         title=f"{found.network} {found.variant}",
         loc="outside upper left",
@@ -110,8 +113,7 @@ def depthwise_study(points: Sequence[Point]) -> Figure:
         axes.tick_params(axis="x", labelsize=8)
         axes.set_xlabel("multipliers")
         axes.set_title(name, fontsize=10)
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
+        bare(axes)
     panels[0].set_ylabel("cycles of the network")
     panels[0].yaxis.set_major_formatter(NUMBERS)
     figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=8)

@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from accelsim import __version__, networks
+from accelsim.dataflows import DATAFLOWS, os
 from accelsim.engines import systolic_array, systolic_array_cycle
 from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.hardware import Hardware, SystolicArray
@@ -150,11 +152,36 @@ def test_scalesim():
     assert per_channel.total_cycles == 5_713_898
 
 
+class Named(NamedTuple):
+    """A dataflow that is in no list: `os` under another name."""
+
+    name: str
+    tilings = staticmethod(os.tilings)
+    body = staticmethod(os.body)
+    program = staticmethod(os.program)
+
+
+def test_a_dataflow_of_the_user():
+    """It runs every level that a listed one runs, alone or among others."""
+    design, mine = hardware(8, 8), Named("mine")
+    for fidelity in ("schedule", "cycle"):
+        listed = simulate(PROBE, design, "os", fidelity)
+        found = simulate(PROBE, design, (mine,), fidelity)
+        assert {layer.dataflow for layer in found.layers} == {"mine", None}
+        assert [x.cycles for x in found.layers] == [x.cycles for x in listed.layers]
+        assert found.values_equal in (None, True)
+    both = simulate(PROBE, design, (*DATAFLOWS[1:], mine)).layers
+    assert [x.cycles for x in both] == [x.cycles for x in simulate(PROBE, design).layers]
+    assert len({x.dataflow for x in both} - {None}) > 1
+
+
 # --- what is refused
 
 
 def test_refusals():
     design = hardware(8, 8)
+    with pytest.raises(UnsupportedError, match="timing scalesim takes dataflows by name"):
+        simulate(PROBE, design, DATAFLOWS[:1], timing="scalesim")
     with pytest.raises(UnsupportedError, match="fidelity must be one of schedule, golden, cycle"):
         simulate(PROBE, design, fidelity="rtl")
     with pytest.raises(UnsupportedError, match="counts cycles only"):
@@ -212,6 +239,7 @@ def test_dictionary():
     assert list(found) == [
         "network",
         "variant",
+        "input",
         "timing",
         "fidelity",
         "version",

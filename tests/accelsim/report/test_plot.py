@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 import accelsim as ax
-from accelsim.report.plot import Comparison
+from accelsim.report.plot import COMPARISONS
 
 
 @pytest.fixture(autouse=True)
@@ -41,20 +41,40 @@ def test_published_timings_without_dataflows_are_drawn(result):
     assert len(axes.patches) > 10
 
 
-def test_speedups_of_the_published_model_are_the_published_ones():
-    (panel,) = ax.plot.speedup(
-        names=("mobilenet_v2",),
-        sides=(32, 64),
-        comparisons=(Comparison("fuseconv-2020", "fuseconv-2020"),),
-    )
-    full, half, at_one = panel.lines
-    assert list(full.get_xdata()) == [32, 64]
-    assert list(full.get_ydata()) == pytest.approx([3.3503, 5.1652], abs=5e-5)  # as published
-    assert half.get_ydata()[1] == pytest.approx(7.2325, abs=5e-5)
-    assert list(at_one.get_ydata()) == [1, 1]
+def lines(figure, panel):
+    """Of every network and variant, as (sides, ratios), and last the line at 1."""
+    return [(list(line.get_xdata()), list(line.get_ydata())) for line in figure.axes[panel].lines]
 
 
-def test_a_baseline_by_im2col_is_slower_than_one_on_row_streams():
-    (panel,) = ax.plot.speedup(names=("mobilenet_v2",), variants=("fuse_half",), sides=(16,))
-    rtl, by_im2col, _ = (line.get_ydata()[0] for line in panel.lines[:3])
-    assert by_im2col > rtl > 1
+@pytest.fixture(scope="module")
+def scaling():
+    points = ax.plot.speedups(sides=(32, 64))
+    return points, ax.plot.speedup(points)
+
+
+def test_speedups_of_the_published_model_are_the_published_ones(scaling):
+    published = {  # FuSe full and half; the figure of the paper, by its authors' code
+        "mobilenet_v1": ([2.0237, 4.0832], 6.7604),
+        "mobilenet_v2": ([3.3503, 5.1652], 7.2325),
+        "mobilenet_v3_large_fuseconv": ([2.4801, 3.6132], 5.4531),
+    }
+    drawn = lines(scaling[1], 0)
+    legend = [text.get_text() for text in scaling[1].legends[0].get_texts()]
+    assert legend == [*published, "fuse_full", "fuse_half"]
+    for index, (full, half) in enumerate(published.values()):
+        assert drawn[2 * index][0] == [32, 64]
+        assert drawn[2 * index][1] == pytest.approx(full, abs=5e-5)
+        assert drawn[2 * index + 1][1][1] == pytest.approx(half, abs=5e-5)
+    assert drawn[-1][1] == [1, 1]
+
+
+def test_our_panels_show_our_cycles(scaling):
+    plain, half = (ax.networks.mobilenet_v2(variant) for variant in ("baseline", "fuse_half"))
+    hardware = ax.Hardware(ax.SystolicArray(32, 32))
+    fastest = ax.simulate(half, hardware).total_cycles
+    for panel, dataflow in ((1, "os"), (2, "auto")):
+        ratio = ax.simulate(plain, hardware, dataflow).total_cycles / fastest
+        assert lines(scaling[1], panel)[3][1][0] == ratio
+    titles = [panel.get_title().replace("\n", " ") for panel in scaling[1].axes]
+    assert titles == [comparison.label for comparison in COMPARISONS]
+    assert len({point[:6] for point in scaling[0]}) == len(scaling[0]) == 36

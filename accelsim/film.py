@@ -1,0 +1,158 @@
+"""Array film: what every multiplier of an engine does, clock by clock, for one layer.
+
+The states are read from the register-accurate simulation of the layer's own passes
+(accelsim.engines.activity); only the totals beside them are the schedule's.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from accelsim.engines import activity
+from accelsim.engines.activity import Activity, Bits, Int64, Work
+from accelsim.errors import UnsupportedError
+from accelsim.hardware import Design
+from accelsim.hls.nest import operations
+from accelsim.ir import Network
+from accelsim.lower import (
+    AUTO,
+    ArrayWork,
+    Choice,
+    DepthwiseWork,
+    check_depthwise,
+    lower,
+    parse_dataflows,
+)
+
+MOST_STATES = 1 << 26  # elements x clocks of a film, a byte and a bit each
+USUAL = 3  # the clocks of a film, if nobody says: so many times rows + columns
+
+
+@dataclass(frozen=True)
+class Film:
+    """A layer on an engine, and what its elements do in some clocks.
+
+    rows, columns : of elements; on the depthwise engine lanes and pixels.
+    cycles, multiplies : of the whole layer by the schedule, padded taps included.
+    clocks : those of the film; 0 is the first operand at a port.
+    activity : of these clocks.
+    """
+
+    network: str
+    variant: str
+    layer: str
+    op: str
+    engine: str
+    dataflow: str | None
+    hardware: str
+    cycles: int
+    multiplies: int
+    clocks: range
+    activity: Activity
+
+    @property
+    def rows(self) -> int:
+        """Rows of elements, or lanes."""
+        return int(self.activity.work.shape[1])
+
+    @property
+    def columns(self) -> int:
+        """Columns of elements, or pixels."""
+        return int(self.activity.work.shape[2])
+
+    @property
+    def label(self) -> str:
+        """The dataflow, or the engine that knows none."""
+        return f"dataflow {self.dataflow}" if self.dataflow else f"{self.engine} engine"
+
+    @property
+    def share(self) -> float:
+        """Of the elements that multiply in a clock, over the whole layer."""
+        return self.multiplies / (self.rows * self.columns * self.cycles)
+
+    def count(self, work: Work) -> Int64:
+        """int64[clocks], elements in a state."""
+        found: Int64 = np.count_nonzero(self.activity.work == work, axis=(1, 2))
+        return found
+
+
+def film(
+    network: Network,
+    layer: str,
+    hardware: Design,
+    dataflow: Choice = "auto",
+    depthwise_on: str = AUTO,
+    clocks: range | None = None,
+) -> Film:
+    """The film of the layer of that name.
+
+    Parameters
+    ----------
+    dataflow : what the array may use, as in `simulate`.
+    depthwise_on : where depthwise layers run: array, engine, or auto.
+    clocks : consecutive ones of the layer; None for its first 3 (rows + columns).
+    """
+    check_depthwise(hardware, depthwise_on)
+    chosen, allowed = network.layer(layer), parse_dataflows(dataflow)
+    shapes = network.in_shapes(chosen)
+    lowered = lower(chosen, shapes, hardware, allowed, depthwise_on)
+    if not isinstance(lowered, ArrayWork | DepthwiseWork):
+        where = "the host" if lowered is None else f"{lowered.engine}, a model without registers"
+        raise UnsupportedError(
+            f"layer {layer} ({chosen.op.name}) runs on {where}; no film shows it"
+        )
+    clocks = _clocks(layer, lowered, clocks)
+    # Every operand of the layer is a one; what is zero then is a zero of padding or mapping.
+    ones = np.ones(shapes[0], np.int8), np.ones(chosen.op.weight_shape(*shapes), np.int8)
+    if isinstance(lowered, ArrayWork):
+        work = lowered.sequence(*ones)
+        wide = lowered.array.columns
+        used = [_padded(program.dest >= 0, wide) for _, program in work.parts]
+        made = activity.of_array(
+            lowered.array, work.commands, work.left, work.top, np.concatenate(used), clocks
+        )
+    else:
+        filled = lowered.sequence(*ones)
+        made = activity.of_depthwise(
+            lowered.design, filled.commands, filled.maps, filled.taps, clocks
+        )
+    return Film(
+        network.name,
+        network.variant,
+        layer,
+        chosen.op.name,
+        lowered.engine,
+        lowered.dataflow,
+        hardware.label,
+        lowered.cycles,
+        operations(lowered.nest(layer)),
+        clocks,
+        made,
+    )
+
+
+def _padded(used: Bits, columns: int) -> Bits:
+    """Further columns, which are not used."""
+    return np.pad(used, ((0, 0), (0, columns - used.shape[1])))
+
+
+def _clocks(layer: str, lowered: ArrayWork | DepthwiseWork, clocks: range | None) -> range:
+    """The clocks of a film, within the layer and not too many."""
+    if isinstance(lowered, ArrayWork):
+        sides = lowered.array.rows, lowered.array.columns
+    else:
+        sides = lowered.design.lanes, lowered.design.pixels
+    if clocks is None:
+        clocks = range(min(lowered.cycles, USUAL * sum(sides)))
+    if not clocks or clocks.step != 1 or clocks.start < 0 or clocks.stop > lowered.cycles:
+        raise UnsupportedError(
+            f"clocks of layer {layer} are 0..{lowered.cycles - 1}, one after another, not "
+            f"{clocks.start}..{clocks.stop - clocks.step}"
+        )
+    if len(clocks) * lowered.multipliers > MOST_STATES:
+        most = max(1, MOST_STATES // lowered.multipliers)
+        raise UnsupportedError(
+            f"a film of {lowered.multipliers:,} elements has at most {most:,} clocks, not "
+            f"{len(clocks):,}"
+        )
+    return clocks

@@ -1,0 +1,29 @@
+"""Networks as users write them: a name or a file, a variant, and a size of the input."""
+
+import re
+from pathlib import Path
+
+from accelsim import networks
+from accelsim.errors import NetworkError
+from accelsim.importers import load
+from accelsim.ir import Network
+from accelsim.networks.variants import apply
+
+
+def find_network(name: str, variant: str = "baseline", size: str | None = None) -> Network:
+    """The network of a name or a file; without a size such as 224x224 it has its own."""
+    height_width = None if size is None else parse_input(size)
+    if Path(name).suffix:
+        network = load(name)
+        if height_width is not None:
+            network = networks.resized(network, height_width)
+        return apply(network, variant)
+    return networks.get(name, variant, height_width)
+
+
+def parse_input(text: str) -> tuple[int, int]:
+    """Height and width of an input size such as 224x224."""
+    size = re.fullmatch(r"([0-9]{1,9})[xX]([0-9]{1,9})", text)
+    if size is None:
+        raise NetworkError(f"input must be HEIGHTxWIDTH, for instance 224x224, not {text!r}")
+    return int(size[1]), int(size[2])

@@ -1,0 +1,242 @@
+"""A result as one page of HTML that needs nothing else: no script, no network, no other file."""
+
+import io
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from html import escape
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from accelsim.engines import depthwise, systolic_array
+from accelsim.errors import AccelsimError
+from accelsim.hardware import Design, Hardware, to_toml
+from accelsim.hls.report import Resource
+from accelsim.report import plot, plot_results, table
+from accelsim.result import LayerResult, Result
+from accelsim.saved import SavedResult, restore
+from accelsim.simulate import RTL, simulate
+
+# A published model, and the dataflow where it needs one.
+MODELS = (
+    ("fuseconv-2020", "auto"),
+    ("fuseconv-2021", "auto"),
+    *(("scalesim", dataflow) for dataflow in ("os", "ws", "is")),
+)
+LAYER_COLUMNS = (
+    *("layer", "operator", "engine", "dataflow", "cycles", "bound", "share", "utilisation"),
+    *("MACs", "params", "bytes filled", "bytes of results"),
+)
+WORDS = 4  # of these columns hold words, all others numbers
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # nothing may be fetched, whatever happens
+
+STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; margin: 2rem auto; padding: 0 1.5rem;
+       max-width: 76rem; }
+h1 { font-size: 1.6rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
+p.about { color: #555; margin: .2rem 0 1.2rem; }
+p { margin: .35rem 0; }
+dl { display: flex; flex-wrap: wrap; gap: .8rem; margin: 0 0 1rem; }
+dl div { border: 1px solid #ccc; border-radius: 6px; padding: .5rem .9rem; }
+dt { color: #555; font-size: .85rem; } dd { margin: 0; font-size: 1.2rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .22rem .55rem; text-align: right; white-space: nowrap;
+         border-bottom: 1px solid #e4e4e4; }
+th { border-bottom: 1px solid #888; } .word { text-align: left; }
+td.word:last-child { white-space: normal; }
+tr.host td { color: #777; } tr.total td { font-weight: bold; border-top: 1px solid #888; }
+pre { background: #f5f5f5; padding: .8rem 1rem; border-radius: 6px; overflow-x: auto; }
+figure { margin: 1rem 0; } svg { max-width: 100%; height: auto; }
+figcaption { color: #555; font-size: .9rem; }
+"""
+
+
+def html(saved: SavedResult) -> str:
+    """The page of a result."""
+    result = restore(saved)
+    name = f"{saved.network} {saved.variant}"
+    parts = [
+        f"<h1>{escape(name)}</h1>",
+        f'<p class="about">{escape(_about(saved))}</p>',
+        _tiles(saved),
+        *(f"<p>{escape(note)}</p>" for note in (table.notes(result)[1:] if result else [])),
+        "<h2>Published models</h2>",
+        *_published(saved, result),
+        "<h2>Layers</h2>",
+        _figure(plot.layers_figure(saved), "layers", "Cycles of every layer, and utilisation."),
+        "<h2>Along time</h2>",
+        _figure(plot_results.timeline(saved), "timeline", "When each engine runs which layer."),
+        *_roofline(saved),
+        "<h2>Every layer</h2>",
+        _layers(saved),
+        "<h2>Hardware</h2>",
+        _resources(saved.hardware),
+        f"<pre>{escape(to_toml(saved.hardware))}</pre>",
+    ]
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            '<html lang="en">',
+            '<head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{escape(name)}, {escape(saved.hardware.label)}</title>",
+            f"<style>{STYLE}</style></head>",
+            "<body>",
+            *parts,
+            "</body></html>",
+            "",
+        ]
+    )
+
+
+def _about(saved: SavedResult) -> str:
+    size = table.show(saved.input)
+    return (
+        f"{saved.hardware.label}, input {size}, timing {saved.timing}, fidelity {saved.fidelity}, "
+        f"seed {saved.seed}; accelsim {saved.version}"
+    )
+
+
+def _tiles(saved: SavedResult) -> str:
+    """The totals."""
+    hardware, cycles = saved.hardware, saved.total_cycles
+    tiles = (
+        ("cycles", f"{cycles:,}"),
+        (f"time at {hardware.clock_mhz:g} MHz", f"{cycles / hardware.clock_mhz / 1e3:,.3f} ms"),
+        ("utilisation", table.percent(saved.total_macs, hardware.multipliers * cycles)),
+        ("multipliers", f"{hardware.multipliers:,}"),
+        ("MACs", f"{saved.total_macs:,}"),
+        ("parameters", f"{saved.total_params:,}"),
+    )
+    cells = (f"<div><dt>{escape(what)}</dt><dd>{escape(much)}</dd></div>" for what, much in tiles)
+    return f"<dl>{''.join(cells)}</dl>"
+
+
+def _published(saved: SavedResult, result: Result | None) -> list[str]:
+    """What published models say of the same layers on the same array."""
+    array = saved.hardware.array
+    if result is None:
+        return ["<p>The network is of a file, or has changed since; it cannot be compared.</p>"]
+    if array is None:
+        return ["<p>They are models of systolic arrays, and this design has none.</p>"]
+    alone = Hardware(array, saved.hardware.clock_mhz)
+    ends = saved.layers[0].name, saved.layers[-1].name
+    rows, found = [_ratio("this result", saved.timing, saved, saved)], [saved]
+    for timing, dataflow in MODELS:
+        name = timing if dataflow == "auto" else f"{timing} {dataflow}"
+        if timing == saved.timing:
+            continue
+        try:
+            model = simulate(result.graph, alone, dataflow, timing=timing, layers=ends)
+        except AccelsimError as error:
+            rows.append((name, "-", "-", str(error)))
+        else:
+            made = replace(saved, timing=name, hardware=alone, layers=model.layers)
+            rows.append(_ratio(name, timing, made, saved))
+            found.append(made)
+    caption = "The same layers by operator; a segment is a layer."
+    return [
+        f"<p>The same layers on the {escape(alone.label)} alone, as others count them.</p>",
+        _table(("model", "cycles", "of this result", "what it is"), rows, (0, 3)),
+        _figure(plot_results.stack(found), "stack", caption),
+    ]
+
+
+def _ratio(name: str, timing: str, made: SavedResult, saved: SavedResult) -> tuple[str, ...]:
+    """A row of the comparison."""
+    about = dict(table.MODEL_NOTES).get(timing, "our hardware" if timing == RTL else "")
+    share = f"{made.total_cycles / saved.total_cycles:.2f} x" if saved.total_cycles else "-"
+    return name, f"{made.total_cycles:,}", share, about
+
+
+def _roofline(saved: SavedResult) -> list[str]:
+    """The roofline, where the bytes of layers are known."""
+    if not plot_results.spots(saved):
+        return []
+    caption = "A layer above the slope of a memory would wait for it; filling is off the clock."
+    drawn = _figure(plot_results.roofline(saved), "roofline", caption)
+    return ["<h2>Multipliers or memory</h2>", drawn]
+
+
+def _layers(saved: SavedResult) -> str:
+    """All layers, those on the host in grey, and the totals."""
+    rows = [_layer(layer, saved.total_cycles) for layer in saved.layers]
+    kinds = ["host" if layer.not_modelled else "" for layer in saved.layers]
+    total = (
+        *("total", "", "", ""),
+        *(f"{saved.total_cycles:,}", ""),
+        *("", table.percent(saved.total_macs, saved.hardware.multipliers * saved.total_cycles)),
+        *(f"{saved.total_macs:,}", f"{saved.total_params:,}", "", ""),
+    )
+    return _table(LAYER_COLUMNS, [*rows, total], range(WORDS), [*kinds, "total"])
+
+
+def _layer(layer: LayerResult, total: int) -> tuple[str, ...]:
+    if layer.not_modelled:
+        return (*(layer.name, layer.op, layer.engine, "not modelled"), *["-"] * 8)
+    numbers = (layer.macs, layer.params, layer.read_bytes, layer.write_bytes)
+    return (
+        *(layer.name, layer.op, layer.engine, layer.dataflow or "-"),
+        *(_count(layer.cycles), _count(layer.bound_cycles)),
+        *(table.percent(layer.cycles, total), table.percent(layer.utilization, 1)),
+        *map(_count, numbers),
+    )
+
+
+def _count(number: int | None) -> str:
+    return "-" if number is None else f"{number:,}"
+
+
+def _resources(hardware: Design) -> str:
+    """Multipliers, registers and memories of the generated core; nothing for models."""
+    found: list[tuple[str, Resource]] = []
+    if hardware.array is not None:
+        found += [("array", part) for part in systolic_array.resources(hardware.array)]
+    if isinstance(hardware, Hardware) and hardware.depthwise:
+        found += [("depthwise", part) for part in depthwise.resources(hardware.depthwise)]
+    rows = [
+        (engine, part.name, *(f"{size:,}" for size in part[1:])) for engine, part in found if part
+    ]
+    return _table(("engine", *Resource._fields), rows, (0, 1)) if rows else ""
+
+
+def _table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    words: Iterable[int],
+    kinds: Sequence[str] = (),
+) -> str:
+    """A table; columns whose places are in `words` hold words, `kinds` are classes of the rows."""
+    left = set(words)
+
+    def line(cells: Sequence[str], tag: str, kind: str = "") -> str:
+        made = (
+            f'<{tag} class="word">{escape(cell)}</{tag}>'
+            if place in left
+            else f"<{tag}>{escape(cell)}</{tag}>"
+            for place, cell in enumerate(cells)
+        )
+        return f'<tr class="{kind}">{"".join(made)}</tr>' if kind else f"<tr>{''.join(made)}</tr>"
+
+    titles = [column.replace("_", " ") for column in columns]
+    body = [line(row, "td", kinds[place] if kinds else "") for place, row in enumerate(rows)]
+    head = f"<thead>{line(titles, 'th')}</thead>"
+    return f'<div class="wide"><table>{head}<tbody>{"".join(body)}</tbody></table></div>'
+
+
+def _figure(made: Figure, name: str, caption: str) -> str:
+    """A plot as SVG within the page, its text as text."""
+    content = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        made.savefig(content, format="svg", bbox_inches="tight", pad_inches=0.15)
+    svg = content.getvalue()
+    svg = re.sub("<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    # Marks and clips are found by name, which must be another one in every plot of the page.
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'(href="|url\()#', rf"\1#{name}-", svg)
+    label = f'<svg role="img" aria-label="{escape(caption)}"'
+    svg = svg.replace("<svg", label, 1).rstrip()
+    return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"

@@ -1,0 +1,92 @@
+"""A Pareto front as a table and as a file."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars
+from rich.table import Table
+
+from accelsim.files import write_whole
+from accelsim.report.table import fit, table
+from accelsim.report.words import wording
+
+MOST_ROWS = 40
+
+
+def front(
+    found: polars.DataFrame, objectives: Sequence[str], parameters: Sequence[str] | None, width: int
+) -> Table:
+    """The objectives of the first rows, and what tells their designs apart.
+
+    Parameters
+    ----------
+    parameters : columns in which designs differ; None where that is not known.
+    width : characters; columns are left out from the right until the others fit.
+    """
+    others = [
+        name
+        for name in (found.columns if parameters is None else parameters)
+        if name not in objectives
+    ]
+    telling = [name for name in others if len(found) == 1 or found[name].n_unique() > 1]
+    shown = found.head(MOST_ROWS).select(*objectives, *telling)
+    rows = [[_cell(value) for value in row] for row in shown.iter_rows()]
+    columns, kept = fit(shown.columns, rows, reversed(telling), width)
+    return table(columns, kept, [name for name in columns if not found[name].dtype.is_numeric()])
+
+
+def notes(
+    found: polars.DataFrame,
+    count: int,
+    minimise: Sequence[str],
+    maximise: Sequence[str],
+    parameters: Sequence[str] | None,
+) -> list[str]:
+    """Sentences below the table: how many designs, and what all of the front have in common."""
+    goals = [f"least {wording(name)}" for name in minimise]
+    goals += [f"most {wording(name)}" for name in maximise]
+    lines = [f"{len(found):,} of {count:,} designs are best in {', '.join(goals)}."]
+    if len(found) > MOST_ROWS:
+        lines.append(f"The first {MOST_ROWS} are shown; --csv and --json write all.")
+    same = [name for name in parameters or () if found[name].n_unique() == 1]
+    if same and len(found) > 1:
+        values = (f"{name} {_cell(found[name][0])}" for name in same if found[name][0] is not None)
+        lines.append(f"The same in all of them: {', '.join(values)}.")
+    return lines
+
+
+def to_dict(
+    found: polars.DataFrame,
+    count: int,
+    minimise: Sequence[str],
+    maximise: Sequence[str],
+    where: Sequence[str],
+) -> dict[str, Any]:
+    """What `--json` prints; what is no number in JSON is null."""
+    finite = [
+        polars.when(polars.col(name).is_finite()).then(polars.col(name))
+        for name, kind in found.schema.items()
+        if kind.is_float()
+    ]
+    return {
+        "minimise": list(minimise),
+        "maximise": list(maximise),
+        "where": list(where),
+        "designs": count,
+        "front": found.with_columns(finite).to_dicts(),
+    }
+
+
+def write_csv(path: str, found: polars.DataFrame) -> None:
+    """Write one line per design, below a line of column names."""
+    write_whole(path, found.write_csv())
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,205 @@
+"""Plots of what the layers of a result cost: stacked, against a roofline, and along time."""
+
+from collections.abc import Sequence
+from itertools import cycle
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import PercentFormatter
+
+from accelsim.hardware import Design, PeerHardware
+from accelsim.report.style import (
+    COLOURS,
+    GREY,
+    LINE_STYLES,
+    MARKERS,
+    SHORT,
+    WAYS,
+    bare,
+    figure,
+    number_axis,
+)
+from accelsim.report.words import short
+from accelsim.result import LayerResult
+from accelsim.saved import AnyResult
+
+HATCHES = ("", "///", "...", "xxx")
+MEMORY_WIDTHS = (16, 64, 256)  # bytes a clock
+INCH_PER_LETTER = 0.062  # at the size of labels in bars
+NARROW = 150  # layers that take less than such a part of a plot have no edge around them
+
+
+def stack(results: Sequence[AnyResult]) -> Figure:
+    """A bar per result, of its layers by operator; the cycles of every layer lie side by side."""
+    kinds: dict[str, int] = {}
+    for result in results:
+        for layer in _shown(result):
+            kinds[layer.op] = kinds.get(layer.op, 0) + layer.cycles
+    order = sorted(kinds, key=lambda kind: -kinds[kind])
+    styles = [(COLOURS[index % 7], HATCHES[index // 7 % 4]) for index in range(len(order))]
+    made = figure(9.5, 1.5 + 0.55 * len(results))
+    axes = made.subplots()
+    narrow = max(result.total_cycles for result in results) / NARROW
+    for place, result in enumerate(results):
+        left = 0
+        for layer in sorted(_shown(result), key=lambda layer: order.index(layer.op)):
+            colour, hatch = styles[order.index(layer.op)]
+            edge = 0.4 if layer.cycles > narrow else 0.0
+            bar = axes.barh(place, layer.cycles, left=left, facecolor=colour, edgecolor="white")
+            bar[0].set(hatch=hatch, linewidth=edge, antialiased=edge > 0)  # or seams would show
+            left += layer.cycles
+        words = f"{left:,}"
+        axes.annotate(words, (left, place), (4, 0), textcoords="offset points", va="center")
+    axes.set_yticks(range(len(results)), [_name(result) for result in results], fontsize=8)
+    axes.set_ylim(len(results) - 0.4, -0.6)
+    axes.margins(x=0.12)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("cycles; a segment is a layer")
+    axes.xaxis.set_major_formatter(SHORT)
+    bare(axes, "x")
+    handles = [
+        Patch(facecolor=colour, hatch=hatch, edgecolor="white", label=kind)
+        for kind, (colour, hatch) in zip(order, styles, strict=True)
+    ]
+    made.legend(handles=handles, title="operator", loc="outside right upper", frameon=False)
+    return made
+
+
+def _name(result: AnyResult) -> str:
+    """A result in two lines."""
+    timing = "" if result.timing == "rtl" else f", {result.timing}"
+    return f"{result.network} {result.variant}\n{result.hardware.label}{timing}"
+
+
+class Spot(NamedTuple):
+    """A layer under a roofline.
+
+    intensity : MACs per byte moved: operands that are filled into the banks, copies by im2col
+        included, and results.
+    rate : MACs a clock.
+    """
+
+    layer: LayerResult
+    intensity: float
+    rate: float
+
+
+def spots(result: AnyResult) -> list[Spot]:
+    """The layers whose bytes are known."""
+    found = []
+    for layer in _shown(result):
+        moved = (layer.read_bytes or 0) + (layer.write_bytes or 0)
+        if moved and layer.cycles:
+            found.append(Spot(layer, layer.macs / moved, layer.macs / layer.cycles))
+    return found
+
+
+def roofline(result: AnyResult, widths: Sequence[int] = MEMORY_WIDTHS) -> Figure:
+    """MACs a clock of every layer over MACs per byte, below what multipliers and memory allow.
+
+    The cycles are those of the engine: a layer above the slope of a memory waits for it.
+
+    Parameters
+    ----------
+    widths : bytes that memories move in a clock, a slope each.
+    """
+    drawn = spots(result)
+    made = figure(9.5, 4.8)
+    axes = made.subplots()
+    peaks = _peaks(result.hardware)
+    top = max(multipliers for _, multipliers in peaks)
+    least = min([1.0, *(spot.intensity for spot in drawn)]) / 2
+    most = 2 * max([top / min(widths), *(spot.intensity for spot in drawn)])
+    for (engine, multipliers), style in zip(peaks, cycle(LINE_STYLES), strict=False):
+        label = f"{engine}: {multipliers:,} multipliers"
+        axes.axhline(multipliers, color="black", linestyle=style, linewidth=1.4, label=label)
+    for width, style in zip(sorted(widths, reverse=True), cycle(LINE_STYLES), strict=False):
+        slope = [least, top / width], [least * width, top]
+        label = f"memory: {width} bytes a clock"
+        axes.plot(*slope, color=GREY, linestyle=style, linewidth=1.4, label=label)
+    for way in dict.fromkeys(_way(spot.layer) for spot in drawn):
+        those = [spot for spot in drawn if _way(spot.layer) == way]
+        axes.plot(
+            [spot.intensity for spot in those],
+            [spot.rate for spot in those],
+            linestyle="none",
+            color=WAYS.get(way, GREY),
+            marker=MARKERS[list(WAYS).index(way)] if way in WAYS else MARKERS[-1],
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+            markersize=7,
+            label=f"layers: {way}",
+        )
+    number_axis(axes, "x", [least, most])
+    number_axis(axes, "y", [min([1.0, *(spot.rate for spot in drawn)]), top])
+    axes.set_xlim(least, most)
+    axes.set_xlabel("MACs per byte moved (operands filled, copies included, and results)")
+    axes.set_ylabel("MACs per clock")
+    axes.set_title(
+        f"{result.network} {result.variant}, {result.hardware.label}", loc="left", fontsize=10
+    )
+    bare(axes)
+    made.legend(loc="outside right upper", frameon=False, fontsize=9)
+    return made
+
+
+def _peaks(hardware: Design) -> list[tuple[str, int]]:
+    """Engines and their multipliers."""
+    found = [] if hardware.array is None else [("array", hardware.array.multipliers)]
+    if isinstance(hardware, PeerHardware):
+        found.append((hardware.engine.name, hardware.engine.multipliers))
+    elif hardware.depthwise is not None:
+        found.append(("depthwise", hardware.depthwise.multipliers))
+    return found
+
+
+def timeline(result: AnyResult) -> Figure:
+    """When each engine runs which layer, and how well its multipliers are used meanwhile."""
+    shown = _shown(result)
+    engines = list(dict.fromkeys(layer.engine for layer in shown))
+    made = figure(11.0, 2.6 + 0.55 * len(engines))
+    rows, use = made.subplots(2, 1, sharex=True, height_ratios=(max(1, len(engines)), 2))
+    letters = result.total_cycles / (8.0 / INCH_PER_LETTER) or 1
+    now = 0
+    for layer in shown:
+        colour = WAYS.get(_way(layer), GREY)
+        row = engines.index(layer.engine)
+        edge = 0.4 if layer.cycles > result.total_cycles / NARROW else 0.0
+        rows.barh(row, layer.cycles, 0.8, now, color=colour, edgecolor="white", linewidth=edge)
+        use.bar(now, layer.utilization, layer.cycles, align="edge", color=colour, linewidth=0)
+        if layer.cycles > letters * (len(layer.name) + 1):
+            middle = now + layer.cycles / 2
+            rows.text(middle, row, layer.name, ha="center", va="center", fontsize=7, color="white")
+        now += layer.cycles
+    rows.set_yticks(range(len(engines)), engines)
+    rows.set_ylim(max(1, len(engines)) - 0.5, -0.5)
+    rows.set_title(
+        f"{result.network} {result.variant}, {result.hardware.label}: {now:,} cycles, "
+        f"{short(now / result.hardware.clock_mhz / 1e3)} ms at {result.hardware.clock_mhz:g} MHz",
+        loc="left",
+        fontsize=10,
+    )
+    use.set_xlim(0, now or 1)
+    use.set_ylim(0, max([1.0, *(layer.utilization for layer in shown)]))
+    use.yaxis.set_major_formatter(PercentFormatter(1.0))
+    use.set_ylabel("utilisation")
+    use.set_xlabel("cycles since the start; layers run one after another")
+    use.xaxis.set_major_formatter(SHORT)
+    bare(rows, "x")
+    bare(use)
+    ways = list(dict.fromkeys(_way(layer) for layer in shown))
+    handles = [Patch(color=WAYS.get(way, GREY), label=way) for way in ways]
+    if handles:
+        made.legend(handles=handles, loc="outside right upper", frameon=False)
+    return made
+
+
+def _shown(result: AnyResult) -> list[LayerResult]:
+    """The layers that an engine runs."""
+    return [layer for layer in result.layers if not layer.not_modelled]
+
+
+def _way(layer: LayerResult) -> str:
+    """The dataflow of a layer, or the engine that knows none."""
+    return layer.dataflow or layer.engine

@@ -1,0 +1,146 @@
+"""Results read back from the JSON that `accelsim run --json` writes."""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from accelsim import networks
+from accelsim.errors import AccelsimError, FileError
+from accelsim.hardware import (
+    PEERS,
+    DepthwiseEngine,
+    Design,
+    Hardware,
+    Operands,
+    PeerHardware,
+    SystolicArray,
+)
+from accelsim.ir import Shape
+from accelsim.result import LayerResult, Result, Totals
+
+Part = TypeVar("Part", SystolicArray, DepthwiseEngine, Operands, LayerResult)
+TOTALS = ("cycles", "macs", "params")
+
+
+@dataclass(frozen=True)
+class SavedResult(Totals):
+    """A result without its graph and its values; for all else see Result.
+
+    version : of the program that wrote it.
+    """
+
+    network: str
+    variant: str
+    input: Shape
+    timing: str
+    fidelity: str
+    version: str
+    seed: int
+    hardware: Design
+    layers: tuple[LayerResult, ...]
+
+
+AnyResult = Result | SavedResult
+
+
+def load_result(path: str | Path) -> SavedResult:
+    """The result in a file; FileError says what is wrong with it."""
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError):
+        raise FileError(f"{path} is not valid JSON") from None
+    try:
+        return _result(data)
+    except FileError as error:
+        raise FileError(f"{path} is no result of `accelsim run --json`: {error}") from None
+    except AccelsimError as error:
+        raise FileError(f"{path} cannot be used: {error}") from None
+
+
+def restore(result: SavedResult) -> Result | None:
+    """The result with its graph; None where the network is of a file, or has changed since."""
+    try:
+        graph = networks.get(result.network, result.variant, result.input[1:])
+    except AccelsimError:
+        return None
+    layers = {layer.name: (layer.op.name, graph.macs(layer)) for layer in graph.layers}
+    same = all(layers.get(layer.name) == (layer.op, layer.macs) for layer in result.layers)
+    if not same or graph.input != result.input:
+        return None
+    about = (result.hardware, result.timing, result.fidelity, result.seed)
+    return Result(graph, *about, result.layers)
+
+
+def _result(data: Any) -> SavedResult:
+    made = SavedResult(
+        network=_take(data, "network", str),
+        variant=_take(data, "variant", str),
+        input=_shape(_take(data, "input", list)),
+        timing=_take(data, "timing", str),
+        fidelity=_take(data, "fidelity", str),
+        version=_take(data, "version", str),
+        seed=_take(data, "seed", int),
+        hardware=_hardware(_take(data, "hardware", dict)),
+        layers=tuple(_part(LayerResult, layer) for layer in _take(data, "layers", list)),
+    )
+    if not made.layers:
+        raise FileError("it has no layers")
+    for total in TOTALS:
+        said, sums = data.get(f"total_{total}"), getattr(made, f"total_{total}")
+        if said != sums:
+            raise FileError(f"total_{total} is {said!r}, but its layers add up to {sums}")
+    return made
+
+
+def _take(data: Any, key: str, kind: type | UnionType) -> Any:
+    """The value of a key, if it is of that kind; true and false are no numbers."""
+    if not isinstance(data, dict) or key not in data:
+        raise FileError(f"it has no {key!r}")
+    value = data[key]
+    allowed = get_args(kind) or (kind,)
+    if type(value) not in allowed and not (float in allowed and type(value) is int):
+        names = " or ".join("null" if one is NoneType else one.__name__ for one in allowed)
+        raise FileError(f"{key} must be of type {names}, not {value!r}")
+    return value
+
+
+def _shape(sizes: list[Any]) -> Shape:
+    if len(sizes) != 3 or any(type(size) is not int for size in sizes):
+        raise FileError(f"input must be three whole numbers, not {sizes!r}")
+    return sizes[0], sizes[1], sizes[2]
+
+
+def _part(kind: type[Part], data: Any) -> Part:
+    """A record from a table of its fields."""
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for field in fields(kind):
+        if field.name == "operands":
+            values[field.name] = _part(Operands, _take(data, field.name, dict))
+        else:
+            values[field.name] = _take(data, field.name, hints[field.name])
+    return kind(**values)
+
+
+def _hardware(data: dict[str, Any]) -> Design:
+    """The design of a table as `asdict` makes it."""
+    mhz = _take(data, "clock_mhz", float)
+    array = _take(data, "array", dict | None)
+    sized = None if array is None else _part(SystolicArray, array)
+    if "engine" in data:
+        engine = _take(data, "engine", dict)
+        name = _take(engine, "name", str)
+        kind = next((type(peer) for peer in PEERS if peer.name == name), None)
+        if kind is None:
+            known = ", ".join(peer.name for peer in PEERS)
+            raise FileError(f"there is no engine {name!r}; there are {known}")
+        sizes = {each.name: _take(engine, each.name, int) for each in fields(kind) if each.init}
+        return PeerHardware(kind(**sizes), sized, mhz)
+    if sized is None:
+        raise FileError("hardware has no array")
+    depthwise = _take(data, "depthwise", dict | None)
+    return Hardware(sized, mhz, None if depthwise is None else _part(DepthwiseEngine, depthwise))

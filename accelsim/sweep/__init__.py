@@ -1,0 +1,46 @@
+"""Sweeps over designs: every point exactly what `accelsim run` says, millions of them in seconds.
+
+import accelsim as ax
+spec = ax.sweep.load_spec("sweep.toml")
+ax.sweep.run(spec, "results")
+frame = ax.sweep.load("results")         # a polars DataFrame, a row per point
+"""
+
+from pathlib import Path
+
+import polars
+
+from accelsim.sweep.engines import ENGINES, DaskEngine, Engine, LocalEngine, engine
+from accelsim.sweep.run import Summary, run
+from accelsim.sweep.spec import Axis, Spec, load_spec
+from accelsim.sweep.store import read_folder, read_manifest
+
+__all__ = [
+    "ENGINES",
+    "Axis",
+    "DaskEngine",
+    "Engine",
+    "LocalEngine",
+    "Spec",
+    "Summary",
+    "engine",
+    "load",
+    "load_spec",
+    "manifest",
+    "run",
+    "scan",
+]
+
+manifest = read_manifest
+
+
+def load(directory: str | Path) -> polars.DataFrame:
+    """All rows of a finished sweep, in the order of the points; see accelsim.sweep.evaluate."""
+    folder, _ = read_folder(Path(directory))
+    return folder.points.frame()
+
+
+def scan(directory: str | Path) -> polars.LazyFrame:
+    """The same, read when it is needed: for sweeps that are larger than memory."""
+    folder, _ = read_folder(Path(directory))
+    return folder.points.scan()

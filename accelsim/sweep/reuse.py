@@ -1,0 +1,179 @@
+"""Bytes between off-chip memory and chip: a model of what two buffers save.
+
+Weights, the input and the outputs of a network lie off chip, every value a byte. On chip are an
+activation buffer of A bytes and a weight buffer of W bytes. Layers run one after another, those
+on the host included.
+
+Maps     A map lives from the layer that makes it to the last one that reads it. It stays on chip
+         if all maps that live at the same time fit into A together, at every layer of its life.
+         Else it is written once, and read by every layer that needs it, in the channels that the
+         layer needs. What a concatenation or a slice makes lies in the maps that it refers to.
+Weights  A layer whose weights, K bytes, fit into W reads them once, and its maps once. Else it
+         runs in one of two orders, the one that reads less: ceil(K / W) parts of the weights, each
+         past all of its input; or ceil((input + output) / A) parts of its maps, each past all of
+         its weights. What is on chip anyway is not read again.
+
+Not modelled: rows of a map that two neighbouring parts both need, biases and scales, the layout of
+words, and the order of layers, in which depth-first execution would save more.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from accelsim.ir import INPUT, Layer, Network
+from accelsim.ops import ALIASES, Slice
+
+Channels = tuple[tuple[str, int], ...]  # map and channel in it
+
+
+class Moved(NamedTuple):
+    """Bytes that a layer moves between off-chip memory and chip."""
+
+    read: int
+    write: int
+
+
+class _Map(NamedTuple):
+    """Values of a map and its life, from the place of one layer to that of another.
+
+    leaves : whether it is an output of the network.
+    """
+
+    size: int
+    made: int
+    last: int
+    leaves: bool
+
+
+def moved(network: Network, activation_bytes: int, weight_bytes: int) -> tuple[Moved, ...]:
+    """What every layer moves, in order.
+
+    Parameters
+    ----------
+    activation_bytes, weight_bytes : A and W, at least 1 each.
+    """
+    maps = _lives(network)
+    kept = set(_kept(maps, len(network.layers), activation_bytes))
+    return tuple(
+        Moved(0, 0)
+        if _is_alias(layer)
+        else _layer(network, place, layer, maps, kept, activation_bytes, weight_bytes)
+        for place, layer in enumerate(network.layers)
+    )
+
+
+def _is_alias(layer: Layer) -> bool:
+    return isinstance(layer.op, ALIASES) and layer.activation == "none"
+
+
+@lru_cache(maxsize=64)
+def _lives(network: Network) -> dict[str, _Map]:
+    """Every map by the name of its layer."""
+    places = _places(network)
+    made = {INPUT: 0} | {
+        layer.name: place for place, layer in enumerate(network.layers) if not _is_alias(layer)
+    }
+    last = dict(made)
+    for place, reads in enumerate(_reads(network)):
+        last |= dict.fromkeys(reads, place)
+    read = {name for layer in network.layers for name in layer.inputs}
+    outputs = [layer.name for layer in network.layers if layer.name not in read]
+    leaves = {name for output in outputs for name, _ in places[output]}
+    return {
+        name: _Map(math.prod(network.shape(name)), place, last[name], name in leaves)
+        for name, place in made.items()
+    }
+
+
+def _places(network: Network) -> dict[str, Channels]:
+    """Where every channel of what a layer makes lies."""
+    found = {INPUT: _own(network, INPUT)}
+    for layer in network.layers:
+        if _is_alias(layer):
+            joined = sum([found[name] for name in layer.inputs], ())
+            op = layer.op
+            found[layer.name] = joined[slice(*op.channels)] if isinstance(op, Slice) else joined
+        else:
+            found[layer.name] = _own(network, layer.name)
+    return found
+
+
+def _own(network: Network, name: str) -> Channels:
+    return tuple((name, channel) for channel in range(network.shape(name)[0]))
+
+
+@lru_cache(maxsize=64)
+def _reads(network: Network) -> tuple[dict[str, int], ...]:
+    """What every layer reads of which map, in bytes; aliases read nothing."""
+    places = _places(network)
+    found = []
+    for layer in network.layers:
+        channels = Counter[str]()
+        if not _is_alias(layer):
+            channels.update(name for name, _ in _needed(network, layer, places))
+        found.append(
+            {name: count * math.prod(network.shape(name)[1:]) for name, count in channels.items()}
+        )
+    return tuple(found)
+
+
+def _needed(network: Network, layer: Layer, places: dict[str, Channels]) -> set[tuple[str, int]]:
+    """Channels that a layer reads, each once."""
+    chosen = [piece.channels for piece in layer.op.lower(*network.in_shapes(layer))]
+    if isinstance(layer.op, Slice):
+        chosen = [tuple(range(*layer.op.channels))]
+    found: set[tuple[str, int]] = set()
+    for name in layer.inputs:
+        for channels in chosen or [None]:
+            lie = places[name]
+            found |= set(lie if channels is None else [lie[channel] for channel in channels])
+    return found
+
+
+def _kept(maps: dict[str, _Map], layers: int, room: int) -> Iterator[str]:
+    """The maps that stay on chip."""
+    alive = [0] * layers
+    for each in maps.values():
+        for place in range(each.made, each.last + 1):
+            alive[place] += each.size
+    for name, each in maps.items():
+        if max(alive[each.made : each.last + 1]) <= room:
+            yield name
+
+
+def _layer(
+    network: Network,
+    place: int,
+    layer: Layer,
+    maps: dict[str, _Map],
+    kept: set[str],
+    room: int,
+    weight_room: int,
+) -> Moved:
+    reads = _reads(network)[place]
+    inputs = sum(reads.values())
+    spilled = sum(size for name, size in reads.items() if name not in kept)
+    output = maps[layer.name]
+    weights = _weights(network, layer)
+    read = spilled + weights
+    if weights > weight_room:
+        maps_again = weights + spilled * -(-weights // weight_room)
+        weights_again = weights * -(-(inputs + output.size) // room) + spilled
+        read = min(maps_again, weights_again)
+    if INPUT in reads and INPUT in kept and place == _first_reader(network):
+        read += maps[INPUT].size
+    leaves = layer.name not in kept or output.leaves
+    return Moved(read, output.size if leaves else 0)
+
+
+def _weights(network: Network, layer: Layer) -> int:
+    """Bytes of the weights of a layer."""
+    shape = layer.op.weight_shape(*network.in_shapes(layer))
+    return math.prod(shape) if shape else 0
+
+
+def _first_reader(network: Network) -> int:
+    return next(place for place, reads in enumerate(_reads(network)) if INPUT in reads)

@@ -1,0 +1,216 @@
+"""The folder of a sweep: what was asked for, tabulated costs, and rows, in parts written whole.
+
+manifest.json                        the specification, the version and the hash of its sources
+costs/NUMBER-DIGEST.parquet          costs of some engines
+points/NUMBER-DIGEST.parquet         rows of some points
+
+A part is there whole or not at all, and its name holds the digest of its content: what is there
+is finished, and what was damaged since is found. Nothing that is finished is written again.
+"""
+
+import fcntl
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars
+
+from accelsim.errors import FileError
+from accelsim.files import write_whole
+from accelsim.sweep.spec import Spec
+from accelsim.version import __version__
+
+MANIFEST = "manifest.json"
+COSTS, POINTS = "costs", "points"
+NAME = re.compile(r"([0-9]{6,})-([0-9a-f]{16})\.parquet")
+SHOWING = ("report", "analysis.py", "saved.py", "cli.py")  # modules that results do not depend on
+LEFT_OVER = ".accelsim-*"  # of files that were being written
+
+
+class Parts:
+    """Numbered parts in a folder.
+
+    count : how many there are to be.
+    """
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.folder = folder
+        self.count = count
+
+    def finished(self) -> dict[int, Path]:
+        """The parts that are there, by number."""
+        found = {}
+        for path in sorted(self.folder.glob("*.parquet")):
+            name = NAME.fullmatch(path.name)
+            if name and int(name[1]) < self.count:
+                found[int(name[1])] = path
+        return found
+
+    def missing(self) -> list[int]:
+        """Numbers of the parts that are not there."""
+        there = self.finished()
+        return [number for number in range(self.count) if number not in there]
+
+    def write(self, number: int, content: bytes) -> None:
+        """Put a part where it belongs."""
+        write_whole(self.folder / f"{number:06}-{_digest(content)}.parquet", content)
+
+    def check(self) -> None:
+        """FileError where a part is not what was written."""
+        for path in self.finished().values():
+            _read(path)
+
+    def count_false(self, column: str) -> int:
+        """Rows in which a column is false."""
+        parts = polars.scan_parquet(list(self.finished().values()))
+        count: int = parts.select((~polars.col(column)).sum()).collect().item()
+        return count
+
+    def scan(self) -> polars.LazyFrame:
+        """All parts in order, read when they are needed; errors as those of `frame`."""
+        paths = self._all()
+        self.check()
+        return polars.scan_parquet(paths)
+
+    def frame(self) -> polars.DataFrame:
+        """All parts in order; FileError where one is missing or damaged."""
+        parts = (polars.read_parquet(_read(path)) for path in self._all())
+        return polars.concat(parts, rechunk=False)
+
+    def _all(self) -> list[Path]:
+        if missing := self.missing():
+            raise FileError(
+                f"{self.folder.parent} is not finished: {len(missing):,} of {self.count:,} parts "
+                "are missing; accelsim sweep --resume goes on"
+            )
+        return [path for _, path in sorted(self.finished().items())]
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    """The content of a part."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
+    name = NAME.fullmatch(path.name)
+    if name is None or _digest(content) != name[2]:
+        raise FileError(
+            f"{path} is damaged: its content is not what was written; without the file, "
+            "accelsim sweep --resume makes it again"
+        )
+    return content
+
+
+class Folder:
+    """The folder of a sweep."""
+
+    def __init__(self, path: Path, points: int, costs: int) -> None:
+        self.path = path
+        self.points = Parts(path / POINTS, points)
+        self.costs = Parts(path / COSTS, costs)
+
+
+@contextmanager
+def open_folder(path: Path, spec: Spec, costs: int, resume: bool) -> Iterator[Folder]:
+    """The folder of this sweep and no other one, new or to be resumed, for one writer at a time.
+
+    costs : parts of the tables.
+    """
+    manifest = path / MANIFEST
+    try:
+        if manifest.exists():
+            _compare(path, spec, resume)
+        else:
+            path.mkdir(parents=True, exist_ok=True)
+            if any(entry.name != COSTS and entry.name != POINTS for entry in path.iterdir()):
+                raise FileError(f"{path} holds other files than those of a sweep; it must be empty")
+            for name in (COSTS, POINTS):
+                (path / name).mkdir(exist_ok=True)
+            write_whole(manifest, json.dumps(_manifest(spec, costs), indent=2) + "\n")
+        with manifest.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise FileError(f"{path} is being written by another sweep") from None
+            _clean(path)
+            folder = Folder(path, spec.parts, costs)
+            folder.costs.check()
+            folder.points.check()
+            yield folder
+    except OSError as error:
+        raise FileError(f"{path} cannot be used: {error.strerror or error}") from None
+
+
+def read_folder(path: Path) -> tuple[Folder, dict[str, Any]]:
+    """A folder with results and its manifest."""
+    manifest = read_manifest(path)
+    return Folder(path, manifest["parts"], manifest["cost_parts"]), manifest
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of a folder."""
+    try:
+        found = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        if not isinstance(found, dict) or not {"parts", "cost_parts", "sha256"} <= set(found):
+            raise ValueError
+    except OSError as error:
+        raise FileError(f"{path} holds no sweep: {MANIFEST}: {error.strerror or error}") from None
+    except ValueError:
+        raise FileError(f"{path / MANIFEST} is damaged: it is no manifest of a sweep") from None
+    return found
+
+
+def _manifest(spec: Spec, costs: int) -> dict[str, Any]:
+    return {
+        "version": __version__,
+        "sources": sources_sha256(),
+        "sha256": spec.sha256,
+        "points": spec.points,
+        "parts": spec.parts,
+        "cost_parts": costs,
+        "specification": spec.to_dict(),
+    }
+
+
+def _compare(path: Path, spec: Spec, resume: bool) -> None:
+    found = read_manifest(path)
+    if found["sha256"] != spec.sha256:
+        raise FileError(
+            f"{path} holds the results of another specification; nothing in it was changed"
+        )
+    if not resume:
+        raise FileError(f"{path} holds results of this sweep already; --resume goes on with it")
+    if (found["version"], found["sources"]) != (__version__, sources_sha256()):
+        raise FileError(
+            f"{path} was begun by another state of accelsim ({found['version']}); its parts and "
+            "those of this one do not belong together"
+        )
+
+
+@cache
+def sources_sha256() -> str:
+    """Of the modules that decide results, which are all but those that show them."""
+    top = Path(__file__).parents[1]
+    found = hashlib.sha256()
+    for path in sorted(top.rglob("*.py")):
+        name = path.relative_to(top)
+        if name.parts[0] not in SHOWING:
+            found.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
+    return found.hexdigest()
+
+
+def _clean(path: Path) -> None:
+    """Remove what was being written when a sweep was killed."""
+    for folder in (path, path / COSTS, path / POINTS):
+        for left in folder.glob(LEFT_OVER):
+            with suppress(OSError):
+                left.unlink()

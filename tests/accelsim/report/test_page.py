@@ -1,0 +1,161 @@
+"""The page of a result: nothing but itself, and in a browser all of it is seen."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+import accelsim as ax
+from accelsim.hardware import PRESETS
+from accelsim.report import page
+from accelsim.saved import load_result
+
+TOP = Path(__file__).parents[3]
+BOTH = ax.Hardware(ax.SystolicArray(64, 64), depthwise=ax.DepthwiseEngine(8, 64))
+PEER = next(preset.hardware for preset in PRESETS if preset.name == "gemmini")
+
+
+def saved(tmp_path, result):
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(result.to_dict()))
+    return load_result(path)
+
+
+class Reader(HTMLParser):
+    """Collects tags and attributes, and checks that every tag is closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.links = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.handle_startendtag(tag, attrs)
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if re.fullmatch(r"(\w+:)?(href|src)", name)]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def read(text):
+    reader = Reader()
+    reader.feed(text)
+    assert not reader.open
+    return reader
+
+
+RESULTS = {
+    "engine": lambda: ax.simulate(ax.networks.mobilenet_v2(), BOTH),
+    "published": lambda: ax.simulate(
+        ax.networks.mobilenet_v1(variant="fuse_half"),
+        BOTH.__class__(BOTH.array),
+        timing="scalesim",
+        dataflow="ws",
+    ),
+    "peer": lambda: ax.simulate(ax.networks.resnet18(), PEER),
+    "part": lambda: ax.simulate(ax.networks.mobilenet_v2(), BOTH, layers="b3.expand..b4.project"),
+    "host": lambda: ax.simulate(ax.networks.mobilenet_v2(), BOTH, layers="pool"),
+}
+
+
+@pytest.mark.parametrize("kind", RESULTS)
+def test_a_page_needs_nothing_else(kind, tmp_path):
+    text = page.html(saved(tmp_path, RESULTS[kind]()))
+    reader = read(text)
+    assert not {"script", "link", "img", "iframe", "object", "embed", "base"} & set(reader.tags)
+    assert all(link.startswith("#") for link in reader.links)
+    assert all(link.startswith("#") for link in re.findall(r"url\((.*?)\)", text))
+    assert "@import" not in text
+    namespaces = re.findall(r'xmlns(?::\w+)?="[^"]*"', text)
+    assert len(re.findall("https?:", text)) == len(namespaces)  # names, which nobody fetches
+
+
+def test_names_are_text_not_markup(tmp_path):
+    result = saved(tmp_path, ax.simulate(ax.networks.resnet18(), BOTH))
+    layers = (replace(result.layers[0], name="<b>&"), *result.layers[1:])
+    text = page.html(replace(result, network="<script>alert(1)</script>", layers=layers))
+    assert "<script>" not in text
+    assert "<b>" not in text
+    assert "it cannot be compared" in text  # no network of ours
+    read(text)
+
+
+def test_the_same_result_makes_the_same_page(tmp_path):
+    result = saved(tmp_path, RESULTS["part"]())
+    assert page.html(result) == page.html(result)
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """What a browser shows of the page that the command line writes."""
+    folder = tmp_path_factory.mktemp("page")
+    network = ax.networks.mobilenet_v2(variant="fuse_half")
+    result = ax.simulate(network, BOTH)
+    (folder / "result.json").write_text(json.dumps(result.to_dict()))
+    arguments = ["report", str(folder / "result.json"), "-o", str(folder / "report.html")]
+    code = f"from accelsim.cli import main; main({arguments})"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=TOP)
+    command = [sys.executable, "-m", "tests.browser", folder / "report.html"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=TOP, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return result, json.loads(done.stdout)
+
+
+def test_a_browser_opens_it_and_asks_for_nothing(seen):
+    _, page = seen
+    assert page["loaded"]
+    assert page["mode"] == "CSS1Compat"  # no quirks
+    assert page["asked"] == []
+    assert page["complaints"] == []
+    assert page["title"] == "mobilenet_v2 fuse_half, array 64x64, depthwise 8x64"
+
+
+def test_a_browser_shows_every_layer_and_the_totals(seen):
+    result, page = seen
+    assert f"{result.total_cycles:,}" in page["text"]
+    table = next(table for table in page["tables"] if table[0][0] == "layer")
+    columns, *rows, total = table
+    assert [row[0] for row in rows] == [layer.name for layer in result.layers]
+    cycles = [row[columns.index("cycles")].replace(",", "") for row in rows]
+    assert [0 if text == "-" else int(text) for text in cycles] == [
+        layer.cycles for layer in result.layers
+    ]
+    assert total[columns.index("MACs")] == f"{result.total_macs:,}"
+    hosted = [row[3] for row, layer in zip(rows, result.layers, strict=True) if layer.not_modelled]
+    assert set(hosted) == {"not modelled"}
+
+
+def test_a_browser_shows_what_published_models_say(seen):
+    _, page = seen
+    table = next(table for table in page["tables"] if table[0][0] == "model")
+    found = {row[0]: row[1] for row in table[1:]}
+    assert found["fuseconv-2020"] == "411,910"  # as published
+    assert found["fuseconv-2021"] == "411,682"
+    assert {"scalesim os", "scalesim ws", "scalesim is"} < set(found)
+
+
+def test_a_browser_shows_every_plot(seen):
+    result, page = seen
+    assert len(page["plots"]) == 4
+    for plot in page["plots"]:
+        assert plot["label"]
+        assert plot["width"] > 600
+        assert plot["height"] > 200
+        assert plot["marks"] > 10
+    assert {layer.name for layer in result.layers if layer.cycles} <= set(page["plots"][1]["words"])
+    assert page["repeated"] == []
+    assert page["dangling"] == []
+    assert page["outside"] == []  # no label is cut off
+    assert not page["wider"]
+    assert {"#0072b2", "#d55e00", "#009e73"} <= set(page["colours"])  # of the plots, on the screen

@@ -1,0 +1,117 @@
+"""Stacked bars, rooflines and timelines show the numbers of the results."""
+
+import itertools
+
+import pytest
+
+import accelsim as ax
+from accelsim.hardware import PRESETS
+from accelsim.report import plot_results
+from accelsim.report.style import WAYS
+
+BOTH = ax.Hardware(ax.SystolicArray(16, 16), depthwise=ax.DepthwiseEngine(4, 16))
+NETWORK = ax.networks.mobilenet_v3_small(variant="fuse_half", input=(64, 64))
+
+
+@pytest.fixture(scope="module")
+def result():
+    return ax.simulate(NETWORK, BOTH)
+
+
+def modelled(result):
+    return [layer for layer in result.layers if not layer.not_modelled]
+
+
+def legend(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_bars_stack_up_to_the_totals(result):
+    plain = ax.simulate(ax.networks.resnet18(input=(64, 64)), BOTH)
+    figure = plot_results.stack([result, plain])
+    (axes,) = figure.axes
+    for place, each in enumerate((result, plain)):
+        bars = [bar for bar in axes.patches if round(bar.get_y() + bar.get_height() / 2) == place]
+        assert sorted(bar.get_width() for bar in bars) == sorted(
+            layer.cycles for layer in modelled(each)
+        )
+        ends = sorted((bar.get_x(), bar.get_width()) for bar in bars)
+        for (left, width), (start, _) in itertools.pairwise(ends):
+            assert left + width == start
+        assert sum(ends[-1]) == each.total_cycles
+        assert axes.texts[place].get_text() == f"{each.total_cycles:,}"
+    assert set(legend(figure)) == {layer.op for layer in (*modelled(result), *modelled(plain))}
+    assert "cycles" in axes.get_xlabel()
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names[1] == "resnet18 baseline\narray 16x16, depthwise 4x16"
+
+
+def test_operators_of_one_colour_differ_in_their_hatch():
+    networks = (ax.networks.convnext_atto, ax.networks.mixnet_s, ax.networks.mobilenet_v3_small)
+    results = [ax.simulate(network(input=(64, 64)), BOTH) for network in networks]
+    figure = plot_results.stack(results)
+    styles = [(p.get_facecolor(), p.get_hatch()) for p in figure.legends[0].get_patches()]
+    assert len(set(styles)) == len(styles) > 3
+
+
+def test_layers_lie_below_the_roof_of_their_engine(result):
+    figure = plot_results.roofline(result, [8, 32])
+    (axes,) = figure.axes
+    lines = {line.get_label(): line for line in axes.lines}
+    tops = {"array": 256, "depthwise": 64}
+    for engine, multipliers in tops.items():
+        assert set(lines[f"{engine}: {multipliers} multipliers"].get_ydata()) == {multipliers}
+    for width in (8, 32):
+        slope = lines[f"memory: {width} bytes a clock"]
+        assert [y / x for x, y in slope.get_xydata()] == pytest.approx([width] * 2)
+        assert max(slope.get_ydata()) == 256
+    drawn = {
+        way: lines[f"layers: {way}"].get_xydata().tolist()
+        for way in WAYS
+        if f"layers: {way}" in lines
+    }
+    for way, points in drawn.items():
+        those = [layer for layer in modelled(result) if (layer.dataflow or layer.engine) == way]
+        assert points == [
+            [layer.macs / (layer.read_bytes + layer.write_bytes), layer.macs / layer.cycles]
+            for layer in those
+        ]
+        top = tops["depthwise" if way == "depthwise" else "array"]
+        assert all(
+            layer.macs / layer.cycles == pytest.approx(layer.utilization * top) for layer in those
+        )
+    assert sum(map(len, drawn.values())) == len(modelled(result))
+    assert set(lines) == set(legend(figure))
+
+
+def test_the_timeline_has_every_layer_after_the_other(result):
+    figure = plot_results.timeline(result)
+    rows, use = figure.axes
+    layers = modelled(result)
+    starts = [sum(layer.cycles for layer in layers[:place]) for place in range(len(layers))]
+    engines = [label.get_text() for label in rows.get_yticklabels()]
+    for layer, start, bar, share in zip(layers, starts, rows.patches, use.patches, strict=True):
+        assert (bar.get_x(), bar.get_width()) == (start, layer.cycles)
+        assert engines[round(bar.get_y() + bar.get_height() / 2)] == layer.engine
+        assert (share.get_x(), share.get_width()) == (start, layer.cycles)
+        assert share.get_height() == layer.utilization
+    assert use.get_xlim() == (0, result.total_cycles)
+    assert f"{result.total_cycles:,} cycles" in rows.get_title(loc="left")
+    assert set(legend(figure)) == {layer.dataflow or layer.engine for layer in layers}
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_every_design_can_be_drawn(preset):
+    network = ax.networks.resnet18() if preset.hardware.array is None else NETWORK
+    result = ax.simulate(network, preset.hardware)
+    for figure in (plot_results.roofline(result), plot_results.timeline(result)):
+        figure.draw_without_rendering()
+    peaks = plot_results._peaks(preset.hardware)
+    assert sum(multipliers for _, multipliers in peaks) == preset.hardware.multipliers
+
+
+def test_published_timings_have_no_bytes_to_draw():
+    result = ax.simulate(NETWORK, ax.Hardware(BOTH.array), timing="fuseconv-2020")
+    assert plot_results.spots(result) == []
+    plot_results.roofline(result).draw_without_rendering()
+    plot_results.timeline(result).draw_without_rendering()

@@ -1,0 +1,202 @@
+"""Folders of results: killed and resumed, damaged, of something else."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from accelsim import sweep
+from accelsim.errors import FileError
+from tests.accelsim.sweep.specs import SMALL, spec
+
+KILLS = 20
+PROGRAM = "from accelsim.cli import main; main()"
+# Hundreds of parts, so that a kill may fall on anything.
+MANY = """
+networks = ["mobilenet_v2", "mobilenet_v1"]
+part_points = 250
+[array]
+rows = {from = 4, to = 32, step = 4}
+columns = {from = 4, to = 48, step = 4}
+[memory]
+activation_kib = [16, 64, 256]
+width_bytes = [0, 4, 16]
+[clock]
+mhz = {from = 100, to = 3000, step = 100}
+"""
+
+
+def files(folder: Path) -> dict[Path, tuple[int, int]]:
+    """When each part was written, and to what place on the disk."""
+    found = {path: path.stat() for path in folder.glob("*/*.parquet")}
+    return {path: (stat.st_mtime_ns, stat.st_ino) for path, stat in found.items()}
+
+
+def test_killed_at_random_moments_and_resumed_it_gives_the_same_rows(tmp_path):
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    begun = time.monotonic()
+    sweep.run(spec(tmp_path, MANY), whole)
+    seconds = 1.5 + time.monotonic() - begun  # with the start of Python
+    command = [sys.executable, "-c", PROGRAM, "sweep", tmp_path / "sweep.toml", "-o", out]
+    moments, progress = random.Random(4), set()
+    for _ in range(KILLS):
+        before = files(out)
+        progress.add(len(before))
+        resume = ["--resume"] if (out / "manifest.json").exists() else []
+        process = subprocess.Popen([*command, *resume], stderr=subprocess.PIPE)
+        time.sleep(moments.uniform(0, seconds / 2))
+        process.kill()
+        assert process.communicate()[1] == b""
+        assert process.returncode in (-signal.SIGKILL, 0)
+        assert before.items() <= files(out).items()  # nothing finished was touched
+    before = files(out)
+    done = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert before.items() <= files(out).items()
+    assert len(progress) > 2  # some kills fell into the work
+    assert sweep.load(out).equals(sweep.load(whole))
+    assert not [path for path in out.rglob(".*") if path.is_file()]  # nothing half written is left
+
+
+def test_a_finished_sweep_resumes_to_nothing(tmp_path):
+    asked = spec(tmp_path, SMALL)
+    first = sweep.run(asked, tmp_path / "out")
+    assert (first.rows, first.tabulated) == (asked.points, 6)
+    before = files(tmp_path / "out")
+    again = sweep.run(asked, tmp_path / "out", resume=True)
+    assert (again.rows, again.tabulated) == (0, 0)
+    assert files(tmp_path / "out") == before
+
+
+def test_a_part_that_is_missing_is_made_again_and_no_other(tmp_path):
+    asked = spec(tmp_path, SMALL)
+    sweep.run(asked, tmp_path / "out")
+    rows = sweep.load(tmp_path / "out")
+    lost = sorted((tmp_path / "out" / "points").iterdir())[3]
+    lost.unlink()
+    before = files(tmp_path / "out")
+    with pytest.raises(FileError, match=r"not finished: 1 of \d+ parts are missing"):
+        sweep.load(tmp_path / "out")
+    assert sweep.run(asked, tmp_path / "out", resume=True).rows == asked.part_points
+    assert before.items() <= files(tmp_path / "out").items()
+    assert sweep.load(tmp_path / "out").equals(rows)
+
+
+def flip(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("kind", ["points", "costs"])
+@pytest.mark.parametrize("damage", [flip, lambda content: content[:-1], lambda content: b""])
+def test_a_damaged_part_is_named_and_kept(tmp_path, kind, damage):
+    asked = spec(tmp_path, SMALL)
+    sweep.run(asked, tmp_path / "out")
+    part = sorted((tmp_path / "out" / kind).iterdir())[0]
+    part.write_bytes(damage(part.read_bytes()))
+    before = files(tmp_path / "out")
+    with pytest.raises(FileError, match=rf"{part.name} is damaged"):
+        sweep.run(asked, tmp_path / "out", resume=True)
+    if kind == "points":
+        with pytest.raises(FileError, match=rf"{part.name} is damaged"):
+            sweep.load(tmp_path / "out")
+    assert files(tmp_path / "out") == before
+
+
+def test_a_folder_of_another_specification_is_left_alone(tmp_path):
+    sweep.run(spec(tmp_path, SMALL), tmp_path / "out")
+    before = files(tmp_path / "out")
+    other = spec(tmp_path, SMALL.replace("rows = [8, 16]", "rows = [8, 24]"))
+    for resume in (False, True):
+        with pytest.raises(FileError, match="holds the results of another specification"):
+            sweep.run(other, tmp_path / "out", resume)
+    assert files(tmp_path / "out") == before
+
+
+def test_a_folder_with_results_needs_resume(tmp_path):
+    asked = spec(tmp_path, SMALL)
+    sweep.run(asked, tmp_path / "out")
+    with pytest.raises(FileError, match="--resume goes on"):
+        sweep.run(asked, tmp_path / "out")
+
+
+def test_a_folder_of_another_state_of_the_program_is_left_alone(tmp_path):
+    asked = spec(tmp_path, SMALL)
+    sweep.run(asked, tmp_path / "out")
+    manifest = tmp_path / "out" / "manifest.json"
+    changed = json.loads(manifest.read_text()) | {"sources": "0" * 64}
+    manifest.write_text(json.dumps(changed))
+    with pytest.raises(FileError, match="another state of accelsim"):
+        sweep.run(asked, tmp_path / "out", resume=True)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}"])
+def test_a_damaged_manifest_is_named(tmp_path, text):
+    asked = spec(tmp_path, SMALL)
+    sweep.run(asked, tmp_path / "out")
+    (tmp_path / "out" / "manifest.json").write_text(text)
+    for use in (
+        lambda: sweep.run(asked, tmp_path / "out", True),
+        lambda: sweep.load(tmp_path / "out"),
+    ):
+        with pytest.raises(FileError, match=r"manifest\.json is damaged"):
+            use()
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("all of it")
+    with pytest.raises(FileError, match="holds other files"):
+        sweep.run(spec(tmp_path, SMALL), tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
+
+
+def test_no_folder_and_no_sweep(tmp_path):
+    with pytest.raises(FileError, match="holds no sweep"):
+        sweep.load(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileError, match="cannot be used"):
+        sweep.run(spec(tmp_path, SMALL), tmp_path / "file")
+
+
+def test_two_sweeps_do_not_write_into_one_folder(tmp_path):
+    asked = spec(tmp_path, SMALL)
+    refused = []
+
+    def meanwhile(what: str, done: int, total: int) -> None:
+        if not refused:
+            with pytest.raises(FileError, match="is being written by another sweep") as error:
+                sweep.run(asked, tmp_path / "out", resume=True)
+            refused.append(error)
+
+    sweep.run(asked, tmp_path / "out", progress=meanwhile)
+    assert refused
+
+
+def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
+    asked = spec(tmp_path, SMALL)
+    written = []
+    replace = Path.replace
+
+    def full(self: Path, target: Path) -> Path:
+        if target.parent.name == "points":
+            written.append(target)
+            if len(written) > 3:
+                raise OSError(28, os.strerror(28))
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        with pytest.raises(FileError, match="No space left"):
+            sweep.run(asked, tmp_path / "out")
+    before = files(tmp_path / "out")
+    sweep.run(asked, tmp_path / "out", resume=True)
+    assert before.items() <= files(tmp_path / "out").items()
+    sweep.run(asked, tmp_path / "whole")
+    assert sweep.load(tmp_path / "out").equals(sweep.load(tmp_path / "whole"))

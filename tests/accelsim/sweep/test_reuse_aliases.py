@@ -1,0 +1,69 @@
+"""Off-chip bytes where maps lie inside one another: they move once, in the channels needed."""
+
+import math
+import random
+
+import pytest
+
+import accelsim as ax
+from accelsim.sweep.reuse import moved
+
+HUGE = 1 << 40
+
+
+def weights(network):
+    shapes = (layer.op.weight_shape(*network.in_shapes(layer)) for layer in network.layers)
+    return sum(math.prod(shape) for shape in shapes if shape)
+
+
+def totals(network, room):
+    found = moved(network, room, HUGE)
+    return sum(each.read for each in found) - weights(network), sum(each.write for each in found)
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small"])
+def test_half_the_channels_to_either_branch_move_what_the_whole_layer_does(name):
+    """FuSe half reads and makes what the layer in its place did; its concatenation is free."""
+    plain, fused = (ax.networks.get(name, variant) for variant in ("baseline", "fuse_half"))
+    rooms = [1, HUGE, *(int(2 ** random.Random(seed).uniform(10, 22)) for seed in range(30))]
+    found = {room: totals(plain, room) for room in rooms}
+    assert len(set(found.values())) > 8
+    assert found == {room: totals(fused, room) for room in rooms}
+
+
+def network(*layers):
+    return ax.Network("aliases", (4, 5, 3), layers)
+
+
+def test_aliases_by_hand():
+    net = network(
+        ax.Layer("a", ax.ops.Pointwise(6), ("input",)),
+        ax.Layer("b", ax.ops.Pointwise(2), ("input",)),
+        ax.Layer("both", ax.ops.Concat(), ("a", "b")),
+        ax.Layer("some", ax.ops.Slice((5, 8)), ("both",)),
+        ax.Layer("dw", ax.ops.Depthwise((3, 3), channels=(1, 3)), ("some",)),
+        ax.Layer("twice", ax.ops.Concat(), ("dw", "dw")),
+        ax.Layer("end", ax.ops.Pointwise(1), ("twice",)),
+    )
+    area = 5 * 3
+    # dw needs both channels of b and none of a, which nobody else reads; end reads dw once.
+    read = [4 * area + 24, 4 * area + 8, 0, 0, 2 * area + 18, 0, 2 * area + 4]
+    write = [6 * area, 2 * area, 0, 0, 2 * area, 0, area]
+    assert moved(net, 1, HUGE) == tuple(zip(read, write, strict=True))
+
+
+def test_an_alias_that_leaves_takes_its_maps_along():
+    net = network(
+        ax.Layer("a", ax.ops.Pointwise(6), ("input",)),
+        ax.Layer("b", ax.ops.Pointwise(2), ("a",)),
+        ax.Layer("out", ax.ops.Concat(), ("a", "b")),
+    )
+    assert [each.write for each in moved(net, HUGE, HUGE)] == [6 * 15, 2 * 15, 0]
+
+
+def test_a_slice_with_an_activation_moves_its_channels():
+    net = network(
+        ax.Layer("a", ax.ops.Pointwise(6), ("input",)),
+        ax.Layer("some", ax.ops.Slice((0, 2)), ("a",), activation="relu6"),
+    )
+    assert moved(net, 1, HUGE)[1] == (2 * 15, 2 * 15)

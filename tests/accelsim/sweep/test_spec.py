@@ -1,0 +1,205 @@
+"""Specifications: what they mean, and one sentence for every mistake in one."""
+
+import math
+import random
+
+import pytest
+
+import accelsim as ax
+from accelsim.errors import AccelsimError
+from accelsim.hardware import DepthwiseEngine
+from accelsim.sweep import spec as module
+from tests.accelsim.sweep.specs import SMALL, spec
+
+HEAD = 'networks = ["mobilenet_v1"]\n'
+
+
+def test_defaults_are_one_point_as_run_has_them(tmp_path):
+    found = spec(tmp_path, HEAD)
+    assert (found.grid, found.points, found.parts) == (1, 1, 1)
+    assert found.arrays == (ax.SystolicArray(64, 64),)
+    assert found.engines == (None,)
+    assert [(each.variant, each.input) for each in found.workloads] == [("baseline", "224x224")]
+
+
+def test_lists_ranges_and_single_values(tmp_path):
+    text = """
+[array]
+rows = {from = 3, to = 11, step = 4}
+columns = {from = 3, to = 30, times = 3}
+max_taps = 5
+overlap = false
+"""
+    arrays = spec(tmp_path, HEAD + text).arrays
+    expected = [(rows, columns) for rows in (3, 7, 11) for columns in (3, 9, 27)]
+    assert [(array.rows, array.columns) for array in arrays] == expected
+    assert {(array.max_taps, array.overlap) for array in arrays} == {(5, False)}
+
+
+def test_sizes_go_together_and_none_is_no_engine(tmp_path):
+    text = """
+[array]
+size = ["8x16", "4x4"]
+[depthwise]
+size = ["none", "4x8"]
+fill_port = [0, 4]
+"""
+    found = spec(tmp_path, HEAD + text)
+    assert [(array.rows, array.columns) for array in found.arrays] == [(8, 16), (4, 4)]
+    assert found.engines == (
+        *(None, None),
+        DepthwiseEngine(4, 8),
+        DepthwiseEngine(4, 8, fill_port=4),
+    )
+
+
+def test_what_no_axis_says_comes_from_the_hardware(tmp_path):
+    (tmp_path / "base.toml").write_text(
+        "[array]\nrows = 5\ncolumns = 7\noverlap = false\n"
+        "[depthwise]\nlanes = 2\npixels = 4\nresults_per_clock = 8\nbank_depth = 64\n"
+        "[clock]\nmhz = 123\n"
+    )
+    head = f'hardware = "{tmp_path / "base.toml"}"\n{HEAD}'
+    found = spec(tmp_path, head + "[array]\nrows = [6, 8]\n")
+    assert found.arrays == tuple(ax.SystolicArray(rows, 7, overlap=False) for rows in (6, 8))
+    assert found.engines == (DepthwiseEngine(2, 4, results_per_clock=8, bank_depth=64),)
+    assert found.axis("clock_mhz").values == ((123.0,),)
+    # The result port follows the pixels, as with `run --depthwise`.
+    found = spec(tmp_path, head + "[depthwise]\npixels = [4, 16]\n")
+    assert [each.results_per_clock for each in found.engines] == [8, None]
+
+
+def test_a_network_file_may_be_swept(tmp_path):
+    (tmp_path / "probe.toml").write_text(
+        'name = "probe"\ninput = [3, 17, 19]\n[[layer]]\nname = "stem"\nop = "conv2d"\n'
+        "out_channels = 5\nkernel = [3, 3]\n"
+    )
+    head = f'networks = ["{tmp_path / "probe.toml"}"]\n'
+    first = spec(tmp_path, head)
+    assert [each.input for each in first.workloads] == ["17x19"]
+    assert [each.input for each in spec(tmp_path, head + 'inputs = ["5x9"]').workloads] == ["5x9"]
+    text = (tmp_path / "probe.toml").read_text()
+    (tmp_path / "probe.toml").write_text(text.replace("= 5", "= 6"))
+    assert spec(tmp_path, head).sha256 != first.sha256  # another network of the same name
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("netwoks = []", 1, "unknown key 'netwoks', allowed are networks, "),
+        ("[array]\nrows = 8", 1, "a specification needs networks"),
+        (HEAD + "[array]\nrow = 8", 3, r"unknown key 'row' in \[array\], allowed are size, rows"),
+        (HEAD + "[memory]\nwidth = 8", 3, r"unknown key 'width' in \[memory\]"),
+        (HEAD + "array = 8", 2, r"array must be a table, written \[array\]"),
+        ("[networks]\nmobilenet_v1 = 1", 1, "networks must be no table"),
+        ("networks = []", 1, "networks is empty; an axis needs at least one value"),
+        (HEAD + "[array]\nrows = []", 3, "array.rows is empty"),
+        (HEAD + "[array]\nsize = []", 3, "array.size is empty"),
+        (HEAD + "[array]\nrows = {from = 9, to = 8, step = 1}", 3, "array.rows is empty"),
+        (HEAD + "[clock]\nmhz = []", 3, "clock.mhz is empty"),
+        (HEAD + "[array]\nrows = [8, 16, 8]", 3, "array.rows has 8 twice"),
+        (HEAD + "[array]\nrows = [8, 0]", 3, "array.rows must be .* from 1 to 1024, not 0"),
+        (HEAD + "[array]\nrows = [8, true]", 3, "array.rows must be .*, not True"),
+        (HEAD + "[array]\nrows = ['8']", 3, "array.rows must be .*, not '8'"),
+        (HEAD + "[array]\nrows = {from = 1, to = 9}\noverlap = 1", 4, "array.overlap must be true"),
+        (HEAD + "[array]\nrows = {from = 1, till = 9}", 3, "array.rows must be a list, or a range"),
+        (HEAD + "[array]\nrows = {from = 1, to = 9, step = 0}", 3, "array.rows must be a list, or"),
+        (HEAD + "[array]\nrows = {from = 1, to = 9, times = 1}", 3, "array.rows must be a list"),
+        (HEAD + "[array]\nrows = {from = 0, to = 9, times = 2}", 3, "range of too many values"),
+        (HEAD + "[array]\nrows = {from = 1, to = 999999999999}", 3, "range of too many values"),
+        (HEAD + "[array]\nsize = ['8x8', '8']", 3, "array size must be ROWSxCOLUMNS"),
+        (HEAD + "[array]\nsize = '8x8'\nrows = 8", 4, r"\[array\] has size and rows"),
+        (HEAD + "[depthwise]\nsize = 'some'", 3, "depthwise engine size must be LANESxPIXELS"),
+        (HEAD + "[depthwise]\nsize = '8x0'", 3, "depthwise.pixels must be .* from 1 to 256, not 0"),
+        (HEAD + "[depthwise]\nlanes = 4\npixels = 999", 4, "depthwise.pixels must be .*, not 999"),
+        (HEAD + "[memory]\nwidth_bytes = -1", 3, "memory.width_bytes must be .* from 0 .*, not -1"),
+        (HEAD + "[memory]\nweight_kib = 0", 3, "memory.weight_kib must be .* from 1 .*, not 0"),
+        (HEAD + "[memory]\nweight_kib = 1.5", 3, "memory.weight_kib must be .*, not 1.5"),
+        (HEAD + "[clock]\nmhz = [100, 0]", 3, "clock.mhz must be a positive number, not 0"),
+        (HEAD + "[clock]\nmhz = [100, nan]", 3, "clock.mhz must be a positive number, not nan"),
+        (HEAD + "[clock]\nmhz = ['fast']", 3, "clock.mhz must be a positive number, not 'fast'"),
+        ("networks = ['mobilenet_v9']", 1, "there is no network 'mobilenet_v9'"),
+        ("networks = [3]", 1, "networks must be words in quotes, not 3"),
+        (HEAD + "variants = ['fused']", 2, "there is no variant 'fused'"),
+        (HEAD + "inputs = ['224']", 2, "input must be HEIGHTxWIDTH"),
+        (HEAD + "dataflows = ['auto', 'od']", 2, "dataflow must be auto or some of .*, not 'od'"),
+        (HEAD + "depthwise_on = ['here']", 2, "depthwise_on must be one of .*, not 'here'"),
+        (HEAD + "depthwise_on = ['engine']", 2, "depthwise_on engine needs a depthwise engine"),
+        (HEAD + "hardware = 'huge'", 2, "there is no preset 'huge'"),
+        (HEAD + "hardware = 'window'", 2, "window is a model without RTL"),
+        (HEAD + "hardware = 8", 2, "hardware must be a preset or a file, not 8"),
+        (HEAD + "part_points = 0", 2, "part_points must be a whole number from 1 on, not 0"),
+        (HEAD + "[sample]\nseed = 1", 2, r"\[sample\] needs points"),
+        (HEAD + "[sample]\npoints = 0", 3, "sample.points must be a whole number from 1 on"),
+        (
+            HEAD + "[sample]\npoints = 2",
+            3,
+            "sample.points must be at most the 1 points of the grid",
+        ),
+    ],
+)
+def test_a_mistake_is_one_sentence_with_its_line(tmp_path, text, line, message):
+    with pytest.raises(AccelsimError, match=message) as error:
+        spec(tmp_path, text)
+    said = str(error.value)
+    assert said.startswith(f"{tmp_path / 'sweep.toml'}:{line}: ")
+    assert "\n" not in said
+
+
+def test_a_file_that_is_not_there_or_no_toml(tmp_path):
+    with pytest.raises(AccelsimError, match="cannot be read"):
+        module.load_spec(tmp_path / "none.toml")
+    with pytest.raises(AccelsimError, match="is not valid TOML"):
+        spec(tmp_path, "networks = [")
+
+
+def test_more_than_a_machine_does_in_minutes_has_to_be_forced(tmp_path):
+    points = (
+        HEAD + "[clock]\nmhz = {from = 1, to = 5000}\n[memory]\nwidth_bytes = {from = 0, to = 5000}"
+    )
+    designs = HEAD + "[array]\nrows = {from = 1, to = 200}\ncolumns = {from = 1, to = 200}"
+    with pytest.raises(AccelsimError, match=r"25,005,000 points, more than 20,000,000; --force"):
+        spec(tmp_path, points)
+    assert spec(tmp_path, points, force=True).points == 25_005_000
+    assert spec(tmp_path, points + "\n[sample]\npoints = 1000").points == 1000
+    with pytest.raises(AccelsimError, match=r"40,001 networks on engines to schedule, more than"):
+        spec(tmp_path, designs + "\n[sample]\npoints = 1000")
+    assert spec(tmp_path, designs, force=True).grid == 40_000
+
+
+def test_the_hash_is_of_all_that_decides_results(tmp_path):
+    base = spec(tmp_path, SMALL).sha256
+    assert spec(tmp_path, "# a remark\n" + SMALL.replace("16]", "16,]")).sha256 == base
+    changes = [
+        ("part_points = 40", "part_points = 41"),
+        ("rows = [8, 16]", "rows = [16, 8]"),
+        ("mobilenet_v2", "mobilenet_v1"),
+        ("[array]", "[array]\noverlap = false"),
+        ("to = 1000", "to = 900"),
+    ]
+    hashes = [spec(tmp_path, SMALL.replace(*change)).sha256 for change in changes]
+    hashes += [spec(tmp_path, f"{SMALL}[sample]\npoints = {n}").sha256 for n in (8, 9)]
+    assert len({base, *hashes}) == 1 + len(changes) + 2
+
+
+def test_the_permutation_is_one_for_every_size_of_grid():
+    from accelsim.sweep import kernels
+
+    sizes = random.Random(1)
+    for grid in (1, 2, 3, 7, 64, 1000, sizes.randrange(1000, 5000), sizes.randrange(5000, 9000)):
+        half_bits = max(1, math.ceil((grid - 1).bit_length() / 2))
+        points = module_points(grid, half_bits)
+        assert sorted(kernels.permuted(n, points) for n in range(grid)) == list(range(grid))
+
+
+def module_points(grid, half_bits):
+    import numpy as np
+
+    from accelsim.sweep import kernels
+
+    empty = np.zeros(0, np.int64)
+    random = np.random.default_rng(grid)
+    factors, offsets = random.integers(0, 1 << 64, (2, kernels.ROUNDS), np.uint64)
+    return kernels.Points(
+        empty, empty, empty, np.uint64(grid), half_bits, factors | np.uint64(1), offsets
+    )

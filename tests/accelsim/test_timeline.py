@@ -1,0 +1,132 @@
+"""Timelines against a calendar of reservations, and against what registers do at the ports."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accelsim.engines import activity, depthwise, systolic_array
+from accelsim.hls.nest import operations
+from accelsim.hls.timeline import Kind, timeline
+from accelsim.passes import DepthwiseOpcode, DepthwisePass, Opcode
+from tests.accelsim.test_hls import PORTS, Calendar, loops
+from tests.depthwise import engines, law, law_with_fill
+from tests.sequences import random_array, random_sequence
+
+MODES = (*((mode,) for mode in Opcode), tuple(Opcode))
+
+
+def ports(spans):
+    """Port -> [(start, end), ...] in order, what is held on joined to what holds it."""
+    found = {}
+    for span in spans:
+        if span.kind in (Kind.STAGE, Kind.HELD) and span.place.startswith("port "):
+            taken = found.setdefault(span.place.removeprefix("port "), [])
+            if span.kind is Kind.HELD and taken and taken[-1][1] == span.start:
+                taken[-1] = (taken[-1][0], span.end)
+            else:
+                taken.append((span.start, span.end))
+    return found
+
+
+def assert_apart(spans):
+    for port, taken in ports(spans).items():
+        for (_, end), (start, _) in pairwise(sorted(taken)):
+            assert end <= start, (port, taken)
+
+
+@given(loop=loops(3))
+def test_spans_are_those_of_a_calendar(loop):
+    calendar = Calendar()
+    end = calendar.run(loop)
+    spans = list(timeline(loop))
+    tasks = [span for span in spans if span.kind is Kind.TASK]
+    assert [span.start for span in tasks] == calendar.starts
+    assert max((span.end for span in tasks), default=0) == end == loop.latency
+    assert_apart(spans)
+    found = ports(spans)
+    for port in PORTS:
+        expected = [(start, finish) for start, finish in calendar.reserved[port] if finish > start]
+        assert sorted(found.get(port, [])) == sorted(expected), port
+
+
+@pytest.mark.parametrize("overlap", [True, False], ids=["overlapped", "plain"])
+@pytest.mark.parametrize("modes", MODES, ids=lambda modes: "+".join(m.name for m in modes))
+def test_sequences_end_with_their_cycles_and_share_no_port(modes, overlap):
+    rng = np.random.default_rng([15, *modes, overlap])
+    for _ in range(40):
+        array = random_array(rng, tuple(rng.integers(1, 9, 2).tolist()), overlap)
+        passes = random_sequence(rng, array, 8, modes).passes
+        nest = systolic_array.nest(array, passes)
+        spans = list(timeline(nest))
+        tasks = [span for span in spans if span.kind is Kind.TASK]
+        assert len(tasks) == len(passes)
+        assert max(span.end for span in tasks) == systolic_array.cycles(array, passes)
+        assert sum(span.multiplies for span in tasks) == operations(nest)
+        assert_apart(spans)
+        # The loops of a stage lie in it, one behind the other.
+        for number in range(len(tasks)):
+            inner = [s for s in spans if s.number == number and s.kind is Kind.LOOP]
+            for place in {span.place for span in inner}:
+                there = [span for span in inner if span.place == place]
+                assert all(a.end == b.start for a, b in pairwise(there))
+                around = [
+                    (s.start, s.end)
+                    for s in spans
+                    if (s.number, s.kind, s.place) == (number, Kind.STAGE, place)
+                ]
+                assert (there[0].start, there[-1].end) in around
+
+
+@pytest.mark.parametrize("overlap", [True, False], ids=["overlapped", "plain"])
+def test_the_result_port_is_taken_when_registers_leave(overlap):
+    """Column 0: results that leave the bottom row, by registers, are those on the timeline."""
+    rng = np.random.default_rng([16, overlap])
+    for _ in range(30):
+        array = random_array(rng, tuple(rng.integers(1, 7, 2).tolist()), overlap)
+        work = random_sequence(rng, array, 6)
+        clocks = range(systolic_array.cycles(array, work.passes))
+        leaves = activity.of_array(array, work.commands, work.left, work.top, work.used, clocks)
+        # Between the fires of a pass the port is kept, though nothing leaves.
+        single = {number for number, p in enumerate(work.passes) if p.fires == 1}
+        spans = list(timeline(systolic_array.nest(array, work.passes)))
+        expected, kept = set(), set()
+        for start, end, number in (
+            (s.start, s.end, s.number) for s in spans if s.place == "port result"
+        ):
+            (expected if number in single else kept).update(range(start, end))
+        found = set(np.flatnonzero(leaves.drain[:, -1, 0]).tolist())
+        assert found - kept == expected - kept
+        assert found <= expected | kept
+
+
+@given(engine=engines(), data=st.data())
+def test_depthwise_sequences_too(engine, data):
+    body = []
+    for _ in range(data.draw(st.integers(1, 3))):
+        side = data.draw(st.integers(1, 9))
+        kernel = data.draw(st.integers(1, min(3, side)))
+        out = side - kernel + 1
+        mode = data.draw(st.sampled_from(DepthwiseOpcode))
+        channels = data.draw(st.integers(1, engine.lanes))
+        p = DepthwisePass(mode, channels, side, side, out, out, kernel, kernel)
+        body.append((data.draw(st.integers(1, 3)), p))
+    spans = list(timeline(depthwise.nest(engine, tuple(body))))
+    expected = law_with_fill(engine, body) if engine.fill_port else law(engine, body)
+    assert max(span.end for span in spans if span.kind is Kind.TASK) == expected
+    assert_apart(spans)
+    macs = sum(trips * depthwise.macs(engine, p) for trips, p in body)
+    assert sum(span.multiplies for span in spans if span.kind is Kind.TASK) == macs
+
+
+def test_a_part_holds_what_overlaps_it():
+    rng = np.random.default_rng(17)
+    array = random_array(rng, (6, 5))
+    nest = systolic_array.nest(array, random_sequence(rng, array, 20).passes)
+    whole = list(timeline(nest))
+    for clocks in (range(40, 70), range(1), range(nest.latency - 1, nest.latency)):
+        expected = [s for s in whole if s.start < clocks.stop and s.end > clocks.start]
+        assert list(timeline(nest, clocks)) == expected
+        assert expected
