@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars
 
+from accelsim.sweep import area
 from accelsim.sweep.engines import ENGINES, DaskEngine, Engine, LocalEngine, engine
 from accelsim.sweep.run import Summary, run
 from accelsim.sweep.spec import Axis, Spec, load_spec
@@ -23,6 +24,7 @@ __all__ = [
     "LocalEngine",
     "Spec",
     "Summary",
+    "area",
     "engine",
     "load",
     "load_spec",
