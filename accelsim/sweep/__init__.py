@@ -4,6 +4,8 @@ import accelsim as ax
 spec = ax.sweep.load_spec("sweep.toml")
 ax.sweep.run(spec, "results")
 frame = ax.sweep.load("results")         # a polars DataFrame, a row per point
+row = frame.row(0, named=True)
+ax.sweep.layers(spec, row)               # its layers, and what each of them waits for
 """
 
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import polars
 
 from accelsim.sweep import area
+from accelsim.sweep.detail import layers, result
 from accelsim.sweep.engines import ENGINES, DaskEngine, Engine, LocalEngine, engine
 from accelsim.sweep.run import Summary, run
 from accelsim.sweep.spec import Axis, Spec, load_spec
@@ -26,9 +29,11 @@ __all__ = [
     "Summary",
     "area",
     "engine",
+    "layers",
     "load",
     "load_spec",
     "manifest",
+    "result",
     "run",
     "scan",
 ]
