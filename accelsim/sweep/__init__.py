@@ -4,12 +4,16 @@ import accelsim as ax
 spec = ax.sweep.load_spec("sweep.toml")
 ax.sweep.run(spec, "results")
 frame = ax.sweep.load("results")         # a polars DataFrame, a row per point
+row = frame.row(0, named=True)
+ax.sweep.layers(spec, row)               # its layers, and what each of them waits for
 """
 
 from pathlib import Path
 
 import polars
 
+from accelsim.sweep import area
+from accelsim.sweep.detail import layers, result
 from accelsim.sweep.engines import ENGINES, DaskEngine, Engine, LocalEngine, engine
 from accelsim.sweep.run import Summary, run
 from accelsim.sweep.spec import Axis, Spec, load_spec
@@ -23,10 +27,13 @@ __all__ = [
     "LocalEngine",
     "Spec",
     "Summary",
+    "area",
     "engine",
+    "layers",
     "load",
     "load_spec",
     "manifest",
+    "result",
     "run",
     "scan",
 ]

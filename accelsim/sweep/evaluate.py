@@ -21,6 +21,9 @@ time_ms                 clocks at the given clock
 multiplies_bound_layers, ports_bound_layers, memory_bound_layers
                         what layers wait for: the memory port, if it takes longer than the engine;
                         else what makes their bound_cycles, ports or multipliers
+lut4, ff, mult18, dp16kd, gate_equivalents
+                        of the generated cores, estimated: see accelsim.sweep.area; null where no
+                        synthesised core is like one of them
 supported               whether every layer can run; if not, nothing else is known of the point
 """
 
@@ -35,7 +38,7 @@ import polars
 from accelsim.engines import depthwise, systolic_array
 from accelsim.hls.report import Resource
 from accelsim.lower import AUTO
-from accelsim.sweep import kernels
+from accelsim.sweep import area, kernels
 from accelsim.sweep.costs import (
     UNSUPPORTED,
     Works,
@@ -71,6 +74,9 @@ GROUPS = (
 )
 
 
+UNKNOWN = -1 << 40  # cells; so low that no sum with it is positive
+
+
 class Evaluator:
     """Evaluates points of a specification.
 
@@ -92,10 +98,10 @@ class Evaluator:
 
     def metrics(self, first: int, count: int) -> tuple[Codes, Int]:
         """Codes int32[groups, points] and metrics int64[metrics, points] of points."""
-        codes = np.empty((kernels.GROUPS, count), np.int32)
-        metrics = np.empty((kernels.METRICS, count), np.int64)
+        codes = np.empty((count, kernels.GROUPS), np.int32)
+        metrics = np.empty((count, kernels.METRICS), np.int64)
         kernels.evaluate(first, self.points, self.tables, codes, metrics)
-        return codes, metrics
+        return np.ascontiguousarray(codes.T), np.ascontiguousarray(metrics.T)
 
     def frame(self, first: int, count: int) -> polars.DataFrame:
         """The rows of `count` points from number `first` on."""
@@ -152,7 +158,17 @@ class Evaluator:
             "register_bits": self.designs.register_bits.at(*engines),
             "supported": supported,
         }
-        return [*(polars.Series(name, values) for name, values in sizes.items()), *series]
+        cells = (
+            _known(polars.Series(name, of.at(*engines)))
+            for name, of in zip(area.FIGURES, self.designs.cells, strict=True)
+        )
+        return [*(polars.Series(name, each) for name, each in sizes.items()), *cells, *series]
+
+
+def _known(figures: polars.Series) -> polars.Series:
+    """The same with null for what is not known."""
+    known = polars.when(polars.first() >= 0).then(polars.first())
+    return figures.to_frame().select(known.name.keep()).to_series()
 
 
 class PerEngine(NamedTuple):
@@ -171,6 +187,7 @@ class Designs(NamedTuple):
 
     macs, params, modelled, hosted : int64[workloads]; layers on engines and on the host.
     multipliers, memory_bits, register_bits : of the engines.
+    cells : area.FIGURES of the engines, in order; below 0 where they are not known.
     buffer_bits : int64[buffers].
     mhz : float64[clocks].
     """
@@ -182,6 +199,7 @@ class Designs(NamedTuple):
     multipliers: PerEngine
     memory_bits: PerEngine
     register_bits: PerEngine
+    cells: tuple[PerEngine, ...]
     buffer_bits: Int
     mhz: npt.NDArray[np.float64]
 
@@ -201,6 +219,7 @@ def _design_columns(spec: Spec, works: Works) -> Designs:
         multipliers=_both("multipliers", operands, arrays, engines),
         memory_bits=_both("memory_bits", operands, arrays, engines),
         register_bits=_both("register_bits", operands, arrays, engines),
+        cells=_cells(spec, operands),
         buffer_bits=np.array(kib) * (8 << 10),
         mhz=np.array([value for (value,) in spec.axis("clock_mhz").values], np.float64),
     )
@@ -209,6 +228,16 @@ def _design_columns(spec: Spec, works: Works) -> Designs:
 def _both(field: str, operands: int, *kinds: list[tuple[Resource, ...]]) -> PerEngine:
     sums = ([sum(getattr(part, field) for part in parts) for parts in kind] for kind in kinds)
     return PerEngine(*(np.array(each, np.int64).reshape(operands, -1) for each in sums))
+
+
+def _cells(spec: Spec, operands: int) -> tuple[PerEngine, ...]:
+    unknown = (UNKNOWN,) * len(area.FIGURES)
+    kinds = (
+        np.array([area.estimate(design) or unknown for design in designs], np.int64)
+        for designs in (spec.arrays, spec.engines)
+    )
+    arrays, engines = (kind.T.reshape(len(area.FIGURES), operands, -1) for kind in kinds)
+    return tuple(map(PerEngine, arrays, engines))
 
 
 def _whole(value: Value | None) -> int:

@@ -188,13 +188,28 @@ def share(width, cycles, ports, moved):
 
 
 @kernel
+def repeat(point, points, codes, metrics, digits, at):
+    """Set the points at the other clocks as the one before; the first point behind them."""
+    last = len(points.sizes) - 1
+    stop = min(len(codes), point + points.sizes[last] - 1 - digits[last])
+    for other in range(point, stop):
+        at[CLOCK] += points.strides[last]
+        for group in range(GROUPS):
+            codes[other, group] = at[group]
+        for metric in range(METRICS):
+            metrics[other, metric] = metrics[point - 1, metric]
+    digits[last] += max(0, stop - point)
+    return stop
+
+
+@kernel
 def evaluate(first, points, tables, codes, metrics):
     """Evaluate the points from number `first` on.
 
     Parameters
     ----------
-    codes : int32[groups, points], set to where each point stands in every group.
-    metrics : int64[metrics, points], set. Cycles of costs.UNSUPPORTED and more mean that a
+    codes : int32[points, groups], set to where each point stands in every group.
+    metrics : int64[points, metrics], set. Cycles of costs.UNSUPPORTED and more mean that a
         layer cannot run; the other metrics then mean nothing.
 
     Designs are remembered, and what does not change from a point to the next is not evaluated
@@ -210,13 +225,14 @@ def evaluate(first, points, tables, codes, metrics):
     operands, arrays = tables.array_row.shape
     places, engines = len(tables.engine_row), tables.engine_row.shape[2]
     dataflows = len(tables.sums) // tables.arrays
-    for point in range(codes.shape[1]):
+    # Along the clocks nothing else changes, and they run fastest.
+    runs = len(points.sizes) > 0 and points.groups[-1] == CLOCK
+    point = np.int64(0)
+    if points.half_bits == 0:
+        place(first, points, digits, at)
+    while point < len(codes):
         if points.half_bits > 0:
             place(permuted(first + point, points), points, digits, at)
-        elif point == 0:
-            place(first, points, digits, at)
-        else:
-            advance(points, digits, at)
 
         workload, buffers = at[WORKLOAD], at[BUFFERS]
         this = (workload * dataflows + at[DATAFLOW]) * places + at[PLACE]
@@ -230,17 +246,22 @@ def evaluate(first, points, tables, codes, metrics):
             width = tables.widths[at_width]
             clocks, memory, bound = found[slot, CYCLES], np.int64(0), found[slot, PORTS]
             if width > 0:
-                start, stop = tables.start[workload], tables.modelled[workload]
-                moved = tables.moved[buffers, start:stop]
-                some = stop - start
+                start, end = tables.start[workload], tables.modelled[workload]
+                moved = tables.moved[buffers, start:end]
+                some = end - start
                 clocks, memory, bound = share(width, cycles[slot, :some], ports[slot], moved)
                 clocks += tables.host_moved[buffers, workload] + width - 1
                 clocks //= width
 
         for group in range(GROUPS):
-            codes[group, point] = at[group]
+            codes[point, group] = at[group]
         for metric in range(DEPTHWISE + 1):
-            metrics[metric, point] = found[slot, metric]
-        metrics[CLOCKS, point] = clocks
-        metrics[MEMORY, point] = memory
-        metrics[PORTS_BOUND, point] = bound
+            metrics[point, metric] = found[slot, metric]
+        metrics[point, CLOCKS] = clocks
+        metrics[point, MEMORY] = memory
+        metrics[point, PORTS_BOUND] = bound
+        point += 1
+        if points.half_bits == 0:
+            if runs:
+                point = repeat(point, points, codes, metrics, digits, at)
+            advance(points, digits, at)

@@ -31,7 +31,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -161,14 +161,7 @@ class Spec:
     @cached_property
     def arrays(self) -> tuple[SystolicArray, ...]:
         """Every array, with its operands, in the order of the axes."""
-        return tuple(
-            replace(
-                self.base.array,
-                **_fields(each, ARRAY),
-                operands=replace(self.base.array.operands, **_fields(each, OPERANDS)),
-            )
-            for each in self.combinations((*OPERANDS, *ARRAY))
-        )
+        return tuple(self._array(each) for each in self.combinations((*OPERANDS, *ARRAY)))
 
     @cached_property
     def engines(self) -> tuple[DepthwiseEngine | None, ...]:
@@ -176,17 +169,27 @@ class Spec:
         keys = tuple(depthwise_key(key) for key in DEPTHWISE)
         return tuple(self._engine(each) for each in self.combinations((*OPERANDS, *keys)))
 
-    def _engine(self, values: dict[str, Value | None]) -> DepthwiseEngine | None:
+    def hardware(self, row: Mapping[str, Any]) -> Hardware:
+        """The design of a row of the results."""
+        return Hardware(self._array(row), row["clock_mhz"], self._engine(row))
+
+    def _operands(self, values: Mapping[str, Any]) -> Operands:
+        return replace(self.base.array.operands, **_fields(values, OPERANDS))
+
+    def _array(self, values: Mapping[str, Any]) -> SystolicArray:
+        given = _fields(values, ARRAY)
+        return replace(self.base.array, **given, operands=self._operands(values))
+
+    def _engine(self, values: Mapping[str, Any]) -> DepthwiseEngine | None:
         given: dict[str, Any] = {
             key: values[column] for key in DEPTHWISE if (column := depthwise_key(key)) in values
         }
         if not given["lanes"]:
             return None
-        operands = replace(self.base.array.operands, **_fields(values, OPERANDS))
         base = self.base.depthwise or DepthwiseEngine(1, 1)
         if given["pixels"] != base.pixels:
             given = {"results_per_clock": None} | given  # it follows the pixels
-        return replace(base, **given, operands=operands)
+        return replace(base, **given, operands=self._operands(values))
 
     def to_dict(self) -> dict[str, Any]:
         """What a manifest holds: all that decides the results."""
@@ -217,7 +220,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _fields(values: dict[str, Value | None], keys: tuple[str, ...]) -> dict[str, Any]:
+def _fields(values: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     return {key: values[key] for key in keys if key in values}
 
 

@@ -22,6 +22,7 @@ import polars
 
 from accelsim.errors import FileError
 from accelsim.files import write_whole
+from accelsim.sweep import area
 from accelsim.sweep.spec import Spec
 from accelsim.version import __version__
 
@@ -177,6 +178,7 @@ def _manifest(spec: Spec, costs: int) -> dict[str, Any]:
         "points": spec.points,
         "parts": spec.parts,
         "cost_parts": costs,
+        "area_errors": area.errors(),
         "specification": spec.to_dict(),
     }
 
@@ -201,7 +203,7 @@ def sources_sha256() -> str:
     """Of the modules that decide results, which are all but those that show them."""
     top = Path(__file__).parents[1]
     found = hashlib.sha256()
-    for path in sorted(top.rglob("*.py")):
+    for path in sorted((*top.rglob("*.py"), *top.rglob("*.json"))):
         name = path.relative_to(top)
         if name.parts[0] not in SHOWING:
             found.update(f"{name}\0".encode() + path.read_bytes() + b"\0")

@@ -1,5 +1,6 @@
 """The model of off-chip bytes against what its laws say, and against counts by hand."""
 
+import math
 import random
 
 import pytest
@@ -99,10 +100,9 @@ def test_weights_that_do_not_fit_cost_the_cheaper_of_two_orders(tmp_path):
 def test_bounds_and_monotony_of_real_networks(name):
     network = ax.networks.get(name)
     weights = sum(
-        size
+        math.prod(shape)
         for layer in network.layers
         if (shape := layer.op.weight_shape(*network.in_shapes(layer)))
-        for size in [int(__import__("math").prod(shape))]
     )
     image = 3 * 224 * 224
     least = moved(network, HUGE, HUGE)

@@ -1,0 +1,151 @@
+"""Sweeps: tabulating apart, points a second of the kernels against NumPy, and whole sweeps.
+
+Ratios are of CPU time in one process, so that other programs on the machine count little.
+"""
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from accelsim.sweep import kernels, load_spec
+from accelsim.sweep.evaluate import Evaluator
+from accelsim.sweep.parts import works_of
+
+SHAPES = """
+networks = ["mobilenet_v2"]
+[array]
+rows = {from = 8, to = 128, step = 8}
+columns = {from = 8, to = 128, step = 8}
+"""
+# Everything changes from point to point.
+MIXED = """
+networks = ["mobilenet_v2"]
+dataflows = ["auto", "os"]
+[array]
+rows = {from = 8, to = 64, step = 8}
+columns = {from = 8, to = 64, step = 8}
+[memory]
+activation_kib = [32, 64, 96, 128, 192, 256]
+weight_kib = [32, 64, 96, 128, 192, 256]
+width_bytes = [1, 2, 4, 8, 12, 16, 24, 32, 48]
+[clock]
+mhz = {from = 100, to = 1000, step = 100}
+"""
+REPEATS = 5
+POINTS = 200_000
+PIECE = 10_000  # points whose results fit the caches
+NUMPY_PIECES = (1000, 2500, 5000)  # the best of these, for its intermediate results are many
+PROGRAM = """
+import resource, sys
+from accelsim.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, "KiB")
+"""
+
+
+def seconds(work, repeats=REPEATS):
+    found = []
+    for _ in range(repeats):
+        start = time.process_time()
+        work()
+        found.append(time.process_time() - start)
+    return min(found)
+
+
+def spec(tmp_path, text):
+    (tmp_path / "sweep.toml").write_text(text)
+    return load_spec(tmp_path / "sweep.toml")
+
+
+def evaluator(asked):
+    works = works_of(asked)
+    return Evaluator(asked, works, np.array([works.row(job)[0] for job in works.jobs]))
+
+
+def test_tabulating_256_array_shapes(tmp_path):
+    works = works_of(spec(tmp_path, SHAPES))
+    taken = seconds(lambda: [works.row(job) for job in works.jobs], 1)
+    print(f"\nmobilenet_v2 on {len(works.jobs)} arrays: {taken:.2f} s of CPU")
+    assert len(works.jobs) == 256
+    assert taken < 20
+
+
+def with_numpy(made, numbers):
+    """The metrics of points of a grid, vectorised, from the same tables; no depthwise engine."""
+    points, tables = made.points, made.tables
+    digits = np.unravel_index(numbers, points.sizes)
+    at = np.zeros((kernels.GROUPS, len(numbers)), np.int64)
+    for digit, group, stride in zip(digits, points.groups, points.strides, strict=True):
+        at[group] += digit * stride
+    row = at[kernels.DATAFLOW] * tables.arrays + tables.array_row[0, at[kernels.ARRAY]]
+    layers = slice(0, tables.modelled[0])
+    width = tables.widths[at[kernels.WIDTH]]
+    busy = tables.cycles[row, layers] * width[:, None]
+    moved = tables.moved[at[kernels.BUFFERS], layers]
+    waits = moved > busy
+    clocks = np.where(waits, moved, busy).sum(axis=1)
+    clocks += tables.host_moved[at[kernels.BUFFERS], 0]
+    metrics = np.zeros((kernels.METRICS, len(numbers)), np.int64)
+    metrics[: kernels.PORTS + 1] = tables.sums[row, 0].T
+    metrics[kernels.CLOCKS] = -(-clocks // width)
+    metrics[kernels.MEMORY] = waits.sum(axis=1)
+    metrics[kernels.PORTS_BOUND] = (tables.ports[row, layers] * ~waits).sum(axis=1)
+    return at.astype(np.int32), metrics
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "rate", "ratio"),
+    [
+        ("sample, nothing in common", f"{MIXED}[sample]\npoints = {POINTS}\n", 2e6, 3),
+        ("grid, memory differs", MIXED.replace("to = 1000", "to = 100"), 5e6, 5),
+        ("grid that factorises", MIXED.replace("to = 1000", "to = 2500"), 5e6, 40),
+    ],
+)
+def test_kernels_against_numpy(tmp_path, kind, text, rate, ratio):
+    made = evaluator(spec(tmp_path, text))
+    made.metrics(0, 1000)  # compiles
+    count = min(PIECE, made.spec.points)
+    codes = np.empty((count, kernels.GROUPS), np.int32)
+    metrics = np.empty((count, kernels.METRICS), np.int64)
+
+    def evaluate():
+        for first in range(0, POINTS, PIECE):
+            kernels.evaluate(first % made.spec.points, made.points, made.tables, codes, metrics)
+
+    mine = seconds(evaluate) / (count * len(range(0, POINTS, PIECE)))
+    numbers = np.arange(POINTS)
+    if made.points.half_bits:
+        numbers = np.array([kernels.permuted(number, made.points) for number in range(POINTS)])
+    numpy = min(
+        seconds(lambda size=size: with_numpy(made, numbers[:size])) / size for size in NUMPY_PIECES
+    )
+    expected = with_numpy(made, numbers[7777 : 7777 + PIECE])
+    for found, other in zip(made.metrics(7777, PIECE), expected, strict=True):
+        np.testing.assert_array_equal(found, other)
+    layers = made.tables.modelled[0]
+    print(
+        f"\n{kind} of {layers} layers: {1 / mine / 1e6:.1f} M points/s a core, "
+        f"{numpy / mine:.0f} times NumPy ({1 / numpy / 1e6:.2f} M points/s)"
+    )
+    assert 1 / mine > rate
+    assert numpy / mine > ratio
+
+
+@pytest.mark.parametrize("clocks", [25, 100])
+def test_a_whole_sweep_of_a_million_points(tmp_path, clocks):
+    text = MIXED.replace("to = 1000", f"to = {100 * clocks}")
+    asked = spec(tmp_path, text)
+    command = ["sweep", tmp_path / "sweep.toml", "-o", tmp_path / "out"]
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *command], capture_output=True, text=True, check=True
+    )
+    taken = time.perf_counter() - start
+    peak = int(done.stdout.split("peak")[1].split()[0]) / 1024
+    print(f"\n{asked.points:,} points with start-up: {taken:.1f} s, {peak:.0f} MiB\n{done.stdout}")
+    assert peak < 2048
