@@ -1,6 +1,7 @@
 """Where the parts of a sweep are made: threads of this process, or workers of a Dask cluster."""
 
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
@@ -183,13 +184,14 @@ class DaskEngine:
 
 
 def _connect(scheduler: str) -> Any:
-    """A client of the scheduler; TimeoutError where it does not answer.
+    """A client of the scheduler; OSError, ValueError or TimeoutError where it does not answer.
 
-    The client waits without end for what accepts a connection and then says nothing, so that it
-    is waited for from outside.
+    A client that fails is hard to get rid of, and one may wait without end for what accepts a
+    connection and is no scheduler: so the address is tried first, and the client made aside.
     """
     from distributed import Client
 
+    _try(scheduler)
     answer: SimpleQueue[Any] = SimpleQueue()
 
     def connect() -> None:
@@ -206,6 +208,17 @@ def _connect(scheduler: str) -> Any:
     if isinstance(found, Exception):
         raise found
     return found
+
+
+def _try(scheduler: str) -> None:
+    """Wait for the first byte of what listens at a TCP address: a scheduler speaks first."""
+    from distributed.comm.addressing import parse_address, parse_host_port
+
+    scheme, place = parse_address(scheduler)
+    if scheme == "tcp":
+        with socket.create_connection(parse_host_port(place), SECONDS) as connection:
+            if not connection.recv(1):
+                raise ConnectionError("the connection was closed at once")
 
 
 def _first_line(error: Exception) -> str:
