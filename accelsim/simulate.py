@@ -57,6 +57,10 @@ def simulate(
     depthwise_on : where depthwise layers run: array, engine (the depthwise engine), or auto, the
         faster of the two.
     """
+    if fidelity not in FIDELITIES:
+        raise UnsupportedError(f"fidelity must be one of {', '.join(FIDELITIES)}, not {fidelity!r}")
+    if timing not in TIMINGS:
+        raise UnsupportedError(f"there is no timing {timing!r}; there are {', '.join(TIMINGS)}")
     check_depthwise(hardware, depthwise_on)
     if isinstance(hardware, PeerHardware) and (timing != RTL or fidelity == "cycle"):
         raise UnsupportedError(
@@ -65,10 +69,6 @@ def simulate(
         )
     if hardware.depthwise is not None and timing != RTL:
         raise UnsupportedError(f"timing {timing} knows no depthwise engine; depthwise must be none")
-    if fidelity not in FIDELITIES:
-        raise UnsupportedError(f"fidelity must be one of {', '.join(FIDELITIES)}, not {fidelity!r}")
-    if timing not in TIMINGS:
-        raise UnsupportedError(f"there is no timing {timing!r}; there are {', '.join(TIMINGS)}")
     if scalesim_depthwise is not None and timing != published.ScaleSim.name:
         raise UnsupportedError(f"--scalesim-depthwise is for timing scalesim, not {timing}")
     chosen = select(network, layers)

@@ -469,6 +469,7 @@ def test_cosim_states_its_own_default_array(accelsim):
             "run mobilenet_v2 --timing fuseconv-2020 --depthwise 8x8",
             "timing fuseconv-2020 knows no depthwise",
         ),
+        ("run mobilenet_v2 --timing rt --depthwise 8x8", "there is no timing 'rt'; there are rtl"),
         ("run mobilenet_v2 --hardware none.toml", "none.toml cannot be read: No such file"),
         ("run none.toml", "none.toml cannot be read: No such file"),
         ("run none.onnx", "none.onnx cannot be imported"),

@@ -6,6 +6,7 @@ channel: all stripes have one geometry, with the rows of padding stored as zeros
 output rows (`row`) or the flattened map (`flat`); the engine's schedule tells which is faster.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -77,10 +78,11 @@ def plans(conv: Conv, engine: DepthwiseEngine) -> Iterator[Plan]:
 
 def _stripes(conv: Conv, engine: DepthwiseEngine) -> Iterator[int]:
     """One, and numbers of stripes that leave fewer lanes idle; more where a bank is too small."""
-    whole = next(
-        (n for n in range(1, conv.oh + 1) if _fits(conv, engine, n)),
-        1,  # not even one row fits: the engine's limits say so
-    )
+    whole = 1
+    if not _fits(conv, engine, 1):
+        # Where not even the thinnest fit, they are what the engine's limits are to be named for.
+        more = range(2, conv.oh)
+        whole = min(conv.oh, 2 + bisect_left(more, True, key=lambda n: _fits(conv, engine, n)))
     best = 0.0
     for stripes in range(whole, max(whole, min(conv.oh, MOST_STRIPES)) + 1):
         if -(-conv.oh // -(-conv.oh // stripes)) < stripes:

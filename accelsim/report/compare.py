@@ -9,7 +9,7 @@ from rich.text import Text
 
 from accelsim.compare import Row, SideBySide
 from accelsim.files import write_whole
-from accelsim.report.table import fit, percent, table
+from accelsim.report.table import fit, percent, ports, table
 from accelsim.result import LayerResult
 
 WORDS = ("layer", "op")
@@ -62,10 +62,17 @@ def title(found: SideBySide) -> str:
 
 def notes(found: SideBySide) -> list[str]:
     """Sentences below the table: the designs, and what the marks and totals mean."""
-    lines = [f"{entry.name}: {entry.design.label}." for entry in found.entries]
+    lines = []
+    for entry in found.entries:
+        engine = entry.design.depthwise
+        lines.append(
+            f"{entry.name}: {entry.design.label}"
+            + (f", which has {ports(engine)}." if engine else ".")
+        )
     return [
         *lines,
         "* is the least of a line. Multipliers are those of the engines that run these layers.",
+        "Left out is what runs on the host, and filling the banks where no fill port has a width.",
     ]
 
 

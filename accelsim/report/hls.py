@@ -81,9 +81,12 @@ def notes(synthesis: Synthesis) -> list[str]:
         f"{made.multipliers:,} multipliers are {busy} busy with {made.multiplies:,} multiplies, "
         f"{useful} with the layer's own {synthesis.macs:,}."
     )
-    return [
+    time = (
         f"{made.latency_cycles:,} cycles, {microseconds:,.3f} us at {made.clock_mhz:g} MHz; "
-        f"multipliers and ports allow {synthesis.bound_cycles:,} for the dense multiplies.",
+        f"multipliers and ports allow {synthesis.bound_cycles:,} for the dense multiplies."
+    )
+    return [
+        time,
         work,
         "Registers of the sequencer, of the edge and of addresses are not counted."
         if isinstance(synthesis.hardware, Hardware)

@@ -42,7 +42,7 @@ def notes(engine: DepthwiseEngine) -> list[str]:
     """Sentences below the table: what the ways are."""
     size = f"{engine.lanes} lanes x {engine.pixels} pixels"
     return [
-        "Cycles of all layers; * is the fewest. Depthwise layers run:",
+        "Cycles of all layers that an engine runs; * is the fewest. Depthwise layers run:",
         f"{IM2COL}: on the array by im2col, in one of its columns.",
         f"{ROWS}: on the array as row streams, or in what other mode is faster.",
         f"{FUSE}: replaced in the network by pairs of one-dimensional layers, on the array.",

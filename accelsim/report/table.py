@@ -9,7 +9,7 @@ from rich.text import Text
 
 from accelsim.cosim import Comparison
 from accelsim.errors import UnsupportedError
-from accelsim.hardware import Hardware
+from accelsim.hardware import DepthwiseEngine, Hardware
 from accelsim.ir import Shape
 from accelsim.lower import is_depthwise
 from accelsim.ops import ALIASES
@@ -128,9 +128,12 @@ def notes(result: Result, baseline: Result | None = None) -> list[str]:
     engine = result.hardware.depthwise if isinstance(result.hardware, Hardware) else None
     wide = engine is None or not engine.fill_port
     if engine:
-        fill = "a fill port as wide as it takes" if wide else f"a fill port of {engine.fill_port}"
-        results = engine.results_per_clock or engine.pixels
-        found.append(f"The depthwise engine has {fill} and gives {results:,} results a clock.")
+        found.append(f"The depthwise engine has {ports(engine)}.")
+    if any(layer.cycles < (layer.bound_cycles or 0) for layer in result.layers):
+        found.append(
+            "Bounds are for the dense multiplies; the depthwise engine skips taps outside the map "
+            "and may take less."
+        )
     filled = [layer.read_bytes for layer in result.layers if layer.read_bytes is not None]
     if filled:
         found.append(
@@ -147,6 +150,13 @@ def notes(result: Result, baseline: Result | None = None) -> list[str]:
         found.append(f"Nothing to do but to address: {_list(aliases)}.")
     found += [about for timing, about in MODEL_NOTES if timing == result.timing]
     return found
+
+
+def ports(engine: DepthwiseEngine) -> str:
+    """The ports of a depthwise engine in words."""
+    width, results = engine.fill_port, engine.results_per_clock or engine.pixels
+    fill = f"of {width:,} operands a clock" if width else "as wide as it takes"
+    return f"a fill port {fill} and gives {results:,} results a clock"
 
 
 def _list(kinds: Counter[str]) -> str:

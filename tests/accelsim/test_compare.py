@@ -156,6 +156,11 @@ def test_the_table_marks_the_fastest(found):
         ]
     assert cells[0][-4:] == ["total", "multipliers", "utilisation", "cycles x multipliers"]
     assert "windows: array 16x16, window 8x7." in notes(found)
+    assert (
+        "ours: array 16x16, depthwise 8x8, which has a fill port as wide as it takes and gives "
+        "8 results a clock." in notes(found)
+    )
+    assert notes(found)[-1].startswith("Left out is what runs on the host")
     assert len(designs(found, 40).columns) == 1 + len(found.entries)
 
 

@@ -156,6 +156,32 @@ def test_a_map_beyond_the_bank_runs_in_stripes():
         pytest.fail("no plan fits")
 
 
+@pytest.mark.parametrize("oh", [1, 2, 3, 17, 40])
+def test_a_map_runs_in_as_few_stripes_as_fit(oh):
+    conv = Conv(3, oh, 40, 3, oh, 40, 3, 3, pt=1, pl=1, groups=3)
+    for words in range(4, 1000, 12):
+        engine = DepthwiseEngine(2, 4, bank_depth=words)
+        fits = [
+            stripes
+            for stripes in range(1, oh + 1)
+            for h in [oh if stripes == 1 else -(-oh // stripes) + 2]
+            if 2 * h * 10 <= words
+        ]
+        plans = list(tap_serial.plans(conv, engine))
+        assert plans[0].stripes == min(fits, default=oh)
+
+
+def test_limits_name_the_thinnest_stripe():
+    engine = DepthwiseEngine(4, 4)
+    for rows in (99999, 10**9):
+        conv = Conv(4, rows, 9999, 4, rows, 9999, 3, 3, pt=1, pl=1, groups=4)
+        plan = next(tap_serial.plans(conv, engine))
+        # 3 rows of 2500 words in halves of 2048.
+        reason = depthwise.limits(engine, plan.body[0][1])
+        assert reason is not None
+        assert reason.startswith("map in words 7500 is more than the depthwise engine's 2048;")
+
+
 def test_commands_carry_what_follows_from_a_pass():
     p = DepthwisePass(DepthwiseOpcode.FLAT, 5, 9, 10, 5, 4, 3, 3, 2, 3, pt=1, pl=1)
     command = depthwise_command(p, 4, map=7, taps=9, last=1)
