@@ -452,6 +452,11 @@ PRESETS = (
     Preset("edge", "a microcontroller's accelerator", Hardware(SystolicArray(16, 16), 250.0)),
     Preset("embedded", "a camera or a drone", Hardware(SystolicArray(32, 32), 500.0)),
     Preset("mobile", "a phone; the default", Hardware(SystolicArray(64, 64), 500.0)),
+    Preset(
+        "flexible",
+        "a phone, with an engine for depthwise layers of any kernel",
+        Hardware(SystolicArray(64, 64), 500.0, DepthwiseEngine(8, 64)),
+    ),
     Preset("server", "an inference card", Hardware(SystolicArray(128, 128), 700.0)),
     Preset(
         "tap_serial",
