@@ -258,7 +258,7 @@ def _points(spec: Spec) -> kernels.Points:
         )
         for i, group in enumerate(groups)
     ]
-    half_bits = -(-(spec.grid - 1).bit_length() // 2) if spec.sample else 0
+    bits = max(2, (spec.grid - 1).bit_length()) if spec.sample else 0  # a bit for each half
     random = np.random.default_rng(spec.seed)
     factors, offsets = random.integers(0, 1 << 64, (2, kernels.ROUNDS), np.uint64)
     return kernels.Points(
@@ -266,7 +266,7 @@ def _points(spec: Spec) -> kernels.Points:
         np.array(groups, np.int64),
         np.array(strides, np.int64),
         np.uint64(spec.grid),
-        max(half_bits, int(spec.sample > 0)),
+        bits,
         factors | np.uint64(1),
         offsets,
     )

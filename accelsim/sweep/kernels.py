@@ -22,7 +22,7 @@ GROUPS = 9
 CYCLES, BOUND, READ, WRITE, BUSY, PORTS, DEPTHWISE, CLOCKS, MEMORY, PORTS_BOUND = range(10)
 METRICS = 10
 
-ROUNDS = 4  # of the permutation
+ROUNDS = 4  # of the permutation, an even number
 REMEMBERED = 1024  # designs; a power of two
 
 
@@ -32,8 +32,7 @@ class Points(NamedTuple):
     sizes : int64[axes], values of every axis that has more than one, the last running fastest.
     groups, strides : int64[axes], what group an axis is of, and what a step adds to it.
     grid : points of the grid.
-    half_bits : 0 for points in order; else half the bits of a permutation's domain, which holds
-        the grid.
+    bits : 0 for points in order; else those of a permutation's domain, which holds the grid.
     factors, offsets : uint64[rounds], of the permutation; factors are odd.
     """
 
@@ -41,7 +40,7 @@ class Points(NamedTuple):
     groups: Int
     strides: Int
     grid: np.uint64
-    half_bits: int
+    bits: int
     factors: npt.NDArray[np.uint64]
     offsets: npt.NDArray[np.uint64]
 
@@ -85,20 +84,22 @@ class Tables(NamedTuple):
 def permuted(number, points):
     """Another number below `grid`; all of them differ.
 
-    A Feistel network over the smallest even number of bits that holds the grid, its rounds
-    pairwise independent hashes by multiplication (Naor and Reingold, "On the Construction of
-    Pseudo-Random Permutations", J. Cryptology 12, 1999), applied until the number falls into the
-    grid (cycle walking: Black and Rogaway, CT-RSA 2002).
+    A Feistel network over as many bits as the grid needs, its rounds pairwise independent hashes
+    by multiplication (Naor and Reingold, "On the Construction of Pseudo-Random Permutations",
+    J. Cryptology 12, 1999), applied until the number falls into the grid (cycle walking: Black
+    and Rogaway, CT-RSA 2002).
     """
-    half = np.uint64(points.half_bits)
-    mask = (np.uint64(1) << half) - np.uint64(1)
+    low = np.uint64(points.bits) >> np.uint64(1)
+    high = np.uint64(points.bits) - low
     number = np.uint64(number)
     while True:
-        left, right = number >> half, number & mask
-        for turn in range(ROUNDS):
+        left, right = number >> low, number & ((np.uint64(1) << low) - np.uint64(1))
+        for turn in range(0, ROUNDS, 2):  # the halves may differ by a bit, and change places
             mixed = right * points.factors[turn] + points.offsets[turn]
-            left, right = right, left ^ (mixed >> (np.uint64(64) - half))
-        number = left << half | right
+            left ^= mixed >> (np.uint64(64) - high)
+            mixed = left * points.factors[turn + 1] + points.offsets[turn + 1]
+            right ^= mixed >> (np.uint64(64) - low)
+        number = left << low | right
         if number < points.grid:
             return np.int64(number)
 
@@ -228,10 +229,10 @@ def evaluate(first, points, tables, codes, metrics):
     # Along the clocks nothing else changes, and they run fastest.
     runs = len(points.sizes) > 0 and points.groups[-1] == CLOCK
     point = np.int64(0)
-    if points.half_bits == 0:
+    if points.bits == 0:
         place(first, points, digits, at)
     while point < len(codes):
-        if points.half_bits > 0:
+        if points.bits > 0:
             place(permuted(first + point, points), points, digits, at)
 
         workload, buffers = at[WORKLOAD], at[BUFFERS]
@@ -261,7 +262,7 @@ def evaluate(first, points, tables, codes, metrics):
         metrics[point, MEMORY] = memory
         metrics[point, PORTS_BOUND] = bound
         point += 1
-        if points.half_bits == 0:
+        if points.bits == 0:
             if runs:
                 point = repeat(point, points, codes, metrics, digits, at)
             advance(points, digits, at)

@@ -1,6 +1,5 @@
 """Specifications: what they mean, and one sentence for every mistake in one."""
 
-import math
 import random
 
 import pytest
@@ -187,12 +186,11 @@ def test_the_permutation_is_one_for_every_size_of_grid():
 
     sizes = random.Random(1)
     for grid in (1, 2, 3, 7, 64, 1000, sizes.randrange(1000, 5000), sizes.randrange(5000, 9000)):
-        half_bits = max(1, math.ceil((grid - 1).bit_length() / 2))
-        points = module_points(grid, half_bits)
+        points = module_points(grid, max(2, (grid - 1).bit_length()))
         assert sorted(kernels.permuted(n, points) for n in range(grid)) == list(range(grid))
 
 
-def module_points(grid, half_bits):
+def module_points(grid, bits):
     import numpy as np
 
     from accelsim.sweep import kernels
@@ -201,5 +199,5 @@ def module_points(grid, half_bits):
     random = np.random.default_rng(grid)
     factors, offsets = random.integers(0, 1 << 64, (2, kernels.ROUNDS), np.uint64)
     return kernels.Points(
-        empty, empty, empty, np.uint64(grid), half_bits, factors | np.uint64(1), offsets
+        empty, empty, empty, np.uint64(grid), bits, factors | np.uint64(1), offsets
     )
