@@ -41,6 +41,7 @@ PUBLIC = (
     "accelsim.report",
     "rtl.cosim",
     "rtl.generate",
+    "rtl.host",
     "rtl.waves",
     "matplotlib.pyplot",
     "numpy",
