@@ -3,6 +3,8 @@
 import contextlib
 import io
 import re
+import shlex
+import tempfile
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,11 +12,14 @@ import pytest
 
 import accelsim as ax
 from accelsim.cli import main
+from accelsim.sweep import load_spec
 
 TOP = Path(__file__).parents[1]
 README = TOP / "README.md"
 PICTURE = TOP / "notebooks" / "speedup.png"
 CHANGE = TOP / "notebooks" / "change.png"  # `accelsim study` as in the README, with --plot
+FRONT = TOP / "notebooks" / "front.png"  # as `accelsim pareto` of the README draws it
+SWEEP = TOP / "notebooks" / "sweep.toml"
 BLOCK = re.compile(r"(?<=^```console\n)\$ accelsim (.*)\n((?:.*\n)*?)(?=```$)", re.MULTILINE)
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -22,9 +27,17 @@ PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 def printed(command: str) -> list[str]:
     out = io.StringIO()
     with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as end:
-        main(command.split())
+        main(shlex.split(command))
     assert not end.value.code
     return [line.rstrip() for line in out.getvalue().splitlines()]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def place(tmp_path_factory):
+    """A folder with the points of the sweep."""
+    with contextlib.chdir(tmp_path_factory.mktemp("readme")):
+        printed(f"sweep {SWEEP} -o points")
+        yield
 
 
 def key(line: str) -> str:
@@ -54,8 +67,14 @@ def test_the_readme_shows_what_is_printed(block):
 
 def test_the_readme_shows_commands_and_python():
     text = README.read_text()
-    assert len(BLOCK.findall(text)) == 3
+    assert len(BLOCK.findall(text)) == 4
     assert len(PYTHON.findall(text)) == 1
+
+
+def test_the_readme_shows_the_sweep():
+    text = README.read_text()
+    assert f"```toml\n{SWEEP.read_text()}```" in text
+    assert f"all {load_spec(SWEEP).points:,} in" in text
 
 
 def test_the_python_of_the_readme_runs(capsys):
@@ -68,8 +87,10 @@ def test_the_python_of_the_readme_runs(capsys):
 
 
 if __name__ == "__main__":
-    README.write_text(BLOCK.sub(refresh, README.read_text()))
-    PICTURE.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        printed(f"sweep {SWEEP} -o points")
+        README.write_text(BLOCK.sub(refresh, README.read_text()))
+        Path("front.png").replace(FRONT)
     (study,) = (block for block in BLOCK.finditer(README.read_text()) if "study" in block[1])
     printed(f"{study[1]} --plot {CHANGE}")
     ax.plot.speedup().savefig(PICTURE, dpi=110)
