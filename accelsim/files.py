@@ -64,10 +64,14 @@ def read_toml(path: str | Path) -> TomlFile:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise FileError(f"{path} cannot be read: it is not UTF-8 text") from None
+    except ValueError:
+        raise FileError(f"{str(path)!r} cannot be read: no file can have that name") from None
     try:
         return TomlFile(path, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise FileError(f"{path} is not valid TOML: {error}") from None
+    except (ValueError, RecursionError):  # digits without end, tables in tables
+        raise FileError(f"{path} is not valid TOML: a number or a nest in it is too long") from None
 
 
 def check_writable(path: Path) -> None:

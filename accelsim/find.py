@@ -9,6 +9,8 @@ from accelsim.importers import load
 from accelsim.ir import Network
 from accelsim.networks.variants import apply
 
+MOST_SIDE = 1 << 16  # pixels of an input
+
 
 def find_network(name: str, variant: str = "baseline", size: str | None = None) -> Network:
     """The network of a name or a file; without a size such as 224x224 it has its own."""
@@ -26,4 +28,7 @@ def parse_input(text: str) -> tuple[int, int]:
     size = re.fullmatch(r"([0-9]{1,9})[xX]([0-9]{1,9})", text)
     if size is None:
         raise NetworkError(f"input must be HEIGHTxWIDTH, for instance 224x224, not {text!r}")
-    return int(size[1]), int(size[2])
+    height, width = int(size[1]), int(size[2])
+    if max(height, width) > MOST_SIDE:
+        raise NetworkError(f"input must be at most {MOST_SIDE} a side, not {text!r}")
+    return height, width

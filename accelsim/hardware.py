@@ -290,11 +290,15 @@ class PeerHardware:
 
 Design = Hardware | PeerHardware
 
+SLOWEST_MHZ, FASTEST_MHZ = 0.001, 100_000
+
 
 def _check_clock(mhz: Any) -> None:
     number = isinstance(mhz, int | float) and not isinstance(mhz, bool)
-    if not number or not math.isfinite(mhz) or mhz <= 0:
+    if not number or not mhz > 0 or mhz == math.inf:
         raise HardwareError(f"clock.mhz must be a positive number, not {mhz!r}")
+    if not SLOWEST_MHZ <= mhz <= FASTEST_MHZ:
+        raise HardwareError(f"clock.mhz must be from {SLOWEST_MHZ} to {FASTEST_MHZ}, not {mhz!r}")
 
 
 class Preset(NamedTuple):

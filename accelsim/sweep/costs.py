@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.errors import UnsupportedError
+from accelsim.errors import AccelsimError, UnsupportedError
 from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
 from accelsim.ir import Layer, Shape
 from accelsim.lower import AUTO, Lowered, is_depthwise, lower, parse_dataflows
@@ -141,6 +141,11 @@ def scheduled(array: SystolicArray) -> SystolicArray:
 
 
 def _fields(work: Work, lowered: Lowered) -> tuple[int, ...]:
+    if lowered.cycles >= UNSUPPORTED:
+        raise AccelsimError(
+            f"layer {work.layer.name} takes {lowered.cycles:,} cycles, which is more than a sweep "
+            "can count; a smaller input or a larger engine takes fewer"
+        )
     traffic, bound = lowered.traffic, lowered.bound_cycles
     assert traffic is not None  # of our own engines
     multiplies = -(-work.layer.op.macs(*work.in_shapes) // lowered.multipliers)

@@ -36,6 +36,7 @@ import numpy.typing as npt
 import polars
 
 from accelsim.engines import depthwise, systolic_array
+from accelsim.errors import AccelsimError
 from accelsim.hls.report import Resource
 from accelsim.lower import AUTO
 from accelsim.sweep import area, kernels
@@ -75,6 +76,7 @@ GROUPS = (
 
 
 UNKNOWN = -1 << 40  # cells; so low that no sum with it is positive
+MOST = 1 << 62  # of any sum or product, so that none overflows
 
 
 class Evaluator:
@@ -87,6 +89,7 @@ class Evaluator:
         self.spec = spec
         self.points = _points(spec)
         off_chip, self.moved = _off_chip(spec, works)
+        _check_sums(spec, works, costs, float(self.moved.max()))
         self.tables = _tables(spec, works, costs, off_chip)
         self.groups = [_group(spec, keys) for keys in GROUPS]
         self.designs = _design_columns(spec, works)
@@ -285,6 +288,27 @@ def _off_chip(spec: Spec, works: Works) -> tuple[Int, Int]:
         slots.append(np.concatenate(parts).sum(axis=1))
         totals.append([part.sum(axis=0) for part in parts])
     return np.array(slots), np.array(totals)
+
+
+def _check_sums(spec: Spec, works: Works, costs: Int, moved: float) -> None:
+    """Refuse what could overflow: the slowest engines, times the widest port or largest engines.
+
+    moved : off-chip bytes of a network.
+    """
+    cycles = costs[:, works.layout.work, kernels.CYCLES]
+    slowest = np.where(cycles < UNSUPPORTED, cycles, 0).max(axis=0).astype(np.float64)
+    widest = max(_whole(value) for (value,) in spec.axis("memory_width_bytes").values)
+    multipliers = max(array.multipliers for array in spec.arrays)
+    multipliers += max(engine.multipliers if engine else 0 for engine in spec.engines)
+    for workload, start, stop in zip(
+        spec.workloads, works.layout.start, works.layout.stop, strict=True
+    ):
+        total = float(slowest[start:stop].sum())
+        if total >= UNSUPPORTED or total * max(widest, multipliers) + moved >= MOST:
+            raise AccelsimError(
+                f"{workload.name} at {workload.input} may take {total:,.0f} cycles on the slowest "
+                "engines, which is more than a sweep can count exactly; smaller inputs take fewer"
+            )
 
 
 def _tables(spec: Spec, works: Works, costs: Int, off_chip: Int) -> kernels.Tables:

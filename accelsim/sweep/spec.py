@@ -31,7 +31,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -57,7 +57,10 @@ from accelsim.networks.variants import parse
 
 MOST_POINTS = 20_000_000
 MOST_DESIGNS = 20_000  # networks times dataflows times engines to tabulate, about 10 ms each
+MOST_VALUES = 100_000  # of an axis
 PART_POINTS = 100_000
+MOST_PART_POINTS = 1_000_000  # in memory at a time
+MOST_PARTS = 1_000_000  # files in a folder
 MOST_INDEX = 1 << 62  # of a grid
 
 Value = str | int | float | bool
@@ -121,6 +124,11 @@ class Spec:
         arrays = math.prod(sizes.get(key, 1) for key in (*ARRAY, "dataflow"))
         engines = math.prod(sizes.get(depthwise_key(key), 1) for key in DEPTHWISE)
         return shared * (arrays + engines)
+
+    @property
+    def buffers(self) -> int:
+        """How often the maps of a network have to be laid out in buffers."""
+        return math.prod(len(self.axis(key).values) for key in (*WORKLOAD, *BUFFERS))
 
     @property
     def points(self) -> int:
@@ -300,7 +308,8 @@ class _Reader:
             self.numbers("memory", "width_bytes", 0, 0, MOST_WIDTH, "memory_width_bytes"),
             self.clocks(base.clock_mhz),
         )
-        spec = Spec(axes, base, *self.sample(), self.whole("part_points", PART_POINTS))
+        part_points = self.whole("part_points", PART_POINTS, most=MOST_PART_POINTS)
+        spec = Spec(axes, base, *self.sample(), part_points)
         self.check_size(spec, force)
         self.check(spec)
         return spec
@@ -327,19 +336,20 @@ class _Reader:
             self.fail("[sample] needs points", "sample")
         return self.whole("points", 1, "sample"), self.whole("seed", 0, "sample", least=0)
 
-    def whole(self, key: str, default: int, table: str = "", least: int = 1) -> int:
+    def whole(
+        self, key: str, default: int, table: str = "", least: int = 1, most: int = MOST_INDEX - 1
+    ) -> int:
         """A whole number."""
         values = self.file.data.get(table, {}) if table else self.file.data
         value = values.get(key, default)
-        if type(value) is not int or not least <= value < MOST_INDEX:
+        if type(value) is not int or not least <= value <= most:
             keys = (table, key) if table else (key,)
-            self.fail(
-                f"{'.'.join(keys)} must be a whole number from {least} on, not {value!r}", *keys
-            )
+            what = f"a whole number from {least} to {most}"
+            self.fail(f"{'.'.join(keys)} must be {what}, not {value!r}", *keys)
         return value
 
     def values(self, keys: tuple[str, ...], found: Any) -> list[Any]:
-        """A list of values, a single one, or a range, as a list without doubles."""
+        """A list of values, a single one, or a range, as a list."""
         name = ".".join(keys)
         if isinstance(found, dict):
             found = self.range(keys, found)
@@ -347,10 +357,25 @@ class _Reader:
             found = [found]
         if not found:
             self.fail(f"{name} is empty; an axis needs at least one value", *keys)
-        for place, value in enumerate(found):
-            if any(value == other and type(value) is type(other) for other in found[:place]):
-                self.fail(f"{name} has {value!r} twice", *keys)
+        if len(found) > MOST_VALUES:
+            self.fail(
+                f"{name} has {len(found):,} values; at most {MOST_VALUES:,} are allowed", *keys
+            )
         return list(found)
+
+    def axis(
+        self, columns: tuple[str, ...], values: Iterable[tuple[Value | None, ...]], *keys: str
+    ) -> Axis:
+        """An axis without doubles, whose values stand in the file under these keys."""
+        made = Axis(columns, tuple(values))
+        seen: set[tuple[Value | None, ...]] = set()
+        for value in made.values:
+            if value in seen:
+                size = "{}x{}".format(*value) if len(value) > 1 and any(value) else "none"
+                said = repr(value[0] if len(value) == 1 else size)
+                self.fail(f"{'.'.join(keys)} has {said} twice", *keys)
+            seen.add(value)
+        return made
 
     def range(self, keys: tuple[str, ...], table: dict[str, Any]) -> list[int]:
         """The numbers of {from, to, step} or {from, to, times}, both ends included."""
@@ -367,8 +392,13 @@ class _Reader:
             )
         assert start is not None
         assert end is not None
-        if (end - start) // step >= MOST_POINTS or ("times" in how and start < 1):
-            self.fail(f"{name} is a range of too many values", *keys)
+        if "times" in how and start < 1:
+            self.fail(
+                f"{name} is a range by times, which must begin at 1 or more, not {start}", *keys
+            )
+        if "times" not in how and (end - start) // step >= MOST_VALUES:
+            number = (end - start) // step + 1
+            self.fail(f"{name} has {number:,} values; at most {MOST_VALUES:,} are allowed", *keys)
         found = []
         while start <= end:
             found.append(start)
@@ -381,7 +411,7 @@ class _Reader:
         for value in found:
             if not isinstance(value, str):
                 self.fail(f"{key} must be words in quotes, not {value!r}", key)
-        return Axis((column,), tuple((value,) for value in found))
+        return self.axis((column,), ((value,) for value in found), key)
 
     def numbers(
         self, table: str, key: str, default: int, least: int, most: int, column: str = ""
@@ -392,7 +422,7 @@ class _Reader:
             if type(value) is not int or not least <= value <= most:
                 what = f"a whole number from {least} to {most}"
                 self.fail(f"{table}.{key} must be {what}, not {value!r}", table, key)
-        return Axis((column or key,), tuple((value,) for value in found))
+        return self.axis((column or key,), ((value,) for value in found), table, key)
 
     def clocks(self, default: float) -> Axis:
         """The axis of clocks, in MHz."""
@@ -400,7 +430,7 @@ class _Reader:
         for value in found:
             with self.blame(("clock", "mhz")):
                 Hardware(SystolicArray(1, 1), value)
-        return Axis(("clock_mhz",), tuple((float(value),) for value in found))
+        return self.axis(("clock_mhz",), ((float(value),) for value in found), "clock", "mhz")
 
     def engine(
         self,
@@ -421,7 +451,7 @@ class _Reader:
             sizes = [parse(text) for text in self.values((table, "size"), found["size"])]
         except HardwareError as error:
             self.fail(str(error), table, "size")
-        yield Axis((keys[0], keys[1]), tuple(sizes))
+        yield self.axis((keys[0], keys[1]), sizes, table, "size")
         yield from self.each(table, base, keys[2:])
 
     def each(
@@ -445,7 +475,8 @@ class _Reader:
                 values = ((getattr(base, key) if base else 0,),)
             else:
                 continue
-            yield Axis((depthwise_key(key) if table == "depthwise" else key,), values)
+            column = depthwise_key(key) if table == "depthwise" else key
+            yield self.axis((column,), values, table, key)
 
     def check_size(self, spec: Spec, force: bool) -> None:
         """Refuse more than a machine does in minutes, unless forced."""
@@ -460,13 +491,14 @@ class _Reader:
         for number, most, what in (
             (spec.points, MOST_POINTS, "points"),
             (spec.designs, MOST_DESIGNS, "networks on engines to schedule"),
+            (spec.buffers, MOST_DESIGNS, "networks with buffers to lay out"),
         ):
             if number > most and not force:
                 self.fail(f"the sweep has {number:,} {what}, more than {most:,}; --force allows it")
 
     def check(self, spec: Spec) -> None:
         """Make all that the specification names, so that what cannot exist is told at once."""
-        allowed = ", ".join(DEPTHWISE_ON)
+        allowed, flows = ", ".join(DEPTHWISE_ON), set()
         for axis in spec.axes:
             for value, *_ in axis.values:
                 with self.blame(AXES.get(axis.keys[0], ())):
@@ -475,17 +507,27 @@ class _Reader:
                     elif axis.keys == ("variant",):
                         parse(str(value))
                     elif axis.keys == ("dataflow",):
-                        parse_dataflows(str(value))
+                        flow = parse_dataflows(str(value))
+                        if flow in flows:
+                            raise UnsupportedError(f"dataflows allow the same twice: {value!r}")
+                        flows.add(flow)
                     elif axis.keys == ("depthwise_on",) and value not in DEPTHWISE_ON:
                         raise UnsupportedError(
                             f"depthwise_on must be one of {allowed}, not {value!r}"
                         )
         with self.blame(("networks",)):
-            _ = spec.workloads
+            workloads = spec.workloads
+        for place, each in enumerate(workloads):
+            if any(each[1:] == other[1:] for other in workloads[:place]):
+                self.fail(f"{each.name} {each.variant} has the input {each.input} twice", "inputs")
         with self.blame(("array",)):
             _ = spec.arrays
         with self.blame(("depthwise",)):
             engines = spec.engines
+        if "depthwise" in self.file.data and not any(engines):
+            for key in self.file.data["depthwise"]:
+                if key not in ("size", "lanes"):
+                    self.fail(f"depthwise.{key} needs an engine, and lanes are 0", "depthwise", key)
         if None in engines and ("engine",) in spec.axis("depthwise_on").values:
             self.fail(
                 "depthwise_on engine needs a depthwise engine in every design", "depthwise_on"
@@ -504,7 +546,9 @@ class _Reader:
 
 def _check_alone(table: str, key: str, value: Any) -> None:
     """HardwareError where a parameter can never have that value."""
-    if key in ("results_per_clock", "fill_port") or (key == "lanes" and value == 0):
+    if key in ("results_per_clock", "fill_port") or (
+        key == "lanes" and value == 0 and type(value) is int
+    ):
         return  # it depends on others, or means that there is no engine
     of: dict[str, SystolicArray | DepthwiseEngine | Operands] = {
         "array": SystolicArray(1, 1),

@@ -91,6 +91,12 @@ def test_columns_beyond_run_follow_from_it(rows):
         assert {kind: row[f"{kind}_bound_layers"] for kind in kinds} == kinds
 
 
+def test_sums_that_could_overflow_are_refused(tmp_path):
+    text = "networks = ['replknet_xl']\ninputs = '65536x65536'\n[array]\nsize = '1x1'\n"
+    with pytest.raises(ax.AccelsimError, match="more than a sweep can count"):
+        sweep.run(spec(tmp_path, text), tmp_path / "out")
+
+
 def test_points_of_a_sample_differ_and_lie_all_over_the_grid(tmp_path):
     drawn = 4000
     text = f"{CHEAP}[sample]\npoints = {drawn}\nseed = 5\n"
