@@ -1,6 +1,7 @@
 """Where the parts of a sweep are made: threads of this process, or workers of a Dask cluster."""
 
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -55,7 +56,13 @@ def engine(name: str, scheduler: str | None = None) -> Engine:
             if name == "dask"
             else f"--scheduler is for engine dask, not {name}"
         )
-    return LocalEngine() if scheduler is None else DaskEngine(scheduler)
+    if scheduler is None:
+        return LocalEngine()
+    if not re.fullmatch(r"(tcp://)?[^/]+:[0-9]+", scheduler):
+        raise UnsupportedError(
+            f"--scheduler must be an address such as tcp://127.0.0.1:8786, not {scheduler!r}"
+        )
+    return DaskEngine(scheduler)
 
 
 class LocalEngine:

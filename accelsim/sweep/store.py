@@ -4,13 +4,15 @@ manifest.json                        the specification, the version and the hash
 costs/NUMBER-DIGEST.parquet          costs of some engines
 points/NUMBER-DIGEST.parquet         rows of some points
 
-A part is there whole or not at all, and its name holds the digest of its content: what is there
-is finished, and what was damaged since is found. Nothing that is finished is written again.
+A part is there whole or not at all, and its name holds the digest of its content, its number and
+the sweep that it is of: what is there is finished, and what was damaged since or is of another
+sweep is found. Nothing that is finished is written again.
 """
 
 import fcntl
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -37,11 +39,13 @@ class Parts:
     """Numbered parts in a folder.
 
     count : how many there are to be.
+    sweep : hash of what they are of.
     """
 
-    def __init__(self, folder: Path, count: int) -> None:
+    def __init__(self, folder: Path, count: int, sweep: str) -> None:
         self.folder = folder
         self.count = count
+        self.sweep = sweep
 
     def finished(self) -> dict[int, Path]:
         """The parts that are there, by number."""
@@ -59,12 +63,13 @@ class Parts:
 
     def write(self, number: int, content: bytes) -> None:
         """Put a part where it belongs."""
-        write_whole(self.folder / f"{number:06}-{_digest(content)}.parquet", content)
+        digest = self._digest(number, content)
+        write_whole(self.folder / f"{number:06}-{digest}.parquet", content)
 
     def check(self) -> None:
         """FileError where a part is not what was written."""
-        for path in self.finished().values():
-            _read(path)
+        for number, path in self.finished().items():
+            self._read(number, path)
 
     def count_false(self, column: str) -> int:
         """Rows in which a column is false."""
@@ -74,50 +79,51 @@ class Parts:
 
     def scan(self) -> polars.LazyFrame:
         """All parts in order, read when they are needed; errors as those of `frame`."""
-        paths = self._all()
+        parts = self._all()
         self.check()
-        return polars.scan_parquet(paths)
+        return polars.scan_parquet([path for _, path in parts])
 
     def frame(self) -> polars.DataFrame:
         """All parts in order; FileError where one is missing or damaged."""
-        parts = (polars.read_parquet(_read(path)) for path in self._all())
+        parts = (polars.read_parquet(self._read(*part)) for part in self._all())
         return polars.concat(parts, rechunk=False)
 
-    def _all(self) -> list[Path]:
+    def _all(self) -> list[tuple[int, Path]]:
         if missing := self.missing():
             raise FileError(
                 f"{self.folder.parent} is not finished: {len(missing):,} of {self.count:,} parts "
                 "are missing; accelsim sweep --resume goes on"
             )
-        return [path for _, path in sorted(self.finished().items())]
+        return sorted(self.finished().items())
 
-
-def _digest(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=8).hexdigest()
-
-
-def _read(path: Path) -> bytes:
-    """The content of a part."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
-    name = NAME.fullmatch(path.name)
-    if name is None or _digest(content) != name[2]:
-        raise FileError(
-            f"{path} is damaged: its content is not what was written; without the file, "
-            "accelsim sweep --resume makes it again"
+    def _digest(self, number: int, content: bytes) -> str:
+        found = hashlib.blake2b(
+            f"{self.sweep} {self.folder.name} {number} ".encode(), digest_size=8
         )
-    return content
+        found.update(content)
+        return found.hexdigest()
+
+    def _read(self, number: int, path: Path) -> bytes:
+        """The content of a part."""
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
+        if path.stem.partition("-")[2] != self._digest(number, content):
+            raise FileError(
+                f"{path} is damaged: its content is not what was written there; without the file, "
+                "accelsim sweep --resume makes it again"
+            )
+        return content
 
 
 class Folder:
-    """The folder of a sweep."""
+    """The folder of a sweep, which has this hash."""
 
-    def __init__(self, path: Path, points: int, costs: int) -> None:
+    def __init__(self, path: Path, sweep: str, points: int, costs: int) -> None:
         self.path = path
-        self.points = Parts(path / POINTS, points)
-        self.costs = Parts(path / COSTS, costs)
+        self.points = Parts(path / POINTS, points, sweep)
+        self.costs = Parts(path / COSTS, costs, sweep)
 
 
 @contextmanager
@@ -128,22 +134,19 @@ def open_folder(path: Path, spec: Spec, costs: int, resume: bool) -> Iterator[Fo
     """
     manifest = path / MANIFEST
     try:
-        if manifest.exists():
-            _compare(path, spec, resume)
-        else:
-            path.mkdir(parents=True, exist_ok=True)
-            if any(entry.name != COSTS and entry.name != POINTS for entry in path.iterdir()):
-                raise FileError(f"{path} holds other files than those of a sweep; it must be empty")
+        if path.exists() and not path.is_dir():
+            raise FileError(f"{path} must be a folder, and is a file")
+        path.mkdir(parents=True, exist_ok=True)
+        with _locked(path):
+            if manifest.exists():
+                _compare(path, spec, resume)
+            else:
+                _check_empty(path)
+                write_whole(manifest, json.dumps(_manifest(spec, costs), indent=2) + "\n")
             for name in (COSTS, POINTS):
                 (path / name).mkdir(exist_ok=True)
-            write_whole(manifest, json.dumps(_manifest(spec, costs), indent=2) + "\n")
-        with manifest.open() as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise FileError(f"{path} is being written by another sweep") from None
             _clean(path)
-            folder = Folder(path, spec.parts, costs)
+            folder = Folder(path, spec.sha256, spec.parts, costs)
             folder.costs.check()
             folder.points.check()
             yield folder
@@ -151,23 +154,65 @@ def open_folder(path: Path, spec: Spec, costs: int, resume: bool) -> Iterator[Fo
         raise FileError(f"{path} cannot be used: {error.strerror or error}") from None
 
 
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other sweeps out of a folder; the lock ends with the process."""
+    place = os.open(path, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FileError(f"{path} is being written by another sweep") from None
+        yield
+    finally:
+        os.close(place)
+
+
+def _check_empty(path: Path) -> None:
+    """Refuse a folder of other files; a sweep killed at its beginning may have left its own."""
+    for entry in path.iterdir():
+        if not entry.match(LEFT_OVER):
+            raise FileError(f"{path} holds {entry.name} and no sweep; it must be new or empty")
+
+
 def read_folder(path: Path) -> tuple[Folder, dict[str, Any]]:
     """A folder with results and its manifest."""
     manifest = read_manifest(path)
-    return Folder(path, manifest["parts"], manifest["cost_parts"]), manifest
+    counts = manifest["parts"], manifest["cost_parts"]
+    return Folder(path, manifest["sha256"], *counts), manifest
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
     """The manifest of a folder."""
     try:
         found = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        if not isinstance(found, dict) or not {"parts", "cost_parts", "sha256"} <= set(found):
+        if not _is_manifest(found):
             raise ValueError
     except OSError as error:
         raise FileError(f"{path} holds no sweep: {MANIFEST}: {error.strerror or error}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise FileError(f"{path / MANIFEST} is damaged: it is no manifest of a sweep") from None
     return found
+
+
+def _is_manifest(found: Any) -> bool:
+    """Whether it has all that is read of a manifest."""
+    match found:
+        case {
+            "version": str(),
+            "sources": str(),
+            "sha256": str(),
+            "parts": int(),
+            "cost_parts": int(),
+            "specification": {"axes": [*axes]},
+        }:
+            return all(
+                isinstance(axis, dict)
+                and isinstance(axis.get("keys"), list)
+                and isinstance(axis.get("values"), list)
+                for axis in axes
+            )
+    return False
 
 
 def _manifest(spec: Spec, costs: int) -> dict[str, Any]:

@@ -128,6 +128,13 @@ def test_a_worker_with_other_sources_is_refused(tmp_path, cluster, monkeypatch):
     [
         (["--engine", "dask"], "engine dask needs --scheduler ADDRESS"),
         (["--scheduler", "tcp://127.0.0.1:1"], "--scheduler is for engine dask, not local"),
+        *(
+            (
+                ["--engine", "dask", "--scheduler", address],
+                f"--scheduler must be an address such as tcp://127.0.0.1:8786, not {address!r}",
+            )
+            for address in ("", "nowhere", "foo://x:1", "tls://x:1", "inproc://x", "tcp://x:abc")
+        ),
         (["--engine", "spark"], "engine must be one of local, dask, not 'spark'"),
     ],
 )

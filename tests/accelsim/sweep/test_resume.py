@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -136,7 +137,7 @@ def test_a_folder_of_another_state_of_the_program_is_left_alone(tmp_path):
         sweep.run(asked, tmp_path / "out", resume=True)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "[" * 10**5, '{"parts": "a"}'])
 def test_a_damaged_manifest_is_named(tmp_path, text):
     asked = spec(tmp_path, SMALL)
     sweep.run(asked, tmp_path / "out")
@@ -152,16 +153,59 @@ def test_a_damaged_manifest_is_named(tmp_path, text):
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("all of it")
-    with pytest.raises(FileError, match="holds other files"):
+    with pytest.raises(FileError, match=r"holds thesis\.tex and no sweep"):
         sweep.run(spec(tmp_path, SMALL), tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
+
+
+def test_parts_without_their_manifest_are_not_taken_for_those_of_another_sweep(tmp_path):
+    sweep.run(spec(tmp_path, SMALL), tmp_path / "out")
+    (tmp_path / "out" / "manifest.json").unlink()
+    before = files(tmp_path / "out")
+    for resume in (False, True):
+        with pytest.raises(FileError, match="and no sweep; it must be new or empty"):
+            sweep.run(spec(tmp_path, SMALL.replace("8, 16]", "8, 24]")), tmp_path / "out", resume)
+    assert files(tmp_path / "out") == before
+
+
+def test_a_part_of_another_place_or_another_sweep_is_found(tmp_path):
+    asked = spec(tmp_path, SMALL)
+    sweep.run(asked, tmp_path / "out")
+    other = spec(tmp_path, SMALL.replace("mobilenet_v2", "mobilenet_v1"))
+    sweep.run(other, tmp_path / "other")
+    first, second = sorted((tmp_path / "out" / "points").iterdir())[:2]
+    kept, name = first.read_bytes(), first.name
+    first.unlink()
+    for content, digest in (
+        (second.read_bytes(), second.name[6:]),
+        *(
+            (path.read_bytes(), path.name[6:])
+            for path in (tmp_path / "other/points").glob("000000*")
+        ),
+    ):
+        foreign = first.with_name(f"000000{digest}")
+        foreign.write_bytes(content)
+        with pytest.raises(FileError, match="is damaged"):
+            sweep.load(tmp_path / "out")
+        foreign.unlink()
+    first.with_name(name).write_bytes(kept)
+    assert len(sweep.load(tmp_path / "out")) == asked.points
+
+
+def test_a_folder_of_parts_that_is_gone_is_made_again(tmp_path):
+    asked = spec(tmp_path, SMALL)
+    sweep.run(asked, tmp_path / "out")
+    rows = sweep.load(tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / "points")
+    assert sweep.run(asked, tmp_path / "out", resume=True).rows == asked.points
+    assert sweep.load(tmp_path / "out").equals(rows)
 
 
 def test_no_folder_and_no_sweep(tmp_path):
     with pytest.raises(FileError, match="holds no sweep"):
         sweep.load(tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
-    with pytest.raises(FileError, match="cannot be used"):
+    with pytest.raises(FileError, match="must be a folder"):
         sweep.run(spec(tmp_path, SMALL), tmp_path / "file")
 
 
