@@ -42,6 +42,9 @@ def write_plot(path: str, result: Result) -> None:
 def write_figure(path: str, figure: "Figure") -> None:
     """Write a figure; the ending of the file says in which form."""
     check_picture(path)
+    from accelsim.report.style import any_script  # loads matplotlib
+
     content = io.BytesIO()
-    figure.savefig(content, format=Path(path).suffix[1:].lower(), dpi=150)
+    with any_script():
+        figure.savefig(content, format=Path(path).suffix[1:].lower(), dpi=150)
     write_whole(path, content.getvalue())

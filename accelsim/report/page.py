@@ -13,7 +13,7 @@ from accelsim.engines import depthwise, systolic_array
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Design, Hardware, to_toml
 from accelsim.hls.report import Resource
-from accelsim.report import plot, plot_results, table
+from accelsim.report import plot, plot_results, style, table
 from accelsim.result import LayerResult, Result
 from accelsim.saved import SavedResult, restore
 from accelsim.simulate import RTL, simulate
@@ -28,6 +28,7 @@ LAYER_COLUMNS = (
     *("layer", "operator", "engine", "dataflow", "cycles", "bound", "share", "utilisation"),
     *("MACs", "params", "bytes filled", "bytes of results"),
 )
+CONTROLS = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "?")  # no text in HTML
 WORDS = 4  # of these columns hold words, all others numbers
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # nothing may be fetched, whatever happens
 
@@ -50,6 +51,10 @@ tr.host td { color: #777; } tr.total td { font-weight: bold; border-top: 1px sol
 pre { background: #f5f5f5; padding: .8rem 1rem; border-radius: 6px; overflow-x: auto; }
 figure { margin: 1rem 0; } svg { max-width: 100%; height: auto; }
 figcaption { color: #555; font-size: .9rem; }
+@media print { body { margin: 0; max-width: none; } .wide { overflow: visible; }
+               table { font-size: .6rem; } th, td { padding: .1rem .25rem; }
+               tr, figure, dl div { break-inside: avoid; } h2 { break-after: avoid; }
+               pre { white-space: pre-wrap; } }
 """
 
 
@@ -89,7 +94,7 @@ def html(saved: SavedResult) -> str:
             "</body></html>",
             "",
         ]
-    )
+    ).translate(CONTROLS)
 
 
 def _about(saved: SavedResult) -> str:
@@ -224,13 +229,16 @@ def _table(
     titles = [column.replace("_", " ") for column in columns]
     body = [line(row, "td", kinds[place] if kinds else "") for place, row in enumerate(rows)]
     head = f"<thead>{line(titles, 'th')}</thead>"
-    return f'<div class="wide"><table>{head}<tbody>{"".join(body)}</tbody></table></div>'
+    # What is wider than the window is scrolled, by keys as well.
+    return (
+        f'<div class="wide" tabindex="0"><table>{head}<tbody>{"".join(body)}</tbody></table></div>'
+    )
 
 
 def _figure(made: Figure, name: str, caption: str) -> str:
     """A plot as SVG within the page, its text as text."""
     content = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+    with style.any_script(), mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         made.savefig(content, format="svg", bbox_inches="tight", pad_inches=0.15)
     svg = content.getvalue()
     svg = re.sub("<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)

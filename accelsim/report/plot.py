@@ -2,7 +2,6 @@
 
 import csv
 import io
-import textwrap
 from collections.abc import Sequence
 from itertools import cycle, product
 from typing import NamedTuple
@@ -17,10 +16,24 @@ from matplotlib.ticker import NullLocator, PercentFormatter, StrMethodFormatter
 from accelsim import networks
 from accelsim.files import write_whole
 from accelsim.hardware import Hardware, SystolicArray
-from accelsim.report.style import COLOURS, GREY, LINE_STYLES, MARKERS, WAYS, bare, figure
+from accelsim.report.style import (
+    COLOURS,
+    GREY,
+    LETTER_INCHES,
+    LINE_STYLES,
+    MARKERS,
+    WAYS,
+    any_script,
+    bare,
+    figure,
+    heading,
+)
+from accelsim.report.words import literal, wrapped
 from accelsim.result import LayerResult
 from accelsim.saved import AnyResult
 from accelsim.simulate import RTL, simulate
+
+BARS_INCHES, NAME_POINTS = 6.0, 7  # width of the bars of layers, size of their names
 
 
 def layers(result: AnyResult, ax: Axes | None = None) -> Axes:
@@ -35,15 +48,16 @@ def layers(result: AnyResult, ax: Axes | None = None) -> Axes:
     ways = [layer.dataflow or _unnamed(result, layer) for layer in shown]
     colours = [WAYS.get(way, GREY) for way in ways]
     ax.barh(positions, [layer.cycles for layer in shown], color=colours)
-    ax.set_yticks(positions, [layer.name for layer in shown], fontsize=7)
+    ax.set_yticks(positions, [literal(layer.name) for layer in shown], fontsize=NAME_POINTS)
     ax.set_ylim(len(shown) - 0.4, -0.6)
     ax.set_xlabel("cycles")
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    ax.set_title(
-        f"{result.network} {result.variant}, {result.hardware.label}\n"
+    heading(
+        ax,
+        f"{literal(result.network)} {literal(result.variant)}, {result.hardware.label}, "
         f"timing {result.timing}: {result.total_cycles:,} cycles",
-        loc="left",
-        fontsize=10,
+        BARS_INCHES + 1.5,
+        pad=24,  # for the legend
     )
     side = ax.inset_axes((1.02, 0.0, 0.25, 1.0), sharey=ax)
     side.barh(positions, [layer.utilization for layer in shown], color=colours, alpha=0.6)
@@ -54,11 +68,12 @@ def layers(result: AnyResult, ax: Axes | None = None) -> Axes:
     for axes in (ax, side):
         bare(axes, "x")
     used = sorted(set(ways), key=lambda way: ([*WAYS, way].index(way), way))
-    side.legend(
+    ax.legend(
         handles=[Patch(color=WAYS.get(way, GREY), label=way) for way in used],
-        loc="lower right",
-        bbox_to_anchor=(1.0, 1.0),
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
         ncols=max(1, len(used)),
+        borderaxespad=0.0,
         frameon=False,
     )
     return ax
@@ -73,12 +88,18 @@ def layers_figure(result: AnyResult) -> Figure:
     """The plot of `layers`, in a size with which the names of all layers can be read."""
     made = figure(*layers_size(result))
     layers(result, made.subplots())
+    with any_script():
+        for _ in range(2):  # the axes at the side are as wide as the layout before makes them
+            made.draw_without_rendering()
     return made
 
 
 def layers_size(result: AnyResult) -> tuple[float, float]:
     """Width and height in inches with which the names of all layers can be read."""
-    return 9.0, 1.4 + 0.17 * sum(not layer.not_modelled for layer in result.layers)
+    shown = [layer for layer in result.layers if not layer.not_modelled]
+    longest = max((len(literal(layer.name)) for layer in shown), default=0)
+    beside = BARS_INCHES + LETTER_INCHES * NAME_POINTS * longest
+    return beside + 2.0, 1.7 + 0.17 * len(shown)
 
 
 class Comparison(NamedTuple):
@@ -167,7 +188,7 @@ def speedup(points: Sequence[Speedup] | None = None) -> Figure:
         ax.set_xticks(sides, [f"{side}" for side in sides])
         ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g} x"))
         ax.xaxis.set_minor_locator(NullLocator())
-        ax.set_title(textwrap.fill(label, 28), fontsize=10)
+        ax.set_title(wrapped(label, 28), fontsize=10)
         ax.set_xlabel("array side (processing elements)")
         bare(ax)
     panels[0].set_ylabel("speed-up over baseline")

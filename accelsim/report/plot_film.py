@@ -27,12 +27,24 @@ from accelsim.errors import FileError, UnsupportedError
 from accelsim.files import write_whole
 from accelsim.film import Film
 from accelsim.report.output import PICTURES, write_figure
-from accelsim.report.style import BLUE, LIGHT, NUMBERS, ORANGE, bare, figure
+from accelsim.report.style import (
+    BLUE,
+    LETTER_INCHES,
+    LIGHT,
+    NUMBERS,
+    ORANGE,
+    any_script,
+    bare,
+    figure,
+)
+from accelsim.report.words import literal, wrapped
 
 ANIMATIONS = (".gif",)
 STRIP_FRAMES, ANIMATION_FRAMES = 8, 96  # if nobody says
+MOST_STRIP, MOST_ANIMATION = 64, 1000  # what one can look at, and pictures can hold
 FRAME_MS, LAST_MS = 150, 1500  # for so long a frame of an animation stays
 CELL = 8  # pixels of the picture of an element, one of them its border, two its bar
+LEGEND_INCHES = (6.2, 8.5)  # of two columns of the legend, and of three
 BORDERS = 40  # elements along a side beyond which borders would be all that one sees
 
 COLOURS = {Work.IDLE: "#FFFFFF", Work.FILL: LIGHT, Work.WASTE: ORANGE, Work.BUSY: BLUE}
@@ -48,13 +60,13 @@ GREYS = 32  # of letters and lines in an animation
 
 def strip(films: Sequence[Film], frames: int = STRIP_FRAMES) -> Figure:
     """Some clocks of each film, evenly apart, in a row above the share that multiplies."""
-    _check(frames)
-    count = max(min(frames, len(film.clocks)) for film in films)
-    made = figure(max(7.5, 0.6 + 1.5 * count), 1.0 + 3.6 * len(films))
+    count = _count(films, frames, MOST_STRIP)
+    width = max(7.5, 0.6 + 1.5 * count)
+    made = figure(width, 1.2 + 3.6 * len(films))
     parts = made.subfigures(len(films), 1, squeeze=False)[:, 0]
     for part, film in zip(parts, films, strict=True):
         shown = _spread(len(film.clocks), frames)
-        part.suptitle(_title(film), fontsize=10, x=0.01, ha="left")
+        part.suptitle(_title(film, ", ", width, 10), fontsize=10, x=0.01, ha="left")
         grid = part.add_gridspec(2, count, height_ratios=(2, 1))
         for place, at in enumerate(shown):
             axes = part.add_subplot(grid[0, place])
@@ -64,7 +76,7 @@ def strip(films: Sequence[Film], frames: int = STRIP_FRAMES) -> Figure:
         _share(below, film)
         for at in shown:
             below.axvline(film.clocks[at] + 0.5, color="black", linewidth=0.7, linestyle=":")
-    _legend(made)
+    _legend(made, width)
     return made
 
 
@@ -85,9 +97,17 @@ def check_film(path: str) -> None:
         raise FileError(f"{path} must end in one of {', '.join(forms)}")
 
 
-def _check(frames: int) -> None:
+def _count(films: Sequence[Film], frames: int, most: int) -> int:
+    """Frames that there are of so many, a clock each."""
     if frames < 1:
         raise UnsupportedError(f"a film has at least 1 frame, not {frames}")
+    count = min(frames, max(len(film.clocks) for film in films))
+    if count > most:
+        raise UnsupportedError(
+            f"a strip has at most {MOST_STRIP} frames and an animation {MOST_ANIMATION:,}, "
+            f"not {count:,}"
+        )
+    return count
 
 
 # ---- animation -----------------------------------------------------------------------------
@@ -107,15 +127,18 @@ def animation(films: Sequence[Film], frames: int = ANIMATION_FRAMES) -> bytes:
 
     Each film runs from its first to its last clock, whatever the clocks of the others.
     """
-    _check(frames)
-    count = min(frames, max(len(film.clocks) for film in films))
-    made = figure(1.0 + 4.2 * len(films), 5.6)
+    count = _count(films, frames, MOST_ANIMATION)
+    width = 1.0 + 4.2 * len(films)
+    made = figure(width, 6.0)
     made.set_dpi(80)
     canvas: Any = FigureCanvasAgg(made)  # its methods have no types
     parts = made.subfigures(1, len(films), squeeze=False)[0]
-    panels = [_panel(part, film) for part, film in zip(parts, films, strict=True)]
-    _legend(made)
-    canvas.draw()
+    panels = [
+        _panel(part, film, width / len(films)) for part, film in zip(parts, films, strict=True)
+    ]
+    _legend(made, width)
+    with any_script():
+        canvas.draw()
     still = canvas.copy_from_bbox(made.bbox)
     shots = []
     for step in range(count):
@@ -133,8 +156,8 @@ def animation(films: Sequence[Film], frames: int = ANIMATION_FRAMES) -> bytes:
     return _gif(shots)
 
 
-def _panel(part: Figure, film: Film) -> _Moving:
-    part.suptitle(_title(film, "\n"), fontsize=9, x=0.02, ha="left")
+def _panel(part: Figure, film: Film, width: float) -> _Moving:
+    part.suptitle(_title(film, "\n", width, 9), fontsize=9, x=0.02, ha="left")
     above, below = part.subplots(2, 1, height_ratios=(3, 1))
     picture = _elements(above, film, 0, True)
     _share(below, film)
@@ -175,11 +198,15 @@ def _spread(clocks: int, frames: int) -> list[int]:
     return [at * (clocks - 1) // max(1, count - 1) for at in range(count)]
 
 
-def _title(film: Film, gap: str = ", ") -> str:
-    return (
-        f"{film.network} {film.variant}, {film.layer} ({film.op}){gap}{film.hardware}: {film.label}"
-        f"{gap}{film.cycles:,} cycles, on average {film.share:.1%} of the elements multiply"
+def _title(film: Film, gap: str, width: float, size: int) -> str:
+    """What is shown; lines of letters of that size are no wider than so many inches."""
+    parts = (
+        f"{literal(film.network)} {literal(film.variant)}, {literal(film.layer)} ({film.op})",
+        f"{film.hardware}: {film.label}",
+        f"{film.cycles:,} cycles, on average {film.share:.1%} of the elements multiply",
     )
+    letters = (width - 0.2) / (LETTER_INCHES * size)
+    return "\n".join(wrapped(line, letters) for line in gap.join(parts).split("\n"))
 
 
 def _elements(axes: Axes, film: Film, at: int, named: bool) -> AxesImage:
@@ -237,10 +264,17 @@ def _share(axes: Axes, film: Film) -> None:
     bare(axes, "y")
 
 
-def _legend(made: Figure) -> None:
+def _legend(made: Figure, width: float) -> None:
+    columns = 1 + sum(width > needed for needed in LEGEND_INCHES)
     handles: list[Patch | Line2D] = [
         Patch(facecolor=COLOURS[work], edgecolor=BORDER, label=label)
         for work, label in LABELS.items()
     ]
     handles.append(Line2D([], [], color=DRAIN, linewidth=3, label="a result leaves downward"))
-    made.legend(handles=handles, loc="outside lower left", ncols=3, frameon=False, fontsize=8)
+    made.legend(
+        handles=handles,
+        loc="outside lower left",
+        ncols=columns,
+        frameon=False,
+        fontsize=8,
+    )

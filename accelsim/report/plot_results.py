@@ -18,15 +18,18 @@ from accelsim.report.style import (
     WAYS,
     bare,
     figure,
+    heading,
+    ink,
     number_axis,
 )
-from accelsim.report.words import short
+from accelsim.report.words import literal, short, wrapped
 from accelsim.result import LayerResult
 from accelsim.saved import AnyResult
 
 HATCHES = ("", "///", "...", "xxx")
 MEMORY_WIDTHS = (16, 64, 256)  # bytes a clock
 INCH_PER_LETTER = 0.062  # at the size of labels in bars
+NAME_LETTERS = 44  # of a line beside a bar
 NARROW = 150  # layers that take less than such a part of a plot have no edge around them
 
 
@@ -67,9 +70,16 @@ def stack(results: Sequence[AnyResult]) -> Figure:
 
 
 def _name(result: AnyResult) -> str:
-    """A result in two lines."""
+    """What is run, and below it on what."""
     timing = "" if result.timing == "rtl" else f", {result.timing}"
-    return f"{result.network} {result.variant}\n{result.hardware.label}{timing}"
+    return "\n".join(
+        wrapped(words, NAME_LETTERS)
+        for words in (_network(result), f"{result.hardware.label}{timing}")
+    )
+
+
+def _network(result: AnyResult) -> str:
+    return f"{literal(result.network)} {literal(result.variant)}"
 
 
 class Spot(NamedTuple):
@@ -135,10 +145,8 @@ def roofline(result: AnyResult, widths: Sequence[int] = MEMORY_WIDTHS) -> Figure
     number_axis(axes, "y", [min([1.0, *(spot.rate for spot in drawn)]), top])
     axes.set_xlim(least, most)
     axes.set_xlabel("MACs per byte moved (operands filled, copies included, and results)")
-    axes.set_ylabel("MACs per clock")
-    axes.set_title(
-        f"{result.network} {result.variant}, {result.hardware.label}", loc="left", fontsize=10
-    )
+    axes.set_ylabel("MACs per clock, padded taps included")
+    heading(axes, f"{_network(result)}, {result.hardware.label}", 6.4)
     bare(axes)
     made.legend(loc="outside right upper", frameon=False, fontsize=9)
     return made
@@ -168,17 +176,18 @@ def timeline(result: AnyResult) -> Figure:
         edge = 0.4 if layer.cycles > result.total_cycles / NARROW else 0.0
         rows.barh(row, layer.cycles, 0.8, now, color=colour, edgecolor="white", linewidth=edge)
         use.bar(now, layer.utilization, layer.cycles, align="edge", color=colour, linewidth=0)
-        if layer.cycles > letters * (len(layer.name) + 1):
+        words = literal(layer.name)
+        if layer.cycles > letters * (len(words) + 1):
             middle = now + layer.cycles / 2
-            rows.text(middle, row, layer.name, ha="center", va="center", fontsize=7, color="white")
+            rows.text(middle, row, words, ha="center", va="center", fontsize=7, color=ink(colour))
         now += layer.cycles
     rows.set_yticks(range(len(engines)), engines)
     rows.set_ylim(max(1, len(engines)) - 0.5, -0.5)
-    rows.set_title(
-        f"{result.network} {result.variant}, {result.hardware.label}: {now:,} cycles, "
+    heading(
+        rows,
+        f"{_network(result)}, {result.hardware.label}: {now:,} cycles, "
         f"{short(now / result.hardware.clock_mhz / 1e3)} ms at {result.hardware.clock_mhz:g} MHz",
-        loc="left",
-        fontsize=10,
+        8.7,
     )
     use.set_xlim(0, now or 1)
     use.set_ylim(0, max([1.0, *(layer.utilization for layer in shown)]))

@@ -4,13 +4,16 @@ They are told apart by colour-blind readers too; where more lines than colours a
 and line styles tell them apart. Figures are made without pyplot, so that none stays open.
 """
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, StrMethodFormatter
 
-from accelsim.report.words import short
+from accelsim.report.words import short, wrapped
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#999999"
@@ -28,6 +31,7 @@ WAYS = {"os": BLUE, "ws": GREEN, "is": PURPLE, "rows": ORANGE, "depthwise": VERM
 
 FEW_DECADES = 1000  # up to which a logarithmic axis has ticks at 1, 2 and 5
 SHORT = FuncFormatter(short)
+LETTER_INCHES = 0.0078  # width of a letter for every point of its size
 
 
 def number_axis(axes: Axes, which: str, values: Iterable[float]) -> None:
@@ -53,3 +57,28 @@ def bare(axes: Axes, grid: str = "both") -> None:
 def figure(width: float, height: float) -> Figure:
     """An empty figure, in inches, whose parts make room for one another."""
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def heading(axes: Axes, text: str, inches: float, pad: float = 6.0) -> None:
+    """A title at the left, in lines no wider than that, so many points above the axes."""
+    size = 10
+    letters = inches / (LETTER_INCHES * size)
+    axes.set_title(wrapped(text, letters), loc="left", fontsize=size, pad=pad)
+
+
+def ink(colour: str) -> str:
+    """Black or white, whichever is read better on a colour (WCAG 2.1, relative luminance)."""
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in to_rgb(colour)
+    )
+    light = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return "black" if (light + 0.05) / 0.05 > 1.05 / (light + 0.05) else "white"
+
+
+@contextmanager
+def any_script() -> Iterator[None]:
+    """Draw names in letters that the font lacks as boxes, and say nothing about it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing", UserWarning)
+        yield

@@ -1,4 +1,6 @@
-"""Columns and numbers in words, for plots and tables."""
+"""Columns, numbers and names in words, for plots and tables."""
+
+import textwrap
 
 # The unit that the end of a column's name stands for.
 UNITS = (
@@ -12,6 +14,7 @@ UNITS = (
     ("_layers", "layers"),
 )
 SYMBOLS = ("", "k", "M", "G", "T")
+MOST_LETTERS = 64  # of a name in a plot; of a longer one the middle is left out
 
 
 def wording(column: str) -> str:
@@ -28,3 +31,17 @@ def short(value: float, _: object = None) -> str:
     while abs(value) >= 999.5 and power < len(SYMBOLS) - 1:
         value, power = value / 1000, power + 1
     return f"{value:.3g} {SYMBOLS[power]}".rstrip()
+
+
+def literal(text: str) -> str:
+    """A name that users chose as a plot shows it: short enough, and no formula."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in text)
+    if len(shown) > MOST_LETTERS:
+        half = (MOST_LETTERS - 3) // 2
+        shown = f"{shown[:half]}...{shown[-half:]}"
+    return shown.replace("$", r"\$")  # which matplotlib would take for mathematics
+
+
+def wrapped(text: str, letters: float) -> str:
+    """Words in as many lines as they need; a word longer than a line is broken."""
+    return textwrap.fill(text, max(8, int(letters)))

@@ -26,7 +26,7 @@ def test_a_bar_for_every_modelled_layer(result):
     assert [label.get_text() for label in axes.get_yticklabels()] == [each.name for each in shown]
     (side,) = axes.child_axes
     assert [bar.get_width() for bar in side.patches] == [layer.utilization for layer in shown]
-    labels = [text.get_text() for text in side.get_legend().get_texts()]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert set(labels) == {layer.dataflow for layer in shown}
     assert f"{result.total_cycles:,} cycles" in axes.get_title(loc="left")
 

@@ -1,13 +1,15 @@
 """Stacked bars, rooflines and timelines show the numbers of the results."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
+from matplotlib.text import Text
 
 import accelsim as ax
 from accelsim.hardware import PRESETS
-from accelsim.report import plot_results
-from accelsim.report.style import WAYS
+from accelsim.report import plot, plot_results
+from accelsim.report.style import GREY, WAYS, any_script, ink
 
 BOTH = ax.Hardware(ax.SystolicArray(16, 16), depthwise=ax.DepthwiseEngine(4, 16))
 NETWORK = ax.networks.mobilenet_v3_small(variant="fuse_half", input=(64, 64))
@@ -115,3 +117,57 @@ def test_published_timings_have_no_bytes_to_draw():
     assert plot_results.spots(result) == []
     plot_results.roofline(result).draw_without_rendering()
     plot_results.timeline(result).draw_without_rendering()
+
+
+PLOTS = {
+    "layers": plot.layers_figure,
+    "stack": lambda result: plot_results.stack([result, result]),
+    "roofline": plot_results.roofline,
+    "timeline": plot_results.timeline,
+}
+
+
+@any_script()
+def cut_off(figure):
+    """Words that reach beyond the figure; ticks outside the axes are not drawn."""
+    figure.draw_without_rendering()
+    renderer = figure._get_renderer()
+    low, high = figure.bbox.get_points()
+    shown = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            least, most = sorted(axis.get_view_interval())
+            ticks = (*axis.get_major_ticks(), *axis.get_minor_ticks())
+            hidden = {tick.label1 for tick in ticks if not least <= tick.get_loc() <= most}
+            shown = [text for text in shown if text not in hidden]
+    boxes = {text: text.get_window_extent(renderer).get_points() for text in shown}
+    return [
+        text.get_text()
+        for text, (start, end) in boxes.items()
+        if (start < low - 1).any() or (end > high + 1).any()
+    ]
+
+
+@pytest.mark.parametrize("kind", PLOTS)
+@pytest.mark.parametrize(
+    "name", ["short", "n" * 300, "a_word " * 30, r"$\foo{$ x_1", "\x00\n\u4e2d"], ids=ascii
+)
+def test_any_name_is_drawn_and_none_is_cut_off(result, kind, name):
+    graph = replace(result.graph, name=name)
+    layers = tuple(replace(layer, name=name) for layer in result.layers)
+    assert cut_off(PLOTS[kind](replace(result, graph=graph, layers=layers))) == []
+
+
+def test_the_legend_of_layers_lies_below_the_title(result):
+    figure = plot.layers_figure(result)
+    figure.draw_without_rendering()
+    axes, renderer = figure.axes[0], figure._get_renderer()
+    legend = axes.get_legend().get_window_extent(renderer)
+    assert legend.y0 >= axes.get_window_extent(renderer).y1 - 1
+    assert legend.y1 <= axes._left_title.get_window_extent(renderer).y0
+
+
+def test_names_in_bars_can_be_read():
+    """WCAG 2.1 asks for a contrast of 4.5 of text, which black or white always has."""
+    assert {ink(colour) for colour in ("white", "#E69F00", GREY)} == {"black"}
+    assert {ink(colour) for colour in ("black", WAYS["os"])} == {"white"}
