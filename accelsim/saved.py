@@ -19,9 +19,13 @@ from accelsim.hardware import (
 )
 from accelsim.ir import Shape
 from accelsim.result import LayerResult, Result, Totals
+from accelsim.simulate import TIMINGS
 
 Part = TypeVar("Part", SystolicArray, DepthwiseEngine, Operands, LayerResult)
 TOTALS = ("cycles", "macs", "params")
+SHARES = ("utilization", "busy_utilization")
+NUMBERS = (*TOTALS, *SHARES, "read_bytes", "write_bytes", "bound_cycles")
+MOST = 1 << 53  # up to which a float holds every count
 
 
 @dataclass(frozen=True)
@@ -89,11 +93,25 @@ def _result(data: Any) -> SavedResult:
     )
     if not made.layers:
         raise FileError("it has no layers")
+    if made.timing not in TIMINGS:
+        raise FileError(f"there is no timing {made.timing!r}; there are {', '.join(TIMINGS)}")
+    for layer in made.layers:
+        _check(layer)
     for total in TOTALS:
         said, sums = data.get(f"total_{total}"), getattr(made, f"total_{total}")
         if said != sums:
             raise FileError(f"total_{total} is {said!r}, but its layers add up to {sums}")
     return made
+
+
+def _check(layer: LayerResult) -> None:
+    """Refuse what no run can have cost."""
+    for field in NUMBERS:
+        value = getattr(layer, field)
+        if value is not None and not 0 <= value < MOST:
+            raise FileError(f"{field} must be a number from 0 to {MOST - 1} (layer {layer.name})")
+    if layer.not_modelled and layer.cycles:
+        raise FileError(f"cycles of what is not modelled must be 0 (layer {layer.name})")
 
 
 def _take(data: Any, key: str, kind: type | UnionType) -> Any:
@@ -105,6 +123,8 @@ def _take(data: Any, key: str, kind: type | UnionType) -> Any:
     if type(value) not in allowed and not (float in allowed and type(value) is int):
         names = " or ".join("null" if one is NoneType else one.__name__ for one in allowed)
         raise FileError(f"{key} must be of type {names}, not {value!r}")
+    if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise FileError(f"{key} must be text, not {value!r}")  # halves of letters
     return value
 
 
