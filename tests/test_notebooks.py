@@ -22,7 +22,6 @@ NOTEBOOKS = sorted((TOP / "notebooks").glob("*.ipynb"))
 
 LARGEST_BYTES = 200_000
 SECONDS = 120  # that a cell may take
-VARIES = "varies"  # tag of cells whose text is another one in every run, such as times
 IMAGE, TEXT = "image/png", "text/plain"
 IMAGE_LEAST = 3000  # bytes in base64; an empty figure has fewer
 COLOURS = 192  # of a picture
@@ -82,7 +81,7 @@ def normal(notebook: NotebookNode) -> NotebookNode:
     )
     for count, cell in enumerate(codes(notebook), start=1):
         cell.execution_count = count
-        cell.metadata = nbformat.from_dict({"tags": cell.metadata.tags} if tags(cell) else {})
+        cell.metadata = nbformat.from_dict({})
         cell.outputs = merged(cell.outputs)
         for output in cell.outputs:
             if output.output_type == "execute_result":
@@ -119,10 +118,6 @@ def codes(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def tags(cell: NotebookNode) -> list[str]:
-    return cell.metadata.get("tags", [])
-
-
 def words(cell: NotebookNode) -> list[str]:
     """Words and numbers that a cell shows; how tables are drawn is for others to say."""
     texts = [each.get("text") or each.get("data", {}).get(TEXT, "") for each in cell.outputs]
@@ -149,8 +144,7 @@ def test_it_runs_and_shows_what_is_stored(path, tmp_path):
     for before, after in zip(codes(stored), codes(now), strict=True):
         errors = [each.text for each in after.outputs if each.get("name") == "stderr"]
         assert not errors, after.source
-        if VARIES not in tags(after):
-            assert words(after) == words(before), after.source
+        assert words(after) == words(before), after.source
         assert len(images(after)) == len(images(before)), after.source
         assert all(len(image) > IMAGE_LEAST for image in images(after)), after.source
         pictures += len(images(after))
