@@ -652,6 +652,10 @@ def plot_fuseconv(
     csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write points as CSV.")] = None,
 ) -> None:
     """The speed-ups that the FuSeConv paper shows over array size, and those on our hardware."""
+    from accelsim.files import check_writable
+
+    if csv:
+        check_writable(Path(csv))
     with _drawing(output) as figures:
         from accelsim.report import plot
 
@@ -699,8 +703,12 @@ def film_layer(
         array = FILM_ARRAY
     design = _design(hardware, array, depthwise, overlap, None)
     ways = [(dataflow, depthwise_on)]
-    if against is not None:
-        ways.append((dataflow, against) if against == "engine" else (against, depthwise_on))
+    if against == "engine":
+        if depthwise_on == "auto":  # which may be the engine: that it is compared with the array
+            ways = [(dataflow, "array")]
+        ways.append((dataflow, against))
+    elif against is not None:
+        ways.append((against, depthwise_on))
     chosen = _clocks(clocks)
     films = [film(net, layer, design, *way, chosen) for way in ways]
     plot_film.write(output, films, frames)
@@ -728,6 +736,8 @@ def trace_layers(
     from accelsim.files import check_writable
     from accelsim.trace import trace
 
+    if Path(output).suffix.lower() != ".json":
+        raise UnsupportedError(f"{output} must end in .json")
     check_writable(Path(output))
     net = _network(network, variant, input_size)
     design = _design(hardware, array, depthwise, overlap, None)
@@ -856,9 +866,11 @@ def _write_json(target: str | None, make: Callable[[], dict[str, Any]]) -> None:
 @contextmanager
 def _drawing(target: str, source: str | None = None) -> Iterator[list["Figure"]]:
     """A list for the figure that is to be written there; `source` is a table that is read."""
+    from accelsim.files import check_writable
     from accelsim.report import output
 
     output.check_picture(target)
+    check_writable(Path(target))
     figures: list[Figure] = []
     if source is None:
         yield figures

@@ -602,6 +602,23 @@ def test_every_kind_of_plot_is_drawn(command, written, accelsim, tmp_path):
     assert "<svg" in path.read_text()
 
 
+def test_a_sweep_and_its_front_say_what_they_are_models_of(accelsim, tmp_path):
+    (tmp_path / "a.toml").write_text('networks = ["mobilenet_v1"]\ninputs = "32x32"\n')
+    models = "Off-chip bytes are of a model: ", "Cells are estimates from "
+    done = accelsim("sweep", tmp_path / "a.toml", "-o", tmp_path / "out")
+    assert all(said in done.out for said in models)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["reuse_model"].startswith(models[0])
+    assert set(manifest["area_errors"]) == set(sweep.area.FIGURES)
+    for columns, said in [
+        ("total_cycles", (False, False)),
+        ("time_ms", (True, False)),
+        ("ff,clocks", (True, True)),
+    ]:
+        found = accelsim("pareto", tmp_path / "out", "--minimise", columns)
+        assert tuple(each in found.out for each in models) == said
+
+
 def test_every_kind_of_plot_is_listed(accelsim):
     outcome = accelsim("plot")
     assert outcome.status == 0
@@ -636,6 +653,19 @@ DESIGN_MISTAKES = [
     ("pareto {}/designs --minimise speed", "there is no column 'speed'; there are point, network"),
     ("pareto {}/designs --minimise rows --where rows>99", "no design meets rows>99"),
     ("pareto {}/designs --minimise rows --where rows~9", "a condition must be COLUMN, one of"),
+    ("pareto {}/designs --minimise ,", "there is no column ''; there are point"),
+    (
+        "pareto {}/designs --minimise rows --where variant=fused",
+        "variant is baseline or fuse_half, not 'fused'",
+    ),
+    (
+        "plot scaling {}/designs --panel rows -o a.png",
+        "latency over array size needs different columns, not rows twice",
+    ),
+    (
+        "plot sensitivity {}/designs --parameter rows --metric rows -o a.png",
+        "a sensitivity needs different columns, not rows twice",
+    ),
     ("pareto {}/designs --minimise rows --plot a.png", "a front is drawn over two objectives or"),
     ("pareto {}/designs --minimise rows --colour variant", "--colour is for --plot"),
     ("plot scaling {}/designs -o a.gif", "a.gif must end in one of"),
@@ -684,9 +714,27 @@ def test_films_and_traces_are_written(accelsim, tmp_path):
     assert len(some.read_text()) < len(path.read_text())
 
 
+def test_a_film_against_the_engine_shows_the_array_beside_it(accelsim, tmp_path):
+    """Left to itself the layer takes the engine, which would be compared with itself."""
+    layer = ("mobilenet_v2", "--input", "32x32", "--layer", "b5.dw", "--array", "4x4")
+    options = ("--depthwise", "4x4", "--against", "engine", "--frames", 2)
+    for path, more in (("a.gif", ()), ("b.gif", ("--depthwise-on", "array"))):
+        assert accelsim("film", *layer, *options, *more, "-o", tmp_path / path).status == 0
+    assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
+
+
+def test_two_files_are_written_both_or_none(accelsim, tmp_path):
+    picture, points = tmp_path / "a.png", tmp_path / "none" / "a.csv"
+    outcome = accelsim("plot", "fuseconv", "-o", picture, "--csv", points)
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err == f"accelsim: {points} cannot be written: No such file or directory\n"
+    assert not picture.exists()
+
+
 FILM_MISTAKES = (
     ("film {} --clocks 5..2 -o a.png", "clocks must be FIRST..LAST, for instance 0..95, not"),
     ("film {} --clocks 0..999999999 -o a.png", "clocks of layer b5.dw are 0.."),
+    ("trace {} -o a.png", "a.png must end in .json"),
     ("film {} --frames 0 -o a.gif", "a film has at least 1 frame, not 0"),
     ("film {} -o a.mp4", "a.mp4 must end in one of .gif, .pdf, .png, .svg"),
     ("film {} -o none/a.gif", "none/a.gif cannot be written: No such file"),
