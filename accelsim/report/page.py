@@ -49,9 +49,11 @@ th { border-bottom: 1px solid #888; } .word { text-align: left; }
 td.word:last-child { white-space: normal; }
 tr.host td { color: #777; } tr.total td { font-weight: bold; border-top: 1px solid #888; }
 pre { background: #f5f5f5; padding: .8rem 1rem; border-radius: 6px; overflow-x: auto; }
-figure { margin: 1rem 0; } svg { max-width: 100%; height: auto; }
+figure { margin: 1rem 0; overflow-x: auto; }
+svg { max-width: 100%; min-width: 44rem; height: auto; }  /* or words were too small to read */
 figcaption { color: #555; font-size: .9rem; }
-@media print { body { margin: 0; max-width: none; } .wide { overflow: visible; }
+@media print { body { margin: 0; max-width: none; } svg { min-width: 0; }
+               .wide, figure { overflow: visible; }
                table { font-size: .6rem; } th, td { padding: .1rem .25rem; }
                tr, figure, dl div { break-inside: avoid; } h2 { break-after: avoid; }
                pre { white-space: pre-wrap; } }
@@ -247,4 +249,4 @@ def _figure(made: Figure, name: str, caption: str) -> str:
     svg = re.sub(r'(href="|url\()#', rf"\1#{name}-", svg)
     label = f'<svg role="img" aria-label="{escape(caption)}"'
     svg = svg.replace("<svg", label, 1).rstrip()
-    return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
+    return f'<figure tabindex="0">{svg}<figcaption>{escape(caption)}</figcaption></figure>'

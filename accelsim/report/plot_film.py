@@ -140,7 +140,7 @@ def animation(films: Sequence[Film], frames: int = ANIMATION_FRAMES) -> bytes:
     with any_script():
         canvas.draw()
     still = canvas.copy_from_bbox(made.bbox)
-    shots = []
+    palette, shots = _palette(), []
     for step in range(count):
         canvas.restore_region(still)
         for panel in panels:
@@ -152,7 +152,8 @@ def animation(films: Sequence[Film], frames: int = ANIMATION_FRAMES) -> bytes:
             for artist in (panel.picture, panel.clock, panel.cursor):
                 assert artist.axes is not None
                 artist.axes.draw_artist(artist)
-        shots.append(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy()))
+        shot = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
+        shots.append(shot.quantize(palette=palette, dither=Image.Dither.NONE))
     return _gif(shots)
 
 
@@ -168,13 +169,17 @@ def _panel(part: Figure, film: Film, width: float) -> _Moving:
     return _Moving(film, picture, clock, cursor)
 
 
-def _gif(shots: list[Image.Image]) -> bytes:
-    """All frames in the same few colours, so that nothing flickers."""
+def _palette() -> Image.Image:
+    """The few colours of all frames, so that nothing flickers."""
     colours = [to_rgb(colour) for colour in (*COLOURS.values(), DRAIN, BORDER)]
     colours += [(grey / GREYS, grey / GREYS, grey / GREYS) for grey in range(GREYS)]
     palette = Image.new("P", (1, 1))
     palette.putpalette([round(255 * part) for colour in colours for part in colour])
-    first, *rest = [shot.quantize(palette=palette, dither=Image.Dither.NONE) for shot in shots]
+    return palette
+
+
+def _gif(shots: list[Image.Image]) -> bytes:
+    first, *rest = shots
     durations = [FRAME_MS] * len(rest) + [LAST_MS]
     content = io.BytesIO()
     first.save(

@@ -1,6 +1,7 @@
 """Films: the layer's own multiplies, its padding told apart, and the pictures made of it."""
 
 import io
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -233,3 +234,25 @@ def test_pictures_are_written_by_their_endings(films, tmp_path):
         plot_film.write(tmp_path / "a.mp4", films, 2)
     with pytest.raises(UnsupportedError, match="at least 1 frame, not -1"):
         plot_film.write(tmp_path / "b.gif", films, -1)
+
+
+@pytest.mark.parametrize(("frames", "most"), [(0, "at least 1"), (65, "a strip has at most 64")])
+def test_a_strip_has_a_limit(films, frames, most):
+    long = [replace(film, clocks=range(200)) for film in films]
+    with pytest.raises(UnsupportedError, match=most):
+        plot_film.strip(long, frames)
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+@pytest.mark.parametrize("count", [1, 2])
+def test_titles_and_legend_of_a_strip_lie_within_it(films, frames, count):
+    long = [replace(film, network="n" * 90, layer=r"l$\foo{$" * 6) for film in films[:count]]
+    figure = plot_film.strip(long, frames)
+    figure.draw_without_rendering()
+    right = figure.bbox.x1
+    legend = figure.legends[0].get_window_extent()
+    assert legend.x1 <= right
+    for part in figure.subfigs:
+        title = part._suptitle.get_window_extent()
+        assert title.x1 <= right
+        assert title.y0 >= max(axes.title.get_window_extent().y1 for axes in part.axes)
