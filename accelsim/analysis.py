@@ -183,6 +183,10 @@ def sensitivity(
     others = [name for name in check_columns(rows, held) if name != parameter]
     check_numbers(rows, (metric,))
     check_columns(rows, (parameter,))
+    names = [*others, parameter, metric]
+    for name in names:
+        if names.count(name) > 1:
+            raise SelectionError(f"a sensitivity needs different columns, not {name} twice")
     values = (
         rows.select(*others, parameter, metric)
         .drop_nulls([parameter, metric])
@@ -196,6 +200,8 @@ def sensitivity(
         *others, polars.col(metric).alias("first")
     )
     _check_held(values, parameter, metric, others)
+    if (at_first["first"] == 0).any():
+        raise SelectionError(f"{metric} is 0 at {parameter} {first!s}: nothing is relative to 0")
     if others:
         both = values.join(at_first, on=others, how="inner", nulls_equal=True)
     else:
@@ -305,9 +311,12 @@ def _condition(schema: polars.Schema, text: str) -> polars.Expr:
         return compare(polars.col(name), _number(value, text))  # type: ignore[no-any-return]
     if compare not in (operator.eq, operator.ne):
         raise SelectionError(f"{name} is no number: {text!r} can only ask for = or !=")
-    if schema[name] == polars.Boolean and value not in TRUTHS:
+    kind = schema[name]
+    if kind == polars.Boolean and value not in TRUTHS:
         raise SelectionError(f"{name} is true or false, not {value!r}")
-    known = TRUTHS[value] if schema[name] == polars.Boolean else value
+    if isinstance(kind, polars.Enum) and value not in kind.categories:
+        raise SelectionError(f"{name} is {' or '.join(kind.categories)}, not {value!r}")
+    known = TRUTHS[value] if kind == polars.Boolean else value
     return compare(polars.col(name), polars.lit(known))  # type: ignore[no-any-return]
 
 
@@ -334,7 +343,7 @@ def check_numbers(rows: Frame, names: _Names) -> _Names:
     schema = rows.collect_schema()
     for name in check_columns(schema, names):
         if not schema[name].is_numeric():
-            numbers = ", ".join(key for key, kind in schema.items() if kind.is_numeric())
+            numbers = ", ".join(key for key, kind in schema.items() if kind.is_numeric()) or "none"
             raise SelectionError(f"{name} holds no numbers; columns that do are {numbers}")
     return names
 
@@ -346,6 +355,7 @@ def _select(
     names = [*minimise, *maximise]
     if not names:
         raise SelectionError("a best design needs a column to minimise or to maximise")
+    check_columns(frame.lazy(), names)
     for name in names:
         if names.count(name) > 1:
             raise SelectionError(f"{name} is an objective twice")

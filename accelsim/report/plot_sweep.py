@@ -30,11 +30,13 @@ from accelsim.report.style import (
     figure,
     number_axis,
 )
-from accelsim.report.words import short, wording
+from accelsim.report.words import literal, short, wording
 
 CELLS = 400  # of a scatter along either axis: one point per cell is drawn
 CROWD = 500  # designs on a front from which markers are small
 MOST_KINDS = 14  # that colours and markers tell apart
+LETTERS = 32  # of a value beside an axis, above a panel or in the legend
+WIDE = 24  # letters of a title from which it is set smaller
 MOST_LABELS = 16  # of an axis of a heat map
 MOST_WRITTEN = 12  # rows or columns of a heat map up to which its cells hold their number
 SIZE = ("rows", "columns")
@@ -63,8 +65,8 @@ def pareto(
     cells, count = _thinned(rows, x, y)
     made = figure(9.5, 5.2)
     axes = made.subplots()
-    label = f"all designs ({count:,})"
-    axes.plot(cells[x], cells[y], ".", color=LIGHT, markersize=4, label=label, rasterized=True)
+    whole = f"all designs ({count:,})"
+    axes.plot(cells[x], cells[y], ".", color=LIGHT, markersize=4, label=whole, rasterized=True)
     number_axis(axes, "x", cells[x])
     number_axis(axes, "y", cells[y])
     if len(names) == 2:
@@ -73,7 +75,7 @@ def pareto(
         axes.plot(ends[x], ends[y], color=GREY, linewidth=1, drawstyle=steps)
     for index, kind in enumerate(_kinds(front, colour)):
         those = front if colour is None else front.filter(_equals(colour, kind))
-        name = "" if colour is None else f", {colour} {kind}"
+        name = "" if colour is None else f", {colour} {_label(kind)}"
         axes.plot(
             those[x],
             those[y],
@@ -135,6 +137,7 @@ def scaling(
     rows = analysis.matching(frame, where)
     analysis.check_columns(rows, (line, panel))
     analysis.check_numbers(rows, (*SIZE, metric))
+    _check_different("latency over array size", (*SIZE, metric, line, panel))
     size = polars.col("rows") * polars.col("columns")
     found = _some(
         rows.select(line, panel, *SIZE, metric, size.alias("elements"))
@@ -165,9 +168,9 @@ def scaling(
                 color=COLOURS[index % len(COLOURS)],
                 marker=MARKERS[index % len(MARKERS)],
                 markersize=5,
-                label=str(kind) if name == names[0] else None,
+                label=_label(kind) if name == names[0] else None,
             )
-        axes.set_title(str(name), fontsize=10)
+        axes.set_title(_label(name), fontsize=10 if len(str(name)) < WIDE else 7)
         axes.set_xscale("log", base=2)
         shown = _every(sizes, MOST_LABELS // 2)
         axes.xaxis.set_major_locator(FixedLocator([sizes[index] for index in shown]))
@@ -199,8 +202,7 @@ def heatmap(
     rows = analysis.matching(frame, where)
     analysis.check_columns(rows, (x, y))
     analysis.check_numbers(rows, (metric,))
-    if x == y:
-        raise SelectionError(f"a heat map needs two different columns, not {x} twice")
+    _check_different("a heat map", (x, y, metric))
     best = polars.col(metric).max() if maximise else polars.col(metric).min()
     known = rows.select(x, y, metric).drop_nulls()
     cells = _some(known.group_by(x, y).agg(best).collect(engine="streaming"))
@@ -226,7 +228,7 @@ def heatmap(
                 axes.text(column, row, words, ha="center", va="center", fontsize=7, color=tone)
     for axis, kinds in ((axes.xaxis, across), (axes.yaxis, down)):
         shown = _every(kinds, MOST_LABELS)
-        axis.set_ticks(shown, [str(kinds[index]) for index in shown])
+        axis.set_ticks(shown, [_label(kinds[index]) for index in shown])
     axes.set_xlabel(wording(x))
     axes.set_ylabel(wording(y))
     axes.spines[:].set_visible(False)
@@ -258,7 +260,7 @@ def sensitivity(
     axes.plot(places, found["median"], color=BLUE, marker="o", markersize=5)
     axes.axhline(1.0, color=GREY, linewidth=1)
     shown = _every(places, MOST_LABELS)
-    axes.set_xticks(shown, [str(found[parameter][index]) for index in shown])
+    axes.set_xticks(shown, [_label(found[parameter][index]) for index in shown])
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_ylim(bottom=0)
     words, first = wording(parameter), str(found[parameter][0])
@@ -285,6 +287,12 @@ def _some(found: polars.DataFrame) -> polars.DataFrame:
     return found
 
 
+def _check_different(what: str, names: Sequence[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise SelectionError(f"{what} needs different columns, not {name} twice")
+
+
 def _kinds(found: polars.DataFrame, column: str | None) -> list[object]:
     """The values of a column that is told apart; one where there is none."""
     if column is None:
@@ -296,6 +304,10 @@ def _kinds(found: polars.DataFrame, column: str | None) -> list[object]:
             f"{column} has {len(kinds)} values; at most {MOST_KINDS} can be told apart in a plot"
         )
     return kinds
+
+
+def _label(value: object) -> str:
+    return literal(str(value), LETTERS)
 
 
 def _equals(column: str, kind: object) -> polars.Expr:

@@ -33,11 +33,11 @@ def short(value: float, _: object = None) -> str:
     return f"{value:.3g} {SYMBOLS[power]}".rstrip()
 
 
-def literal(text: str) -> str:
+def literal(text: str, most: int = MOST_LETTERS) -> str:
     """A name that users chose as a plot shows it: short enough, and no formula."""
     shown = "".join(letter if letter.isprintable() else "?" for letter in text)
-    if len(shown) > MOST_LETTERS:
-        half = (MOST_LETTERS - 3) // 2
+    if len(shown) > most:
+        half = (most - 3) // 2
         shown = f"{shown[:half]}...{shown[-half:]}"
     return shown.replace("$", r"\$")  # which matplotlib would take for mathematics
 

@@ -179,6 +179,12 @@ def test_sensitivity_shows_how_designs_differ():
     assert [last[name] for name in ("least", "lower", "median", "upper", "most")] == ratios
 
 
+def test_sensitivity_is_relative_to_nothing_that_is_0():
+    frame = polars.DataFrame({"rows": [1, 2], "cycles": [0, 5]})
+    with pytest.raises(SelectionError, match="cycles is 0 at rows 1"):
+        analysis.sensitivity(frame, "rows", "cycles", [])
+
+
 def test_sensitivity_refuses_to_mix_what_is_not_held():
     with pytest.raises(SelectionError, match=r"cycles differs .*hold the column that decides"):
         analysis.sensitivity(grid(), "rows", "cycles", ["network", "mhz"])

@@ -150,13 +150,27 @@ def test_what_cannot_be_drawn_is_explained():
             lambda: plot_sweep.pareto(many, ["x", "y"], colour="kind"),
             "kind has 20 values; at most 14",
         ),
-        (lambda: plot_sweep.heatmap(frame, x="rows"), "two different columns, not rows twice"),
+        (lambda: plot_sweep.heatmap(frame, x="rows"), "different columns, not rows twice"),
         (lambda: plot_sweep.heatmap(frame, where=["rows>99"]), "no design meets the conditions"),
         (lambda: plot_sweep.scaling(frame, "speed"), "there is no column 'speed'"),
         (lambda: plot_sweep.scaling(frame, "network"), "network holds no numbers"),
     ]:
         with pytest.raises(SelectionError, match=words):
             draw()
+
+
+def test_long_names_leave_room_for_the_data():
+    files = [f"/home/someone/a_long_way/to_a_folder/of/networks/network_{n}.toml" for n in "abc"]
+    frame = polars.concat(
+        designs().filter(network="a").with_columns(network=polars.lit(name)) for name in files
+    )
+    figure = plot_sweep.heatmap(frame, x="columns", y="network")
+    figure.draw_without_rendering()  # which warns where no room is left
+    labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert [text[-14:] for text in labels] == [f"network_{n}.toml"[-14:] for n in "abc"]
+    assert all(len(text) <= 32 for text in labels)
+    for axes in plot_sweep.scaling(frame).axes:
+        assert len(axes.get_title()) <= 32
 
 
 def test_words():
