@@ -9,8 +9,11 @@ from rich.table import Table
 from accelsim.files import write_whole
 from accelsim.report.table import fit, table
 from accelsim.report.words import wording
+from accelsim.sweep import area, reuse
 
 MOST_ROWS = 40
+# Columns that follow from the model of reuse.
+REUSE = ("offchip_read_bytes", "offchip_write_bytes", "clocks", "time_ms", "memory_bound_layers")
 
 
 def front(
@@ -52,7 +55,18 @@ def notes(
     if same and len(found) > 1:
         values = (f"{name} {_cell(found[name][0])}" for name in same if found[name][0] is not None)
         lines.append(f"The same in all of them: {', '.join(values)}.")
+    if parameters is not None:
+        asked = {*minimise, *maximise}
+        lines += [sentence for columns, sentence in _models() if asked & columns]
     return lines
+
+
+def _models() -> tuple[tuple[frozenset[str], str], ...]:
+    """Columns of a sweep that are of a model, and what it is."""
+    return (
+        (frozenset(REUSE), reuse.SENTENCE),
+        (frozenset(area.FIGURES), area.sentence()),
+    )
 
 
 def to_dict(

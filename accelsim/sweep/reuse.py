@@ -26,6 +26,12 @@ from typing import NamedTuple
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.ops import ALIASES, Slice
 
+SENTENCE = (
+    "Off-chip bytes are of a model: a map stays on chip while all that live with it fit the "
+    "activation buffer together; weights that fit theirs are read once, others in the cheaper of "
+    "two orders."
+)
+
 Channels = tuple[tuple[str, int], ...]  # map and channel in it
 
 

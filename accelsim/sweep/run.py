@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from accelsim.sweep import area
+from accelsim.sweep import area, reuse
 from accelsim.sweep.costs import FIELDS, Int, Works
 from accelsim.sweep.engines import Engine, LocalEngine
 from accelsim.sweep.parts import JOBS, works_of
@@ -45,7 +45,7 @@ class Summary(NamedTuple):
             f"{self.tabulate_seconds:.1f} s; {self.rows:,} points evaluated and written in "
             f"{self.evaluate_seconds:.1f} s, {rate:,.0f} a second."
         )
-        found = [f"{self.points:,} points in {directory}.", work, area.sentence()]
+        found = [f"{self.points:,} points in {directory}.", work, reuse.SENTENCE, area.sentence()]
         if self.unsupported:
             reason = f", for instance: {self.refusals[0]}" if self.refusals else ""
             found.append(f"{self.unsupported:,} points have a layer that cannot run{reason}.")

@@ -24,7 +24,7 @@ import polars
 
 from accelsim.errors import FileError
 from accelsim.files import write_whole
-from accelsim.sweep import area
+from accelsim.sweep import area, reuse
 from accelsim.sweep.spec import Spec
 from accelsim.version import __version__
 
@@ -185,7 +185,7 @@ def read_folder(path: Path) -> tuple[Folder, dict[str, Any]]:
 def read_manifest(path: Path) -> dict[str, Any]:
     """The manifest of a folder."""
     try:
-        found = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         if not _is_manifest(found):
             raise ValueError
     except OSError as error:
@@ -223,6 +223,7 @@ def _manifest(spec: Spec, costs: int) -> dict[str, Any]:
         "points": spec.points,
         "parts": spec.parts,
         "cost_parts": costs,
+        "reuse_model": reuse.SENTENCE,
         "area_errors": area.errors(),
         "specification": spec.to_dict(),
     }
