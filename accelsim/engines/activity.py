@@ -243,7 +243,8 @@ def of_depthwise(
     """Activity of the depthwise engine, lanes as rows and pixels as columns.
 
     A multiplier with a pixel outside the map, or one that is no output, has a zero; in a lane
-    without a channel it is idle. Shadows drain lane by lane, those behind moving up.
+    without a channel it is idle. Shadows drain lane by lane, those behind moving up. Not told apart
+    is the last row of a stripe that the map does not fill: its products count as BUSY.
 
     Parameters
     ----------
