@@ -20,6 +20,7 @@ from accelsim.sweep.store import sources_sha256
 
 ENGINES = ("local", "dask")
 AHEAD = 2  # parts under way for every thread or worker, so that none waits
+MOST_GREETING = 1 << 20  # bytes of what a scheduler says first; it says some hundred
 SECONDS = 10.0  # for a scheduler to answer, and for it to have a worker
 
 Made = Iterator[tuple[int, bytes]]
@@ -218,14 +219,23 @@ def _connect(scheduler: str) -> Any:
 
 
 def _try(scheduler: str) -> None:
-    """Wait for the first byte of what listens at a TCP address: a scheduler speaks first."""
+    """Wait for the first words of what listens at a TCP address: a scheduler speaks first.
+
+    They begin with their length in eight bytes, of which a client would make room whatever it is.
+    """
     from distributed.comm.addressing import parse_address, parse_host_port
 
     scheme, place = parse_address(scheduler)
     if scheme == "tcp":
         with socket.create_connection(parse_host_port(place), SECONDS) as connection:
-            if not connection.recv(1):
-                raise ConnectionError("the connection was closed at once")
+            length = b""
+            while len(length) < 8:
+                heard = connection.recv(8 - len(length))
+                if not heard:
+                    raise ConnectionError("the connection was closed at once")
+                length += heard
+            if int.from_bytes(length, "little") > MOST_GREETING:
+                raise ConnectionError("what listens there is no scheduler of Dask")
 
 
 def _first_line(error: Exception) -> str:

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import socket
+import threading
 import warnings
 
 import pytest
@@ -85,6 +86,25 @@ def test_a_scheduler_that_listens_and_says_nothing(tmp_path, monkeypatch):
         where = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(AccelsimError, match="does not answer"):
             sweep.run(spec(tmp_path, TEXT), tmp_path / "out", engine=sweep.DaskEngine(where))
+
+
+def test_something_else_that_speaks_first_is_no_scheduler(tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+
+        def greet() -> None:
+            connection, _ = other.accept()
+            with connection:
+                connection.sendall(b"SSH-2.0-OpenSSH_9.0\r\n")
+
+        speaker = threading.Thread(target=greet)
+        speaker.start()
+        where = f"tcp://127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(AccelsimError, match="does not answer: what listens there is no sched"):
+            sweep.run(spec(tmp_path, TEXT), tmp_path / "out", engine=sweep.DaskEngine(where))
+        speaker.join()
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_cluster_without_workers(tmp_path, monkeypatch):
