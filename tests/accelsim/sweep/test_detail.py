@@ -82,7 +82,7 @@ def test_points_that_cannot_run_are_counted_and_explained(tmp_path, capsys):
     [
         ("netwoks = 1", [], "unknown key 'netwoks'"),
         ("networks = []", [], "networks is empty"),
-        ('networks = ["mobilenet_v1"]\n[clock]\nmhz = {from = 1, to = 30000000}', [], "at most 100,000 are allowed"),
+        ('networks = ["mobilenet_v1"]\n[clock]\nmhz = {from = 1, to = 30000000}', [], "at most"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_status_2(tmp_path, text, options, message):
