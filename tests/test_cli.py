@@ -125,7 +125,8 @@ def test_the_table_holds_every_layer_the_total_and_what_is_not_modelled(accelsim
 
 def test_numbers_are_never_cut_in_a_narrow_terminal(accelsim, monkeypatch):
     wide = accelsim("run", "resnet18")
-    monkeypatch.setattr("accelsim.cli._width", lambda: 60)
+    for module in ("common", "layers"):
+        monkeypatch.setattr(f"accelsim.cli.{module}.width", lambda: 60)
     narrow = accelsim("run", "resnet18")
     total = json.loads(accelsim("run", "resnet18", "--json", "-").out)["total_cycles"]
     for outcome in (wide, narrow):
@@ -432,7 +433,7 @@ def test_too_little_memory_is_said(accelsim, monkeypatch):
     def full(*arguments, **options):
         raise MemoryError("Unable to allocate 9 EiB")
 
-    monkeypatch.setattr("accelsim.cli._network", full)
+    monkeypatch.setattr("accelsim.cli.layers.load_network", full)
     outcome = accelsim("run", "resnet18")
     assert outcome.status == 2
     assert outcome.err == "accelsim: there is not enough memory: Unable to allocate 9 EiB\n"

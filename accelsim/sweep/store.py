@@ -31,7 +31,7 @@ from accelsim.version import __version__
 MANIFEST = "manifest.json"
 COSTS, POINTS = "costs", "points"
 NAME = re.compile(r"([0-9]{6,})-([0-9a-f]{16})\.parquet")
-SHOWING = ("report", "analysis.py", "saved.py", "cli.py")  # modules that results do not depend on
+SHOWING = ("report", "cli", "analysis.py", "saved.py")  # modules that results do not depend on
 LEFT_OVER = ".accelsim-*"  # of files that were being written
 
 

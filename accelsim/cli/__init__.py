@@ -1,0 +1,122 @@
+"""The command line.
+
+Every import that costs time is made by the command that needs it: `accelsim run` is to show its
+table in well under a second. Only this package prints; only it loads the rtl package.
+"""
+
+import io
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from accelsim import __version__
+from accelsim.cli import designs, layers, lists, pictures
+from accelsim.errors import AccelsimError
+
+# Unknown commands and options; Click's class, in whichever Click this Typer brings along.
+USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
+
+COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
+    ("networks", lists.list_networks),
+    ("ops", lists.list_operators),
+    ("hardware", lists.list_hardware),
+    ("run", layers.run),
+    ("csynth", layers.synthesize),
+    ("cosim", layers.cosim),
+    ("compare", designs.compare_designs),
+    ("study", designs.study_depthwise),
+    ("sweep", designs.sweep),
+    ("pareto", designs.pareto_front),
+    ("film", pictures.film_layer),
+    ("trace", pictures.trace_layers),
+    ("report", pictures.report_result),
+    ("rtl", layers.generate_rtl),
+)
+PLOTS: tuple[tuple[str, Callable[..., None]], ...] = (
+    ("pareto", pictures.plot_pareto),
+    ("scaling", pictures.plot_scaling),
+    ("heatmap", pictures.plot_heatmap),
+    ("sensitivity", pictures.plot_sensitivity),
+    ("layers", pictures.plot_layers),
+    ("stack", pictures.plot_stack),
+    ("roofline", pictures.plot_roofline),
+    ("timeline", pictures.plot_timeline),
+    ("fuseconv", pictures.plot_fuseconv),
+)
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="A simulator of neural-network accelerators, checked against the hardware it generates.",
+)
+
+
+for _name, _command in COMMANDS:
+    app.command(_name)(_command)
+plots = typer.Typer(rich_markup_mode=None, help="Draw results, sweeps and published figures.")
+app.add_typer(plots, name="plot")
+for _name, _command in PLOTS:
+    plots.command(_name)(_command)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(f"accelsim {__version__}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@plots.callback(invoke_without_command=True)
+def _plot_options(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; a user's mistake is one sentence and exit status 2."""
+    if sys.stdout is None:
+        _refuse("standard output is closed")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # names may hold what a terminal cannot show
+    try:
+        status = app(args=arguments, prog_name="accelsim", standalone_mode=False)
+        sys.stdout.flush()
+    except AccelsimError as error:
+        _refuse(str(error))
+    except USAGE_ERROR as error:
+        _refuse(error.format_message())
+    except MemoryError as error:
+        _refuse(f"there is not enough memory: {error}" if str(error) else "there is no memory left")
+    except OSError as error:
+        _drop_output()
+        if isinstance(error, BrokenPipeError):
+            sys.exit(0)
+        where = error.filename or "standard output"
+        _refuse(f"{where} cannot be used: {error.strerror or error}")
+    except SystemExit as end:
+        # Rich and Click turn a broken pipe, a reader that has seen enough, into status 1.
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        _drop_output()
+        sys.exit(0)
+    except typer.Abort:
+        sys.exit(130)  # interrupted, as shells count it
+    sys.exit(status or 0)
+
+
+def _refuse(sentence: str) -> NoReturn:
+    print(f"accelsim: {sentence}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _drop_output() -> None:
+    """Let the interpreter's last flush of an output that cannot be written go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

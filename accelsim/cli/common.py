@@ -1,0 +1,203 @@
+"""What commands share: reading what the options name, bars, and writing."""
+
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+from accelsim.errors import MissingToolError, UnsupportedError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.table import Table
+
+    from accelsim.hardware import Design, Hardware
+    from accelsim.ir import Network
+
+
+PIPE_WIDTH = 500  # characters; a table that goes to a file is never cut
+DEFAULT_PRESET = "mobile"
+
+
+def parse_clocks(text: str | None) -> range | None:
+    """FIRST..LAST, both included."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,15})\.\.([0-9]{1,15})", text)
+    if found is None or int(found[2]) < int(found[1]):
+        raise UnsupportedError(f"clocks must be FIRST..LAST, for instance 0..95, not {text!r}")
+    return range(int(found[1]), int(found[2]) + 1)
+
+
+def load_network(name: str, variant: str, size: str | None) -> "Network":
+    """The network of a name or a file, as the options say."""
+    from accelsim.find import find_network
+
+    return find_network(name, variant, size)
+
+
+def load_hardware(
+    source: str | None,
+    array: str | None,
+    depthwise: str | None,
+    overlap: bool | None,
+    clock: float | None,
+) -> "Hardware":
+    """Hardware that has RTL: a preset or a file, with what the other options say in its place."""
+    from accelsim.hardware import Hardware
+
+    design = load_design(source, array, depthwise, overlap, clock)
+    if not isinstance(design, Hardware):
+        raise UnsupportedError(f"{source} has a model without RTL; run, csynth and compare take it")
+    return design
+
+
+def load_design(
+    source: str | None,
+    array: str | None,
+    depthwise: str | None,
+    overlap: bool | None,
+    clock: float | None,
+) -> "Design":
+    """A preset or a file, with what the other options say in its place."""
+    from accelsim import hardware as parts
+
+    names = [preset.name for preset in parts.PRESETS]
+    if source is None or source in names:
+        base = parts.find_preset(source or DEFAULT_PRESET).hardware
+    else:
+        base = parts.load_hardware(source)
+    base = replace(base, clock_mhz=base.clock_mhz if clock is None else clock)
+    sized = base.array
+    if sized is None:
+        if array is not None or overlap is not None:
+            raise UnsupportedError(f"--array and --overlap are for an array; {source} has none")
+    else:
+        if array is not None:
+            rows, columns = parts.parse_array(array)
+            sized = replace(sized, rows=rows, columns=columns)
+        if overlap is not None:
+            sized = replace(sized, overlap=overlap)
+        base = replace(base, array=sized)
+    if depthwise is None:
+        return base
+    if not isinstance(base, parts.Hardware):
+        raise UnsupportedError(f"--depthwise is for our own engine; {source} has another one")
+    return replace(base, depthwise=parts.parse_depthwise(depthwise, base))
+
+
+def write_json(target: str | None, make: Callable[[], dict[str, Any]]) -> None:
+    """Print the object where the target is -, or write it to that file."""
+    if target is None:
+        return
+    import json
+
+    from accelsim.files import write_whole
+
+    text = json.dumps(make(), indent=2) + "\n"
+    if target == "-":
+        print(text, end="")
+    else:
+        write_whole(target, text)
+
+
+@contextmanager
+def drawing(target: str, source: str | None = None) -> Iterator[list["Figure"]]:
+    """A list for the figure that is to be written there; `source` is a table that is read."""
+    from accelsim.files import check_writable
+    from accelsim.report import output
+
+    output.check_picture(target)
+    check_writable(Path(target))
+    figures: list[Figure] = []
+    if source is None:
+        yield figures
+    else:
+        from accelsim.analysis import reading
+
+        with reading(source):
+            yield figures
+    output.write_figure(target, figures[0])
+    print(target)
+
+
+def names_of(text: str | None) -> list[str]:
+    """The columns of a list with commas."""
+    return [name.strip() for name in text.split(",")] if text else []
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, float], None]]:
+    """A bar on standard error, in a terminal only, from its first report on."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda what, done: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda what, done: bar.update(task, description=what, completed=done)
+
+
+@contextmanager
+def counter() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on standard error, in a terminal only, with the rate and the time that is left."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda what, done, total: None
+        return
+    from rich import progress
+    from rich.console import Console
+
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[rate]}"),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, progress.TaskID] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total, completed=done, rate="")
+            speed = bar.tasks[tasks[what]].speed or 0
+            bar.update(tasks[what], completed=done, rate=f"{speed:,.0f}/s")
+
+        yield report
+
+
+@contextmanager
+def needs_extra_rtl() -> Iterator[None]:
+    """Say how to get the packages of the extra where one is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingToolError(
+            f"{error.name} is missing; the extra rtl brings it: pip install '.[rtl]'"
+        ) from None
+
+
+def fail(message: str) -> NoReturn:
+    """Say it and end with status 1: levels differ."""
+    print(f"accelsim: {message}", file=sys.stderr)
+    raise typer.Exit(1)
+
+
+def width() -> int:
+    """Characters of a line."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
+
+
+def show(made: "Table") -> None:
+    """Print a table."""
+    from rich.console import Console
+
+    Console(width=width(), highlight=False).print(made)

@@ -1,0 +1,203 @@
+"""Many designs: side by side, swept, and the best of them."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accelsim.cli.common import (
+    counter,
+    load_design,
+    load_network,
+    names_of,
+    show,
+    width,
+    write_json,
+)
+from accelsim.cli.options import (
+    ColourOption,
+    InputOption,
+    JsonOption,
+    LayersOption,
+    MaximiseOption,
+    MinimiseOption,
+    NetworkArgument,
+    PlotOption,
+    SourceArgument,
+    VariantOption,
+    WhereOption,
+)
+from accelsim.errors import SelectionError, UnsupportedError
+
+
+def compare_designs(
+    network: NetworkArgument,
+    hardware: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="A hardware file or a preset; give two or more."),
+    ] = None,
+    variant: VariantOption = "baseline",
+    input_size: InputOption = None,
+    layers: LayersOption = None,
+    depthwise_only: Annotated[
+        bool, typer.Option("--depthwise-only", help="Only depthwise layers.")
+    ] = False,
+    json: JsonOption = None,
+    csv: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write designs and layers as CSV.")
+    ] = None,
+    plot: PlotOption = None,
+) -> None:
+    """Cycles of every layer on several designs, side by side."""
+    from accelsim.compare import Entry, compare
+    from accelsim.report import compare as report
+    from accelsim.report import output
+
+    if plot:
+        output.check_picture(plot)
+    net = load_network(network, variant, input_size)
+    sources = hardware or []
+    if len(sources) < 2 or len(set(sources)) < len(sources):
+        said = ", ".join(sources) or "none"
+        raise UnsupportedError(f"compare needs two or more different --hardware, not {said}")
+    stems = [Path(source).stem for source in sources]
+    found = compare(
+        net,
+        [
+            Entry(source if stems.count(stem) > 1 else stem, load_design(source, *[None] * 4))
+            for source, stem in zip(sources, stems, strict=True)
+        ],
+        layers,
+        depthwise_only,
+    )
+    if csv:
+        report.write_csv(csv, found)
+    if plot:
+        from accelsim.report.plot_designs import side_by_side
+
+        output.write_figure(plot, side_by_side(found))
+    write_json(json, found.to_dict)
+    if json != "-":
+        print(report.title(found), end="\n\n")
+        show(report.designs(found, width()))
+        print("", *report.notes(found), sep="\n")
+
+
+def study_depthwise(
+    networks: Annotated[
+        list[str], typer.Argument(metavar="NETWORK...", help="Names, or .toml files.")
+    ],
+    arrays: Annotated[
+        str, typer.Option(metavar="RxC,...", help="Rows and columns of the arrays.")
+    ] = "8x8,16x16,32x32,64x64,128x128",
+    depthwise: Annotated[
+        str, typer.Option(metavar="LxP", help="Lanes and pixels of the depthwise engine.")
+    ] = "8x64",
+    input_size: InputOption = None,
+    json: JsonOption = None,
+    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write points as CSV.")] = None,
+    plot: PlotOption = None,
+) -> None:
+    """Change the network or the hardware? Depthwise layers four ways, over array sizes."""
+    from dataclasses import asdict
+
+    from accelsim.hardware import Hardware, SystolicArray, parse_array, parse_depthwise
+    from accelsim.report import output
+    from accelsim.report import study as report
+    from accelsim.study import depthwise_study
+
+    if plot:
+        output.check_picture(plot)
+    sizes = [parse_array(size) for size in arrays.split(",")]
+    engine = parse_depthwise(depthwise, Hardware(SystolicArray(1, 1)))
+    if engine is None:
+        raise UnsupportedError("study needs a depthwise engine, for instance --depthwise 8x64")
+    points = [
+        point
+        for name in dict.fromkeys(networks)
+        for point in depthwise_study(partial(load_network, name, size=input_size), sizes, engine)
+    ]
+    if csv:
+        report.write_csv(csv, points)
+    if plot:
+        from accelsim.report import plot_designs
+
+        output.write_figure(plot, plot_designs.depthwise_study(points))
+    write_json(json, lambda: {"points": [asdict(point) for point in points]})
+    if json != "-":
+        show(report.depthwise(points))
+        print("", *report.notes(engine), sep="\n")
+
+
+def sweep(
+    specification: Annotated[
+        Path, typer.Argument(metavar="SPEC", help="What to sweep, a .toml file.")
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the results go.")
+    ],
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what DIR holds of this sweep.")
+    ] = False,
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", help="local (threads), or dask (a cluster).")
+    ] = "local",
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Of the cluster, for engine dask.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Take more points or designs than usual.")
+    ] = False,
+) -> None:
+    """Evaluate a network on many designs; every point is what `run` says of it."""
+    from accelsim import sweep as sweeps
+
+    chosen = sweeps.engine(engine, scheduler)
+    spec = sweeps.load_spec(specification, force)
+    with counter() as progress:
+        done = sweeps.run(spec, output, resume, chosen, progress)
+    print(*done.sentences(output), sep="\n")
+
+
+def pareto_front(
+    source: SourceArgument,
+    minimise: MinimiseOption = None,
+    maximise: MaximiseOption = None,
+    where: WhereOption = None,
+    colour: ColourOption = None,
+    json: JsonOption = None,
+    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write designs as CSV.")] = None,
+    plot: PlotOption = None,
+) -> None:
+    """The designs that no other design beats in all of the columns; of one column, the best."""
+    from accelsim import analysis
+    from accelsim.report import output
+    from accelsim.report import pareto as report
+
+    if plot:
+        output.check_picture(plot)
+    if colour and not plot:
+        raise UnsupportedError("--colour is for --plot")
+    goals = names_of(minimise), names_of(maximise)
+    with analysis.reading(source):
+        rows, parameters = analysis.open_designs(source)
+        found = analysis.pareto(rows, *goals, where or [])
+        count = analysis.count(rows, where or [])
+        if found.is_empty():
+            raise SelectionError(
+                f"none of the {count:,} designs has a value in all of these columns"
+                if count
+                else f"no design meets {' and '.join(where or ['that'])}"
+            )
+        if plot:
+            from accelsim.report import plot_sweep
+
+            figure = plot_sweep.pareto(rows, *goals, where or [], colour)
+            output.write_figure(plot, figure)
+    if csv:
+        report.write_csv(csv, found)
+    write_json(json, lambda: report.to_dict(found, count, *goals, where or []))
+    if json != "-":
+        show(report.front(found, [*goals[0], *goals[1]], parameters, width()))
+        print("", *report.notes(found, count, *goals, parameters), sep="\n")

@@ -1,0 +1,86 @@
+"""Arguments and options that commands share."""
+
+from typing import Annotated
+
+import typer
+
+FILM_ARRAY = "16x16"  # the default of film: elements large enough to be seen
+COSIM_ARRAY = "8x8"  # the default of cosim: what a simulator of RTL runs in reasonable time
+NetworkArgument = Annotated[
+    str, typer.Argument(metavar="NETWORK", help="A name that `networks` prints, or a .toml file.")
+]
+VariantOption = Annotated[
+    str, typer.Option(metavar="NAME", help="baseline, or a transform such as fuse_half.")
+]
+InputOption = Annotated[
+    str | None, typer.Option("--input", metavar="HxW", help="Size of the input image.")
+]
+ArrayOption = Annotated[
+    str | None, typer.Option(metavar="RxC", help="Rows and columns of the array.  [64x64]")
+]
+CosimArrayOption = Annotated[
+    str | None,
+    typer.Option(metavar="RxC", help=f"Rows and columns of the array.  [{COSIM_ARRAY}]"),
+]
+HardwareOption = Annotated[
+    str | None, typer.Option("--hardware", metavar="FILE", help="A hardware file or a preset.")
+]
+OverlapOption = Annotated[
+    bool | None,
+    typer.Option("--overlap/--no-overlap", help="Whether consecutive passes overlap.  [overlap]"),
+]
+ClockOption = Annotated[
+    float | None, typer.Option(metavar="MHZ", help="Clock for times in seconds.  [500]")
+]
+DataflowOption = Annotated[
+    str, typer.Option(metavar="MODES", help="auto, or allowed modes of os,ws,is,rows.")
+]
+DepthwiseOption = Annotated[
+    str | None,
+    typer.Option(metavar="LxP", help="Lanes and pixels of the depthwise engine.  [none]"),
+]
+DepthwiseOnOption = Annotated[
+    str,
+    typer.Option(metavar="ENGINE", help="Where depthwise layers run: auto, array or engine."),
+]
+ClocksOption = Annotated[
+    str | None,
+    typer.Option(metavar="FIRST..LAST", help="Only these clocks of the layer, both included."),
+]
+LayersOption = Annotated[
+    str | None, typer.Option(metavar="FIRST..LAST", help="Only these layers, both included.")
+]
+PlotOption = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Draw a plot: .png, .svg or .pdf.")
+]
+LayerOption = Annotated[
+    str, typer.Option("--layer", metavar="NAME", help="A layer of the network.")
+]
+SeedOption = Annotated[int, typer.Option(help="Seed of generated weights and inputs.")]
+JsonOption = Annotated[
+    str | None, typer.Option("--json", metavar="FILE", help="Write JSON; - prints it instead.")
+]
+SourceArgument = Annotated[
+    str,
+    typer.Argument(metavar="DIR|FILE", help="What `sweep` wrote, or a .parquet or .csv file."),
+]
+ResultArgument = Annotated[
+    str, typer.Argument(metavar="RESULT", help="What `run --json FILE` wrote.")
+]
+MinimiseOption = Annotated[
+    str | None, typer.Option(metavar="COLUMN,...", help="Columns of which less is better.")
+]
+MaximiseOption = Annotated[
+    str | None, typer.Option(metavar="COLUMN,...", help="Columns of which more is better.")
+]
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="CONDITION", help='Only such designs, as "rows<=64"; may be repeated.'),
+]
+MetricOption = Annotated[str, typer.Option(metavar="COLUMN", help="What is drawn.")]
+ColourOption = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="What colours the front, such as network.")
+]
+PictureOption = Annotated[
+    str, typer.Option("-o", "--output", metavar="FILE", help="The picture: .png, .svg or .pdf.")
+]
