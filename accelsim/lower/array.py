@@ -179,6 +179,8 @@ def lower_array(
             ranked = _clocks(pieces, dataflow, array, found) if found else UNBOUNDED, place
             if ranked < best:
                 best, chosen = ranked, found
+            elif not found:
+                refusals.append(f"{dataflow.name}: it has no tiling of the layer")
     if not chosen:
         raise UnsupportedError(f"runs in none of the allowed dataflows ({'; '.join(refusals)})")
     dataflow = dataflows[best[1]]

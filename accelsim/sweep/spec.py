@@ -492,6 +492,7 @@ class _Reader:
             (spec.points, MOST_POINTS, "points"),
             (spec.designs, MOST_DESIGNS, "networks on engines to schedule"),
             (spec.buffers, MOST_DESIGNS, "networks with buffers to lay out"),
+            (spec.parts, MOST_PARTS, "files of part_points each"),
         ):
             if number > most and not force:
                 self.fail(f"the sweep has {number:,} {what}, more than {most:,}; --force allows it")

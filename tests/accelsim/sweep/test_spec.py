@@ -189,6 +189,8 @@ def test_more_than_a_machine_does_in_minutes_has_to_be_forced(tmp_path):
     with pytest.raises(AccelsimError, match=r"40,001 networks on engines to schedule, more than"):
         spec(tmp_path, designs + "\n[sample]\npoints = 1000")
     assert spec(tmp_path, designs, force=True).grid == 40_000
+    with pytest.raises(AccelsimError, match=r"2,000,000 files of part_points each, more than"):
+        spec(tmp_path, "part_points = 10\n" + points + "\n[sample]\npoints = 20_000_000")
 
 
 def test_the_hash_is_of_all_that_decides_results(tmp_path):
