@@ -9,6 +9,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+from PIL import Image
 
 import accelsim as ax
 from accelsim.cli import main
@@ -18,8 +19,10 @@ TOP = Path(__file__).parents[1]
 README = TOP / "README.md"
 PICTURE = TOP / "notebooks" / "speedup.png"
 CHANGE = TOP / "notebooks" / "change.png"  # `accelsim study` as in the README, with --plot
+FILM = TOP / "notebooks" / "film.png"
 FRONT = TOP / "notebooks" / "front.png"  # as `accelsim pareto` of the README draws it
 SWEEP = TOP / "notebooks" / "sweep.toml"
+FILMING = re.compile(r"^`accelsim (film [^`]*)`", re.MULTILINE)
 BLOCK = re.compile(r"(?<=^```console\n)\$ accelsim (.*)\n((?:.*\n)*?)(?=```$)", re.MULTILINE)
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -77,6 +80,13 @@ def test_the_readme_shows_the_sweep():
     assert f"all {load_spec(SWEEP).points:,} in" in text
 
 
+def test_the_film_of_the_readme_can_be_made():
+    (film,) = FILMING.findall(README.read_text())
+    assert printed(film) == ["film.png"]
+    with Image.open("film.png") as made, Image.open(FILM) as stored:
+        assert made.size == stored.size
+
+
 def test_the_python_of_the_readme_runs(capsys):
     (code,) = PYTHON.findall(README.read_text())
     exec(code, {})
@@ -93,4 +103,6 @@ if __name__ == "__main__":
         Path("front.png").replace(FRONT)
     (study,) = (block for block in BLOCK.finditer(README.read_text()) if "study" in block[1])
     printed(f"{study[1]} --plot {CHANGE}")
+    (film,) = FILMING.findall(README.read_text())
+    printed(film.replace("film.png", str(FILM)))
     ax.plot.speedup().savefig(PICTURE, dpi=110)
