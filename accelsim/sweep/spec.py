@@ -123,7 +123,8 @@ class Spec:
         shared = math.prod(sizes[key] for key in (*WORKLOAD, *OPERANDS))
         arrays = math.prod(sizes.get(key, 1) for key in (*ARRAY, "dataflow"))
         engines = math.prod(sizes.get(depthwise_key(key), 1) for key in DEPTHWISE)
-        return shared * (arrays + engines)
+        lanes = [value[0] for value in self.axis("lanes").values]
+        return shared * (arrays + engines * sum(map(bool, lanes)) // len(lanes))
 
     @property
     def buffers(self) -> int:

@@ -186,9 +186,11 @@ def test_more_than_a_machine_does_in_minutes_has_to_be_forced(tmp_path):
     )
     with pytest.raises(AccelsimError, match=r"40,000 networks with buffers to lay out, more than"):
         spec(tmp_path, buffers + "[sample]\npoints = 1000")
-    with pytest.raises(AccelsimError, match=r"40,001 networks on engines to schedule, more than"):
+    with pytest.raises(AccelsimError, match=r"40,000 networks on engines to schedule, more than"):
         spec(tmp_path, designs + "\n[sample]\npoints = 1000")
     assert spec(tmp_path, designs, force=True).grid == 40_000
+    some = HEAD + "[array]\nrows = [4, 8]\n[depthwise]\nsize = ['none', '2x4', '4x4']"
+    assert spec(tmp_path, some).designs == 2 + 2  # none needs no schedule
     with pytest.raises(AccelsimError, match=r"2,000,000 files of part_points each, more than"):
         spec(tmp_path, "part_points = 10\n" + points + "\n[sample]\npoints = 20_000_000")
 
