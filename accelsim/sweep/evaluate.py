@@ -266,6 +266,7 @@ def _points(spec: Spec) -> kernels.Points:
     factors, offsets = random.integers(0, 1 << 64, (2, kernels.ROUNDS), np.uint64)
     return kernels.Points(
         np.array(sizes, np.int64),
+        1 / np.array(sizes, np.float64),
         np.array(groups, np.int64),
         np.array(strides, np.int64),
         np.uint64(spec.grid),

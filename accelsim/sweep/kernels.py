@@ -22,6 +22,7 @@ GROUPS = 9
 CYCLES, BOUND, READ, WRITE, BUSY, PORTS, DEPTHWISE, CLOCKS, MEMORY, PORTS_BOUND = range(10)
 METRICS = 10
 
+EXACT = 1 << 52  # floats hold every whole number below it, and one more bit
 ROUNDS = 4  # of the permutation, an even number
 REMEMBERED = 1024  # designs; a power of two
 
@@ -30,6 +31,7 @@ class Points(NamedTuple):
     """How a number becomes a point.
 
     sizes : int64[axes], values of every axis that has more than one, the last running fastest.
+    reciprocals : float64[axes], of the sizes.
     groups, strides : int64[axes], what group an axis is of, and what a step adds to it.
     grid : points of the grid.
     bits : 0 for points in order; else those of a permutation's domain, which holds the grid.
@@ -37,6 +39,7 @@ class Points(NamedTuple):
     """
 
     sizes: Int
+    reciprocals: npt.NDArray[np.float64]
     groups: Int
     strides: Int
     grid: np.uint64
@@ -108,12 +111,22 @@ def permuted(number, points):
 def place(number, points, digits, at):
     """Set the digits of a point and where it stands in each group."""
     at[:] = 0
-    left = np.uint64(number)
+    left = np.int64(number)
+    small = left < EXACT
     for axis in range(len(points.sizes) - 1, -1, -1):
-        size = np.uint64(points.sizes[axis])
-        rest = left // size
-        digits[axis] = left - rest * size
-        at[points.groups[axis]] += digits[axis] * points.strides[axis]
+        size = points.sizes[axis]
+        if small:  # a product is faster than a quotient, and off by one at most
+            rest = np.int64(left * points.reciprocals[axis])
+            digit = left - rest * size
+            if digit < 0:
+                rest, digit = rest - 1, digit + size
+            elif digit >= size:
+                rest, digit = rest + 1, digit - size
+        else:
+            rest = left // size
+            digit = left - rest * size
+        digits[axis] = digit
+        at[points.groups[axis]] += digit * points.strides[axis]
         left = rest
 
 

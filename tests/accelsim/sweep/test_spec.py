@@ -1,5 +1,6 @@
 """Specifications: what they mean, and one sentence for every mistake in one."""
 
+import math
 import random
 
 import pytest
@@ -219,6 +220,34 @@ def test_the_permutation_is_one_for_every_size_of_grid():
         assert sorted(kernels.permuted(n, points) for n in range(grid)) == list(range(grid))
 
 
+@pytest.mark.parametrize("sizes", [(2, 3, 5, 7), (999_983, 3, 65_521), (10**6, 10**6, 4 * 10**6)])
+def test_a_number_falls_into_the_digits_of_its_axes(sizes):
+    import numpy as np
+
+    from accelsim.sweep import kernels
+
+    grid = math.prod(sizes)
+    points = module_points(grid, 2)._replace(
+        sizes=np.array(sizes),
+        reciprocals=1 / np.array(sizes),
+        groups=np.arange(len(sizes)),
+        strides=np.ones(len(sizes), np.int64),
+    )
+    some = random.Random(grid)
+    edges = (product + off for size in sizes for product in (size, grid // size) for off in (-1, 0))
+    numbers = {0, grid - 1, *edges, *(min(grid, 1 << 52) - 1 - n for n in range(9))}
+    numbers |= {n // sizes[-1] * sizes[-1] - i for n in list(numbers) for i in (0, 1) if n > 99}
+    numbers |= {some.randrange(grid) for _ in range(5000)}
+    digits, at = np.zeros(len(sizes), np.int64), np.zeros(kernels.GROUPS, np.int64)
+    for number in numbers:
+        kernels.place(number, points, digits, at)
+        left, expected = number, []
+        for size in reversed(sizes):
+            left, digit = divmod(left, size)
+            expected.insert(0, digit)
+        assert digits.tolist() == expected == at[: len(sizes)].tolist()
+
+
 def module_points(grid, bits):
     import numpy as np
 
@@ -228,5 +257,5 @@ def module_points(grid, bits):
     random = np.random.default_rng(grid)
     factors, offsets = random.integers(0, 1 << 64, (2, kernels.ROUNDS), np.uint64)
     return kernels.Points(
-        empty, empty, empty, np.uint64(grid), bits, factors | np.uint64(1), offsets
+        empty, empty / 1, empty, empty, np.uint64(grid), bits, factors | np.uint64(1), offsets
     )
