@@ -24,11 +24,11 @@ from accelsim.hardware import (
     Gemmini,
     Hardware,
     Operands,
-    PeerHardware,
     SystolicArray,
     TapSerial,
     WindowEngine,
     load_hardware,
+    third_party_design,
 )
 from accelsim.importers import load
 from accelsim.ir import Layer, Network
@@ -37,6 +37,8 @@ from accelsim.simulate import simulate
 from accelsim.study import depthwise_study
 from accelsim.trace import Trace, trace
 from accelsim.version import __version__
+
+PeerHardware = third_party_design  # as users know it
 
 if TYPE_CHECKING:
     from accelsim import sweep

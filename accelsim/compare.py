@@ -6,20 +6,18 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from accelsim.errors import NetworkError
-from accelsim.hardware import Design, PeerHardware
+from accelsim.hardware import Hardware
 from accelsim.ir import Network
 from accelsim.lower import Choice, is_depthwise
 from accelsim.result import LayerResult
 from accelsim.simulate import select, simulate
-
-ARRAY = "array"
 
 
 class Entry(NamedTuple):
     """A design and the name under which it is shown."""
 
     name: str
-    design: Design
+    design: Hardware
 
 
 class Row(NamedTuple):
@@ -91,7 +89,7 @@ class SideBySide:
                 {
                     "name": entry.name,
                     "label": entry.design.label,
-                    "hardware": asdict(entry.design),
+                    "hardware": entry.design.to_dict(),
                     "total_cycles": total.cycles,
                     "total_macs": total.macs,
                     "multipliers": total.multipliers,
@@ -136,9 +134,7 @@ def compare(
     return SideBySide(network.name, network.variant, tuple(entries), rows)
 
 
-def _multipliers(design: Design, engine: str) -> int:
+def _multipliers(design: Hardware, engine: str) -> int:
     """Multipliers of the engine of that name."""
-    if engine == ARRAY:
-        return design.array.multipliers if design.array else 0
-    other = design.engine if isinstance(design, PeerHardware) else design.depthwise
-    return other.multipliers if other else 0
+    sizes = design.engine(engine)
+    return sizes.multipliers if sizes else 0

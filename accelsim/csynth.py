@@ -1,10 +1,10 @@
 """C synthesis: the HLS report of one layer, from the loop nest of its passes."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from accelsim.errors import UnsupportedError
-from accelsim.hardware import Design
+from accelsim.hardware import Hardware
 from accelsim.hls.report import Report, report
 from accelsim.ir import Network
 from accelsim.lower import AUTO, Choice, check_depthwise, lower, parse_dataflows
@@ -27,7 +27,7 @@ class Synthesis:
     dataflow: str | None
     macs: int
     bound_cycles: int
-    hardware: Design
+    hardware: Hardware
     report: Report
 
     @property
@@ -47,7 +47,7 @@ class Synthesis:
             "macs": self.macs,
             "bound_cycles": self.bound_cycles,
             "utilization": self.utilization,
-            "hardware": asdict(self.hardware),
+            "hardware": self.hardware.to_dict(),
             **self.report.to_dict(),
         }
 
@@ -55,7 +55,7 @@ class Synthesis:
 def csynth(
     network: Network,
     layer: str,
-    hardware: Design,
+    hardware: Hardware,
     dataflow: Choice = "auto",
     depthwise_on: str = AUTO,
 ) -> Synthesis:

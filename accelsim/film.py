@@ -11,7 +11,7 @@ import numpy as np
 from accelsim.engines import activity
 from accelsim.engines.activity import Activity, Bits, Int64, Work
 from accelsim.errors import UnsupportedError
-from accelsim.hardware import Design
+from accelsim.hardware import Hardware
 from accelsim.hls.nest import operations
 from accelsim.ir import Network
 from accelsim.lower import (
@@ -79,7 +79,7 @@ class Film:
 def film(
     network: Network,
     layer: str,
-    hardware: Design,
+    hardware: Hardware,
     dataflow: Choice = "auto",
     depthwise_on: str = AUTO,
     clocks: range | None = None,

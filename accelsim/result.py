@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from accelsim.hardware import Design
+from accelsim.hardware import Hardware
 from accelsim.ir import Network
 from accelsim.numerics import Int8
 from accelsim.version import __version__
@@ -83,7 +83,7 @@ class Result(Totals):
     """
 
     graph: Network = field(repr=False)
-    hardware: Design
+    hardware: Hardware
     timing: str
     fidelity: str
     seed: int
@@ -127,7 +127,7 @@ class Result(Totals):
             "version": __version__,
             "seed": self.seed,
             "weights_sha256": self.weights_sha256,
-            "hardware": asdict(self.hardware),
+            "hardware": self.hardware.to_dict(),
             "layers": [asdict(layer) for layer in self.layers],
             "total_cycles": self.total_cycles,
             "total_macs": self.total_macs,

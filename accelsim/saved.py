@@ -9,13 +9,12 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from accelsim import networks
 from accelsim.errors import AccelsimError, FileError
 from accelsim.hardware import (
-    PEERS,
+    THIRD_PARTY,
     DepthwiseEngine,
-    Design,
     Hardware,
     Operands,
-    PeerHardware,
     SystolicArray,
+    third_party_design,
 )
 from accelsim.ir import Shape
 from accelsim.result import LayerResult, Result, Totals
@@ -42,7 +41,7 @@ class SavedResult(Totals):
     fidelity: str
     version: str
     seed: int
-    hardware: Design
+    hardware: Hardware
     layers: tuple[LayerResult, ...]
 
 
@@ -146,7 +145,7 @@ def _part(kind: type[Part], data: Any) -> Part:
     return kind(**values)
 
 
-def _hardware(data: dict[str, Any]) -> Design:
+def _hardware(data: dict[str, Any]) -> Hardware:
     """The design of a table as `asdict` makes it."""
     mhz = _take(data, "clock_mhz", float)
     array = _take(data, "array", dict | None)
@@ -154,12 +153,12 @@ def _hardware(data: dict[str, Any]) -> Design:
     if "engine" in data:
         engine = _take(data, "engine", dict)
         name = _take(engine, "name", str)
-        kind = next((type(peer) for peer in PEERS if peer.name == name), None)
+        kind = next((type(peer) for peer in THIRD_PARTY if peer.name == name), None)
         if kind is None:
-            known = ", ".join(peer.name for peer in PEERS)
+            known = ", ".join(peer.name for peer in THIRD_PARTY)
             raise FileError(f"there is no engine {name!r}; there are {known}")
         sizes = {each.name: _take(engine, each.name, int) for each in fields(kind) if each.init}
-        return PeerHardware(kind(**sizes), sized, mhz)
+        return third_party_design(kind(**sizes), sized, mhz)
     if sized is None:
         raise FileError("hardware has no array")
     depthwise = _take(data, "depthwise", dict | None)

@@ -14,7 +14,7 @@ import numpy as np
 from accelsim import published
 from accelsim.dataflows import Dataflow
 from accelsim.errors import NetworkError, UnsupportedError
-from accelsim.hardware import Design, PeerHardware, SystolicArray
+from accelsim.hardware import Hardware, SystolicArray
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.lower import AUTO, Choice, Lowered, check_depthwise, lower, parse_dataflows
 from accelsim.numerics import Int8, Int32, epilogue
@@ -30,7 +30,7 @@ Progress = Callable[[str, float], None]  # what is being done, and the share of 
 
 def simulate(
     network: Network,
-    hardware: Design,
+    hardware: Hardware,
     dataflow: Choice = "auto",
     fidelity: str = "schedule",
     timing: str = RTL,
@@ -62,9 +62,9 @@ def simulate(
     if timing not in TIMINGS:
         raise UnsupportedError(f"there is no timing {timing!r}; there are {', '.join(TIMINGS)}")
     check_depthwise(hardware, depthwise_on)
-    if isinstance(hardware, PeerHardware) and (timing != RTL or fidelity == "cycle"):
+    if (model := hardware.third_party) and (timing != RTL or fidelity == "cycle"):
         raise UnsupportedError(
-            f"{hardware.engine.name} is a model without registers and RTL; timing must be {RTL} "
+            f"{model.name} is a model without registers and RTL; timing must be {RTL} "
             "and fidelity schedule or golden"
         )
     if hardware.depthwise is not None and timing != RTL:
@@ -81,7 +81,7 @@ def simulate(
         if not isinstance(dataflow, str):
             raise UnsupportedError(f"timing {timing} takes dataflows by name")
         array = hardware.array
-        assert array is not None  # only PeerHardware may have none
+        assert array is not None  # no design without one passes so far
         filters = published.DEPTHWISE[0] if scalesim_depthwise is None else scalesim_depthwise
         model = published.get(timing, array.rows, array.columns, dataflow, filters)
         found = tuple(_published(network, layer, array, model) for layer in chosen)
@@ -142,7 +142,7 @@ def _published(
 def _scheduled(
     network: Network,
     layer: Layer,
-    hardware: Design,
+    hardware: Hardware,
     allowed: tuple[Dataflow, ...],
     depthwise_on: str,
 ) -> LayerResult:
@@ -154,7 +154,7 @@ def _scheduled(
 
 def _run(
     network: Network,
-    options: tuple[Design, tuple[Dataflow, ...], str],
+    options: tuple[Hardware, tuple[Dataflow, ...], str],
     chosen: tuple[Layer, ...],
     measure: bool,
     seed: int,

@@ -16,8 +16,8 @@ from typing import Any
 
 from accelsim.errors import UnsupportedError
 from accelsim.files import write_whole
-from accelsim.hardware import Design
-from accelsim.hls.timeline import Kind, Span, timeline
+from accelsim.hardware import Hardware
+from accelsim.hls.spans import Kind, Span, timeline
 from accelsim.ir import Network
 from accelsim.lower import AUTO, Choice, PeerWork, check_depthwise, lower, parse_dataflows
 from accelsim.result import LayerResult
@@ -74,7 +74,7 @@ class Trace:
 
 def trace(
     network: Network,
-    hardware: Design,
+    hardware: Hardware,
     layer: str | None = None,
     dataflow: Choice = "auto",
     depthwise_on: str = AUTO,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from accelsim.engines.depthwise_cycle import FIRST, LAST, TAP, Counters, Registers, Tile
+from accelsim.engines.depthwise.cycle import FIRST, LAST, TAP, Counters, Registers, Tile
 from accelsim.passes import DepthwiseCommand, DepthwiseOpcode, DepthwisePass
 
 

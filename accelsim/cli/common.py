@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
 
-    from accelsim.hardware import Design, Hardware
+    from accelsim.hardware import Hardware
     from accelsim.ir import Network
 
 
@@ -50,10 +50,8 @@ def load_hardware(
     clock: float | None,
 ) -> "Hardware":
     """Hardware that has RTL: a preset or a file, with what the other options say in its place."""
-    from accelsim.hardware import Hardware
-
     design = load_design(source, array, depthwise, overlap, clock)
-    if not isinstance(design, Hardware):
+    if design.third_party:
         raise UnsupportedError(f"{source} has a model without RTL; run, csynth and compare take it")
     return design
 
@@ -64,7 +62,7 @@ def load_design(
     depthwise: str | None,
     overlap: bool | None,
     clock: float | None,
-) -> "Design":
+) -> "Hardware":
     """A preset or a file, with what the other options say in its place."""
     from accelsim import hardware as parts
 
@@ -73,7 +71,8 @@ def load_design(
         base = parts.find_preset(source or DEFAULT_PRESET).hardware
     else:
         base = parts.load_hardware(source)
-    base = replace(base, clock_mhz=base.clock_mhz if clock is None else clock)
+    if clock is not None:
+        base = replace(base, clock_mhz=clock)
     sized = base.array
     if sized is None:
         if array is not None or overlap is not None:
@@ -84,12 +83,13 @@ def load_design(
             sized = replace(sized, rows=rows, columns=columns)
         if overlap is not None:
             sized = replace(sized, overlap=overlap)
-        base = replace(base, array=sized)
+        base = base.with_engine(sized)
     if depthwise is None:
         return base
-    if not isinstance(base, parts.Hardware):
+    if base.third_party:
         raise UnsupportedError(f"--depthwise is for our own engine; {source} has another one")
-    return replace(base, depthwise=parts.parse_depthwise(depthwise, base))
+    engine = parts.parse_depthwise(depthwise, base)
+    return base.without("depthwise") if engine is None else base.with_engine(engine)
 
 
 def write_json(target: str | None, make: Callable[[], dict[str, Any]]) -> None:

@@ -162,7 +162,7 @@ def cosim(
         array = COSIM_ARRAY
     design = load_hardware(hardware, array, depthwise, overlap, None)
     with needs_extra_rtl(), progress_bar() as progress:
-        from rtl.cosim import level
+        from rtl.flow.cosim import level
 
         run_rtl = level(design, simulator, waves, progress)
         found = compare(net, layer, design, run_rtl, dataflow, seed, depthwise_on)
@@ -192,7 +192,7 @@ def generate_rtl(
     """Write the core as Verilog, its parameters as JSON, and the page that documents it."""
     design = load_hardware(hardware, array, depthwise, overlap, None)
     with needs_extra_rtl(), progress_bar() as progress:
-        from rtl.generate import generate
+        from rtl.flow.generate import generate
 
         written = generate(design.array, output, design.depthwise, progress)
     print(*written, sep="\n")

@@ -128,7 +128,7 @@ class _Sequence:
 
     def record(self, clocks: range) -> tuple[Int64, Int64, Int64, Int64]:
         """Addresses in the registers a, b and w, and control bits, at the start of the clocks."""
-        from accelsim.engines import systolic_array_cycle as cycle  # loads Numba
+        from accelsim.engines.systolic_array import cycle  # loads Numba
 
         array = self.array
         number = np.arange(len(self.owner) - 1)[:, None]
@@ -155,7 +155,7 @@ def _starts(sizes: Int64) -> Int64:
 
 def _of_window(sequence: _Sequence, clocks: range) -> Activity:
     """Activity at a few clocks."""
-    from accelsim.engines import systolic_array_cycle as cycle
+    from accelsim.engines.systolic_array import cycle
 
     # Results that are still in the shadows were captured at most so many clocks before.
     array = sequence.array
@@ -252,7 +252,7 @@ def of_depthwise(
     maps : int16[words, P, L], the banks: anything but 0 where the layer has a value.
     taps : int16[entries, 2 + L], the tap memory, weights likewise.
     """
-    from accelsim.engines import depthwise_cycle as cycle  # loads Numba
+    from accelsim.engines.depthwise import cycle  # loads Numba
 
     lane = np.arange(engine.lanes)[:, None]
     shape = len(clocks), engine.lanes, engine.pixels

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from accelsim.dataflows import DATAFLOWS, Dataflow
 from accelsim.errors import UnsupportedError
-from accelsim.hardware import Design, Hardware, PeerHardware
+from accelsim.hardware import Hardware
 from accelsim.ir import Layer, Piece, Shape
 from accelsim.lower.array import ArraySequence, ArrayWork, lower_array
 from accelsim.lower.base import Lowered, Sequence, Traffic
@@ -53,16 +53,16 @@ def parse_dataflows(choice: Choice) -> tuple[Dataflow, ...]:
     return tuple(dataflow for dataflow in DATAFLOWS if dataflow.name in chosen)
 
 
-def check_depthwise(hardware: Design, depthwise_on: str) -> None:
+def check_depthwise(hardware: Hardware, depthwise_on: str) -> None:
     """Raise UnsupportedError where depthwise layers cannot be sent there."""
     if depthwise_on not in DEPTHWISE_ON:
         raise UnsupportedError(
             f"depthwise-on must be one of {', '.join(DEPTHWISE_ON)}, not {depthwise_on!r}"
         )
-    if isinstance(hardware, PeerHardware):
+    if (model := hardware.third_party) is not None:
         if depthwise_on != AUTO:
             raise UnsupportedError(
-                f"depthwise-on must be {AUTO} where {hardware.engine.name} runs the depthwise "
+                f"depthwise-on must be {AUTO} where {model.name} runs the depthwise "
                 f"layers, not {depthwise_on!r}"
             )
     elif hardware.depthwise is None and depthwise_on == "engine":
@@ -74,7 +74,7 @@ def check_depthwise(hardware: Design, depthwise_on: str) -> None:
 def lower(
     layer: Layer,
     in_shapes: tuple[Shape, ...],
-    hardware: Design,
+    hardware: Hardware,
     dataflows: tuple[Dataflow, ...] = DATAFLOWS,
     depthwise_on: str = AUTO,
 ) -> Lowered | None:
@@ -89,9 +89,9 @@ def lower(
     if not pieces:
         return None
     try:
-        if isinstance(hardware, PeerHardware):
+        if (model := hardware.third_party) is not None:
             if hardware.array is None or is_depthwise(layer, in_shapes):
-                return PeerWork(hardware.engine, pieces)
+                return PeerWork(model, pieces)
             return lower_array(pieces, out_shape, hardware.array, dataflows)
         if depthwise_on == "array" or not hardware.depthwise or not is_depthwise(layer, in_shapes):
             return lower_array(pieces, out_shape, hardware.array, dataflows)

@@ -115,7 +115,7 @@ class ArrayWork:
 
     def measure(self, work: "ArraySequence") -> tuple[Int32, int]:
         """Result words and busy cycles, from registers alone."""
-        from accelsim.engines import systolic_array_cycle  # loads Numba
+        from accelsim.engines.systolic_array import cycle as systolic_array_cycle  # loads Numba
 
         done = systolic_array_cycle.simulate(self.array, work.commands, work.left, work.top)
         return done.words, done.busy_cycles

@@ -120,7 +120,7 @@ class DepthwiseWork:
 
     def measure(self, work: DepthwiseSequence) -> tuple[Int32, int]:
         """Result words and busy cycles, from registers alone."""
-        from accelsim.engines import depthwise_cycle  # loads Numba
+        from accelsim.engines.depthwise import cycle as depthwise_cycle  # loads Numba
 
         done = depthwise_cycle.simulate(self.design, work.commands, work.maps, work.taps)
         return done.words, done.busy_cycles

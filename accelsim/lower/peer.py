@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, NoReturn
 
-from accelsim import peers
+from accelsim.engines import third_party as peers
 from accelsim.errors import UnsupportedError
-from accelsim.hardware import PeerEngine
+from accelsim.hardware import ThirdPartyEngine
 from accelsim.hls.nest import Loop
 from accelsim.hls.report import Resource
 from accelsim.ir import Piece
@@ -20,7 +20,7 @@ class PeerWork:
 
     dataflow: ClassVar[None] = None
     traffic: ClassVar[None] = None  # not modelled
-    design: PeerEngine
+    design: ThirdPartyEngine
     pieces: tuple[Piece, ...]
 
     @property

@@ -3,7 +3,6 @@
 from rich.table import Table
 
 from accelsim.csynth import Synthesis
-from accelsim.hardware import Hardware
 from accelsim.hls.report import Report, Row
 from accelsim.report.table import fit, percent, table
 
@@ -89,8 +88,8 @@ def notes(synthesis: Synthesis) -> list[str]:
         time,
         work,
         "Registers of the sequencer, of the edge and of addresses are not counted."
-        if isinstance(synthesis.hardware, Hardware)
-        else "Of engines of other people only the multipliers are known.",
+        if not synthesis.hardware.third_party
+        else "Of third-party engines only the multipliers are known.",
     ]
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from accelsim.engines import depthwise, systolic_array
 from accelsim.errors import AccelsimError
-from accelsim.hardware import Design, Hardware, to_toml
+from accelsim.hardware import Hardware, to_toml
 from accelsim.hls.report import Resource
 from accelsim.report import plot, plot_results, style, table
 from accelsim.result import LayerResult, Result
@@ -197,12 +197,12 @@ def _count(number: int | None) -> str:
     return "-" if number is None else f"{number:,}"
 
 
-def _resources(hardware: Design) -> str:
+def _resources(hardware: Hardware) -> str:
     """Multipliers, registers and memories of the generated core; nothing for models."""
     found: list[tuple[str, Resource]] = []
     if hardware.array is not None:
         found += [("array", part) for part in systolic_array.resources(hardware.array)]
-    if isinstance(hardware, Hardware) and hardware.depthwise:
+    if hardware.depthwise:
         found += [("depthwise", part) for part in depthwise.resources(hardware.depthwise)]
     rows = [
         (engine, part.name, *(f"{size:,}" for size in part[1:])) for engine, part in found if part

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
-from accelsim.hardware import Design, PeerHardware
+from accelsim.hardware import Hardware
 from accelsim.report.style import (
     COLOURS,
     GREY,
@@ -152,14 +152,9 @@ def roofline(result: AnyResult, widths: Sequence[int] = MEMORY_WIDTHS) -> Figure
     return made
 
 
-def _peaks(hardware: Design) -> list[tuple[str, int]]:
+def _peaks(hardware: Hardware) -> list[tuple[str, int]]:
     """Engines and their multipliers."""
-    found = [] if hardware.array is None else [("array", hardware.array.multipliers)]
-    if isinstance(hardware, PeerHardware):
-        found.append((hardware.engine.name, hardware.engine.multipliers))
-    elif hardware.depthwise is not None:
-        found.append(("depthwise", hardware.depthwise.multipliers))
-    return found
+    return [(engine.name, engine.multipliers) for engine in hardware.engines]
 
 
 def timeline(result: AnyResult) -> Figure:

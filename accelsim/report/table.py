@@ -9,7 +9,7 @@ from rich.text import Text
 
 from accelsim.cosim import Comparison
 from accelsim.errors import UnsupportedError
-from accelsim.hardware import DepthwiseEngine, Hardware
+from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Shape
 from accelsim.lower import is_depthwise
 from accelsim.ops import ALIASES
@@ -125,7 +125,7 @@ def notes(result: Result, baseline: Result | None = None) -> list[str]:
             f"{ratio:.2f} x the baseline's speed ({baseline.total_cycles:,} cycles){slower}."
         )
     found += _depthwise_note(result)
-    engine = result.hardware.depthwise if isinstance(result.hardware, Hardware) else None
+    engine = result.hardware.depthwise
     wide = engine is None or not engine.fill_port
     if engine:
         found.append(f"The depthwise engine has {ports(engine)}.")
@@ -171,7 +171,7 @@ def _depthwise_note(result: Result) -> list[str]:
         for layer in result.layers
         if is_depthwise(graph.layer(layer.name), graph.in_shapes(graph.layer(layer.name)))
     ]
-    if result.timing != RTL or not names or not isinstance(result.hardware, Hardware):
+    if result.timing != RTL or not names or result.hardware.third_party:
         return []
     ways = [("rows", "array", "on row streams"), ("os", "array", "by im2col (os)")]
     if result.hardware.depthwise:

@@ -33,7 +33,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -204,7 +204,7 @@ class Spec:
         """What a manifest holds: all that decides the results."""
         return {
             "axes": [{"keys": axis.keys, "values": axis.values} for axis in self.axes],
-            "hardware": asdict(self.base),
+            "hardware": self.base.to_dict(),
             "sample": self.sample,
             "seed": self.seed,
             "part_points": self.part_points,
@@ -324,7 +324,7 @@ class _Reader:
             found = load_hardware(source) if Path(source).suffix else find_preset(source).hardware
         except HardwareError as error:
             self.fail(str(error), "hardware")
-        if not isinstance(found, Hardware):
+        if found.third_party:
             self.fail(f"{source} is a model without RTL; sweeps take our own engines", "hardware")
         return found
 

@@ -15,10 +15,10 @@ from accelsim.hardware import (
     ColumnArray,
     DepthwiseEngine,
     Hardware,
-    PeerHardware,
     SystolicArray,
     TapSerial,
     WindowEngine,
+    third_party_design,
 )
 from accelsim.report import plot_designs
 from accelsim.report import study as report
@@ -33,9 +33,9 @@ MOBILENET_V2 = (
 )
 
 ARRAY = SystolicArray(16, 16)
-TAPS = Entry("taps", PeerHardware(TapSerial(4, 8, 8, 2, 16)))
-WINDOWS = Entry("windows", PeerHardware(WindowEngine(8, 7), ARRAY))
-COLUMN = Entry("column", PeerHardware(ColumnArray(64, 1), ARRAY))
+TAPS = Entry("taps", third_party_design(TapSerial(4, 8, 8, 2, 16)))
+WINDOWS = Entry("windows", third_party_design(WindowEngine(8, 7), ARRAY))
+COLUMN = Entry("column", third_party_design(ColumnArray(64, 1), ARRAY))
 OURS = Entry("ours", Hardware(ARRAY, depthwise=DepthwiseEngine(8, 8)))
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from accelsim.dataflows import tap_serial
 from accelsim.engines import depthwise
-from accelsim.engines.depthwise_cycle import simulate
+from accelsim.engines.depthwise.cycle import simulate
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import DepthwiseEngine
 from accelsim.passes import DepthwiseOpcode, DepthwisePass

@@ -10,12 +10,12 @@ from accelsim.hardware import (
     Gemmini,
     Hardware,
     Operands,
-    PeerHardware,
     SystolicArray,
     TapSerial,
     WindowEngine,
     load_hardware,
     parse_array,
+    third_party_design,
     to_toml,
 )
 
@@ -150,12 +150,12 @@ mhz = 50
 def test_files_describe_engines_of_other_people(tmp_path):
     path = tmp_path / "hw.toml"
     for text, expected in (
-        (TAPS, PeerHardware(TapSerial(4, 8, 8, 2, 16))),
-        ("[gemmini]\nsize = 8\n", PeerHardware(Gemmini(8))),
-        (WINDOW, PeerHardware(WindowEngine(8, 7), SystolicArray(5, 3), 50)),
+        (TAPS, third_party_design(TapSerial(4, 8, 8, 2, 16))),
+        ("[gemmini]\nsize = 8\n", third_party_design(Gemmini(8))),
+        (WINDOW, third_party_design(WindowEngine(8, 7), SystolicArray(5, 3), 50)),
         (
             "[array]\nrows = 5\ncolumns = 3\n[column]\nrows = 9\ncolumns = 2\n",
-            PeerHardware(ColumnArray(9, 2), SystolicArray(5, 3)),
+            third_party_design(ColumnArray(9, 2), SystolicArray(5, 3)),
         ),
     ):
         path.write_text(text)
@@ -194,11 +194,11 @@ def test_a_wrong_engine_is_refused_with_line_and_key(text, said, tmp_path):
 
 def test_only_the_engine_that_runs_everything_stands_alone():
     with pytest.raises(HardwareError, match="tap_serial runs every layer and stands alone"):
-        PeerHardware(TapSerial(1, 1, 1, 1), SystolicArray(1, 1))
+        third_party_design(TapSerial(1, 1, 1, 1), SystolicArray(1, 1))
     with pytest.raises(HardwareError, match="column runs depthwise layers only and needs an array"):
-        PeerHardware(ColumnArray(1, 1))
+        third_party_design(ColumnArray(1, 1))
     with pytest.raises(HardwareError, match=r"clock\.mhz must be a positive number, not -1"):
-        PeerHardware(TapSerial(1, 1, 1, 1), clock_mhz=-1)
+        third_party_design(TapSerial(1, 1, 1, 1), clock_mhz=-1)
 
 
 def test_designs_say_what_they_are_and_how_many_multipliers_they_have():
@@ -210,8 +210,8 @@ def test_designs_say_what_they_are_and_how_many_multipliers_they_have():
             "array 5x3, depthwise 2x4",
             23,
         ),
-        (PeerHardware(TapSerial(4, 8, 8, 2, 16)), "tap_serial 4x8x8x2x16", 512),
-        (PeerHardware(Gemmini(8)), "gemmini 8", 64),
-        (PeerHardware(WindowEngine(2, 7), SystolicArray(5, 3)), "array 5x3, window 2x7", 141),
+        (third_party_design(TapSerial(4, 8, 8, 2, 16)), "tap_serial 4x8x8x2x16", 512),
+        (third_party_design(Gemmini(8)), "gemmini 8", 64),
+        (third_party_design(WindowEngine(2, 7), SystolicArray(5, 3)), "array 5x3, window 2x7", 141),
     ):
         assert (design.label, design.multipliers) == (label, multipliers)

@@ -477,7 +477,7 @@ def elaborated(component):
     ids=lambda array: f"{array.rows}x{array.columns}",
 )
 def test_resources_are_those_of_the_generated_core(array):
-    from rtl.core import Core
+    from rtl.engines.systolic_array.core import Core
 
     registers, memories = elaborated(Core(array))
 
@@ -504,7 +504,7 @@ def test_resources_are_those_of_the_generated_core(array):
 
 
 def test_registers_left_out_are_few():
-    from rtl.core import Core
+    from rtl.engines.systolic_array.core import Core
 
     array = SystolicArray(16, 16)
     registers, _ = elaborated(Core(array))

@@ -9,7 +9,8 @@ import pytest
 
 from accelsim import __version__, networks
 from accelsim.dataflows import DATAFLOWS, os
-from accelsim.engines import systolic_array, systolic_array_cycle
+from accelsim.engines import systolic_array
+from accelsim.engines.systolic_array import cycle as systolic_array_cycle
 from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.hardware import Hardware, SystolicArray
 from accelsim.ir import Layer, Network

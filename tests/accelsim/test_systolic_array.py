@@ -8,7 +8,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from accelsim.engines.systolic_array import check, cycles, flatten, golden, limits, words
-from accelsim.engines.systolic_array_cycle import CAP, SH, random_state, simulate
+from accelsim.engines.systolic_array.cycle import CAP, SH, random_state, simulate
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayPass, Opcode, Repeat

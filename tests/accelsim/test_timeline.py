@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from accelsim.engines import activity, depthwise, systolic_array
 from accelsim.hls.nest import operations
-from accelsim.hls.timeline import Kind, timeline
+from accelsim.hls.spans import Kind, timeline
 from accelsim.passes import DepthwiseOpcode, DepthwisePass, Opcode
 from tests.accelsim.test_hls import PORTS, Calendar, loops
 from tests.depthwise import engines, law, law_with_fill

@@ -11,7 +11,7 @@ import pytest
 
 from accelsim.dataflows import tap_serial
 from accelsim.engines import depthwise
-from accelsim.engines.depthwise_cycle import simulate
+from accelsim.engines.depthwise.cycle import simulate
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Conv
 

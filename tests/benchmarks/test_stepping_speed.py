@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from accelsim import networks
-from accelsim.engines.systolic_array_cycle import simulate as step
+from accelsim.engines.systolic_array.cycle import simulate as step
 from accelsim.hardware import Hardware, SystolicArray
 from accelsim.passes import ArrayPass, Opcode
 from accelsim.simulate import simulate

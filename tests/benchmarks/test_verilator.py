@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from accelsim.dataflows.tap_serial import tap_places
-from accelsim.engines import depthwise, depthwise_cycle
+from accelsim.engines import depthwise
+from accelsim.engines.depthwise import cycle as depthwise_cycle
 from accelsim.engines.systolic_array import golden
-from accelsim.engines.systolic_array_cycle import simulate
+from accelsim.engines.systolic_array.cycle import simulate
 from accelsim.hardware import DepthwiseEngine, SystolicArray
 from accelsim.passes import (
     ArrayPass,
@@ -23,8 +24,8 @@ from accelsim.passes import (
     Opcode,
     depthwise_command,
 )
-from rtl.array_job import deep_array
-from rtl.cosim import verilator_depthwise_rate, verilator_rate
+from rtl.engines.systolic_array.job import deep_array
+from rtl.flow.cosim import verilator_depthwise_rate, verilator_rate
 
 pytestmark = pytest.mark.full
 
@@ -103,7 +104,7 @@ LARGE = """
 import json, resource, sys, time
 from pathlib import Path
 from accelsim.hardware import SystolicArray
-from rtl.generate import generate
+from rtl.flow.generate import generate
 start = time.perf_counter()
 paths = generate(SystolicArray(64, 64), Path(sys.argv[1]))
 who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)

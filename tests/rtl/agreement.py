@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.engines import systolic_array, systolic_array_cycle
-from accelsim.engines.systolic_array_cycle import CycleResult, State
+from accelsim.engines import systolic_array
+from accelsim.engines.systolic_array import cycle as systolic_array_cycle
+from accelsim.engines.systolic_array.cycle import CycleResult, State
 from accelsim.hardware import SystolicArray
-from rtl.core import Core
+from rtl.engines.systolic_array.core import Core
 from tests.rtl.amaranth_bench import ELEMENT_REGISTERS, Bench, Outcome, Pace
 from tests.sequences import Sequence
 

@@ -1,7 +1,7 @@
 """Many short sequences on one core in Amaranth's simulator, at any pace, registers in view.
 
-rtl.cosim runs one sequence of any length from reset. This bench elaborates a core once and runs
-sequence after sequence on it, the operands of the next filled while the current one runs; it can
+The co-simulation runs one sequence of any length from reset. This bench elaborates a core once and
+runs sequence after sequence on it, the operands of the next filled while the current one runs; it can
 start from random registers and record every register of the array at every clock.
 """
 
@@ -14,10 +14,10 @@ import numpy.typing as npt
 from amaranth.lib.wiring import Component
 from amaranth.sim import Simulator
 
-from accelsim.engines.systolic_array_cycle import State, empty_state
+from accelsim.engines.systolic_array.cycle import State, empty_state
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayCommand, ArrayPass
-from rtl.core import Core
+from rtl.engines.systolic_array.core import Core
 from rtl.lib.layout import values
 from tests.sequences import Sequence
 

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.engines import depthwise, depthwise_cycle
-from accelsim.engines.depthwise_cycle import FIRST, LAST, TAP, Done
+from accelsim.engines import depthwise
+from accelsim.engines.depthwise import cycle as depthwise_cycle
+from accelsim.engines.depthwise.cycle import FIRST, LAST, TAP, Done
 from accelsim.hardware import DepthwiseEngine
-from rtl.depthwise_core import DepthwiseCore
-from rtl.host import Stalls
+from rtl.engines.depthwise.core import DepthwiseCore
+from rtl.host.driver import Stalls
 from tests.depthwise_sequences import Sequence
 from tests.rtl.depthwise_bench import Bench, Outcome
 

@@ -8,11 +8,11 @@ from amaranth.lib.wiring import Component
 from amaranth.sim import Simulator
 
 from accelsim.hardware import DepthwiseEngine
-from rtl.cosim import AmaranthWires, result_bits
-from rtl.depthwise_core import DepthwiseCore
-from rtl.depthwise_job import depthwise_job, depthwise_memories, used_sums
-from rtl.host import Host, Stalls
-from rtl.job import sums
+from rtl.engines.depthwise.core import DepthwiseCore
+from rtl.engines.depthwise.job import depthwise_job, depthwise_memories, used_sums
+from rtl.flow.cosim import AmaranthWires, result_bits
+from rtl.host.driver import Host, Stalls
+from rtl.host.job import sums
 from tests.depthwise_sequences import Sequence
 
 PERIOD = 1e-8

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from accelsim.engines.systolic_array_cycle import State, random_state
+from accelsim.engines.systolic_array.cycle import State, random_state
 from accelsim.hardware import Operands, SystolicArray
 from accelsim.passes import ArrayPass, Opcode
 from tests.rtl.agreement import Tally, check

@@ -3,7 +3,7 @@
 import pytest
 
 from accelsim.errors import FileError
-from rtl.cache import cache_directory, cached, entry
+from rtl.flow.cache import cache_directory, cached, entry
 
 
 @pytest.fixture(autouse=True)

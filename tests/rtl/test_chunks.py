@@ -6,8 +6,8 @@ import pytest
 from accelsim.engines import systolic_array
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayPass, Opcode
-from rtl.array_job import LEFT, TOP, bank_depth, words
-from rtl.chunks import Reads, chunks
+from rtl.engines.systolic_array.job import LEFT, TOP, bank_depth, words
+from rtl.host.chunks import Reads, chunks
 from tests.sequences import random_sequence
 
 SEEDS = range(12)

@@ -12,8 +12,8 @@ import pytest
 from accelsim.engines.systolic_array import cycles, golden
 from accelsim.hardware import SystolicArray
 from accelsim.passes import Opcode
-from rtl.array_job import deep_array
-from rtl.cosim import Stalls, cosim
+from rtl.engines.systolic_array.job import deep_array
+from rtl.flow.cosim import Stalls, cosim
 from tests.sequences import random_sequence
 
 MODES = {opcode.name.lower(): (opcode,) for opcode in Opcode} | {"mixed": tuple(Opcode)}

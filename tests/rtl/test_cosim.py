@@ -9,8 +9,8 @@ from accelsim.engines.systolic_array import cycles, golden
 from accelsim.errors import AccelsimError, FileError, HardwareError
 from accelsim.hardware import Operands, SystolicArray
 from accelsim.passes import ArrayPass, Opcode
-from rtl.array_job import array_memories, deep_array
-from rtl.cosim import SIMULATORS, Stalls, cosim
+from rtl.engines.systolic_array.job import array_memories, deep_array
+from rtl.flow.cosim import SIMULATORS, Stalls, cosim
 from tests.sequences import random_sequence, sequence
 
 ARRAY = SystolicArray(3, 2)

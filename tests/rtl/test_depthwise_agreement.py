@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from accelsim.hardware import DepthwiseEngine, Operands
 from accelsim.passes import DepthwiseOpcode, DepthwisePass
-from rtl.depthwise_job import deep_engine
-from rtl.host import Stalls
+from rtl.engines.depthwise.job import deep_engine
+from rtl.host.driver import Stalls
 from tests.depthwise_sequences import Sequence, random_engine, random_sequence, sequence
 from tests.rtl.depthwise_agreement import Tally, check
 

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-import rtl.depthwise_core
-import rtl.engines.depthwise
+import rtl.engines.depthwise.core
+import rtl.engines.depthwise.parts
 import rtl.lib.divide
-from accelsim.engines import depthwise, depthwise_cycle
+from accelsim.engines import depthwise
+from accelsim.engines.depthwise import cycle as depthwise_cycle
 from accelsim.errors import AccelsimError
 from accelsim.hardware import DepthwiseEngine
-from rtl.host import Stalls
+from rtl.host.driver import Stalls
 from tests.depthwise_sequences import random_sequence, sequence
 from tests.rtl.depthwise_agreement import Levels, check
 from tests.rtl.mutants import Mutant, load, named
@@ -158,14 +159,14 @@ def assert_caught(levels: Levels) -> None:
 
 @named(LANES + ISSUE + TILES + LOADER)
 def test_error_in_the_engine_is_caught(mutant, tmp_path, monkeypatch):
-    load(rtl.engines.depthwise, mutant, tmp_path, monkeypatch)
-    core = load(rtl.depthwise_core, None, tmp_path, monkeypatch)
+    load(rtl.engines.depthwise.parts, mutant, tmp_path, monkeypatch)
+    core = load(rtl.engines.depthwise.core, None, tmp_path, monkeypatch)
     assert_caught(Levels(core=core.DepthwiseCore))
 
 
 @named(CORE)
 def test_error_in_the_core_is_caught(mutant, tmp_path, monkeypatch):
-    core = load(rtl.depthwise_core, mutant, tmp_path, monkeypatch)
+    core = load(rtl.engines.depthwise.core, mutant, tmp_path, monkeypatch)
     assert_caught(Levels(core=core.DepthwiseCore))
 
 
@@ -186,8 +187,8 @@ def test_error_in_the_register_accurate_simulation_is_caught(mutant, tmp_path, m
 
 def test_without_an_error_nothing_is_caught(tmp_path, monkeypatch):
     """The same way through copies of the sources, unchanged."""
-    load(rtl.engines.depthwise, None, tmp_path, monkeypatch)
-    core = load(rtl.depthwise_core, None, tmp_path, monkeypatch)
+    load(rtl.engines.depthwise.parts, None, tmp_path, monkeypatch)
+    core = load(rtl.engines.depthwise.core, None, tmp_path, monkeypatch)
     schedule = load(depthwise, None, tmp_path, monkeypatch)
     levels = Levels(golden=schedule.golden, cycles=schedule.cycles, core=core.DepthwiseCore)
     verdict(levels)

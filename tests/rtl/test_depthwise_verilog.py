@@ -14,7 +14,7 @@ from accelsim.dataflows import tap_serial
 from accelsim.engines.depthwise import cycles, golden
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Conv
-from rtl.cosim import SIMULATORS, Stalls, cosim_depthwise
+from rtl.flow.cosim import SIMULATORS, Stalls, cosim_depthwise
 from tests.depthwise import operands
 from tests.depthwise_sequences import random_sequence
 

@@ -12,11 +12,12 @@ from accelsim.engines.systolic_array import cycles, words
 from accelsim.errors import FileError
 from accelsim.hardware import DepthwiseEngine, Operands, SystolicArray
 from accelsim.passes import ArrayPass, DepthwiseCommand, DepthwiseOpcode, DepthwisePass, Opcode
-from rtl import array_manual, depthwise_manual
-from rtl import generate as module
-from rtl.array_manual import MODES
-from rtl.generate import chapters, generate, make_design, parameters
-from rtl.manual import page
+from rtl.engines.depthwise import manual as depthwise_manual
+from rtl.engines.systolic_array import manual as array_manual
+from rtl.engines.systolic_array.manual import MODES
+from rtl.flow import generate as module
+from rtl.flow.generate import chapters, generate, make_design, parameters
+from rtl.flow.manual import page
 from tests.sequences import random_pass
 
 ARRAY = SystolicArray(3, 2, operands=Operands(9, 24))

@@ -5,11 +5,11 @@ import pytest
 
 from accelsim.errors import AccelsimError
 from accelsim.hardware import SystolicArray
-from rtl.array_job import LEFT, TOP, array_job, array_memories, deep_array, words
-from rtl.core import Core
-from rtl.host import Host, Stalls, load_job, save_job
-from rtl.ports import payload
-from rtl.verilog import verilog
+from rtl.engines.systolic_array.core import Core
+from rtl.engines.systolic_array.job import LEFT, TOP, array_job, array_memories, deep_array, words
+from rtl.flow.ports import payload
+from rtl.flow.verilog import verilog
+from rtl.host.driver import Host, Stalls, load_job, save_job
 from tests.sequences import random_sequence
 
 PACES = (

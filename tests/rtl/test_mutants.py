@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-import rtl.core
-import rtl.engines.systolic_array
-from accelsim.engines import systolic_array, systolic_array_cycle
+import rtl.engines.systolic_array.core
+import rtl.engines.systolic_array.parts
+from accelsim.engines import systolic_array
+from accelsim.engines.systolic_array import cycle as systolic_array_cycle
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from tests.rtl.agreement import Levels, check
@@ -130,14 +131,16 @@ def assert_caught(levels: Levels) -> None:
 
 @named(ELEMENTS)
 def test_error_in_the_array_is_caught(mutant, tmp_path, monkeypatch):
-    load(rtl.engines.systolic_array, mutant, tmp_path, monkeypatch)
-    core = load(rtl.core, None, tmp_path, monkeypatch)
+    load(rtl.engines.systolic_array.parts, mutant, tmp_path, monkeypatch)
+    core = load(rtl.engines.systolic_array.core, None, tmp_path, monkeypatch)
     assert_caught(Levels(core=core.Core))
 
 
 @named(CORE)
 def test_error_in_the_core_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(Levels(core=load(rtl.core, mutant, tmp_path, monkeypatch).Core))
+    assert_caught(
+        Levels(core=load(rtl.engines.systolic_array.core, mutant, tmp_path, monkeypatch).Core)
+    )
 
 
 @named(SCHEDULE)
@@ -158,7 +161,7 @@ def test_error_in_the_register_accurate_simulation_is_caught(mutant, tmp_path, m
 
 def test_without_an_error_nothing_is_caught(tmp_path, monkeypatch):
     """The same way through copies of the sources, unchanged."""
-    load(rtl.engines.systolic_array, None, tmp_path, monkeypatch)
-    core = load(rtl.core, None, tmp_path, monkeypatch)
+    load(rtl.engines.systolic_array.parts, None, tmp_path, monkeypatch)
+    core = load(rtl.engines.systolic_array.core, None, tmp_path, monkeypatch)
     schedule = load(systolic_array, None, tmp_path, monkeypatch)
     verdict(Levels(golden=schedule.golden, cycles=schedule.cycles, core=core.Core))

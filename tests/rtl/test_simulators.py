@@ -5,9 +5,9 @@ import importlib.util
 import pytest
 
 from accelsim.errors import AccelsimError, MissingToolError
-from rtl import simulators
-from rtl.ports import Port
-from rtl.simulators import (
+from rtl.flow import simulators
+from rtl.flow.ports import Port
+from rtl.flow.simulators import (
     build_icarus,
     build_verilator,
     icarus_command,

@@ -6,7 +6,7 @@ from importlib import metadata, resources
 import pytest
 
 from accelsim.hardware import DepthwiseEngine, SystolicArray
-from rtl import synthesis
+from rtl.flow import synthesis
 
 FILE = json.loads(resources.files("accelsim.sweep").joinpath("area.json").read_text())
 

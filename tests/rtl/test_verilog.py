@@ -11,16 +11,16 @@ from amaranth.lib.wiring import Component, In, Out
 
 from accelsim.errors import AccelsimError
 from accelsim.hardware import SystolicArray
-from rtl.core import Core
-from rtl.generate import core_verilog
-from rtl.simulators import verilator_root
-from rtl.verilog import verilog
+from rtl.engines.systolic_array.core import Core
+from rtl.flow.generate import core_verilog
+from rtl.flow.simulators import verilator_root
+from rtl.flow.verilog import verilog
 
 ARRAY = SystolicArray(2, 3)
 MEMORIES = 2 + 3 + 3 + 3  # row banks, column banks, accumulators, results
 
 WRITE = (
-    "import sys; from rtl.generate import core_verilog, SystolicArray; "
+    "import sys; from rtl.flow.generate import core_verilog, SystolicArray; "
     "sys.stdout.write(core_verilog(SystolicArray(2, 3))[1])"
 )
 

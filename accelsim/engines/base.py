@@ -1,0 +1,139 @@
+"""What an engine is to everybody else.
+
+An engine works off passes of its own kind, in order. Four levels say what that gives and how long
+it takes, and all four are equal: `golden` the values, `nest` the clocks, `simulate` both, and the
+hardware of the folder of the same name in rtl/engines.
+
+Clocks count from the first one at which the first pass could start. A pass *starts* when its first
+operand is at a port. It has *retired* when its last result, and that of every pass before it, has
+left: from then on whatever waits for it may go on.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.errors import UnsupportedError
+from accelsim.hls.nest import Loop
+from accelsim.hls.report import Resource
+from accelsim.ir import Conv
+from accelsim.passes import Repeat
+
+Body = tuple[Any, ...]  # passes, and Repeats of passes, in order
+Times = npt.NDArray[np.int64]
+
+
+class Traffic(NamedTuple):
+    """What passes move and do.
+
+    read_bytes : operands filled into the banks of the lanes, or rows and columns, that a pass
+        uses, one byte each; what im2col or several passes repeat counts as often as it is filled.
+    write_bytes : results at the result port, in the lanes or columns that a pass uses, thrown-away
+        ones included, each as wide as an accumulator.
+    macs : multiply-accumulates executed, those with padding and zero taps included.
+    """
+
+    read_bytes: int
+    write_bytes: int
+    macs: int
+
+    def times(self, trips: int) -> "Traffic":
+        """The same so many times."""
+        return Traffic(*(trips * part for part in self))
+
+
+class Run(NamedTuple):
+    """Outcome of a sequence, from registers alone.
+
+    words : int32[result words, values], as they leave.
+    busy_cycles : first operand at a port to last result at the result port.
+    started, retired : int64[passes], the clocks at which each pass did.
+    registers : at the clock asked for, in the engine's own record, else None.
+    """
+
+    words: npt.NDArray[np.int32]
+    busy_cycles: int
+    started: Times
+    retired: Times
+    registers: Any
+
+
+@dataclass(frozen=True)
+class Registers:
+    """The levels of an engine at which values are computed; what only counts clocks has none.
+
+    command : the record of its commands, in accelsim.passes. Commands are int64[passes, fields],
+        and have a column of addresses for every memory of the engine.
+    golden : golden(sizes, commands, *memories), the result words int32[result words, values].
+    simulate : simulate(sizes, commands, *memories, clock=None, earliest=None), a Run. `clock` is
+        the one at whose start registers are recorded, `earliest` int64[passes] the clocks before
+        which passes do not start.
+    activity : activity(sizes, commands, memories, used, clocks), an Activity, of operands that are
+        0 where the layer has a zero and `used` result words that are not thrown away.
+    elements : elements(sizes), rows and columns of what a film shows.
+    """
+
+    command: type
+    golden: Callable[..., npt.NDArray[np.int32]]
+    simulate: Callable[..., Run]
+    activity: Callable[..., Any]
+    elements: Callable[[Any], tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine: what follows from its sizes.
+
+    name : in reports, files and JSON.
+    sizes : its record in accelsim.hardware.
+    takes : takes(convs, depthwise), whether it is made for a layer of these convolutions;
+        `depthwise` says whether every output channel sees one input channel.
+    limits : limits(sizes, p), why it cannot run a pass, in one sentence, or None.
+    nest : nest(sizes, body, name), the loop nest of passes.
+    bound : bound(sizes, convs, body), the least clocks that multipliers and ports allow for the
+        dense MACs and the results of a layer.
+    traffic : traffic(sizes, p), what a pass moves and does; None where that is not modelled.
+    resources : what the engine consists of.
+    registers : None for an engine that only counts clocks.
+    """
+
+    name: str
+    sizes: type
+    takes: Callable[[Iterable[Conv], bool], bool]
+    limits: Callable[[Any, Any], str | None]
+    nest: Callable[[Any, Body, str], Loop]
+    bound: Callable[[Any, Sequence[Conv], Body], int]
+    traffic: Callable[[Any, Any], Traffic] | None
+    resources: Callable[[Any], tuple[Resource, ...]]
+    registers: Registers | None = None
+
+    def check(self, sizes: Any, body: Body) -> None:
+        """Raise UnsupportedError where the engine cannot run a pass of the body."""
+        for part in body:
+            if isinstance(part, Repeat):
+                self.check(sizes, part.body)
+            elif reason := self.limits(sizes, part):
+                raise UnsupportedError(reason)
+
+
+def dense_bound(convs: Iterable[Conv], multipliers: int, results: int) -> int:
+    """Clocks for the dense MACs and the results of convolutions, the larger of the two.
+
+    results : a clock, at the result port.
+    """
+    macs = outputs = 0
+    for conv in convs:
+        macs += conv.macs
+        outputs += conv.k * conv.oh * conv.ow
+    return max(-(-macs // multipliers), -(-outputs // results))
+
+
+def passes_of(body: Body) -> list[Any]:
+    """The passes of a body in the order of execution."""
+    found: list[Any] = []
+    for part in body:
+        found += part.trips * passes_of(part.body) if isinstance(part, Repeat) else [part]
+    return found

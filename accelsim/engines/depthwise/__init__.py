@@ -1,0 +1,48 @@
+"""The flexible-kernel depthwise engine: limits, schedule, golden model, registers, activity."""
+
+from accelsim.engines.depthwise.golden import golden, read_map
+from accelsim.engines.depthwise.schedule import (
+    LOADED,
+    MOST_COORDINATE,
+    PIPELINE,
+    RELEASED,
+    REMEMBERED,
+    Body,
+    Run,
+    check,
+    cycles,
+    drain_clocks,
+    fill_clocks,
+    flatten,
+    limits,
+    macs,
+    nest,
+    resources,
+    tile_count,
+    tiles,
+    words,
+)
+
+__all__ = [
+    "LOADED",
+    "MOST_COORDINATE",
+    "PIPELINE",
+    "RELEASED",
+    "REMEMBERED",
+    "Body",
+    "Run",
+    "check",
+    "cycles",
+    "drain_clocks",
+    "fill_clocks",
+    "flatten",
+    "golden",
+    "limits",
+    "macs",
+    "nest",
+    "read_map",
+    "resources",
+    "tile_count",
+    "tiles",
+    "words",
+]

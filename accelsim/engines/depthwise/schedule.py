@@ -1,0 +1,281 @@
+"""The flexible-kernel depthwise engine, L lanes x P pixels: its limits, golden model and schedule.
+
+After Chen et al. (arXiv 2104.14125): the taps of a kernel follow each other in time, pixels and
+channels lie side by side, so that no kernel shape leaves a multiplier idle. A lane holds one
+channel in a bank of words of P values, even and odd words apart, so that P neighbours come out in
+one clock wherever they begin; all lanes read the same place. A tap is an entry of the tap memory:
+where its values lie relative to the tile, and one weight per lane. Stride, dilation and padding
+are in those places and in a mask of P bits; nothing in a lane knows them (see
+rtl/engines/depthwise, and cycle.py for the register-accurate simulation).
+
+A tile is P output pixels. It runs the kernel rows and columns between the first and the last that
+meet the map anywhere in the tile (`tiles`), M clocks and at least one. Its results leave in
+D = ceil(channels / (results_per_clock / P)) clocks, behind those of the tile before it. So with
+`c` the last tap of a tile, c' = c + max(M', D), and a sequence takes
+
+    4 + sum over tiles of max(M, D of the tile before) + D of the last
+
+clocks from its first tap to its last result, 4 being the registers between. A fill port of limited
+width adds a stage in front: a pass begins once its map and its taps are in, they come in while the
+pass before it runs, and the clocks then count from the first word of the fill.
+
+Ports per clock: two words of every bank (read), one entry of the tap memory with all its weights
+(read; with a fill port, one more is written), `results_per_clock` sums, `fill_port` operands.
+
+Not modelled here: where the results go, and the filling itself where `fill_port` is 0.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.errors import UnsupportedError
+from accelsim.hardware import DepthwiseEngine
+from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task
+from accelsim.hls.report import Resource
+from accelsim.passes import DepthwiseOpcode, DepthwisePass, widths
+
+Int = npt.NDArray[np.int64]
+Body = tuple[tuple[int, DepthwisePass], ...]  # so many times each pass, in order
+
+REMEMBERED = 1024  # passes and sequences
+
+PIPELINE = 4  # registers from a tap's address to the sum: weight, operands, product, sum
+LOADED = 1  # clocks between the last word of a fill and the first tap
+RELEASED = 1  # clocks between the last tap of a pass and the first word that takes its place
+
+Counts = npt.NDArray[np.int64]
+
+
+class Run(NamedTuple):
+    """`trips` neighbouring tiles, each with so many kernel rows and columns; 0 where none meets."""
+
+    trips: int
+    rows: int
+    columns: int
+
+    @property
+    def clocks(self) -> int:
+        """Clocks of one of the tiles, M."""
+        return max(1, self.rows * self.columns)
+
+
+def limits(engine: DepthwiseEngine, p: DepthwisePass) -> str | None:
+    """Why the engine cannot run a pass, in one sentence; None where it can."""
+    for what, value, most, option in (
+        ("kernel", max(p.fh, p.fw), engine.max_kernel, "max_kernel"),
+        ("stride", max(p.sh, p.sw), engine.max_stride, "max_stride"),
+        ("dilation", max(p.dh, p.dw), engine.max_dilation, "max_dilation"),
+        ("padding", max(p.pt, p.pl), engine.max_padding, "max_padding"),
+        ("kernel area", p.fh * p.fw, engine.tap_depth // 2, "half of tap_depth"),
+        ("map in words", words(engine, p), engine.bank_depth // 2, "half of bank_depth"),
+    ):
+        if value > most:
+            return (
+                f"{what} {value} is more than the depthwise engine's {most}; "
+                f"{option} in [depthwise] of the hardware file raises it"
+            )
+    if p.channels > engine.lanes:
+        return f"a pass has at most {engine.lanes} channels, one a lane, not {p.channels}"
+    for name, bits in widths(DepthwisePass).items():
+        value = getattr(p, name)
+        least = 0 if name in ("opcode", "pt", "pl") else 1
+        if not least <= value < 1 << bits:  # type: ignore[operator]
+            return f"{name} of a pass is from {least} to {(1 << bits) - 1}, not {value}"  # type: ignore[operator]
+    reach = max(p.oh * p.sh, p.ow * p.sw, p.layout(engine.pixels).pitch * p.sw)
+    if reach >= MOST_COORDINATE:
+        return f"a pass reaches over at most {MOST_COORDINATE} rows and columns, not {reach}"
+    return None
+
+
+MOST_COORDINATE = 1 << 14  # half of what a signed register of 16 bits holds
+
+
+def words(engine: DepthwiseEngine, p: DepthwisePass) -> int:
+    """Words of the map of a pass in a lane's bank."""
+    return p.sh * p.sw * p.layout(engine.pixels).plane_words
+
+
+def fill_clocks(engine: DepthwiseEngine, p: DepthwisePass) -> int:
+    """Clocks of the fill port for a pass: its map, and beside it a tap a clock; 0 if wide."""
+    if not engine.fill_port:
+        return 0
+    beats = -(-p.channels * engine.pixels // engine.fill_port)
+    return max(words(engine, p) * beats, p.fh * p.fw)
+
+
+def drain_clocks(engine: DepthwiseEngine, p: DepthwisePass) -> int:
+    """Clocks of the result port for a tile, D."""
+    return -(-p.channels // engine.result_lanes)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def tiles(pixels: int, p: DepthwisePass) -> tuple[tuple[int, tuple[Run, ...]], ...]:
+    """The tiles of a pass in order: so many times each group of runs, the rows of tiles.
+
+    Along an axis, a tile that spans the outputs a to b meets kernel positions from
+    ceil((padding - b stride) / dilation) to floor((size - 1 + padding - a stride) / dilation).
+    """
+    if p.opcode == DepthwiseOpcode.ROW:
+        y, x = np.arange(p.oh), np.arange(0, p.ow, pixels)
+        rows = _meets(p.fh, p.sh, p.dh, p.pt, p.h, y, y)
+        columns = _meets(p.fw, p.sw, p.dw, p.pl, p.w, x, np.minimum(x + pixels, p.ow) - 1)
+        return tuple(
+            (trips, _runs(np.full_like(columns, row), columns)) for trips, row in _lengths(rows)
+        )
+    pitch = p.layout(pixels).pitch
+    end = (p.oh - 1) * pitch + p.ow
+    first = np.arange(0, end, pixels)
+    (top, left), (bottom, right) = (
+        np.divmod(n, pitch) for n in (first, np.minimum(first + pixels, end) - 1)
+    )
+    one_row = top == bottom
+    left = np.where(one_row, np.minimum(left, p.ow - 1), 0)
+    right = np.where(one_row, np.minimum(right, p.ow - 1), p.ow - 1)
+    rows = _meets(p.fh, p.sh, p.dh, p.pt, p.h, top, bottom)
+    columns = _meets(p.fw, p.sw, p.dw, p.pl, p.w, left, right)
+    return ((1, _runs(rows, columns)),)
+
+
+def _meets(
+    kernel: int, stride: int, dilation: int, padding: int, size: int, a: Counts, b: Counts
+) -> Counts:
+    low = np.maximum(0, -((b * stride - padding) // dilation))
+    high = np.minimum(kernel - 1, (size - 1 + padding - a * stride) // dilation)
+    found: Counts = np.maximum(0, high - low + 1)
+    return found
+
+
+def _runs(rows: Counts, columns: Counts) -> tuple[Run, ...]:
+    met = (rows > 0) & (columns > 0)
+    pairs = np.where(met, rows, 0) << 16 | np.where(met, columns, 0)
+    return tuple(Run(trips, pair >> 16, pair & 0xFFFF) for trips, pair in _lengths(pairs))
+
+
+def _lengths(values: Counts) -> list[tuple[int, int]]:
+    """Run lengths: (how many, value)."""
+    starts = np.flatnonzero(np.diff(values, prepend=values[0] - 1))
+    lengths = np.diff(starts, append=len(values))
+    return list(zip(lengths.tolist(), values[starts].tolist(), strict=True))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _task(engine: DepthwiseEngine, p: DepthwisePass, half: int) -> Task:
+    """The loop nest of one pass; with a fill port, its map and taps take `half` of the memories.
+
+    Every tile but the first waits for the results of the one before it: their port is taken for
+    D clocks a tile. How long the first one waits depends on the pass in front.
+    """
+    drain = drain_clocks(engine, p)
+    work = p.channels * engine.pixels
+    (rows, runs), *others = tiles(engine.pixels, p)
+    first = runs[0].clocks
+    rest = runs[0]._replace(trips=runs[0].trips - 1), *runs[1:]
+    groups = ((1, rest), (rows - 1, runs), *others)
+    loops = [_tile(runs[0]._replace(trips=1), work, 0)]
+    for trips, runs in groups:
+        if trips and (inner := _tiles(runs, work, drain)):
+            loops.append(Loop("output rows", trips, inner))
+    multiply = Stage("multiply", tuple(loops), ("lanes",))
+    results = Loop("results", multiply.latency - first + drain, pipeline=1)
+    compute = (multiply, Stage("drain", (results,), ("result",), offset=first + PIPELINE))
+    name = f"{DepthwiseOpcode(p.opcode).name.lower()} {p.fh}x{p.fw} channels={p.channels}"
+    if not engine.fill_port:
+        return Task(name, (Section(compute),))
+    fill = fill_clocks(engine, p)
+    load = (
+        Stage("fill", (Loop("words", fill, pipeline=1),), ("fill",)),
+        Stage("half", (), (f"half {half}",), until=(1, multiply.latency + RELEASED)),
+    )
+    return Task(name, (Section(load), Section(compute, after=fill + LOADED)))
+
+
+def _tiles(runs: tuple[Run, ...], work: int, drain: int) -> tuple[Loop, ...]:
+    return tuple(_tile(run, work, drain) for run in runs if run.trips)
+
+
+def _tile(run: Run, work: int, drain: int) -> Loop:
+    """Tiles of a run, each at least as long as the results of the one before it take."""
+    body: tuple[Loop, ...] = (Loop("nothing", 1),)
+    if run.rows * run.columns:
+        multiply = Loop(MULTIPLY, work, unroll=work)
+        body = (Loop("kernel rows", run.rows, (Loop("taps", run.columns, (multiply,), 1),)),)
+    if drain > run.clocks:
+        body += (Loop("wait for the result port", drain - run.clocks, pipeline=1),)
+    return Loop("tiles", run.trips, body)
+
+
+def nest(engine: DepthwiseEngine, body: Body, name: str = "sequence") -> Loop:
+    """The loop nest of a sequence."""
+    if not engine.fill_port:
+        passes = tuple(_repeat(trips, (_task(engine, p, 0),)) for trips, p in body)
+        return Loop(name, 1, passes, dataflow=True)
+    # The halves of the memories take turns.
+    nodes, turn = [], 0
+    for trips, p in body:
+        pair = _task(engine, p, turn), _task(engine, p, 1 - turn)
+        if trips > 1:
+            nodes.append(_repeat(trips // 2, pair))
+        if trips % 2:
+            nodes.append(_repeat(1, pair[:1]))
+            turn = 1 - turn
+    return Loop(name, 1, tuple(nodes), dataflow=True)
+
+
+def _repeat(trips: int, tasks: tuple[Task, ...]) -> Loop:
+    return Loop("passes", trips, tasks, dataflow=True)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def cycles(engine: DepthwiseEngine, body: Body) -> int:
+    """Busy clocks of a sequence: first tap, or first word of a fill port, to last result."""
+    return nest(engine, body).latency
+
+
+def macs(engine: DepthwiseEngine, p: DepthwisePass) -> int:
+    """Multiply-accumulates that a pass executes, those of masked pixels included."""
+    taps = sum(
+        trips * run.trips * run.rows * run.columns
+        for trips, runs in tiles(engine.pixels, p)
+        for run in runs
+    )
+    return taps * p.channels * engine.pixels
+
+
+def tile_count(engine: DepthwiseEngine, p: DepthwisePass) -> int:
+    """Tiles of a pass."""
+    return sum(trips * run.trips for trips, runs in tiles(engine.pixels, p) for run in runs)
+
+
+def flatten(body: Body) -> Iterator[DepthwisePass]:
+    """The passes of a body in the order of execution."""
+    for trips, p in body:
+        for _ in range(trips):
+            yield p
+
+
+def check(engine: DepthwiseEngine, body: Body) -> None:
+    """Raise UnsupportedError where the engine cannot run a pass of the body."""
+    for _, p in body:
+        if reason := limits(engine, p):
+            raise UnsupportedError(reason)
+
+
+def resources(engine: DepthwiseEngine) -> tuple[Resource, ...]:
+    """Multipliers, flip-flops and memory bits of the generated core, part by part.
+
+    Left out are the sequencer and the mask, which all lanes share, and addresses and counters.
+    """
+    bits, total = engine.operands.bits, engine.operands.accumulator_bits
+    lanes, slots = engine.lanes, engine.multipliers
+    place = (engine.bank_depth - 1).bit_length() + max(1, (engine.pixels - 1).bit_length())
+    return (
+        # Operand, product, sum and shadow of a pixel.
+        Resource("multiply-accumulators", slots, slots * (bits + 2 * bits + 2 * total)),
+        Resource("weights", 0, lanes * 2 * bits),
+        Resource("banks", 0, 0, slots * engine.bank_depth * bits),
+        Resource("tap memory", 0, 0, engine.tap_depth * (lanes * bits + place)),
+    )

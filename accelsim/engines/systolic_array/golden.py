@@ -1,0 +1,63 @@
+"""Golden model of the systolic array: results of a sequence by plain NumPy."""
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.engines.systolic_array.schedule import words
+from accelsim.hardware import SystolicArray
+from accelsim.passes import ArrayPass, Opcode
+
+Int = npt.NDArray[np.int64]
+
+
+def golden(array: SystolicArray, commands: Int, left: Int, top: Int) -> npt.NDArray[np.int32]:
+    """Results of a sequence in the order in which they leave, by plain NumPy.
+
+    Parameters
+    ----------
+    commands : int64[passes, 12], the fields of ArrayCommand.
+    left, top : integers[words, R], integers[words, C], the operand banks.
+
+    Returns
+    -------
+    int32[result words, C]; columns that a pass does not use are zero.
+    """
+    accumulator = np.zeros((array.accumulator_depth, array.columns), np.int64)
+    results = []
+    for row in commands.tolist():
+        p, at, above = ArrayPass(*row[:9]), row[9], row[10]
+        if p.opcode == Opcode.OS:
+            a = left[at : at + p.k, array.rows - p.m :].astype(np.int64)
+            found = (a.T @ top[above : above + p.k, : p.n].astype(np.int64))[::-1]
+        elif p.opcode == Opcode.ROWS:
+            found = _golden_rows(p, left[at : at + words(p)[0], array.rows - p.m :])
+        else:
+            tile = top[above : above + p.k, : p.n][::-1].astype(np.int64)
+            found = left[at : at + p.m, : p.k].astype(np.int64) @ tile
+            if p.accumulate:
+                found += accumulator[: p.m, : p.n]
+            if not p.emit:
+                accumulator[: p.m, : p.n] = found
+                continue
+        results.append(np.pad(found, ((0, 0), (0, array.columns - p.n))))
+    if not results:
+        return np.zeros((0, array.columns), np.int32)
+    return np.concatenate(results).astype(np.int32)
+
+
+def _golden_rows(p: ArrayPass, stream: Int) -> Int:
+    """Result words of one rows pass; `stream` holds the left words of its m rows."""
+    out = np.zeros((p.fires, p.m, p.n), np.int64)
+    at = 0
+    for _ in range(p.streams):
+        taps = stream[at : at + p.taps].astype(np.int64)
+        more = (p.fires - 1) * p.n
+        values = stream[at + p.taps : at + p.taps + p.k + more].astype(np.int64)
+        signal = np.concatenate([np.zeros_like(taps), values])
+        at += p.taps + p.k + more
+        for fire in range(p.fires):
+            # The last of n windows ends at value k - 1 + fire n of the stream.
+            for window in range(p.n):
+                start = p.k - p.n + 1 + fire * p.n + window
+                out[fire, :, window] += (taps * signal[start : start + p.taps]).sum(axis=0)
+    return out[:, ::-1, ::-1].reshape(p.fires * p.m, p.n)

@@ -1,0 +1,212 @@
+"""The systolic array, R rows x C columns: its limits and its schedule.
+
+Four modes share one processing element (see rtl/engines/systolic_array, and
+cycle.py for the register-accurate simulation):
+
+os    output stationary: operands pass through, sums stay, and leave through a shadow register
+ws    weight stationary: the next tile loads behind the stream of the current one; partial sums
+      meet in an accumulator memory below the columns
+is    input stationary: ws with the operands exchanged
+rows  row streams: every row runs one-dimensional correlations, values move right at half speed
+      and taps at full speed, so that column c meets the window that ends c values earlier
+
+Each pass is a loop nest with ports (`task`); a sequence is a dataflow region of passes. From
+this the closed form follows by the generic rules of accelsim.hls.nest: with `load` the clocks
+until a pass has captured its results and `drain` the clocks of the result port,
+e' = e + max(load', drain), and a sequence ends R + drain + n - 2 clocks after its last e.
+
+Not modelled here: the filling of the operand banks (reports show the bytes).
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from accelsim.errors import UnsupportedError
+from accelsim.hardware import SystolicArray
+from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task, sequential
+from accelsim.hls.report import Resource
+from accelsim.passes import ArrayPass, Opcode, Repeat, widths
+
+Body = tuple[ArrayPass | Repeat, ...]
+
+STATIONARY = (Opcode.WS, Opcode.IS)
+MODES = tuple(opcode.name.lower() for opcode in Opcode)
+
+REMEMBERED = 256  # passes and sequences: some come back in later layers, none on another array
+
+FLAG_BITS = 7  # control bits of an element: first, cap, ws, fz, swap, bsh, sh
+
+
+def words(p: ArrayPass) -> tuple[int, int, int]:
+    """Words that a pass reads from the left banks, from the top banks, and sends as results."""
+    if p.opcode == Opcode.OS:
+        return p.k, p.k, p.m
+    if p.opcode == Opcode.ROWS:
+        return p.streams * (p.taps + p.k) + (p.fires - 1) * p.n, 0, p.m * p.fires
+    return p.m, p.k, p.m * p.emit
+
+
+def limits(array: SystolicArray, p: ArrayPass) -> str | None:
+    """Why the array cannot run a pass, in one sentence; None where it can."""
+    rows = p.k if p.opcode in STATIONARY else p.m
+    for name, value, most in (
+        ("rows", rows, array.rows),
+        ("columns", p.n, array.columns),
+        ("taps", p.taps, array.max_taps),
+    ):
+        if value > most:
+            return f"a pass uses at most {most} {name}, not {value}"
+    for name, bits in widths(ArrayPass).items():
+        value = getattr(p, name)
+        least = 0 if name in ("opcode", "taps", "accumulate", "emit") else 1
+        if not least <= value < 1 << bits:  # type: ignore[operator]
+            return f"{name} of a pass is from {least} to {(1 << bits) - 1}, not {value}"  # type: ignore[operator]
+    if p.opcode in STATIONARY and (p.accumulate or not p.emit):
+        if p.m > array.accumulator_depth:
+            return f"a pass accumulates at most {array.accumulator_depth} rows, not {p.m}"
+    elif p.accumulate or not p.emit:
+        return "only ws and is use the accumulator memory"
+    if p.opcode == Opcode.ROWS:
+        return _row_limits(p)
+    if p.taps or p.streams != 1 or p.fires != 1:
+        return "only rows has taps, streams and fires"
+    return None
+
+
+def _row_limits(p: ArrayPass) -> str | None:
+    if p.taps < 1:
+        return "rows needs at least one tap"
+    if p.k < 2 or not p.n - 1 <= p.k <= p.n + p.taps - 1:
+        return (
+            f"{p.n} windows of {p.taps} taps need max(2, n - 1) to n + taps - 1 values, not {p.k}"
+        )
+    if p.fires > 1 and (p.streams > 1 or p.n < p.m or p.n <= p.taps):
+        return "a pass that fires more than once has one stream, n >= m and n > taps"
+    return None
+
+
+@lru_cache(maxsize=REMEMBERED)
+def task(rows: int, p: ArrayPass) -> Task:
+    """The loop nest of one pass on so many rows.
+
+    Ports: left, top (with the operand registers behind it), result. Times are those of row 0 and
+    column 0. A result leaves at the bottom R clocks after its capture in row 0, column c being c
+    later.
+    """
+    name = f"{MODES[p.opcode]} m={p.m} n={p.n} k={p.k}"
+    drain = (Loop("results", p.m, pipeline=1),)
+    if p.opcode == Opcode.OS:
+        products = Loop("products", p.k, (_multiply(p.m * p.n),), pipeline=1)
+        stages = (
+            Stage("multiply", (products,), ("left", "top")),
+            Stage("drain", drain, ("result",), offset=p.k - 1 + rows),
+        )
+        return Task(name, (Section(stages),), tail=p.n - 1)
+    if p.opcode == Opcode.ROWS:
+        name += f" taps={p.taps} streams={p.streams} fires={p.fires}"
+        return Task(name, (Section(_row_stages(rows, p)),), tail=p.n - 1)
+    # The tile waits in the operand registers until the swap, one clock before its stream.
+    load = Stage("load", (Loop("words", p.k, pipeline=1),), ("top",), until=(1, -1))
+    beats = Loop("words", p.m, (_multiply(p.k * p.n),), pipeline=1)
+    stages = (
+        Stage("stream", (beats,), ("left",)),
+        Stage("drain", drain, ("result",), offset=rows),
+    )
+    return Task(name, (Section((load,)), Section(stages, after=p.k + 1)), tail=p.n - 1)
+
+
+def _row_stages(rows: int, p: ArrayPass) -> tuple[Stage, ...]:
+    """Stages of a rows pass.
+
+    An element multiplies in the last T clocks of a stream and of every further fire, when the taps
+    pass it; before that the values of its window come up.
+    """
+    taps, values = Loop("taps", p.taps, pipeline=1), Loop("values", p.k, pipeline=1)
+    products = Loop("taps", p.taps, (_multiply(p.m * p.n),), pipeline=1)
+    reading = [Loop("streams", p.streams, (taps, values))]
+    making = [Loop("streams", p.streams, (values, products))]
+    held = []
+    if p.fires > 1:
+        more, ahead = Loop("values", p.n, pipeline=1), Loop("values", p.n - p.taps, pipeline=1)
+        reading.append(Loop("more fires", p.fires - 1, (more,)))
+        making.append(Loop("more fires", p.fires - 1, (ahead, products)))
+        held.append(Loop("earlier fires", p.fires - 1, (more,)))
+    first = p.streams * (p.taps + p.k)
+    return (
+        Stage("read", tuple(reading), ("left", "top")),
+        Stage("multiply", tuple(making), ()),
+        Stage(
+            "drain",
+            (*held, Loop("results", p.m, pipeline=1)),
+            ("result",),
+            offset=first - 1 + rows,
+        ),
+    )
+
+
+def _multiply(elements: int) -> Loop:
+    return Loop(MULTIPLY, elements, unroll=elements)
+
+
+def nest(array: SystolicArray, body: Body, name: str = "sequence") -> Loop:
+    """The loop nest of a sequence; without `overlap` its passes run one after another."""
+    loop = Loop(name, 1, _nodes(array, body), dataflow=True)
+    return loop if array.overlap else sequential(loop)
+
+
+def _nodes(array: SystolicArray, body: Body) -> tuple[Loop | Task, ...]:
+    return tuple(
+        Loop(part.name, part.trips, _nodes(array, part.body), dataflow=True)
+        if isinstance(part, Repeat)
+        else task(array.rows, part)
+        for part in body
+    )
+
+
+@lru_cache(maxsize=REMEMBERED)
+def cycles(array: SystolicArray, body: Body) -> int:
+    """Busy clocks of a sequence: first operand at a port to last result at the result port."""
+    return nest(array, body).latency
+
+
+def resources(array: SystolicArray) -> tuple[Resource, ...]:
+    """Multipliers, flip-flops and memory bits of the generated core, part by part.
+
+    All memories and all registers that hold operands, taps and sums, with the control bits that
+    travel beside them in every element. Left out are the control of the edge, the sequencer,
+    addresses and counters: they grow with R + C where the elements grow with R x C.
+    """
+    operand, total = array.operands.bits, array.operands.accumulator_bits
+    elements, columns = array.multipliers, array.columns
+    return (
+        Resource("processing elements", elements, elements * (3 * operand + 2 * total + FLAG_BITS)),
+        Resource("tap buffers", 0, array.rows * array.max_taps * operand),
+        Resource("row banks", 0, 0, array.rows * array.bank_depth * operand),
+        Resource("column banks", 0, 0, columns * array.bank_depth * operand),
+        Resource("accumulators", 0, 0, columns * array.accumulator_depth * total),
+        Resource("result memory", 0, 0, columns * result_depth(array) * total),
+    )
+
+
+def result_depth(array: SystolicArray) -> int:
+    """Words of the result memory, a power of two above 2 C."""
+    return 1 << (2 * array.columns + 1).bit_length()
+
+
+def flatten(body: Body) -> Iterator[ArrayPass]:
+    """The passes of a body in the order of execution."""
+    for part in body:
+        if isinstance(part, Repeat):
+            for _ in range(part.trips):
+                yield from flatten(part.body)
+        else:
+            yield part
+
+
+def check(array: SystolicArray, body: Body) -> None:
+    """Raise UnsupportedError where the array cannot run a pass of the body."""
+    for part in body:
+        if isinstance(part, Repeat):
+            check(array, part.body)
+        elif reason := limits(array, part):
+            raise UnsupportedError(f"{reason} ({part})")

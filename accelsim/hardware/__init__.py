@@ -1,0 +1,47 @@
+"""The hardware that is simulated and generated: sizes and options, valid from birth."""
+
+from accelsim.hardware.depthwise import DepthwiseEngine
+from accelsim.hardware.design import CLOCK_MHZ, Hardware, Sizes, is_third_party, third_party_design
+from accelsim.hardware.files import TABLES, load_hardware, to_toml
+from accelsim.hardware.operands import Operands
+from accelsim.hardware.presets import (
+    PRESETS,
+    Preset,
+    find_preset,
+    parse_array,
+    parse_depthwise,
+)
+from accelsim.hardware.systolic_array import SystolicArray
+from accelsim.hardware.third_party import (
+    THIRD_PARTY,
+    ColumnArray,
+    Gemmini,
+    TapSerial,
+    ThirdPartyEngine,
+    WindowEngine,
+)
+
+__all__ = [
+    "CLOCK_MHZ",
+    "PRESETS",
+    "TABLES",
+    "THIRD_PARTY",
+    "ColumnArray",
+    "DepthwiseEngine",
+    "Gemmini",
+    "Hardware",
+    "Operands",
+    "Preset",
+    "Sizes",
+    "SystolicArray",
+    "TapSerial",
+    "ThirdPartyEngine",
+    "WindowEngine",
+    "find_preset",
+    "is_third_party",
+    "load_hardware",
+    "parse_array",
+    "parse_depthwise",
+    "third_party_design",
+    "to_toml",
+]

@@ -1,0 +1,180 @@
+"""A design: named engines and a clock."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from accelsim.errors import HardwareError
+from accelsim.hardware.depthwise import DepthwiseEngine
+from accelsim.hardware.operands import Operands
+from accelsim.hardware.systolic_array import SystolicArray
+
+if TYPE_CHECKING:
+    from accelsim.hardware.third_party import ThirdPartyEngine
+
+CLOCK_MHZ = 500.0  # of a design that says nothing else
+SLOWEST_MHZ, FASTEST_MHZ = 0.001, 100_000
+
+
+class Sizes(Protocol):
+    """Sizes and options of an engine: a frozen dataclass of this package, valid from birth."""
+
+    @property
+    def name(self) -> str:
+        """Of the engine, in reports, files and JSON."""
+
+    @property
+    def runs_all(self) -> bool:
+        """Whether it runs every layer that has a convolution, or only some kinds of them."""
+
+    @property
+    def multipliers(self) -> int:
+        """How many the engine has."""
+
+    @property
+    def label(self) -> str:
+        """The engine and its sizes in words."""
+
+
+@dataclass(frozen=True, init=False)
+class Hardware:
+    """A design: engines of different names, and the clock that all of them share.
+
+    engines : one that runs every layer, and those beside it that run some kinds of layers. Each
+        has ports of its own. Third-party engines are counted by models and have no RTL.
+    array, depthwise : the same by name, for a design of our own engines.
+    """
+
+    engines: tuple[Sizes, ...]
+    clock_mhz: float
+
+    def __init__(
+        self,
+        array: SystolicArray | None = None,
+        clock_mhz: float = CLOCK_MHZ,
+        depthwise: DepthwiseEngine | None = None,
+        engines: Iterable[Sizes] = (),
+    ) -> None:
+        ours = [engine for engine in (array, depthwise) if engine is not None]
+        object.__setattr__(self, "engines", (*ours, *engines))
+        object.__setattr__(self, "clock_mhz", clock_mhz)
+        _check_clock(clock_mhz)
+        _check_engines(self.engines)
+
+    def engine(self, name: str) -> Any:
+        """Sizes of the engine of that name; None where the design has none."""
+        return next((engine for engine in self.engines if engine.name == name), None)
+
+    def with_engine(self, sizes: Sizes) -> "Hardware":
+        """The design with this engine in place of the one of its name, or beside the others."""
+        if self.engine(sizes.name) is None:
+            return Hardware(clock_mhz=self.clock_mhz, engines=(*self.engines, sizes))
+        kept = [sizes if each.name == sizes.name else each for each in self.engines]
+        return Hardware(clock_mhz=self.clock_mhz, engines=kept)
+
+    def without(self, name: str) -> "Hardware":
+        """The design without the engine of that name."""
+        kept = [engine for engine in self.engines if engine.name != name]
+        return Hardware(clock_mhz=self.clock_mhz, engines=kept)
+
+    @property
+    def array(self) -> SystolicArray | None:
+        """Our systolic array, if the design has it."""
+        found: SystolicArray | None = self.engine(SystolicArray.name)
+        return found
+
+    @property
+    def depthwise(self) -> DepthwiseEngine | None:
+        """Our depthwise engine, if the design has it."""
+        found: DepthwiseEngine | None = self.engine(DepthwiseEngine.name)
+        return found
+
+    @property
+    def third_party(self) -> "ThirdPartyEngine | None":
+        """The third-party engine, if the design has one."""
+        return next((engine for engine in self.engines if is_third_party(engine)), None)  # type: ignore[return-value]
+
+    @property
+    def multipliers(self) -> int:
+        """Of all engines."""
+        return sum(engine.multipliers for engine in self.engines)
+
+    @property
+    def label(self) -> str:
+        """The engines in words."""
+        return ", ".join(engine.label for engine in self.engines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON holds: the sizes of the engines by their names.
+
+        A third-party engine stands under `engine`, and says its name itself.
+        """
+        array = self.array and asdict(self.array)
+        if self.third_party is not None:
+            engine = asdict(self.third_party)
+            return {"engine": engine, "array": array, "clock_mhz": self.clock_mhz}
+        usual = (SystolicArray.name, DepthwiseEngine.name)
+        return {
+            "array": array,
+            "clock_mhz": self.clock_mhz,
+            "depthwise": self.depthwise and asdict(self.depthwise),
+            **{each.name: asdict(each) for each in self.engines if each.name not in usual},  # type: ignore[call-overload]
+        }
+
+
+def third_party_design(
+    engine: "ThirdPartyEngine", array: SystolicArray | None = None, clock_mhz: float = CLOCK_MHZ
+) -> Hardware:
+    """A design with a third-party engine, alone or beside our array.
+
+    array : for all that the engine does not run; None where that is nothing.
+    """
+    return Hardware(array, clock_mhz, engines=(engine,))
+
+
+def is_third_party(sizes: Sizes) -> bool:
+    """Whether an engine is a model without registers."""
+    return getattr(sizes, "third_party", False)
+
+
+def _check_engines(engines: tuple[Sizes, ...]) -> None:
+    for engine in engines:
+        if not isinstance(getattr(engine, "name", None), str) or isinstance(engine, type):
+            raise HardwareError(
+                f"an engine of a design is a record such as SystolicArray(64, 64), not {engine!r}"
+            )
+    names = [engine.name for engine in engines]
+    for name in names:
+        if names.count(name) > 1:
+            raise HardwareError(
+                f"a design has one engine of a name, not {names.count(name)} {name}"
+            )
+    if not engines:
+        raise HardwareError("a design needs an engine that runs every layer, such as an array")
+    alone = [engine.name for engine in engines if engine.runs_all]
+    others = [engine.name for engine in engines if not engine.runs_all]
+    models = [engine.name for engine in engines if is_third_party(engine)]
+    if len(alone) > 1:
+        raise HardwareError(f"{(models or alone)[-1]} runs every layer and stands alone")
+    if not alone:
+        kinds = "depthwise" if others[0] in (DepthwiseEngine.name, *models) else "some"
+        raise HardwareError(f"{others[0]} runs {kinds} layers only and needs an array beside it")
+    if models and len(engines) > 1 + len(set(alone) - set(models)):
+        other = next(name for name in names if name not in (*models[:1], SystolicArray.name))
+        raise HardwareError(f"{other} cannot stand beside {models[0]}")
+    widths: set[Operands] = {
+        engine.operands
+        for engine in engines
+        if isinstance(getattr(engine, "operands", None), Operands)
+    }
+    if len(widths) > 1:
+        raise HardwareError("the engines of one design must have the same operands")
+
+
+def _check_clock(mhz: Any) -> None:
+    number = isinstance(mhz, int | float) and not isinstance(mhz, bool)
+    if not number or not mhz > 0 or mhz == math.inf:
+        raise HardwareError(f"clock.mhz must be a positive number, not {mhz!r}")
+    if not SLOWEST_MHZ <= mhz <= FASTEST_MHZ:
+        raise HardwareError(f"clock.mhz must be from {SLOWEST_MHZ} to {FASTEST_MHZ}, not {mhz!r}")

@@ -1,0 +1,119 @@
+"""Hardware files: a TOML table for every engine, one for the operands, and one for the clock."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from accelsim.errors import HardwareError
+from accelsim.files import TomlFile, read_toml
+from accelsim.hardware.depthwise import DepthwiseEngine
+from accelsim.hardware.design import CLOCK_MHZ, Hardware
+from accelsim.hardware.operands import Operands
+from accelsim.hardware.systolic_array import SystolicArray
+from accelsim.hardware.third_party import THIRD_PARTY, ThirdPartyEngine
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Record = TypeVar("Record", bound="DataclassInstance")
+
+# The smallest engine of every kind: a table for each, of its name.
+ENGINES = (SystolicArray(1, 1), DepthwiseEngine(1, 1), *THIRD_PARTY)
+
+
+def _keys(record: Any) -> tuple[str, ...]:
+    """What a table may say of a record; operands have a table of their own."""
+    return tuple(each.name for each in fields(record) if each.init and each.name != "operands")
+
+
+# Tables of a hardware file and their keys, in the order in which they are set and printed.
+TABLES: dict[str, tuple[str, ...]] = {
+    **{engine.name: _keys(engine) for engine in ENGINES[:2]},
+    "operands": _keys(Operands()),
+    "clock": ("mhz",),
+    **{engine.name: _keys(engine) for engine in ENGINES[2:]},
+}
+
+
+def load_hardware(path: str | Path) -> Hardware:
+    """Hardware of a TOML file; FileError with file, line and key where it says something wrong."""
+    file = read_toml(path)
+    for name, table in file.data.items():
+        if name not in TABLES:
+            raise file.error(f"unknown table {name!r}, allowed are {', '.join(TABLES)}", name)
+        if not isinstance(table, dict):
+            raise file.error(f"{name} must be a table, written [{name}]", name)
+        if unknown := [key for key in table if key not in TABLES[name]]:
+            allowed = ", ".join(TABLES[name])
+            raise file.error(
+                f"unknown key {unknown[0]!r} in [{name}], allowed are {allowed}", name, unknown[0]
+            )
+    model = _load_third_party(file)
+    if model is None or not model.runs_all:
+        _require(file, "array", "rows", "columns")
+    operands = _apply(file, "operands", Operands())
+    array = _apply(file, "array", SystolicArray(1, 1, operands=operands))
+    depthwise = None
+    if "depthwise" in file.data:
+        _require(file, "depthwise", "lanes", "pixels")
+        depthwise = _apply(file, "depthwise", DepthwiseEngine(1, 1, operands=operands))
+    mhz = file.data.get("clock", {}).get("mhz", CLOCK_MHZ)
+    try:
+        if model is None:
+            return Hardware(array, mhz, depthwise)
+        return Hardware(None if model.runs_all else array, mhz, engines=(model,))
+    except HardwareError as error:
+        raise file.error(str(error), "clock", "mhz") from None
+
+
+def _load_third_party(file: TomlFile) -> ThirdPartyEngine | None:
+    """The third-party engine that a file asks for, alone or beside the array."""
+    found = [engine for engine in THIRD_PARTY if engine.name in file.data]
+    if not found:
+        return None
+    engine, *others = found
+    excluded = [other.name for other in others] + ["depthwise"]
+    if engine.runs_all:
+        excluded += ["array", "operands"]
+    for other in excluded:
+        if other in file.data:
+            raise file.error(f"[{other}] cannot stand beside [{engine.name}]", other)
+    _require(file, engine.name, *TABLES[engine.name])
+    return _apply(file, engine.name, engine)
+
+
+def _require(file: TomlFile, table: str, *keys: str) -> None:
+    for key in keys:
+        if key not in file.data.get(table, {}):
+            raise file.error(f"[{table}] needs {key}", table)
+
+
+def _apply(file: TomlFile, table: str, record: Record) -> Record:
+    """Record with the values of a table set one by one, so that an error knows its key."""
+    values = file.data.get(table, {})
+    for key in TABLES[table]:
+        if key in values:
+            try:
+                record = replace(record, **{key: values[key]})
+            except HardwareError as error:
+                raise file.error(str(error), table, key) from None
+    return record
+
+
+def to_toml(hardware: Hardware) -> str:
+    """Text of the hardware file that load_hardware reads back."""
+    parts: list[tuple[str, Any]] = [(engine.name, engine) for engine in hardware.engines]
+    if hardware.array is not None:
+        place = 1 if hardware.third_party else len(parts)
+        parts.insert(place, ("operands", hardware.array.operands))
+    lines = []
+    for table, part in parts:
+        values = ((key, getattr(part, key)) for key in _keys(part))
+        lines += [f"[{table}]"]
+        lines += [f"{key} = {_toml(value)}" for key, value in values if value is not None]
+        lines += [""]
+    return "\n".join([*lines, "[clock]", f"mhz = {hardware.clock_mhz}"]) + "\n"
+
+
+def _toml(value: int | bool) -> str:
+    return str(value).lower()

@@ -1,0 +1,50 @@
+"""Sizes of the systolic array."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from accelsim.errors import HardwareError
+from accelsim.hardware.checks import check_whole
+from accelsim.hardware.operands import Operands
+
+
+@dataclass(frozen=True)
+class SystolicArray:
+    """A systolic array of rows x columns processing elements.
+
+    max_taps : taps that a row's buffer holds, the longest kernel side of mode rows.
+    accumulator_depth : words of each column's accumulator, for ws and is.
+    overlap : whether consecutive passes overlap; False gives the plain machine.
+    bank_depth : words of each operand bank in the generated core.
+    """
+
+    name: ClassVar[str] = "array"
+    runs_all: ClassVar[bool] = True
+    rows: int
+    columns: int
+    max_taps: int = 8
+    accumulator_depth: int = 256
+    overlap: bool = True
+    bank_depth: int = 1024
+    operands: Operands = field(default_factory=Operands)
+
+    def __post_init__(self) -> None:
+        check_whole("array.rows", self.rows, 1, 1024)
+        check_whole("array.columns", self.columns, 1, 1024)
+        check_whole("array.max_taps", self.max_taps, 1, 64)
+        check_whole("array.accumulator_depth", self.accumulator_depth, 1, 65535)
+        check_whole("array.bank_depth", self.bank_depth, 2, 1 << 24)
+        if not isinstance(self.overlap, bool):
+            raise HardwareError(f"array.overlap must be true or false, not {self.overlap!r}")
+
+    @property
+    def multipliers(self) -> int:
+        """One per processing element."""
+        return self.rows * self.columns
+
+    @property
+    def label(self) -> str:
+        """The array in words."""
+        return f"{self.name} {self.rows}x{self.columns}" + (
+            "" if self.overlap else " without overlap"
+        )

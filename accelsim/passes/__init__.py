@@ -1,0 +1,55 @@
+"""The commands of the engines: one immutable record per piece of work.
+
+A record is a NamedTuple whose fields are Annotated with their width, so the same definition is
+hashable (cost tables), goes into Numba kernels, and becomes the command word of the RTL.
+"""
+
+from accelsim.passes.base import (
+    Address,
+    Bits,
+    Repeat,
+    Wait,
+    addresses,
+    check_earliest,
+    columns,
+    earliest_starts,
+    largest,
+    meanings,
+    outside,
+    widths,
+)
+from accelsim.passes.depthwise import (
+    NO_WRAP,
+    DepthwiseCommand,
+    DepthwiseLayout,
+    DepthwiseOpcode,
+    DepthwisePass,
+    depthwise_command,
+)
+from accelsim.passes.systolic_array import ArrayCommand, ArrayPass, ArrayWords, Opcode, array_words
+
+__all__ = [
+    "NO_WRAP",
+    "Address",
+    "ArrayCommand",
+    "ArrayPass",
+    "ArrayWords",
+    "Bits",
+    "DepthwiseCommand",
+    "DepthwiseLayout",
+    "DepthwiseOpcode",
+    "DepthwisePass",
+    "Opcode",
+    "Repeat",
+    "Wait",
+    "addresses",
+    "array_words",
+    "check_earliest",
+    "columns",
+    "depthwise_command",
+    "earliest_starts",
+    "largest",
+    "meanings",
+    "outside",
+    "widths",
+]

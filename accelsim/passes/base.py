@@ -1,0 +1,151 @@
+"""What the commands of all engines share: widths, addresses, waits, and repetition.
+
+A record is a NamedTuple whose fields are Annotated, with `Bits` or `Address` and then, in words,
+what the field means. All that else is to be known of a field follows from that: its column in a
+table of commands, its largest value, the line of the generated manual.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Annotated, Any, NamedTuple, get_type_hints
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.errors import UnsupportedError
+
+
+class Bits(int):
+    """Width in bits of an unsigned field."""
+
+
+class Address(Bits):
+    """Width of a field that says where the words of a pass begin in a memory of its engine."""
+
+
+class Wait(NamedTuple):
+    """What must have happened before a pass starts: a unit has retired so many passes.
+
+    Counts go on modulo 2**16; 0 waits for nothing.
+    """
+
+    unit: Annotated[int, Bits(4), "unit whose progress is waited for"]
+    count: Annotated[int, Bits(16), "passes that it must have retired; 0 waits for nothing"]
+
+
+class Repeat(NamedTuple):
+    """`trips` times the passes of `body`, in order; `name` is for reports."""
+
+    trips: int
+    body: tuple[Any, ...]
+    name: str = "tiles"
+
+
+@cache
+def widths(record: type) -> dict[str, int | dict[str, int]]:
+    """Width of every field of a pass record, nested records as nested dicts."""
+    found: dict[str, int | dict[str, int]] = {}
+    for name, hint in get_type_hints(record, include_extras=True).items():
+        bits = [extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Bits)]
+        found[name] = int(bits[0]) if bits else widths(hint)  # type: ignore[assignment]
+    return found
+
+
+@cache
+def columns(record: type) -> dict[str, int]:
+    """The column of every field in a table of such records; nested records are laid out flat."""
+    names: list[str] = []
+    for name, width in widths(record).items():
+        names += width if isinstance(width, dict) else [name]
+    return {name: place for place, name in enumerate(names)}
+
+
+@cache
+def addresses(record: type) -> tuple[int, ...]:
+    """The columns that hold addresses, in the order of the memories of the engine."""
+    hints = get_type_hints(record, include_extras=True)
+    return tuple(
+        columns(record)[name]
+        for name, hint in hints.items()
+        if any(isinstance(extra, Address) for extra in getattr(hint, "__metadata__", ()))
+    )
+
+
+@cache
+def meanings(record: type) -> dict[str, str]:
+    """What every field means, in words, by its name in the layout of the record."""
+    found: dict[str, str] = {}
+    for name, hint in get_type_hints(record, include_extras=True).items():
+        extras = getattr(hint, "__metadata__", ())
+        if not extras:
+            found |= {f"{name}.{inner}": words for inner, words in meanings(hint).items()}
+            continue
+        found[name] = next(extra for extra in extras if isinstance(extra, str))
+    return found
+
+
+def largest(record: type, field: str) -> int:
+    """The largest value of a field."""
+    width = widths(record)[field]
+    assert isinstance(width, int)
+    return (1 << width) - 1
+
+
+def outside(record: Any, from_zero: Sequence[str]) -> str | None:
+    """The first field that its width cannot hold, in one sentence; None where all fit.
+
+    from_zero : fields that may be 0; all others are at least 1.
+    """
+    for name in widths(type(record)):
+        value, most = getattr(record, name), largest(type(record), name)
+        least = 0 if name in from_zero else 1
+        if not least <= value <= most:
+            return f"{name} of a pass is from {least} to {most}, not {value}"
+    return None
+
+
+def earliest_starts(
+    waits: Sequence[Wait], reached: Sequence[Sequence[int]]
+) -> npt.NDArray[np.int64]:
+    """int64[passes], the earliest start of every pass by what it waits for.
+
+    Parameters
+    ----------
+    reached : of every unit, the clocks at which it has retired 1, 2, ... passes, in order.
+
+    UnsupportedError where a pass waits for what is never reached.
+    """
+    found = np.zeros(len(waits), np.int64)
+    for place, (unit, count) in enumerate(waits):
+        if count == 0:
+            continue
+        if not 0 <= unit < len(reached):
+            raise UnsupportedError(
+                f"pass {place} waits for unit {unit}, and the units are 0 to {len(reached) - 1}"
+            )
+        if not 0 <= count <= len(reached[unit]):
+            raise UnsupportedError(
+                f"pass {place} waits until unit {unit} has retired {count} passes, and it retires "
+                f"{len(reached[unit])}"
+            )
+        found[place] = reached[unit][count - 1]
+    return check_earliest(found, len(waits))
+
+
+def check_earliest(
+    earliest: Sequence[int] | npt.NDArray[np.int64] | None, passes: int
+) -> npt.NDArray[np.int64]:
+    """int64[passes], the earliest starts; all 0 for None. UnsupportedError where they cannot be."""
+    if earliest is None:
+        return np.zeros(passes, np.int64)
+    found = np.asarray(earliest, np.int64)
+    if found.shape != (passes,):
+        raise UnsupportedError(
+            f"every one of {passes} passes has an earliest start, not {found.size} of them"
+        )
+    if passes and found.min() < 0:
+        place = int(found.argmin())
+        raise UnsupportedError(
+            f"the earliest start of pass {place} is a clock from 0 on, not {found[place]}"
+        )
+    return found

@@ -1,0 +1,109 @@
+"""Commands of the depthwise engine."""
+
+from enum import IntEnum
+from typing import Annotated, NamedTuple
+
+from accelsim.passes.base import Address, Bits
+
+
+class DepthwiseOpcode(IntEnum):
+    """How the depthwise engine cuts a map into tiles of P output pixels."""
+
+    ROW = 0  # a tile lies in one output row
+    FLAT = 1  # the rows follow each other without a gap, a tile may span several
+
+
+_OPCODES = ", ".join(f"{opcode.value} {opcode.name.lower()}" for opcode in DepthwiseOpcode)
+
+
+class DepthwisePass(NamedTuple):
+    """One command to the depthwise engine: up to L channels, one a lane, with one kernel shape.
+
+    Output (oy, ox) of a channel is the sum over ky, kx of its weight [ky, kx] times its input
+    [oy sh + ky dh - pt, ox sw + kx dw - pl], which is 0 outside of h x w.
+
+    The map lies in a lane's bank as sh x sw planes, plane (ry, rx) = x[ry::sh, rx::sw], so that a
+    stride costs nothing (polyphase). Row by row: `row`, every plane row begins on a word of P
+    values; `flat`, plane rows lie `pitch` values apart.
+    """
+
+    opcode: Annotated[int, Bits(1), _OPCODES]
+    channels: Annotated[int, Bits(10), "lanes that take part, from lane 0"]
+    h: Annotated[int, Bits(14), "rows of the map"]
+    w: Annotated[int, Bits(14), "columns of the map"]
+    oh: Annotated[int, Bits(14), "rows of outputs"]
+    ow: Annotated[int, Bits(14), "columns of outputs"]
+    fh: Annotated[int, Bits(8), "rows of the kernel"] = 1
+    fw: Annotated[int, Bits(8), "columns of the kernel"] = 1
+    sh: Annotated[int, Bits(4), "stride from row to row"] = 1
+    sw: Annotated[int, Bits(4), "stride from column to column"] = 1
+    dh: Annotated[int, Bits(6), "dilation from row to row"] = 1
+    dw: Annotated[int, Bits(6), "dilation from column to column"] = 1
+    pt: Annotated[int, Bits(12), "rows of zeros above the map"] = 0
+    pl: Annotated[int, Bits(12), "columns of zeros on the left of the map"] = 0
+
+    def layout(self, pixels: int) -> "DepthwiseLayout":
+        """Where the map lies in a bank of words of so many pixels."""
+        rows, columns = -(-self.h // self.sh), -(-self.w // self.sw)
+        if self.opcode == DepthwiseOpcode.ROW:
+            row_words = -(-columns // pixels)
+            return DepthwiseLayout(row_words * pixels, row_words, rows * row_words)
+        pitch = max(columns, self.ow)
+        return DepthwiseLayout(pitch, 0, -(-rows * pitch // pixels))
+
+
+class DepthwiseLayout(NamedTuple):
+    """A map in a lane's bank.
+
+    pitch : values from a plane row to the next.
+    row_words : words of a plane row in mode row, 0 in flat.
+    plane_words : words of a plane.
+    """
+
+    pitch: int
+    row_words: int
+    plane_words: int
+
+
+NO_WRAP = (1 << 15) - 1  # a row of output pixels that never ends
+
+
+class DepthwiseCommand(NamedTuple):
+    """A DepthwisePass, what follows from it, and where its operands begin.
+
+    wrap : (pitch x sw) input columns after which output pixels go on in the next row; NO_WRAP in
+        mode row.
+    bottom, right : input row and column of the last output, (oh - 1) sh and (ow - 1) sw.
+    row_words, words : words of a plane row in mode row, and of the whole map in a lane's bank.
+    map, taps : word address in the banks, entry of the tap memory.
+    last : 1 ends a sequence.
+    """
+
+    work: DepthwisePass
+    wrap: Annotated[int, Bits(15), "`pitch * sw` in mode flat, 32767 in mode row"]
+    bottom: Annotated[int, Bits(15), "`(oh - 1) * sh`"]
+    right: Annotated[int, Bits(15), "`(ow - 1) * sw`"]
+    row_words: Annotated[int, Bits(14), "words of a plane row in mode row, 0 in mode flat"]
+    words: Annotated[int, Bits(24), "words of the whole map, `sh * sw * plane_words`"]
+    map: Annotated[int, Address(24), "address of the first word in the banks"]
+    taps: Annotated[int, Address(16), "address of the first entry in the tap memory"]
+    last: Annotated[int, Bits(1), "1 ends the sequence"]
+
+
+def depthwise_command(
+    work: DepthwisePass, pixels: int, map: int, taps: int, last: int
+) -> DepthwiseCommand:
+    """The command of a pass on an engine of so many pixels."""
+    layout = work.layout(pixels)
+    flat = work.opcode == DepthwiseOpcode.FLAT
+    return DepthwiseCommand(
+        work,
+        wrap=layout.pitch * work.sw if flat else NO_WRAP,
+        bottom=(work.oh - 1) * work.sh,
+        right=(work.ow - 1) * work.sw,
+        row_words=layout.row_words,
+        words=work.sh * work.sw * layout.plane_words,
+        map=map,
+        taps=taps,
+        last=last,
+    )

@@ -1,0 +1,93 @@
+"""Commands of the systolic array."""
+
+from enum import IntEnum
+from typing import Annotated, Any, NamedTuple
+
+from accelsim.passes.base import Address, Bits
+
+
+class Opcode(IntEnum):
+    """Mode of the systolic array for one pass."""
+
+    OS = 0  # output stationary
+    WS = 1  # weight stationary
+    IS = 2  # input stationary: the hardware of WS with the operands exchanged
+    ROWS = 3  # row streams: one-dimensional convolutions along the rows
+
+
+_OPCODES = ", ".join(f"{opcode.value} {opcode.name.lower()}" for opcode in Opcode)
+
+
+class ArrayPass(NamedTuple):
+    """One command to the systolic array; everything that its timing depends on.
+
+    os        m rows x n columns of results, k products each
+    ws, is    k rows x n columns of stationary operands, m rows streamed past them; `accumulate`
+              adds the accumulator memory to the results, `emit` sends them to the result port
+              instead of writing them back
+    rows      m rows, each running `streams` one-dimensional correlations with `taps` taps over
+              k values (preceded by zeros), summed into n windows; with one stream, `fires`
+              such groups of n windows follow each other on one long line
+
+    Legal are m rows (k in ws and is) and n columns that the array has, taps up to its max_taps.
+    ws and is: m up to the accumulator depth where accumulate is 1 or emit is 0; os and rows:
+    accumulate 0, emit 1. rows: k at least 2 and from n - 1 to n + taps - 1; more than one fire
+    needs one stream, n >= m and n > taps. All but taps and the two flags are at least 1.
+    """
+
+    opcode: Annotated[int, Bits(2), _OPCODES]
+    m: Annotated[
+        int,
+        Bits(16),
+        "rows of results (os, rows); words streamed past the stationary tile (ws, is)",
+    ]
+    n: Annotated[int, Bits(16), "columns of results; windows per fire (rows)"]
+    k: Annotated[
+        int,
+        Bits(16),
+        "products per sum (os); rows of the tile (ws, is); values per stream (rows)",
+    ]
+    taps: Annotated[int, Bits(8), "taps of a stream (rows), else 0"] = 0
+    streams: Annotated[int, Bits(8), "streams summed into one result (rows), else 1"] = 1
+    fires: Annotated[int, Bits(16), "groups of n windows on one stream (rows), else 1"] = 1
+    accumulate: Annotated[
+        int, Bits(1), "1 adds word t of the accumulators to result t (ws, is)"
+    ] = 0
+    emit: Annotated[
+        int,
+        Bits(1),
+        "1 sends results to the result port, 0 writes them to the accumulators (ws, is)",
+    ] = 1
+
+
+class ArrayCommand(NamedTuple):
+    """An ArrayPass and where its operands begin, as the sequencer of a core receives it.
+
+    left, top : word addresses in the row banks and the column banks.
+    last : 1 ends a sequence; the engine then waits for nothing more.
+    """
+
+    work: ArrayPass
+    left: Annotated[int, Address(24), "address of the first word in the row banks"]
+    top: Annotated[int, Address(24), "address of the first word in the column banks"]
+    last: Annotated[int, Bits(1), "1 ends the sequence"]
+
+
+class ArrayWords(NamedTuple):
+    """Words that a pass reads from the row banks and the column banks, and words of its results."""
+
+    left: Any
+    top: Any
+    results: Any
+
+
+def array_words(p: ArrayPass) -> ArrayWords:
+    """The words of a pass, whose fields may be numbers, or columns of a table as int64[passes]."""
+    os, rows = p.opcode == Opcode.OS, p.opcode == Opcode.ROWS
+    stationary = 1 - os - rows
+    line = p.streams * (p.taps + p.k) + (p.fires - 1) * p.n
+    return ArrayWords(
+        left=os * p.k + rows * line + stationary * p.m,
+        top=(1 - rows) * p.k,
+        results=os * p.m + rows * p.m * p.fires + stationary * p.m * p.emit,
+    )

@@ -1,0 +1,171 @@
+"""Sequences of the depthwise engine as jobs of its host."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from accelsim.errors import AccelsimError
+from accelsim.hardware import DepthwiseEngine
+from accelsim.passes import DepthwiseCommand, DepthwiseOpcode, DepthwisePass
+from rtl.flow.ports import payload
+from rtl.host.chunks import Int, Reads
+from rtl.host.driver import Fill, Job
+from rtl.host.job import (
+    Memory,
+    Operands,
+    check_bits,
+    check_last,
+    check_memory,
+    make_job,
+    pack,
+    pack_commands,
+    steps,
+)
+
+# Columns of a table of commands.
+FIELDS = (*DepthwisePass._fields, *DepthwiseCommand._fields[1:])
+OPCODE, CHANNELS, OH, OW, FH, FW, SW, WRAP, WORDS, MAP, TAPS, LAST = (
+    FIELDS.index(name)
+    for name in (
+        "opcode", "channels", "oh", "ow", "fh", "fw", "sw", "wrap", "words", "map", "taps", "last"
+    )
+)  # fmt: skip
+
+# Passes of which a half has room. When the core waits for a command, three passes may not have
+# been read: the one in the tile generator, the one whose last tap is held back, and the one
+# before, whose last word is being read.
+_AHEAD = 4
+
+
+def _area(commands: Int) -> Int:
+    found: Int = commands[:, FH] * commands[:, FW]
+    return found
+
+
+def deep_engine(engine: DepthwiseEngine, commands: Int) -> DepthwiseEngine:
+    """The engine with memories deep enough for a sequence, in powers of two so that few differ.
+
+    With a fill port two passes share them, as they are.
+    """
+    if engine.fill_port or not len(commands):
+        return engine
+    return dataclasses.replace(
+        engine,
+        bank_depth=max(engine.bank_depth, _depth(commands[:, WORDS])),
+        tap_depth=max(engine.tap_depth, _depth(_area(commands))),
+    )
+
+
+def _depth(words: Int) -> int:
+    """Depth with which passes of so many words run, however many they are.
+
+    While the core waits for the first command of a chunk, the passes of the chunk before last
+    have been read completely, and the host is not waiting for the core.
+    """
+    half = min(_AHEAD * int(words.max()), int(words.sum()))
+    return 1 << (2 * half - 1).bit_length()
+
+
+def depthwise_memories(
+    engine: DepthwiseEngine, commands: Int, maps: Operands, taps: Operands
+) -> tuple[Memory, Memory]:
+    """What a sequence keeps in the banks of the lanes and in the tap memory.
+
+    AccelsimError where it is not one sequence. Parameters are those of `rtl.flow.cosim`.
+    """
+    check_last(commands[:, LAST])
+    lanes, pixels, bits = engine.lanes, engine.pixels, engine.operands.bits
+    if maps.ndim != 3 or maps.shape[1:] != (pixels, lanes):
+        raise AccelsimError(f"map words have {pixels} x {lanes} operands, not shape {maps.shape}")
+    if taps.ndim != 2 or taps.shape[1] != 2 + lanes:
+        raise AccelsimError(f"taps have a place and {lanes} weights, not shape {taps.shape}")
+    by_lane = maps.transpose(0, 2, 1).reshape(len(maps), -1)
+    found = (
+        Memory(
+            "map_fill", MAP, Reads(commands[:, MAP], commands[:, WORDS]), by_lane, engine.bank_depth
+        ),
+        Memory("tap_fill", TAPS, Reads(commands[:, TAPS], _area(commands)), taps, engine.tap_depth),
+    )
+    check_memory("map", found[0], bits)
+    check_memory("tap", found[1], 16)
+    check_bits("weight", taps[:, 2:], bits)
+    if len(taps) and not 0 <= taps[:, 1].min() <= taps[:, 1].max() < pixels:
+        raise AccelsimError(f"shifts of taps are from 0 to {pixels - 1}")
+    return found
+
+
+def depthwise_job(
+    engine: DepthwiseEngine, component: Any, commands: Int, memories: tuple[Memory, Memory]
+) -> Job:
+    """The job of a sequence on a core."""
+    results = len(used_sums(engine, commands))
+    longest = int(max(commands[:, WORDS].max(), _area(commands).max()))
+    patience = 4 * (longest + engine.multipliers) + 1000
+    if not engine.fill_port:
+        return make_job(component, commands, memories, results, patience)
+    turn = np.arange(len(commands)) % 2
+    bases = [turn * (memory.depth // 2) for memory in memories]
+    return Job(
+        commands=pack_commands(component, commands, memories, bases),
+        command_after=np.zeros(len(commands), np.int64),
+        fills=(
+            _map_fill(engine, component, commands, memories[0], bases[0]),
+            _tap_fill(component, memories[1], bases[1]),
+        ),
+        results=results,
+        patience=patience,
+    )
+
+
+def _words(memory: Memory, base: Int) -> tuple[Int, Operands]:
+    """Address and contents of all words in the order in which passes take them."""
+    first, words = memory.reads
+    within = steps(words)
+    return np.repeat(base, words) + within, memory.words[np.repeat(first, words) + within]
+
+
+def _map_fill(
+    engine: DepthwiseEngine, component: Any, commands: Int, memory: Memory, base: Int
+) -> Fill:
+    """Maps through a fill port: of every word as many parts as its channels fill."""
+    port = engine.fill_port
+    address, words = _words(memory, base)
+    parts = -(-commands[:, CHANNELS] * engine.pixels // port)
+    count = np.repeat(parts, memory.reads.words)
+    part = steps(count)
+    missing = -words.shape[1] % port
+    split = np.pad(words, ((0, 0), (0, missing))).reshape(len(words), -1, port)
+    values = split[np.repeat(np.arange(len(words)), count), part]
+    return _streamed(component, memory.stream, np.repeat(address, count), part[:, None], values)
+
+
+def _tap_fill(component: Any, memory: Memory, base: Int) -> Fill:
+    address, words = _words(memory, base)
+    return _streamed(component, memory.stream, address, words)
+
+
+def _streamed(component: Any, stream: str, address: Int, *values: Operands) -> Fill:
+    """A fill that waits for nothing but the core's ready."""
+    return Fill(
+        stream,
+        pack(payload(component, stream), np.column_stack((address, *values))),
+        after=np.zeros(len(address), np.int64),
+        ends=np.zeros(0, np.int64),
+        always_ready=False,
+    )
+
+
+def used_sums(engine: DepthwiseEngine, commands: Int) -> Int:
+    """Sums of every result word that mean something: those of lanes with a channel."""
+    channels, oh, ow = commands[:, (CHANNELS, OH, OW)].T
+    pitch = commands[:, WRAP] // commands[:, SW]
+    row = oh * -(-ow // engine.pixels)
+    flat = -(-((oh - 1) * pitch + ow) // engine.pixels)
+    tiles = np.where(commands[:, OPCODE] == DepthwiseOpcode.ROW, row, flat)
+    beats = -(-channels // engine.result_lanes)
+    count = tiles * beats
+    beat = steps(count) % np.repeat(beats, count)
+    left = np.repeat(channels, count) - beat * engine.result_lanes
+    found: Int = np.minimum(left, engine.result_lanes) * engine.pixels
+    return found

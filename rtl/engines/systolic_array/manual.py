@@ -1,0 +1,122 @@
+"""What the page that documents a core says of the systolic array."""
+
+from typing import NamedTuple
+
+from accelsim.hardware import SystolicArray
+from accelsim.passes import ArrayPass, Opcode
+from rtl.engines.systolic_array.core import Core
+from rtl.flow.manual import Chapter, table
+
+# What no type can say: the meaning of a field of a command.
+MEANINGS = {
+    "work.opcode": ", ".join(f"{opcode.value} {opcode.name.lower()}" for opcode in Opcode),
+    "work.m": "rows of results (os, rows); words streamed past the stationary tile (ws, is)",
+    "work.n": "columns of results; windows per fire (rows)",
+    "work.k": "products per sum (os); rows of the tile (ws, is); values per stream (rows)",
+    "work.taps": "taps of a stream (rows), else 0",
+    "work.streams": "streams summed into one result (rows), else 1",
+    "work.fires": "groups of n windows on one stream (rows), else 1",
+    "work.accumulate": "1 adds word t of the accumulators to result t (ws, is)",
+    "work.emit": "1 sends results to the result port, 0 writes them to the accumulators (ws, is)",
+    "left": "address of the first word in the row banks",
+    "top": "address of the first word in the column banks",
+    "last": "1 ends the sequence",
+}
+
+
+class Mode(NamedTuple):
+    """How a mode uses the ports; formulas in the fields of a command, R rows and C columns.
+
+    alone : busy cycles of a pass that is a sequence by itself.
+    interval : further busy cycles for each further pass like it.
+    """
+
+    name: str
+    left: str
+    top: str
+    results: str
+    alone: str
+    interval: str
+
+
+MODES = (
+    Mode("os", "k", "k", "m", "k + R + m + n - 2", "max(k, m)"),
+    Mode("ws, is", "m", "k", "m * emit", "k + R + m + n", "max(k, m)"),
+    Mode(
+        "rows",
+        "streams * (taps + k) + (fires - 1) * n",
+        "0",
+        "fires * m",
+        "streams * (taps + k) + (fires - 1) * n + R + m + n - 2",
+        "(fires - 1) * n + max(streams * (taps + k), m)",
+    ),
+)
+
+ORDER = """\
+- **os**: row r of the result is computed in array row R - m + r. Left word b holds A[r, b] at
+  operand R - m + r, top word b holds B[b, c] at operand c, b = 0 .. k - 1. Result word q holds row
+  m - 1 - q: the last row leaves first.
+- **ws, is**: top word b holds row k - 1 - b of the stationary tile W. Left word t holds X[t, i] at
+  operand i, i = 0 .. k - 1; operands from k on are ignored. Result word t holds the sums over i of
+  X[t, i] W[i, c], and word t of the accumulators where `accumulate` is 1.
+- **rows**: array rows R - m .. R - 1 work. Left words: for each stream its taps, tap 0 first, then
+  its k values; with more fires, n further values for each. Window o of fire f is the sum over t of
+  tap[t] x[k - n - taps + 1 + f n + o + t], where x[0] is the first value and x is zero before it;
+  windows of several streams are summed. Result words of a fire: row m - 1 first; column c holds
+  window n - 1 - c.
+"""
+
+TIMING = """\
+Busy cycles are counted from the first operand at a port of the array to the last result,
+inclusive; clocks spent waiting for the host are counted apart. R is {rows}.
+
+{table}
+
+{mixed}"""
+
+OVERLAPPED = """\
+Passes overlap. With `load` the left words of an os or rows pass and `drain` = m, such passes
+capture their results max(load of the later, drain of the earlier) clocks apart, in any mix. A
+stationary tile loads behind the stream of the tile before it; after an os or rows pass its load
+takes k + 1 clocks of its own. Results follow R clocks after capture, column c another c later.
+"""
+
+PLAIN = """\
+Passes do not overlap: each begins after the last result of the one before it.
+"""
+
+
+WORDS = """\
+A pass reads consecutive words from its addresses `left` and `top`; a word is one
+operand for every row or column. Columns from n on of a result are undefined.
+
+{order}
+{table}"""
+
+
+def array_chapter(array: SystolicArray, core: Core) -> Chapter:
+    """The chapter on an array and its core."""
+    modes = [(mode.name, *(f"`{formula}`" for formula in mode[1:4])) for mode in MODES]
+    head = ("mode", "left words", "top words", "result words")
+    return Chapter(
+        title=f"{array.rows} x {array.columns} systolic array",
+        sizes=array,
+        core=core,
+        work=ArrayPass,
+        meanings=MEANINGS,
+        words=WORDS.format(order=ORDER, table=table(head, modes)),
+        timing=_timing(array),
+    )
+
+
+def _timing(array: SystolicArray) -> str:
+    """Busy cycles by mode, and how passes follow each other."""
+    rows = [
+        (mode.name, f"`{mode.alone}`", f"`{mode.interval if array.overlap else mode.alone}`")
+        for mode in MODES
+    ]
+    return TIMING.format(
+        rows=array.rows,
+        table=table(("mode", "a pass alone", "each further equal pass"), rows),
+        mixed=OVERLAPPED if array.overlap else PLAIN,
+    )
