@@ -1,8 +1,8 @@
 """Many short sequences on one core in Amaranth's simulator, at any pace, registers in view.
 
 The co-simulation runs one sequence of any length from reset. This bench elaborates a core once and
-runs sequence after sequence on it, the operands of the next filled while the current one runs; it can
-start from random registers and record every register of the array at every clock.
+runs sequence after sequence on it, the operands of the next filled while the current one runs; it
+can start from random registers and record every register of the array at every clock.
 """
 
 import random
