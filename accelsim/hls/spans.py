@@ -50,7 +50,7 @@ def timeline(loop: Loop, clocks: range | None = None) -> Iterator[Span]:
 
 
 def _task(number: int, placed: Placement) -> Iterator[Span]:
-    task, starts, end = placed
+    task, _, starts, end = placed
     name = task.name
     yield Span(Kind.TASK, number, name, "", name, starts[0], end, operations(task))
     for section, start in zip(task.sections, starts, strict=True):
