@@ -11,9 +11,9 @@ from accelsim.engines.depthwise.cycle import simulate
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import DepthwiseEngine
 from accelsim.passes import DepthwiseOpcode, DepthwisePass
-from tests import naive_depthwise
 from tests.depthwise import LARGE_KERNELS, SMALL_KERNELS, convolutions, engines, operands
 from tests.depthwise_sequences import random_engine, random_sequence, sequence
+from tests.naive import depthwise as plain
 
 SHAPES = (
     *((1, 1), (1, 8), (8, 1), (3, 5), (8, 8), (32, 8), (8, 64), (9, 28), (9, 56)),
@@ -94,14 +94,14 @@ def test_registers_are_those_of_a_plain_machine(shape, fill, seed):
     work = sequence(rng, engine, small_passes(rng, engine))
     rows = work.commands, work.maps, work.taps
     done = simulate(engine, *rows)
-    machine = naive_depthwise.Machine(engine, *rows)
-    for clock, expected in enumerate(naive_depthwise.run(machine)):
+    machine = plain.Machine(engine, *rows)
+    for clock, expected in enumerate(plain.run(machine)):
         found = simulate(engine, *rows, clock)
         assert_same_registers(found.registers, expected, f"at clock {clock}\n{work}")
         assert np.array_equal(found.words, done.words)
         assert found.busy_cycles == done.busy_cycles
     assert machine.results == done.words.tolist()
-    assert machine.last_result == done.busy_cycles - 1
+    assert machine.retired[-1] == done.busy_cycles
 
 
 def small_passes(rng, engine):
