@@ -164,7 +164,7 @@ class Machine:
         self.beats = four.beats or max(0, self.beats - 1)
         self.acc = sums
         self.pr = [[self.x[p][n] * self.w2[n] for n in slots] for p in places]
-        low, high = self.words
+        low, high = self.neighbours
         values = [*low, *high][self.shift : self.shift + pixels]
         self.x = [[values[p][n] * two.mask[p] for n in slots] for p in places]
         self.w2, self.w1 = self.w1, self.entry[2:]
@@ -189,7 +189,7 @@ class Machine:
             self.next, self.row_word = self.start(command) if command else (None, 0)
 
     @property
-    def words(self):
+    def neighbours(self):
         """The two words that were read one clock ago, out of the even and the odd memory."""
         address = self.read
         if address is None:
@@ -245,6 +245,11 @@ class Machine:
         return command.words * self.per_word(command)
 
     # ---- what is seen ----------------------------------------------------------------------
+
+    @property
+    def words(self):
+        """int32[result words, values], as they left."""
+        return np.array(self.results, np.int32)
 
     def registers(self):
         def tile(held):

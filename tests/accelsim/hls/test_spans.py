@@ -82,7 +82,7 @@ def test_sequences_end_with_their_cycles_and_share_no_port(modes, overlap):
 
 @pytest.mark.parametrize("overlap", [True, False], ids=["overlapped", "plain"])
 def test_the_result_port_is_taken_when_registers_leave(overlap):
-    """Column 0: results that leave the bottom row, by registers, are those on the spans_of."""
+    """Column 0: results that leave the bottom row, by registers, are those of the spans."""
     rng = np.random.default_rng([16, overlap])
     for _ in range(30):
         array = random_array(rng, tuple(rng.integers(1, 7, 2).tolist()), overlap)
