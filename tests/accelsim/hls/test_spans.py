@@ -11,7 +11,7 @@ from accelsim.engines import activity, depthwise, systolic_array
 from accelsim.hls.nest import operations
 from accelsim.hls.spans import Kind, spans_of
 from accelsim.passes import DepthwiseOpcode, DepthwisePass, Opcode
-from tests.accelsim.hls.test_nest import PORTS, Calendar, loops
+from tests.accelsim.hls.calendar import PORTS, Calendar, loops
 from tests.depthwise import engines, law, law_with_fill
 from tests.sequences import random_array, random_sequence
 
