@@ -335,10 +335,11 @@ def times(loop: Loop, earliest: Clocks | None = None) -> tuple[Clocks, Clocks]:
 
     earliest : as in `placements`.
     """
-    placed = list(placements(loop, earliest))
-    started = np.array([each.started for each in placed], np.int64)
-    ends = np.array([each.end for each in placed], np.int64)
-    return started, np.maximum.accumulate(ends)
+    started, ends = [], []
+    for placed in placements(loop, earliest):
+        started.append(placed.started)
+        ends.append(placed.end)
+    return np.array(started, np.int64), np.maximum.accumulate(np.array(ends, np.int64))
 
 
 # Tasks as they are placed; at last, when all of them are done.
