@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.engines import depthwise, systolic_array
+from accelsim.engines.base import passes_of
 from accelsim.hls.nest import operations
 from accelsim.hls.spans import Kind, timeline
 from accelsim.passes import DepthwiseOpcode, DepthwisePass, Opcode, Repeat
