@@ -14,12 +14,13 @@ import numpy as np
 from accelsim import published
 from accelsim.dataflows import Dataflow
 from accelsim.errors import NetworkError, UnsupportedError
+from accelsim.forward import Step, first_map, step
 from accelsim.hardware import Hardware, SystolicArray
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.lower import AUTO, Choice, Lowered, check_depthwise, lower, parse_dataflows
-from accelsim.numerics import Int8, Int32, epilogue
+from accelsim.numerics import Int8, Int32
 from accelsim.result import LayerResult, Result
-from accelsim.weights import load_weights, seeded_input
+from accelsim.weights import load_weights
 
 RTL = "rtl"
 TIMINGS = (RTL, *published.TIMINGS)
@@ -149,6 +150,7 @@ def _scheduled(
     lowered = lower(layer, network.in_shapes(layer), hardware, allowed, depthwise_on)
     if lowered is None:
         return _on_host(network, layer)
+    network.check_operands(layer)
     return _on_engine(network, layer, lowered, lowered.cycles)
 
 
@@ -166,29 +168,28 @@ def _run(
     measure : whether the chosen layers run register by register; else by the schedule.
     """
     weights = load_weights(network, seed)
-    maps = {INPUT: seeded_input(network, seed)}
+    maps = {INPUT: first_map(network, seed)}
     found = []
     for index, layer in enumerate(network.layers[: network.layers.index(chosen[-1]) + 1]):
         progress(layer.name, index / len(network.layers))
-        inputs, kernel = [maps[source] for source in layer.inputs], weights.kernel(layer)
-        sums = layer.op.golden(kernel, *inputs)
+        done = step(layer, weights, maps)
         if layer in chosen:
             lowered = lower(layer, network.in_shapes(layer), *options)
             if lowered is None:
                 found.append(_on_host(network, layer))
             elif measure:
-                out, cycles = _measure(lowered, inputs[0], kernel)
-                equal = np.array_equal(out, sums)
+                out, cycles = _measure(lowered, layer, done)
+                equal = np.array_equal(out, done.sums)
                 found.append(_on_engine(network, layer, lowered, cycles, equal))
             else:
                 found.append(_on_engine(network, layer, lowered, lowered.cycles))
-        maps[layer.name] = epilogue(sums, weights.bias(layer), layer.activation)
-    return tuple(found), maps[chosen[-1].name]
+        maps[layer.name] = done.output
+    return tuple(found), maps[chosen[-1].name].values
 
 
-def _measure(lowered: Lowered, x: Int8, weights: Int8) -> tuple[Int32, int]:
+def _measure(lowered: Lowered, layer: Layer, data: Step) -> tuple[Int32, int]:
     """The layer's sums int32[k, oh, ow] and busy cycles, from registers alone."""
-    work = lowered.sequence(x, weights)
+    work = lowered.sequence(*layer.op.operands(data.inputs, data.weights))
     words, cycles = lowered.measure(work)
     return work.output(words), cycles
 
