@@ -9,7 +9,7 @@ Shapes are (c, h, w); the batch is one image.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -208,7 +208,7 @@ class Network:
                     )
             try:
                 inputs = tuple(tensors[source].shape for source in layer.inputs)
-                tensors[layer.name] = Tensor(layer.op.out_shape(*inputs), layer.dtype)
+                tensors[layer.name] = _tensor(layer.op.out_shape(*inputs), layer.dtype)
                 _check_folds(layer, inputs)
             except (ShapeError, NetworkError) as error:
                 raise type(error)(f"{error} (layer {layer.name})") from None
@@ -274,6 +274,9 @@ class Network:
             f"{self.name} has no layer {name!r}; its layers are "
             + ", ".join(layer.name for layer in self.layers)
         )
+
+
+_tensor = lru_cache(1 << 12)(Tensor)  # networks have many layers and few types of maps
 
 
 def _check_folds(layer: Layer, inputs: tuple[Shape, ...]) -> None:

@@ -36,10 +36,11 @@ class Tensor:
 
     def __post_init__(self) -> None:
         shape = self.shape
-        if len(shape) != 3 or not all(isinstance(size, int) and size >= 1 for size in shape):
+        three = isinstance(shape, tuple) and len(shape) == 3
+        if not three or not all(isinstance(size, int) and size >= 1 for size in shape):
             raise ShapeError(
                 "shape must be three whole numbers of at least 1, channels, rows and columns, "
-                f"not {list(shape)}"
+                f"not {shape!r}"
             )
         if self.dtype not in DTYPES:
             raise NetworkError(f"dtype must be one of {', '.join(DTYPES)}, not {self.dtype!r}")

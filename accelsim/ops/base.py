@@ -35,10 +35,9 @@ class Convolution(Protocol):
             raise ShapeError(
                 f"kernels must give one output size, not {', '.join(map(show, sorted(maps)))}"
             )
-        values = sum(map(_kernel_size, pieces))
-        if len(inputs) > 1 and prod(inputs[1]) != values:
+        if len(inputs) > 1 and prod(inputs[1]) != (size := sum(map(_kernel_size, pieces))):
             raise ShapeError(
-                f"inputs of {self.name}: the second is the kernel of {values} values, "
+                f"inputs of {self.name}: the second is the kernel of {size} values, "
                 f"not {show(inputs[1])}"
             )
         return (sum(piece.conv.k for piece in pieces), *maps.pop())

@@ -41,9 +41,10 @@ def test_a_layer_says_the_type_of_its_map():
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: Tensor((2, 0, 3)), ShapeError, r"shape must be three whole .*, not \[2, 0, 3\]"),
-        (lambda: Tensor((2, 3)), ShapeError, r"shape must be three whole .*, not \[2, 3\]"),
-        (lambda: Tensor((2, 3, 1.5)), ShapeError, r"shape must be .*, not \[2, 3, 1.5\]"),
+        (lambda: Tensor((2, 0, 3)), ShapeError, r"shape must be three whole .*, not \(2, 0, 3\)"),
+        (lambda: Tensor((2, 3)), ShapeError, r"shape must be three whole .*, not \(2, 3\)"),
+        (lambda: Tensor((2, 3, 1.5)), ShapeError, r"shape must be .*, not \(2, 3, 1.5\)"),
+        (lambda: Tensor([2, 3, 1]), ShapeError, r"shape must be .*, not \[2, 3, 1\]"),
         (lambda: Tensor((1, 1, 1), "int4"), NetworkError, "dtype must be one of .*, not 'int4'"),
         (lambda: Tensor((1, 1, 1), scale=0.0), NetworkError, "scale must be above 0 .*, not 0.0"),
         (lambda: Tensor((1, 1, 1), scale=float("nan")), NetworkError, "scale must be .*, not nan"),
