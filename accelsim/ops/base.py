@@ -17,7 +17,7 @@ from accelsim.tensors import Map
 class Convolution(Protocol):
     """An operator that is one or several Convs; a file of ops/ adds attributes and `lower`.
 
-    Its kernel are its weights or, where it has two inputs, the second of them: what another layer
+    Its kernel is its weights or, where it has two inputs, the second of them: what another layer
     makes, with the values of the weights in their order. Such a kernel is no parameter.
     """
 

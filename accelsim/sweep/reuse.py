@@ -98,6 +98,7 @@ def _lives(network: Network) -> dict[str, _Map]:
     }
 
 
+@lru_cache(maxsize=64)
 def _places(network: Network) -> dict[str, Channels]:
     """Where every channel of what a layer makes lies."""
     found = {INPUT: _own(network, INPUT)}
