@@ -93,7 +93,8 @@ def film(
         )
     clocks = _clocks(layer, lowered, clocks)
     # Every operand of the layer is a one; what is zero then is a zero of padding or mapping.
-    ones = np.ones(shapes[0], np.int8), np.ones(chosen.op.weight_shape(*shapes), np.int8)
+    weights = np.ones(chosen.op.weight_shape(*shapes), np.int8)
+    ones = chosen.op.operands([np.ones(shape, np.int8) for shape in shapes], weights)
     sequence = lowered.sequence(*ones)
     made = lowered.registers.activity(
         lowered.sizes, sequence.commands, sequence.memories, sequence.used, clocks

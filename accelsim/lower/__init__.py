@@ -1,7 +1,7 @@
 """Lowering: each layer as passes of the engine, and in the dataflow, that runs it fastest."""
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from accelsim import engines
 from accelsim.dataflows import Dataflow, Plan
@@ -10,7 +10,7 @@ from accelsim.dataflows.im2col import depth_of
 from accelsim.engines.base import Body, Engine
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware, Operands, is_third_party
-from accelsim.ir import Conv, Layer, Network, Piece, Shape
+from accelsim.ir import Conv, Layer, Piece, Shape
 from accelsim.lower.allowed import (
     AUTO,
     DEPTHWISE_ON,
@@ -28,43 +28,16 @@ __all__ = [
     "Allowed",
     "Choice",
     "Lowered",
-    "OnEngine",
     "Sequence",
     "chain",
     "check_place",
     "is_depthwise",
-    "layer_on",
     "lower",
     "parse_dataflows",
     "public_name",
 ]
 
 LARGEST_PRODUCT_BITS = 14  # of two int8 operands: -128 x -128
-
-
-class OnEngine(NamedTuple):
-    """A layer of a network, the shapes of its inputs, and its passes."""
-
-    layer: Layer
-    in_shapes: tuple[Shape, ...]
-    lowered: Lowered
-
-
-def layer_on(
-    network: Network, name: str, hardware: Hardware, allowed: Allowed, what: str
-) -> OnEngine:
-    """The layer of that name on its engine.
-
-    UnsupportedError where it runs on the host; `what` is what only layers on an engine have.
-    """
-    layer = network.layer(name)
-    shapes = network.in_shapes(layer)
-    lowered = lower(layer, shapes, hardware, allowed)
-    if lowered is None:
-        raise UnsupportedError(
-            f"layer {name} ({layer.op.name}) runs on the host; only layers on an engine have {what}"
-        )
-    return OnEngine(layer, shapes, lowered)
 
 
 def lower(
