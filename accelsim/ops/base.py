@@ -5,10 +5,11 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
+from accelsim.checks import show
 from accelsim.errors import ShapeError
 from accelsim.ir import Piece, Shape
 from accelsim.numerics import Int8, Int32
-from accelsim.ops.geometry import convolve, show
+from accelsim.ops.geometry import convolve
 
 
 class Convolution(Protocol):
