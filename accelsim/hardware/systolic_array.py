@@ -15,10 +15,12 @@ class SystolicArray:
     accumulator_depth : words of each column's accumulator, for ws and is.
     overlap : whether consecutive passes overlap; False gives the plain machine.
     bank_depth : words of each operand bank in the generated core.
+    untimed : parameters that no schedule depends on.
     """
 
     name: ClassVar[str] = "array"
     runs_all: ClassVar[bool] = True
+    untimed: ClassVar[tuple[str, ...]] = ("bank_depth",)
     rows: int
     columns: int
     max_taps: int = 8

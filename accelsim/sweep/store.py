@@ -224,7 +224,7 @@ def _manifest(spec: Spec, costs: int) -> dict[str, Any]:
         "parts": spec.parts,
         "cost_parts": costs,
         "reuse_model": reuse.SENTENCE,
-        "area_errors": area.errors(),
+        "area_errors": area.leave_one_out_errors(),
         "specification": spec.to_dict(),
     }
 
