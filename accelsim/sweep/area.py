@@ -62,8 +62,8 @@ def estimate(engine: Any) -> tuple[int, ...] | None:
     if area is None or engine.operands != Operands() or not area.calibrated(engine):
         return None
     blocks, lut_blocks = _blocks(area.memories(engine))
-    found: Floats = np.array(area.features(engine, lut_blocks)) @ _coefficients(engine.name)
-    return (*np.rint(found).astype(int).tolist(), blocks)
+    cells: Floats = np.array(area.features(engine, lut_blocks)) @ _coefficients(engine.name)
+    return (*np.rint(cells).astype(int).tolist(), blocks)
 
 
 def leave_one_out_errors() -> dict[str, float]:

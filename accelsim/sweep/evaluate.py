@@ -393,8 +393,8 @@ def _other_rows(spec: Spec, tables: CostTables, first: int) -> tuple[list[OtherR
 def _sums(values: Int, start: Int, stop: Int) -> Int:
     """int64[rows, workloads, fields] of int64[rows, slots, fields], from `start` to `stop` each."""
     ends = np.concatenate([np.zeros_like(values[:, :1]), values.cumsum(axis=1)], axis=1)
-    found: Int = ends[:, stop] - ends[:, start]
-    return found
+    sums: Int = ends[:, stop] - ends[:, start]
+    return sums
 
 
 def _group(spec: Spec, keys: tuple[str, ...]) -> list[polars.Series]:
