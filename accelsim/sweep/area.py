@@ -22,10 +22,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.engines import engine_of
 from accelsim.engines.area import Area, Memories
-from accelsim.engines.depthwise.area import AREA as DEPTHWISE_AREA
-from accelsim.engines.systolic_array.area import AREA as ARRAY_AREA
-from accelsim.hardware import DepthwiseEngine, Operands, SystolicArray
+from accelsim.hardware import Operands
 from accelsim.sweep.axes import ENGINES
 
 LINEAR = ("lut4", "ff", "mult18", "gate_equivalents")
@@ -33,7 +32,10 @@ FIGURES = (*LINEAR, "dp16kd")
 # A DP16KD as words x bits; a TRELLIS_DPR16X4 holds 16 x 4. Yosys takes what is cheaper.
 BLOCK_SHAPES = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
 BLOCK_COST, LUT_COST = 128, 4
-AREAS: dict[str, Area] = {SystolicArray.name: ARRAY_AREA, DepthwiseEngine.name: DEPTHWISE_AREA}
+# What estimates the engines that were synthesised, by their names.
+AREAS: dict[str, Area] = {
+    engine.name: area for engine in ENGINES if (area := engine_of(engine).area) is not None
+}
 
 Floats = npt.NDArray[np.float64]
 

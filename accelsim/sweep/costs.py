@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.engines import engine_of
 from accelsim.errors import AccelsimError, UnsupportedError
-from accelsim.hardware import DepthwiseEngine, Hardware, Sizes, SystolicArray
+from accelsim.hardware import Hardware, Sizes
 from accelsim.ir import Layer, Shape
-from accelsim.lower import AUTO, Lowered, is_depthwise, lower, parse_dataflows
+from accelsim.lower import AUTO, Allowed, Lowered, is_depthwise, lower, parse_dataflows
 from accelsim.sweep.axes import MAIN, OTHERS
 from accelsim.sweep.spec import Spec
 
@@ -135,21 +136,25 @@ def scheduled(engine: Sizes) -> Sizes:
 
 def _made_for(layer: Layer, in_shapes: tuple[Shape, ...]) -> tuple[str, ...]:
     """The engines, beside the one that runs every layer, that are made for a layer."""
-    return (DepthwiseEngine.name,) if is_depthwise(layer, in_shapes) else ()
+    convs = [piece.conv for piece in layer.op.lower(*in_shapes)]
+    depthwise = is_depthwise(layer, in_shapes)
+    return tuple(each.name for each in OTHERS if convs and engine_of(each).takes(convs, depthwise))
 
 
 def _cost(distinct: DistinctLayer, setting: Setting) -> tuple[int, ...]:
     """FIELDS of a layer on an engine; UnsupportedError says why the engine cannot run it."""
     engine: Any = setting.engine
-    layer, in_shapes = distinct.layer, distinct.in_shapes
-    if engine.runs_all:
-        hardware, where = Hardware(engines=(engine,)), "array"
-    elif engine.name in distinct.others:
-        array = SystolicArray(1, 1, operands=engine.operands)
-        hardware, where = Hardware(array, engines=(engine,)), "engine"
-    else:
+    if not engine.runs_all and engine.name not in distinct.others:
         return NO_COST
-    lowered = lower(layer, in_shapes, hardware, parse_dataflows(setting.dataflows), where)
+    main = () if engine.runs_all else (replace(MAIN, operands=engine.operands),)
+    allowed = Allowed(
+        *(
+            tuple(dataflow for dataflow in dataflows if dataflow.engine == engine.name)
+            for dataflows in parse_dataflows(setting.dataflows)
+        )
+    )
+    hardware = Hardware(engines=(*main, engine))
+    lowered = lower(distinct.layer, distinct.in_shapes, hardware, allowed)
     return HOST if lowered is None else _fields(distinct, lowered)
 
 

@@ -28,17 +28,16 @@ supported               whether every layer can run; if not, nothing else is kno
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars
 
-from accelsim.engines import depthwise, systolic_array
+from accelsim.engines import engine_of
 from accelsim.errors import AccelsimError
-from accelsim.hardware import DepthwiseEngine, Sizes, SystolicArray
-from accelsim.hls.report import Resource
+from accelsim.hardware import DepthwiseEngine, Sizes
 from accelsim.lower import AUTO
 from accelsim.sweep import area, kernels
 from accelsim.sweep.axes import (
@@ -58,11 +57,6 @@ from accelsim.sweep.spec import Spec
 Int = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
 Columns = dict[str, npt.NDArray[Any]]
-
-RESOURCES: dict[str, Callable[[Any], tuple[Resource, ...]]] = {
-    SystolicArray.name: systolic_array.resources,
-    DepthwiseEngine.name: depthwise.resources,
-}
 
 # The axes of every group of kernels, in the order of the columns.
 GROUPS: dict[int, tuple[str, ...]] = {
@@ -233,7 +227,7 @@ def _figures(engine: Sizes | None) -> tuple[int, ...]:
     """Multipliers, bits of memories and registers, and area.FIGURES of an engine."""
     if engine is None:
         return (0,) * (3 + len(area.FIGURES))
-    parts = RESOURCES[engine.name](engine)
+    parts = engine_of(engine).resources(engine)
     cells = area.estimate(engine) or (UNKNOWN,) * len(area.FIGURES)
     return (
         sum(part.multipliers for part in parts),
