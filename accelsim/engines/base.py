@@ -9,6 +9,7 @@ operand is at a port. It has *retired* when its last result, and that of every p
 left: from then on whatever waits for it may go on.
 """
 
+import importlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -144,6 +145,15 @@ def dense_bound(convs: Iterable[Conv], multipliers: int, results: int) -> int:
         macs += conv.macs
         outputs += conv.k * conv.oh * conv.ow
     return max(-(-macs // multipliers), -(-outputs // results))
+
+
+def when_called(module: str, function: str) -> Callable[..., Any]:
+    """A function of a module that is loaded when it is first called: kernels need Numba."""
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        return getattr(importlib.import_module(module), function)(*arguments, **options)
+
+    return call
 
 
 def passes_of(body: Body) -> list[Any]:

@@ -17,7 +17,6 @@ from accelsim.hls.nest import operations
 from accelsim.ir import Conv
 from accelsim.passes import DepthwiseOpcode, DepthwisePass, Repeat, depthwise_command
 from accelsim.simulate import simulate
-from tests import naive
 from tests.depthwise import (
     LARGE_KERNELS,
     SMALL_KERNELS,
@@ -29,6 +28,7 @@ from tests.depthwise import (
     plans_of,
     tile_clocks,
 )
+from tests.naive import operators as naive
 
 
 def expected(conv, x, w):

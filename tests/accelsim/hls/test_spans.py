@@ -1,4 +1,4 @@
-"""Timelines against a calendar of reservations, and against what registers do at the ports."""
+"""Spans against a calendar of reservations, and against what registers do at the ports."""
 
 from itertools import pairwise
 
@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from accelsim.engines import depthwise, systolic_array
 from accelsim.engines.base import passes_of
 from accelsim.hls.nest import operations
-from accelsim.hls.spans import Kind, timeline
+from accelsim.hls.spans import Kind, spans_of
 from accelsim.passes import DepthwiseOpcode, DepthwisePass, Opcode, Repeat
-from tests.accelsim.test_hls import PORTS, Calendar, loops
+from tests.accelsim.hls.calendar import PORTS, Calendar, loops
 from tests.depthwise import engines, law, law_with_fill
 from tests.sequences import random_array, random_sequence
 
@@ -42,7 +42,7 @@ def assert_apart(spans):
 def test_spans_are_those_of_a_calendar(loop):
     calendar = Calendar()
     end = calendar.run(loop)
-    spans = list(timeline(loop))
+    spans = list(spans_of(loop))
     tasks = [span for span in spans if span.kind is Kind.TASK]
     assert [span.start for span in tasks] == calendar.starts
     assert max((span.end for span in tasks), default=0) == end == loop.latency
@@ -61,7 +61,7 @@ def test_sequences_end_with_their_cycles_and_share_no_port(modes, overlap):
         array = random_array(rng, tuple(rng.integers(1, 9, 2).tolist()), overlap)
         passes = random_sequence(rng, array, 8, modes).passes
         nest = systolic_array.schedule.nest(array, passes)
-        spans = list(timeline(nest))
+        spans = list(spans_of(nest))
         tasks = [span for span in spans if span.kind is Kind.TASK]
         assert len(tasks) == len(passes)
         assert max(span.end for span in tasks) == systolic_array.ENGINE.cycles(array, passes)
@@ -83,7 +83,7 @@ def test_sequences_end_with_their_cycles_and_share_no_port(modes, overlap):
 
 @pytest.mark.parametrize("overlap", [True, False], ids=["overlapped", "plain"])
 def test_the_result_port_is_taken_when_registers_leave(overlap):
-    """Column 0: results that leave the bottom row, by registers, are those on the timeline."""
+    """Column 0: results that leave the bottom row, by registers, are those of the spans."""
     rng = np.random.default_rng([16, overlap])
     for _ in range(30):
         array = random_array(rng, tuple(rng.integers(1, 7, 2).tolist()), overlap)
@@ -94,7 +94,7 @@ def test_the_result_port_is_taken_when_registers_leave(overlap):
         )
         # Between the fires of a pass the port is kept, though nothing leaves.
         single = {number for number, p in enumerate(work.passes) if p.fires == 1}
-        spans = list(timeline(systolic_array.schedule.nest(array, work.passes)))
+        spans = list(spans_of(systolic_array.schedule.nest(array, work.passes)))
         expected, kept = set(), set()
         for start, end, number in (
             (s.start, s.end, s.number) for s in spans if s.place == "port result"
@@ -117,7 +117,7 @@ def test_depthwise_sequences_too(engine, data):
         p = DepthwisePass(mode, channels, side, side, out, out, kernel, kernel)
         body.append(Repeat(data.draw(st.integers(1, 3)), (p,), "passes"))
     body = tuple(body)
-    spans = list(timeline(depthwise.schedule.nest(engine, body)))
+    spans = list(spans_of(depthwise.schedule.nest(engine, body)))
     expected = law_with_fill(engine, body) if engine.fill_port else law(engine, body)
     assert max(span.end for span in spans if span.kind is Kind.TASK) == expected
     assert_apart(spans)
@@ -129,8 +129,8 @@ def test_a_part_holds_what_overlaps_it():
     rng = np.random.default_rng(17)
     array = random_array(rng, (6, 5))
     nest = systolic_array.schedule.nest(array, random_sequence(rng, array, 20).passes)
-    whole = list(timeline(nest))
+    whole = list(spans_of(nest))
     for clocks in (range(40, 70), range(1), range(nest.latency - 1, nest.latency)):
         expected = [s for s in whole if s.start < clocks.stop and s.end > clocks.start]
-        assert list(timeline(nest, clocks)) == expected
+        assert list(spans_of(nest, clocks)) == expected
         assert expected
