@@ -24,6 +24,7 @@ from accelsim.sweep.axes import (
     columns,
     presence,
 )
+from accelsim.tensors import OPERAND_DTYPE
 
 PART_POINTS = 100_000
 
@@ -173,7 +174,7 @@ class Spec:
                     "network": each.name,
                     "variant": each.variant,
                     "input": each.input,
-                    "sha256": _digest(repr((each.network.input, each.network.layers))),
+                    "sha256": _network_digest(each.network),
                 }
                 for each in self.workloads
             ],
@@ -183,6 +184,12 @@ class Spec:
     def sha256(self) -> str:
         """Of all that decides the results."""
         return _digest(json.dumps(self.to_dict(), sort_keys=True))
+
+
+def _network_digest(network: Network) -> str:
+    """Of the layers and what they read; the usual type of maps is left out, like no type at all."""
+    text = repr((network.input, network.layers)).replace(f", dtype={OPERAND_DTYPE!r})", ")")
+    return _digest(text if network.dtype == OPERAND_DTYPE else f"{network.dtype} {text}")
 
 
 def _digest(text: str) -> str:
