@@ -33,11 +33,13 @@ HOST = (0, 0, 0, 0, 0, 0)
 class DistinctLayer(NamedTuple):
     """All that decides what a layer costs, in a layer that stands for all like it.
 
+    depthwise : whether every output channel sees one input channel.
     others : names of the engines, beside the one that runs every layer, that are made for it.
     """
 
     layer: Layer
     in_shapes: tuple[Shape, ...]
+    depthwise: bool
     others: tuple[str, ...]
 
 
@@ -85,12 +87,12 @@ class CostTables:
             kinds: tuple[list[tuple[int, int]], ...] = [], [], []
             for place, layer in enumerate(network.layers):
                 shapes = network.in_shapes(layer)
-                others = _made_for(layer, shapes)
                 key = layer.op, shapes
                 if key not in numbers:
                     numbers[key] = len(self.layers)
-                    self.layers.append(DistinctLayer(layer, shapes, others))
-                kind = 0 if others else 1 if layer.op.lower(*shapes) else 2
+                    self.layers.append(_distinct(layer, shapes))
+                several = self.layers[numbers[key]].others
+                kind = 0 if several else 1 if layer.op.lower(*shapes) else 2
                 kinds[kind].append((numbers[key], place))
             choice = len(slots) + len(kinds[0])
             modelled = choice + len(kinds[1])
@@ -134,11 +136,11 @@ def scheduled(engine: Sizes) -> Sizes:
     return replace(engine, **usual)  # type: ignore[type-var]
 
 
-def _made_for(layer: Layer, in_shapes: tuple[Shape, ...]) -> tuple[str, ...]:
-    """The engines, beside the one that runs every layer, that are made for a layer."""
+def _distinct(layer: Layer, in_shapes: tuple[Shape, ...]) -> DistinctLayer:
     convs = [piece.conv for piece in layer.op.lower(*in_shapes)]
     depthwise = is_depthwise(layer, in_shapes)
-    return tuple(each.name for each in OTHERS if convs and engine_of(each).takes(convs, depthwise))
+    others = (each.name for each in OTHERS if convs and engine_of(each).takes(convs, depthwise))
+    return DistinctLayer(layer, in_shapes, depthwise, tuple(others))
 
 
 def _cost(distinct: DistinctLayer, setting: Setting) -> tuple[int, ...]:
@@ -146,14 +148,15 @@ def _cost(distinct: DistinctLayer, setting: Setting) -> tuple[int, ...]:
     engine: Any = setting.engine
     if not engine.runs_all and engine.name not in distinct.others:
         return NO_COST
-    main = () if engine.runs_all else (replace(MAIN, operands=engine.operands),)
+    main: Any = MAIN
+    beside = () if engine.runs_all else (replace(main, operands=engine.operands),)
     allowed = Allowed(
         *(
             tuple(dataflow for dataflow in dataflows if dataflow.engine == engine.name)
             for dataflows in parse_dataflows(setting.dataflows)
         )
     )
-    hardware = Hardware(engines=(*main, engine))
+    hardware = Hardware(engines=(*beside, engine))
     lowered = lower(distinct.layer, distinct.in_shapes, hardware, allowed)
     return HOST if lowered is None else _fields(distinct, lowered)
 

@@ -37,7 +37,7 @@ import polars
 
 from accelsim.engines import engine_of
 from accelsim.errors import AccelsimError
-from accelsim.hardware import DepthwiseEngine, Sizes
+from accelsim.hardware import Sizes
 from accelsim.lower import AUTO
 from accelsim.sweep import area, kernels
 from accelsim.sweep.axes import (
@@ -76,6 +76,9 @@ METRICS = kernels.ELSEWHERE + len(OTHERS)
 
 UNKNOWN = -1 << 40  # cells; so low that no sum with it is positive
 MOST = 1 << 62  # of any sum or product, so that none overflows
+# What is added to the cycles of depthwise layers on engines beside the main one, to compare them,
+# by where these layers run: on any engine, never on these, or always on the fastest of these.
+RANKS = {AUTO: 0, "array": 1 << 52, "engine": -(1 << 52)}
 
 
 class Evaluator:
@@ -319,10 +322,9 @@ def _tables(spec: Spec, tables: CostTables, costs: Int, off_chip: Int) -> kernel
     settings = [*range(first), *(row.setting for row in others)]
     slots = np.ascontiguousarray(costs[settings][:, layout.distinct])
     rank = slots[..., kernels.CYCLES].copy()
-    for place, row in enumerate(others, first):
-        if row.forced:  # cycles are positive: what must be taken is before all others
-            made_for = [row.engine in tables.layers[each].others for each in layout.distinct]
-            rank[place, made_for] = -1
+    depthwise = [tables.layers[each].depthwise for each in layout.distinct]
+    for at, row in enumerate(others, first):
+        rank[at, depthwise] += RANKS[row.place]
     return kernels.Tables(
         start=layout.start,
         choice=layout.choice,
@@ -346,12 +348,11 @@ class OtherRow(NamedTuple):
     """A row of the kernels' tables: an engine beside the main one.
 
     setting : its row of the cost tables.
-    forced : whether it has to take the layers that it is made for.
+    place : where depthwise layers run.
     """
 
-    engine: str
     setting: int
-    forced: bool
+    place: str
 
 
 def _other_rows(spec: Spec, tables: CostTables, first: int) -> tuple[list[OtherRow], Int]:
@@ -363,7 +364,7 @@ def _other_rows(spec: Spec, tables: CostTables, first: int) -> tuple[list[OtherR
     -------
     The rows, and that of a design: int64[engines, places, operands, sizes], 0 for no engine.
     """
-    places = [value for (value,) in spec.axis("depthwise_on").values]
+    places = [str(value) for (value,) in spec.axis("depthwise_on").values]
     operands = len(spec.combinations(OPERANDS))
     most = max(len(spec.sizes[engine.name]) // operands for engine in OTHERS)
     numbers = np.zeros((len(OTHERS), len(places), operands, most), np.int64)
@@ -371,15 +372,14 @@ def _other_rows(spec: Spec, tables: CostTables, first: int) -> tuple[list[OtherR
     setting = first
     for engine, of_engine in zip(OTHERS, numbers, strict=True):
         sizes, distinct = spec.sizes[engine.name], tables.engines[engine.name]
+        runs = [layer.depthwise for layer in tables.layers if engine.name in layer.others]
         for place, of_place in zip(places, of_engine, strict=True):
-            filtered = engine.name == DepthwiseEngine.name
-            if filtered and place == "array":
-                continue
+            if place == "array" and all(runs):
+                continue  # nothing is left for the engine
             number = {each: first + len(rows) + at for at, each in enumerate(distinct)}
             chosen = [number[scheduled(each)] if each else 0 for each in sizes]
             of_place[:, : len(sizes) // operands] = np.reshape(chosen, (operands, -1))
-            forced = filtered and place != AUTO
-            rows += [OtherRow(engine.name, setting + at, forced) for at in range(len(distinct))]
+            rows += [OtherRow(setting + at, place) for at in range(len(distinct))]
         setting += len(distinct)
     return rows, numbers
 
