@@ -119,14 +119,17 @@ class CostTables:
 
     def costs(self, setting: Setting) -> tuple[Int, list[str]]:
         """int64[layers, fields] of an engine, and why it refuses what it cannot run."""
-        reasons: list[str] = []
+        name, reasons = setting.engine.name, []
+        design = _alone(setting)
         costs = []
         for distinct in self.layers:
-            try:
-                costs.append(_cost(distinct, setting))
-            except UnsupportedError as error:
-                reasons.append(str(error))
-                costs.append(NO_COST)
+            cost: tuple[int, ...] = NO_COST
+            if name == MAIN.name or name in distinct.others:
+                try:
+                    cost = _cost(distinct, *design)
+                except UnsupportedError as error:
+                    reasons.append(str(error))
+            costs.append(cost)
         return np.array(costs, np.int64), reasons
 
 
@@ -143,20 +146,20 @@ def _distinct(layer: Layer, in_shapes: tuple[Shape, ...]) -> DistinctLayer:
     return DistinctLayer(layer, in_shapes, depthwise, tuple(others))
 
 
-def _cost(distinct: DistinctLayer, setting: Setting) -> tuple[int, ...]:
-    """FIELDS of a layer on an engine; UnsupportedError says why the engine cannot run it."""
+def _alone(setting: Setting) -> tuple[Hardware, Allowed]:
+    """A design, and the dataflows that leave all its work to the engine of a setting."""
     engine: Any = setting.engine
-    if not engine.runs_all and engine.name not in distinct.others:
-        return NO_COST
     main: Any = MAIN
     beside = () if engine.runs_all else (replace(main, operands=engine.operands),)
-    allowed = Allowed(
-        *(
-            tuple(dataflow for dataflow in dataflows if dataflow.engine == engine.name)
-            for dataflows in parse_dataflows(setting.dataflows)
-        )
+    depthwise, others = (
+        tuple(dataflow for dataflow in dataflows if dataflow.engine == engine.name)
+        for dataflows in parse_dataflows(setting.dataflows)
     )
-    hardware = Hardware(engines=(*beside, engine))
+    return Hardware(engines=(*beside, engine)), Allowed(depthwise, others)
+
+
+def _cost(distinct: DistinctLayer, hardware: Hardware, allowed: Allowed) -> tuple[int, ...]:
+    """FIELDS of a layer; UnsupportedError says why the engine cannot run it."""
     lowered = lower(distinct.layer, distinct.in_shapes, hardware, allowed)
     return HOST if lowered is None else _fields(distinct, lowered)
 
