@@ -44,7 +44,6 @@ from accelsim.hardware import (
     Hardware,
     Operands,
     Sizes,
-    SystolicArray,
     dimensions,
     find_preset,
     load_hardware,
@@ -52,7 +51,7 @@ from accelsim.hardware import (
 )
 from accelsim.lower import AUTO, DEPTHWISE_ON, parse_dataflows
 from accelsim.networks.variants import parse
-from accelsim.sweep.axes import BUFFERS, ENGINES, OPERANDS, Axis, Value, column, presence
+from accelsim.sweep.axes import BUFFERS, ENGINES, MAIN, OPERANDS, Axis, Value, column, presence
 from accelsim.sweep.spec import PART_POINTS, Spec
 
 MOST_POINTS = 20_000_000
@@ -207,8 +206,8 @@ class _Reader:
         start, end = table.get("from"), table.get("to")
         how = set(table) - {"from", "to"}
         step = table.get("step", table.get("times", 1))
-        whole = all(type(number) is int for number in (start, end, step))
-        if not whole or how not in ({"step"}, {"times"}, set()) or step < 1 + ("times" in how):
+        integers = all(type(number) is int for number in (start, end, step))
+        if not integers or how not in ({"step"}, {"times"}, set()) or step < 1 + ("times" in how):
             self.fail(
                 f"{name} must be a list, or a range of whole numbers such as "
                 "{from = 8, to = 64, step = 8} or {from = 8, to = 64, times = 2}",
@@ -251,7 +250,7 @@ class _Reader:
         values = self.values(("clock", "mhz"), said)
         for value in values:
             with self.blame(("clock", "mhz")):
-                Hardware(SystolicArray(1, 1), value)
+                Hardware(engines=(MAIN,), clock_mhz=value)
         return self.axis(("clock_mhz",), ((float(value),) for value in values), "clock", "mhz")
 
     def operand_axes(self, base: Hardware) -> Iterator[Axis]:

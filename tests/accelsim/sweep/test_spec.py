@@ -6,6 +6,7 @@ import accelsim as ax
 from accelsim.errors import AccelsimError
 from accelsim.hardware import DepthwiseEngine
 from accelsim.sweep import load_spec
+from accelsim.sweep.axes import ENGINES, column, columns
 from tests.accelsim.sweep.specs import SMALL, spec
 
 HEAD = 'networks = ["mobilenet_v1"]\n'
@@ -66,6 +67,15 @@ def test_what_no_axis_says_comes_from_the_hardware(tmp_path):
     # The result port follows the pixels, as with `run --depthwise`.
     found = spec(tmp_path, head + "[depthwise]\npixels = [4, 16]\n")
     assert [each.results_per_clock for each in found.sizes["depthwise"]] == [8, None]
+
+
+def test_columns_bear_the_name_of_their_engine_except_for_short_ones():
+    assert column("array", "rows") == "rows"
+    assert column("depthwise", "lanes") == "lanes"
+    assert column("depthwise", "bank_depth") == "depthwise_bank_depth"
+    assert column("another", "lanes") == "another_lanes"
+    taken = [key for engine in ENGINES for key in columns(engine.name).values()]
+    assert len(taken) == len(set(taken))
 
 
 def test_a_network_file_may_be_swept(tmp_path):
