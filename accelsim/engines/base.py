@@ -45,10 +45,6 @@ class Traffic(NamedTuple):
     write_bytes: int
     macs: int
 
-    def times(self, trips: int) -> "Traffic":
-        """The same so many times."""
-        return Traffic(*(trips * part for part in self))
-
 
 class Run(NamedTuple):
     """Outcome of a sequence, from registers alone.
