@@ -34,15 +34,14 @@ from accelsim.importers import load
 from accelsim.ir import Layer, Network
 from accelsim.result import LayerResult, Result
 from accelsim.simulate import simulate
-from accelsim.study import depthwise_study
+from accelsim.study.depthwise import depthwise_study
 from accelsim.trace import Trace, trace
 from accelsim.version import __version__
 
 PeerHardware = third_party_design  # as users know it
 
 if TYPE_CHECKING:
-    from accelsim import sweep
-    from accelsim.report import plot
+    from accelsim import plot, sweep
 
 __all__ = [
     "AccelsimError",
@@ -81,10 +80,6 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Load plot and sweep when they are first asked for: what they need takes its time."""
-    if name == "plot":
-        from accelsim.report import plot
-
-        return plot
-    if name == "sweep":
-        return importlib.import_module("accelsim.sweep")
+    if name in ("plot", "sweep"):
+        return importlib.import_module(f"accelsim.{name}")
     raise AttributeError(f"module 'accelsim' has no attribute {name!r}")

@@ -18,10 +18,9 @@ from accelsim.hardware import Hardware, SystolicArray
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.lower import AUTO, Choice, Lowered, check_depthwise, lower, parse_dataflows
 from accelsim.numerics import Int8, Int32, epilogue
-from accelsim.result import LayerResult, Result
+from accelsim.result import RTL, LayerResult, Result
 from accelsim.weights import load_weights, seeded_input
 
-RTL = "rtl"
 TIMINGS = (RTL, *published.TIMINGS)
 FIDELITIES = ("schedule", "golden", "cycle")
 

@@ -119,7 +119,7 @@ def test_the_table_holds_every_layer_the_total_and_what_is_not_modelled(accelsim
     assert on_array | {"total"} <= shown
     assert f"{network.total_macs:,}" in outcome.out
     assert "Not modelled, on the host at 0 cycles: 52 relu6, 10 add, 1 global_pool" in outcome.out
-    assert "Nothing to do but to address: 17 concat." in outcome.out
+    assert "Address aliases, no work: 17 concat." in outcome.out
     assert outcome.err == ""
 
 

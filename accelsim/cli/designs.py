@@ -62,26 +62,26 @@ def compare_designs(
         said = ", ".join(sources) or "none"
         raise UnsupportedError(f"compare needs two or more different --hardware, not {said}")
     stems = [Path(source).stem for source in sources]
-    found = compare(
+    comparison = compare(
         net,
         [
-            Entry(source if stems.count(stem) > 1 else stem, load_design(source, *[None] * 4))
+            Entry(source if stems.count(stem) > 1 else stem, load_design(source))
             for source, stem in zip(sources, stems, strict=True)
         ],
         layers,
         depthwise_only,
     )
     if csv:
-        report.write_csv(csv, found)
+        report.write_csv(csv, comparison)
     if plot:
         from accelsim.report.plot_designs import side_by_side
 
-        output.write_figure(plot, side_by_side(found))
-    write_json(json, found.to_dict)
+        output.write_figure(plot, side_by_side(comparison))
+    write_json(json, comparison.to_dict)
     if json != "-":
-        print(report.title(found), end="\n\n")
-        show(report.designs(found, width()))
-        print("", *report.notes(found), sep="\n")
+        print(report.title(comparison), end="\n\n")
+        show(report.designs(comparison, width()))
+        print("", *report.notes(comparison), sep="\n")
 
 
 def study_depthwise(
@@ -105,7 +105,7 @@ def study_depthwise(
     from accelsim.hardware import Hardware, SystolicArray, parse_array, parse_depthwise
     from accelsim.report import output
     from accelsim.report import study as report
-    from accelsim.study import depthwise_study
+    from accelsim.study.depthwise import depthwise_study
 
     if plot:
         output.check_picture(plot)
@@ -182,9 +182,9 @@ def pareto_front(
     goals = names_of(minimise), names_of(maximise)
     with analysis.reading(source):
         rows, parameters = analysis.open_designs(source)
-        found = analysis.pareto(rows, *goals, where or [])
+        best = analysis.pareto(rows, *goals, where or [])
         count = analysis.count(rows, where or [])
-        if found.is_empty():
+        if best.is_empty():
             raise SelectionError(
                 f"none of the {count:,} designs has a value in all of these columns"
                 if count
@@ -196,8 +196,8 @@ def pareto_front(
             figure = plot_sweep.pareto(rows, *goals, where or [], colour)
             output.write_figure(plot, figure)
     if csv:
-        report.write_csv(csv, found)
-    write_json(json, lambda: report.to_dict(found, count, *goals, where or []))
+        report.write_csv(csv, best)
+    write_json(json, lambda: report.to_dict(best, count, *goals, where or []))
     if json != "-":
-        show(report.front(found, [*goals[0], *goals[1]], parameters, width()))
-        print("", *report.notes(found, count, *goals, parameters), sep="\n")
+        show(report.front(best, [*goals[0], *goals[1]], parameters, width()))
+        print("", *report.notes(best, count, *goals, parameters), sep="\n")

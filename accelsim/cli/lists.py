@@ -25,7 +25,7 @@ def list_networks() -> None:
             )
         )
     columns = ("network", "input", "layers", "MACs", "params")
-    show(table.table(columns, rows, words=("network", "input")))
+    show(table.Table(columns, rows, words=("network", "input")))
     print(f"\nvariants: {', '.join(networks.VARIANTS)}")
 
 
@@ -36,7 +36,7 @@ def list_operators() -> None:
 
     rows = [(op.name, (op.__doc__ or "").splitlines()[0]) for op in (*OPS, *MACROS)]
     columns = ("operator", "what it is")
-    show(table.table(columns, rows, words=columns))
+    show(table.Table(columns, rows, words=columns))
 
 
 def list_hardware(

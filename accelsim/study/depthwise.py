@@ -15,10 +15,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
-from accelsim.ir import Layer, Network
-from accelsim.lower import AUTO, is_depthwise, lower, parse_dataflows
+from accelsim.ir import Network
+from accelsim.lower import AUTO, is_depthwise
+from accelsim.study.cycles import layer_cycles
+from accelsim.study.ways import ENGINE, IM2COL, ROWS
 
-IM2COL, ROWS, FUSE, ENGINE = WAYS = ("im2col", "rows", "fuse_half", "engine")
+FUSE = "fuse_half"
+WAYS = (IM2COL, ROWS, FUSE, ENGINE)
 
 
 @dataclass(frozen=True)
@@ -50,17 +53,17 @@ def depthwise_study(
     engine : that stands beside the array in the way of that name.
     """
     plain, fused = make("baseline"), make(FUSE)
-    found = []
+    points = []
     for rows, columns in arrays:
         alone = Hardware(SystolicArray(rows, columns, operands=engine.operands))
         both = Hardware(alone.array, depthwise=engine)
-        found += [
+        points += [
             _point(IM2COL, plain, alone, "os"),
             _point(ROWS, plain, alone),
             _point(FUSE, fused, alone),
             _point(ENGINE, plain, both),
         ]
-    return tuple(found)
+    return tuple(points)
 
 
 def _point(way: str, network: Network, hardware: Hardware, dataflow: str = AUTO) -> Point:
@@ -68,14 +71,8 @@ def _point(way: str, network: Network, hardware: Hardware, dataflow: str = AUTO)
     total = depthwise = 0
     for layer in network.layers:
         special = is_depthwise(layer, network.in_shapes(layer))
-        cycles = _cycles(network, layer, hardware, dataflow if special else AUTO)
+        cycles = layer_cycles(network, layer, hardware, dataflow if special else AUTO)
         total += cycles
         depthwise += cycles if special else 0
     array = f"{hardware.array.rows}x{hardware.array.columns}"
     return Point(network.name, way, array, total, depthwise, hardware.multipliers)
-
-
-def _cycles(network: Network, layer: Layer, hardware: Hardware, dataflow: str) -> int:
-    """Busy cycles by the schedule; 0 for what runs on the host."""
-    work = lower(layer, network.in_shapes(layer), hardware, parse_dataflows(dataflow))
-    return work.cycles if work else 0
