@@ -4,6 +4,7 @@ Every import that costs time is made by the command that needs it: `accelsim run
 table in well under a second. Only this package prints; only it loads the rtl package.
 """
 
+import gc
 import io
 import os
 import sys
@@ -17,6 +18,9 @@ from accelsim.version import __version__
 
 # Unknown commands and options; Click's class, in whichever Click this Typer brings along.
 USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
+
+# Objects after which garbage is collected: most that modules and networks are made of stay.
+GARBAGE = 50_000
 
 # Every command with its place: a module here, and a function or an app of it.
 COMMANDS = {
@@ -59,6 +63,7 @@ def _options(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one sentence and exit status 2."""
+    gc.set_threshold(GARBAGE)
     if sys.stdout is None:
         _refuse("standard output is closed")
     if isinstance(sys.stdout, io.TextIOWrapper):
