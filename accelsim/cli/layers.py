@@ -51,18 +51,28 @@ def run(
     input_size: InputOption = None,
     seed: SeedOption = 0,
     timing: Annotated[
-        str, typer.Option(help="rtl, or a published model: fuseconv-2020, fuseconv-2021, scalesim.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="rtl, or a published model: fuseconv-2020, fuseconv-2021, scalesim.",
+        ),
     ] = "rtl",
     scalesim_depthwise: Annotated[
-        str | None, typer.Option(help="one-filter, as shipped, or per-channel.  [one-filter]")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="one-filter, as shipped, or per-channel.  [default: one-filter]"
+        ),
     ] = None,
     fidelity: Annotated[
-        str, typer.Option(help="schedule, golden (values), or cycle (every register).")
+        str,
+        typer.Option(metavar="LEVEL", help="schedule, golden (values), or cycle (every register)."),
     ] = "schedule",
     hardware: HardwareOption = None,
     clock: ClockOption = None,
     json: JsonOption = None,
-    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write layers as CSV.")] = None,
+    csv: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the layers as CSV.")
+    ] = None,
     plot: PlotOption = None,
 ) -> None:
     """Cycles, utilisation and totals of a network, layer by layer."""
@@ -117,7 +127,7 @@ def synthesize(
     clock: ClockOption = None,
     json: JsonOption = None,
 ) -> None:
-    """The loops of one layer with trip counts, intervals and latencies, and the resources."""
+    """The loops of a layer with intervals, latencies and resources."""
     from accelsim.csynth import csynth
     from accelsim.report import hls
 
@@ -145,13 +155,15 @@ def cosim(
     input_size: InputOption = None,
     seed: SeedOption = 0,
     hardware: HardwareOption = None,
-    simulator: Annotated[str, typer.Option(help="amaranth, icarus or verilator.")] = "amaranth",
+    simulator: Annotated[
+        str, typer.Option(metavar="NAME", help="amaranth, icarus or verilator.")
+    ] = "amaranth",
     waves: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Record every signal: .vcd.")
+        Path | None, typer.Option(metavar="FILE", help="Record every signal in a .vcd file.")
     ] = None,
     json: JsonOption = None,
 ) -> None:
-    """Run one layer on the RTL, on real data, and compare values and cycles."""
+    """Run a layer on the RTL, on real data, and compare all levels."""
     from accelsim.cosim import compare
     from accelsim.files import check_writable
     from accelsim.report import table
@@ -185,14 +197,17 @@ def cosim(
 
 def generate_rtl(
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the files go.")
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the files.")
     ],
     array: ArrayOption = None,
     depthwise: DepthwiseOption = None,
     overlap: OverlapOption = None,
     hardware: HardwareOption = None,
 ) -> None:
-    """Write the core as Verilog, its parameters as JSON, and the page that documents it."""
+    """Write the Verilog of a design, and its documentation.
+
+    Its parameters are written as JSON.
+    """
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
     check_rtl(design, hardware)
     with needs_extra_rtl(), progress_bar() as progress:

@@ -40,7 +40,9 @@ def list_operators() -> None:
 
 
 def list_hardware(
-    preset: Annotated[str | None, typer.Argument(help="Print only this one.")] = None,
+    preset: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Print only this preset.  [default: all]")
+    ] = None,
 ) -> None:
     """Print the presets as hardware files."""
     from accelsim.hardware import PRESETS, find_preset, to_toml

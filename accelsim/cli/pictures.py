@@ -29,17 +29,24 @@ def film_layer(
     layer: LayerOption,
     output: Annotated[
         str,
-        typer.Option("-o", "--output", metavar="FILE", help="A film, .gif, or a strip of frames."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="A film as .gif, or a strip of frames as a picture.",
+        ),
     ],
     variant: VariantOption = "baseline",
     array: Annotated[
         str | None,
-        typer.Option(metavar="RxC", help=f"Rows and columns of the array.  [{FILM_ARRAY}]"),
+        typer.Option(
+            metavar="RxC", help=f"Rows and columns of the array.  [default: {FILM_ARRAY}]"
+        ),
     ] = None,
     dataflow: DataflowOption = "auto",
     against: Annotated[
         str | None,
-        typer.Option(metavar="MODES", help="Side by side with other dataflows, or with engine."),
+        typer.Option(metavar="MODES", help="Compare with these dataflows, or with `engine`."),
     ] = None,
     depthwise: DepthwiseOption = None,
     depthwise_on: DepthwiseOnOption = "auto",
@@ -47,9 +54,14 @@ def film_layer(
     input_size: InputOption = None,
     hardware: HardwareOption = None,
     clocks: ClocksOption = None,
-    frames: Annotated[int | None, typer.Option(help="Frames of the film or the strip.")] = None,
+    frames: Annotated[
+        int | None, typer.Option(metavar="N", help="Frames of the film or the strip.")
+    ] = None,
 ) -> None:
-    """What every element of the engine does, clock by clock: why a layer starves an array."""
+    """What every element of an engine does, clock by clock.
+
+    This shows why a layer leaves most of an array idle.
+    """
     from accelsim.files import check_writable
     from accelsim.film import film
     from accelsim.report import plot_film
@@ -75,9 +87,12 @@ def film_layer(
 
 def trace_layers(
     network: NetworkArgument,
-    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="A .json file.")],
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="FILE", help="Timeline to write, a .json file.")
+    ],
     layer: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The passes of this layer.  [all layers]")
+        str | None,
+        typer.Option(metavar="NAME", help="The passes of this layer.  [default: all layers]"),
     ] = None,
     variant: VariantOption = "baseline",
     array: ArrayOption = None,
@@ -89,7 +104,10 @@ def trace_layers(
     hardware: HardwareOption = None,
     clocks: ClocksOption = None,
 ) -> None:
-    """A timeline for ui.perfetto.dev: layers, or the passes and ports of one layer."""
+    """A timeline of all layers, or of one, for ui.perfetto.dev.
+
+    Of one layer it shows passes and ports.
+    """
     from accelsim.files import check_writable
     from accelsim.trace import trace
 
@@ -104,9 +122,14 @@ def trace_layers(
 
 def report_result(
     result: ResultArgument,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="An .html file.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="Page to write, an .html file.")
+    ],
 ) -> None:
-    """One page that holds it all: table, plots, hardware, and what published models say."""
+    """A result as one page of HTML.
+
+    It holds tables, plots, the hardware, and what published models say.
+    """
     from accelsim.files import check_writable, write_whole
     from accelsim.report import page
     from accelsim.saved import load_result, restore

@@ -19,11 +19,14 @@ from accelsim.cli.options import (
 )
 from accelsim.errors import UnsupportedError
 
-KINDS = ("pareto", "scaling", "heatmap", "sensitivity", "layers", "stack", "roofline", "timeline")
+KINDS = (
+    *("pareto", "scaling", "heatmap", "sensitivity"),
+    *("layers", "stack", "roofline", "timeline", "fuseconv"),
+)
 
 app = typer.Typer(
     name="plot",
-    cls=group({kind: f"plots.{kind}" for kind in (*KINDS, "fuseconv")}),
+    cls=group({kind: f"plots.{kind}" for kind in KINDS}),
     add_completion=False,
     rich_markup_mode=None,
     help="Draw results, sweeps and published figures.",
@@ -44,7 +47,7 @@ def pareto(
     where: WhereOption = None,
     colour: ColourOption = None,
 ) -> None:
-    """All designs and those on the front, over the first two columns."""
+    """All designs, and the front, over the first two columns."""
     with drawing(output, source) as figures:
         from accelsim import analysis
         from accelsim.report import plot_sweep
@@ -58,8 +61,12 @@ def scaling(
     source: SourceArgument,
     output: PictureOption,
     metric: MetricOption = "total_cycles",
-    line: Annotated[str, typer.Option(metavar="COLUMN", help="A line for each.")] = "variant",
-    panel: Annotated[str, typer.Option(metavar="COLUMN", help="A panel for each.")] = "network",
+    line: Annotated[
+        str, typer.Option(metavar="COLUMN", help="Column with a line for each value.")
+    ] = "variant",
+    panel: Annotated[
+        str, typer.Option(metavar="COLUMN", help="Column with a panel for each value.")
+    ] = "network",
     where: WhereOption = None,
 ) -> None:
     """Latency, or another column, over array size."""
@@ -75,12 +82,17 @@ def heatmap(
     source: SourceArgument,
     output: PictureOption,
     metric: MetricOption = "total_cycles",
-    x: Annotated[str, typer.Option(metavar="COLUMN", help="Across.")] = "columns",
-    y: Annotated[str, typer.Option(metavar="COLUMN", help="Upwards.")] = "rows",
+    x: Annotated[str, typer.Option(metavar="COLUMN", help="Column across.")] = "columns",
+    y: Annotated[str, typer.Option(metavar="COLUMN", help="Column upwards.")] = "rows",
     where: WhereOption = None,
-    maximise: Annotated[bool, typer.Option("--maximise", help="The most is the best.")] = False,
+    maximise: Annotated[
+        bool, typer.Option("--maximise", help="Take the largest value as the best.")
+    ] = False,
 ) -> None:
-    """The best of a column over rows and columns of the array, or over two other columns."""
+    """The best value of a column over two others.
+
+    By default these are the rows and columns of the array.
+    """
     with drawing(output, source) as figures:
         from accelsim import analysis
         from accelsim.report import plot_sweep
@@ -92,15 +104,15 @@ def heatmap(
 def sensitivity(
     source: SourceArgument,
     output: PictureOption,
-    parameter: Annotated[str, typer.Option(metavar="COLUMN", help="What is changed.")],
+    parameter: Annotated[str, typer.Option(metavar="COLUMN", help="Parameter to vary.")],
     metric: MetricOption = "total_cycles",
     held: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN,...", help="What stays.  [all other axes of the sweep]"),
+        typer.Option(metavar="COLUMN,...", help="Parameters to hold.  [default: all others]"),
     ] = None,
     where: WhereOption = None,
 ) -> None:
-    """What one parameter does to a column if all others stay as they are."""
+    """What a parameter does to a column, all others held."""
     with drawing(output, source) as figures:
         from accelsim import analysis
         from accelsim.report import plot_sweep
@@ -125,11 +137,11 @@ def layers(result: ResultArgument, output: PictureOption) -> None:
 
 def stack(
     results: Annotated[
-        list[str], typer.Argument(metavar="RESULT...", help="What `run --json FILE` wrote.")
+        list[str], typer.Argument(metavar="RESULT...", help="Files that `run --json FILE` wrote.")
     ],
     output: PictureOption,
 ) -> None:
-    """A bar per result, of its layers by operator."""
+    """A bar for each result, of its layers by operator."""
     with drawing(output) as figures:
         from accelsim.report import plot_results
         from accelsim.saved import load_result
@@ -141,10 +153,10 @@ def roofline(
     result: ResultArgument,
     output: PictureOption,
     memory_width: Annotated[
-        str, typer.Option(metavar="BYTES,...", help="That memories move in a clock.")
+        str, typer.Option(metavar="BYTES,...", help="Bytes that memories move per clock.")
     ] = "16,64,256",
 ) -> None:
-    """MACs a clock of every layer over MACs per byte moved."""
+    """MACs per clock of every layer over MACs per byte moved."""
     widths = [int(word) if word.isdecimal() else 0 for word in memory_width.split(",")]
     if not all(0 < width < 1 << 20 for width in widths):
         raise UnsupportedError(
@@ -168,9 +180,14 @@ def timeline(result: ResultArgument, output: PictureOption) -> None:
 
 def fuseconv(
     output: PictureOption,
-    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write points as CSV.")] = None,
+    csv: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the points as CSV.")
+    ] = None,
 ) -> None:
-    """The speed-ups that the FuSeConv paper shows over array size, and those on our hardware."""
+    """The FuSeConv paper's speed-ups over array size.
+
+    They are shown as published, and on our hardware.
+    """
     from accelsim.files import check_writable
 
     if csv:

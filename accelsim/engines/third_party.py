@@ -1,10 +1,10 @@
-"""Engines of other people, as loop nests: cycles and values without RTL.
+"""Third-party engines, as loop nests: cycles and values without RTL.
 
 Each is the plain nest of a grouped convolution with its loops unrolled as the engine has
 multipliers in parallel; what follows from that by the rules of accelsim.hls.nest is all that is
-known of their time. The models are therefore kind: no engine waits for operands, results, weights,
-or for its pipeline to fill, except where it is said. Ports, in words per clock, are stated as wide
-as the unrolled loops need them.
+known of their time. The models are therefore optimistic: no engine waits for operands, results,
+weights, or for its pipeline to fill, except where it is said. Ports, in words per clock, are
+stated as wide as the unrolled loops need them.
 
 tap_serial
     Chen et al., arXiv 2104.14125, and US 10,861,123: taps are serial in time; pixels, output

@@ -10,9 +10,8 @@ and for a depthwise engine of L lanes x P pixels
     1, L, P, L P, L P log2 P
 
 The coefficients fit the calibration points of area.json best, by the squares of the relative
-errors. dp16kd follows from the memories themselves, as Yosys makes them out of blocks. How good an
-estimate is says `errors`: every point against the fit to all others. Engines larger than the
-points are extrapolated.
+errors. dp16kd follows from the memories themselves, as Yosys makes them out of blocks. `errors`
+gives the leave-one-out errors. Engines larger than the points are extrapolated.
 
 Estimated are the cores that accelsim generates, with operands as usual. The buffers of
 accelsim.sweep.reuse and the port to off-chip memory are not in them. Gate equivalents leave
@@ -67,7 +66,7 @@ def estimate(design: Design | None) -> tuple[int, ...] | None:
 
 
 def errors() -> dict[str, float]:
-    """The largest relative error of every figure, each point against the fit to all others."""
+    """The largest leave-one-out error of every figure, relative to the synthesised core."""
     worst = dict.fromkeys(FIGURES, 0.0)
     for kind in KINDS:
         designs, features, figures = _calibration(kind)
@@ -87,8 +86,8 @@ def sentence() -> str:
     """How good the estimates are, in words."""
     figures = ", ".join(f"{name} {100 * wrong:.1f} %" for name, wrong in errors().items())
     return (
-        f"Cells are estimates from {len(_file()['points'])} synthesised cores; each of them "
-        f"estimated from all others is at most so far off: {figures}. Larger ones are extrapolated."
+        f"Cells are estimates from {len(_file()['points'])} synthesised cores; leave-one-out "
+        f"errors are at most {figures}. Larger ones are extrapolated."
     )
 
 
