@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     import polars
 
 
-RTL = "rtl"  # the timing of our hardware
-
-
 @dataclass(frozen=True)
 class LayerResult:
     """What one layer cost.

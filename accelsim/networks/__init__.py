@@ -33,6 +33,7 @@ PLACES = (
     "mobilenet_v3.mobilenet_v3_large_fuseconv",
     "resnet.resnet18",
     "resnet.resnet50",
+    "shufflenet.shufflenet_v2_x1_0",
     "efficientnet.efficientnet_b0",
     "mixnet.mixnet_s",
     "mixnet.mixnet_m",

@@ -9,12 +9,12 @@ from html import escape
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from accelsim.engines import depthwise as depthwise_engine
-from accelsim.engines import systolic_array
-from accelsim.hardware import Hardware, to_toml
+from accelsim.engines import engine_of
+from accelsim.hardware import Hardware, is_third_party, to_toml
 from accelsim.hls.report import Resource
 from accelsim.report import plot, plot_results, style, table
-from accelsim.result import RTL, LayerResult, Result
+from accelsim.request import RTL
+from accelsim.result import LayerResult, Result
 from accelsim.saved import SavedResult
 from accelsim.study.published import ModelResult
 from accelsim.study.ways import DepthwiseWays
@@ -203,13 +203,11 @@ def _count(number: int | None) -> str:
 
 def _resources(hardware: Hardware) -> str:
     """Multipliers, registers and memories of the generated core; nothing for models."""
-    parts: list[tuple[str, Resource]] = []
-    if hardware.array is not None:
-        parts += [("array", part) for part in systolic_array.resources(hardware.array)]
-    if hardware.depthwise:
-        parts += [("depthwise", part) for part in depthwise_engine.resources(hardware.depthwise)]
     rows = [
-        (engine, part.name, *(f"{size:,}" for size in part[1:])) for engine, part in parts if part
+        (sizes.name, part.name, *(f"{size:,}" for size in part[1:]))
+        for sizes in hardware.engines
+        if not is_third_party(sizes)
+        for part in engine_of(sizes).resources(sizes)
     ]
     return _table(("engine", *Resource._fields), rows, (0, 1)) if rows else ""
 

@@ -26,7 +26,8 @@ from accelsim.report.style import (
     heading,
 )
 from accelsim.report.words import literal, wrapped
-from accelsim.result import RTL, LayerResult
+from accelsim.request import RTL
+from accelsim.result import LayerResult
 from accelsim.saved import AnyResult
 from accelsim.study.fuseconv import Speedup
 

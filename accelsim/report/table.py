@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Shape
-from accelsim.ops import ALIASES
 from accelsim.result import LayerResult, Result
 from accelsim.study.ways import ENGINE, IM2COL, ROWS, DepthwiseWays
 
@@ -143,7 +142,9 @@ def notes(
             f"filling is {'not on the clock' if wide else 'on the clock of that engine only'}."
         )
     hosted = Counter(layer.op for layer in result.layers if layer.not_modelled)
-    aliases = Counter({op.name: hosted.pop(op.name) for op in ALIASES if op.name in hosted})
+    graph = result.graph
+    addressed = {x.op.name for x in graph.layers if x.op.alias(*graph.in_shapes(x)) is not None}
+    aliases = Counter({op: hosted.pop(op) for op in sorted(addressed) if op in hosted})
     hosted.update(result.graph.layer(layer.name).activation for layer in result.layers)
     del hosted["none"]
     if hosted:

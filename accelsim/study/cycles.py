@@ -2,17 +2,10 @@
 
 from accelsim.hardware import Hardware
 from accelsim.ir import Layer, Network
-from accelsim.lower import AUTO, lower, parse_dataflows
+from accelsim.lower import Allowed, lower
 
 
-def layer_cycles(
-    network: Network,
-    layer: Layer,
-    hardware: Hardware,
-    dataflow: str = AUTO,
-    depthwise_on: str = AUTO,
-) -> int:
-    """Busy cycles by the schedule, 0 for what runs on the host; the options are `simulate`'s."""
-    dataflows = parse_dataflows(dataflow)
-    lowered = lower(layer, network.in_shapes(layer), hardware, dataflows, depthwise_on)
+def layer_cycles(network: Network, layer: Layer, hardware: Hardware, allowed: Allowed) -> int:
+    """Busy cycles by the schedule; 0 for what runs on the host."""
+    lowered = lower(layer, network.in_shapes(layer), hardware, allowed)
     return lowered.cycles if lowered else 0

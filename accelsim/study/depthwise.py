@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
 from accelsim.ir import Network
-from accelsim.lower import AUTO, is_depthwise
+from accelsim.lower import AUTO, Allowed, is_depthwise, parse_dataflows
 from accelsim.study.cycles import layer_cycles
 from accelsim.study.ways import ENGINE, IM2COL, ROWS
 
@@ -55,24 +55,30 @@ def depthwise_study(
     plain, fused = make("baseline"), make(FUSE)
     points = []
     for rows, columns in arrays:
-        alone = Hardware(SystolicArray(rows, columns, operands=engine.operands))
-        both = Hardware(alone.array, depthwise=engine)
+        array = SystolicArray(rows, columns, operands=engine.operands)
         points += [
-            _point(IM2COL, plain, alone, "os"),
-            _point(ROWS, plain, alone),
-            _point(FUSE, fused, alone),
-            _point(ENGINE, plain, both),
+            _point(IM2COL, plain, array, dataflow="os"),
+            _point(ROWS, plain, array),
+            _point(FUSE, fused, array),
+            _point(ENGINE, plain, array, engine),
         ]
     return tuple(points)
 
 
-def _point(way: str, network: Network, hardware: Hardware, dataflow: str = AUTO) -> Point:
+def _point(
+    way: str,
+    network: Network,
+    array: SystolicArray,
+    engine: DepthwiseEngine | None = None,
+    dataflow: str = AUTO,
+) -> Point:
     """One way; depthwise layers are kept to the dataflow."""
+    hardware = Hardware(array, depthwise=engine)
+    allowed = Allowed(parse_dataflows(dataflow).depthwise, parse_dataflows(AUTO).others)
     total = depthwise = 0
     for layer in network.layers:
-        special = is_depthwise(layer, network.in_shapes(layer))
-        cycles = layer_cycles(network, layer, hardware, dataflow if special else AUTO)
+        cycles = layer_cycles(network, layer, hardware, allowed)
         total += cycles
-        depthwise += cycles if special else 0
-    array = f"{hardware.array.rows}x{hardware.array.columns}"
-    return Point(network.name, way, array, total, depthwise, hardware.multipliers)
+        depthwise += cycles if is_depthwise(layer, network.in_shapes(layer)) else 0
+    size = f"{array.rows}x{array.columns}"
+    return Point(network.name, way, size, total, depthwise, hardware.multipliers)

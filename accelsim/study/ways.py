@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 from accelsim.errors import UnsupportedError
 from accelsim.ir import Layer
-from accelsim.lower import AUTO, is_depthwise
-from accelsim.result import RTL, Result
+from accelsim.lower import AUTO, is_depthwise, parse_dataflows
+from accelsim.request import RTL
+from accelsim.result import Result
 from accelsim.study.cycles import layer_cycles
 
 ENGINE, ROWS, IM2COL = "engine", "rows", "im2col"
@@ -42,8 +43,8 @@ def depthwise_ways(result: Result) -> DepthwiseWays | None:
 
 
 def _cycles(result: Result, layers: list[Layer], way: str) -> int | None:
-    options = OPTIONS[way]
+    allowed = parse_dataflows(*OPTIONS[way])
     try:
-        return sum(layer_cycles(result.graph, each, result.hardware, *options) for each in layers)
+        return sum(layer_cycles(result.graph, each, result.hardware, allowed) for each in layers)
     except UnsupportedError:
         return None
