@@ -58,12 +58,13 @@ def _spared(parameters: list[Any], function: Callable[..., Any] | None) -> list[
     annotations = inspect.get_annotations(inspect.unwrap(function)) if function else {}
     for parameter in parameters:
         if "process_value" not in vars(parameter):
-            kind = get_args(annotations.get(parameter.name))[:1]
-            _spare(parameter, text=kind in [(each,) for each in TEXT])
+            kind, *_ = get_args(annotations.get(parameter.name)) or (None,)
+            _spare(parameter, text=kind in TEXT)
     return parameters
 
 
 def _spare(parameter: Any, text: bool) -> None:
+    """Let a value through as it is where `text`, its default or nothing is what it may be."""
     convert = parameter.process_value
 
     def process(context: Any, value: Any) -> Any:
