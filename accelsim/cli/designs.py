@@ -161,10 +161,10 @@ def sweep(
     """
     from accelsim import sweep as sweeps
 
-    chosen = sweeps.engine(engine, scheduler)
+    executor = sweeps.find_executor(engine, scheduler)
     spec = sweeps.load_spec(specification, force)
     with counter() as progress:
-        done = sweeps.run(spec, output, resume, chosen, progress)
+        done = sweeps.run(spec, output, resume, executor, progress)
     print(*done.sentences(output), sep="\n")
 
 

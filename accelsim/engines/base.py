@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.engines.area import Area
 from accelsim.errors import UnsupportedError
 from accelsim.hls.nest import Loop
 from accelsim.hls.report import Resource
@@ -104,6 +105,7 @@ class Engine:
     traffic : traffic(sizes, p), what a pass moves and does; None where that is not modelled.
     resources : what the engine consists of.
     registers : None for an engine that only counts clocks.
+    area : what its cells are estimated from; None where no core was synthesised.
     """
 
     name: str
@@ -115,6 +117,7 @@ class Engine:
     traffic: Callable[[Any, Any], Traffic] | None
     resources: Callable[[Any], tuple[Resource, ...]]
     registers: Registers | None = None
+    area: Area | None = None
 
     def cycles(self, sizes: Any, body: Body) -> int:
         """Busy clocks of a sequence: first operand at a port to last result at a result port."""
