@@ -1,6 +1,6 @@
 """A network on one design, layer by layer, and its hardware."""
 
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -77,7 +77,8 @@ def run(
 ) -> None:
     """Cycles, utilisation and totals of a network, layer by layer."""
     from accelsim.report import output, table
-    from accelsim.simulate import simulate
+    from accelsim.request import SCHEDULE, Request
+    from accelsim.simulate import answer
     from accelsim.study.ways import depthwise_ways
 
     if overlap is not None and timing != "rtl":
@@ -86,16 +87,19 @@ def run(
         output.check_picture(plot)
     net = load_network(network, variant, input_size)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap, clock=clock)
-    price = partial(
-        simulate,
-        hardware=design,
+    request = Request(
+        net,
+        design,
         dataflow=dataflow,
-        timing=timing,
-        scalesim_depthwise=scalesim_depthwise,
         depthwise_on=depthwise_on,
+        fidelity=fidelity,
+        timing=timing,
+        seed=seed,
+        layers=layers,
+        scalesim_depthwise=scalesim_depthwise,
     )
     with progress_bar() as progress:
-        result = price(net, fidelity=fidelity, seed=seed, layers=layers, progress=progress)
+        result = answer(request, progress)
     if csv:
         output.write_csv(csv, result)
     if plot:
@@ -106,7 +110,8 @@ def run(
         show(table.layers(result, width()))
         baseline = None
         if net.variant != "baseline" and layers is None:
-            baseline = price(load_network(network, "baseline", input_size))
+            plain = load_network(network, "baseline", input_size)
+            baseline = answer(replace(request, network=plain, fidelity=SCHEDULE))
         print("", *table.notes(result, depthwise_ways(result), baseline), sep="\n")
     if result.values_equal is False:
         wrong = [layer.name for layer in result.layers if layer.values_equal is False]
