@@ -31,7 +31,7 @@ import numpy as np
 
 from accelsim.dataflows.array import (
     FIELD_LIMIT,
-    Program,
+    ArrayProgram,
     address,
     expand,
     port_clocks,
@@ -39,7 +39,6 @@ from accelsim.dataflows.array import (
 )
 from accelsim.dataflows.base import (
     UNBOUNDED,
-    Body,
     Candidate,
     Indices,
     Plan,
@@ -48,7 +47,7 @@ from accelsim.dataflows.base import (
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
-from accelsim.passes import ArrayPass, Opcode, largest
+from accelsim.passes import ArrayPass, Body, Opcode, largest
 
 name = "rows"
 engine = SystolicArray.name
@@ -395,7 +394,7 @@ def body(conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:
     )
 
 
-def program(conv: Conv, array: SystolicArray, plan: Plan) -> Program:
+def program(conv: Conv, array: SystolicArray, plan: Plan) -> ArrayProgram:
     """The index maps of a plan."""
     lines, runs, jobs = (tiling := cast(Tiling, plan.tiling)).lines, tiling.runs, tiling.jobs
     signal, window, taps = _flat_signal(conv, tiling), _windows(conv, tiling), _taps(conv, tiling)
@@ -435,7 +434,7 @@ def program(conv: Conv, array: SystolicArray, plan: Plan) -> Program:
         results = np.full((trips, fires, m, width), -1, np.int32)
         results[..., :n] = goal.reshape(trips, m, fires, n)[:, ::-1].swapaxes(1, 2)
         dest.append(results.reshape(-1, width))
-    return Program(
+    return ArrayProgram(
         address(expand(plan.body)),
         np.concatenate(left),
         np.zeros((0, 1), np.int32),

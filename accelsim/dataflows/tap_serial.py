@@ -14,10 +14,11 @@ from typing import NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.dataflows.base import UNBOUNDED, Body, Indices, Plan
+from accelsim.dataflows.base import UNBOUNDED, Indices, Plan
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Conv
 from accelsim.passes import (
+    Body,
     DepthwiseCommand,
     DepthwiseOpcode,
     DepthwisePass,
@@ -45,7 +46,7 @@ class Tiling(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Program:
+class DepthwiseProgram:
     """The passes of a Plan with the place of every operand and result.
 
     commands : int64[passes, fields], of DepthwiseCommand.
@@ -139,7 +140,7 @@ def _pass(conv: Conv, opcode: DepthwiseOpcode, stripes: int, channels: int) -> D
     )
 
 
-def program(conv: Conv, engine: DepthwiseEngine, plan: Plan) -> Program:
+def program(conv: Conv, engine: DepthwiseEngine, plan: Plan) -> DepthwiseProgram:
     """The index maps of a plan."""
     commands: list[DepthwiseCommand] = []
     maps: list[Indices] = []
@@ -162,7 +163,7 @@ def program(conv: Conv, engine: DepthwiseEngine, plan: Plan) -> Program:
             at += len(maps[-1])
     table = np.array([[*command.work, *command[1:]] for command in commands], np.int64)
     table[-1, -1] = 1
-    return Program(
+    return DepthwiseProgram(
         table,
         np.concatenate(maps),
         np.tile(places, (len(maps), 1)),

@@ -23,11 +23,10 @@ from accelsim.errors import UnsupportedError
 from accelsim.hls.nest import Loop
 from accelsim.hls.report import Resource
 from accelsim.ir import Conv
-from accelsim.passes import Repeat
+from accelsim.passes import Body, Repeat
 
 REMEMBERED = 1024  # sequences: some come back in later layers
 
-Body = tuple[Any, ...]  # passes, and Repeats of passes, in order
 Times = npt.NDArray[np.int64]
 
 

@@ -37,8 +37,11 @@ class Repeat(NamedTuple):
     """`trips` times the passes of `body`, in order; `name` is for reports."""
 
     trips: int
-    body: tuple[Any, ...]
+    body: "Body"
     name: str = "tiles"
+
+
+Body = tuple[Any, ...]  # passes, and Repeats of passes, in order
 
 
 @cache

@@ -8,8 +8,7 @@ import pytest
 
 import accelsim as ax
 from accelsim import networks
-from accelsim.compare import Entry, compare
-from accelsim.csynth import csynth
+from accelsim.c_synthesis import csynth
 from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.hardware import (
     ColumnArray,
@@ -22,7 +21,8 @@ from accelsim.hardware import (
 )
 from accelsim.report import plot_designs
 from accelsim.report import study as report
-from accelsim.report.compare import designs, notes, write_csv
+from accelsim.report.side_by_side import designs, notes, write_csv
+from accelsim.side_by_side import Entry, compare
 from accelsim.study.depthwise import FUSE, WAYS, depthwise_study
 from accelsim.study.ways import ENGINE, IM2COL, ROWS
 

@@ -16,7 +16,7 @@ from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
 from accelsim.hls.nest import operations
 from accelsim.ir import Conv
 from accelsim.passes import DepthwiseOpcode, DepthwisePass, Repeat, depthwise_command
-from accelsim.simulate import simulate
+from accelsim.simulation import simulate
 from tests.depthwise import (
     LARGE_KERNELS,
     SMALL_KERNELS,

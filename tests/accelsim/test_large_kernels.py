@@ -17,7 +17,7 @@ from accelsim.hardware import Hardware, SystolicArray
 from accelsim.importers import load
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.networks.inception_next import inception_next
-from accelsim.networks.replknet import Design, replknet
+from accelsim.networks.replknet import Dimensions, replknet
 from accelsim.ops import (
     Add,
     Conv2d,
@@ -30,7 +30,7 @@ from accelsim.ops import (
     Pointwise,
 )
 from accelsim.ops.parallel_depthwise import Branch
-from accelsim.simulate import simulate
+from accelsim.simulation import simulate
 from accelsim.weights import seeded_weights
 from tests import onnx_oracle
 from tests.naive import operators as naive
@@ -214,13 +214,13 @@ def test_replknet_at_384():
     ],
 )
 def test_replknet_kernel_sweep(kernels, params, macs):
-    network = replknet("sweep", (224, 224), Design(128, kernels, small=0))
+    network = replknet("sweep", (224, 224), Dimensions(128, kernels, small=0))
     assert network.total_params == params
     assert round(network.total_macs / 1e9, 3) == macs
 
 
 def test_replknet_for_training():
-    network = replknet("train", (224, 224), Design(128), merged=False)
+    network = replknet("train", (224, 224), Dimensions(128), merged=False)
     assert (network.total_params, network.total_macs) == (79_864_168, 15_431_298_048)
 
 

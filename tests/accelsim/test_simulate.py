@@ -17,7 +17,7 @@ from accelsim.ir import Layer, Network
 from accelsim.lower import Lowered
 from accelsim.ops import Add, Conv2d, Depthwise, GlobalPool, Linear, Pointwise
 from accelsim.request import select
-from accelsim.simulate import simulate
+from accelsim.simulation import simulate
 
 MIXED = ((3, 3), (1, 5), (5, 1), (2, 2), (3, 3), (1, 1))
 

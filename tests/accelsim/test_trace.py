@@ -125,6 +125,6 @@ def test_what_no_trace_shows(network, monkeypatch):
     assert ax.trace(network, peer).cycles == ax.simulate(network, peer).total_cycles
     with pytest.raises(UnsupportedError, match="a model without passes"):
         ax.trace(network, peer, "b5.dw")
-    monkeypatch.setattr(sys.modules["accelsim.trace"], "MOST_SPANS", 100)
+    monkeypatch.setattr(sys.modules["accelsim.traces"], "MOST_SPANS", 100)
     with pytest.raises(UnsupportedError, match=r"more than 100 spans of time; .* --clocks FIRST"):
         ax.trace(network, HARDWARE, "b5.dw", "os", "array")

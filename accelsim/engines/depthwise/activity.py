@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.engines.activity import Activity, Bits, Int64, Work
+from accelsim.engines.activity import Activity, Bits, ElementState, Int64
 from accelsim.hardware import DepthwiseEngine
 
 Int16 = npt.NDArray[np.int16]
@@ -33,14 +33,16 @@ def activity(
 
     lane = np.arange(engine.lanes)[:, None]
     shape = len(clocks), engine.lanes, engine.pixels
-    work, drain = np.zeros(shape, np.uint8), np.zeros(shape, np.bool_)
+    states, drain = np.zeros(shape, np.uint8), np.zeros(shape, np.bool_)
     for at, clock in enumerate(clocks):
         found = cycle.simulate(engine, commands, *memories, clock).registers
         assert found is not None
         if found.tags[2] & cycle.TAP:  # of the tap whose operands are at the multipliers
             channels = found.w2[:, None] != 0
-            work[at] = np.where(
-                channels, np.where(found.x.T != 0, Work.BUSY, Work.WASTE), Work.IDLE
+            states[at] = np.where(
+                channels,
+                np.where(found.x.T != 0, ElementState.BUSY, ElementState.WASTE),
+                ElementState.IDLE,
             )
         drain[at] = lane < found.counters.beats * engine.result_lanes
-    return Activity(work, drain)
+    return Activity(states, drain)

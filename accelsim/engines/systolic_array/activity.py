@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.engines.activity import Activity, Bits, Int64, Work
+from accelsim.engines.activity import Activity, Bits, ElementState, Int64
 from accelsim.engines.systolic_array.schedule import STATIONARY
 from accelsim.hardware import SystolicArray
 from accelsim.passes import (
@@ -56,8 +56,8 @@ def activity(
         _of_window(sequence, range(start, min(start + step, clocks.stop)))
         for start in range(clocks.start, clocks.stop, step)
     ]
-    work, drain = zip(*parts, strict=True)
-    return Activity(np.concatenate(work), np.concatenate(drain))
+    states, drain = zip(*parts, strict=True)
+    return Activity(np.concatenate(states), np.concatenate(drain))
 
 
 # ---- addresses -----------------------------------------------------------------------------
@@ -157,13 +157,15 @@ def _of_window(sequence: _Sequence, clocks: range) -> Activity:
     tap &= np.arange(array.columns) < sequence.field("n")[owner[other]]
     products = np.where(slides, tap, (a >= 0) & (other >= 0) & (owner[a] == owner[other]))
     comes = (a >= 0) | (shifts & (b >= 0)) | (slides & (w >= 0))
-    work = np.where(comes, Work.FILL, Work.IDLE).astype(np.uint8)
+    states = np.where(comes, ElementState.FILL, ElementState.IDLE).astype(np.uint8)
     at = np.nonzero(products)
-    work[at] = np.where(_useful(sequence, a[at], other[at], *at[1:]), Work.BUSY, Work.WASTE)
+    states[at] = np.where(
+        _useful(sequence, a[at], other[at], *at[1:]), ElementState.BUSY, ElementState.WASTE
+    )
     captures = flags & cycle.CAP != 0
     drain = _drains(products, streams, captures & ~streams, flags & cycle.SH != 0)
     first = clocks.start - since
-    return Activity(work[first:], drain[first:])
+    return Activity(states[first:], drain[first:])
 
 
 def _useful(sequence: _Sequence, a: Int64, other: Int64, i: Int64, j: Int64) -> Bits:

@@ -22,7 +22,7 @@ from accelsim.ir import Network
 from accelsim.lower import AUTO, Choice
 from accelsim.request import Request
 from accelsim.result import LayerResult
-from accelsim.simulate import answer
+from accelsim.simulation import answer
 from accelsim.version import __version__
 
 MOST_SPANS = 1_000_000  # what a viewer takes, and memory
