@@ -11,9 +11,8 @@ from accelsim.passes import ArrayCommand, ArrayPass, Opcode, largest
 from rtl.engines.systolic_array.frame import frame_layout, load_layout
 from rtl.lib.layout import layout
 
-# A stream lasts at most k + taps clocks. The bit above is always 0; the calibration points of
-# accelsim.sweep.area were measured with it.
-CLOCK_BITS = (largest(ArrayPass, "k") + largest(ArrayPass, "taps")).bit_length() + 1
+# The longest stream has all taps and values of a pass.
+CLOCK_BITS = (largest(ArrayPass, "k") + largest(ArrayPass, "taps")).bit_length()
 
 
 class Stream(NamedTuple):
@@ -104,17 +103,15 @@ class Sequencer(wiring.Component):
         """What is known of this clock before any pass starts: a swap, or room for a new tile."""
         stream, tile = self._stream, self._tile
         keeps = (stream.work.opcode == Opcode.OS) | (stream.work.opcode == Opcode.ROWS)
+        reads = (stream.clocks_remaining != 0) | (stream.streams_remaining != 0)
+        loaded = tile.words_remaining == 0
         m.d.comb += [
-            self._array_busy.eq(
-                ((stream.clocks_remaining != 0) | (stream.streams_remaining != 0)) & keeps
-            ),
+            self._array_busy.eq(reads & keeps),
             self._swap.eq(
-                tile.waits & (tile.words_remaining == 0) & (stream.clocks_remaining <= 1)
-                & ~self._array_busy & (self._shadow_busy <= 1)
+                tile.waits & loaded & (stream.clocks_remaining <= 1) & ~self._array_busy
+                & (self._shadow_busy <= 1)
             ),
-            self._tile_may_load.eq(
-                (tile.words_remaining == 0) & (~tile.waits | self._swap) & ~self._array_busy
-            ),
+            self._tile_may_load.eq(loaded & (~tile.waits | self._swap) & ~self._array_busy),
             self.needs.eq(self._tile_may_load & self._may_start),
         ]  # fmt: skip
 
@@ -129,20 +126,17 @@ class Sequencer(wiring.Component):
         is_tile = (head.work.opcode == Opcode.WS) | (head.work.opcode == Opcode.IS)
         is_rows = head.work.opcode == Opcode.ROWS
         length = Signal.like(now.clocks_remaining)
+        next_length = stream.work.k + stream.work.taps
+        idle, more = stream.clocks_remaining == 0, stream.streams_remaining != 0
         start, resume = Signal(), Signal()
         m.d.comb += [
             length.eq(head.work.k + Mux(is_rows, head.work.taps, 0)),
             start.eq(
-                ready & ~is_tile & (stream.clocks_remaining == 0)
-                & (stream.streams_remaining == 0) & ~self._tile.waits
+                ready & ~is_tile & idle & ~more & ~self._tile.waits
                 & ((head.work.streams > 1) | (self._shadow_busy < length))
             ),
             resume.eq(
-                (stream.clocks_remaining == 0) & (stream.streams_remaining != 0)
-                & (
-                    (stream.streams_remaining > 1)
-                    | (self._shadow_busy < stream.work.k + stream.work.taps)
-                )
+                idle & more & ((stream.streams_remaining > 1) | (self._shadow_busy < next_length))
             ),
             self._load.eq(ready & is_tile & self._tile_may_load),
             self.starting.eq(start | self._load),
@@ -162,7 +156,7 @@ class Sequencer(wiring.Component):
             ]
         with m.If(resume):
             m.d.comb += [
-                now.clocks_remaining.eq(stream.work.k + stream.work.taps),
+                now.clocks_remaining.eq(next_length),
                 now.taps_remaining.eq(stream.work.taps),
                 now.is_first.eq(0),
                 now.streams_remaining.eq(stream.streams_remaining - 1),
