@@ -1,5 +1,6 @@
 """Planted errors: whatever is wrong at one level, the comparison of the levels finds it."""
 
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -7,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from accelsim.engines import systolic_array
-from accelsim.engines.systolic_array import cycle as systolic_array_cycle
+from accelsim.engines.systolic_array import cycle, schedule
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from rtl.engines.systolic_array import accumulators, core, element, grid, sequencer
@@ -17,6 +17,9 @@ from tests.rtl.amaranth_bench import Pace
 from tests.rtl.mutants import Mutant, load, named
 from tests.rtl.test_agreement import BANK_DEPTH, CASES, TALL_CASES
 from tests.sequences import random_sequence, sequence
+
+# The package has a function of the same name.
+golden = import_module("accelsim.engines.systolic_array.golden")
 
 ELEMENT = (
     Mutant(
@@ -197,22 +200,24 @@ def test_error_in_the_hardware_is_caught(part, mutant, tmp_path, monkeypatch):
 
 @named(SCHEDULE)
 def test_error_in_the_schedule_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(Levels(cycles=load(systolic_array, mutant, tmp_path, monkeypatch).cycles))
+    assert_caught(Levels(cycles=load(schedule, mutant, tmp_path, monkeypatch).cycles))
 
 
 @named(GOLDEN)
 def test_error_in_golden_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(Levels(golden=load(systolic_array, mutant, tmp_path, monkeypatch).golden))
+    assert_caught(Levels(golden=load(golden, mutant, tmp_path, monkeypatch).golden))
 
 
 @named(CYCLE)
 def test_error_in_the_register_accurate_simulation_is_caught(mutant, tmp_path, monkeypatch):
-    twin = load(systolic_array_cycle, mutant, tmp_path, monkeypatch)
+    twin = load(cycle, mutant, tmp_path, monkeypatch)
     assert_caught(Levels(simulate=twin.simulate))
 
 
 def test_without_an_error_nothing_is_caught(tmp_path, monkeypatch):
     """The same way through copies of the sources, unchanged."""
-    core = load_core(None, None, tmp_path, monkeypatch)
-    schedule = load(systolic_array, None, tmp_path, monkeypatch)
-    verdict(Levels(golden=schedule.golden, cycles=schedule.cycles, core=core))
+    copied = {
+        name: getattr(load(module, None, tmp_path, monkeypatch), name)
+        for name, module in (("golden", golden), ("cycles", schedule), ("simulate", cycle))
+    }
+    verdict(Levels(core=load_core(None, None, tmp_path, monkeypatch), **copied))
