@@ -68,8 +68,7 @@ def check(
     earliest = earliest_starts(behind, reached)
     started, retired = times(nest(array, q.passes), earliest)
     bench = WaitsBench(core(array, units=len(reached)), FIRST)
-    patience = max(len(q.left), len(q.top)) + int(retired[-1]) + 100
-    outcome = bench.run(work(q, waits, reached, before), patience)
+    outcome = bench.run(work(q, waits, reached, before), int(retired[-1]) + 100)
     about = f"{array}\n{q.passes}\n{earliest}"
     assert np.array_equal(outcome.started, started), f"starts of {about}"
     assert np.array_equal(outcome.retired, retired), f"ends of {about}"
