@@ -20,7 +20,8 @@ ARRAY = SystolicArray(2, 3)
 MEMORIES = 2 + 3 + 3 + 3  # row banks, column banks, accumulators, results
 
 WRITE = (
-    "import sys; from rtl.flow.generate import core_verilog, SystolicArray; "
+    "import sys; from accelsim.hardware import SystolicArray; "
+    "from rtl.flow.generate import core_verilog; "
     "sys.stdout.write(core_verilog(SystolicArray(2, 3))[1])"
 )
 
