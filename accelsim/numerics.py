@@ -32,9 +32,26 @@ def kernel(function: _Function) -> _Function:
     kernel calls only kernels of its own file. Numba is imported here, so that what needs no kernel
     starts without it.
     """
+    return _compiled(function)
+
+
+def machine(function: _Function) -> _Function:
+    """A kernel made of components, that steps through clocks.
+
+    Neither allocates arrays, so that they count no references to those that come in.
+    """
+    return _compiled(function, _nrt=False)
+
+
+def component(function: _Function) -> _Function:
+    """A part of a machine: its code stands within the kernels that call it, no call is made."""
+    return _compiled(function, _nrt=False, forceinline=True)
+
+
+def _compiled(function: _Function, **options: bool) -> _Function:
     import numba
 
-    decorate: Any = numba.njit(cache=True, error_model="numpy", nogil=True)
+    decorate: Any = numba.njit(cache=True, error_model="numpy", nogil=True, **options)
     compiled = decorate(function)
     if compiled is not function:  # it is with NUMBA_DISABLE_JIT
         kept = compiled._cache._cache_file
@@ -44,12 +61,12 @@ def kernel(function: _Function) -> _Function:
 
 @cache
 def _imported(file: str) -> bytes:
-    """Digest of the modules of accelsim that a file imports, of packages all their modules."""
+    """Digest of the modules of accelsim that a file imports, of packages all they hold."""
     source, root, found = Path(file), Path(__file__).parents[1], sha256()
     text = source.read_text() if source.is_file() else ""  # a cell of a notebook is no file
     for name in sorted(set(re.findall(r"^from (accelsim[\w.]*) import", text, re.MULTILINE))):
         place = root.joinpath(*name.split("."))
-        for module in sorted(place.glob("*.py")) if place.is_dir() else [place.with_suffix(".py")]:
+        for module in sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]:
             found.update(module.read_bytes())
     return found.digest()
 
