@@ -51,7 +51,8 @@ def component(function: _Function) -> _Function:
 def _compiled(function: _Function, **options: bool) -> _Function:
     import numba
 
-    decorate: Any = numba.njit(cache=True, error_model="numpy", nogil=True, **options)
+    jit: Any = numba.njit
+    decorate = jit(cache=True, error_model="numpy", nogil=True, **options)
     compiled = decorate(function)
     if compiled is not function:  # it is with NUMBA_DISABLE_JIT
         kept = compiled._cache._cache_file
