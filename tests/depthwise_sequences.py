@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.dataflows.tap_serial import tap_places
-from accelsim.engines.depthwise import Body, limits, tile_count, words
+from accelsim.engines.base import Body
+from accelsim.engines.depthwise.schedule import limits, tile_count, words
 from accelsim.hardware import DepthwiseEngine
 from accelsim.passes import DepthwiseOpcode, DepthwisePass, depthwise_command
 
@@ -23,7 +24,7 @@ class Sequence(NamedTuple):
 
     @property
     def body(self) -> Body:
-        return tuple((1, p) for p in self.passes)
+        return self.passes
 
 
 def random_engine(
@@ -86,6 +87,24 @@ def random_sequence(rng: np.random.Generator, engine: DepthwiseEngine, length: i
     if rng.random() < 0.3:
         passes = [passes[0]._replace(channels=p.channels) for p in passes]
     return sequence(rng, engine, tuple(passes))
+
+
+def small_sequence(rng: np.random.Generator, engine: DepthwiseEngine, length: int) -> Sequence:
+    """Passes of few clocks with every kind of kernel, padding and stride."""
+    found: list[DepthwisePass] = []
+    while len(found) < length:
+        sizes = rng.integers(1, 6, 4).tolist()
+        fh, fw = rng.choice((1, 2, 3, 5), 2).tolist()
+        strides = rng.choice((1, 1, 2, 4), 2).tolist()
+        dilations = rng.choice((1, 1, 2, 8), 2).tolist()
+        pads = rng.integers(0, (2 * fh, 2 * fw)).tolist()
+        p = DepthwisePass(
+            int(rng.choice(list(DepthwiseOpcode))), int(rng.integers(1, engine.lanes + 1)),
+            *sizes, fh, fw, *strides, *dilations, *pads,
+        )  # fmt: skip
+        if limits(engine, p) is None and tile_count(engine, p) * fh * fw < 60:
+            found.append(p)
+    return sequence(rng, engine, tuple(found))
 
 
 def sequence(

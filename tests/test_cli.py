@@ -13,7 +13,7 @@ from accelsim import __version__, networks, sweep
 from accelsim.cli import main
 from accelsim.hardware import PRESETS, load_hardware
 from accelsim.ops import MACROS, OPS
-from tests import naive
+from tests.naive import fronts
 
 PROBE = """
 name = "probe"
@@ -246,14 +246,14 @@ def test_cosim_compares_all_levels(accelsim, probe):
 
 @pytest.mark.parametrize(("level", "said"), [("golden", "values"), ("cycles", "cycles")])
 def test_cosim_is_status_1_where_a_level_differs(level, said, accelsim, probe, monkeypatch):
-    from accelsim.lower import ArrayWork
+    from accelsim.lower import Lowered
     from accelsim.ops import Depthwise
 
     if level == "golden":
         right = Depthwise.golden
         monkeypatch.setattr(Depthwise, "golden", lambda *arguments: right(*arguments) + 1)
     else:
-        monkeypatch.setattr(ArrayWork, "cycles", property(lambda lowered: 7))
+        monkeypatch.setattr(Lowered, "cycles", property(lambda lowered: 7))
     outcome = accelsim("cosim", probe, "--layer", "mix", "--array", "4x3")
     assert outcome.status == 1
     assert outcome.err == f"accelsim: the levels differ in {said} (layer mix)\n"
@@ -568,7 +568,7 @@ def test_the_front_of_a_sweep(source, written, accelsim, tmp_path):
         for row in sweep.load(written / "designs").iter_rows(named=True)
         if row["overlap"]
     ]
-    assert {row["point"] for row in found["front"]} == naive.pareto(points)
+    assert {row["point"] for row in found["front"]} == fronts.pareto(points)
     assert found["designs"] == 8
     result = json.loads((written / "fuse_half.json").read_text())
     assert result["total_cycles"] in {row["total_cycles"] for row in found["front"]}
