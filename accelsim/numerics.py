@@ -27,7 +27,7 @@ Int32 = npt.NDArray[np.int32]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def kernel(function: _Function) -> _Function:
+def kernel(function: _Function, **options: Any) -> _Function:
     """The function, compiled by Numba when it is first called.
 
     One decorator for every kernel. error_model="numpy" drops the division checks; cache=True
@@ -37,32 +37,23 @@ def kernel(function: _Function) -> _Function:
     kernel calls only kernels of its own file. Numba is imported here, so that what needs no kernel
     starts without it.
     """
-    return _compiled(function)
-
-
-def machine(function: _Function) -> _Function:
-    """A kernel made of components, that steps through clocks.
-
-    Neither allocates arrays, so that they count no references to those that come in.
-    """
-    return _compiled(function, _nrt=False)
-
-
-def component(function: _Function) -> _Function:
-    """A part of a machine: its code stands within the kernels that call it, no call is made."""
-    return _compiled(function, _nrt=False, forceinline=True)
-
-
-def _compiled(function: _Function, **options: bool) -> _Function:
     import numba
 
     jit: Any = numba.njit
-    decorate = jit(cache=True, error_model="numpy", nogil=True, **options)
-    compiled = decorate(function)
+    compiled = jit(cache=True, error_model="numpy", nogil=True, **options)(function)
     if compiled is not function:  # it is with NUMBA_DISABLE_JIT
         kept = compiled._cache._cache_file
         kept._source_stamp = kept._source_stamp, _imported(function.__code__.co_filename)
     return cast(_Function, compiled)
+
+
+def component(function: _Function) -> _Function:
+    """A kernel that is compiled into the kernels of its file that call it, once for each.
+
+    It allocates nothing. So Numba need not count who refers to an array, which it would do for
+    every array of a tuple in every call, and which takes longer than a small component does.
+    """
+    return kernel(function, forceinline=True, _nrt=False)
 
 
 @cache

@@ -30,7 +30,7 @@ from accelsim.engines.base import Run
 from accelsim.engines.vectors import INT32, filled, load, pointers, splat, store, widen
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
-from accelsim.numerics import component, machine
+from accelsim.numerics import component, kernel
 from accelsim.passes import ArrayCommand, ArrayPass, Opcode, check_earliest, result_words
 from accelsim.passes import columns as columns_of
 
@@ -455,7 +455,7 @@ def _stream(typing, s, w, a, rows, columns):
 # ---- the clock -----------------------------------------------------------------------------
 
 
-@machine
+@kernel
 def _run(sequencer, grid, port, overlap, seen, since, until):
     queue, result = sequencer.queue, port.registers
     rows, columns = grid.edge.size, port.words.shape[1]
@@ -886,7 +886,7 @@ def _deliver(frame, grid, port, clock):
 # ---- registers at one clock ----------------------------------------------------------------
 
 
-@machine
+@kernel
 def _record(seen, at, grid, diagonal, number):
     """Registers of the elements that begin a frame at the clock: those of one diagonal."""
     views, registers, chain_at = grid.views, grid.registers, grid.views.chain_at
