@@ -78,6 +78,7 @@ class Registers:
     activity : activity(sizes, commands, memories, used, clocks), an Activity, of operands that are
         0 where the layer has a zero and `used` result words that are not thrown away.
     elements : elements(sizes), rows and columns of what a film shows.
+    sides : what one of these rows and one of these columns is called.
     """
 
     command: type
@@ -85,6 +86,7 @@ class Registers:
     simulate: Callable[..., Run]
     activity: Callable[..., Any]
     elements: Callable[[Any], tuple[int, int]]
+    sides: tuple[str, str] = ("row", "column")
 
 
 @dataclass(frozen=True, eq=False)

@@ -79,7 +79,7 @@ def is_depthwise(layer: Layer, in_shapes: tuple[Shape, ...]) -> bool:
     """
     pieces, _ = _work(layer, in_shapes)
     return bool(pieces) and all(
-        piece.conv.depthwise and (piece.conv.c > 1 or layer.op.name == "depthwise")
+        piece.conv.depthwise and (piece.conv.c > 1 or getattr(layer.op, "depthwise", False))
         for piece in pieces
     )
 

@@ -19,9 +19,12 @@ class Convolution(Protocol):
 
     Its kernel is its weights or, where it has two inputs, the second of them: what another layer
     makes, with the values of the weights in their order. Such a kernel is no parameter.
+
+    depthwise : whether a single channel is a depthwise layer too, which shapes cannot say.
     """
 
     name: ClassVar[str]
+    depthwise: ClassVar[bool] = False
 
     @abstractmethod
     def lower(self, *inputs: Shape) -> tuple[Piece, ...]:

@@ -34,6 +34,7 @@ class Depthwise(Convolution):
     """
 
     name: ClassVar[str] = "depthwise"
+    depthwise: ClassVar[bool] = True
     kernel: Pair | None = None
     stride: Pair = (1, 1)
     padding: Padding = "same"

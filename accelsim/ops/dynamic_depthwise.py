@@ -28,6 +28,7 @@ class DynamicDepthwise(Convolution):
     """
 
     name: ClassVar[str] = "dynamic_depthwise"
+    depthwise: ClassVar[bool] = True
     kernel: Pair
     stride: Pair = (1, 1)
     padding: Padding = "same"

@@ -34,5 +34,6 @@ ENGINE = Engine(
         simulate=when_called(f"{__name__}.cycle", "simulate"),
         activity=activity.activity,
         elements=_elements,
+        sides=("lane", "pixel"),
     ),
 )
