@@ -56,6 +56,14 @@ def component(function: _Function) -> _Function:
     return kernel(function, forceinline=True, _nrt=False)
 
 
+def registers(*names: str, dtype: npt.DTypeLike = np.int64) -> np.dtype[np.void]:
+    """Type of a record of integers, which kernels read and write by name.
+
+    An element of an array of records is a record that all components share.
+    """
+    return np.dtype([(name, dtype) for name in names])
+
+
 @cache
 def _imported(file: str) -> bytes:
     """Digest of the modules of accelsim that a file imports, of packages all they hold."""

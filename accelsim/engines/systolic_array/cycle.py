@@ -11,8 +11,8 @@ do the same thing at the same time, so the simulation steps through frames:
 * A shadow that takes its upper neighbour's value takes the one *of the same frame*, since that
   neighbour is one frame ahead in clocks.
 
-The kernels are the components of rtl/engines/systolic_array, and what they change the registers
-of the same names. Sequencer, edges and result port are stepped by the clock. The two counters that
+Kernels are components of rtl/engines/systolic_array, and what they change are its registers, under
+the same names. Sequencer, edges and result port are stepped by the clock. The two counters that
 are not delayed from row to row (results that remain, words of the tile) are kept by clock, and the
 sequencer runs R - 1 clocks ahead of the frames. No formula of the schedule is used.
 """
@@ -30,7 +30,7 @@ from accelsim.engines.base import Run
 from accelsim.engines.vectors import INT32, filled, load, pointers, splat, store, widen
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
-from accelsim.numerics import component, kernel
+from accelsim.numerics import component, kernel, registers
 from accelsim.passes import ArrayCommand, ArrayPass, Opcode, check_earliest, result_words
 from accelsim.passes import columns as columns_of
 
@@ -50,13 +50,8 @@ ROOM = 1024  # frames that a chain moves on before it is copied back
 
 NONE = -1  # no word, no tap
 
-
-def _registers(names: str, dtype: npt.DTypeLike = np.int64) -> np.dtype[Any]:
-    return np.dtype([(name, dtype) for name in names.split()])
-
-
-# Fields of a command by name.
-COMMAND = _registers(" ".join(columns_of(ArrayCommand)))
+# Fields of a command.
+COMMAND = registers(*columns_of(ArrayCommand))
 
 # What the sequencer sends to the edges and the result port in one clock.
 #   flags : control bits of the elements.
@@ -65,30 +60,48 @@ COMMAND = _registers(" ".join(columns_of(ArrayCommand)))
 #   tap_in, tap_out : taps written and read at the edge, or NONE.
 #   columns, token : columns used, and what the results are.
 #   drain : results that leave after a capture of shadows; 0 where there is none.
-FRAME = _registers("flags left_at top_at low high tap_in tap_out columns token drain", np.int32)
+FRAME = registers(
+    "flags",
+    "left_at",
+    "top_at",
+    "low",
+    "high",
+    "tap_in",
+    "tap_out",
+    "columns",
+    "token",
+    "drain",
+    dtype=np.int32,
+)
 
 # Registers of the sequencer: the head of the queue, and clocks until row 0 may capture again; the
 # pass whose operands are being read; the stationary tile that loads, or waits for its swap.
-QUEUE = _registers("head shadow_busy")
-STREAM = _registers(
-    "command clocks_remaining streams_remaining fires_remaining taps_remaining is_first "
-    "left_at top_at"
+QUEUE = registers("head", "shadow_busy")
+STREAM = registers(
+    "command",
+    "clocks_remaining",
+    "streams_remaining",
+    "fires_remaining",
+    "taps_remaining",
+    "is_first",
+    "left_at",
+    "top_at",
 )
-TILE = _registers("command waits words_remaining words_loaded top_at")
+TILE = registers("command", "waits", "words_remaining", "words_loaded", "top_at")
 
 # Results that remain of a drain, and the last clocks at which one went on and a tile loaded.
-COUNTERS = _registers("results_remaining last_drain last_load")
+COUNTERS = registers("results_remaining", "last_drain", "last_load")
 
 # Where the registers that only delay are found.
 #   a, b, w : HELD, EDGE or CHAIN.  word : of the column banks, in b.
 #   chain_at : place in a chain of the value in column 0.
 #   flags, low, high : of the last frame.  tap_read : whether it read a tap.
 #   moved : whether shadows are not where their row captured them.
-VIEWS = _registers("a b w word chain_at flags low high tap_read moved")
+VIEWS = registers("a", "b", "w", "word", "chain_at", "flags", "low", "high", "tap_read", "moved")
 
 # Registers of the result port: the drain in progress and the index of the accumulators. Beside
 # them how many words and passes have left, and the clock of the last result.
-PORT = _registers("results_remaining columns end index words retired last")
+PORT = registers("results_remaining", "columns", "end", "index", "words", "retired", "last")
 
 Register = npt.NDArray[Any]
 
@@ -242,7 +255,7 @@ def _simulate(
     count, total = int(port.registers["words"]), len(port.words)
     if count != total:
         raise UnsupportedError(f"the sequence left {count} result words instead of {total}")
-    found = State._make([*(grid[:, :, : array.columns] for grid in seen[:-1]), seen.taps])
+    found = State._make([*(each[:, :, : array.columns] for each in seen[:-1]), seen.taps])
     busy = int(port.retired[-1] - sequencer.started[0]) if len(commands) else 0
     return Run(port.words, busy, sequencer.started, port.retired, found)
 
@@ -252,7 +265,7 @@ def _sequencer(
 ) -> _Sequencer:
     return _Sequencer(
         np.ascontiguousarray(commands, np.int64).view(COMMAND)[:, 0],
-        check_earliest(earliest, len(commands)),
+        np.ascontiguousarray(check_earliest(earliest, len(commands))),
         np.zeros(len(commands), np.int64),
         np.zeros(1, QUEUE)[0],
         np.zeros(1, STREAM)[0],
@@ -294,10 +307,10 @@ def _grid(
 def _port(array: SystolicArray, commands: npt.NDArray[np.int64], lanes: int) -> _Port:
     fields = dict(zip(columns_of(ArrayCommand), commands.T, strict=True))
     p = ArrayPass(*(fields[name] for name in ArrayPass._fields))
-    registers = np.zeros(1, PORT)
-    registers["last"] = NONE
+    state = np.zeros(1, PORT)
+    state["last"] = NONE
     return _Port(
-        registers[0],
+        state[0],
         np.zeros((array.accumulator_depth, lanes), np.int32),
         np.zeros((int(result_words(p).sum()), array.columns), np.int32),
         np.zeros(len(commands), np.int64),
