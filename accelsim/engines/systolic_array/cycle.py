@@ -47,6 +47,7 @@ BEAT, START, END, ACCUMULATE, EMIT = (1 << bit for bit in range(5))
 # or all rows), or in the chains of the rows.
 HELD, EDGE, CHAIN = range(3)
 ROOM = 1024  # frames that a chain moves on before it is copied back
+LINE = 64  # bytes of a line of the cache, and of the widest vector
 
 NONE = -1  # no word, no tap
 
@@ -247,10 +248,8 @@ def _simulate(
     lanes = -(-array.columns // LANES) * LANES
     sequencer = _sequencer(commands, earliest)
     port = _port(array, commands, lanes)
-    seen = State._make(
-        np.zeros((len(clocks), *r.shape), r.dtype) for r in _padded(empty_state(array), lanes)
-    )
     grid = _grid(array, left, top, state or empty_state(array), lanes)
+    seen = State._make(np.zeros((len(clocks), *r.shape), r.dtype) for r in grid.registers)
     _run(sequencer, grid, port, array.overlap, seen, clocks.start, clocks.stop)
     count, total = int(port.registers["words"]), len(port.words)
     if count != total:
@@ -325,8 +324,19 @@ def _pad(grid: npt.NDArray[Any], lanes: int, dtype: npt.DTypeLike) -> npt.NDArra
 
 
 def _padded(state: State, lanes: int) -> State:
-    grids = [np.array(_pad(grid, lanes, grid.dtype)) for grid in state[:-1]]
-    return State._make([*grids, np.array(state.taps)])
+    """A copy of the registers whose rows are whole vectors."""
+    found = [_aligned((len(grid), lanes), grid.dtype) for grid in state[:-1]]
+    for into, grid in zip(found, state, strict=False):
+        into[:, : grid.shape[1]] = grid
+    return State._make([*found, np.array(state.taps)])
+
+
+def _aligned(shape: tuple[int, int], dtype: np.dtype[Any]) -> Register:
+    """Zeros that begin with a line of the cache; vectors across two lines take a third longer."""
+    size = shape[0] * shape[1] * dtype.itemsize
+    raw = np.zeros(size + LINE, np.uint8)
+    first = -raw.__array_interface__["data"][0] % LINE
+    return raw[first : first + size].view(dtype).reshape(shape)
 
 
 # ---- one clock of all elements, as LLVM vectors --------------------------------------------
