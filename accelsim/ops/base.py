@@ -7,10 +7,11 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
+from accelsim.checks import show
 from accelsim.errors import ShapeError, UnsupportedError
 from accelsim.ir import Piece, Shape, Source
 from accelsim.numerics import FRACTION, Int8, Int32, align
-from accelsim.ops.geometry import convolve, show
+from accelsim.ops.geometry import convolve
 from accelsim.tensors import Map
 
 
