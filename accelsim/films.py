@@ -65,8 +65,8 @@ class Film:
 
     def count(self, state: ElementState) -> Int64:
         """int64[clocks], elements in a state."""
-        found: Int64 = np.count_nonzero(self.activity.states == state, axis=(1, 2))
-        return found
+        elements: Int64 = np.count_nonzero(self.activity.states == state, axis=(1, 2))
+        return elements
 
 
 def film(

@@ -69,17 +69,17 @@ class SideBySide:
     @cached_property
     def totals(self) -> tuple[Total, ...]:
         """One for every design."""
-        found = []
+        totals = []
         for entry, *costs in zip(self.entries, *(row.costs for row in self.rows), strict=True):
             engines = {cost.engine for cost in costs}
-            found.append(
+            totals.append(
                 Total(
                     sum(cost.cycles for cost in costs),
                     sum(cost.macs for cost in costs),
                     sum(_multipliers(entry.design, engine) for engine in engines),
                 )
             )
-        return tuple(found)
+        return tuple(totals)
 
     def to_dict(self) -> dict[str, Any]:
         """What `--json` prints."""

@@ -149,9 +149,9 @@ def _of_passes(spans: Iterable[Span]) -> tuple[list[str], list[Event]]:
             places.setdefault(span.place, []).append(made)
     tracks = [f"passes {lane + 1}" for lane in range(len(free))]
     events = [event | {"tid": lane + 1} for lane, event in lanes]
-    for place, found in sorted(places.items()):
+    for place, spent in sorted(places.items()):
         tracks.append(place)
-        events += [event | {"tid": len(tracks)} for event in found]
+        events += [event | {"tid": len(tracks)} for event in spent]
     return tracks, events
 
 

@@ -137,13 +137,13 @@ def body(conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:
     down, across = "pixel tiles", "channel tiles"
     if straight.swapped:
         down, across = across, down
-    found: Body = ()
+    parts: Body = ()
     for count, n in straight.columns:
         steps = [
             repeat(many, (ArrayPass(Opcode.OS, m, n, depth),), down) for many, m in straight.rows
         ]
-        found += repeat(count, sum(steps, ()), across)
-    return repeat(conv.groups, found, "groups")
+        parts += repeat(count, sum(steps, ()), across)
+    return repeat(conv.groups, parts, "groups")
 
 
 def program(conv: Conv, array: SystolicArray, plan: Plan) -> ArrayProgram:

@@ -175,11 +175,11 @@ def body(conv: Conv, opcode: Opcode, tiling: Hashable) -> Body:
     streamed, waiting = "pixel tiles", "channel tiles"
     if opcode == Opcode.IS:
         streamed, waiting = waiting, streamed
-    found: Body = ()
+    parts: Body = ()
     for chunks, m in streams:
         tiles = [repeat(count, _accumulate(opcode, m, n, depths), waiting) for count, n in columns]
-        found += repeat(chunks, sum(tiles, ()), streamed)
-    return repeat(conv.groups, found, "groups")
+        parts += repeat(chunks, sum(tiles, ()), streamed)
+    return repeat(conv.groups, parts, "groups")
 
 
 def _accumulate(opcode: Opcode, m: int, n: int, depths: tuple[Tiles, ...]) -> Body:

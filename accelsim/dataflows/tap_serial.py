@@ -111,12 +111,12 @@ def body(conv: Conv, engine: DepthwiseEngine, tiling: Hashable) -> Body:
     """The passes of a tiling: those that fill all lanes, and one for the channels that are left."""
     opcode, stripes = cast(Tiling, tiling)
     full, rest = divmod(conv.k * stripes, engine.lanes)
-    found: Body = ()
+    parts: Body = ()
     for count, channels in ((full, engine.lanes), (1, rest)):
         if count and channels:
             p = _pass(conv, opcode, stripes, channels)
-            found += (Repeat(count, (p,), "passes"),)
-    return found
+            parts += (Repeat(count, (p,), "passes"),)
+    return parts
 
 
 def _pass(conv: Conv, opcode: DepthwiseOpcode, stripes: int, channels: int) -> DepthwisePass:
@@ -240,17 +240,17 @@ def _maps(
     if stripes > 1:
         y = np.where(y < 0, -1, y + row * conv.sh - conv.pt)
     inside = (y >= 0) & (y < conv.h) & (x >= 0)
-    found = np.zeros((*inputs.y.shape, engine.lanes), np.int32)
-    found[..., : len(channel)] = np.where(inside, 1 + (source * conv.h + y) * conv.w + x, 0)
-    return found
+    indices = np.zeros((*inputs.y.shape, engine.lanes), np.int32)
+    indices[..., : len(channel)] = np.where(inside, 1 + (source * conv.h + y) * conv.w + x, 0)
+    return indices
 
 
 def _weights(conv: Conv, engine: DepthwiseEngine, channel: npt.NDArray[np.int64]) -> Indices:
     """int32[fh fw, L] for the lanes' channels."""
     area = conv.fh * conv.fw
-    found = np.zeros((area, engine.lanes), np.int32)
-    found[:, : len(channel)] = 1 + channel * area + np.arange(area)[:, None]
-    return found
+    indices = np.zeros((area, engine.lanes), np.int32)
+    indices[:, : len(channel)] = 1 + channel * area + np.arange(area)[:, None]
+    return indices
 
 
 def _dest(

@@ -1,6 +1,6 @@
 """What every processing element does at each clock, read from registers.
 
-How that is found, every engine says in its own `activity`. No formula of a schedule is used.
+Every engine says in its own `activity` how it is read. No formula of a schedule is used.
 """
 
 from enum import IntEnum
@@ -36,5 +36,5 @@ class Activity(NamedTuple):
     @property
     def multiplies(self) -> Int64:
         """int64[clocks], elements that multiply, those that waste it included."""
-        found: Int64 = np.count_nonzero(self.states >= ElementState.WASTE, axis=(1, 2))
-        return found
+        elements: Int64 = np.count_nonzero(self.states >= ElementState.WASTE, axis=(1, 2))
+        return elements

@@ -155,7 +155,7 @@ def when_called(module: str, function: str) -> Callable[..., Any]:
 
 def passes_of(body: Body) -> list[Any]:
     """The passes of a body in the order of execution."""
-    found: list[Any] = []
+    passes: list[Any] = []
     for part in body:
-        found += part.trips * passes_of(part.body) if isinstance(part, Repeat) else [part]
-    return found
+        passes += part.trips * passes_of(part.body) if isinstance(part, Repeat) else [part]
+    return passes

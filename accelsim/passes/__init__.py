@@ -27,7 +27,14 @@ from accelsim.passes.depthwise import (
     DepthwisePass,
     depthwise_command,
 )
-from accelsim.passes.systolic_array import ArrayCommand, ArrayPass, ArrayWords, Opcode, array_words
+from accelsim.passes.systolic_array import (
+    ArrayCommand,
+    ArrayPass,
+    ArrayWords,
+    Opcode,
+    array_words,
+    result_words,
+)
 
 __all__ = [
     "NO_WRAP",
@@ -53,5 +60,6 @@ __all__ = [
     "largest",
     "meanings",
     "outside",
+    "result_words",
     "widths",
 ]

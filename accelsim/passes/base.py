@@ -30,7 +30,9 @@ class Wait(NamedTuple):
     """
 
     unit: Annotated[int, Bits(4), "unit whose progress is waited for"]
-    count: Annotated[int, Bits(16), "passes that it must have retired; 0 waits for nothing"]
+    count: Annotated[  # type: ignore[assignment]  # tuples have a method of this name
+        int, Bits(16), "passes that it must have retired; 0 waits for nothing"
+    ]
 
 
 class Repeat(NamedTuple):
@@ -47,11 +49,11 @@ Body = tuple[Any, ...]  # passes, and Repeats of passes, in order
 @cache
 def widths(record: type) -> dict[str, int | dict[str, int]]:
     """Width of every field of a pass record, nested records as nested dicts."""
-    found: dict[str, int | dict[str, int]] = {}
+    sizes: dict[str, int | dict[str, int]] = {}
     for name, hint in get_type_hints(record, include_extras=True).items():
         bits = [extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Bits)]
-        found[name] = int(bits[0]) if bits else widths(hint)  # type: ignore[assignment]
-    return found
+        sizes[name] = int(bits[0]) if bits else widths(hint)  # type: ignore[assignment]
+    return sizes
 
 
 @cache
@@ -77,14 +79,14 @@ def addresses(record: type) -> tuple[int, ...]:
 @cache
 def meanings(record: type) -> dict[str, str]:
     """What every field means, in words, by its name in the layout of the record."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for name, hint in get_type_hints(record, include_extras=True).items():
         extras = getattr(hint, "__metadata__", ())
         if not extras:
-            found |= {f"{name}.{inner}": words for inner, words in meanings(hint).items()}
+            texts |= {f"{name}.{inner}": words for inner, words in meanings(hint).items()}
             continue
-        found[name] = next(extra for extra in extras if isinstance(extra, str))
-    return found
+        texts[name] = next(extra for extra in extras if isinstance(extra, str))
+    return texts
 
 
 def largest(record: type, field: str) -> int:
@@ -99,8 +101,9 @@ def outside(record: Any, from_zero: Sequence[str]) -> str | None:
 
     from_zero : fields that may be 0; all others are at least 1.
     """
-    for name in widths(type(record)):
-        value, most = getattr(record, name), largest(type(record), name)
+    kind: type = type(record)
+    for name in widths(kind):
+        value, most = getattr(record, name), largest(kind, name)
         least = 0 if name in from_zero else 1
         if not least <= value <= most:
             return f"{name} of a pass is from {least} to {most}, not {value}"
@@ -118,7 +121,7 @@ def earliest_starts(
 
     UnsupportedError where a pass waits for what is never reached.
     """
-    found = np.zeros(len(waits), np.int64)
+    starts = np.zeros(len(waits), np.int64)
     for place, (unit, count) in enumerate(waits):
         if count == 0:
             continue
@@ -131,8 +134,8 @@ def earliest_starts(
                 f"pass {place} waits until unit {unit} has retired {count} passes, and it retires "
                 f"{len(reached[unit])}"
             )
-        found[place] = reached[unit][count - 1]
-    return check_earliest(found, len(waits))
+        starts[place] = reached[unit][count - 1]
+    return check_earliest(starts, len(waits))
 
 
 def check_earliest(
@@ -141,14 +144,14 @@ def check_earliest(
     """int64[passes], the earliest starts; all 0 for None. UnsupportedError where they cannot be."""
     if earliest is None:
         return np.zeros(passes, np.int64)
-    found = np.asarray(earliest, np.int64)
-    if found.shape != (passes,):
+    starts = np.asarray(earliest, np.int64)
+    if starts.shape != (passes,):
         raise UnsupportedError(
-            f"every one of {passes} passes has an earliest start, not {found.size} of them"
+            f"every one of {passes} passes has an earliest start, not {starts.size} of them"
         )
-    if passes and found.min() < 0:
-        place = int(found.argmin())
+    if passes and starts.min() < 0:
+        place = int(starts.argmin())
         raise UnsupportedError(
-            f"the earliest start of pass {place} is a clock from 0 on, not {found[place]}"
+            f"the earliest start of pass {place} is a clock from 0 on, not {starts[place]}"
         )
-    return found
+    return starts

@@ -35,14 +35,14 @@ def activity(
     shape = len(clocks), engine.lanes, engine.pixels
     states, drain = np.zeros(shape, np.uint8), np.zeros(shape, np.bool_)
     for at, clock in enumerate(clocks):
-        found = cycle.simulate(engine, commands, *memories, clock).registers
-        assert found is not None
-        if found.tags[2] & cycle.TAP:  # of the tap whose operands are at the multipliers
-            channels = found.w2[:, None] != 0
+        registers = cycle.simulate(engine, commands, *memories, clock).registers
+        assert registers is not None
+        if registers.tags[2] & cycle.TAP:  # of the tap whose operands are at the multipliers
+            channels = registers.w2[:, None] != 0
             states[at] = np.where(
                 channels,
-                np.where(found.x.T != 0, ElementState.BUSY, ElementState.WASTE),
+                np.where(registers.x.T != 0, ElementState.BUSY, ElementState.WASTE),
                 ElementState.IDLE,
             )
-        drain[at] = lane < found.counters.beats * engine.result_lanes
+        drain[at] = lane < registers.counters.beats * engine.result_lanes
     return Activity(states, drain)

@@ -141,8 +141,8 @@ def _meets(
 ) -> Counts:
     low = np.maximum(0, -((b * stride - padding) // dilation))
     high = np.minimum(kernel - 1, (size - 1 + padding - a * stride) // dilation)
-    found: Counts = np.maximum(0, high - low + 1)
-    return found
+    taps: Counts = np.maximum(0, high - low + 1)
+    return taps
 
 
 def _runs(rows: Counts, columns: Counts) -> tuple[TileRun, ...]:

@@ -106,8 +106,8 @@ class _Sequence:
         stream = offset // (taps + values)
         inside = stream < self.field("streams")[owner]
         rows = self.field("opcode")[owner] == Opcode.ROWS
-        found: Bits = rows & inside & (offset - stream * (taps + values) < taps)
-        return found
+        taps_here: Bits = rows & inside & (offset - stream * (taps + values) < taps)
+        return taps_here
 
     def record(self, clocks: range) -> tuple[Int64, Int64, Int64, Int64]:
         """Addresses in the registers a, b and w, and control bits, at the start of the clocks."""
@@ -122,9 +122,9 @@ class _Sequence:
             digit = ((number >> low & (1 << DIGIT) - 1) + 1).astype(np.int16)
             left = np.repeat(digit[: self.words], array.rows, axis=1)
             state = cycle.record(array, self.placed, left, digit[self.words :] * inside, clocks)
-            for register, found in zip(registers, (state.a, state.b, state.w), strict=True):
-                here = found > 0
-                register[here] += (found[here].astype(np.int64) - 1 << low) + (low == 0)
+            for register, digits in zip(registers, (state.a, state.b, state.w), strict=True):
+                here = digits > 0
+                register[here] += (digits[here].astype(np.int64) - 1 << low) + (low == 0)
         a, b, w = registers
         return a, b, w, state.f.astype(np.int64)
 
@@ -147,7 +147,8 @@ def _of_window(sequence: _Sequence, clocks: range) -> Activity:
     # What came into an element during a clock is in its registers at the start of the next one;
     # only `w`, which a swap or a tap changes, multiplies as it was.
     a, b, w, flags = a[1:], b[1:], w[:-1], flags[1:]
-    streams, slides, shifts = (flags & bit != 0 for bit in (cycle.WSF, cycle.FZ, cycle.BSH))
+    bits = cycle.STATIONARY, cycle.HALF_SPEED, cycle.SHIFT_OPERANDS
+    streams, slides, shifts = (flags & bit != 0 for bit in bits)
     other = np.where(streams | slides, w, np.where(shifts, b, NONE))
     owner = sequence.owner
     # Taps of row streams run on through columns that their pass does not use; and the streams
@@ -162,8 +163,8 @@ def _of_window(sequence: _Sequence, clocks: range) -> Activity:
     states[at] = np.where(
         _useful(sequence, a[at], other[at], *at[1:]), ElementState.BUSY, ElementState.WASTE
     )
-    captures = flags & cycle.CAP != 0
-    drain = _drains(products, streams, captures & ~streams, flags & cycle.SH != 0)
+    captures = flags & cycle.CAPTURE != 0
+    drain = _drains(products, streams, captures & ~streams, flags & cycle.SHIFT_SHADOW != 0)
     first = clocks.start - since
     return Activity(states[first:], drain[first:])
 
