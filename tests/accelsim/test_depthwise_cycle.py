@@ -31,8 +31,8 @@ def assert_agreement(engine, work):
     assert np.array_equal(done.words, expected), about
 
 
-def assert_same_registers(found, expected, where):
-    for name, value in found._asdict().items():
+def assert_same_registers(registers, expected, where):
+    for name, value in registers._asdict().items():
         other = getattr(expected, name)
         if isinstance(value, tuple):
             assert_same_registers(value, other, f"{name} {where}")
@@ -97,10 +97,10 @@ def test_registers_are_those_of_a_plain_machine(shape, fill, seed):
     done = simulate(engine, *rows)
     machine = plain.Machine(engine, *rows)
     for clock, expected in enumerate(plain.run(machine)):
-        found = simulate(engine, *rows, clock)
-        assert_same_registers(found.registers, expected, f"at clock {clock}\n{work}")
-        assert np.array_equal(found.words, done.words)
-        assert found.busy_cycles == done.busy_cycles
+        at_clock = simulate(engine, *rows, clock)
+        assert_same_registers(at_clock.registers, expected, f"at clock {clock}\n{work}")
+        assert np.array_equal(at_clock.words, done.words)
+        assert at_clock.busy_cycles == done.busy_cycles
     assert np.array_equal(machine.words, done.words)
     assert machine.retired[-1] == done.busy_cycles
 

@@ -406,9 +406,9 @@ def test_layer_norm_equals_onnxruntime_but_for_rounding():
     gamma, beta = weights.astype(np.float32)
     attributes = {"axis": -1, "epsilon": 0.0}
     real = onnx_oracle.run("LayerNormalization", pixels, gamma, beta, attributes=attributes)
-    found = LayerNorm().golden(weights, x).reshape(96, -1).T
+    ours = LayerNorm().golden(weights, x).reshape(96, -1).T
     # half a step of z, times gamma, in units of 1/128
-    assert np.all(np.abs(found - 128 * real) <= np.abs(gamma) / 2 + 0.1)
+    assert np.all(np.abs(ours - 128 * real) <= np.abs(gamma) / 2 + 0.1)
 
 
 # --- inception depthwise
@@ -461,7 +461,7 @@ BRANCHES = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)), min_size=1,
 
 @settings(max_examples=40)
 @given(
-    kernels=BRANCHES.map(lambda found: tuple(dict.fromkeys(found))),
+    kernels=BRANCHES.map(lambda shapes: tuple(dict.fromkeys(shapes))),
     stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     seed=st.integers(0, 10**6),
 )
