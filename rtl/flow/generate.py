@@ -19,8 +19,8 @@ from accelsim.errors import FileError
 from accelsim.hardware import DepthwiseEngine, SystolicArray
 from accelsim.passes import DepthwiseOpcode, Opcode
 from rtl.engines.depthwise.core import DepthwiseCore
+from rtl.engines.depthwise.lanes import LaneModule
 from rtl.engines.depthwise.manual import depthwise_chapter
-from rtl.engines.depthwise.parts import LaneModule
 from rtl.engines.systolic_array.core import Core
 from rtl.engines.systolic_array.manual import array_chapter
 from rtl.engines.systolic_array.parts import ProcessingElement

@@ -6,24 +6,21 @@ where a command, or a word of a fill port, is needed that is not there, or where
 is full; so waiting adds stall clocks and changes neither values nor busy clocks.
 """
 
-from amaranth.hdl import EnableInserter, Module, Signal
+from amaranth.hdl import EnableInserter, Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from accelsim.hardware import DepthwiseEngine
 from accelsim.passes import DepthwiseCommand
-from rtl.engines.depthwise.parts import (
-    Issue,
-    Lanes,
-    Loader,
-    TapMemory,
-    TileGenerator,
-    map_fill_layout,
-    tap_fill_layout,
-)
+from rtl.engines.depthwise.issue import Issue
+from rtl.engines.depthwise.lanes import Lanes
+from rtl.engines.depthwise.layouts import map_fill_layout, tap_fill_layout
+from rtl.engines.depthwise.loader import Loader
+from rtl.engines.depthwise.taps import TapMemory
+from rtl.engines.depthwise.tiles import TileGenerator
 from rtl.engines.systolic_array.core import COUNTER_BITS
-from rtl.lib.layout import layout
 from rtl.lib.results import ResultMemory
+from rtl.lib.waits import Gate, command_layout, progress_ports
 
 
 class DepthwiseCore(wiring.Component):
@@ -42,15 +39,22 @@ class DepthwiseCore(wiring.Component):
         overwritten.  idle : no sequence is under way.
     """
 
-    def __init__(self, engine: DepthwiseEngine, shared_lane: bool = False) -> None:
-        self.engine = engine
+    def __init__(self, engine: DepthwiseEngine, shared_lane: bool = False, units: int = 0) -> None:
+        """A core whose commands can wait for so many units, and whose passes others can wait for.
+
+        With units it has the ports of rtl.lib.waits as well. A command that waits is not taken and
+        holds up those behind it, while the passes before it go on; that is no stall. What it waits
+        for opens it so many clocks ahead as lie between a command and the start of its pass:
+        without a fill port two before the first tap, with one the clock before the first word.
+        """
+        self.engine, self.units = engine, units
         self.generator, self.issue = TileGenerator(engine), Issue(engine)
-        self.lanes = Lanes(engine, shared=shared_lane)
+        self.lanes = Lanes(engine, shared=shared_lane, tells_passes=units > 0)
         word = self.lanes.word.shape()
         ready = not engine.fill_port
         super().__init__(
             {
-                "commands": In(stream.Signature(layout(DepthwiseCommand))),
+                "commands": In(stream.Signature(command_layout(DepthwiseCommand, units))),
                 "map_fill": In(stream.Signature(map_fill_layout(engine), always_ready=ready)),
                 "tap_fill": In(stream.Signature(tap_fill_layout(engine), always_ready=ready)),
                 "results": Out(stream.Signature(word)),
@@ -58,6 +62,7 @@ class DepthwiseCore(wiring.Component):
                 "stall_cycles": Out(COUNTER_BITS),
                 "passes_read": Out(32),
                 "idle": Out(1),
+                **progress_ports(units),
             }
         )
 
@@ -92,25 +97,19 @@ class DepthwiseCore(wiring.Component):
         begun, last = Signal(), Signal()  # a command has been taken; the last one has
         commands, missing, starting = generator.commands, Signal(), issue.starting
         if engine.fill_port:
-            loader = Loader(engine)
-            m.submodules.loader = EnableInserter(go)(loader)
-            wiring.connect(m, loader.loaded, generator.commands)
+            loader = self._loader(m, go, missing)
             commands, starting = loader.commands, loader.commands.valid & loader.commands.ready
-            map_needed, tap_needed = loader.map_beat, loader.tap_beat
-            m.d.comb += [
-                loader.released.eq(issue.slot.step.end),
-                missing.eq(
-                    (map_needed & ~self.map_fill.valid) | (tap_needed & ~self.tap_fill.valid)
-                ),
-                self.map_fill.ready.eq(map_needed & go),
-                self.tap_fill.ready.eq(tap_needed & go),
-            ]
+        offered, ready = self.commands.valid & ~last, commands.ready & ~last
+        if self.units:
+            opens = self._gate(m)
+            offered, ready = offered & opens, ready & opens
         m.d.comb += [
             lanes.fill.valid.eq(self.map_fill.valid & self.map_fill.ready),
             taps.fill.valid.eq(self.tap_fill.valid & self.tap_fill.ready),
-            commands.payload.eq(self.commands.payload),
-            commands.valid.eq(self.commands.valid & ~last),
-            self.commands.ready.eq(commands.ready & ~last & go),
+            # A Wait stands behind the fields that the engine knows.
+            commands.payload.as_value().eq(self.commands.payload.as_value()),
+            commands.valid.eq(offered),
+            self.commands.ready.eq(ready & go),
             go.eq(
                 ~(memory.full & lanes.write)
                 & ~(begun & ~last & commands.ready & ~self.commands.valid)
@@ -131,6 +130,51 @@ class DepthwiseCore(wiring.Component):
             with m.If(lanes.finished):
                 m.d.sync += [active.eq(0), begun.eq(0), last.eq(0)]
             m.d.sync += self.passes_read.eq(self.passes_read + lanes.read_done)
+            if self.units:
+                self._count(m, starting)
         with m.Elif(active):
             m.d.sync += self.stall_cycles.eq(self.stall_cycles + 1)
         return m
+
+    def _loader(self, m: Module, go: Signal, missing: Signal) -> Loader:
+        """The loader in front of the tile generator, and whether its words are `missing`."""
+        loader = Loader(self.engine)
+        m.submodules.loader = EnableInserter(go)(loader)
+        wiring.connect(m, loader.loaded, self.generator.commands)
+        map_needed, tap_needed = loader.map_beat, loader.tap_beat
+        m.d.comb += [
+            loader.released.eq(self.issue.slot.step.end),
+            missing.eq((map_needed & ~self.map_fill.valid) | (tap_needed & ~self.tap_fill.valid)),
+            self.map_fill.ready.eq(map_needed & go),
+            self.tap_fill.ready.eq(tap_needed & go),
+        ]
+        return loader
+
+    def _gate(self, m: Module) -> Value:
+        """Whether the command that is offered need not wait."""
+        m.submodules.gate = gate = Gate(self.units)
+        m.d.comb += [
+            gate.wait.eq(self.commands.payload.wait),
+            gate.progress.eq(self.progress),
+        ]
+        return gate.open
+
+    def _count(self, m: Module, filled: Value) -> None:
+        """Passes that have started and retired, counted in clocks that are not frozen.
+
+        filled : with a fill port, a pass is filled from the next clock on.
+        """
+        starts = Signal()
+        if self.engine.fill_port:
+            fills = Signal()  # in its first clock
+            m.d.sync += fills.eq(filled)
+            m.d.comb += starts.eq(fills)
+        else:
+            slot, pass_begins = self.issue.slot, Signal(init=1)  # with the next tap
+            with m.If(slot.valid):
+                m.d.sync += pass_begins.eq(slot.step.end)
+            m.d.comb += starts.eq(slot.valid & pass_begins)
+        m.d.sync += [
+            self.started.eq(self.started + starts),
+            self.retired.eq(self.retired + self.lanes.retires),
+        ]
