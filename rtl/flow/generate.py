@@ -22,8 +22,8 @@ from rtl.engines.depthwise.core import DepthwiseCore
 from rtl.engines.depthwise.lanes import LaneModule
 from rtl.engines.depthwise.manual import depthwise_chapter
 from rtl.engines.systolic_array.core import Core
+from rtl.engines.systolic_array.element import ProcessingElement
 from rtl.engines.systolic_array.manual import array_chapter
-from rtl.engines.systolic_array.parts import ProcessingElement
 from rtl.flow.manual import Chapter, page
 from rtl.flow.ports import CLOCK, RESET, payload, ports, streams
 from rtl.flow.verilog import TOP, verilog

@@ -18,7 +18,7 @@ from rtl.engines.depthwise.layouts import map_fill_layout, tap_fill_layout
 from rtl.engines.depthwise.loader import Loader
 from rtl.engines.depthwise.taps import TapMemory
 from rtl.engines.depthwise.tiles import TileGenerator
-from rtl.engines.systolic_array.core import COUNTER_BITS
+from rtl.lib.counters import COUNTER_BITS, TOTAL_BITS
 from rtl.lib.results import ResultMemory
 from rtl.lib.waits import Gate, command_layout, progress_ports
 
@@ -50,6 +50,7 @@ class DepthwiseCore(wiring.Component):
         self.engine, self.units = engine, units
         self.generator, self.issue = TileGenerator(engine), Issue(engine)
         self.lanes = Lanes(engine, shared=shared_lane, tells_passes=units > 0)
+        self.taps, self.memory = TapMemory(engine), ResultMemory(self.lanes.word.shape(), 1)
         word = self.lanes.word.shape()
         ready = not engine.fill_port
         super().__init__(
@@ -60,7 +61,7 @@ class DepthwiseCore(wiring.Component):
                 "results": Out(stream.Signature(word)),
                 "busy_cycles": Out(COUNTER_BITS),
                 "stall_cycles": Out(COUNTER_BITS),
-                "passes_read": Out(32),
+                "passes_read": Out(TOTAL_BITS),
                 "idle": Out(1),
                 **progress_ports(units),
             }
@@ -68,15 +69,20 @@ class DepthwiseCore(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        engine, generator, issue, lanes = self.engine, self.generator, self.issue, self.lanes
         go = Signal()  # the clock-enable of the engine
-        taps, memory = TapMemory(engine), ResultMemory(lanes.word.shape(), 1)
-        m.submodules.generator = EnableInserter(go)(generator)
+        self._connect(m, go)
+        self._run_sequence(m, go)
+        return m
+
+    def _connect(self, m: Module, go: Signal) -> None:
+        """The engine between its memories."""
+        issue, lanes, taps, memory = self.issue, self.lanes, self.taps, self.memory
+        m.submodules.generator = EnableInserter(go)(self.generator)
         m.submodules.issue = EnableInserter(go)(issue)
         m.submodules.tap_memory = taps
         m.submodules.lanes = lanes
         m.submodules.memory = memory
-        wiring.connect(m, generator.tiles, issue.tiles)
+        wiring.connect(m, self.generator.tiles, issue.tiles)
         m.d.comb += [
             lanes.fill.payload.eq(self.map_fill.payload),
             taps.fill.payload.eq(self.tap_fill.payload),
@@ -93,22 +99,24 @@ class DepthwiseCore(wiring.Component):
             memory.results.ready.eq(self.results.ready),
         ]
 
-        # What the engine needs from the host in this clock, and whether it is there.
+    def _run_sequence(self, m: Module, go: Signal) -> None:
+        """A sequence: from its first command to the result of the last."""
+        lanes, memory = self.lanes, self.memory
         begun, last = Signal(), Signal()  # a command has been taken; the last one has
-        commands, missing, starting = generator.commands, Signal(), issue.starting
-        if engine.fill_port:
-            loader = self._loader(m, go, missing)
-            commands, starting = loader.commands, loader.commands.valid & loader.commands.ready
-        offered, ready = self.commands.valid & ~last, commands.ready & ~last
+        missing = Signal()  # a word of a fill port is needed and not there
+        commands, starting = self.generator.commands, self.issue.starting
+        if self.engine.fill_port:
+            commands, starting = self._load(m, go, missing)
+        valid, ready = self.commands.valid & ~last, commands.ready & ~last
         if self.units:
-            opens = self._gate(m)
-            offered, ready = offered & opens, ready & opens
+            is_open = self._gate_open(m)
+            valid, ready = valid & is_open, ready & is_open
         m.d.comb += [
             lanes.fill.valid.eq(self.map_fill.valid & self.map_fill.ready),
-            taps.fill.valid.eq(self.tap_fill.valid & self.tap_fill.ready),
-            # A Wait stands behind the fields that the engine knows.
-            commands.payload.as_value().eq(self.commands.payload.as_value()),
-            commands.valid.eq(offered),
+            self.taps.fill.valid.eq(self.tap_fill.valid & self.tap_fill.ready),
+            # Without its Wait, which is the highest bits.
+            Value.cast(commands.payload).eq(self.commands.payload),
+            commands.valid.eq(valid),
             self.commands.ready.eq(ready & go),
             go.eq(
                 ~(memory.full & lanes.write)
@@ -118,8 +126,7 @@ class DepthwiseCore(wiring.Component):
             self.idle.eq(~begun),
         ]
 
-        # A sequence: `active` from its first tap, or word of a fill port, to its last result.
-        active = Signal()
+        active = Signal()  # from the first tap, or word of a fill port, to the last result
         with m.If(go):
             with m.If(starting & ~active):
                 m.d.sync += [active.eq(1), self.busy_cycles.eq(0), self.stall_cycles.eq(0)]
@@ -131,13 +138,12 @@ class DepthwiseCore(wiring.Component):
                 m.d.sync += [active.eq(0), begun.eq(0), last.eq(0)]
             m.d.sync += self.passes_read.eq(self.passes_read + lanes.read_done)
             if self.units:
-                self._count(m, starting)
+                self._count_passes(m, starting)
         with m.Elif(active):
             m.d.sync += self.stall_cycles.eq(self.stall_cycles + 1)
-        return m
 
-    def _loader(self, m: Module, go: Signal, missing: Signal) -> Loader:
-        """The loader in front of the tile generator, and whether its words are `missing`."""
+    def _load(self, m: Module, go: Signal, missing: Signal) -> tuple[stream.Interface, Value]:
+        """A loader in front of the tile generator: its commands, and that it takes one."""
         loader = Loader(self.engine)
         m.submodules.loader = EnableInserter(go)(loader)
         wiring.connect(m, loader.loaded, self.generator.commands)
@@ -148,32 +154,28 @@ class DepthwiseCore(wiring.Component):
             self.map_fill.ready.eq(map_needed & go),
             self.tap_fill.ready.eq(tap_needed & go),
         ]
-        return loader
+        return loader.commands, loader.commands.valid & loader.commands.ready
 
-    def _gate(self, m: Module) -> Value:
-        """Whether the command that is offered need not wait."""
+    def _gate_open(self, m: Module) -> Value:
+        """What the command at the head of the queue waits for has happened."""
         m.submodules.gate = gate = Gate(self.units)
-        m.d.comb += [
-            gate.wait.eq(self.commands.payload.wait),
-            gate.progress.eq(self.progress),
-        ]
+        m.d.comb += [gate.wait.eq(self.commands.payload.wait), gate.progress.eq(self.progress)]
         return gate.open
 
-    def _count(self, m: Module, filled: Value) -> None:
-        """Passes that have started and retired, counted in clocks that are not frozen.
+    def _count_passes(self, m: Module, taken: Value) -> None:
+        """Passes that have started and retired, in a clock that is not frozen.
 
-        filled : with a fill port, a pass is filled from the next clock on.
+        taken : with a fill port, the loader takes a command, whose first words come a clock later.
         """
-        starts = Signal()
+        slot = self.issue.slot
         if self.engine.fill_port:
-            fills = Signal()  # in its first clock
-            m.d.sync += fills.eq(filled)
-            m.d.comb += starts.eq(fills)
+            starts: Value = Signal(name="starts")
+            m.d.sync += starts.eq(taken)
         else:
-            slot, pass_begins = self.issue.slot, Signal(init=1)  # with the next tap
+            pass_begins = Signal(init=1)  # with the next tap
             with m.If(slot.valid):
                 m.d.sync += pass_begins.eq(slot.step.end)
-            m.d.comb += starts.eq(slot.valid & pass_begins)
+            starts = slot.valid & pass_begins
         m.d.sync += [
             self.started.eq(self.started + starts),
             self.retired.eq(self.retired + self.lanes.retires),
