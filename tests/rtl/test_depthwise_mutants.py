@@ -49,7 +49,7 @@ ISSUE = (
     Mutant("results are awaited too long", "drain_left <= 1", "drain_left == 0"),
     Mutant("kernel rows follow too late", "work.fw - self.columns_behind_first",
            "work.fw - self.columns_behind_first + 1"),
-    Mutant("columns go on in the next row", "self.tap_x.eq(self.row_x)",
+    Mutant("columns go on in the next row", "self.tap_x.eq(self.left_x)",
            "self.tap_x.eq(self.tap_x + work.dw)"),
     Mutant("rows of a dilated kernel side by side", "self.tap_y + work.dh",
            "self.tap_y + 1"),

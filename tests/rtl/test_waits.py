@@ -16,7 +16,7 @@ from accelsim.passes import ArrayCommand, ArrayPass, Opcode, Wait, earliest_star
 from rtl.engines.systolic_array import core, retirement
 from rtl.engines.systolic_array.core import Core
 from tests.rtl.mutants import Mutant, load
-from tests.rtl.waits_bench import COUNTS, Outcome, WaitsBench, Work
+from tests.rtl.waits_bench import COUNTS, Outcome, Reached, WaitsBench, Work, random_waits
 from tests.sequences import Sequence, random_array, random_sequence, sequence
 
 OS, WS, IS, ROWS = Opcode
@@ -25,10 +25,7 @@ MODES = {opcode.name.lower(): (opcode,) for opcode in Opcode} | {"mixed": tuple(
 SHAPES = ((1, 1), (1, 6), (6, 1), (2, 5), (5, 3), (4, 4), (12, 2))
 UNITS = (1, 3, 16)
 FIRST = 1  # clocks from a command to the first operand
-GAPS = (0, 1, 10, 40, 500)  # clocks that a unit takes at most between two passes
 BEFORE = (0, 1, 32767, 32768, 65530, 65535)  # passes that units have retired before
-
-Reached = tuple[tuple[int, ...], ...]
 
 
 def work(q: Sequence, waits: list[Wait], reached: Reached, before: tuple[int, ...]) -> Work:
@@ -78,26 +75,6 @@ def check(
     expected = golden(array, q.commands, q.left, q.top)
     assert np.array_equal(words_of(array, outcome)[q.used], expected[q.used]), f"values of {about}"
     return outcome
-
-
-def random_waits(
-    rng: np.random.Generator, passes: int, before: tuple[int, ...]
-) -> tuple[list[Wait], Reached]:
-    """Two of three passes wait, for any count of any unit; and how far the units are when.
-
-    A count that is a multiple of 2**16 is 0, which waits for nothing.
-    """
-    gap = int(rng.choice(GAPS))
-    reached = tuple(
-        tuple(np.cumsum(rng.integers(0, gap + 1, int(rng.integers(1, passes + 2)))).tolist())
-        for _ in before
-    )
-    waits = []
-    for _ in range(passes):
-        unit = int(rng.integers(len(before)))
-        count = (before[unit] + int(rng.integers(1, len(reached[unit]) + 1))) % COUNTS
-        waits.append(Wait(unit, count if rng.random() < 2 / 3 else 0))
-    return waits, reached
 
 
 def random_check(

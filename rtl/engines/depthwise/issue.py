@@ -94,16 +94,13 @@ class Issue(wiring.Component):
                 "starting": Out(1),
             }
         )
-        self.valid = Signal()
-        self.tile = Signal(tile_layout(engine))
+        self.valid, self.tile = Signal(), Signal(tile_layout(engine))
         self.work = Signal(layout(DepthwisePass))  # of the tile; no register
         self.inside = Signal(engine.pixels)  # pixels of the tile that are outputs
         # The next tap: the first of its tile or not, its entry, and where its pixels' values lie.
-        self.is_first = Signal()
         self.address = Signal.like(self.slot.address)
-        self.tap_y = Signal(OFFSET)
-        self.tap_x = Signal(OFFSET)
-        self.row_x = Signal(OFFSET)  # tap_x where a kernel row begins
+        self.is_first, self.tap_y, self.tap_x = Signal(), Signal(OFFSET), Signal(OFFSET)
+        self.left_x = Signal(OFFSET)  # tap_x where a kernel row begins
         # Kernel rows and columns that follow it, and columns that follow the first of a row.
         self.rows_left = Signal.like(self.work.fh)
         self.columns_left = Signal.like(self.work.fw)
@@ -170,7 +167,7 @@ class Issue(wiring.Component):
             m.d.sync += [
                 self.rows_left.eq(self.rows_left - 1),
                 self.columns_left.eq(self.columns_behind_first),
-                self.tap_x.eq(self.row_x),
+                self.tap_x.eq(self.left_x),
                 self.tap_y.eq(self.tap_y + work.dh),
                 self.address.eq(self.address + work.fw - self.columns_behind_first),
             ]
@@ -181,8 +178,8 @@ class Issue(wiring.Component):
         command, work = tile.command, tile.command.work
         rows, columns, met = self._reach(m, tile)
         ky, kx = Mux(met, rows.first, 0), Mux(met, columns.first, 0)
-        row_x = Signal(OFFSET, name="first_row_x")
-        m.d.comb += row_x.eq(kx * work.dw - work.pl)
+        begin_x = Signal(OFFSET)
+        m.d.comb += begin_x.eq(kx * work.dw - work.pl)
         with m.If(take):
             m.d.sync += [
                 self.valid.eq(self.tiles.valid),
@@ -192,8 +189,8 @@ class Issue(wiring.Component):
                 self.columns_left.eq(Mux(met, columns.count - 1, 0)),
                 self.columns_behind_first.eq(Mux(met, columns.count - 1, 0)),
                 self.tap_y.eq(ky * work.dh - work.pt),
-                self.tap_x.eq(row_x),
-                self.row_x.eq(row_x),
+                self.tap_x.eq(begin_x),
+                self.left_x.eq(begin_x),
                 self.address.eq(command.taps + ky * work.fw + kx),
             ]
             for p in range(self.engine.pixels):
