@@ -118,7 +118,7 @@ CORE = (
         "self.map_fill.ready.eq(map_needed & go)",
         "self.map_fill.ready.eq(map_needed)",
     ),
-    Mutant("the generator never freezes", "EnableInserter(go)(generator)", "generator"),
+    Mutant("the generator never freezes", "EnableInserter(go)(self.generator)", "self.generator"),
     Mutant("the issue stage never freezes", "EnableInserter(go)(issue)", "issue"),
     Mutant("the loader never freezes", "EnableInserter(go)(loader)", "loader"),
     Mutant(
