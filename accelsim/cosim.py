@@ -9,13 +9,13 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from accelsim.errors import UnsupportedError
+from accelsim.forward import step_of
 from accelsim.hardware import Hardware
-from accelsim.ir import INPUT, Layer, Network
-from accelsim.lower import AUTO, Choice, Sequence, check_depthwise, lower, parse_dataflows
-from accelsim.numerics import Int8, Int32
-from accelsim.simulate import simulate
-from accelsim.weights import load_weights, seeded_input
+from accelsim.ir import Network
+from accelsim.lower import AUTO, Choice, Sequence
+from accelsim.numerics import Int32
+from accelsim.request import Request
+from accelsim.weights import load_weights
 
 
 class RtlRun(Protocol):
@@ -93,16 +93,12 @@ def compare(
     depthwise_on: str = AUTO,
 ) -> Comparison:
     """The layer of that name at all levels, on the data that it has in the network."""
-    layer = network.layer(name)
-    check_depthwise(hardware, depthwise_on)
-    allowed = parse_dataflows(dataflow)
-    lowered = lower(layer, network.in_shapes(layer), hardware, allowed, depthwise_on)
-    if lowered is None:
-        raise UnsupportedError(f"layer {name} ({layer.op.name}) runs on the host, on no engine")
-    x, weights = _data(network, layer, hardware, seed)
-    sequence = lowered.sequence(x, weights)
-    golden = layer.op.golden(weights, x)
-    words, clocks = lowered.measure(sequence)
+    request = Request(network, hardware, dataflow, depthwise_on)
+    layer, _, lowered = request.layer_on(name, "RTL")
+    data = step_of(network, layer, load_weights(network, seed), seed)
+    sequence = lowered.sequence(*layer.op.operands(data.inputs, data.weights))
+    golden = data.sums
+    cycle = lowered.measure(sequence)
     rtl = run_rtl(sequence)
     return Comparison(
         layer=name,
@@ -110,19 +106,8 @@ def compare(
         dataflow=lowered.dataflow,
         passes=len(sequence.commands),
         values=golden.size,
-        cycles=Cycles(lowered.cycles, clocks, rtl.busy_cycles),
-        cycle_equal=np.array_equal(sequence.output(words), golden),
+        cycles=Cycles(lowered.cycles, cycle.busy_cycles, rtl.busy_cycles),
+        cycle_equal=np.array_equal(sequence.output(cycle.words), golden),
         rtl_equal=np.array_equal(sequence.output(rtl.words), golden),
         stall_cycles=rtl.stall_cycles,
     )
-
-
-def _data(network: Network, layer: Layer, hardware: Hardware, seed: int) -> tuple[Int8, Int8]:
-    """Input and weights of a layer: values flow through all layers before it."""
-    weights = load_weights(network, seed).kernel(layer)
-    (source,) = layer.inputs
-    if source == INPUT:
-        return seeded_input(network, seed), weights
-    x = simulate(network, hardware, fidelity="golden", seed=seed, layers=source).output
-    assert x is not None  # fidelity golden computes values
-    return x, weights

@@ -8,21 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accelsim.engines import activity
-from accelsim.engines.activity import Activity, Bits, Int64, Work
+from accelsim.engines.activity import Activity, Int64, Work
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.hls.nest import operations
 from accelsim.ir import Network
-from accelsim.lower import (
-    AUTO,
-    ArrayWork,
-    Choice,
-    DepthwiseWork,
-    check_depthwise,
-    lower,
-    parse_dataflows,
-)
+from accelsim.lower import AUTO, Choice, Lowered
+from accelsim.request import Request
 
 MOST_STATES = 1 << 26  # elements x clocks of a film, a byte and a bit each
 USUAL = 3  # the clocks of a film, if nobody says: so many times rows + columns
@@ -32,7 +24,7 @@ USUAL = 3  # the clocks of a film, if nobody says: so many times rows + columns
 class Film:
     """A layer on an engine, and what its elements do in some clocks.
 
-    rows, columns : of elements; on the depthwise engine lanes and pixels.
+    rows, columns : of elements.  sides : what one of each is called.
     cycles, multiplies : of the whole layer by the schedule, padded taps included.
     clocks : those of the film; 0 is the first operand at a port.
     activity : of these clocks.
@@ -49,15 +41,16 @@ class Film:
     multiplies: int
     clocks: range
     activity: Activity
+    sides: tuple[str, str]
 
     @property
     def rows(self) -> int:
-        """Rows of elements, or lanes."""
+        """Rows of elements."""
         return int(self.activity.work.shape[1])
 
     @property
     def columns(self) -> int:
-        """Columns of elements, or pixels."""
+        """Columns of elements."""
         return int(self.activity.work.shape[2])
 
     @property
@@ -92,30 +85,21 @@ def film(
     depthwise_on : where depthwise layers run: array, engine, or auto.
     clocks : consecutive ones of the layer; None for its first 3 (rows + columns).
     """
-    check_depthwise(hardware, depthwise_on)
-    chosen, allowed = network.layer(layer), parse_dataflows(dataflow)
-    shapes = network.in_shapes(chosen)
-    lowered = lower(chosen, shapes, hardware, allowed, depthwise_on)
-    if not isinstance(lowered, ArrayWork | DepthwiseWork):
-        where = "the host" if lowered is None else f"{lowered.engine}, a model without registers"
+    request = Request(network, hardware, dataflow, depthwise_on)
+    chosen, shapes, lowered = request.layer_on(layer, "a film")
+    if lowered.model.registers is None:
         raise UnsupportedError(
-            f"layer {layer} ({chosen.op.name}) runs on {where}; no film shows it"
+            f"layer {layer} ({chosen.op.name}) runs on {lowered.engine}, a model without "
+            "registers; no film shows it"
         )
     clocks = _clocks(layer, lowered, clocks)
     # Every operand of the layer is a one; what is zero then is a zero of padding or mapping.
-    ones = np.ones(shapes[0], np.int8), np.ones(chosen.op.weight_shape(*shapes), np.int8)
-    if isinstance(lowered, ArrayWork):
-        work = lowered.sequence(*ones)
-        wide = lowered.array.columns
-        used = [_padded(program.dest >= 0, wide) for _, program in work.parts]
-        made = activity.of_array(
-            lowered.array, work.commands, work.left, work.top, np.concatenate(used), clocks
-        )
-    else:
-        filled = lowered.sequence(*ones)
-        made = activity.of_depthwise(
-            lowered.design, filled.commands, filled.maps, filled.taps, clocks
-        )
+    weights = np.ones(chosen.op.weight_shape(*shapes), np.int8)
+    ones = chosen.op.operands([np.ones(shape, np.int8) for shape in shapes], weights)
+    sequence = lowered.sequence(*ones)
+    made = lowered.registers.activity(
+        lowered.sizes, sequence.commands, sequence.memories, sequence.used, clocks
+    )
     return Film(
         network.name,
         network.variant,
@@ -128,21 +112,14 @@ def film(
         operations(lowered.nest(layer)),
         clocks,
         made,
+        lowered.registers.sides,
     )
 
 
-def _padded(used: Bits, columns: int) -> Bits:
-    """Further columns, which are not used."""
-    return np.pad(used, ((0, 0), (0, columns - used.shape[1])))
-
-
-def _clocks(layer: str, lowered: ArrayWork | DepthwiseWork, clocks: range | None) -> range:
+def _clocks(layer: str, lowered: Lowered, clocks: range | None) -> range:
     """The clocks of a film, within the layer and not too many."""
-    if isinstance(lowered, ArrayWork):
-        sides = lowered.array.rows, lowered.array.columns
-    else:
-        sides = lowered.design.lanes, lowered.design.pixels
     if clocks is None:
+        sides = lowered.registers.elements(lowered.sizes)
         clocks = range(min(lowered.cycles, USUAL * sum(sides)))
     if not clocks or clocks.step != 1 or clocks.start < 0 or clocks.stop > lowered.cycles:
         raise UnsupportedError(

@@ -246,14 +246,14 @@ def test_cosim_compares_all_levels(accelsim, probe):
 
 @pytest.mark.parametrize(("level", "said"), [("golden", "values"), ("cycles", "cycles")])
 def test_cosim_is_status_1_where_a_level_differs(level, said, accelsim, probe, monkeypatch):
-    from accelsim.lower import ArrayWork
+    from accelsim.lower import Lowered
     from accelsim.ops import Depthwise
 
     if level == "golden":
         right = Depthwise.golden
         monkeypatch.setattr(Depthwise, "golden", lambda *arguments: right(*arguments) + 1)
     else:
-        monkeypatch.setattr(ArrayWork, "cycles", property(lambda lowered: 7))
+        monkeypatch.setattr(Lowered, "cycles", property(lambda lowered: 7))
     outcome = accelsim("cosim", probe, "--layer", "mix", "--array", "4x3")
     assert outcome.status == 1
     assert outcome.err == f"accelsim: the levels differ in {said} (layer mix)\n"

@@ -153,10 +153,10 @@ def sweep(
     """Evaluate a network on many designs; every point is what `run` says of it."""
     from accelsim import sweep as sweeps
 
-    chosen = sweeps.engine(engine, scheduler)
+    executor = sweeps.find_executor(engine, scheduler)
     spec = sweeps.load_spec(specification, force)
     with counter() as progress:
-        done = sweeps.run(spec, output, resume, chosen, progress)
+        done = sweeps.run(spec, output, resume, executor, progress)
     print(*done.sentences(output), sep="\n")
 
 

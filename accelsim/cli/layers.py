@@ -194,5 +194,5 @@ def generate_rtl(
     with needs_extra_rtl(), progress_bar() as progress:
         from rtl.flow.generate import generate
 
-        written = generate(design.array, output, design.depthwise, progress)
+        written = generate(design, output, progress)
     print(*written, sep="\n")

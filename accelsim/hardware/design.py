@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
 from accelsim.errors import HardwareError
 from accelsim.hardware.depthwise import DepthwiseEngine
-from accelsim.hardware.operands import Operands
 from accelsim.hardware.systolic_array import SystolicArray
 
 if TYPE_CHECKING:
@@ -133,6 +132,15 @@ def third_party_design(
     return Hardware(array, clock_mhz, engines=(engine,))
 
 
+def dimensions(sizes: Sizes) -> tuple[str, ...]:
+    """The parameters of an engine that have no default, such as rows and columns."""
+    return tuple(
+        each.name
+        for each in fields(sizes)  # type: ignore[arg-type]
+        if each.init and each.default is MISSING and each.default_factory is MISSING
+    )
+
+
 def is_third_party(sizes: Sizes) -> bool:
     """Whether an engine is a model without registers."""
     return getattr(sizes, "third_party", False)
@@ -163,12 +171,8 @@ def _check_engines(engines: tuple[Sizes, ...]) -> None:
     if models and len(engines) > 1 + len(set(alone) - set(models)):
         other = next(name for name in names if name not in (*models[:1], SystolicArray.name))
         raise HardwareError(f"{other} cannot stand beside {models[0]}")
-    widths: set[Operands] = {
-        engine.operands
-        for engine in engines
-        if isinstance(getattr(engine, "operands", None), Operands)
-    }
-    if len(widths) > 1:
+    operands = {getattr(engine, "operands", None) for engine in engines} - {None}
+    if len(operands) > 1:
         raise HardwareError("the engines of one design must have the same operands")
 
 

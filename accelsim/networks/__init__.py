@@ -35,6 +35,7 @@ from accelsim.networks.mobilenet_v3 import (
 from accelsim.networks.replknet import replknet_31b, replknet_31l, replknet_xl
 from accelsim.networks.resnet import resnet18, resnet50
 from accelsim.networks.retinaface import retinaface_mnet025
+from accelsim.networks.shufflenet import shufflenet_v2_x1_0
 from accelsim.networks.single_path_nas import single_path_nas
 from accelsim.networks.variants import VARIANTS
 
@@ -58,6 +59,7 @@ NETWORKS: tuple[Definition, ...] = (
     mobilenet_v3_large_fuseconv,
     resnet18,
     resnet50,
+    shufflenet_v2_x1_0,
     efficientnet_b0,
     mixnet_s,
     mixnet_m,
@@ -112,6 +114,7 @@ __all__ = [
     "resnet18",
     "resnet50",
     "retinaface_mnet025",
+    "shufflenet_v2_x1_0",
     "single_path_nas",
     "slak_base",
     "slak_small",

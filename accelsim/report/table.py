@@ -12,9 +12,9 @@ from accelsim.errors import UnsupportedError
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Shape
 from accelsim.lower import is_depthwise
-from accelsim.ops import ALIASES
+from accelsim.request import RTL
 from accelsim.result import LayerResult, Result
-from accelsim.simulate import RTL, simulate
+from accelsim.simulate import simulate
 
 LAYER_COLUMNS = (
     *("layer", "op", "engine", "dataflow", "shape", "cycles", "bound", "share", "utilisation"),
@@ -141,7 +141,9 @@ def notes(result: Result, baseline: Result | None = None) -> list[str]:
             f"filling is {'not on the clock' if wide else 'on the clock of that engine only'}."
         )
     hosted = Counter(layer.op for layer in result.layers if layer.not_modelled)
-    aliases = Counter({op.name: hosted.pop(op.name) for op in ALIASES if op.name in hosted})
+    graph = result.graph
+    addressed = {x.op.name for x in graph.layers if x.op.alias(*graph.in_shapes(x)) is not None}
+    aliases = Counter({op: hosted.pop(op) for op in sorted(addressed) if op in hosted})
     hosted.update(result.graph.layer(layer.name).activation for layer in result.layers)
     del hosted["none"]
     if hosted:

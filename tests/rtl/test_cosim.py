@@ -5,11 +5,11 @@ import shutil
 import numpy as np
 import pytest
 
-from accelsim.engines.systolic_array import cycles, golden
+from accelsim.engines.systolic_array import ENGINE, golden
 from accelsim.errors import AccelsimError, FileError, HardwareError
 from accelsim.hardware import Operands, SystolicArray
 from accelsim.passes import ArrayPass, Opcode
-from rtl.engines.systolic_array.job import array_memories, deep_array
+from rtl.engines.systolic_array.job import deepened, memories
 from rtl.flow.cosim import SIMULATORS, Stalls, cosim
 from tests.sequences import random_sequence, sequence
 
@@ -23,7 +23,7 @@ def work():
 
 def test_an_unknown_simulator_is_refused(work):
     with pytest.raises(AccelsimError, match="amaranth, icarus, verilator, not 'modelsim'"):
-        cosim(ARRAY, work.commands, work.left, work.top, "modelsim")
+        cosim(ARRAY, work.commands, work.left, work.top, simulator="modelsim")
 
 
 def changed(table, row, column, value):
@@ -55,18 +55,20 @@ def test_a_pass_longer_than_half_a_bank_is_refused():
     work = sequence(np.random.default_rng(0), ARRAY, (p,))
     array = SystolicArray(3, 2, bank_depth=64)
     with pytest.raises(AccelsimError, match="a pass reads 33 left words, more than half a bank"):
-        array_memories(array, work.commands, work.left, work.top)
-    assert cosim(array, work.commands, work.left, work.top).busy_cycles == cycles(array, (p,))
+        memories(array, work.commands, work.left, work.top)
+    assert cosim(array, work.commands, work.left, work.top).busy_cycles == ENGINE.cycles(
+        array, (p,)
+    )
 
 
 def test_a_pass_longer_than_any_bank_is_refused():
     commands = np.array([[*ArrayPass(Opcode.ROWS, 1, 99, 65535, 1, 255, 1), 0, 0, 1]])
     with pytest.raises(HardwareError, match="bank_depth"):
-        deep_array(ARRAY, commands)
+        deepened(ARRAY, commands)
 
 
 def test_banks_are_never_made_shallower(work):
-    assert deep_array(ARRAY, work.commands) == ARRAY
+    assert deepened(ARRAY, work.commands) == ARRAY
 
 
 def test_waves_into_nowhere_are_refused(work, tmp_path):
@@ -79,7 +81,7 @@ def test_waves_hold_the_ports(work, tmp_path, simulator):
     if simulator == "icarus" and shutil.which("iverilog") is None:
         pytest.skip("Icarus is not installed")
     path = tmp_path / "waves.vcd"
-    cosim(ARRAY, work.commands, work.left, work.top, simulator, waves=path)
+    cosim(ARRAY, work.commands, work.left, work.top, simulator=simulator, waves=path)
     text = path.read_text()
     assert "$enddefinitions" in text
     assert "busy_cycles" in text
@@ -105,7 +107,7 @@ def test_no_host_changes_values_or_busy_cycles(seed):
     for pace in (None, Stalls(*rng.random(4) * 0.9, seed=seed)):
         run = cosim(array, work.commands, work.left, work.top, stalls=pace)
         assert np.array_equal(run.words, expected)
-        assert run.busy_cycles == cycles(array, work.passes)
+        assert run.busy_cycles == ENGINE.cycles(array, work.passes)
         stalls.append(run.stall_cycles)
     assert stalls[1] > stalls[0]
 
@@ -123,4 +125,4 @@ def test_a_sequence_without_results():
     work = sequence(np.random.default_rng(0), ARRAY, (p, p))
     run = cosim(ARRAY, work.commands, work.left, work.top)
     assert run.words.shape == (0, 2)
-    assert run.busy_cycles == cycles(ARRAY, (p, p))
+    assert run.busy_cycles == ENGINE.cycles(ARRAY, (p, p))

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from accelsim.engines.depthwise import cycles, golden, nest
+from accelsim.engines.depthwise import ENGINE, golden
 from accelsim.hardware import DepthwiseEngine
 from accelsim.hls.nest import times
 from accelsim.passes import DepthwiseCommand, DepthwiseOpcode, DepthwisePass, Wait, earliest_starts
 from rtl.engines.depthwise import core, lanes
 from rtl.engines.depthwise.core import DepthwiseCore
-from rtl.engines.depthwise.job import depthwise_job, depthwise_memories, used_sums
+from rtl.engines.depthwise.job import memories, of_sequence, used
 from rtl.flow.cosim import result_bits
 from rtl.host.driver import Bytes
 from rtl.host.job import sums
@@ -27,8 +27,8 @@ UNITS = (1, 3, 16)
 
 def work(core: Any, q: Sequence, waits: list[Wait], reached: Reached) -> Work:
     """A sequence as the bench takes it, all words where the host puts them."""
-    memories = depthwise_memories(core.engine, q.commands, q.maps, q.taps)
-    job = depthwise_job(core.engine, core, np.hstack([q.commands, waits]), memories)
+    held = memories(core.engine, q.commands, q.maps, q.taps)
+    job = of_sequence(core.engine, core, np.hstack([q.commands, waits]), held)
     assert not any(fill.after.any() for fill in job.fills)  # the memories hold all of them
     return Work(
         {fill.stream: payloads(core, fill.stream, fill.words) for fill in job.fills},
@@ -61,7 +61,7 @@ def check(
 ) -> Outcome:
     """AssertionError unless the core starts and retires every pass when the schedule does."""
     earliest = earliest_starts(waits, reached)
-    started, retired = times(nest(engine, q.body), earliest)
+    started, retired = times(ENGINE.nest(engine, q.body), earliest)
     component = made(engine, units=len(reached))
     bench = WaitsBench(component, 1 if engine.fill_port else 2)
     patience = len(q.maps) + len(q.taps) + int(retired[-1]) + 100
@@ -73,7 +73,7 @@ def check(
     assert outcome.busy_cycles == retired[-1] - started[0], f"busy cycles of {about}"
     assert outcome.stall_cycles == 0, f"stalls of {about}"
     bits = result_bits(component, outcome.words)
-    words = sums(component, used_sums(engine, q.commands), bits)
+    words = sums(component, used(engine, q.commands), bits)
     expected = golden(engine, q.commands, q.maps, q.taps)
     assert np.array_equal(words, expected), f"values of {about}"
     return outcome
@@ -111,7 +111,7 @@ def fixed(
     engine: DepthwiseEngine, *passes: DepthwisePass
 ) -> tuple[DepthwiseEngine, Sequence, list[int]]:
     """A sequence, and the clocks of each of its passes alone."""
-    alone = [cycles(engine, ((1, p),)) for p in passes]
+    alone = [ENGINE.cycles(engine, (p,)) for p in passes]
     return engine, sequence(np.random.default_rng(1), engine, passes), alone
 
 
@@ -126,7 +126,7 @@ def test_units_that_nobody_waits_for_change_nothing(fill):
     q = small_sequence(rng, engine, 8)
     outcome = check(engine, q, [Wait(1, 0)] * 8, ((), (5, 6)))
     assert outcome.started[0] == 0
-    assert outcome.busy_cycles == cycles(engine, q.body)
+    assert outcome.busy_cycles == ENGINE.cycles(engine, q.body)
 
 
 @pytest.mark.parametrize("fill", [0, 5])
@@ -151,7 +151,7 @@ def test_clocks_before_the_first_pass_starts_are_not_busy(fill):
 def test_a_pass_starts_in_the_clock_in_which_it_may(gap):
     """Clocks around the one in which it would have started anyway, behind the taps before it."""
     engine, q, _ = fixed(DepthwiseEngine(2, 3), SQUARE, SQUARE)
-    free = int(times(nest(engine, q.body))[0][1])
+    free = int(times(ENGINE.nest(engine, q.body))[0][1])
     outcome = check(engine, q, [Wait(0, 0), Wait(0, 1)], ((free + gap,),))
     assert outcome.started.tolist() == [0, free + max(gap, 0)]
 
@@ -166,7 +166,7 @@ def test_a_single_tap_waits_for_the_result_port_as_well():
 
 def test_a_pass_is_filled_when_it_may_and_not_before_its_half_is_free():
     engine, q, _ = fixed(DepthwiseEngine(2, 3, 3, 1), SQUARE, POINT._replace(channels=2), SQUARE)
-    free = times(nest(engine, q.body))[0]
+    free = times(ENGINE.nest(engine, q.body))[0]
     later = int(free[2]) + 1
     outcome = check(engine, q, [Wait(0, 0), Wait(0, 1), Wait(0, 2)], ((1, later),))
     assert outcome.started.tolist() == [*free[:2].tolist(), later]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 import rtl.lib.waits
-from accelsim.engines.systolic_array import cycles, golden, nest
+from accelsim.engines.systolic_array import ENGINE, golden
 from accelsim.hardware import SystolicArray
 from accelsim.hls.nest import times
 from accelsim.passes import ArrayCommand, ArrayPass, Opcode, Wait, earliest_starts
@@ -63,7 +63,7 @@ def check(
     before = before or (0,) * len(reached)
     behind = [Wait(unit, (count - before[unit]) % COUNTS if count else 0) for unit, count in waits]
     earliest = earliest_starts(behind, reached)
-    started, retired = times(nest(array, q.passes), earliest)
+    started, retired = times(ENGINE.nest(array, q.passes), earliest)
     bench = WaitsBench(core(array, units=len(reached)), FIRST)
     patience = max(len(q.left), len(q.top)) + int(retired[-1]) + 100
     outcome = bench.run(work(q, waits, reached, before), patience)
@@ -118,7 +118,7 @@ def test_units_that_nobody_waits_for_change_nothing(overlap):
     q = random_sequence(rng, array, 12)
     outcome = check(array, q, [Wait(1, 0)] * len(q.passes), ((), (5, 6)))
     assert outcome.started[0] == 0
-    assert outcome.busy_cycles == cycles(array, q.passes)
+    assert outcome.busy_cycles == ENGINE.cycles(array, q.passes)
 
 
 def test_a_pass_that_waits_blocks_the_ones_behind_it_and_not_those_before_it():
@@ -127,14 +127,14 @@ def test_a_pass_that_waits_blocks_the_ones_behind_it_and_not_those_before_it():
         (2, 3), (ArrayPass(OS, 2, 3, 4), ArrayPass(WS, 5, 3, 2), ArrayPass(OS, 1, 1, 1))
     )
     outcome = check(array, q, [Wait(0, 0), Wait(0, 1), Wait(0, 0)], ((5000,),))
-    assert outcome.retired[0] == cycles(array, q.passes[:1])
+    assert outcome.retired[0] == ENGINE.cycles(array, q.passes[:1])
     assert outcome.started[1] == 5000
     assert outcome.started[2] > 5000
 
 
 def test_a_stationary_tile_waits_and_the_stream_before_it_goes_on():
     array, q = fixed((3, 2), (ArrayPass(WS, 9, 2, 3),) * 3)
-    alone = cycles(array, q.passes[:1])
+    alone = ENGINE.cycles(array, q.passes[:1])
     outcome = check(array, q, [Wait(0, 0), Wait(0, 1), Wait(0, 2)], ((8, 200),))
     assert outcome.started.tolist() == [0, 8, 200]
     assert outcome.retired[0] == alone
@@ -145,7 +145,7 @@ def test_passes_retire_with_a_wider_one_in_front_of_them():
     array, q = fixed((1, 6), tuple(ArrayPass(OS, 1, n, 1) for n in range(6, 0, -1)))
     outcome = check(array, q, [Wait(0, 0)] * 6, ((),))
     assert outcome.started.tolist() == [0, 1, 2, 3, 4, 5]
-    assert set(outcome.retired.tolist()) == {cycles(array, q.passes[:1])}
+    assert set(outcome.retired.tolist()) == {ENGINE.cycles(array, q.passes[:1])}
 
 
 def test_counts_go_on_behind_their_largest_value():

@@ -1,48 +1,41 @@
 """The flexible-kernel depthwise engine: limits, schedule, golden model, registers, activity."""
 
-from accelsim.engines.depthwise.golden import golden, read_map
-from accelsim.engines.depthwise.schedule import (
-    LOADED,
-    MOST_COORDINATE,
-    PIPELINE,
-    RELEASED,
-    REMEMBERED,
-    Body,
-    Run,
-    check,
-    cycles,
-    drain_clocks,
-    fill_clocks,
-    flatten,
-    limits,
-    macs,
-    nest,
-    resources,
-    tile_count,
-    tiles,
-    words,
-)
+from collections.abc import Iterable
 
-__all__ = [
-    "LOADED",
-    "MOST_COORDINATE",
-    "PIPELINE",
-    "RELEASED",
-    "REMEMBERED",
-    "Body",
-    "Run",
-    "check",
-    "cycles",
-    "drain_clocks",
-    "fill_clocks",
-    "flatten",
-    "golden",
-    "limits",
-    "macs",
-    "nest",
-    "read_map",
-    "resources",
-    "tile_count",
-    "tiles",
-    "words",
-]
+from accelsim.engines.base import Engine, Registers, when_called
+from accelsim.engines.depthwise import activity, schedule
+from accelsim.engines.depthwise.area import AREA
+from accelsim.engines.depthwise.golden import golden
+from accelsim.hardware import DepthwiseEngine
+from accelsim.ir import Conv
+from accelsim.passes import DepthwiseCommand
+
+
+def _takes(convs: Iterable[Conv], depthwise: bool) -> bool:
+    """Depthwise layers."""
+    return depthwise
+
+
+def _elements(engine: DepthwiseEngine) -> tuple[int, int]:
+    return engine.lanes, engine.pixels
+
+
+ENGINE = Engine(
+    name=DepthwiseEngine.name,
+    sizes=DepthwiseEngine,
+    takes=_takes,
+    limits=schedule.limits,
+    nest=schedule.nest,
+    bound=schedule.bound,
+    traffic=schedule.traffic,
+    resources=schedule.resources,
+    registers=Registers(
+        command=DepthwiseCommand,
+        golden=golden,
+        simulate=when_called(f"{__name__}.cycle", "simulate"),
+        activity=activity.activity,
+        elements=_elements,
+        sides=("lane", "pixel"),
+    ),
+    area=AREA,
+)

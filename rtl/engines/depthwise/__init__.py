@@ -15,3 +15,27 @@ Everything here stands still together where the core (`core`) is frozen. With a 
 takes the commands first, and hands them on once their map and their taps are in the memories. What
 passes from one part to the next is in `layouts`.
 """
+
+from accelsim.hardware import DepthwiseEngine
+from accelsim.passes import DepthwiseOpcode
+from rtl.engines.base import CoreOf
+from rtl.engines.depthwise import job, manual
+from rtl.engines.depthwise.core import DepthwiseCore
+from rtl.engines.depthwise.lanes import LaneModule
+
+
+def _lane(engine: DepthwiseEngine) -> tuple[str, LaneModule]:
+    return "depthwise_lane", LaneModule(engine)
+
+
+CORE = CoreOf(
+    name=DepthwiseEngine.name,
+    opcodes=DepthwiseOpcode,
+    core=DepthwiseCore,
+    repeated=_lane,
+    deepened=job.deepened,
+    memories=job.memories,
+    job=job.of_sequence,
+    used=job.used,
+    chapter=manual.chapter,
+)

@@ -39,7 +39,7 @@ class DepthwiseCore(wiring.Component):
         overwritten.  idle : no sequence is under way.
     """
 
-    def __init__(self, engine: DepthwiseEngine, shared_lane: bool = False, units: int = 0) -> None:
+    def __init__(self, engine: DepthwiseEngine, shared: bool = False, units: int = 0) -> None:
         """A core whose commands can wait for so many units, and whose passes others can wait for.
 
         With units it has the ports of rtl.lib.waits as well. A command that waits is not taken and
@@ -49,7 +49,7 @@ class DepthwiseCore(wiring.Component):
         """
         self.engine, self.units = engine, units
         self.generator, self.issue = TileGenerator(engine), Issue(engine)
-        self.lanes = Lanes(engine, shared=shared_lane, tells_passes=units > 0)
+        self.lanes = Lanes(engine, shared=shared, tells_passes=units > 0)
         self.taps, self.memory = TapMemory(engine), ResultMemory(self.lanes.word.shape(), 1)
         word = self.lanes.word.shape()
         ready = not engine.fill_port

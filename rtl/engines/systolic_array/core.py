@@ -35,10 +35,10 @@ class Core(wiring.Component):
         may be overwritten.  idle : no sequence is under way.
     """
 
-    def __init__(self, array: SystolicArray, shared_pe: bool = False, units: int = 0) -> None:
-        """With `shared_pe` the elements are one module; with `units` passes wait for them."""
+    def __init__(self, array: SystolicArray, shared: bool = False, units: int = 0) -> None:
+        """With `shared` the elements are one module; with `units` passes wait for them."""
         self.array, self.units = array, units
-        self.grid = Grid(array, shared=shared_pe)
+        self.grid = Grid(array, shared=shared)
         bits = array.operands.bits
         self.left_banks = OperandBanks(array.rows, array.bank_depth, bits)
         self.top_banks = OperandBanks(array.columns, array.bank_depth, bits)
