@@ -209,7 +209,7 @@ def test_it_uses_the_public_interface(path):
                 modules = [name.name for name in node.names]
             elif isinstance(node, ast.ImportFrom):
                 modules = [node.module]
-            elif isinstance(node, ast.Attribute):
+            elif isinstance(node, ast.Attribute) and getattr(node.value, "id", None) != "self":
                 assert not re.match("_[^_]", node.attr), source
             for module in modules:
                 known = module.split(".")[0] in sys.stdlib_module_names or module in PUBLIC
