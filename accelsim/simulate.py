@@ -55,10 +55,10 @@ def simulate(
         layers=layers,
         scalesim_depthwise=scalesim_depthwise,
     )
-    return run(request, progress)
+    return answer(request, progress)
 
 
-def run(request: Request, progress: Progress | None = None) -> Result:
+def answer(request: Request, progress: Progress | None = None) -> Result:
     """What a request costs; `progress` is called before each layer where values are computed."""
     output: Int8 | None = None
     if request.timing != RTL:

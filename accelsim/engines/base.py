@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.engines.area import Area
 from accelsim.errors import UnsupportedError
 from accelsim.hls.nest import Loop
 from accelsim.hls.report import Resource
@@ -43,10 +44,6 @@ class Traffic(NamedTuple):
     read_bytes: int
     write_bytes: int
     macs: int
-
-    def times(self, trips: int) -> "Traffic":
-        """The same so many times."""
-        return Traffic(*(trips * part for part in self))
 
 
 class Run(NamedTuple):
@@ -78,6 +75,7 @@ class Registers:
     activity : activity(sizes, commands, memories, used, clocks), an Activity, of operands that are
         0 where the layer has a zero and `used` result words that are not thrown away.
     elements : elements(sizes), rows and columns of what a film shows.
+    sides : what one of these rows and one of these columns is called.
     """
 
     command: type
@@ -85,6 +83,7 @@ class Registers:
     simulate: Callable[..., Run]
     activity: Callable[..., Any]
     elements: Callable[[Any], tuple[int, int]]
+    sides: tuple[str, str] = ("row", "column")
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +101,7 @@ class Engine:
     traffic : traffic(sizes, p), what a pass moves and does; None where that is not modelled.
     resources : what the engine consists of.
     registers : None for an engine that only counts clocks.
+    area : what its cells are estimated from; None where no core was synthesised.
     """
 
     name: str
@@ -113,6 +113,7 @@ class Engine:
     traffic: Callable[[Any, Any], Traffic] | None
     resources: Callable[[Any], tuple[Resource, ...]]
     registers: Registers | None = None
+    area: Area | None = None
 
     def cycles(self, sizes: Any, body: Body) -> int:
         """Busy clocks of a sequence: first operand at a port to last result at a result port."""

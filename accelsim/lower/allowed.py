@@ -27,12 +27,10 @@ class Allowed(NamedTuple):
 
 def public_name(dataflow: Dataflow) -> str | None:
     """How users call a dataflow; None where it is the only one of its engine, which says it all."""
-    others = [
-        each
-        for each in dataflows.DATAFLOWS
-        if each.engine == dataflow.engine and each is not dataflow
-    ]
-    return dataflow.name if others else None
+    others = (
+        each.engine == dataflow.engine and each is not dataflow for each in dataflows.DATAFLOWS
+    )
+    return dataflow.name if any(others) else None
 
 
 def parse_dataflows(choice: Choice, depthwise_on: str = AUTO) -> Allowed:

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from accelsim.checks import show
 from accelsim.errors import ShapeError
 from accelsim.ir import Shape
 from accelsim.numerics import Int8, Int32, saturating_add
 from accelsim.ops.base import OnHost
-from accelsim.ops.geometry import show
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
+from accelsim.checks import show
 from accelsim.errors import ShapeError, UnsupportedError
 from accelsim.ir import Piece, Shape, Source
 from accelsim.numerics import FRACTION, Int8, Int32, align
-from accelsim.ops.geometry import convolve, show
+from accelsim.ops.geometry import convolve
 from accelsim.tensors import Map
 
 
@@ -19,9 +20,12 @@ class Convolution(Protocol):
 
     Its kernel is its weights or, where it has two inputs, the second of them: what another layer
     makes, with the values of the weights in their order. Such a kernel is no parameter.
+
+    depthwise : whether a single channel is a depthwise layer too, which shapes cannot say.
     """
 
     name: ClassVar[str]
+    depthwise: ClassVar[bool] = False
 
     @abstractmethod
     def lower(self, *inputs: Shape) -> tuple[Piece, ...]:

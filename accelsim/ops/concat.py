@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from accelsim.checks import show
 from accelsim.errors import ShapeError
 from accelsim.ir import Shape, Source
 from accelsim.ops.base import Alias
-from accelsim.ops.geometry import show
 
 
 @dataclass(frozen=True)

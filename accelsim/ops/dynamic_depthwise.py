@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from accelsim.checks import show
 from accelsim.errors import ShapeError
 from accelsim.ir import Piece, Shape
 from accelsim.ops.base import Convolution
@@ -12,7 +13,6 @@ from accelsim.ops.geometry import (
     check_padding,
     check_pair,
     make_conv,
-    show,
     take_inputs,
 )
 
@@ -28,6 +28,7 @@ class DynamicDepthwise(Convolution):
     """
 
     name: ClassVar[str] = "dynamic_depthwise"
+    depthwise: ClassVar[bool] = True
     kernel: Pair
     stride: Pair = (1, 1)
     padding: Padding = "same"

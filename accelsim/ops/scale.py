@@ -5,11 +5,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from accelsim.checks import show
 from accelsim.errors import ShapeError
 from accelsim.ir import Shape
 from accelsim.numerics import FRACTION, Int8, Int32, gate
 from accelsim.ops.base import OnHost
-from accelsim.ops.geometry import show, take_inputs
+from accelsim.ops.geometry import take_inputs
 from accelsim.tensors import Map
 
 

@@ -26,7 +26,14 @@ from accelsim.passes.depthwise import (
     DepthwisePass,
     depthwise_command,
 )
-from accelsim.passes.systolic_array import ArrayCommand, ArrayPass, ArrayWords, Opcode, array_words
+from accelsim.passes.systolic_array import (
+    ArrayCommand,
+    ArrayPass,
+    ArrayWords,
+    Opcode,
+    array_words,
+    result_words,
+)
 
 __all__ = [
     "NO_WRAP",
@@ -51,5 +58,6 @@ __all__ = [
     "largest",
     "meanings",
     "outside",
+    "result_words",
     "widths",
 ]

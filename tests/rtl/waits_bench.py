@@ -57,7 +57,8 @@ class Outcome(NamedTuple):
 class WaitsBench:
     """A core in Amaranth's simulator; `run` begins with a reset.
 
-    first : clocks from taking the command of a pass that waits for nothing to its first operand.
+    first : clocks from taking the command of a pass that waits for nothing to its first operand;
+        a core sees the progress of units so many clocks before the passes that it lets start.
     """
 
     def __init__(self, core: Component, first: int) -> None:
@@ -69,7 +70,7 @@ class WaitsBench:
         self._used = False
 
     def run(self, work: Work, patience: int) -> Outcome:
-        """Outcome of a sequence; AssertionError where it takes more clocks than `patience`."""
+        """Outcome of a sequence; AssertionError where it takes longer than `patience`."""
         self._work, self._patience = work, patience
         if self._used:
             self._simulation.reset()
@@ -79,36 +80,30 @@ class WaitsBench:
 
     async def _host(self, ctx: Any) -> None:
         core, work = self.core, self._work
-        fills = {name: deque(words) for name, words in work.fills.items()}
+        fills = {getattr(core, name): deque(words) for name, words in work.fills.items()}
+        at_once = {port: queue for port, queue in fills.items() if port.signature.always_ready}
+        while any(at_once.values()):
+            self._fill(ctx, at_once)
+            await ctx.tick()
+
         commands = deque(zip(work.commands, work.waits, strict=True))
         words: list[int] = []
-        started, retired = [], []
-        offset = None  # the clock of the bench that is clock 0 of the sequence
+        started: list[int] = []
+        retired: list[int] = []
         ctx.set(core.results.ready, 1)
-        for clock in range(self._patience):
-            self._drive_fills(ctx, fills)
-            if offset is None and not any(
-                words for name, words in fills.items() if getattr(core, name).signature.always_ready
-            ):
-                offset = clock + self._first
-            if offset is not None:
-                ctx.set(core.commands.valid, bool(commands))
-                if commands:
-                    ctx.set(core.commands.payload, _with_wait(*commands[0]))
-            now = -1 if offset is None else clock - offset + self._first
-            ctx.set(core.progress, self._progress(now))
-
-            if ctx.get(core.commands.valid) and ctx.get(core.commands.ready):
-                commands.popleft()
-            for name, queue in fills.items():
-                if queue and ctx.get(getattr(core, name).ready):
-                    queue.popleft()
+        for clock in range(-self._first, self._patience):
+            ctx.set(core.progress, self._progress(clock + self._first))
+            ctx.set(core.commands.valid, bool(commands))
+            if commands:
+                ctx.set(core.commands.payload, _with_wait(*commands[0]))
+                if ctx.get(core.commands.ready):
+                    commands.popleft()
+            self._fill(ctx, fills)
             if ctx.get(core.results.valid):
                 words.append(ctx.get(core.results.payload.as_value()))
-            if offset is not None:
-                # `started` counts a pass from the clock behind its start on.
-                started += [clock - offset - 1] * (ctx.get(core.started) - len(started))
-                retired += [clock - offset] * (ctx.get(core.retired) - len(retired))
+            # `started` counts a pass from the clock behind its start on.
+            started += [clock - 1] * (ctx.get(core.started) - len(started))
+            retired += [clock] * (ctx.get(core.retired) - len(retired))
             if len(words) == work.results and len(retired) == len(work.waits):
                 break
             await ctx.tick()
@@ -123,12 +118,14 @@ class WaitsBench:
             ctx.get(core.stall_cycles),
         )
 
-    def _drive_fills(self, ctx: Any, fills: Mapping[str, deque[Any]]) -> None:
-        for name, queue in fills.items():
-            port = getattr(self.core, name)
+    def _fill(self, ctx: Any, fills: Mapping[Any, deque[Any]]) -> None:
+        """A word on every fill stream that has one left, taken in this clock or offered again."""
+        for port, queue in fills.items():
             ctx.set(port.valid, bool(queue))
             if queue:
                 ctx.set(port.payload, queue[0])
+                if ctx.get(port.ready):
+                    queue.popleft()
 
     def _progress(self, clock: int) -> list[int]:
         """Counters of the units at a clock of the sequence."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from accelsim.engines.base import Engine, Registers, when_called
 from accelsim.engines.depthwise import activity, schedule
+from accelsim.engines.depthwise.area import AREA
 from accelsim.engines.depthwise.golden import golden
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Conv
@@ -34,5 +35,7 @@ ENGINE = Engine(
         simulate=when_called(f"{__name__}.cycle", "simulate"),
         activity=activity.activity,
         elements=_elements,
+        sides=("lane", "pixel"),
     ),
+    area=AREA,
 )

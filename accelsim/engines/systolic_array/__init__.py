@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from accelsim.engines.base import Engine, Registers, when_called
 from accelsim.engines.systolic_array import activity, schedule
+from accelsim.engines.systolic_array.area import AREA
 from accelsim.engines.systolic_array.golden import golden
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
@@ -35,4 +36,5 @@ ENGINE = Engine(
         activity=activity.activity,
         elements=_elements,
     ),
+    area=AREA,
 )
