@@ -6,8 +6,11 @@ from the data. They run on the host and no cycles are counted for them.
 """
 
 import math
+import re
 from collections.abc import Callable
 from functools import cache, reduce
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -23,14 +26,32 @@ def kernel(function: _Function) -> _Function:
     """The function, compiled by Numba when it is first called.
 
     One decorator for every kernel. error_model="numpy" drops the division checks; cache=True
-    keeps the compiled code between runs. A kernel calls only kernels of its own file, because
-    Numba does not notice that a callee in another file has changed. Numba is imported here, so
-    that what needs no kernel starts without it.
+    keeps the compiled code between runs. Numba compiles again when the file of the function has
+    changed; here it also does when a module of accelsim has changed that this file imports, for
+    constants and what is called are compiled in. What those modules import is not looked at: a
+    kernel calls only kernels of its own file. Numba is imported here, so that what needs no kernel
+    starts without it.
     """
     import numba
 
     decorate: Any = numba.njit(cache=True, error_model="numpy", nogil=True)
-    return cast(_Function, decorate(function))
+    compiled = decorate(function)
+    if compiled is not function:  # it is with NUMBA_DISABLE_JIT
+        kept = compiled._cache._cache_file
+        kept._source_stamp = kept._source_stamp, _imported(function.__code__.co_filename)
+    return cast(_Function, compiled)
+
+
+@cache
+def _imported(file: str) -> bytes:
+    """Digest of the modules of accelsim that a file imports, of packages all their modules."""
+    source, root, found = Path(file), Path(__file__).parents[1], sha256()
+    text = source.read_text() if source.is_file() else ""  # a cell of a notebook is no file
+    for name in sorted(set(re.findall(r"^from (accelsim[\w.]*) import", text, re.MULTILINE))):
+        place = root.joinpath(*name.split("."))
+        for module in sorted(place.glob("*.py")) if place.is_dir() else [place.with_suffix(".py")]:
+            found.update(module.read_bytes())
+    return found.digest()
 
 
 # An activation maps real numbers to real numbers; an int8 value q stands for q / 16, so that a

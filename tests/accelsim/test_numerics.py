@@ -1,13 +1,17 @@
 """Integer semantics against exact fractions and onnxruntime."""
 
 import math
+import subprocess
+import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from accelsim import numerics
 from accelsim.numerics import (
     ACTIVATIONS,
     activate,
@@ -168,3 +172,26 @@ def test_kernel_compiles():
 
     assert twice(np.arange(3)).tolist() == [0, 2, 4]
     assert hasattr(twice, "py_func")
+
+
+def test_kernels_are_compiled_again_when_what_they_import_has_changed(tmp_path):
+    """A copy of numerics beside a kernel that takes a constant from another module."""
+    package = tmp_path / "accelsim"
+    (package / "shared").mkdir(parents=True)
+    for name in ("__init__.py", "shared/__init__.py"):
+        (package / name).write_text("")
+    (package / "numerics.py").write_text(Path(numerics.__file__).read_text())
+    (package / "user.py").write_text(
+        "from accelsim.numerics import kernel\n"
+        "from accelsim.shared.step import STEP\n\n"
+        "@kernel\ndef up(x):\n    return x + STEP\n\n"
+        "print(up(1), sum(up.stats.cache_hits.values()))\n"
+    )
+    printed = []
+    for step in (1, 1, 2):
+        (package / "shared" / "step.py").write_text(f"STEP = {step}\n")
+        command = [sys.executable, "-B", "-m", "accelsim.user"]
+        printed.append(
+            subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+        )
+    assert [run.stdout.split() for run in printed] == [["2", "0"], ["2", "1"], ["3", "0"]]

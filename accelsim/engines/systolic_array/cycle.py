@@ -23,10 +23,10 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from accelsim.engines.vectors import INT32, filled, load, pointers, splat, store, widen
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.numerics import kernel
@@ -187,48 +187,19 @@ def _padded(state: State, lanes: int) -> State:
 
 BLOCKS = (64, 16, 8)
 LANES = BLOCKS[-1]
-_INT = ir.IntType(32)
 _SIZE = numba.types.intp
 _FLAG = numba.types.boolean
 
 
-def _vector(lanes: int) -> ir.VectorType:
-    return ir.VectorType(_INT, lanes)
-
-
-def _pointers(context: Any, builder: Any, signature: Any, args: Any, count: int) -> list[Any]:
-    """Pointers to the first elements of the leading `count` array arguments."""
-    return [
-        context.make_array(signature.args[i])(context, builder, args[i]).data for i in range(count)
-    ]
-
-
-def _load(builder: Any, pointer: Any, offset: Any, lanes: int) -> Any:
+def _operands(builder: Any, pointer: Any, offset: Any, lanes: int) -> Any:
     """Consecutive elements, as int32."""
-    element = pointer.type.pointee
-    vector = ir.VectorType(element, lanes)
-    place = builder.bitcast(builder.gep(pointer, [offset]), vector.as_pointer())
-    found = builder.load(place, align=element.width // 8)
-    return found if element.width == 32 else builder.sext(found, _vector(lanes))
+    return widen(builder, load(builder, pointer, offset, lanes))
 
 
-def _store(builder: Any, value: Any, pointer: Any, offset: Any) -> None:
-    place = builder.bitcast(builder.gep(pointer, [offset]), value.type.as_pointer())
-    builder.store(value, place, align=4)
-
-
-def _splat(builder: Any, pointer: Any, offset: Any, lanes: int) -> Any:
-    """One element on all lanes."""
-    value = builder.load(builder.gep(pointer, [offset]))
-    if value.type.width < 32:
-        value = builder.sext(value, _INT)
-    none = ir.Constant(_vector(lanes), ir.Undefined)
-    single = builder.insert_element(none, value, ir.Constant(_INT, 0))
-    return builder.shuffle_vector(single, none, ir.Constant(_vector(lanes), [0] * lanes))
-
-
-def _zeros(lanes: int) -> Any:
-    return ir.Constant(_vector(lanes), [0] * lanes)
+def _everywhere(builder: Any, pointer: Any, offset: Any, lanes: int) -> Any:
+    """One element on all lanes, as int32."""
+    value = widen(builder, builder.load(builder.gep(pointer, [offset])))
+    return splat(builder, value, lanes)
 
 
 def _blocks(builder: Any, columns: Any, body: Callable[[Any, int], None]) -> None:
@@ -263,17 +234,17 @@ def _multiply(typing, acc, a, b, row, first, rows, columns):
     signature = numba.types.void(acc, a, b, _SIZE, _FLAG, _SIZE, _SIZE)
 
     def generate(context, builder, signature, args):
-        sums, left, above = _pointers(context, builder, signature, args, 3)
+        sums, left, above = pointers(context, builder, signature, args, 3)
         row, first, rows, columns = args[3:]
 
         def block(j, lanes, start):
-            operand = _load(builder, above, builder.add(builder.mul(row, columns), j), lanes)
+            operand = _operands(builder, above, builder.add(builder.mul(row, columns), j), lanes)
             with cgutils.for_range(builder, rows) as line:
                 place = builder.add(builder.mul(line.index, columns), j)
-                product = builder.mul(operand, _splat(builder, left, line.index, lanes))
+                product = builder.mul(operand, _everywhere(builder, left, line.index, lanes))
                 if not start:
-                    product = builder.add(product, _load(builder, sums, place, lanes))
-                _store(builder, product, sums, place)
+                    product = builder.add(product, _operands(builder, sums, place, lanes))
+                store(builder, product, sums, place)
 
         with builder.if_else(first) as (begin, go_on):
             with begin:
@@ -290,7 +261,7 @@ def _slide(typing, acc, tap, chain, at, first, rows, columns, pitch):
     signature = numba.types.void(acc, tap, chain, _SIZE, _FLAG, _SIZE, _SIZE, _SIZE)
 
     def generate(context, builder, signature, args):
-        sums, taps, values = _pointers(context, builder, signature, args, 3)
+        sums, taps, values = pointers(context, builder, signature, args, 3)
         at, first, rows, columns, pitch = args[3:]
 
         def slide(start):
@@ -300,12 +271,12 @@ def _slide(typing, acc, tap, chain, at, first, rows, columns, pitch):
 
                 def block(j, lanes):
                     place = builder.add(target, j)
-                    weight = _splat(builder, taps, line.index, lanes)
-                    value = _load(builder, values, builder.add(source, j), lanes)
+                    weight = _everywhere(builder, taps, line.index, lanes)
+                    value = _operands(builder, values, builder.add(source, j), lanes)
                     product = builder.mul(weight, value)
                     if not start:
-                        product = builder.add(product, _load(builder, sums, place, lanes))
-                    _store(builder, product, sums, place)
+                        product = builder.add(product, _operands(builder, sums, place, lanes))
+                    store(builder, product, sums, place)
 
                 _blocks(builder, columns, block)
 
@@ -324,19 +295,20 @@ def _stream(typing, s, w, a, rows, columns):
     signature = numba.types.void(s, w, a, _SIZE, _SIZE)
 
     def generate(context, builder, signature, args):
-        sums, weights, left = _pointers(context, builder, signature, args, 3)
+        sums, weights, left = pointers(context, builder, signature, args, 3)
         rows, columns = args[3:]
 
         def block(j, lanes):
-            passing = cgutils.alloca_once(builder, _vector(lanes))
-            builder.store(_zeros(lanes), passing)
+            none = filled(INT32, 0, lanes)
+            passing = cgutils.alloca_once(builder, none.type)
+            builder.store(none, passing)
             with cgutils.for_range(builder, rows) as line:
                 place = builder.add(builder.mul(line.index, columns), j)
-                weight = _load(builder, weights, place, lanes)
-                product = builder.mul(weight, _splat(builder, left, line.index, lanes))
+                weight = _operands(builder, weights, place, lanes)
+                product = builder.mul(weight, _everywhere(builder, left, line.index, lanes))
                 total = builder.add(builder.load(passing), product)
                 builder.store(total, passing)
-                _store(builder, total, sums, place)
+                store(builder, total, sums, place)
 
         _blocks(builder, columns, block)
 
