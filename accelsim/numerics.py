@@ -22,7 +22,7 @@ Int32 = npt.NDArray[np.int32]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def kernel(function: _Function) -> _Function:
+def kernel(function: _Function, **options: Any) -> _Function:
     """The function, compiled by Numba when it is first called.
 
     One decorator for every kernel. error_model="numpy" drops the division checks; cache=True
@@ -34,12 +34,21 @@ def kernel(function: _Function) -> _Function:
     """
     import numba
 
-    decorate: Any = numba.njit(cache=True, error_model="numpy", nogil=True)
+    decorate: Any = numba.njit(cache=True, error_model="numpy", nogil=True, **options)
     compiled = decorate(function)
     if compiled is not function:  # it is with NUMBA_DISABLE_JIT
         kept = compiled._cache._cache_file
         kept._source_stamp = kept._source_stamp, _imported(function.__code__.co_filename)
     return cast(_Function, compiled)
+
+
+def component(function: _Function) -> _Function:
+    """A kernel that is compiled into the kernels of its file that call it, once for each.
+
+    It allocates nothing. So Numba need not count who refers to an array, which it would do for
+    every array of a tuple in every call, and which takes longer than a small component does.
+    """
+    return kernel(function, forceinline=True, _nrt=False)
 
 
 @cache

@@ -24,7 +24,9 @@ from accelsim.passes.depthwise import (
     DepthwiseLayout,
     DepthwiseOpcode,
     DepthwisePass,
+    DepthwiseWords,
     depthwise_command,
+    depthwise_words,
 )
 from accelsim.passes.systolic_array import ArrayCommand, ArrayPass, ArrayWords, Opcode, array_words
 
@@ -39,6 +41,7 @@ __all__ = [
     "DepthwiseLayout",
     "DepthwiseOpcode",
     "DepthwisePass",
+    "DepthwiseWords",
     "Opcode",
     "Repeat",
     "Wait",
@@ -47,6 +50,7 @@ __all__ = [
     "check_earliest",
     "columns",
     "depthwise_command",
+    "depthwise_words",
     "earliest_starts",
     "largest",
     "meanings",

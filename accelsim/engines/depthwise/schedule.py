@@ -96,7 +96,8 @@ MOST_COORDINATE = 1 << 14  # half of what a signed register of 16 bits holds
 
 def words(engine: DepthwiseEngine, p: DepthwisePass) -> int:
     """Words of the map of a pass in a lane's bank."""
-    return p.sh * p.sw * p.layout(engine.pixels).plane_words
+    words: int = p.layout(engine.pixels).words
+    return words
 
 
 def fill_clocks(engine: DepthwiseEngine, p: DepthwisePass) -> int:
@@ -247,7 +248,8 @@ def macs(engine: DepthwiseEngine, p: DepthwisePass) -> int:
 
 def tile_count(engine: DepthwiseEngine, p: DepthwisePass) -> int:
     """Tiles of a pass."""
-    return sum(trips * run.trips for trips, runs in tiles(engine.pixels, p) for run in runs)
+    found: int = p.layout(engine.pixels).tiles
+    return found
 
 
 def flatten(body: Body) -> Iterator[DepthwisePass]:
