@@ -17,7 +17,7 @@ from typing import Any
 from accelsim.errors import UnsupportedError
 from accelsim.files import write_whole
 from accelsim.hardware import Hardware
-from accelsim.hls.spans import Kind, Span, timeline
+from accelsim.hls.spans import Kind, Span, spans_of
 from accelsim.ir import Network
 from accelsim.lower import AUTO, Choice, PeerWork, check_depthwise, lower, parse_dataflows
 from accelsim.result import LayerResult
@@ -110,7 +110,7 @@ def trace(
                 "layers shows it"
             )
         cycles = lowered.cycles
-        tracks, events = _of_passes(_bounded(timeline(lowered.nest(layer), clocks), layer))
+        tracks, events = _of_passes(_bounded(spans_of(lowered.nest(layer), clocks), layer))
         if not events:
             when = f" in clocks {clocks.start}..{clocks.stop - 1}" if clocks else ""
             raise UnsupportedError(

@@ -88,6 +88,24 @@ def random_sequence(rng: np.random.Generator, engine: DepthwiseEngine, length: i
     return sequence(rng, engine, tuple(passes))
 
 
+def small_sequence(rng: np.random.Generator, engine: DepthwiseEngine, length: int) -> Sequence:
+    """Passes of few clocks with every kind of kernel, padding and stride."""
+    found: list[DepthwisePass] = []
+    while len(found) < length:
+        sizes = rng.integers(1, 6, 4).tolist()
+        fh, fw = rng.choice((1, 2, 3, 5), 2).tolist()
+        strides = rng.choice((1, 1, 2, 4), 2).tolist()
+        dilations = rng.choice((1, 1, 2, 8), 2).tolist()
+        pads = rng.integers(0, (2 * fh, 2 * fw)).tolist()
+        p = DepthwisePass(
+            int(rng.choice(list(DepthwiseOpcode))), int(rng.integers(1, engine.lanes + 1)),
+            *sizes, fh, fw, *strides, *dilations, *pads,
+        )  # fmt: skip
+        if limits(engine, p) is None and tile_count(engine, p) * fh * fw < 60:
+            found.append(p)
+    return sequence(rng, engine, tuple(found))
+
+
 def sequence(
     rng: np.random.Generator, engine: DepthwiseEngine, passes: tuple[DepthwisePass, ...]
 ) -> Sequence:

@@ -13,7 +13,7 @@ from accelsim import __version__, networks, sweep
 from accelsim.cli import main
 from accelsim.hardware import PRESETS, load_hardware
 from accelsim.ops import MACROS, OPS
-from tests import naive
+from tests.naive import fronts
 
 PROBE = """
 name = "probe"
@@ -568,7 +568,7 @@ def test_the_front_of_a_sweep(source, written, accelsim, tmp_path):
         for row in sweep.load(written / "designs").iter_rows(named=True)
         if row["overlap"]
     ]
-    assert {row["point"] for row in found["front"]} == naive.pareto(points)
+    assert {row["point"] for row in found["front"]} == fronts.pareto(points)
     assert found["designs"] == 8
     result = json.loads((written / "fuse_half.json").read_text())
     assert result["total_cycles"] in {row["total_cycles"] for row in found["front"]}

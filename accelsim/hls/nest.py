@@ -8,15 +8,24 @@ A `Task` is one step of a dataflow region: sections in order, each of which occu
 fixed offsets from its start (the reservation table of modulo scheduling; B. R. Rau, "Iterative
 Modulo Scheduling", MICRO-27, 1994). Tasks take turns at every port in their order; a section
 starts as soon as its ports are free at the offsets at which it needs them, but no task starts
-before the one in front of it. Nothing here knows any engine.
+before the one in front of it, and none before its earliest start, where it has one. Nothing here
+knows any engine.
 
 Times are clocks. Not modelled: memory ports beyond those that a task names, and control logic.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.passes import check_earliest
+
+Clocks = npt.NDArray[np.int64]
 
 # Innermost loops of this name are what multipliers do.
 MULTIPLY = "multiply"
@@ -100,10 +109,16 @@ class Stage(NamedTuple):
 
 
 class Section(NamedTuple):
-    """Stages at fixed offsets; starts at least `after` clocks after the section before it."""
+    """Stages at fixed offsets; starts at least `after` clocks after the section before it.
+
+    ahead : clocks at its beginning that run as soon as the ports that they use are free, whether
+        or not the others are. The stages keep their offsets for the rest, which is what everything
+        behind depends on.
+    """
 
     stages: tuple[Stage, ...]
     after: int = 0
+    ahead: int = 0
 
 
 class _Reservation(NamedTuple):
@@ -143,7 +158,7 @@ class Task:
         """The reservation table, one entry per section."""
         table: list[_Reservation] = []
         kept: list[tuple[int, str, int]] = []
-        for index, (stages, after) in enumerate(self.sections):
+        for index, (stages, after, _) in enumerate(self.sections):
             needs, frees, length = [], [], 0
             for stage in stages:
                 end = stage.offset + stage.latency
@@ -184,8 +199,8 @@ class _Clock:
     free : the clocks at which ports are free.
     """
 
-    def __init__(self) -> None:
-        self.now = 0
+    def __init__(self, now: int = 0) -> None:
+        self.now = now
         self.free: dict[str, int] = {}
 
     def place(self, task: Task) -> int:
@@ -194,9 +209,11 @@ class _Clock:
         self.now = starts[0]
         return end + task.tail
 
-    def reserve(self, task: Task) -> tuple[list[int], int]:
+    def reserve(self, task: Task, earliest: int = 0) -> tuple[list[int], int]:
         """Reserve the ports of a task: the starts of its sections, the end of the last stage."""
         free, start, starts, end = self.free, self.now, [], 0
+        if earliest > start:
+            start = earliest
         for after, needs, frees, length in task.reservations:
             start += after
             for port, begin in needs:
@@ -209,6 +226,22 @@ class _Clock:
             if start + length > end:
                 end = start + length
         return starts, end
+
+    def placement(self, task: Task, earliest: int) -> "Placement":
+        """Start a task no earlier than a clock; where it stands."""
+        ahead = self._ahead(task, earliest)
+        starts, end = self.reserve(task, earliest)
+        self.now = starts[0]
+        started = starts[0] if ahead is None else ahead
+        return Placement(task, started, tuple(starts), end + task.tail)
+
+    def _ahead(self, task: Task, earliest: int) -> int | None:
+        """When the clocks of a task that may run ahead begin; None where there are none."""
+        ahead = task.sections[0].ahead
+        if not ahead:
+            return None
+        uses = [(port, begin) for port, begin in task.reservations[0].needs if begin < ahead]
+        return max(self.now, earliest, *(self.free.get(port, 0) - begin for port, begin in uses))
 
     def iterate(self, loop: Loop) -> int:
         """One iteration of a dataflow loop; when it is done."""
@@ -260,39 +293,85 @@ class _Clock:
 
 
 class Placement(NamedTuple):
-    """Where a task stands: the starts of its sections, and when it is done, its tail included."""
+    """Where a task stands.
+
+    started : the first clock in which it uses a port.
+    starts : of its sections; the first one is later than `started` where clocks ran ahead.
+    end : when it is done, its tail included.
+    """
 
     task: Task
+    started: int
     starts: tuple[int, ...]
     end: int
 
 
-def placements(loop: Loop) -> Iterator[Placement]:
-    """The tasks of a nest in order, one after another; they start no earlier than those before."""
-    if loop.dataflow:
-        yield from _placed(loop, _Clock())
-        return
-    start = 0
-    for _ in range(loop.iterations):
-        for node in loop.body:
-            if not isinstance(node, Task):
-                inside = placements(node)
-            else:
-                inside = iter((Placement(node, tuple(node.starts), node.latency),))
-            for task, starts, end in inside:
-                yield Placement(task, tuple([start + at for at in starts]), start + end)
-            start += node.latency
+def placements(loop: Loop, earliest: Clocks | None = None) -> Iterator[Placement]:
+    """The tasks of a nest in order, one after another; they start no earlier than those before.
+
+    Parameters
+    ----------
+    earliest : int64[tasks], clocks before which tasks do not start, in the order of execution;
+        None for no such limits. UnsupportedError where they cannot be.
+    """
+    if earliest is None:
+        limits: Iterator[int] = repeat(0)
+    else:
+        limits = iter(check_earliest(earliest, _tasks(loop)).tolist())
+    return _overlapped(loop, _Clock(), limits) if loop.dataflow else _apart(loop, 0, limits)
 
 
-def _placed(loop: Loop, clock: _Clock) -> Iterator[Placement]:
+def times(loop: Loop, earliest: Clocks | None = None) -> tuple[Clocks, Clocks]:
+    """int64[tasks] each: when tasks start, and when they and all before them are done.
+
+    earliest : as in `placements`.
+    """
+    placed = [(each.started, each.end) for each in placements(loop, earliest)]
+    started, ends = np.array(placed, np.int64).reshape(-1, 2).T
+    return started, np.maximum.accumulate(ends)
+
+
+# Tasks as they are placed; at last, when all of them are done.
+_Placing = Generator[Placement, None, int]
+
+
+def _overlapped(loop: Loop, clock: _Clock, earliest: Iterator[int]) -> _Placing:
+    """A dataflow region."""
+    end = clock.now
     for _ in range(loop.iterations):
         for node in loop.body:
             if isinstance(node, Task):
-                starts, end = clock.reserve(node)
-                clock.now = starts[0]
-                yield Placement(node, tuple(starts), end + node.tail)
+                placed = clock.placement(node, next(earliest))
+                yield placed
+                done = placed.end
             else:
-                yield from _placed(node, clock)
+                done = yield from _overlapped(node, clock, earliest)
+            end = max(end, done)
+    return end
+
+
+def _apart(loop: Loop, start: int, earliest: Iterator[int]) -> _Placing:
+    """A loop whose nodes run one after another from a clock on."""
+    if not _tasks(loop):
+        return start + loop.latency
+    for _ in range(loop.iterations):
+        for node in loop.body:
+            if isinstance(node, Task):
+                placed = _Clock(start).placement(node, next(earliest))
+                yield placed
+                start = placed.end
+            elif node.dataflow:
+                start = yield from _overlapped(node, _Clock(start), earliest)
+            else:
+                start = yield from _apart(node, start, earliest)
+    return start
+
+
+def _tasks(loop: Loop) -> int:
+    """Tasks that a loop runs."""
+    return loop.iterations * sum(
+        1 if isinstance(node, Task) else _tasks(node) for node in loop.body
+    )
 
 
 def sequential(loop: Loop) -> Loop:

@@ -1,7 +1,7 @@
-"""When a loop nest does what: its tasks, stage by stage, and the ports that they hold.
+"""Spans of time: when a loop nest does what, stage by stage, and which ports it holds meanwhile.
 
-The starts are those from which the latency of the nest follows (accelsim.hls.nest), so that a
-timeline ends when the nest does. Nothing here knows any engine.
+The starts are those from which the latency of the nest follows (accelsim.hls.nest), so that the
+last span ends when the nest does. Nothing here knows any engine.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ class Span(NamedTuple):
     multiplies: int
 
 
-def timeline(loop: Loop, clocks: range | None = None) -> Iterator[Span]:
+def spans_of(loop: Loop, clocks: range | None = None) -> Iterator[Span]:
     """The spans of a nest, task by task; with `clocks`, those that overlap this time."""
     for number, placed in enumerate(placements(loop)):
         if clocks is not None and placed.starts[0] >= clocks.stop:
@@ -50,7 +50,7 @@ def timeline(loop: Loop, clocks: range | None = None) -> Iterator[Span]:
 
 
 def _task(number: int, placed: Placement) -> Iterator[Span]:
-    task, starts, end = placed
+    task, _, starts, end = placed
     name = task.name
     yield Span(Kind.TASK, number, name, "", name, starts[0], end, operations(task))
     for section, start in zip(task.sections, starts, strict=True):

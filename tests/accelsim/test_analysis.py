@@ -9,7 +9,7 @@ import pytest
 
 from accelsim import analysis
 from accelsim.errors import SelectionError
-from tests import naive
+from tests.naive import fronts
 
 DESIGNS = polars.DataFrame(
     {
@@ -47,7 +47,7 @@ def test_the_front_is_what_no_other_row_dominates(few, seed, values, objectives,
         (design, *(sign * value for sign, value in zip(signs, values, strict=True)))
         for design, *values in frame.drop_nulls().rows()
     ]
-    assert set(found["design"]) == naive.pareto(points)
+    assert set(found["design"]) == fronts.pareto(points)
     assert len(found) == len(set(found["design"]))
 
 

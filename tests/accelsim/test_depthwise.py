@@ -15,7 +15,6 @@ from accelsim.hls.nest import operations
 from accelsim.ir import Conv
 from accelsim.passes import DepthwiseOpcode, DepthwisePass, depthwise_command
 from accelsim.simulate import simulate
-from tests import naive
 from tests.depthwise import (
     LARGE_KERNELS,
     SMALL_KERNELS,
@@ -26,6 +25,7 @@ from tests.depthwise import (
     operands,
     tile_clocks,
 )
+from tests.naive import operators as naive
 
 
 def expected(conv, x, w):

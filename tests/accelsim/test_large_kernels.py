@@ -32,7 +32,8 @@ from accelsim.ops import (
 from accelsim.ops.parallel_depthwise import Branch
 from accelsim.simulate import simulate
 from accelsim.weights import seeded_weights
-from tests import naive, onnx_oracle
+from tests import onnx_oracle
+from tests.naive import operators as naive
 
 # name, parameters, multiply-accumulates of convolution and FC at 224 x 224
 EXACT = [

@@ -15,7 +15,7 @@ from accelsim.ops import (
     XSepConv,
 )
 from accelsim.ops.xsep_conv import CORNERS
-from tests import naive
+from tests.naive import operators as naive
 
 
 def expand(op, shape):

@@ -15,7 +15,7 @@ from accelsim.networks import fuse
 from accelsim.networks.builder import make_divisible
 from accelsim.networks.variants import apply, parse
 from accelsim.ops import Add, Concat, Conv2d, Depthwise, GlobalPool, Linear, Pointwise, Scale
-from tests import naive
+from tests.naive import operators as naive
 
 NAMES = [definition.__name__ for definition in networks.NETWORKS]
 LARGE_KERNELS = ("convnext", "inception_next", "replknet", "slak")

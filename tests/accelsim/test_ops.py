@@ -29,7 +29,8 @@ from accelsim.ops import (
     SqueezeExcite,
 )
 from accelsim.ops.geometry import convolve
-from tests import naive, onnx_oracle
+from tests import onnx_oracle
+from tests.naive import operators as naive
 
 NO_WEIGHTS = np.empty(0, np.int8)
 

@@ -13,7 +13,7 @@ from accelsim.hardware import ColumnArray, Gemmini, TapSerial, WindowEngine
 from accelsim.hls.csim import execute
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Task, operations
 from accelsim.ir import Conv
-from tests import naive
+from tests.naive import operators as naive
 
 # The comparison of windows of nine multipliers with serial taps: kernel, taps, passes, slots of
 # multipliers, utilisation in percent; 12 kernels as published, of which 3 also transposed.

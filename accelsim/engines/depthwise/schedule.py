@@ -168,7 +168,8 @@ def _task(engine: DepthwiseEngine, p: DepthwisePass, half: int) -> Task:
     """The loop nest of one pass; with a fill port, its map and taps take `half` of the memories.
 
     Every tile but the first waits for the results of the one before it: their port is taken for
-    D clocks a tile. How long the first one waits depends on the pass in front.
+    D clocks a tile. How long the first one waits depends on the pass in front; it is its last tap
+    that waits.
     """
     drain = drain_clocks(engine, p)
     work = p.channels * engine.pixels
@@ -185,7 +186,7 @@ def _task(engine: DepthwiseEngine, p: DepthwisePass, half: int) -> Task:
     compute = (multiply, Stage("drain", (results,), ("result",), offset=first + PIPELINE))
     name = f"{DepthwiseOpcode(p.opcode).name.lower()} {p.fh}x{p.fw} channels={p.channels}"
     if not engine.fill_port:
-        return Task(name, (Section(compute),))
+        return Task(name, (Section(compute, ahead=first - 1),))
     fill = fill_clocks(engine, p)
     load = (
         Stage("fill", (Loop("words", fill, pipeline=1),), ("fill",)),

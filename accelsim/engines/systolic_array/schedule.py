@@ -104,7 +104,9 @@ def task(rows: int, p: ArrayPass) -> Task:
         return Task(name, (Section(stages),), tail=p.n - 1)
     if p.opcode == Opcode.ROWS:
         name += f" taps={p.taps} streams={p.streams} fires={p.fires}"
-        return Task(name, (Section(_row_stages(rows, p)),), tail=p.n - 1)
+        # Only the last stream waits for the result port.
+        ahead = (p.streams - 1) * (p.taps + p.k)
+        return Task(name, (Section(_row_stages(rows, p), ahead=ahead),), tail=p.n - 1)
     # The tile waits in the operand registers until the swap, one clock before its stream.
     load = Stage("load", (Loop("words", p.k, pipeline=1),), ("top",), until=(1, -1))
     beats = Loop("words", p.m, (_multiply(p.k * p.n),), pipeline=1)

@@ -9,7 +9,7 @@ import pytest
 from accelsim.errors import SelectionError
 from accelsim.report import plot_sweep
 from accelsim.report.words import short, wording
-from tests import naive
+from tests.naive import fronts
 
 
 def designs() -> polars.DataFrame:
@@ -36,7 +36,7 @@ def test_the_front_lies_on_top_of_all_designs():
     lines = {line.get_label(): line for line in axes.lines}
     every = {(row["rows"], row["total_cycles"]) for row in frame.iter_rows(named=True)}
     assert set(points(lines["all designs (48)"])) == every
-    best = naive.pareto(frame.select("name", "rows", "total_cycles").rows())
+    best = fronts.pareto(frame.select("name", "rows", "total_cycles").rows())
     for network in ("a", "b"):
         kept = [
             (row["rows"], row["total_cycles"])

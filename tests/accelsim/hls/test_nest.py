@@ -1,8 +1,9 @@
 """Loop nests: the generic rules against a list scheduler on a calendar and against textbooks."""
 
 import json
+import math
 import re
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from accelsim.csynth import csynth
 from accelsim.engines.systolic_array import cycles, nest, resources, task
 from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.hardware import Hardware, SystolicArray
-from accelsim.hls.nest import Loop, Section, Stage, Task, operations, sequential
+from accelsim.hls.nest import Loop, Section, Stage, Task, operations, placements, sequential, times
 from accelsim.hls.report import Resource, report
 from accelsim.passes import ArrayPass, Opcode, Repeat
 from tests.sequences import random_sequence
@@ -50,13 +51,17 @@ class Calendar:
     def __init__(self):
         self.reserved = {port: [] for port in (*PORTS, "left", "top", "result")}
         self.starts = []
+        self.started = []
         self.ends = []
 
-    def place(self, step):
+    def place(self, step, earliest=0):
         starts = []
         pending = []
+        end = 0
+        soonest = max(earliest, (self.starts or [0])[-1])
+        self.started.append(self.soonest(step.sections[0], soonest))
         for index, section in enumerate(step.sections):
-            start = starts[-1] + section.after if starts else (self.starts or [0])[-1]
+            start = starts[-1] + section.after if starts else soonest
             for stage in section.stages:
                 for port in stage.ports:
                     start = max(start, self.free(port) - stage.offset)
@@ -64,7 +69,7 @@ class Calendar:
             for stage in section.stages:
                 begin = start + stage.offset
                 finish = begin + sum(clocks(loop) for loop in stage.loops)
-                self.ends.append(finish + step.tail)
+                end = max(end, finish + step.tail)
                 until, after = stage.until or (index, 0)
                 pending += [(port, begin, finish, until, after) for port in stage.ports]
             for port, begin, finish, until, after in pending:
@@ -72,13 +77,21 @@ class Calendar:
                     self.reserved[port].append((begin, max(finish, start + after)))
             pending = [entry for entry in pending if entry[3] > index]
         self.starts.append(starts[0])
+        self.ends.append(end)
+
+    def soonest(self, section, start):
+        """When the clocks ahead begin, or all, where there are none: each has its port free."""
+        stages = [each for each in section.stages if each.offset < (section.ahead or math.inf)]
+        while any(self.free(port) > start + s.offset for s in stages for port in s.ports):
+            start += 1
+        return start
 
     def free(self, port):
         return self.reserved[port][-1][1] if self.reserved[port] else 0
 
-    def run(self, loop):
-        for step in flatten(loop):
-            self.place(step)
+    def run(self, loop, earliest=None):
+        for index, step in enumerate(flatten(loop)):
+            self.place(step, earliest[index] if earliest else 0)
         return max(self.ends, default=0)
 
 
@@ -100,7 +113,8 @@ def tasks(draw):
             held = stages[0]
             stages[0] = held._replace(until=(1, draw(st.integers(-3, 5))))
             free.remove(held.ports[0])
-        sections.append(Section(tuple(stages), after))
+        ahead = draw(st.integers(0, 6)) if index == 0 else 0
+        sections.append(Section(tuple(stages), after, ahead))
     return Task("task", tuple(sections), draw(st.integers(0, 4)))
 
 
@@ -195,6 +209,80 @@ def test_interval_of_a_task_is_that_between_two_of_them(task):
 def test_without_overlap_latencies_add_up(loop):
     alone = [Calendar().run(Loop("one", 1, (task,), dataflow=True)) for task in flatten(loop)]
     assert sequential(loop).latency == sum(alone)
+
+
+def earliest_starts(steps):
+    """Clocks before which so many tasks do not start; about half of them may at any time."""
+    clocks = st.just(0) | st.integers(0, 200)
+    return st.lists(clocks, min_size=steps, max_size=steps)
+
+
+@given(loops(3), st.data())
+def test_tasks_start_and_are_done_as_on_the_calendar(loop, data):
+    calendar, late = Calendar(), Calendar()
+    calendar.run(loop)
+    earliest = data.draw(earliest_starts(len(calendar.starts)))
+    late.run(loop, earliest)
+    for placed, limits in ((calendar, None), (late, earliest)):
+        started, retired = times(loop, limits)
+        assert started.tolist() == placed.started
+        assert retired.tolist() == list(accumulate(placed.ends, max))
+        assert [each.starts[0] for each in placements(loop, limits)] == placed.starts
+
+
+@given(loops(3))
+def test_the_last_one_is_done_when_the_nest_is(loop):
+    for either in (loop, sequential(loop)):
+        _, retired = times(either)
+        assert max(retired.tolist(), default=0) == either.latency
+
+
+@given(loops(3), st.data())
+def test_earliest_starts_that_are_past_change_nothing(loop, data):
+    for either in (loop, sequential(loop)):
+        started, retired = times(either)
+        earliest = [data.draw(st.integers(0, clock)) for clock in started.tolist()]
+        for found, expected in zip(times(either, earliest), (started, retired), strict=True):
+            assert found.tolist() == expected.tolist()
+
+
+@given(loops(3), st.data())
+def test_without_overlap_tasks_wait_for_the_one_before_and_for_their_time(loop, data):
+    steps = list(flatten(loop))
+    earliest = data.draw(earliest_starts(len(steps)))
+    now, expected = 0, []
+    for step, clock in zip(steps, earliest, strict=True):
+        start = max(now, clock)
+        now = start + step.latency
+        expected.append((start, now))
+    assert list(zip(*map(list, times(sequential(loop), earliest)), strict=True)) == expected
+
+
+def test_what_may_run_ahead_does_not_wait_for_the_other_port():
+    # y is taken until clock 25; the task needs it after 10 clocks, 8 of which may be early.
+    parts = (
+        Stage("make", (Loop("make", 10),), ("x",)),
+        Stage("use", (Loop("use", 5),), ("y",), 10),
+    )
+    late = [Task("late", (Section(parts, ahead=ahead),)) for ahead in (0, 8)]
+    for step, start in zip(late, (15, 5), strict=True):
+        body = (hold("y", 25), step)
+        started, retired = times(Loop("two", 1, body, dataflow=True), [0, 5])
+        assert (started.tolist(), retired.tolist()) == ([0, start], [25, 30])
+
+
+@pytest.mark.parametrize(
+    ("earliest", "reason"),
+    [
+        ([0, -1], "the earliest start of pass 1 is a clock from 0 on, not -1"),
+        ([0], "every one of 2 passes has an earliest start, not 1 of them"),
+    ],
+)
+def test_earliest_starts_that_cannot_be(earliest, reason):
+    loop = Loop("two", 2, (hold("x", 3),), dataflow=True)
+    for either in (loop, sequential(loop)):
+        with pytest.raises(UnsupportedError, match=f"^{reason}$"):
+            times(either, earliest)
 
 
 @given(loops(1000, depth=1))

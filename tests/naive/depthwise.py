@@ -14,31 +14,39 @@ from accelsim.passes import DepthwiseCommand, DepthwiseOpcode, DepthwisePass
 
 
 class Slot(NamedTuple):
-    """A clock of the issue stage, as it goes down the pipeline."""
+    """A clock of the issue stage, as it goes down the pipeline; `ends` a pass."""
 
     tag: int
     mask: list[bool]
     word: int
     beats: int
+    ends: bool
 
 
 class Machine:
-    """All registers, and what has left the result port."""
+    """All registers, and what has left the result port.
 
-    def __init__(self, engine, commands, maps, taps):
+    Clock 0 is the first one in which the first pass may start, as if nothing waited.
+
+    started, retired : clocks of the passes that have, in order.
+    """
+
+    def __init__(self, engine, commands, maps, taps, earliest=None):
         self.engine, self.maps, self.table = engine, maps, taps
         fields = len(DepthwisePass._fields)
         self.queue = [
             DepthwiseCommand(DepthwisePass(*row[:fields]), *row[fields:])
             for row in commands.tolist()
         ]
-        self.results, self.last_result = [], None
+        self.earliest = [0] * len(self.queue) if earliest is None else list(earliest)
+        self.results, self.started, self.retired = [], [], []
         grid = [[0] * engine.lanes for _ in range(engine.pixels)]
         self.x = self.pr = self.acc = self.s = grid
         self.entry = [0] * (2 + engine.lanes)
         self.w1 = self.w2 = [0] * engine.lanes
         self.shift = self.odd = self.beats = self.owed = self.passes = self.row_word = 0
-        self.stages = [Slot(0, [False] * engine.pixels, 0, 0)] * 4
+        self.stages = [Slot(0, [False] * engine.pixels, 0, 0, False)] * 4
+        self.ends = False  # the results that leave end a pass
         self.next = self.tile = None  # (command, first output, place, whether it ends its pass)
         self.todo = []  # taps of `tile` that are not issued yet
         self.read = None  # the first word that was read
@@ -123,10 +131,11 @@ class Machine:
         # The result port.
         if self.beats:
             self.results.append([self.s[p][lane] if lane < lanes else 0 for lane, p in self.port()])
-            self.last_result = clock
+            if self.ends and self.beats == 1:
+                self.retired.append(clock + 1)
 
         # Issue.
-        slot, entry, ended = Slot(0, [False] * pixels, 0, 0), None, False
+        slot, entry, ended = Slot(0, [False] * pixels, 0, 0, False), None, False
         if self.tile and (len(self.todo) > 1 or self.owed <= 1):
             command, tap = self.tile[0], self.todo[0]
             final = len(self.todo) == 1
@@ -135,8 +144,10 @@ class Machine:
             entry = self.table[command.taps + ky * command.work.fw + kx].tolist()
             beats = -(-command.work.channels // port) if final else 0
             tag = TAP | FIRST * fresh | LAST * final
-            slot = Slot(tag, self.alive(self.tile, tap), self.tile[2], beats)
             ended = final and self.tile[3]
+            slot = Slot(tag, self.alive(self.tile, tap), self.tile[2], beats, ended)
+            if fresh and self.tile[1] == 0 and not self.engine.fill_port:
+                self.started.append(clock)
         taken = not self.tile or slot.tag & LAST
         free = not self.next or (taken and self.next[3])
 
@@ -146,14 +157,14 @@ class Machine:
             for p in places
         ]
         if four.beats:
-            self.s = sums
+            self.s, self.ends = sums, four.ends
         elif self.beats > 1:
             zero = [0] * port
             self.s = [(row + zero)[port:] for row in self.s]
         self.beats = four.beats or max(0, self.beats - 1)
         self.acc = sums
         self.pr = [[self.x[p][n] * self.w2[n] for n in slots] for p in places]
-        low, high = self.words
+        low, high = self.neighbours
         values = [*low, *high][self.shift : self.shift + pixels]
         self.x = [[values[p][n] * two.mask[p] for n in slots] for p in places]
         self.w2, self.w1 = self.w1, self.entry[2:]
@@ -166,7 +177,7 @@ class Machine:
         # Issue and generator.
         self.owed = slot.beats or max(0, self.owed - 1)
         self.todo = self.todo[1:] if slot.tag else self.todo
-        command = self.load(free, ended)
+        command = self.load(clock, free, ended)
         if taken:
             self.tile = self.next
             if self.next:
@@ -178,7 +189,7 @@ class Machine:
             self.next, self.row_word = self.start(command) if command else (None, 0)
 
     @property
-    def words(self):
+    def neighbours(self):
         """The two words that were read one clock ago, out of the even and the odd memory."""
         address = self.read
         if address is None:
@@ -199,20 +210,31 @@ class Machine:
 
     # ---- the fill port ---------------------------------------------------------------------
 
-    def load(self, free, ended):
-        """The command that the generator can take at the end of this clock."""
+    def take(self, start):
+        """The next command if its pass may start at this clock."""
+        if not self.queue or start < self.earliest[0]:
+            return None
+        self.earliest.pop(0)
+        return self.queue.pop(0)
+
+    def load(self, clock, free, ended):
+        """The command that the generator can take at the end of this clock.
+
+        Its first tap comes two clocks later: one behind the generator, one behind the issue stage.
+        """
         if not self.engine.fill_port:
-            return self.queue.pop(0) if free and self.queue else None
+            return self.take(clock + 2) if free else None
         command, room = None, self.passes <= 1
         if self.loading:
             self.done += self.done < self.beats_of(self.loading)
             self.entries = max(0, self.entries - 1)
             if free and self.done == self.beats_of(self.loading) and not self.entries:
                 command, self.loaded, self.loading = self.loading, self.loading, None
-        if not self.loading and room and self.queue:
-            self.loading, self.done = self.queue.pop(0), 0
-            self.entries = self.loading.work.fh * self.loading.work.fw
+        if not self.loading and room and (taken := self.take(clock + 1)):
+            self.loading, self.done = taken, 0
+            self.entries = taken.work.fh * taken.work.fw
             self.passes += 1
+            self.started.append(clock + 1)
         self.passes -= ended
         return command
 
@@ -223,6 +245,11 @@ class Machine:
         return command.words * self.per_word(command)
 
     # ---- what is seen ----------------------------------------------------------------------
+
+    @property
+    def words(self):
+        """int32[result words, values], as they left."""
+        return np.array(self.results, np.int32)
 
     def registers(self):
         def tile(held):

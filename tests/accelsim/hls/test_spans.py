@@ -1,4 +1,4 @@
-"""Timelines against a calendar of reservations, and against what registers do at the ports."""
+"""Spans against a calendar of reservations, and against what registers do at the ports."""
 
 from itertools import pairwise
 
@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from accelsim.engines import activity, depthwise, systolic_array
 from accelsim.hls.nest import operations
-from accelsim.hls.spans import Kind, timeline
+from accelsim.hls.spans import Kind, spans_of
 from accelsim.passes import DepthwiseOpcode, DepthwisePass, Opcode
-from tests.accelsim.test_hls import PORTS, Calendar, loops
+from tests.accelsim.hls.test_nest import PORTS, Calendar, loops
 from tests.depthwise import engines, law, law_with_fill
 from tests.sequences import random_array, random_sequence
 
@@ -41,7 +41,7 @@ def assert_apart(spans):
 def test_spans_are_those_of_a_calendar(loop):
     calendar = Calendar()
     end = calendar.run(loop)
-    spans = list(timeline(loop))
+    spans = list(spans_of(loop))
     tasks = [span for span in spans if span.kind is Kind.TASK]
     assert [span.start for span in tasks] == calendar.starts
     assert max((span.end for span in tasks), default=0) == end == loop.latency
@@ -60,7 +60,7 @@ def test_sequences_end_with_their_cycles_and_share_no_port(modes, overlap):
         array = random_array(rng, tuple(rng.integers(1, 9, 2).tolist()), overlap)
         passes = random_sequence(rng, array, 8, modes).passes
         nest = systolic_array.nest(array, passes)
-        spans = list(timeline(nest))
+        spans = list(spans_of(nest))
         tasks = [span for span in spans if span.kind is Kind.TASK]
         assert len(tasks) == len(passes)
         assert max(span.end for span in tasks) == systolic_array.cycles(array, passes)
@@ -82,7 +82,7 @@ def test_sequences_end_with_their_cycles_and_share_no_port(modes, overlap):
 
 @pytest.mark.parametrize("overlap", [True, False], ids=["overlapped", "plain"])
 def test_the_result_port_is_taken_when_registers_leave(overlap):
-    """Column 0: results that leave the bottom row, by registers, are those on the timeline."""
+    """Column 0: results that leave the bottom row, by registers, are those of the spans."""
     rng = np.random.default_rng([16, overlap])
     for _ in range(30):
         array = random_array(rng, tuple(rng.integers(1, 7, 2).tolist()), overlap)
@@ -91,7 +91,7 @@ def test_the_result_port_is_taken_when_registers_leave(overlap):
         leaves = activity.of_array(array, work.commands, work.left, work.top, work.used, clocks)
         # Between the fires of a pass the port is kept, though nothing leaves.
         single = {number for number, p in enumerate(work.passes) if p.fires == 1}
-        spans = list(timeline(systolic_array.nest(array, work.passes)))
+        spans = list(spans_of(systolic_array.nest(array, work.passes)))
         expected, kept = set(), set()
         for start, end, number in (
             (s.start, s.end, s.number) for s in spans if s.place == "port result"
@@ -113,7 +113,7 @@ def test_depthwise_sequences_too(engine, data):
         channels = data.draw(st.integers(1, engine.lanes))
         p = DepthwisePass(mode, channels, side, side, out, out, kernel, kernel)
         body.append((data.draw(st.integers(1, 3)), p))
-    spans = list(timeline(depthwise.nest(engine, tuple(body))))
+    spans = list(spans_of(depthwise.nest(engine, tuple(body))))
     expected = law_with_fill(engine, body) if engine.fill_port else law(engine, body)
     assert max(span.end for span in spans if span.kind is Kind.TASK) == expected
     assert_apart(spans)
@@ -125,8 +125,8 @@ def test_a_part_holds_what_overlaps_it():
     rng = np.random.default_rng(17)
     array = random_array(rng, (6, 5))
     nest = systolic_array.nest(array, random_sequence(rng, array, 20).passes)
-    whole = list(timeline(nest))
+    whole = list(spans_of(nest))
     for clocks in (range(40, 70), range(1), range(nest.latency - 1, nest.latency)):
         expected = [s for s in whole if s.start < clocks.stop and s.end > clocks.start]
-        assert list(timeline(nest, clocks)) == expected
+        assert list(spans_of(nest, clocks)) == expected
         assert expected

@@ -147,15 +147,3 @@ def matmul(a: npt.NDArray[np.int8], b: npt.NDArray[np.int8]) -> Ints:
             for row in a
         ]
     )
-
-
-def pareto(points):
-    """Names of the points (name, *objectives) that no other one dominates; less is better."""
-    return {
-        name
-        for name, *mine in points
-        if not any(
-            other != mine and all(b <= a for a, b in zip(mine, other, strict=True))
-            for _, *other in points
-        )
-    }
