@@ -9,8 +9,9 @@ from accelsim.errors import NetworkError
 from accelsim.hardware import Hardware
 from accelsim.ir import Network
 from accelsim.lower import Choice, is_depthwise
+from accelsim.request import Layers, Request, select
 from accelsim.result import LayerResult
-from accelsim.simulate import select, simulate
+from accelsim.simulate import run
 
 
 class Entry(NamedTuple):
@@ -105,7 +106,7 @@ class SideBySide:
 def compare(
     network: Network,
     entries: Sequence[Entry],
-    layers: str | tuple[str, str] | None = None,
+    layers: Layers = None,
     depthwise_only: bool = False,
     dataflow: Choice = "auto",
 ) -> SideBySide:
@@ -127,7 +128,7 @@ def compare(
         what = "depthwise layer" if depthwise_only else "layer that an engine runs"
         raise NetworkError(f"there is no {what} among those of {network.name} to compare")
     costs = [
-        [simulate(network, entry.design, dataflow, layers=name).layers[0] for name in names]
+        [run(Request(network, entry.design, dataflow, layers=name)).layers[0] for name in names]
         for entry in entries
     ]
     rows = tuple(Row(name, tuple(each)) for name, *each in zip(names, *costs, strict=True))

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.ir import INPUT, Layer, Network
-from accelsim.lower import AUTO, Choice, Sequence, check_depthwise, lower, parse_dataflows
+from accelsim.lower import AUTO, Choice, Sequence
 from accelsim.numerics import Int8, Int32
+from accelsim.request import Request
 from accelsim.simulate import simulate
 from accelsim.weights import load_weights, seeded_input
 
@@ -93,16 +93,12 @@ def compare(
     depthwise_on: str = AUTO,
 ) -> Comparison:
     """The layer of that name at all levels, on the data that it has in the network."""
-    layer = network.layer(name)
-    check_depthwise(hardware, depthwise_on)
-    allowed = parse_dataflows(dataflow)
-    lowered = lower(layer, network.in_shapes(layer), hardware, allowed, depthwise_on)
-    if lowered is None:
-        raise UnsupportedError(f"layer {name} ({layer.op.name}) runs on the host, on no engine")
+    request = Request(network, hardware, dataflow, depthwise_on)
+    layer, _, lowered = request.layer_on(name, "RTL")
     x, weights = _data(network, layer, hardware, seed)
     sequence = lowered.sequence(x, weights)
     golden = layer.op.golden(weights, x)
-    words, clocks = lowered.measure(sequence)
+    cycle = lowered.measure(sequence)
     rtl = run_rtl(sequence)
     return Comparison(
         layer=name,
@@ -110,8 +106,8 @@ def compare(
         dataflow=lowered.dataflow,
         passes=len(sequence.commands),
         values=golden.size,
-        cycles=Cycles(lowered.cycles, clocks, rtl.busy_cycles),
-        cycle_equal=np.array_equal(sequence.output(words), golden),
+        cycles=Cycles(lowered.cycles, cycle.busy_cycles, rtl.busy_cycles),
+        cycle_equal=np.array_equal(sequence.output(cycle.words), golden),
         rtl_equal=np.array_equal(sequence.output(rtl.words), golden),
         stall_cycles=rtl.stall_cycles,
     )

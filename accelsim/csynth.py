@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.hls.report import Report, report
 from accelsim.ir import Network
-from accelsim.lower import AUTO, Choice, check_depthwise, lower, parse_dataflows
+from accelsim.lower import AUTO, Choice
+from accelsim.request import Request
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,8 @@ def csynth(
     dataflow : what the array may use, as in `simulate`.
     depthwise_on : where depthwise layers run: array, engine, or auto.
     """
-    check_depthwise(hardware, depthwise_on)
-    chosen, allowed = network.layer(layer), parse_dataflows(dataflow)
-    lowered = lower(chosen, network.in_shapes(chosen), hardware, allowed, depthwise_on)
-    if lowered is None:
-        raise UnsupportedError(
-            f"layer {layer} ({chosen.op.name}) runs on the host; only layers on an engine have a "
-            "loop nest"
-        )
+    request = Request(network, hardware, dataflow, depthwise_on)
+    chosen, _, lowered = request.layer_on(layer, "a loop nest")
     made = report(lowered.nest(layer), lowered.resources, hardware.clock_mhz)
     return Synthesis(
         network.name,

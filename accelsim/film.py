@@ -8,21 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accelsim.engines import activity
-from accelsim.engines.activity import Activity, Bits, Int64, Work
+from accelsim.engines.activity import Activity, Int64, Work
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.hls.nest import operations
 from accelsim.ir import Network
-from accelsim.lower import (
-    AUTO,
-    ArrayWork,
-    Choice,
-    DepthwiseWork,
-    check_depthwise,
-    lower,
-    parse_dataflows,
-)
+from accelsim.lower import AUTO, Choice, Lowered
+from accelsim.request import Request
 
 MOST_STATES = 1 << 26  # elements x clocks of a film, a byte and a bit each
 USUAL = 3  # the clocks of a film, if nobody says: so many times rows + columns
@@ -92,30 +84,20 @@ def film(
     depthwise_on : where depthwise layers run: array, engine, or auto.
     clocks : consecutive ones of the layer; None for its first 3 (rows + columns).
     """
-    check_depthwise(hardware, depthwise_on)
-    chosen, allowed = network.layer(layer), parse_dataflows(dataflow)
-    shapes = network.in_shapes(chosen)
-    lowered = lower(chosen, shapes, hardware, allowed, depthwise_on)
-    if not isinstance(lowered, ArrayWork | DepthwiseWork):
-        where = "the host" if lowered is None else f"{lowered.engine}, a model without registers"
+    request = Request(network, hardware, dataflow, depthwise_on)
+    chosen, shapes, lowered = request.layer_on(layer, "a film")
+    if lowered.model.registers is None:
         raise UnsupportedError(
-            f"layer {layer} ({chosen.op.name}) runs on {where}; no film shows it"
+            f"layer {layer} ({chosen.op.name}) runs on {lowered.engine}, a model without "
+            "registers; no film shows it"
         )
     clocks = _clocks(layer, lowered, clocks)
     # Every operand of the layer is a one; what is zero then is a zero of padding or mapping.
     ones = np.ones(shapes[0], np.int8), np.ones(chosen.op.weight_shape(*shapes), np.int8)
-    if isinstance(lowered, ArrayWork):
-        work = lowered.sequence(*ones)
-        wide = lowered.array.columns
-        used = [_padded(program.dest >= 0, wide) for _, program in work.parts]
-        made = activity.of_array(
-            lowered.array, work.commands, work.left, work.top, np.concatenate(used), clocks
-        )
-    else:
-        filled = lowered.sequence(*ones)
-        made = activity.of_depthwise(
-            lowered.design, filled.commands, filled.maps, filled.taps, clocks
-        )
+    sequence = lowered.sequence(*ones)
+    made = lowered.registers.activity(
+        lowered.sizes, sequence.commands, sequence.memories, sequence.used, clocks
+    )
     return Film(
         network.name,
         network.variant,
@@ -131,18 +113,10 @@ def film(
     )
 
 
-def _padded(used: Bits, columns: int) -> Bits:
-    """Further columns, which are not used."""
-    return np.pad(used, ((0, 0), (0, columns - used.shape[1])))
-
-
-def _clocks(layer: str, lowered: ArrayWork | DepthwiseWork, clocks: range | None) -> range:
+def _clocks(layer: str, lowered: Lowered, clocks: range | None) -> range:
     """The clocks of a film, within the layer and not too many."""
-    if isinstance(lowered, ArrayWork):
-        sides = lowered.array.rows, lowered.array.columns
-    else:
-        sides = lowered.design.lanes, lowered.design.pixels
     if clocks is None:
+        sides = lowered.registers.elements(lowered.sizes)
         clocks = range(min(lowered.cycles, USUAL * sum(sides)))
     if not clocks or clocks.step != 1 or clocks.start < 0 or clocks.stop > lowered.cycles:
         raise UnsupportedError(

@@ -17,8 +17,8 @@ from accelsim.hardware import (
     third_party_design,
 )
 from accelsim.ir import Shape
+from accelsim.request import TIMINGS
 from accelsim.result import LayerResult, Result, Totals
-from accelsim.simulate import TIMINGS
 
 Part = TypeVar("Part", SystolicArray, DepthwiseEngine, Operands, LayerResult)
 TOTALS = ("cycles", "macs", "params")

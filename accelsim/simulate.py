@@ -12,18 +12,13 @@ from collections.abc import Callable
 import numpy as np
 
 from accelsim import published
-from accelsim.dataflows import Dataflow
-from accelsim.errors import NetworkError, UnsupportedError
-from accelsim.hardware import Hardware, SystolicArray
+from accelsim.hardware import Hardware
 from accelsim.ir import INPUT, Layer, Network
-from accelsim.lower import AUTO, Choice, Lowered, check_depthwise, lower, parse_dataflows
+from accelsim.lower import AUTO, Choice, Lowered
 from accelsim.numerics import Int8, Int32, epilogue
+from accelsim.request import CYCLE, RTL, SCHEDULE, Layers, Request
 from accelsim.result import LayerResult, Result
 from accelsim.weights import load_weights, seeded_input
-
-RTL = "rtl"
-TIMINGS = (RTL, *published.TIMINGS)
-FIDELITIES = ("schedule", "golden", "cycle")
 
 Progress = Callable[[str, float], None]  # what is being done, and the share of all that is done
 
@@ -31,11 +26,11 @@ Progress = Callable[[str, float], None]  # what is being done, and the share of 
 def simulate(
     network: Network,
     hardware: Hardware,
-    dataflow: Choice = "auto",
-    fidelity: str = "schedule",
+    dataflow: Choice = AUTO,
+    fidelity: str = SCHEDULE,
     timing: str = RTL,
     seed: int = 0,
-    layers: str | tuple[str, str] | None = None,
+    layers: Layers = None,
     scalesim_depthwise: str | None = None,
     progress: Progress | None = None,
     depthwise_on: str = AUTO,
@@ -44,90 +39,52 @@ def simulate(
 
     Parameters
     ----------
-    dataflow : auto, or the allowed ones of os, ws, is, rows with commas, or a tuple of dataflows
-        (see accelsim.dataflows); each layer takes the fastest that can run it. Timing scalesim
-        needs one of os, ws, is.
-    fidelity : schedule, golden or cycle.
-    timing : rtl for our hardware, or a published model (fidelity schedule only).
-    seed : of generated weights and input.
-    layers : FIRST..LAST, (first, last) or one name: only these layers, both included; values
-        still flow through all before.
-    scalesim_depthwise : one-filter (as None) or per-channel, for timing scalesim only.
+    dataflow, fidelity, timing, seed, layers, scalesim_depthwise, depthwise_on : see
+        accelsim.request.Request.
     progress : called before each layer in fidelities golden and cycle.
-    depthwise_on : where depthwise layers run: array, engine (the depthwise engine), or auto, the
-        faster of the two.
     """
-    if fidelity not in FIDELITIES:
-        raise UnsupportedError(f"fidelity must be one of {', '.join(FIDELITIES)}, not {fidelity!r}")
-    if timing not in TIMINGS:
-        raise UnsupportedError(f"there is no timing {timing!r}; there are {', '.join(TIMINGS)}")
-    check_depthwise(hardware, depthwise_on)
-    if (model := hardware.third_party) and (timing != RTL or fidelity == "cycle"):
-        raise UnsupportedError(
-            f"{model.name} is a model without registers and RTL; timing must be {RTL} "
-            "and fidelity schedule or golden"
-        )
-    if hardware.depthwise is not None and timing != RTL:
-        raise UnsupportedError(f"timing {timing} knows no depthwise engine; depthwise must be none")
-    if scalesim_depthwise is not None and timing != published.ScaleSim.name:
-        raise UnsupportedError(f"--scalesim-depthwise is for timing scalesim, not {timing}")
-    chosen = select(network, layers)
+    request = Request(
+        network,
+        hardware,
+        dataflow=dataflow,
+        depthwise_on=depthwise_on,
+        fidelity=fidelity,
+        timing=timing,
+        seed=seed,
+        layers=layers,
+        scalesim_depthwise=scalesim_depthwise,
+    )
+    return run(request, progress)
+
+
+def run(request: Request, progress: Progress | None = None) -> Result:
+    """What a request costs; `progress` is called before each layer where values are computed."""
     output: Int8 | None = None
-    if timing != RTL:
-        if fidelity != "schedule":
-            raise UnsupportedError(
-                f"timing {timing} counts cycles only; fidelity must be schedule, not {fidelity}"
-            )
-        if not isinstance(dataflow, str):
-            raise UnsupportedError(f"timing {timing} takes dataflows by name")
-        array = hardware.array
-        assert array is not None  # no design without one passes so far
-        filters = published.DEPTHWISE[0] if scalesim_depthwise is None else scalesim_depthwise
-        model = published.get(timing, array.rows, array.columns, dataflow, filters)
-        found = tuple(_published(network, layer, array, model) for layer in chosen)
-    elif fidelity == "schedule":
-        allowed = parse_dataflows(dataflow)
-        found = tuple(
-            _scheduled(network, layer, hardware, allowed, depthwise_on) for layer in chosen
-        )
+    if request.timing != RTL:
+        layers = tuple(_published(request, layer) for layer in request.chosen)
+    elif request.fidelity == SCHEDULE:
+        layers = tuple(_scheduled(request, layer) for layer in request.chosen)
     else:
-        allowed = parse_dataflows(dataflow)
-        measure = fidelity == "cycle"
-        options = hardware, allowed, depthwise_on
-        found, output = _run(network, options, chosen, measure, seed, progress or _ignore)
-    return Result(network, hardware, timing, fidelity, seed, found, output)
-
-
-def select(network: Network, layers: str | tuple[str, str] | None) -> tuple[Layer, ...]:
-    """The layers from first to last, both included, or the one named; all of them for None."""
-    if layers is None:
-        return network.layers
-    if isinstance(layers, str):
-        first, dots, last = layers.partition("..")
-        layers = first, last if dots else first
-    if len(layers) != 2:
-        raise NetworkError(f"layers must be FIRST..LAST, (first, last) or one name, not {layers!r}")
-    start, end = (network.layers.index(network.layer(name)) for name in layers)
-    if end < start:
-        raise NetworkError(f"layer {layers[1]} comes before {layers[0]} in {network.name}")
-    return network.layers[start : end + 1]
+        layers, output = _run(request, progress or _ignore)
+    about = request.hardware, request.timing, request.fidelity, request.seed
+    return Result(request.network, *about, layers, output)
 
 
 def _ignore(what: str, done: float) -> None:
     """Progress that nobody watches."""
 
 
-def _published(
-    network: Network, layer: Layer, array: SystolicArray, model: published.Timing
-) -> LayerResult:
-    cost = model.cost(layer, network.in_shapes(layer))
+def _published(request: Request, layer: Layer) -> LayerResult:
+    network, array = request.network, request.hardware.array
+    cost = request.model.cost(layer, network.in_shapes(layer))
     if cost == published.NOT_MODELLED:
         return _on_host(network, layer)
+    assert array is not None  # there is no published model of anything else
     macs = network.macs(layer)
     return LayerResult(
         name=layer.name,
         op=layer.op.name,
-        engine="array",
+        engine=array.name,
         dataflow=cost.dataflow,
         cycles=cost.cycles,
         macs=macs,
@@ -139,58 +96,45 @@ def _published(
     )
 
 
-def _scheduled(
-    network: Network,
-    layer: Layer,
-    hardware: Hardware,
-    allowed: tuple[Dataflow, ...],
-    depthwise_on: str,
-) -> LayerResult:
-    lowered = lower(layer, network.in_shapes(layer), hardware, allowed, depthwise_on)
+def _scheduled(request: Request, layer: Layer) -> LayerResult:
+    lowered = request.lower(layer)
     if lowered is None:
-        return _on_host(network, layer)
-    return _on_engine(network, layer, lowered, lowered.cycles)
+        return _on_host(request.network, layer)
+    return _on_engine(request.network, layer, lowered, lowered.cycles)
 
 
-def _run(
-    network: Network,
-    options: tuple[Hardware, tuple[Dataflow, ...], str],
-    chosen: tuple[Layer, ...],
-    measure: bool,
-    seed: int,
-    progress: Progress,
-) -> tuple[tuple[LayerResult, ...], Int8]:
+def _run(request: Request, progress: Progress) -> tuple[tuple[LayerResult, ...], Int8]:
     """Real values through the network up to the last chosen layer.
 
-    options : of `lower`: hardware, allowed dataflows, depthwise_on.
-    measure : whether the chosen layers run register by register; else by the schedule.
+    In fidelity cycle the chosen layers run register by register; else by the schedule.
     """
-    weights = load_weights(network, seed)
-    maps = {INPUT: seeded_input(network, seed)}
-    found = []
+    network, chosen = request.network, request.chosen
+    weights = load_weights(network, request.seed)
+    maps = {INPUT: seeded_input(network, request.seed)}
+    results = []
     for index, layer in enumerate(network.layers[: network.layers.index(chosen[-1]) + 1]):
         progress(layer.name, index / len(network.layers))
         inputs, kernel = [maps[source] for source in layer.inputs], weights.kernel(layer)
         sums = layer.op.golden(kernel, *inputs)
         if layer in chosen:
-            lowered = lower(layer, network.in_shapes(layer), *options)
+            lowered = request.lower(layer)
             if lowered is None:
-                found.append(_on_host(network, layer))
-            elif measure:
+                results.append(_on_host(network, layer))
+            elif request.fidelity == CYCLE:
                 out, cycles = _measure(lowered, inputs[0], kernel)
                 equal = np.array_equal(out, sums)
-                found.append(_on_engine(network, layer, lowered, cycles, equal))
+                results.append(_on_engine(network, layer, lowered, cycles, equal))
             else:
-                found.append(_on_engine(network, layer, lowered, lowered.cycles))
+                results.append(_on_engine(network, layer, lowered, lowered.cycles))
         maps[layer.name] = epilogue(sums, weights.bias(layer), layer.activation)
-    return tuple(found), maps[chosen[-1].name]
+    return tuple(results), maps[chosen[-1].name]
 
 
 def _measure(lowered: Lowered, x: Int8, weights: Int8) -> tuple[Int32, int]:
     """The layer's sums int32[k, oh, ow] and busy cycles, from registers alone."""
-    work = lowered.sequence(x, weights)
-    words, cycles = lowered.measure(work)
-    return work.output(words), cycles
+    sequence = lowered.sequence(x, weights)
+    done = lowered.measure(sequence)
+    return sequence.output(done.words), done.busy_cycles
 
 
 def _on_host(network: Network, layer: Layer) -> LayerResult:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
 from accelsim.ir import Layer, Network
-from accelsim.lower import AUTO, is_depthwise, lower, parse_dataflows
+from accelsim.lower import AUTO, Allowed, is_depthwise, lower, parse_dataflows
 
 IM2COL, ROWS, FUSE, ENGINE = WAYS = ("im2col", "rows", "fuse_half", "engine")
 
@@ -65,17 +65,17 @@ def depthwise_study(
 
 def _point(way: str, network: Network, hardware: Hardware, dataflow: str = AUTO) -> Point:
     """One way; depthwise layers are kept to the dataflow."""
+    allowed = Allowed(parse_dataflows(dataflow).depthwise, parse_dataflows(AUTO).others)
     total = depthwise = 0
     for layer in network.layers:
-        special = is_depthwise(layer, network.in_shapes(layer))
-        cycles = _cycles(network, layer, hardware, dataflow if special else AUTO)
+        cycles = _cycles(network, layer, hardware, allowed)
         total += cycles
-        depthwise += cycles if special else 0
+        depthwise += cycles if is_depthwise(layer, network.in_shapes(layer)) else 0
     array = f"{hardware.array.rows}x{hardware.array.columns}"
     return Point(network.name, way, array, total, depthwise, hardware.multipliers)
 
 
-def _cycles(network: Network, layer: Layer, hardware: Hardware, dataflow: str) -> int:
+def _cycles(network: Network, layer: Layer, hardware: Hardware, allowed: Allowed) -> int:
     """Busy cycles by the schedule; 0 for what runs on the host."""
-    work = lower(layer, network.in_shapes(layer), hardware, parse_dataflows(dataflow))
+    work = lower(layer, network.in_shapes(layer), hardware, allowed)
     return work.cycles if work else 0

@@ -19,9 +19,10 @@ from accelsim.files import write_whole
 from accelsim.hardware import Hardware
 from accelsim.hls.spans import Kind, Span, spans_of
 from accelsim.ir import Network
-from accelsim.lower import AUTO, Choice, PeerWork, check_depthwise, lower, parse_dataflows
+from accelsim.lower import AUTO, Choice
+from accelsim.request import Request
 from accelsim.result import LayerResult
-from accelsim.simulate import simulate
+from accelsim.simulate import run
 from accelsim.version import __version__
 
 MOST_SPANS = 1_000_000  # what a viewer takes, and memory
@@ -89,22 +90,16 @@ def trace(
     depthwise_on : where depthwise layers run: array, engine, or auto.
     clocks : of the layer, with passes and ports that overlap this time only; None for all.
     """
+    request = Request(network, hardware, dataflow, depthwise_on)
     if layer is None:
         if clocks is not None:
             raise UnsupportedError("clocks are those of one layer; a trace of them needs --layer")
-        result = simulate(network, hardware, dataflow, depthwise_on=depthwise_on)
+        result = run(request)
         tracks, events = _of_layers(result.layers)
         cycles = result.total_cycles
     else:
-        check_depthwise(hardware, depthwise_on)
-        chosen, allowed = network.layer(layer), parse_dataflows(dataflow)
-        lowered = lower(chosen, network.in_shapes(chosen), hardware, allowed, depthwise_on)
-        if lowered is None:
-            raise UnsupportedError(
-                f"layer {layer} ({chosen.op.name}) runs on the host; only layers on an engine have "
-                "passes"
-            )
-        if isinstance(lowered, PeerWork):
+        lowered = request.layer_on(layer, "passes").lowered
+        if lowered.model.registers is None:
             raise UnsupportedError(
                 f"layer {layer} runs on {lowered.engine}, a model without passes; a trace of all "
                 "layers shows it"

@@ -21,23 +21,27 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from accelsim.dataflows.base import (
+from accelsim.dataflows.array import (
     FIELD_LIMIT,
+    Program,
+    address,
+    expand,
+    port_clocks,
+    repeat,
+    split,
+)
+from accelsim.dataflows.base import (
     UNBOUNDED,
     Body,
     Candidate,
     Indices,
     Plan,
-    Program,
     Run,
-    address,
     ceil_div,
+)
+from accelsim.dataflows.im2col import (
     depth_of,
-    expand,
     gemm,
-    port_clocks,
-    repeat,
-    split,
 )
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
@@ -45,6 +49,8 @@ from accelsim.ir import Conv
 from accelsim.passes import ArrayPass, Opcode
 
 name = "os"
+engine = SystolicArray.name
+eager = False
 
 
 class Straight(NamedTuple):

@@ -29,28 +29,32 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from accelsim.dataflows.base import (
+from accelsim.dataflows.array import (
     FIELD_LIMIT,
+    Program,
+    address,
+    expand,
+    port_clocks,
+    repeat,
+)
+from accelsim.dataflows.base import (
     UNBOUNDED,
     Body,
     Candidate,
     Indices,
     Plan,
-    Program,
-    address,
     ceil_div,
-    expand,
-    port_clocks,
-    repeat,
 )
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
-from accelsim.passes import ArrayPass, Opcode
+from accelsim.passes import ArrayPass, Opcode, largest
 
 name = "rows"
+engine = SystolicArray.name
+eager = True
 
-STREAM_LIMIT = 255  # the largest value of the field `streams` of a pass
+STREAM_LIMIT = largest(ArrayPass, "streams")
 
 
 class Axis(NamedTuple):

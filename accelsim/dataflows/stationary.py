@@ -19,20 +19,24 @@ from typing import NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.dataflows.base import (
+from accelsim.dataflows.array import (
     FIELD_LIMIT,
+    Program,
+    address,
+    expand,
+    repeat,
+    split,
+)
+from accelsim.dataflows.base import (
     Body,
     Indices,
     Plan,
-    Program,
     Run,
-    address,
     ceil_div,
-    expand,
+)
+from accelsim.dataflows.im2col import (
     gemm,
-    repeat,
     seen,
-    split,
 )
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv

@@ -7,39 +7,48 @@ output rows (`row`) or the flattened map (`flat`); the engine's schedule tells w
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.dataflows.base import UNBOUNDED, Body, Indices, Plan
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Conv
-from accelsim.passes import DepthwiseCommand, DepthwiseOpcode, DepthwisePass, depthwise_command
-
-Indices = npt.NDArray[np.int32]
+from accelsim.passes import (
+    DepthwiseCommand,
+    DepthwiseOpcode,
+    DepthwisePass,
+    Repeat,
+    depthwise_command,
+)
 
 MOST_STRIPES = 16  # of those that only serve to fill the lanes
 WORTH = 1.05  # stripes read rows twice and cannot skip padding: fewer idle lanes have to pay for it
 
 
-class Plan(NamedTuple):
-    """A convolution as passes.
+name = "tap_serial"
+engine = DepthwiseEngine.name
+eager = False
+
+
+class Tiling(NamedTuple):
+    """How the output is cut into tiles.
 
     stripes : that every output map is cut into.
-    body : how often each pass runs, in order.
     """
 
+    opcode: DepthwiseOpcode
     stripes: int
-    body: tuple[tuple[int, DepthwisePass], ...]
 
 
 @dataclass(frozen=True)
 class Program:
     """The passes of a Plan with the place of every operand and result.
 
-    commands : int64[passes, 22], the fields of DepthwiseCommand.
+    commands : int64[passes, fields], of DepthwiseCommand.
     maps : int32[words, P, L], indices into the vector (0, x.ravel()); 0 means the value zero.
     places : int32[entries, 2], word and shift of each tap relative to its tile.
     weights : int32[entries, L], indices into the vector (0, w.ravel()).
@@ -54,7 +63,7 @@ class Program:
     dest: Indices
 
     def operands(
-        self, x: npt.NDArray[np.int8], w: npt.NDArray[np.int8]
+        self, x: npt.NDArray[np.int8], w: npt.NDArray[np.int8], sizes: DepthwiseEngine
     ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]:
         """The banks int16[words, P, L] and the tap memory int16[entries, 2 + L]."""
         zero = np.zeros(1, np.int16)
@@ -62,18 +71,14 @@ class Program:
         weights = np.concatenate([zero, w.ravel()], dtype=np.int16)
         return values[self.maps], np.concatenate([self.places, weights[self.weights]], axis=1)
 
-    def gather(self, results: npt.NDArray[np.int32], size: int) -> npt.NDArray[np.int32]:
-        """The output, int32[size], from the result words int32[result words, ...]."""
-        out = np.zeros(size + 1, np.int32)  # index -1 is the last element: what is thrown away
-        out[self.dest] = results
-        return out[:-1]
 
-
-def plans(conv: Conv, engine: DepthwiseEngine) -> Iterator[Plan]:
-    """The plans worth comparing, best of their kind: row and flat, whole and in stripes."""
+def tilings(
+    conv: Conv, engine: DepthwiseEngine, most: int = UNBOUNDED
+) -> Iterator[tuple[None, Tiling]]:
+    """Those worth comparing, best of their kind: row and flat, whole and in stripes."""
     for stripes in _stripes(conv, engine):
         for opcode in DepthwiseOpcode:
-            yield _plan(conv, engine, opcode, stripes)
+            yield None, Tiling(opcode, stripes)
 
 
 def _stripes(conv: Conv, engine: DepthwiseEngine) -> Iterator[int]:
@@ -97,19 +102,23 @@ def _stripes(conv: Conv, engine: DepthwiseEngine) -> Iterator[int]:
 def _fits(conv: Conv, engine: DepthwiseEngine, stripes: int) -> bool:
     return any(
         2 * work.sh * work.sw * work.layout(engine.pixels).plane_words <= engine.bank_depth
-        for work in (_work(conv, opcode, stripes, 1) for opcode in DepthwiseOpcode)
+        for work in (_pass(conv, opcode, stripes, 1) for opcode in DepthwiseOpcode)
     )
 
 
-def _plan(conv: Conv, engine: DepthwiseEngine, opcode: DepthwiseOpcode, stripes: int) -> Plan:
+def body(conv: Conv, engine: DepthwiseEngine, tiling: Hashable) -> Body:
+    """The passes of a tiling: those that fill all lanes, and one for the channels that are left."""
+    opcode, stripes = cast(Tiling, tiling)
     full, rest = divmod(conv.k * stripes, engine.lanes)
-    body = [(full, _work(conv, opcode, stripes, engine.lanes))] if full else []
-    if rest:
-        body.append((1, _work(conv, opcode, stripes, rest)))
-    return Plan(stripes, tuple(body))
+    found: Body = ()
+    for count, channels in ((full, engine.lanes), (1, rest)):
+        if count and channels:
+            p = _pass(conv, opcode, stripes, channels)
+            found += (Repeat(count, (p,), "passes"),)
+    return found
 
 
-def _work(conv: Conv, opcode: DepthwiseOpcode, stripes: int, channels: int) -> DepthwisePass:
+def _pass(conv: Conv, opcode: DepthwiseOpcode, stripes: int, channels: int) -> DepthwisePass:
     rows = -(-conv.oh // stripes)
     whole = stripes == 1
     return DepthwisePass(
@@ -137,15 +146,16 @@ def program(conv: Conv, engine: DepthwiseEngine, plan: Plan) -> Program:
     weights: list[Indices] = []
     dest: list[Indices] = []
     first = at = 0  # unit (stripe of a channel), and word of the banks
-    places = tap_places(plan.body[0][1], engine.pixels)
-    for trips, work in plan.body:
+    stripes = cast(Tiling, plan.tiling).stripes
+    places = tap_places(plan.body[0].body[0], engine.pixels)
+    for trips, (work,), _ in plan.body:
         inputs, outputs = _units(engine, work)
         for _ in range(trips):
             units = np.arange(first, first + work.channels)
-            channel, stripe = np.divmod(units, plan.stripes)
+            channel, stripe = np.divmod(units, stripes)
             row = stripe * work.oh
             commands.append(depthwise_command(work, engine.pixels, at, len(places) * len(maps), 0))
-            maps.append(_maps(conv, engine, inputs, channel, row, plan.stripes))
+            maps.append(_maps(conv, engine, inputs, channel, row, stripes))
             weights.append(_weights(conv, engine, channel))
             dest.append(_dest(conv, outputs, channel, row))
             first += work.channels

@@ -3,12 +3,22 @@
 from collections.abc import Hashable, Iterator
 
 from accelsim.dataflows import stationary
-from accelsim.dataflows.base import UNBOUNDED, Body, Candidate, Plan, Program
+from accelsim.dataflows.array import (
+    Program,
+)
+from accelsim.dataflows.base import (
+    UNBOUNDED,
+    Body,
+    Candidate,
+    Plan,
+)
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
 from accelsim.passes import Opcode
 
 name = "ws"
+engine = SystolicArray.name
+eager = False
 
 
 def tilings(conv: Conv, array: SystolicArray, most: int = UNBOUNDED) -> Iterator[Candidate]:

@@ -11,6 +11,7 @@ left: from then on whatever waits for it may go on.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ from accelsim.hls.nest import Loop
 from accelsim.hls.report import Resource
 from accelsim.ir import Conv
 from accelsim.passes import Repeat
+
+REMEMBERED = 1024  # sequences: some come back in later layers
 
 Body = tuple[Any, ...]  # passes, and Repeats of passes, in order
 Times = npt.NDArray[np.int64]
@@ -83,7 +86,7 @@ class Registers:
     elements: Callable[[Any], tuple[int, int]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Engine:
     """An engine: what follows from its sizes.
 
@@ -110,6 +113,10 @@ class Engine:
     resources: Callable[[Any], tuple[Resource, ...]]
     registers: Registers | None = None
 
+    def cycles(self, sizes: Any, body: Body) -> int:
+        """Busy clocks of a sequence: first operand at a port to last result at a result port."""
+        return _cycles(self, sizes, body)
+
     def check(self, sizes: Any, body: Body) -> None:
         """Raise UnsupportedError where the engine cannot run a pass of the body."""
         for part in body:
@@ -117,6 +124,11 @@ class Engine:
                 self.check(sizes, part.body)
             elif reason := self.limits(sizes, part):
                 raise UnsupportedError(reason)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _cycles(engine: Engine, sizes: Any, body: Body) -> int:
+    return engine.nest(sizes, body, "").latency
 
 
 def dense_bound(convs: Iterable[Conv], multipliers: int, results: int) -> int:

@@ -1,10 +1,10 @@
-"""Engines of other people, as loop nests: cycles and values without RTL.
+"""Third-party engines, as loop nests: cycles and values without registers and RTL.
 
 Each is the plain nest of a grouped convolution with its loops unrolled as the engine has
 multipliers in parallel; what follows from that by the rules of accelsim.hls.nest is all that is
-known of their time. The models are therefore kind: no engine waits for operands, results, weights,
-or for its pipeline to fill, except where it is said. Ports, in words per clock, are stated as wide
-as the unrolled loops need them.
+known of their time. The models are therefore optimistic: no engine waits for operands, results,
+weights, or for its pipeline to fill, except where it is said. Ports, in words per clock, are stated
+as wide as the unrolled loops need them.
 
 tap_serial
     Chen et al., arXiv 2104.14125, and US 10,861,123: taps are serial in time; pixels, output
@@ -48,9 +48,19 @@ gemmini
     queue of commands and the latency of the mesh. Ports: D input values and D results.
 """
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
-from accelsim.hardware import ColumnArray, Gemmini, TapSerial, ThirdPartyEngine, WindowEngine
+from accelsim.engines.base import Body, Engine, dense_bound
+from accelsim.hardware import (
+    THIRD_PARTY,
+    ColumnArray,
+    Gemmini,
+    TapSerial,
+    ThirdPartyEngine,
+    WindowEngine,
+)
 from accelsim.hls.csim import Indices, execute
 from accelsim.hls.nest import MULTIPLY, Loop
 from accelsim.hls.report import Resource
@@ -82,6 +92,28 @@ def nest(engine: ThirdPartyEngine, conv: Conv) -> Loop:
             return _column(engine, conv)
         case Gemmini():
             return _gemmini(engine, conv)
+
+
+def _layer_nest(engine: ThirdPartyEngine, convs: Body, name: str) -> Loop:
+    """The convolutions of a layer, one after another."""
+    return Loop(name, 1, tuple(nest(engine, conv) for conv in convs))
+
+
+def _bound(engine: ThirdPartyEngine, convs: Sequence[Conv], body: Body) -> int:
+    """What the multipliers allow; ports are as wide as they need."""
+    return dense_bound(convs, engine.multipliers, engine.multipliers)
+
+
+def _limits(engine: ThirdPartyEngine, conv: Conv) -> None:
+    """None are known."""
+
+
+def _takes_all(convs: Iterable[Conv], depthwise: bool) -> bool:
+    return True
+
+
+def _takes_depthwise(convs: Iterable[Conv], depthwise: bool) -> bool:
+    return depthwise
 
 
 def resources(engine: ThirdPartyEngine) -> tuple[Resource, ...]:
@@ -189,3 +221,18 @@ def _nest(loops: tuple[Loop, ...], body: tuple[Loop, ...]) -> Loop:
     for loop in reversed(loops):
         body = (loop._replace(body=body),)
     return body[0]
+
+
+ENGINES = tuple(
+    Engine(
+        name=smallest.name,
+        sizes=type(smallest),
+        takes=_takes_all if smallest.runs_all else _takes_depthwise,
+        limits=_limits,
+        nest=_layer_nest,
+        bound=_bound,
+        traffic=None,
+        resources=resources,
+    )
+    for smallest in THIRD_PARTY
+)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from accelsim.errors import HardwareError
 from accelsim.hardware.depthwise import DepthwiseEngine
-from accelsim.hardware.operands import Operands
 from accelsim.hardware.systolic_array import SystolicArray
 
 if TYPE_CHECKING:
@@ -163,12 +162,8 @@ def _check_engines(engines: tuple[Sizes, ...]) -> None:
     if models and len(engines) > 1 + len(set(alone) - set(models)):
         other = next(name for name in names if name not in (*models[:1], SystolicArray.name))
         raise HardwareError(f"{other} cannot stand beside {models[0]}")
-    widths: set[Operands] = {
-        engine.operands
-        for engine in engines
-        if isinstance(getattr(engine, "operands", None), Operands)
-    }
-    if len(widths) > 1:
+    operands = {getattr(engine, "operands", None) for engine in engines} - {None}
+    if len(operands) > 1:
         raise HardwareError("the engines of one design must have the same operands")
 
 

@@ -1,86 +1,79 @@
 """Lowering: each layer as passes of the engine, and in the dataflow, that runs it fastest."""
 
 from functools import lru_cache
+from typing import Any, NamedTuple
 
-from accelsim.dataflows import DATAFLOWS, Dataflow
+from accelsim import engines
+from accelsim.dataflows import Dataflow, Plan
+from accelsim.dataflows.base import UNBOUNDED, Candidate
+from accelsim.dataflows.im2col import depth_of
+from accelsim.engines.base import Body, Engine
 from accelsim.errors import UnsupportedError
-from accelsim.hardware import Hardware
-from accelsim.ir import Layer, Piece, Shape
-from accelsim.lower.array import ArraySequence, ArrayWork, lower_array
-from accelsim.lower.base import Lowered, Sequence, Traffic
-from accelsim.lower.depthwise import DepthwiseSequence, DepthwiseWork, lower_depthwise
-from accelsim.lower.peer import PeerWork
+from accelsim.hardware import Hardware, Operands, is_third_party
+from accelsim.ir import Conv, Layer, Network, Piece, Shape
+from accelsim.lower.allowed import (
+    AUTO,
+    DEPTHWISE_ON,
+    Allowed,
+    Choice,
+    check_place,
+    parse_dataflows,
+    public_name,
+)
+from accelsim.lower.work import Lowered, Sequence, chain
 
 __all__ = [
     "AUTO",
     "DEPTHWISE_ON",
-    "NAMES",
-    "ArraySequence",
-    "ArrayWork",
+    "Allowed",
     "Choice",
-    "DepthwiseSequence",
-    "DepthwiseWork",
     "Lowered",
-    "PeerWork",
+    "OnEngine",
     "Sequence",
-    "Traffic",
-    "check_depthwise",
+    "chain",
+    "check_place",
     "is_depthwise",
+    "layer_on",
     "lower",
     "parse_dataflows",
+    "public_name",
 ]
 
-AUTO = "auto"
-DEPTHWISE_ON = (AUTO, "array", "engine")
-NAMES = tuple(dataflow.name for dataflow in DATAFLOWS)
-
-# What the array may use: auto, names with commas, or dataflows themselves, of the user's own too.
-Choice = str | tuple[Dataflow, ...]
+LARGEST_PRODUCT_BITS = 14  # of two int8 operands: -128 x -128
 
 
-def parse_dataflows(choice: Choice) -> tuple[Dataflow, ...]:
-    """The dataflows that `auto`, a list such as os,ws, or a tuple of dataflows allows."""
-    if not isinstance(choice, str):
-        return choice
-    if choice.strip() == AUTO:
-        return DATAFLOWS
-    chosen = [name.strip() for name in choice.split(",")]
-    for name in chosen:
-        if name not in NAMES:
-            raise UnsupportedError(
-                f"dataflow must be {AUTO} or some of {', '.join(NAMES)} with commas, not {name!r}"
-            )
-    return tuple(dataflow for dataflow in DATAFLOWS if dataflow.name in chosen)
+class OnEngine(NamedTuple):
+    """A layer of a network, the shapes of its inputs, and its passes."""
+
+    layer: Layer
+    in_shapes: tuple[Shape, ...]
+    lowered: Lowered
 
 
-def check_depthwise(hardware: Hardware, depthwise_on: str) -> None:
-    """Raise UnsupportedError where depthwise layers cannot be sent there."""
-    if depthwise_on not in DEPTHWISE_ON:
+def layer_on(
+    network: Network, name: str, hardware: Hardware, allowed: Allowed, what: str
+) -> OnEngine:
+    """The layer of that name on its engine.
+
+    UnsupportedError where it runs on the host; `what` is what only layers on an engine have.
+    """
+    layer = network.layer(name)
+    shapes = network.in_shapes(layer)
+    lowered = lower(layer, shapes, hardware, allowed)
+    if lowered is None:
         raise UnsupportedError(
-            f"depthwise-on must be one of {', '.join(DEPTHWISE_ON)}, not {depthwise_on!r}"
+            f"layer {name} ({layer.op.name}) runs on the host; only layers on an engine have {what}"
         )
-    if (model := hardware.third_party) is not None:
-        if depthwise_on != AUTO:
-            raise UnsupportedError(
-                f"depthwise-on must be {AUTO} where {model.name} runs the depthwise "
-                f"layers, not {depthwise_on!r}"
-            )
-    elif hardware.depthwise is None and depthwise_on == "engine":
-        raise UnsupportedError(
-            "depthwise-on engine needs a depthwise engine, for instance --depthwise 8x64"
-        )
+    return OnEngine(layer, shapes, lowered)
 
 
 def lower(
     layer: Layer,
     in_shapes: tuple[Shape, ...],
     hardware: Hardware,
-    dataflows: tuple[Dataflow, ...] = DATAFLOWS,
-    depthwise_on: str = AUTO,
+    allowed: Allowed | None = None,
 ) -> Lowered | None:
     """The layer on the engine and in the allowed dataflow that are fastest; None on the host.
-
-    depthwise_on : the engine of depthwise layers, of DEPTHWISE_ON; auto takes the faster.
 
     UnsupportedError names the layer and why each allowed dataflow or engine refuses it, or that
     its sums could exceed the accumulators.
@@ -88,18 +81,22 @@ def lower(
     pieces, out_shape = _work(layer, in_shapes)
     if not pieces:
         return None
-    try:
-        if (model := hardware.third_party) is not None:
-            if hardware.array is None or is_depthwise(layer, in_shapes):
-                return PeerWork(model, pieces)
-            return lower_array(pieces, out_shape, hardware.array, dataflows)
-        if depthwise_on == "array" or not hardware.depthwise or not is_depthwise(layer, in_shapes):
-            return lower_array(pieces, out_shape, hardware.array, dataflows)
-        if depthwise_on == "engine":
-            return lower_depthwise(pieces, out_shape, hardware.depthwise)
-        return _faster(pieces, out_shape, hardware, dataflows)
-    except UnsupportedError as error:
-        raise UnsupportedError(f"layer {layer.name} {error}") from None
+    allowed = parse_dataflows(AUTO) if allowed is None else allowed
+    depthwise = is_depthwise(layer, in_shapes)
+    dataflows = allowed.depthwise if depthwise else allowed.others
+    lowered: list[Lowered] = []
+    refusals: list[str] = []
+    for sizes in _engines(hardware, [piece.conv for piece in pieces], depthwise):
+        able = tuple(each for each in dataflows if each.engine == sizes.name)
+        if able:
+            try:
+                lowered.append(_on_engine(pieces, out_shape, sizes, able))
+            except UnsupportedError as error:
+                refusals.append(str(error))
+    if not lowered:
+        reasons = "; ".join(refusals) or "is allowed no dataflow of an engine that runs it"
+        raise UnsupportedError(f"layer {layer.name} {reasons}")
+    return min(lowered, key=lambda work: work.cycles) if len(lowered) > 1 else lowered[0]
 
 
 def is_depthwise(layer: Layer, in_shapes: tuple[Shape, ...]) -> bool:
@@ -114,29 +111,129 @@ def is_depthwise(layer: Layer, in_shapes: tuple[Shape, ...]) -> bool:
     )
 
 
-def _faster(
-    pieces: tuple[Piece, ...],
-    out_shape: Shape,
-    hardware: Hardware,
-    dataflows: tuple[Dataflow, ...],
-) -> Lowered:
-    """The work on the engine that is faster, or that can do it at all."""
-    assert hardware.depthwise is not None
-    found: list[Lowered] = []
-    refusals = []
-    try:
-        found.append(lower_depthwise(pieces, out_shape, hardware.depthwise))
-    except UnsupportedError as error:
-        refusals.append(str(error))
-    try:
-        found.append(lower_array(pieces, out_shape, hardware.array, dataflows))
-    except UnsupportedError as error:
-        refusals.append(str(error))
-    if not found:
-        raise UnsupportedError("; ".join(refusals))
-    return min(found, key=lambda work: work.cycles)
+def _engines(hardware: Hardware, convs: list[Conv], depthwise: bool) -> list[Any]:
+    """The engines that are made for a layer, those for some kinds of layers first.
+
+    A third-party engine is not compared with ours: it runs all that it is made for.
+    """
+    able = [
+        sizes
+        for sizes in sorted(hardware.engines, key=lambda sizes: sizes.runs_all)
+        if engines.engine_of(sizes).takes(convs, depthwise)
+    ]
+    models = [sizes for sizes in able if is_third_party(sizes)]
+    return models or able
 
 
 @lru_cache(maxsize=1 << 12)
 def _work(layer: Layer, in_shapes: tuple[Shape, ...]) -> tuple[tuple[Piece, ...], Shape]:
     return layer.op.lower(*in_shapes), layer.op.out_shape(*in_shapes)
+
+
+@lru_cache(maxsize=1 << 12)
+def _on_engine(
+    pieces: tuple[Piece, ...], out_shape: Shape, sizes: Any, dataflows: tuple[Dataflow, ...]
+) -> Lowered:
+    """The pieces in the fastest dataflow, the same for all; UnsupportedError says why none.
+
+    A layer whose sums could exceed the accumulators is refused as well.
+    """
+    model = engines.engine_of(sizes)
+    if isinstance(getattr(sizes, "operands", None), Operands):
+        for piece in pieces:
+            _check_width(piece.conv, sizes.operands)
+    refusals = []
+    best: tuple[int, int] = UNBOUNDED, 0  # clocks, place in dataflows
+    chosen: list[Candidate] = []
+    for place, dataflow in sorted(enumerate(dataflows), key=lambda item: not item[1].eager):
+        try:
+            # Pieces overlap, so that only a single one can be too slow by itself.
+            most = best[0] if len(pieces) == 1 else UNBOUNDED
+            candidates = _fastest(pieces, dataflow, model, sizes, most)
+        except UnsupportedError as error:
+            refusals.append(_refusal(dataflow, model, error))
+            continue
+        if not candidates:
+            refusals.append(f"{dataflow.name}: it has no tiling of the layer")
+            continue
+        rank = _clocks(pieces, dataflow, model, sizes, candidates), place
+        if rank < best:
+            best, chosen = rank, candidates
+    if not chosen:
+        if public_name(dataflows[0]) is None:
+            raise UnsupportedError(refusals[0])
+        raise UnsupportedError(f"runs in none of the allowed dataflows ({'; '.join(refusals)})")
+    dataflow = dataflows[best[1]]
+    plans = _plans(pieces, dataflow, sizes, chosen)
+    return Lowered(model, sizes, dataflow, pieces, plans, out_shape)
+
+
+def _refusal(dataflow: Dataflow, model: Engine, error: UnsupportedError) -> str:
+    if public_name(dataflow) is None:
+        return f"cannot run on the {model.name} engine: {error}"
+    return f"{dataflow.name}: {error}"
+
+
+def _check_width(conv: Conv, operands: Operands) -> None:
+    """Raise UnsupportedError where a sum of int8 products could exceed the accumulators."""
+    bits, depth = operands.accumulator_bits, depth_of(conv)
+    if depth << LARGEST_PRODUCT_BITS >= 1 << (bits - 1):
+        raise UnsupportedError(
+            f"adds up {depth} products of int8 values, which may exceed accumulators of {bits} "
+            "bits (accumulator_bits)"
+        )
+
+
+def _plans(
+    pieces: tuple[Piece, ...], dataflow: Dataflow, sizes: Any, chosen: list[Candidate]
+) -> tuple[Plan, ...]:
+    return tuple(
+        Plan(dataflow.body(piece.conv, sizes, tiling), tiling)
+        for piece, (_, tiling) in zip(pieces, chosen, strict=True)
+    )
+
+
+def _clocks(
+    pieces: tuple[Piece, ...],
+    dataflow: Dataflow,
+    model: Engine,
+    sizes: Any,
+    chosen: list[Candidate],
+) -> int:
+    """Clocks of the candidates as one sequence; those of several pieces overlap.
+
+    To choose a plan may take its loop nest; what fidelity cycle reports never does.
+    """
+    clocks, _ = chosen[0]
+    if len(chosen) == 1 and clocks is not None:
+        return clocks
+    body: Body = sum((plan.body for plan in _plans(pieces, dataflow, sizes, chosen)), ())
+    return model.cycles(sizes, body)
+
+
+def _fastest(
+    pieces: tuple[Piece, ...], dataflow: Dataflow, model: Engine, sizes: Any, most: int
+) -> list[Candidate]:
+    """The fastest candidate of every piece; none where a piece takes more than `most` clocks."""
+    chosen = []
+    for piece in pieces:
+        best: tuple[int, Candidate] | None = None
+        refusals = []
+        for candidate in dataflow.tilings(piece.conv, sizes, most):
+            clocks, tiling = candidate
+            if clocks is None:
+                body = dataflow.body(piece.conv, sizes, tiling)
+                try:
+                    model.check(sizes, body)
+                except UnsupportedError as error:
+                    refusals.append(error)
+                    continue
+                clocks = model.cycles(sizes, body)
+            if best is None or clocks < best[0]:
+                best = clocks, (clocks, tiling)
+        if best is None and refusals:
+            raise refusals[0]
+        if best is None:
+            return []
+        chosen.append(best[1])
+    return chosen

@@ -9,14 +9,15 @@ from html import escape
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from accelsim.engines import depthwise, systolic_array
+from accelsim.engines import engine_of
 from accelsim.errors import AccelsimError
-from accelsim.hardware import Hardware, to_toml
+from accelsim.hardware import Hardware, is_third_party, to_toml
 from accelsim.hls.report import Resource
 from accelsim.report import plot, plot_results, style, table
+from accelsim.request import RTL
 from accelsim.result import LayerResult, Result
 from accelsim.saved import SavedResult, restore
-from accelsim.simulate import RTL, simulate
+from accelsim.simulate import simulate
 
 # A published model, and the dataflow where it needs one.
 MODELS = (
@@ -199,13 +200,11 @@ def _count(number: int | None) -> str:
 
 def _resources(hardware: Hardware) -> str:
     """Multipliers, registers and memories of the generated core; nothing for models."""
-    found: list[tuple[str, Resource]] = []
-    if hardware.array is not None:
-        found += [("array", part) for part in systolic_array.resources(hardware.array)]
-    if hardware.depthwise:
-        found += [("depthwise", part) for part in depthwise.resources(hardware.depthwise)]
     rows = [
-        (engine, part.name, *(f"{size:,}" for size in part[1:])) for engine, part in found if part
+        (sizes.name, part.name, *(f"{size:,}" for size in part[1:]))
+        for sizes in hardware.engines
+        if not is_third_party(sizes)
+        for part in engine_of(sizes).resources(sizes)
     ]
     return _table(("engine", *Resource._fields), rows, (0, 1)) if rows else ""
 

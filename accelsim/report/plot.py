@@ -29,9 +29,10 @@ from accelsim.report.style import (
     heading,
 )
 from accelsim.report.words import literal, wrapped
+from accelsim.request import RTL
 from accelsim.result import LayerResult
 from accelsim.saved import AnyResult
-from accelsim.simulate import RTL, simulate
+from accelsim.simulate import simulate
 
 BARS_INCHES, NAME_POINTS = 6.0, 7  # width of the bars of layers, size of their names
 

@@ -13,8 +13,9 @@ from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Shape
 from accelsim.lower import is_depthwise
 from accelsim.ops import ALIASES
+from accelsim.request import RTL
 from accelsim.result import LayerResult, Result
-from accelsim.simulate import RTL, simulate
+from accelsim.simulate import simulate
 
 LAYER_COLUMNS = (
     *("layer", "op", "engine", "dataflow", "shape", "cycles", "bound", "share", "utilisation"),

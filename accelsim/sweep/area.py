@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.engines.systolic_array import result_depth
+from accelsim.engines.systolic_array.schedule import result_depth
 from accelsim.hardware import DepthwiseEngine, Operands, SystolicArray
 
 LINEAR = ("lut4", "ff", "mult18", "gate_equivalents")

@@ -124,11 +124,11 @@ class Works:
         if job.dataflow is None:
             if not work.depthwise:
                 return NO_COST
-            place, allowed = "engine", parse_dataflows(AUTO)
+            allowed = parse_dataflows(AUTO, "engine")
         else:
-            place, allowed = "array", parse_dataflows(job.dataflow)
+            allowed = parse_dataflows(job.dataflow, "array")
         try:
-            lowered = lower(work.layer, work.in_shapes, job.hardware, allowed, place)
+            lowered = lower(work.layer, work.in_shapes, job.hardware, allowed)
         except UnsupportedError as error:
             reasons.append(str(error))
             return NO_COST

@@ -35,7 +35,7 @@ import numpy as np
 import numpy.typing as npt
 import polars
 
-from accelsim.engines import depthwise, systolic_array
+from accelsim.engines import engine_of
 from accelsim.errors import AccelsimError
 from accelsim.hls.report import Resource
 from accelsim.lower import AUTO
@@ -209,8 +209,8 @@ class Designs(NamedTuple):
 
 def _design_columns(spec: Spec, works: Works) -> Designs:
     operands = len(spec.combinations(OPERANDS))
-    arrays = [systolic_array.resources(array) for array in spec.arrays]
-    engines = [depthwise.resources(engine) if engine else () for engine in spec.engines]
+    arrays = [engine_of(array).resources(array) for array in spec.arrays]
+    engines = [engine_of(engine).resources(engine) if engine else () for engine in spec.engines]
     layout = works.layout
     networks = [workload.network for workload in spec.workloads]
     kib = [sum(_whole(each[key]) for key in BUFFERS) for each in spec.combinations(BUFFERS)]

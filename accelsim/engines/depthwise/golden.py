@@ -5,9 +5,11 @@ import numpy.typing as npt
 
 from accelsim.engines.depthwise.schedule import drain_clocks, words
 from accelsim.hardware import DepthwiseEngine
-from accelsim.passes import DepthwiseOpcode, DepthwisePass
+from accelsim.passes import DepthwiseCommand, DepthwiseOpcode, DepthwisePass, addresses
 
 Int = npt.NDArray[np.int64]
+FIELDS = len(DepthwisePass._fields)
+MAP, TAPS = addresses(DepthwiseCommand)
 
 
 def golden(engine: DepthwiseEngine, commands: Int, maps: Int, taps: Int) -> npt.NDArray[np.int32]:
@@ -15,7 +17,7 @@ def golden(engine: DepthwiseEngine, commands: Int, maps: Int, taps: Int) -> npt.
 
     Parameters
     ----------
-    commands : int64[passes, 22], the fields of DepthwiseCommand.
+    commands : int64[passes, fields], of DepthwiseCommand.
     maps : integers[words, P, L], the banks.
     taps : integers[entries, 2 + L], the tap memory: word and shift of a tap, which the golden
         model has no need of, and its weights.
@@ -25,10 +27,9 @@ def golden(engine: DepthwiseEngine, commands: Int, maps: Int, taps: Int) -> npt.
     int32[result words, results_per_clock], lane by lane; pixels that are no output and lanes
     without a channel are zero.
     """
-    fields = len(DepthwisePass._fields)
     words_of = []
     for row in commands.tolist():
-        p, at, entry = DepthwisePass(*row[:fields]), row[fields + 5], row[fields + 6]
+        p, at, entry = DepthwisePass(*row[:FIELDS]), row[MAP], row[TAPS]
         x = read_map(engine, p, maps[at : at + words(engine, p)])
         w = taps[entry : entry + p.fh * p.fw, 2 : 2 + p.channels].reshape(p.fh, p.fw, -1)
         words_of.append(_arrange(engine, p, _convolve(p, x, w.astype(np.int64))))

@@ -25,22 +25,21 @@ Ports per clock: two words of every bank (read), one entry of the tap memory wit
 Not modelled here: where the results go, and the filling itself where `fill_port` is 0.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.errors import UnsupportedError
+from accelsim.engines.base import Body, Traffic, dense_bound
 from accelsim.hardware import DepthwiseEngine
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task
 from accelsim.hls.report import Resource
-from accelsim.passes import DepthwiseOpcode, DepthwisePass, widths
+from accelsim.ir import Conv
+from accelsim.passes import DepthwiseOpcode, DepthwisePass, Repeat, outside
 
 Int = npt.NDArray[np.int64]
-Body = tuple[tuple[int, DepthwisePass], ...]  # so many times each pass, in order
-
 REMEMBERED = 1024  # passes and sequences
 
 PIPELINE = 4  # registers from a tap's address to the sum: weight, operands, product, sum
@@ -80,11 +79,8 @@ def limits(engine: DepthwiseEngine, p: DepthwisePass) -> str | None:
             )
     if p.channels > engine.lanes:
         return f"a pass has at most {engine.lanes} channels, one a lane, not {p.channels}"
-    for name, bits in widths(DepthwisePass).items():
-        value = getattr(p, name)
-        least = 0 if name in ("opcode", "pt", "pl") else 1
-        if not least <= value < 1 << bits:  # type: ignore[operator]
-            return f"{name} of a pass is from {least} to {(1 << bits) - 1}, not {value}"  # type: ignore[operator]
+    if reason := outside(p, ("opcode", "pt", "pl")):
+        return reason
     reach = max(p.oh * p.sh, p.ow * p.sw, p.layout(engine.pixels).pitch * p.sw)
     if reach >= MOST_COORDINATE:
         return f"a pass reaches over at most {MOST_COORDINATE} rows and columns, not {reach}"
@@ -212,11 +208,11 @@ def _tile(run: Run, work: int, drain: int) -> Loop:
 def nest(engine: DepthwiseEngine, body: Body, name: str = "sequence") -> Loop:
     """The loop nest of a sequence."""
     if not engine.fill_port:
-        passes = tuple(_repeat(trips, (_task(engine, p, 0),)) for trips, p in body)
+        passes = tuple(_repeat(trips, (_task(engine, p, 0),)) for trips, p in _equal(body))
         return Loop(name, 1, passes, dataflow=True)
     # The halves of the memories take turns.
     nodes, turn = [], 0
-    for trips, p in body:
+    for trips, p in _equal(body):
         pair = _task(engine, p, turn), _task(engine, p, 1 - turn)
         if trips > 1:
             nodes.append(_repeat(trips // 2, pair))
@@ -226,14 +222,37 @@ def nest(engine: DepthwiseEngine, body: Body, name: str = "sequence") -> Loop:
     return Loop(name, 1, tuple(nodes), dataflow=True)
 
 
+def _equal(body: Body) -> Iterator[tuple[int, DepthwisePass]]:
+    """Equal passes that follow each other: how many, and the pass."""
+    for part in body:
+        if not isinstance(part, Repeat):
+            yield 1, part
+        elif len(part.body) == 1 and not isinstance(part.body[0], Repeat):
+            yield part.trips, part.body[0]
+        else:
+            yield from part.trips * list(_equal(part.body))
+
+
 def _repeat(trips: int, tasks: tuple[Task, ...]) -> Loop:
     return Loop("passes", trips, tasks, dataflow=True)
 
 
-@lru_cache(maxsize=REMEMBERED)
-def cycles(engine: DepthwiseEngine, body: Body) -> int:
-    """Busy clocks of a sequence: first tap, or first word of a fill port, to last result."""
-    return nest(engine, body).latency
+def bound(engine: DepthwiseEngine, convs: Sequence[Conv], body: Body) -> int:
+    """What multipliers and ports allow: dense MACs, the results, and the fill."""
+    fills = sum(trips * fill_clocks(engine, p) for trips, p in _equal(body))
+    results = engine.results_per_clock or engine.pixels
+    return max(dense_bound(convs, engine.multipliers, results), fills)
+
+
+def traffic(engine: DepthwiseEngine, p: DepthwisePass) -> Traffic:
+    """What a pass moves and does."""
+    values = words(engine, p) * engine.pixels + p.fh * p.fw
+    width = -(-engine.operands.accumulator_bits // 8)
+    return Traffic(
+        read_bytes=p.channels * values,
+        write_bytes=p.channels * tile_count(engine, p) * engine.pixels * width,
+        macs=macs(engine, p),
+    )
 
 
 def macs(engine: DepthwiseEngine, p: DepthwisePass) -> int:
@@ -249,20 +268,6 @@ def macs(engine: DepthwiseEngine, p: DepthwisePass) -> int:
 def tile_count(engine: DepthwiseEngine, p: DepthwisePass) -> int:
     """Tiles of a pass."""
     return sum(trips * run.trips for trips, runs in tiles(engine.pixels, p) for run in runs)
-
-
-def flatten(body: Body) -> Iterator[DepthwisePass]:
-    """The passes of a body in the order of execution."""
-    for trips, p in body:
-        for _ in range(trips):
-            yield p
-
-
-def check(engine: DepthwiseEngine, body: Body) -> None:
-    """Raise UnsupportedError where the engine cannot run a pass of the body."""
-    for _, p in body:
-        if reason := limits(engine, p):
-            raise UnsupportedError(reason)
 
 
 def resources(engine: DepthwiseEngine) -> tuple[Resource, ...]:

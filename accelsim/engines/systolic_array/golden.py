@@ -3,11 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.engines.systolic_array.schedule import words
 from accelsim.hardware import SystolicArray
-from accelsim.passes import ArrayPass, Opcode
+from accelsim.passes import ArrayCommand, ArrayPass, Opcode, addresses, array_words
 
 Int = npt.NDArray[np.int64]
+FIELDS = len(ArrayPass._fields)
+LEFT, TOP = addresses(ArrayCommand)
 
 
 def golden(array: SystolicArray, commands: Int, left: Int, top: Int) -> npt.NDArray[np.int32]:
@@ -15,7 +16,7 @@ def golden(array: SystolicArray, commands: Int, left: Int, top: Int) -> npt.NDAr
 
     Parameters
     ----------
-    commands : int64[passes, 12], the fields of ArrayCommand.
+    commands : int64[passes, fields], of ArrayCommand.
     left, top : integers[words, R], integers[words, C], the operand banks.
 
     Returns
@@ -25,12 +26,12 @@ def golden(array: SystolicArray, commands: Int, left: Int, top: Int) -> npt.NDAr
     accumulator = np.zeros((array.accumulator_depth, array.columns), np.int64)
     results = []
     for row in commands.tolist():
-        p, at, above = ArrayPass(*row[:9]), row[9], row[10]
+        p, at, above = ArrayPass(*row[:FIELDS]), row[LEFT], row[TOP]
         if p.opcode == Opcode.OS:
             a = left[at : at + p.k, array.rows - p.m :].astype(np.int64)
             found = (a.T @ top[above : above + p.k, : p.n].astype(np.int64))[::-1]
         elif p.opcode == Opcode.ROWS:
-            found = _golden_rows(p, left[at : at + words(p)[0], array.rows - p.m :])
+            found = _golden_rows(p, left[at : at + array_words(p).left, array.rows - p.m :])
         else:
             tile = top[above : above + p.k, : p.n][::-1].astype(np.int64)
             found = left[at : at + p.m, : p.k].astype(np.int64) @ tile

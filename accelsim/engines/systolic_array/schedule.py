@@ -18,16 +18,15 @@ e' = e + max(load', drain), and a sequence ends R + drain + n - 2 clocks after i
 Not modelled here: the filling of the operand banks (reports show the bytes).
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from functools import lru_cache
 
-from accelsim.errors import UnsupportedError
+from accelsim.engines.base import Body, Traffic, dense_bound
 from accelsim.hardware import SystolicArray
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task, sequential
 from accelsim.hls.report import Resource
-from accelsim.passes import ArrayPass, Opcode, Repeat, widths
-
-Body = tuple[ArrayPass | Repeat, ...]
+from accelsim.ir import Conv
+from accelsim.passes import ArrayPass, Opcode, Repeat, array_words, outside
 
 STATIONARY = (Opcode.WS, Opcode.IS)
 MODES = tuple(opcode.name.lower() for opcode in Opcode)
@@ -35,15 +34,6 @@ MODES = tuple(opcode.name.lower() for opcode in Opcode)
 REMEMBERED = 256  # passes and sequences: some come back in later layers, none on another array
 
 FLAG_BITS = 7  # control bits of an element: first, cap, ws, fz, swap, bsh, sh
-
-
-def words(p: ArrayPass) -> tuple[int, int, int]:
-    """Words that a pass reads from the left banks, from the top banks, and sends as results."""
-    if p.opcode == Opcode.OS:
-        return p.k, p.k, p.m
-    if p.opcode == Opcode.ROWS:
-        return p.streams * (p.taps + p.k) + (p.fires - 1) * p.n, 0, p.m * p.fires
-    return p.m, p.k, p.m * p.emit
 
 
 def limits(array: SystolicArray, p: ArrayPass) -> str | None:
@@ -56,11 +46,8 @@ def limits(array: SystolicArray, p: ArrayPass) -> str | None:
     ):
         if value > most:
             return f"a pass uses at most {most} {name}, not {value}"
-    for name, bits in widths(ArrayPass).items():
-        value = getattr(p, name)
-        least = 0 if name in ("opcode", "taps", "accumulate", "emit") else 1
-        if not least <= value < 1 << bits:  # type: ignore[operator]
-            return f"{name} of a pass is from {least} to {(1 << bits) - 1}, not {value}"  # type: ignore[operator]
+    if reason := outside(p, ("opcode", "taps", "accumulate", "emit")):
+        return reason
     if p.opcode in STATIONARY and (p.accumulate or not p.emit):
         if p.m > array.accumulator_depth:
             return f"a pass accumulates at most {array.accumulator_depth} rows, not {p.m}"
@@ -165,10 +152,22 @@ def _nodes(array: SystolicArray, body: Body) -> tuple[Loop | Task, ...]:
     )
 
 
-@lru_cache(maxsize=REMEMBERED)
-def cycles(array: SystolicArray, body: Body) -> int:
-    """Busy clocks of a sequence: first operand at a port to last result at the result port."""
-    return nest(array, body).latency
+def bound(array: SystolicArray, convs: Sequence[Conv], body: Body) -> int:
+    """What multipliers and result port allow: dense MACs, and C results a clock."""
+    return dense_bound(convs, array.multipliers, array.columns)
+
+
+def traffic(array: SystolicArray, p: ArrayPass) -> Traffic:
+    """What a pass moves and does."""
+    used = array_words(p)
+    rows = p.k if p.opcode in STATIONARY else p.m
+    depth = p.taps * p.streams * p.fires if p.opcode == Opcode.ROWS else p.k
+    width = -(-array.operands.accumulator_bits // 8)
+    return Traffic(
+        read_bytes=used.left * rows + used.top * p.n,
+        write_bytes=used.results * p.n * width,
+        macs=p.m * p.n * depth,
+    )
 
 
 def resources(array: SystolicArray) -> tuple[Resource, ...]:
@@ -193,22 +192,3 @@ def resources(array: SystolicArray) -> tuple[Resource, ...]:
 def result_depth(array: SystolicArray) -> int:
     """Words of the result memory, a power of two above 2 C."""
     return 1 << (2 * array.columns + 1).bit_length()
-
-
-def flatten(body: Body) -> Iterator[ArrayPass]:
-    """The passes of a body in the order of execution."""
-    for part in body:
-        if isinstance(part, Repeat):
-            for _ in range(part.trips):
-                yield from flatten(part.body)
-        else:
-            yield part
-
-
-def check(array: SystolicArray, body: Body) -> None:
-    """Raise UnsupportedError where the array cannot run a pass of the body."""
-    for part in body:
-        if isinstance(part, Repeat):
-            check(array, part.body)
-        elif reason := limits(array, part):
-            raise UnsupportedError(f"{reason} ({part})")

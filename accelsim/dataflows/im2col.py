@@ -1,0 +1,105 @@
+"""Convolutions as matrix products: what stands where, for single outputs or for blocks."""
+
+from math import gcd
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.dataflows.base import Indices, ceil_div
+from accelsim.ir import Conv
+
+
+class Gemm(NamedTuple):
+    """A Conv as matrix products, one per group; index maps.
+
+    One row of `pixels` holds the inputs of a block of outputs, and `weights` has a row for every
+    output of a block: zero where that output does not see an input. Blocks of one output are
+    im2col.
+
+    pixels : int32[groups, blocks, K] into (0, x, w); 0 is padding.
+    weights : int32[groups, outputs per block, K] into (0, x, w).
+    dest : int32[groups, blocks, outputs per block], index in the output; -1 beyond its edge.
+    """
+
+    pixels: Indices
+    weights: Indices
+    dest: Indices
+
+
+class Window(NamedTuple):
+    """Blocks of outputs along one axis.
+
+    source : int[blocks, inputs], coordinates in the map, which may lie outside.
+    tap : int[outputs of a block, inputs], the tap by which an output sees an input, or -1.
+    """
+
+    source: npt.NDArray[np.int64]
+    tap: npt.NDArray[np.int64]
+
+
+def reach(block: int, kernel: int, stride: int, dilation: int) -> list[int]:
+    """Offsets of the inputs that `block` neighbouring outputs see along one axis."""
+    return sorted({i * stride + t * dilation for i in range(block) for t in range(kernel)})
+
+
+def seen(block: int, kernel: int, stride: int, dilation: int) -> int:
+    """How many inputs `block` neighbouring outputs see along one axis.
+
+    Of the pairs (output, tap), those that see the same input differ by multiples of
+    (dilation, -stride) / gcd(stride, dilation).
+    """
+    common = gcd(stride, dilation)
+    twice = max(0, block - dilation // common) * max(0, kernel - stride // common)
+    return block * kernel - twice
+
+
+def _window(
+    block: int, outputs: int, kernel: int, stride: int, dilation: int, padding: int
+) -> Window:
+    inputs = np.array(reach(block, kernel, stride, dilation))
+    start = np.arange(ceil_div(outputs, block)) * block * stride - padding
+    tap, rest = np.divmod(inputs - np.arange(block)[:, None] * stride, dilation)
+    return Window(
+        start[:, None] + inputs, np.where((rest == 0) & (tap >= 0) & (tap < kernel), tap, -1)
+    )
+
+
+def gemm(conv: Conv, block: tuple[int, int] = (1, 1)) -> Gemm:
+    """The index maps of a Conv for blocks of (rows, columns) outputs."""
+    groups, channels, outputs = conv.groups, conv.c // conv.groups, conv.k // conv.groups
+    y = _window(block[0], conv.oh, conv.fh, conv.sh, conv.dh, conv.pt)
+    x = _window(block[1], conv.ow, conv.fw, conv.sw, conv.dw, conv.pl)
+    plane = y.source[:, None, :, None] * conv.w + x.source[None, :, None, :] + 1
+    channel = (np.arange(conv.c) * conv.h * conv.w).astype(np.int32).reshape(groups, channels)
+    pixels = plane.astype(np.int32)[None, :, :, None] + channel[:, None, None, :, None, None]
+    inside_y = (y.source >= 0) & (y.source < conv.h)
+    inside_x = (x.source >= 0) & (x.source < conv.w)
+    if not (inside_y.all() and inside_x.all()):
+        pixels *= (inside_y[:, None, :, None] & inside_x[None, :, None, :])[None, :, :, None]
+
+    seen = (y.tap >= 0)[:, None, :, None] & (x.tap >= 0)[None, :, None, :]
+    kernel = (y.tap[:, None, :, None] * conv.fw + x.tap[None, :, None, :]).astype(np.int32)
+    first = 1 + conv.c * conv.h * conv.w
+    filters = np.arange(conv.k * channels, dtype=np.int32) * (conv.fh * conv.fw) + first
+    shape = (groups, outputs, 1, 1, channels, 1, 1)
+    weights = filters.reshape(shape) + kernel[:, :, None]
+    weights *= seen[:, :, None]
+
+    oy, ox = np.arange(len(y.source) * block[0]), np.arange(len(x.source) * block[1])
+    place = np.where((oy < conv.oh)[:, None] & (ox < conv.ow), oy[:, None] * conv.ow + ox, -1)
+    tiles = place.reshape(len(y.source), block[0], -1, block[1]).swapaxes(1, 2)
+    tiles = tiles.astype(np.int32).reshape(1, -1, 1, block[0] * block[1])
+    output = (np.arange(conv.k, dtype=np.int32) * (conv.oh * conv.ow)).reshape(groups, 1, -1, 1)
+    dest = np.where(tiles < 0, np.int32(-1), tiles + output)
+    blocks, depth = tiles.shape[1], channels * pixels.shape[-2] * pixels.shape[-1]
+    return Gemm(
+        pixels.reshape(groups, blocks, depth),
+        weights.reshape(groups, -1, depth),
+        dest.reshape(groups, blocks, -1),
+    )
+
+
+def depth_of(conv: Conv) -> int:
+    """Products per output, K = c/groups * fh * fw."""
+    return conv.c // conv.groups * conv.fh * conv.fw

@@ -1,0 +1,46 @@
+"""What every multiplier of the depthwise engine does at each clock, read from registers."""
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.engines.activity import Activity, Bits, Int64, Work
+from accelsim.hardware import DepthwiseEngine
+
+Int16 = npt.NDArray[np.int16]
+
+
+def activity(
+    engine: DepthwiseEngine,
+    commands: Int64,
+    memories: tuple[Int16, Int16],
+    used: Bits,
+    clocks: range,
+) -> Activity:
+    """Activity of the depthwise engine, lanes as rows and pixels as columns.
+
+    A multiplier with a pixel outside the map, or one that is no output, has a zero; in a lane
+    without a channel it is idle. Shadows drain lane by lane, those behind moving up. Not told apart
+    is the last row of a stripe that the map does not fill: its products count as BUSY.
+
+    Parameters
+    ----------
+    commands : int64[passes, fields], of DepthwiseCommand.
+    memories : the banks int16[words, P, L], anything but 0 where the layer has a value, and the
+        tap memory int16[entries, 2 + L], weights likewise.
+    used : bool[result words, values]; what is thrown away is masked as padding is.
+    """
+    from accelsim.engines.depthwise import cycle  # loads Numba
+
+    lane = np.arange(engine.lanes)[:, None]
+    shape = len(clocks), engine.lanes, engine.pixels
+    work, drain = np.zeros(shape, np.uint8), np.zeros(shape, np.bool_)
+    for at, clock in enumerate(clocks):
+        found = cycle.simulate(engine, commands, *memories, clock).registers
+        assert found is not None
+        if found.tags[2] & cycle.TAP:  # of the tap whose operands are at the multipliers
+            channels = found.w2[:, None] != 0
+            work[at] = np.where(
+                channels, np.where(found.x.T != 0, Work.BUSY, Work.WASTE), Work.IDLE
+            )
+        drain[at] = lane < found.counters.beats * engine.result_lanes
+    return Activity(work, drain)
