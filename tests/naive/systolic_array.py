@@ -6,6 +6,7 @@ description, and neither the simulation, which looks at all elements in the same
 schedule.
 """
 
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -162,7 +163,7 @@ class Machine:
     Clock 0 is the first one with an operand at a port; the sequencer is a clock ahead.
 
     results : of every column, in the order in which they leave.
-    started, retired : of every pass, None as long as it has not.
+    started, done : of every pass, None as long as it has not begun, or owes results.
     """
 
     def __init__(self, array, commands, left, top, earliest=None):
@@ -173,7 +174,7 @@ class Machine:
         ]
         count = len(self.commands)
         self.earliest = [0] * count if earliest is None else list(earliest)
-        self.started, self.retired = [None] * count, [None] * count
+        self.started, self.done = [None] * count, [None] * count
         self.results = [[] for _ in range(array.columns)]
 
         self.grid = [[Element()] * array.columns for _ in range(array.rows)]
@@ -229,7 +230,7 @@ class Machine:
             if step.valid:
                 self.results[column].append(total)
             if step.ends is not None and column == step.columns - 1:
-                self.retired[step.ends] = clock + 1
+                self.done[step.ends] = clock + 1
         self.steps = steps[:-1]
 
     def count(self, frame):
@@ -313,7 +314,7 @@ class Machine:
         """
         if self.head == len(self.commands) or clock + 1 < self.earliest[self.head]:
             return None
-        if not self.array.overlap and None in self.retired[: self.head]:
+        if not self.array.overlap and None in self.done[: self.head]:
             return None
         return self.commands[self.head]
 
@@ -343,7 +344,12 @@ class Machine:
 
     @property
     def idle(self):
-        return None not in self.retired and not any(step.valid for step in self.steps)
+        return None not in self.done and not any(step.valid for step in self.steps)
+
+    @property
+    def retired(self):
+        """When every pass and those before it have sent their last results."""
+        return list(accumulate(self.done, max))
 
     @property
     def words(self):
