@@ -1,10 +1,9 @@
 """Register-accurate simulation of the depthwise engine: every register, every clock, real data.
 
-Control is stepped clock by clock, a kernel for every component of rtl/engines/depthwise: the
-loader, the tile generator, the issue stage, the taps that end their tiles on their way through the
-pipeline, and the result port, all next state from current state. Clocks in which only counters
-move are taken at once, except on the way to a clock that is asked for. The data follow from that
-state:
+Control is stepped clock by clock, by kernels that each stand for a component of
+rtl/engines/depthwise: loader, tile generator, issue stage, and the lanes with their result port,
+all next state from current state. Clocks in which only counters move are taken at once, except on
+the way to a clock that is asked for. The data follow from that state:
 
 * Registers that only delay (weights, masks, operands, products) are views of the taps issued in
   the last four clocks.
@@ -137,14 +136,15 @@ COMMAND = _record(*columns(DepthwiseCommand))
 # cut : some pixels are masked.  beats : result words.
 TILE = _record("command", "word", "ky0", "ky1", "kx0", "kx1", "beats", "cut")
 
-# queued : the next command to be taken; without a fill port it is handed on at once.
+# queued : the next command to be taken; without a fill port the loader only hands it on.
 LOADER = _record(
     "queued", "valid", "command", "words_left", "operands_left", "taps_left", "passes_held"
 )
 # tile : the number of the tile that it holds, or will hold next.
 # beats, per_dh, per_dw : of its command, result words of a tile and reciprocals of the dilations.
 GENERATOR = _record("valid", "command", "tile", "row_word", "beats", "per_dh", "per_dw")
-ISSUE = _record("valid", "tile", "ends_pass", "taps_left", "drain_left")
+# pass_begins : the next tap starts a pass that has not started with its fill.
+ISSUE = _record("valid", "tile", "pass_begins", "ends_pass", "taps_left", "drain_left")
 # lasts : whether the taps issued 1, 2, ... clocks ago were the last of their tiles, bit by bit.
 # tile, command : whose sums are in the shadows.  words_sent : result words that have left.
 LANES = _record("lasts", "tile", "command", "beats_left", "words_sent")
@@ -271,7 +271,7 @@ def simulate(
     words = np.empty((results, engine.result_lanes * engine.pixels), np.int32)
     parts = (
         sizes, passes, _memories(engine, maps, taps), _pixels(engine),
-        _sums_of(engine, passes.commands), state, words.reshape(-1),
+        _sums_of(engine, work), state, words.reshape(-1),
     )  # fmt: skip
     now, seen = -sizes.lead, None
     if clock is not None:
@@ -315,12 +315,10 @@ def _pixels(engine: DepthwiseEngine) -> _Pixels:
     return _Pixels(steps, np.zeros(slots, np.int16), np.zeros(slots, np.int16))
 
 
-def _sums_of(engine: DepthwiseEngine, commands: Register) -> _Sums:
-    pairs = _pairs(engine)
-    rows, columns = (
-        np.zeros((commands[side].max(initial=0), pairs), np.uint32) for side in ("fh", "fw")
-    )
-    return _Sums(np.zeros(pairs * PAIR, np.int32), rows, columns)
+def _sums_of(engine: DepthwiseEngine, work: DepthwisePass) -> _Sums:
+    pairs, side = _pairs(engine), np.max((work.fh, work.fw), initial=0)
+    rows, columns = (np.empty((side, pairs), np.uint32) for _ in range(2))
+    return _Sums(np.empty(pairs * PAIR, np.int32), rows, columns)
 
 
 def _reset(engine: DepthwiseEngine) -> _State:
@@ -444,8 +442,8 @@ class _Replay(NamedTuple):
 
     def stage(self, number: int, left: int, valid: int) -> _Tap:
         """What a stage of the pipeline holds."""
-        found = self.tap(number, left)
-        return found if valid else found.bubble()
+        tap = self.tap(number, left)
+        return tap if valid else tap.bubble()
 
     def tap(self, number: int, left: int) -> _Tap:
         """The tap of a tile with which `left` are left; number 0 before the first."""
@@ -580,10 +578,10 @@ def _accumulate(
             line = builder.mul(builder.sub(k, first), builder.mul(pairs, pairs.type(2)))
             return builder.load(builder.gep(halves, [builder.add(line, group)]))
 
-        def block(first, count, masks):
-            members = [builder.add(first, first.type(i)) for i in range(count)]
-            starts = [builder.load(builder.gep(lanes, [group])) for group in members]
-            slot = builder.mul(first, first.type(GROUP))
+        def block(start, count, masks):
+            members = [builder.add(start, start.type(i)) for i in range(count)]
+            begins = [builder.load(builder.gep(lanes, [group])) for group in members]
+            slot = builder.mul(start, start.type(GROUP))
             acc = [cgutils.alloca_once(builder, none.type) for _ in members]
             for register in acc:
                 builder.store(none, register)
@@ -603,7 +601,7 @@ def _accumulate(
                             )
                             bits = builder.bitcast(bits, ir.VectorType(BIT, GROUP))
                             operand = builder.select(bits, operand, none)
-                        place = builder.add(row, starts[i])
+                        place = builder.add(row, begins[i])
                         weight = builder.ashr(load(builder, entries, place, GROUP), half)
                         product = builder.mul(operand, weight)
                         builder.store(builder.add(builder.load(acc[i]), product), acc[i])
@@ -739,7 +737,11 @@ def _run(sizes, passes, memories, pixels, sums, state, words, clock, until):
             _take_command(sizes, passes, pixels, state, command)
         clock += 1
 
-        clocks = _quiet_clocks(sizes, passes, state, clock)
+        clocks = min(
+            _loader_rests(sizes, passes, loader, generator.valid == 0, clock),
+            _issue_rests(generator, issue),
+            _lanes_rest(lanes),
+        )
         if clocks == NEVER:
             if lanes.beats_left == 0:
                 return clock
@@ -811,8 +813,9 @@ def _issue(passes, state, clock):
     final = (issue.taps_left == 1) & (issue.drain_left <= 1)
     if final | (issue.taps_left > 1):
         issue.taps_left -= 1
-        if passes.started[tile.command] < 0:
+        if issue.pass_begins != 0:
             passes.started[tile.command] = clock
+            issue.pass_begins = 0
     issue.drain_left = tile.beats if final else max(issue.drain_left - 1, 0)
     lanes.lasts = (lanes.lasts << 1 | final) & IN_FLIGHT
     return final
@@ -859,7 +862,7 @@ def _take_tile(sizes, passes, state):
     tile.command, tile.cut = generator.command, no_output | before | behind
     tile.ky0, tile.ky1, tile.kx0, tile.kx1 = ky0, ky1, kx0, kx1
     tile.beats = generator.beats
-    issue.tile = generator.tile
+    issue.tile, issue.pass_begins = generator.tile, passes.started[generator.command] < 0
     issue.taps_left = max(1, (ky1 - ky0) * (kx1 - kx0))
 
 
@@ -980,35 +983,36 @@ def _step_pixels(sizes, pixels, wrap, sh, sw):
 
 
 @component
-def _quiet_clocks(sizes, passes, state, clock):
-    """Clocks from this one on in which only counters move; NEVER where nothing comes any more."""
-    loader, generator = state.loader[0], state.generator[0]
-    issue, lanes = state.issue[0], state.lanes[0]
+def _loader_rests(sizes, passes, loader, free, clock):
+    """Clocks from this one on in which no command moves, if the generator keeps its tile."""
     if loader.words_left > 0 or loader.taps_left > 0:
         return 0
-    if sizes.fill_port == 0:
-        blocked = generator.valid != 0
-    elif loader.valid != 0:
-        blocked = True
-        if generator.valid == 0:
-            return 0
-    else:
-        blocked = loader.passes_held > 1
-    clocks = NEVER
-    if not blocked and loader.queued < len(passes.earliest):
-        clocks = max(passes.earliest[loader.queued] - sizes.lead - clock, 0)
+    if loader.valid != 0:
+        return 0 if free else NEVER
+    room = loader.passes_held <= 1 if sizes.fill_port > 0 else free
+    if not room or loader.queued == len(passes.earliest):
+        return NEVER
+    return max(passes.earliest[loader.queued] - sizes.lead - clock, 0)
 
-    if issue.valid != 0:
-        if passes.started[state.tiles[issue.tile & (RING - 1)].command] < 0:
-            return 0
-        waits = max(issue.drain_left - 1, 0)
-        clocks = min(clocks, issue.taps_left - 1 if issue.taps_left > 1 else waits)
-    elif generator.valid != 0:
+
+@component
+def _issue_rests(generator, issue):
+    """Clocks in which no tile is taken, nor a last tap issued, nor a pass started."""
+    if issue.valid == 0:
+        return NEVER if generator.valid == 0 else 0
+    if issue.pass_begins != 0:
         return 0
-    if lanes.lasts != 0:
-        clocks = min(clocks, PIPELINE)
-        while lanes.lasts << clocks > IN_FLIGHT:
-            clocks -= 1
+    return issue.taps_left - 1 if issue.taps_left > 1 else max(issue.drain_left - 1, 0)
+
+
+@component
+def _lanes_rest(lanes):
+    """Clocks in which no tile is complete."""
+    if lanes.lasts == 0:
+        return NEVER
+    clocks = 0
+    while lanes.lasts << (clocks + 1) <= IN_FLIGHT:
+        clocks += 1
     return clocks
 
 
