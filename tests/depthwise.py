@@ -1,8 +1,13 @@
 """Random depthwise convolutions and engines for them, every kernel class among them."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 
+from accelsim.dataflows import Dataflow, Plan
+from accelsim.engines.base import passes_of
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Conv
 from accelsim.passes import DepthwiseOpcode, DepthwisePass
@@ -86,11 +91,10 @@ def tile_clocks(pixels: int, p: DepthwisePass) -> list[int]:
 def law(engine: DepthwiseEngine, body) -> int:
     """Clocks of a sequence on an engine that is filled from outside, tile by tile."""
     total, drain = 4, 0
-    for trips, p in body:
-        for _ in range(trips):
-            for clocks in tile_clocks(engine.pixels, p):
-                total += max(clocks, drain)
-                drain = -(-p.channels // engine.result_lanes)
+    for p in passes_of(body):
+        for clocks in tile_clocks(engine.pixels, p):
+            total += max(clocks, drain)
+            drain = -(-p.channels // engine.result_lanes)
     return total + drain
 
 
@@ -102,17 +106,22 @@ def law_with_fill(engine: DepthwiseEngine, body) -> int:
     """
     fill = last = drained = 0
     before_last: list[int] = [0, 0]  # when the halves were released
-    for trips, p in body:
-        for _ in range(trips):
-            beats = -(-p.channels * engine.pixels // engine.fill_port)
-            layout = p.layout(engine.pixels)
-            words = p.sh * p.sw * layout.plane_words
-            fill = max(fill, before_last[0]) + max(words * beats, p.fh * p.fw)
-            drain = -(-p.channels // engine.result_lanes)
-            clock = max(last, fill + 1)
-            for clocks in tile_clocks(engine.pixels, p):
-                clock = max(clock + clocks, drained)
-                drained = clock + drain
-            last = clock
-            before_last = [before_last[1], last + 1]
+    for p in passes_of(body):
+        beats = -(-p.channels * engine.pixels // engine.fill_port)
+        layout = p.layout(engine.pixels)
+        words = p.sh * p.sw * layout.plane_words
+        fill = max(fill, before_last[0]) + max(words * beats, p.fh * p.fw)
+        drain = -(-p.channels // engine.result_lanes)
+        clock = max(last, fill + 1)
+        for clocks in tile_clocks(engine.pixels, p):
+            clock = max(clock + clocks, drained)
+            drained = clock + drain
+        last = clock
+        before_last = [before_last[1], last + 1]
     return drained + 4
+
+
+def plans_of(dataflow: Dataflow, conv: Conv, sizes: Any) -> Iterator[Plan]:
+    """Every plan that a dataflow offers for a convolution."""
+    for _, tiling in dataflow.tilings(conv, sizes):
+        yield Plan(dataflow.body(conv, sizes, tiling), tiling)

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.dataflows.tap_serial import tap_places
-from accelsim.engines.depthwise import Body, limits, tile_count, words
+from accelsim.engines.base import Body
+from accelsim.engines.depthwise.schedule import limits, tile_count, words
 from accelsim.hardware import DepthwiseEngine
 from accelsim.passes import DepthwiseOpcode, DepthwisePass, depthwise_command
 
@@ -23,7 +24,7 @@ class Sequence(NamedTuple):
 
     @property
     def body(self) -> Body:
-        return tuple((1, p) for p in self.passes)
+        return self.passes
 
 
 def random_engine(

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.engines.systolic_array import limits, words
+from accelsim.engines.systolic_array.schedule import limits
 from accelsim.hardware import SystolicArray
-from accelsim.passes import ArrayPass, Opcode
+from accelsim.passes import ArrayPass, Opcode, array_words
 
 
 class Sequence(NamedTuple):
@@ -102,7 +102,7 @@ def sequence(
     commands, used = [], []
     left_words = top_words = left_at = top_at = 0
     for index, p in enumerate(passes):
-        lefts, tops, results = words(p)
+        lefts, tops, results = array_words(p)
         commands.append([*p, left_at, top_at, int(index == len(passes) - 1)])
         left_words, top_words = max(left_words, left_at + lefts), max(top_words, top_at + tops)
         if not shared:

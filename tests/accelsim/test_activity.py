@@ -3,21 +3,22 @@
 import numpy as np
 import pytest
 
-from accelsim.engines import activity, systolic_array
+from accelsim.engines import systolic_array
 from accelsim.engines.activity import Work
-from accelsim.engines.systolic_array import words
+from accelsim.engines.systolic_array import activity as of_array
 from accelsim.hardware import SystolicArray
 from accelsim.hls.nest import operations
-from accelsim.passes import ArrayPass, Opcode
+from accelsim.passes import ArrayPass, Opcode, array_words
 from tests.sequences import random_array, random_sequence, sequence
 
 OS, WS, IS, ROWS = Opcode
+ACTIVITY = systolic_array.ENGINE.registers.activity
 MODES = ((OS,), (WS,), (IS,), (ROWS,), tuple(Opcode))
 
 
 def film(array, work):
-    clocks = range(systolic_array.cycles(array, work.passes))
-    return activity.of_array(array, work.commands, work.left, work.top, work.used, clocks)
+    clocks = range(systolic_array.ENGINE.cycles(array, work.passes))
+    return ACTIVITY(array, work.commands, (work.left, work.top), work.used, clocks)
 
 
 def frames(passes):
@@ -49,7 +50,7 @@ def test_multiplies_and_results_are_those_of_the_schedule(modes, overlap):
         array = random_array(rng, tuple(rng.integers(1, 7, 2).tolist()), overlap)
         work = random_sequence(rng, array, 6, modes)
         found = film(array, work)
-        counted = operations(systolic_array.nest(array, work.passes))
+        counted = operations(systolic_array.schedule.nest(array, work.passes))
         assert found.multiplies.sum() == counted, (array, work.passes)
         # Every result passes the bottom row once, and the last one at the last clock but one.
         results = sum(p.m * p.n * p.fires for p in work.passes)
@@ -86,7 +87,7 @@ def test_zeros_are_told_from_operands():
         work = sequence(rng, array, (p,))
         left, top = (rng.integers(0, 2, bank.shape).astype(np.int16) for bank in work[2:4])
         found = film(array, work._replace(left=left, top=top))
-        a = left[: words(p)[0]].astype(int)
+        a = left[: array_words(p)[0]].astype(int)
         b = top[: p.k].astype(int)
         real = (a.T @ b if mode == OS else a @ b[::-1]).sum()
         assert np.count_nonzero(found.work == Work.BUSY) == real
@@ -133,9 +134,9 @@ def test_a_part_is_what_the_whole_shows(overlap, monkeypatch):
     array = random_array(rng, (5, 4), overlap)
     work = random_sequence(rng, array, 12)
     whole = film(array, work)
-    monkeypatch.setattr(activity, "RECORDED_BYTES", 2000)
+    monkeypatch.setattr(of_array, "RECORDED_BYTES", 2000)
     middle = len(whole.work) // 2
     for clocks in (range(middle, len(whole.work)), range(middle, middle + 7), range(3)):
-        part = activity.of_array(array, work.commands, work.left, work.top, work.used, clocks)
+        part = ACTIVITY(array, work.commands, (work.left, work.top), work.used, clocks)
         assert np.array_equal(part.work, whole.work[clocks.start : clocks.stop])
         assert np.array_equal(part.drain, whole.drain[clocks.start : clocks.stop])

@@ -8,15 +8,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accelsim.dataflows import DATAFLOWS
-from accelsim.dataflows.base import make_plan, seen, split
+from accelsim.dataflows import DATAFLOWS, Plan
+from accelsim.dataflows.array import split
+from accelsim.dataflows.base import gather
+from accelsim.dataflows.im2col import seen
 from accelsim.engines import systolic_array
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
-from accelsim.passes import ArrayPass, Opcode
+from accelsim.passes import ArrayCommand, ArrayPass, Opcode, addresses, columns
 
-BY_NAME = {dataflow.name: dataflow for dataflow in DATAFLOWS}
+BY_NAME = {
+    dataflow.name: dataflow for dataflow in DATAFLOWS if dataflow.engine == SystolicArray.name
+}
+LEFT, TOP = addresses(ArrayCommand)
+LAST = columns(ArrayCommand)["last"]
 
 
 def naive_conv(conv, x, w):
@@ -39,7 +45,7 @@ def interpret(array, commands, left, top):
     accumulator = np.zeros((array.accumulator_depth, columns), np.int64)
     words = []
     for row in commands.tolist():
-        p, at, above = ArrayPass(*row[:9]), row[9], row[10]
+        p, at, above = ArrayPass(*row[:9]), row[LEFT], row[TOP]
         if p.opcode == Opcode.OS:
             for r in reversed(range(p.m)):
                 word = np.zeros(columns, np.int64)
@@ -141,22 +147,24 @@ def check(conv, array, name, seed=0):
     x = rng.integers(-128, 128, (conv.c, conv.h, conv.w)).astype(np.int8)
     w = rng.integers(-128, 128, (conv.k, conv.c // conv.groups, conv.fh, conv.fw)).astype(np.int8)
     expected = naive_conv(conv, x, w).ravel()
-    for candidate in dataflow.tilings(conv, array):
-        plan = make_plan(dataflow, conv, array, candidate)
-        assert plan.clocks == systolic_array.cycles(array, plan.body)
+    for clocks, tiling in dataflow.tilings(conv, array):
+        plan = Plan(dataflow.body(conv, array, tiling), tiling)
+        assert clocks == systolic_array.ENGINE.cycles(array, plan.body)
         program = dataflow.program(conv, array, plan)
         for row in program.commands.tolist():
             check_limits(array, ArrayPass(*row[:9]))
         # Every output is written exactly once.
         assert np.array_equal(np.sort(program.dest[program.dest >= 0]), np.arange(expected.size))
-        assert program.commands[:-1, 11].sum() == 0
-        assert program.commands[-1, 11] == 1
+        assert program.commands[:-1, LAST].sum() == 0
+        assert program.commands[-1, LAST] == 1
         left, top = program.operands(x, w, array)
         assert left.dtype == top.dtype == np.int16
         assert (left.shape[1], top.shape[1]) == (array.rows, array.columns)
         results = interpret(array, program.commands, left.astype(int), top.astype(int))
         assert len(results) == len(program.dest)
-        assert np.array_equal(program.gather(results.astype(np.int32), expected.size), expected)
+        assert np.array_equal(
+            gather(program.dest, results.astype(np.int32), expected.size), expected
+        )
 
 
 @pytest.mark.parametrize("name", BY_NAME)

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from accelsim import networks
 from accelsim.dataflows import tap_serial
+from accelsim.dataflows.base import gather
 from accelsim.engines import depthwise
+from accelsim.engines.base import passes_of
 from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
 from accelsim.hls.nest import operations
 from accelsim.ir import Conv
-from accelsim.passes import DepthwiseOpcode, DepthwisePass, depthwise_command
+from accelsim.passes import DepthwiseOpcode, DepthwisePass, Repeat, depthwise_command
 from accelsim.simulate import simulate
 from tests.depthwise import (
     LARGE_KERNELS,
@@ -23,6 +25,7 @@ from tests.depthwise import (
     law,
     law_with_fill,
     operands,
+    plans_of,
     tile_clocks,
 )
 from tests.naive import operators as naive
@@ -42,42 +45,43 @@ def expected(conv, x, w):
 def test_every_plan_computes_the_convolution(conv, engine, seed):
     x, w = operands(np.random.default_rng(seed), conv)
     right = expected(conv, x, w)
-    for plan in tap_serial.plans(conv, engine):
-        depthwise.check(engine, plan.body)
+    for plan in plans_of(tap_serial, conv, engine):
+        depthwise.ENGINE.check(engine, plan.body)
         program = tap_serial.program(conv, engine, plan)
-        words = depthwise.golden(engine, program.commands, *program.operands(x, w))
-        assert np.array_equal(program.gather(words, right.size).reshape(right.shape), right)
+        words = depthwise.golden(engine, program.commands, *program.operands(x, w, engine))
+        assert np.array_equal(gather(program.dest, words, right.size).reshape(right.shape), right)
 
 
 @settings(max_examples=300)
 @given(convolutions(kernels=SMALL_KERNELS + LARGE_KERNELS, most_size=30), engines(), engines())
 def test_the_loop_nest_follows_the_law(conv, engine, other):
-    for plan in tap_serial.plans(conv, engine):
+    for plan in plans_of(tap_serial, conv, engine):
         rule = law_with_fill if engine.fill_port else law
-        assert depthwise.cycles(engine, plan.body) == rule(engine, plan.body)
+        assert depthwise.ENGINE.cycles(engine, plan.body) == rule(engine, plan.body)
     # Kernels of several shapes in one sequence.
-    first, *_ = tap_serial.plans(conv, engine)
-    work = first.body[0][1]
-    mixed = (*first.body, (3, work._replace(fh=1, fw=1, channels=1)), *first.body)
+    first, *_ = plans_of(tap_serial, conv, engine)
+    (work,) = first.body[0].body
+    small = Repeat(3, (work._replace(fh=1, fw=1, channels=1),))
+    mixed = (*first.body, small, *first.body)
     rule = law_with_fill if engine.fill_port else law
-    assert depthwise.cycles(engine, mixed) == rule(engine, mixed)
+    assert depthwise.ENGINE.cycles(engine, mixed) == rule(engine, mixed)
 
 
 @given(convolutions(kernels=SMALL_KERNELS + LARGE_KERNELS, most_size=30), engines())
 def test_tiles_and_multiplies(conv, engine):
-    for plan in tap_serial.plans(conv, engine):
-        for _, p in plan.body:
+    for plan in plans_of(tap_serial, conv, engine):
+        for p in passes_of(plan.body):
             runs = [
                 run.clocks
-                for trips, row in depthwise.tiles(engine.pixels, p)
+                for trips, row in depthwise.schedule.tiles(engine.pixels, p)
                 for _ in range(trips)
                 for run in row
                 for _ in range(run.trips)
             ]
             assert runs == tile_clocks(engine.pixels, p)
-            assert depthwise.tile_count(engine, p) == len(runs)
-        nest = depthwise.nest(engine, plan.body)
-        executed = sum(trips * depthwise.macs(engine, p) for trips, p in plan.body)
+            assert depthwise.schedule.tile_count(engine, p) == len(runs)
+        nest = depthwise.schedule.nest(engine, plan.body)
+        executed = sum(depthwise.schedule.macs(engine, p) for p in passes_of(plan.body))
         assert operations(nest) == executed
 
 
@@ -85,8 +89,8 @@ def test_tiles_and_multiplies(conv, engine):
 @given(convolutions(), engines(most=6))
 def test_taps_lie_where_their_values_are(conv, engine):
     """Value (y, x) of a map is found at the place that a tap of an output says."""
-    for plan in tap_serial.plans(conv, engine):
-        p = plan.body[0][1]
+    for plan in plans_of(tap_serial, conv, engine):
+        p = plan.body[0].body[0]
         layout, pixels = p.layout(engine.pixels), engine.pixels
         places = tap_serial.tap_places(p, pixels)
         assert places[:, 1].min() >= 0
@@ -97,7 +101,7 @@ def test_taps_lie_where_their_values_are(conv, engine):
                 plane = (y % p.sh * p.sw + x % p.sw) * layout.plane_words * pixels
                 at[y, x] = plane + y // p.sh * layout.pitch + x // p.sw
         assert len(set(at.values())) == p.h * p.w
-        assert max(at.values()) < depthwise.words(engine, p) * pixels
+        assert max(at.values()) < depthwise.schedule.words(engine, p) * pixels
         for oy, ox in {(0, 0), (p.oh - 1, p.ow - 1), (p.oh // 2, p.ow // 2)}:
             if p.opcode == DepthwiseOpcode.ROW:
                 word, pixel = oy * layout.row_words + ox // pixels, ox % pixels
@@ -140,17 +144,19 @@ def test_full_lanes_and_pixels_come_close_to_the_bound(c, h, kernel, stride, lan
     pad = (kernel[0] - 1) // 2, (kernel[1] - 1) // 2
     conv = Conv(c, h, h, c, out, out, *kernel, stride, stride, 1, 1, *pad, c)
     engine = DepthwiseEngine(lanes, pixels)
-    best = min(depthwise.cycles(engine, plan.body) for plan in tap_serial.plans(conv, engine))
+    best = min(
+        depthwise.ENGINE.cycles(engine, plan.body) for plan in plans_of(tap_serial, conv, engine)
+    )
     assert best <= 1.05 * max(conv.macs / engine.multipliers, c * out * out / pixels)
 
 
 def test_a_map_beyond_the_bank_runs_in_stripes():
     conv = Conv(3, 40, 40, 3, 40, 40, 3, 3, pt=1, pl=1, groups=3)
     engine = DepthwiseEngine(2, 4, bank_depth=128)
-    plans = list(tap_serial.plans(conv, engine))
-    assert min(plan.stripes for plan in plans) > 6  # 400 words in halves of 64
+    plans = list(plans_of(tap_serial, conv, engine))
+    assert min(plan.tiling.stripes for plan in plans) > 6  # 400 words in halves of 64
     for plan in plans:
-        if not any(depthwise.limits(engine, p) for _, p in plan.body):
+        if not any(depthwise.schedule.limits(engine, p) for p in passes_of(plan.body)):
             break
     else:
         pytest.fail("no plan fits")
@@ -167,17 +173,17 @@ def test_a_map_runs_in_as_few_stripes_as_fit(oh):
             for h in [oh if stripes == 1 else -(-oh // stripes) + 2]
             if 2 * h * 10 <= words
         ]
-        plans = list(tap_serial.plans(conv, engine))
-        assert plans[0].stripes == min(fits, default=oh)
+        plans = list(plans_of(tap_serial, conv, engine))
+        assert plans[0].tiling.stripes == min(fits, default=oh)
 
 
 def test_limits_name_the_thinnest_stripe():
     engine = DepthwiseEngine(4, 4)
     for rows in (99999, 10**9):
         conv = Conv(4, rows, 9999, 4, rows, 9999, 3, 3, pt=1, pl=1, groups=4)
-        plan = next(tap_serial.plans(conv, engine))
+        plan = next(plans_of(tap_serial, conv, engine))
         # 3 rows of 2500 words in halves of 2048.
-        reason = depthwise.limits(engine, plan.body[0][1])
+        reason = depthwise.schedule.limits(engine, plan.body[0].body[0])
         assert reason is not None
         assert reason.startswith("map in words 7500 is more than the depthwise engine's 2048;")
 
@@ -209,7 +215,7 @@ def test_commands_carry_what_follows_from_a_pass():
 def test_limits(change, said):
     engine = DepthwiseEngine(8, 4)
     p = DepthwisePass(DepthwiseOpcode.ROW, 8, 8, 8, 8, 8, 3, 3, pt=1, pl=1)
-    assert depthwise.limits(engine, p) is None
-    reason = depthwise.limits(engine, p._replace(**change))
+    assert depthwise.schedule.limits(engine, p) is None
+    reason = depthwise.schedule.limits(engine, p._replace(**change))
     assert reason is not None
     assert re.search(said, reason)

@@ -5,11 +5,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from accelsim.dataflows import tap_serial
-from accelsim.engines import activity, depthwise
+from accelsim.engines import depthwise
 from accelsim.engines.activity import Work
-from tests.depthwise import convolutions, engines, law, tile_clocks
+from accelsim.engines.base import passes_of
+from tests.depthwise import convolutions, engines, law, plans_of, tile_clocks
 
 TO_MULTIPLIER = 3  # clocks from a tap's address to its operands
+
+
+ACTIVITY = depthwise.ENGINE.registers.activity
 
 
 def pairs(conv):
@@ -47,7 +51,7 @@ def taps(engine, passes):
 )
 def test_multiplies_clock_by_clock(conv, engine, seed):
     rng = np.random.default_rng(seed)
-    plan = next(iter(tap_serial.plans(conv, engine)))
+    plan = next(iter(plans_of(tap_serial, conv, engine)))
     program = tap_serial.program(conv, engine, plan)
     ones = (
         np.ones((conv.c, conv.h, conv.w), np.int8),
@@ -55,25 +59,25 @@ def test_multiplies_clock_by_clock(conv, engine, seed):
     )
     commands = program.commands.copy()
     commands[-1, -1] = 1
-    total = depthwise.cycles(engine, plan.body)
+    total = depthwise.ENGINE.cycles(engine, plan.body)
     assert total == law(engine, plan.body)
     assume(total <= 400)  # every clock is a simulation of its own
-    maps, table = program.operands(*ones)
-    found = activity.of_depthwise(engine, commands, maps, table, range(total))
-    passes = list(depthwise.flatten(plan.body))
+    memories = program.operands(*ones, engine)
+    found = ACTIVITY(engine, commands, memories, program.dest >= 0, range(total))
+    passes = list(passes_of(plan.body))
     assert np.count_nonzero(found.work == Work.BUSY) == pairs(conv)
     empty = sum(
         p.channels * engine.pixels * trips * run.trips
         for p in passes
-        for trips, runs in depthwise.tiles(engine.pixels, p)
+        for trips, runs in depthwise.schedule.tiles(engine.pixels, p)
         for run in runs
         if not run.rows * run.columns  # a clock in which all pixels are masked
     )
-    counted = sum(depthwise.macs(engine, p) for p in passes)
+    counted = sum(depthwise.schedule.macs(engine, p) for p in passes)
     assert found.multiplies.sum() == counted + empty
     issued, leaving = taps(engine, passes)
     assert set(np.flatnonzero(found.multiplies) - TO_MULTIPLIER) == issued
     assert set(np.flatnonzero(found.drain[:, 0, 0])) == leaving
     some = int(rng.integers(total))
-    part = activity.of_depthwise(engine, commands, maps, table, range(some, some + 1))
+    part = ACTIVITY(engine, commands, memories, program.dest >= 0, range(some, some + 1))
     assert np.array_equal(part.work[0], found.work[some])

@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 
 from accelsim.dataflows import tap_serial
 from accelsim.engines import depthwise
+from accelsim.engines.base import passes_of
 from accelsim.engines.depthwise.cycle import simulate
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import DepthwiseEngine
 from accelsim.passes import DepthwisePass
-from tests.depthwise import LARGE_KERNELS, SMALL_KERNELS, convolutions, engines, operands
+from tests.depthwise import LARGE_KERNELS, SMALL_KERNELS, convolutions, engines, operands, plans_of
 from tests.depthwise_sequences import random_engine, random_sequence, sequence, small_sequence
 from tests.naive import depthwise as plain
 
@@ -25,7 +26,7 @@ def assert_agreement(engine, work):
     """Values of the golden model, clocks of the schedule."""
     about = f"{engine}\n{work.passes}"
     done = simulate(engine, work.commands, work.maps, work.taps)
-    assert done.busy_cycles == depthwise.cycles(engine, work.body), about
+    assert done.busy_cycles == depthwise.ENGINE.cycles(engine, work.body), about
     expected = depthwise.golden(engine, work.commands, work.maps, work.taps)
     assert np.array_equal(done.words, expected), about
 
@@ -70,13 +71,13 @@ def test_random_sequences_agree_on_all_sizes(shape, fill):
 def test_layers_come_out_right(conv, engine, seed):
     """As programs of the dataflow, whose idle lanes and corners hold zeros."""
     x, w = operands(np.random.default_rng(seed), conv)
-    for plan in tap_serial.plans(conv, engine):
-        if any(depthwise.limits(engine, p) for _, p in plan.body):
+    for plan in plans_of(tap_serial, conv, engine):
+        if any(depthwise.schedule.limits(engine, p) for p in passes_of(plan.body)):
             continue
         program = tap_serial.program(conv, engine, plan)
-        maps, taps = program.operands(x, w)
+        maps, taps = program.operands(x, w, engine)
         done = simulate(engine, program.commands, maps, taps)
-        assert done.busy_cycles == depthwise.cycles(engine, plan.body)
+        assert done.busy_cycles == depthwise.ENGINE.cycles(engine, plan.body)
         expected = depthwise.golden(engine, program.commands, maps, taps)
         assert np.array_equal(done.words, expected)
 

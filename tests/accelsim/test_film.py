@@ -142,7 +142,7 @@ def test_im2col_starves_the_array_of_a_depthwise_layer():
 @pytest.mark.parametrize(
     ("layer", "clocks", "message"),
     [
-        ("sum", None, r"layer sum \(add\) runs on the host; no film shows it"),
+        ("sum", None, r"layer sum \(add\) runs on the host; only layers on an engine have a film"),
         (
             "fc",
             range(10**6, 10**6 + 3),

@@ -15,7 +15,8 @@ from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.hardware import Hardware, SystolicArray
 from accelsim.ir import Layer, Network
 from accelsim.ops import Add, Conv2d, Depthwise, GlobalPool, Linear, Pointwise
-from accelsim.simulate import select, simulate
+from accelsim.request import select
+from accelsim.simulate import simulate
 
 MIXED = ((3, 3), (1, 5), (5, 1), (2, 2), (3, 3), (1, 1))
 

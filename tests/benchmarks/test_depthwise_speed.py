@@ -11,9 +11,11 @@ import pytest
 
 from accelsim.dataflows import tap_serial
 from accelsim.engines import depthwise
+from accelsim.engines.base import passes_of
 from accelsim.engines.depthwise.cycle import simulate
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Conv
+from tests.depthwise import plans_of
 
 pytestmark = pytest.mark.full
 
@@ -46,8 +48,10 @@ def convolve(x, w, padding):
 
 def best_program(conv, engine):
     """The fewest clocks, and the slots of its taps."""
-    plan = min(tap_serial.plans(conv, engine), key=lambda p: depthwise.cycles(engine, p.body))
-    slots = sum(trips * depthwise.macs(engine, p) for trips, p in plan.body)
+    plan = min(
+        plans_of(tap_serial, conv, engine), key=lambda p: depthwise.ENGINE.cycles(engine, p.body)
+    )
+    slots = sum(depthwise.schedule.macs(engine, p) for p in passes_of(plan.body))
     return tap_serial.program(conv, engine, plan), slots
 
 
@@ -67,7 +71,7 @@ def test_stepping_rate_against_numpy(side):
         port = max(1, lanes // 8) * pixels  # results leave as fast as those of 3x3 come
         engine = DepthwiseEngine(lanes, pixels, port, bank_depth=1 << 16, tap_depth=1 << 16)
         program, slots = best_program(conv, engine)
-        work = engine, program.commands, *program.operands(x, w)
+        work = engine, program.commands, *program.operands(x, w, engine)
         assert np.array_equal(program.gather(simulate(*work).words, x.size), expected.ravel())
         stepped = seconds(simulate, *work)
         print(

@@ -21,7 +21,7 @@ class Levels(NamedTuple):
     """Who answers at each level; tests of the check itself put wrong ones in place."""
 
     golden: Callable[..., npt.NDArray[np.int32]] = systolic_array.golden
-    cycles: Callable[..., int] = systolic_array.cycles
+    cycles: Callable[..., int] = systolic_array.ENGINE.cycles
     simulate: Callable[..., CycleResult] = systolic_array_cycle.simulate
     core: Any = Core
 

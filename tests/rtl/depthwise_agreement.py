@@ -23,7 +23,7 @@ class Levels(NamedTuple):
     """Who answers at each level; tests of the check itself put wrong ones in place."""
 
     golden: Callable[..., npt.NDArray[np.int32]] = depthwise.golden
-    cycles: Callable[..., int] = depthwise.cycles
+    cycles: Callable[..., int] = depthwise.ENGINE.cycles
     simulate: Callable[..., Run] = depthwise_cycle.simulate
     core: Any = DepthwiseCore
 

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from accelsim.engines import systolic_array
 from accelsim.hardware import SystolicArray
-from accelsim.passes import ArrayPass, Opcode
+from accelsim.passes import ArrayPass, Opcode, array_words
 from rtl.engines.systolic_array.job import LEFT, TOP, bank_depth, words
 from rtl.host.chunks import Reads, chunks
 from tests.sequences import random_sequence
@@ -31,7 +30,7 @@ def long_sequence(seed, shape):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_words_are_those_of_the_engine(seed):
     sequence = long_sequence(seed, (4, 5))
-    expected = [systolic_array.words(p) for p in sequence.passes]
+    expected = [array_words(p) for p in sequence.passes]
     assert np.array_equal(np.stack(words(sequence.commands), axis=1), expected)
 
 

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from accelsim.engines.systolic_array import cycles, golden
+from accelsim.engines.systolic_array import ENGINE, golden
 from accelsim.errors import AccelsimError, FileError, HardwareError
 from accelsim.hardware import Operands, SystolicArray
 from accelsim.passes import ArrayPass, Opcode
@@ -56,7 +56,9 @@ def test_a_pass_longer_than_half_a_bank_is_refused():
     array = SystolicArray(3, 2, bank_depth=64)
     with pytest.raises(AccelsimError, match="a pass reads 33 left words, more than half a bank"):
         array_memories(array, work.commands, work.left, work.top)
-    assert cosim(array, work.commands, work.left, work.top).busy_cycles == cycles(array, (p,))
+    assert cosim(array, work.commands, work.left, work.top).busy_cycles == ENGINE.cycles(
+        array, (p,)
+    )
 
 
 def test_a_pass_longer_than_any_bank_is_refused():
@@ -105,7 +107,7 @@ def test_no_host_changes_values_or_busy_cycles(seed):
     for pace in (None, Stalls(*rng.random(4) * 0.9, seed=seed)):
         run = cosim(array, work.commands, work.left, work.top, stalls=pace)
         assert np.array_equal(run.words, expected)
-        assert run.busy_cycles == cycles(array, work.passes)
+        assert run.busy_cycles == ENGINE.cycles(array, work.passes)
         stalls.append(run.stall_cycles)
     assert stalls[1] > stalls[0]
 
@@ -123,4 +125,4 @@ def test_a_sequence_without_results():
     work = sequence(np.random.default_rng(0), ARRAY, (p, p))
     run = cosim(ARRAY, work.commands, work.left, work.top)
     assert run.words.shape == (0, 2)
-    assert run.busy_cycles == cycles(ARRAY, (p, p))
+    assert run.busy_cycles == ENGINE.cycles(ARRAY, (p, p))

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from accelsim.dataflows import tap_serial
-from accelsim.engines.depthwise import cycles, golden
+from accelsim.engines.depthwise import ENGINE, golden
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Conv
 from rtl.flow.cosim import SIMULATORS, Stalls, cosim_depthwise
-from tests.depthwise import operands
+from tests.depthwise import operands, plans_of
 from tests.depthwise_sequences import random_sequence
 
 needs_icarus = pytest.mark.skipif(
@@ -28,7 +28,7 @@ def check(engine, work, simulator, seed=0):
     stalls = Stalls(*rng.uniform(0.3, 0.9, 4), seed=seed)
     run = cosim_depthwise(engine, work.commands, work.maps, work.taps, simulator, stalls)
     assert np.array_equal(run.words, golden(engine, work.commands, work.maps, work.taps))
-    assert run.busy_cycles == cycles(engine, work.body)
+    assert run.busy_cycles == ENGINE.cycles(engine, work.body)
     assert run.stall_cycles > 0
 
 
@@ -84,10 +84,10 @@ def test_layers_agree_on_8x16(layer):
     conv = Conv(channels, h, w, channels, oh, ow, *axes, channels)
     engine = DepthwiseEngine(8, 16, tap_depth=8192)
     x, weights = operands(np.random.default_rng(1), conv)
-    for plan in islice(tap_serial.plans(conv, engine), 2):  # row and flat
+    for plan in islice(plans_of(tap_serial, conv, engine), 2):  # row and flat
         program = tap_serial.program(conv, engine, plan)
-        maps, taps = program.operands(x, weights)
+        maps, taps = program.operands(x, weights, engine)
         run = cosim_depthwise(engine, program.commands, maps, taps, "verilator")
         assert np.array_equal(run.words, golden(engine, program.commands, maps, taps))
-        assert run.busy_cycles == cycles(engine, plan.body)
+        assert run.busy_cycles == ENGINE.cycles(engine, plan.body)
         assert run.stall_cycles == 0

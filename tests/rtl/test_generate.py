@@ -8,10 +8,17 @@ import sys
 import numpy as np
 import pytest
 
-from accelsim.engines.systolic_array import cycles, words
+from accelsim.engines import systolic_array
 from accelsim.errors import FileError
 from accelsim.hardware import DepthwiseEngine, Operands, SystolicArray
-from accelsim.passes import ArrayPass, DepthwiseCommand, DepthwiseOpcode, DepthwisePass, Opcode
+from accelsim.passes import (
+    ArrayPass,
+    DepthwiseCommand,
+    DepthwiseOpcode,
+    DepthwisePass,
+    Opcode,
+    array_words,
+)
 from rtl.engines.depthwise import manual as depthwise_manual
 from rtl.engines.systolic_array import manual as array_manual
 from rtl.engines.systolic_array.manual import MODES
@@ -152,12 +159,12 @@ def test_formulas_of_the_page_are_those_of_the_engine(opcode, seed):
     names = p._asdict() | {"R": array.rows, "max": max}
     mode = modes_of(opcode)
     left, top, results, alone, interval = (eval(formula, names) for formula in mode[1:])
-    assert (left, top, results) == words(p)
-    assert alone == cycles(array, (p,))
+    assert (left, top, results) == array_words(p)
+    assert alone == systolic_array.ENGINE.cycles(array, (p,))
     for count in (2, 5):
-        assert alone + (count - 1) * interval == cycles(array, (p,) * count)
+        assert alone + (count - 1) * interval == systolic_array.ENGINE.cycles(array, (p,) * count)
         plain = SystolicArray(array.rows, array.columns, overlap=False)
-        assert alone * count == cycles(plain, (p,) * count)
+        assert alone * count == systolic_array.ENGINE.cycles(plain, (p,) * count)
 
 
 def test_the_page_says_whether_passes_overlap():

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from accelsim import networks
 from accelsim.cli import main
 from accelsim.csynth import csynth
-from accelsim.engines.systolic_array import cycles, nest, resources, task
+from accelsim.engines.systolic_array import ENGINE
+from accelsim.engines.systolic_array.schedule import nest, resources, task
 from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.hardware import Hardware, SystolicArray
 from accelsim.hls.nest import Loop, Section, Stage, Task, operations, placements, sequential, times
@@ -466,7 +467,7 @@ def test_cycles_of_random_sequences_equal_the_list_schedulers(size, overlap):
         passes = random_sequence(rng, array, 12).passes
         body = (Repeat(3, (*passes[:4], Repeat(5, passes[4:6]))), *passes[6:])
         flat = (passes[:4] + passes[4:6] * 5) * 3 + passes[6:]
-        assert cycles(array, body) == one_by_one(array, flat)
+        assert ENGINE.cycles(array, body) == one_by_one(array, flat)
 
 
 def test_recursion_of_the_design_gives_the_same_clocks():
@@ -481,7 +482,7 @@ def test_recursion_of_the_design_gives_the_same_clocks():
             end += max(k, drain)
             drain = m
             total = max(total, end + array.rows + m + n - 2)
-        assert cycles(array, body) == total
+        assert ENGINE.cycles(array, body) == total
 
 
 NETWORK = networks.get("mobilenet_v2", "fuse_half")

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.engines import activity, depthwise, systolic_array
+from accelsim.engines import depthwise, systolic_array
+from accelsim.engines.base import passes_of
 from accelsim.hls.nest import operations
 from accelsim.hls.spans import Kind, spans_of
-from accelsim.passes import DepthwiseOpcode, DepthwisePass, Opcode
+from accelsim.passes import DepthwiseOpcode, DepthwisePass, Opcode, Repeat
 from tests.accelsim.hls.test_nest import PORTS, Calendar, loops
 from tests.depthwise import engines, law, law_with_fill
 from tests.sequences import random_array, random_sequence
@@ -59,11 +60,11 @@ def test_sequences_end_with_their_cycles_and_share_no_port(modes, overlap):
     for _ in range(40):
         array = random_array(rng, tuple(rng.integers(1, 9, 2).tolist()), overlap)
         passes = random_sequence(rng, array, 8, modes).passes
-        nest = systolic_array.nest(array, passes)
+        nest = systolic_array.schedule.nest(array, passes)
         spans = list(spans_of(nest))
         tasks = [span for span in spans if span.kind is Kind.TASK]
         assert len(tasks) == len(passes)
-        assert max(span.end for span in tasks) == systolic_array.cycles(array, passes)
+        assert max(span.end for span in tasks) == systolic_array.ENGINE.cycles(array, passes)
         assert sum(span.multiplies for span in tasks) == operations(nest)
         assert_apart(spans)
         # The loops of a stage lie in it, one behind the other.
@@ -87,11 +88,13 @@ def test_the_result_port_is_taken_when_registers_leave(overlap):
     for _ in range(30):
         array = random_array(rng, tuple(rng.integers(1, 7, 2).tolist()), overlap)
         work = random_sequence(rng, array, 6)
-        clocks = range(systolic_array.cycles(array, work.passes))
-        leaves = activity.of_array(array, work.commands, work.left, work.top, work.used, clocks)
+        clocks = range(systolic_array.ENGINE.cycles(array, work.passes))
+        leaves = systolic_array.ENGINE.registers.activity(
+            array, work.commands, (work.left, work.top), work.used, clocks
+        )
         # Between the fires of a pass the port is kept, though nothing leaves.
         single = {number for number, p in enumerate(work.passes) if p.fires == 1}
-        spans = list(spans_of(systolic_array.nest(array, work.passes)))
+        spans = list(spans_of(systolic_array.schedule.nest(array, work.passes)))
         expected, kept = set(), set()
         for start, end, number in (
             (s.start, s.end, s.number) for s in spans if s.place == "port result"
@@ -112,19 +115,20 @@ def test_depthwise_sequences_too(engine, data):
         mode = data.draw(st.sampled_from(DepthwiseOpcode))
         channels = data.draw(st.integers(1, engine.lanes))
         p = DepthwisePass(mode, channels, side, side, out, out, kernel, kernel)
-        body.append((data.draw(st.integers(1, 3)), p))
-    spans = list(spans_of(depthwise.nest(engine, tuple(body))))
+        body.append(Repeat(data.draw(st.integers(1, 3)), (p,), "passes"))
+    body = tuple(body)
+    spans = list(spans_of(depthwise.schedule.nest(engine, body)))
     expected = law_with_fill(engine, body) if engine.fill_port else law(engine, body)
     assert max(span.end for span in spans if span.kind is Kind.TASK) == expected
     assert_apart(spans)
-    macs = sum(trips * depthwise.macs(engine, p) for trips, p in body)
+    macs = sum(depthwise.schedule.macs(engine, p) for p in passes_of(body))
     assert sum(span.multiplies for span in spans if span.kind is Kind.TASK) == macs
 
 
 def test_a_part_holds_what_overlaps_it():
     rng = np.random.default_rng(17)
     array = random_array(rng, (6, 5))
-    nest = systolic_array.nest(array, random_sequence(rng, array, 20).passes)
+    nest = systolic_array.schedule.nest(array, random_sequence(rng, array, 20).passes)
     whole = list(spans_of(nest))
     for clocks in (range(40, 70), range(1), range(nest.latency - 1, nest.latency)):
         expected = [s for s in whole if s.start < clocks.stop and s.end > clocks.start]

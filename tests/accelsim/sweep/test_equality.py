@@ -61,9 +61,9 @@ def test_columns_beyond_run_follow_from_it(rows):
             continue
         result = simulated(row)
         hardware, network = result.hardware, result.graph
-        parts = list(systolic_array.resources(hardware.array))
+        parts = list(systolic_array.schedule.resources(hardware.array))
         if hardware.depthwise:
-            parts += depthwise.resources(hardware.depthwise)
+            parts += depthwise.schedule.resources(hardware.depthwise)
         kib = row["activation_kib"] + row["weight_kib"]
         assert row["memory_bits"] == sum(part.memory_bits for part in parts) + kib * 8192
         assert row["register_bits"] == sum(part.register_bits for part in parts)
