@@ -18,6 +18,7 @@ from accelsim.engines.systolic_array import schedule as array_schedule
 from accelsim.hls.nest import Loop, Section, times
 from accelsim.passes import Opcode
 from tests import depthwise_sequences, sequences
+from tests.earliest import random_earliest
 from tests.naive import depthwise as plain_depthwise
 from tests.naive import systolic_array as plain_array
 
@@ -84,15 +85,6 @@ CASES = {
     )
     for fill in (False, True)
 }
-
-
-def random_earliest(rng, passes):
-    """None, or clocks for some passes: much too early, in the middle of things, long after."""
-    if rng.random() < 0.2:
-        return None
-    earliest = rng.integers(0, rng.choice((4, 40, 200)), passes)
-    earliest[rng.random(passes) < 0.4] = 0
-    return earliest
 
 
 def assert_same_times(case, earliest):
