@@ -26,6 +26,7 @@ from accelsim.passes.depthwise import (
     DepthwisePass,
     DepthwiseWords,
     depthwise_command,
+    depthwise_results,
     depthwise_words,
 )
 from accelsim.passes.systolic_array import ArrayCommand, ArrayPass, ArrayWords, Opcode, array_words
@@ -50,6 +51,7 @@ __all__ = [
     "check_earliest",
     "columns",
     "depthwise_command",
+    "depthwise_results",
     "depthwise_words",
     "earliest_starts",
     "largest",

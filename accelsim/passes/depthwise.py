@@ -50,28 +50,35 @@ class DepthwisePass(NamedTuple):
         rows, columns = -(-self.h // self.sh), -(-self.w // self.sw)
         flat = self.opcode == DepthwiseOpcode.FLAT.value
         row_words = (1 - flat) * -(-columns // pixels)
-        pitch = row_words * pixels + flat * (columns + (self.ow > columns) * (self.ow - columns))
+        pitch = row_words * pixels + flat * _larger(columns, self.ow)
         plane_words = -(-rows * pitch // pixels)
-        tiles = (1 - flat) * self.oh * -(-self.ow // pixels)
-        tiles += flat * -(-((self.oh - 1) * pitch + self.ow) // pixels)
-        words = self.sh * self.sw * plane_words
-        return DepthwiseLayout(pitch, row_words, plane_words, words, tiles)
+        return DepthwiseLayout(pitch, row_words, plane_words, self.sh * self.sw * plane_words)
+
+    def tiles(self, pixels: int) -> Any:
+        """Tiles of so many pixels."""
+        rows = self.oh * -(-self.ow // pixels)
+        pitch = _larger(-(-self.w // self.sw), self.ow)
+        flat = -(-((self.oh - 1) * pitch + self.ow) // pixels)
+        return rows + (self.opcode == DepthwiseOpcode.FLAT.value) * (flat - rows)
+
+
+def _larger(a: Any, b: Any) -> Any:
+    """Of two numbers, or of each two of two columns; numbers stay what they are."""
+    return a + (b > a) * (b - a)
 
 
 class DepthwiseLayout(NamedTuple):
-    """A map in a lane's bank, and its outputs in tiles.
+    """A map in a lane's bank.
 
     pitch : values from a plane row to the next.
     row_words : words of a plane row in mode row, 0 in flat.
     plane_words, words : words of a plane, and of the whole map.
-    tiles : of the pass.
     """
 
     pitch: Any
     row_words: Any
     plane_words: Any
     words: Any
-    tiles: Any
 
 
 class DepthwiseWords(NamedTuple):
@@ -84,8 +91,13 @@ class DepthwiseWords(NamedTuple):
 
 def depthwise_words(p: DepthwisePass, pixels: int, result_lanes: int) -> DepthwiseWords:
     """The words of a pass on an engine of so many pixels, so many lanes to a result word."""
-    layout, beats = p.layout(pixels), -(-p.channels // result_lanes)
-    return DepthwiseWords(layout.words, p.fh * p.fw, layout.tiles * beats)
+    results = depthwise_results(p, pixels, result_lanes)
+    return DepthwiseWords(p.layout(pixels).words, p.fh * p.fw, results)
+
+
+def depthwise_results(p: DepthwisePass, pixels: int, result_lanes: int) -> Any:
+    """The words of its results alone."""
+    return p.tiles(pixels) * -(-p.channels // result_lanes)
 
 
 NO_WRAP = (1 << 15) - 1  # a row of output pixels that never ends

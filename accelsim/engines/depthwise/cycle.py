@@ -39,7 +39,7 @@ from accelsim.passes import (
     DepthwisePass,
     check_earliest,
     columns,
-    depthwise_words,
+    depthwise_results,
 )
 
 ROW = int(DepthwiseOpcode.ROW)
@@ -267,17 +267,16 @@ def simulate(
     )  # fmt: skip
     state = _reset(engine)
     work = DepthwisePass(*commands.T[: len(DepthwisePass._fields)])
-    results = int(depthwise_words(work, engine.pixels, engine.result_lanes).results.sum())
+    results = int(depthwise_results(work, engine.pixels, engine.result_lanes).sum())
     words = np.empty((results, engine.result_lanes * engine.pixels), np.int32)
     parts = (
-        sizes, passes, _memories(engine, maps, taps), _pixels(engine),
-        _sums_of(engine, work), state, words.reshape(-1),
+        sizes, passes, _memories(engine, maps, taps), _pixels(engine), state, words.reshape(-1),
     )  # fmt: skip
-    now, seen = -sizes.lead, None
+    start, seen = -sizes.lead, None
     if clock is not None:
-        now = _run(*parts, now, clock)
-        seen = _Replay(engine, passes.commands, maps, taps, state.copy())
-    _run(*parts, now, NEVER)
+        _run(*parts, start, clock)
+        start, seen = clock, _Replay(engine, passes.commands, maps, taps, state.copy())
+    _run(*parts, start, NEVER)
     sent = int(state.lanes["words_sent"][0])
     if sent > results:
         raise UnsupportedError(f"the sequence leaves more than {results} result words")
@@ -296,42 +295,42 @@ def _memories(engine: DepthwiseEngine, maps: Short, taps: Short) -> _Memories:
     bank[:slots] = bank[slots + maps.size :] = 0
     bank[slots : slots + maps.size] = maps.reshape(-1)
     lane = np.arange(engine.lanes + GROUP) % engine.lanes
+    weights = taps[:, 2 + lane].astype(np.int32, order="C")
+    weights <<= 16
     offsets = (taps[:, 0].astype(np.int64) * engine.pixels + taps[:, 1]) * engine.lanes
     return _Memories(
         bank,
         offsets + slots,
-        np.ascontiguousarray(taps[:, 2 + lane], np.int32) << 16,
+        weights,
         (GROUP * np.arange(groups)) % engine.lanes,
     )
 
 
-def _pairs(engine: DepthwiseEngine) -> int:
-    return -(-engine.multipliers // PAIR)
+def _slots(engine: DepthwiseEngine) -> int:
+    """Slots of a tile, in whole vectors of coordinates."""
+    return -(-engine.multipliers // PAIR) * PAIR
 
 
 def _pixels(engine: DepthwiseEngine) -> _Pixels:
-    slots = _pairs(engine) * PAIR
-    steps = np.zeros((engine.pixels + 1, 2), np.int64)
+    steps, slots = np.zeros((engine.pixels + 1, 2), np.int64), _slots(engine)
     return _Pixels(steps, np.zeros(slots, np.int16), np.zeros(slots, np.int16))
-
-
-def _sums_of(engine: DepthwiseEngine, work: DepthwisePass) -> _Sums:
-    pairs, side = _pairs(engine), np.max((work.fh, work.fw), initial=0)
-    rows, columns = (np.empty((side, pairs), np.uint32) for _ in range(2))
-    return _Sums(np.empty(pairs * PAIR, np.int32), rows, columns)
 
 
 def _reset(engine: DepthwiseEngine) -> _State:
     """All registers before the first clock."""
-    grid = RING, _pairs(engine) * PAIR
+    # Vectors of coordinates begin at multiples of their size, not across lines of the cache.
+    size = 2 * RING * _slots(engine)
+    space = np.zeros(size + PAIR, np.int16)
+    skipped = -(space.ctypes.data // space.itemsize) % PAIR
+    y, x = space[skipped : skipped + size].reshape(2, RING, -1)
     state = _State(
         loader=np.zeros(1, LOADER),
         generator=np.zeros(1, GENERATOR),
         issue=np.zeros(1, ISSUE),
         lanes=np.zeros(1, LANES),
         tiles=np.zeros(RING, TILE),
-        y=np.zeros(grid, np.int16),
-        x=np.zeros(grid, np.int16),
+        y=y,
+        x=x,
         issued=np.zeros((PIPELINE + 1, 3), np.int64),
     )
     state.generator["tile"] = 1
@@ -706,63 +705,71 @@ SUMMED = 1 << (PIPELINE - 1)  # of `lasts`: the last product of a tile is added 
 
 
 @kernel
-def _run(sizes, passes, memories, pixels, sums, state, words, clock, until):
-    """Step from the beginning of a clock to that of another, or until nothing moves any more.
+def _run(sizes, passes, memories, pixels, state, words, clock, until):
+    """Step from the beginning of a clock to that of another; NEVER: to the end.
 
-    With `until` NEVER, clocks in which only counters move are taken at once. Returns the clock
-    that was reached.
+    Only to the end are taps not noted, and clocks taken at once in which control only counts.
     """
     loader, generator = state.loader[0], state.generator[0]
     issue, lanes = state.issue[0], state.lanes[0]
+    sums = _new_sums(passes, state)
+    acts = clock  # when loader, generator or issue stage do more than count
     while clock < until:
-        _send(passes, lanes, clock)
+        _send(passes, lanes, clock, 1)
         if lanes.lasts & SUMMED and not _capture(sizes, passes, memories, sums, state, words):
-            return clock
-        taps_left = issue.taps_left
-        final = _issue(passes, state, clock)
-        if until != NEVER:
-            _note(state.issued, issue.tile, taps_left, issue.taps_left < taps_left)
-        released = final and issue.ends_pass != 0
-        free = generator.valid == 0
-        if final or issue.valid == 0:
-            issue.valid = generator.valid
-            if generator.valid != 0:
-                _take_tile(sizes, passes, state)
-                free = _next_tile(passes, pixels, state)
-                issue.ends_pass = free
-        command = _load(sizes, passes, loader, free, released, clock)
-        if free:
-            generator.valid = command >= 0
-        if command >= 0:
-            _take_command(sizes, passes, pixels, state, command)
+            return
+        final = False
+        if clock == acts:
+            taps_left = issue.taps_left
+            final = _issue(passes, state, clock)
+            if until != NEVER:
+                _note(state.issued, issue.tile, taps_left, issue.taps_left < taps_left)
+            released = final and issue.ends_pass != 0
+            free = generator.valid == 0
+            if final or issue.valid == 0:
+                issue.valid = generator.valid
+                if generator.valid != 0:
+                    _take_tile(sizes, passes, state)
+                    free = _next_tile(passes, pixels, state)
+                    issue.ends_pass = free
+            command = _load(sizes, passes, loader, free, released, clock)
+            if free:
+                generator.valid = command >= 0
+            if command >= 0:
+                _take_command(sizes, passes, pixels, state, command)
+            acts = min(_loader_acts(sizes, passes, loader, generator, clock + 1), until)
+            acts = min(acts, _issue_acts(generator, issue, clock + 1))
+            if until != NEVER and (issue.valid != 0 or lanes.lasts != 0 or final):
+                acts = clock + 1
+            _wait(sizes, issue, loader, acts - clock - 1)
+        lanes.lasts = (lanes.lasts << 1 | final) & IN_FLIGHT
         clock += 1
+        rests = min(acts, _lanes_act(lanes, clock))
+        if rests > clock:
+            _send(passes, lanes, clock, rests - clock)
+            if lanes.lasts != 0:
+                lanes.lasts <<= rests - clock
+            clock = rests
 
-        clocks = min(
-            _loader_rests(sizes, passes, loader, generator.valid == 0, clock),
-            _issue_rests(generator, issue),
-            _lanes_rest(lanes),
-        )
-        if clocks == NEVER:
-            if lanes.beats_left == 0:
-                return clock
-            clocks = lanes.beats_left
-        if until != NEVER:
-            # Taps are noted clock by clock, up to where the pipeline keeps what it holds.
-            moving = issue.valid != 0 or lanes.lasts != 0
-            clocks = 0 if moving else min(clocks, until - clock)
-        if clocks > 0:
-            _skip(passes, issue, lanes, clock, clocks)
-            clock += clocks
-    return clock
+
+@kernel
+def _new_sums(passes, state):
+    """Room for the sums of a tile and for its masks."""
+    side, slots = 0, state.y.shape[1]
+    for c in passes.commands:
+        side = max(side, c.fh, c.fw)
+    masks = side, slots // PAIR
+    return _Sums(np.empty(slots, np.int32), np.empty(masks, np.uint32), np.empty(masks, np.uint32))
 
 
 @component
-def _send(passes, lanes, clock):
-    """A result word leaves, and the shadows behind it move up."""
-    if lanes.beats_left > 0:
-        lanes.beats_left -= 1
-        lanes.words_sent += 1
-        passes.retired[lanes.command] = clock + 1
+def _send(passes, lanes, clock, clocks):
+    """Result words leave in clocks from this one on, and the shadows behind them move up."""
+    leaving = min(clocks, lanes.beats_left)
+    if leaving > 0:
+        lanes.beats_left -= leaving
+        lanes.words_sent += leaving
+        passes.retired[lanes.command] = clock + leaving
 
 
 @component
@@ -808,7 +815,7 @@ def _put(sizes, total, words, at, lanes):
 @component
 def _issue(passes, state, clock):
     """Issue a tap, unless it is the last of its tile and the port is taken; whether it was."""
-    issue, lanes = state.issue[0], state.lanes[0]
+    issue = state.issue[0]
     tile = state.tiles[issue.tile & (RING - 1)]
     final = (issue.taps_left == 1) & (issue.drain_left <= 1)
     if final | (issue.taps_left > 1):
@@ -817,7 +824,6 @@ def _issue(passes, state, clock):
             passes.started[tile.command] = clock
             issue.pass_begins = 0
     issue.drain_left = tile.beats if final else max(issue.drain_left - 1, 0)
-    lanes.lasts = (lanes.lasts << 1 | final) & IN_FLIGHT
     return final
 
 
@@ -963,7 +969,9 @@ def _take_command(sizes, passes, pixels, state, command):
     slot = generator.tile & (RING - 1)
     state.tiles[slot].word = c.map
     for i in range(len(pixels.y)):
-        state.y[slot, i], state.x[slot, i] = pixels.y[i], pixels.x[i]
+        state.y[slot, i] = pixels.y[i]
+    for i in range(len(pixels.x)):
+        state.x[slot, i] = pixels.x[i]
 
 
 @component
@@ -977,53 +985,60 @@ def _step_pixels(sizes, pixels, wrap, sh, sw):
         x = steps[half, 1] + steps[n - half, 1] if n > 1 else sw
         wraps = x >= wrap
         steps[n, 0], steps[n, 1] = y + wraps * sh, x - wraps * wrap
-    for slot in range(sizes.pixels * sizes.lanes):
-        pixels.y[slot] = steps[slot // sizes.lanes, 0]
-        pixels.x[slot] = steps[slot // sizes.lanes, 1]
+    for p in range(sizes.pixels):
+        for slot in range(p * sizes.lanes, (p + 1) * sizes.lanes):
+            pixels.y[slot], pixels.x[slot] = steps[p, 0], steps[p, 1]
 
 
 @component
-def _loader_rests(sizes, passes, loader, free, clock):
-    """Clocks from this one on in which no command moves, if the generator keeps its tile."""
-    if loader.words_left > 0 or loader.taps_left > 0:
-        return 0
-    if loader.valid != 0:
-        return 0 if free else NEVER
-    room = loader.passes_held <= 1 if sizes.fill_port > 0 else free
-    if not room or loader.queued == len(passes.earliest):
+def _loader_acts(sizes, passes, loader, generator, clock):
+    """The first clock from this one on in which a command moves, or a word of the fill ends.
+
+    If no tile is taken before.
+    """
+    free = generator.valid == 0
+    if sizes.fill_port > 0:
+        if loader.words_left > 0 or loader.taps_left > 0:
+            if passes.started[loader.command] < 0:
+                return clock
+            if loader.words_left > 0:
+                return clock + (loader.operands_left - 1) // sizes.fill_port
+            return clock + loader.taps_left - 1
+        if loader.valid != 0:
+            return clock if free else NEVER
+        free = loader.passes_held <= 1
+    if not free or loader.queued == len(passes.earliest):
         return NEVER
-    return max(passes.earliest[loader.queued] - sizes.lead - clock, 0)
+    return max(passes.earliest[loader.queued] - sizes.lead, clock)
 
 
 @component
-def _issue_rests(generator, issue):
-    """Clocks in which no tile is taken, nor a last tap issued, nor a pass started."""
+def _issue_acts(generator, issue, clock):
+    """The first clock from this one on in which a tile is taken, or a pass may start."""
     if issue.valid == 0:
-        return NEVER if generator.valid == 0 else 0
+        return NEVER if generator.valid == 0 else clock
     if issue.pass_begins != 0:
-        return 0
-    return issue.taps_left - 1 if issue.taps_left > 1 else max(issue.drain_left - 1, 0)
+        return clock
+    return clock + (issue.taps_left - 1 if issue.taps_left > 1 else max(issue.drain_left - 1, 0))
 
 
 @component
-def _lanes_rest(lanes):
-    """Clocks in which no tile is complete."""
-    if lanes.lasts == 0:
-        return NEVER
-    clocks = 0
-    while lanes.lasts << (clocks + 1) <= IN_FLIGHT:
-        clocks += 1
-    return clocks
-
-
-@component
-def _skip(passes, issue, lanes, clock, clocks):
-    """Clocks in which only counters move."""
-    lanes.lasts <<= clocks
+def _wait(sizes, issue, loader, clocks):
+    """Clocks in which the issue stage only issues taps or waits, and the loader only fills."""
     issue.drain_left = max(issue.drain_left - clocks, 0)
     issue.taps_left -= min(clocks, max(issue.taps_left - 1, 0))
-    leaving = min(clocks, lanes.beats_left)
-    if leaving > 0:
-        lanes.beats_left -= leaving
-        lanes.words_sent += leaving
-        passes.retired[lanes.command] = clock + leaving
+    if loader.words_left > 0:
+        loader.operands_left -= clocks * sizes.fill_port
+    loader.taps_left = max(loader.taps_left - clocks, 0)
+
+
+@component
+def _lanes_act(lanes, clock):
+    """The first clock from this one on in which the last product of a tile is added."""
+    if lanes.lasts == 0:
+        return NEVER
+    lasts = lanes.lasts
+    while lasts & SUMMED == 0:
+        lasts <<= 1
+        clock += 1
+    return clock

@@ -268,7 +268,7 @@ def macs(engine: DepthwiseEngine, p: DepthwisePass) -> int:
 
 def tile_count(engine: DepthwiseEngine, p: DepthwisePass) -> int:
     """Tiles of a pass."""
-    count: int = p.layout(engine.pixels).tiles
+    count: int = p.tiles(engine.pixels)
     return count
 
 
