@@ -199,10 +199,12 @@ class _Pixels(NamedTuple):
     x: Short
 
 
-class _Sums(NamedTuple):
-    """Sums of one tile, int32[slots], and its masks: a bit per slot, uint32[positions, pairs]."""
+class _Masks(NamedTuple):
+    """Which slots are alive for a kernel row, and for a column, a bit each.
 
-    total: npt.NDArray[np.int32]
+    rows, columns : uint32[positions, slots / PAIR].
+    """
+
     rows: npt.NDArray[np.uint32]
     columns: npt.NDArray[np.uint32]
 
@@ -211,6 +213,7 @@ class _State(NamedTuple):
     """All registers, or what they are rebuilt from.
 
     tiles : TILE[RING].  y, x : int16[RING, slots], coordinates of the tiles in the ring.
+    total : int32[slots], sums of the tile that was complete last.
     issued : int64[PIPELINE + 1, 3], of the taps issued 1 to 4 clocks ago, and of the last one
         before: tile, taps left with it, whether there was one; where not, the last one before.
         Kept only on the way to a clock that is asked for.
@@ -223,6 +226,7 @@ class _State(NamedTuple):
     tiles: Register
     y: Short
     x: Short
+    total: npt.NDArray[np.int32]
     issued: Int
 
     def copy(self) -> "_State":
@@ -297,10 +301,10 @@ def _memories(engine: DepthwiseEngine, maps: Short, taps: Short) -> _Memories:
     lane = np.arange(engine.lanes + GROUP) % engine.lanes
     weights = taps[:, 2 + lane].astype(np.int32, order="C")
     weights <<= 16
-    offsets = (taps[:, 0].astype(np.int64) * engine.pixels + taps[:, 1]) * engine.lanes
+    first = taps[:, :2] @ np.array((slots, engine.lanes)) + slots
     return _Memories(
         bank,
-        offsets + slots,
+        first,
         weights,
         (GROUP * np.arange(groups)) % engine.lanes,
     )
@@ -318,19 +322,20 @@ def _pixels(engine: DepthwiseEngine) -> _Pixels:
 
 def _reset(engine: DepthwiseEngine) -> _State:
     """All registers before the first clock."""
-    # Vectors of coordinates begin at multiples of their size, not across lines of the cache.
-    size = 2 * RING * _slots(engine)
-    space = np.zeros(size + PAIR, np.int16)
-    skipped = -(space.ctypes.data // space.itemsize) % PAIR
-    y, x = space[skipped : skipped + size].reshape(2, RING, -1)
+    # Vectors begin at multiples of their size, so that none lies across lines of the cache.
+    slots = _slots(engine)
+    space = np.zeros((2 * RING + 3) * slots, np.int16)
+    first = -(space.ctypes.data // space.itemsize) % PAIR
+    rows = space[first : first + (2 * RING + 2) * slots].reshape(-1, slots)
     state = _State(
         loader=np.zeros(1, LOADER),
         generator=np.zeros(1, GENERATOR),
         issue=np.zeros(1, ISSUE),
         lanes=np.zeros(1, LANES),
         tiles=np.zeros(RING, TILE),
-        y=y,
-        x=x,
+        y=rows[:RING],
+        x=rows[RING : 2 * RING],
+        total=rows[2 * RING :].reshape(-1).view(np.int32),
         issued=np.zeros((PIPELINE + 1, 3), np.int64),
     )
     state.generator["tile"] = 1
@@ -712,11 +717,11 @@ def _run(sizes, passes, memories, pixels, state, words, clock, until):
     """
     loader, generator = state.loader[0], state.generator[0]
     issue, lanes = state.issue[0], state.lanes[0]
-    sums = _new_sums(passes, state)
+    masks = _new_masks(passes, state)
     acts = clock  # when loader, generator or issue stage do more than count
     while clock < until:
         _send(passes, lanes, clock, 1)
-        if lanes.lasts & SUMMED and not _capture(sizes, passes, memories, sums, state, words):
+        if lanes.lasts & SUMMED and not _capture(sizes, passes, memories, masks, state, words):
             return
         final = False
         if clock == acts:
@@ -753,13 +758,13 @@ def _run(sizes, passes, memories, pixels, state, words, clock, until):
 
 
 @kernel
-def _new_sums(passes, state):
-    """Room for the sums of a tile and for its masks."""
-    side, slots = 0, state.y.shape[1]
+def _new_masks(passes, state):
+    """Room for the masks of any tile of the sequence."""
+    side = 0
     for c in passes.commands:
         side = max(side, c.fh, c.fw)
-    masks = side, slots // PAIR
-    return _Sums(np.empty(slots, np.int32), np.empty(masks, np.uint32), np.empty(masks, np.uint32))
+    shape = side, state.y.shape[1] // PAIR
+    return _Masks(np.empty(shape, np.uint32), np.empty(shape, np.uint32))
 
 
 @component
@@ -773,7 +778,7 @@ def _send(passes, lanes, clock, clocks):
 
 
 @component
-def _capture(sizes, passes, memories, sums, state, words):
+def _capture(sizes, passes, memories, masks, state, words):
     """The sums of a tile go to the shadows; False where there is no room for its result words."""
     lanes = state.lanes[0]
     lanes.tile += 1
@@ -787,14 +792,14 @@ def _capture(sizes, passes, memories, sums, state, words):
     c = passes.commands[tile.command]
     ky0, ky1, kx0, kx1 = tile.ky0, tile.ky1, tile.kx0, tile.kx1
     if tile.cut != 0:
-        _mask(sums.rows, state.y, slot, ky0, ky1, c.dh, c.pt, c.h, c.bottom)
-        _mask(sums.columns, state.x, slot, kx0, kx1, c.dw, c.pl, c.w, c.right)
+        _mask(masks.rows, state.y, slot, ky0, ky1, c.dh, c.pt, c.h, c.bottom)
+        _mask(masks.columns, state.x, slot, kx0, kx1, c.dw, c.pl, c.w, c.right)
     _accumulate(
-        sums.total, sums.rows, sums.columns,
+        state.total, masks.rows, masks.columns,
         memories.bank, memories.first, memories.weights, memories.lane, tile.cut != 0,
         tile.word * sizes.pixels * sizes.lanes, c.taps, c.fw, (ky0, ky1, kx0, kx1),
     )  # fmt: skip
-    _put(sizes, sums.total, words, lanes.words_sent * port, tile.beats * sizes.result_lanes)
+    _put(sizes, state.total, words, lanes.words_sent * port, tile.beats * sizes.result_lanes)
     return True
 
 
