@@ -5,86 +5,52 @@ net = ax.networks.mobilenet_v2(variant="fuse_half")
 result = ax.simulate(net, ax.Hardware(ax.SystolicArray(64, 64)))
 result.total_cycles, result.layers[0].utilization, result.to_frame()
 ax.plot.layers(result)
+
+The names of accelsim.api and the modules are loaded when one is first asked for; the command line,
+which asks for none, starts without them.
 """
 
-import importlib
+import importlib.util
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from accelsim import networks, ops
-
-# Functions take the places of their modules as attributes, whatever is imported later.
-from accelsim.compare import Entry, compare
-from accelsim.cosim import compare as cosim
-from accelsim.csynth import csynth
-from accelsim.errors import AccelsimError
-from accelsim.film import Film, film
-from accelsim.hardware import (
-    ColumnArray,
-    DepthwiseEngine,
-    Gemmini,
-    Hardware,
-    Operands,
-    SystolicArray,
-    TapSerial,
-    WindowEngine,
-    load_hardware,
-    third_party_design,
-)
-from accelsim.importers import load
-from accelsim.ir import Layer, Network
-from accelsim.result import LayerResult, Result
-from accelsim.simulate import simulate
-from accelsim.study import depthwise_study
-from accelsim.trace import Trace, trace
-from accelsim.version import __version__
-
-PeerHardware = third_party_design  # as users know it
+from accelsim.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from accelsim import sweep
-    from accelsim.report import plot
+    from accelsim import networks as networks
+    from accelsim import ops as ops
+    from accelsim import plot as plot
+    from accelsim import sweep as sweep
+    from accelsim.api import *  # noqa: F403  as in __getattr__
 
-__all__ = [
-    "AccelsimError",
-    "ColumnArray",
-    "DepthwiseEngine",
-    "Entry",
-    "Film",
-    "Gemmini",
-    "Hardware",
-    "Layer",
-    "LayerResult",
-    "Network",
-    "Operands",
-    "PeerHardware",
-    "Result",
-    "SystolicArray",
-    "TapSerial",
-    "Trace",
-    "WindowEngine",
-    "__version__",
-    "compare",
-    "cosim",
-    "csynth",
-    "depthwise_study",
-    "film",
-    "load",
-    "load_hardware",
-    "networks",
-    "ops",
-    "plot",
-    "simulate",
-    "sweep",
-    "trace",
-]
+MODULES = ("networks", "ops", "plot", "sweep")  # for users
+# Functions that bear the names of their modules, and stand here in their places.
+FUNCTIONS = ("compare", "cosim", "csynth", "film", "simulate", "trace")
 
 
 def __getattr__(name: str) -> Any:
-    """Load plot and sweep when they are first asked for: what they need takes its time."""
-    if name == "plot":
-        from accelsim.report import plot
+    if name not in FUNCTIONS and importlib.util.find_spec(f"accelsim.{name}"):
+        return importlib.import_module(f"accelsim.{name}")
+    api = importlib.import_module("accelsim.api")
+    if name == "__all__":
+        return ["__version__", *MODULES, *api.__all__]
+    if name not in api.__all__:
+        raise AttributeError(f"module 'accelsim' has no attribute {name!r}")
+    return getattr(api, name)
 
-        return plot
-    if name == "sweep":
-        return importlib.import_module("accelsim.sweep")
-    raise AttributeError(f"module 'accelsim' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__getattr__("__all__")})
+
+
+class _Package(ModuleType):
+    """The package, in which no module takes the place of a function."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute, as Python sets every module that it has imported."""
+        if name not in FUNCTIONS or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

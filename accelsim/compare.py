@@ -11,7 +11,7 @@ from accelsim.ir import Network
 from accelsim.lower import Choice, is_depthwise
 from accelsim.request import Layers, Request, select
 from accelsim.result import LayerResult
-from accelsim.simulate import run
+from accelsim.simulate import answer
 
 
 class Entry(NamedTuple):
@@ -128,7 +128,7 @@ def compare(
         what = "depthwise layer" if depthwise_only else "layer that an engine runs"
         raise NetworkError(f"there is no {what} among those of {network.name} to compare")
     costs = [
-        [run(Request(network, entry.design, dataflow, layers=name)).layers[0] for name in names]
+        [answer(Request(network, entry.design, dataflow, layers=name)).layers[0] for name in names]
         for entry in entries
     ]
     rows = tuple(Row(name, tuple(each)) for name, *each in zip(names, *costs, strict=True))

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from accelsim.forward import step_of
 from accelsim.hardware import Hardware
-from accelsim.ir import INPUT, Layer, Network
+from accelsim.ir import Network
 from accelsim.lower import AUTO, Choice, Sequence
-from accelsim.numerics import Int8, Int32
+from accelsim.numerics import Int32
 from accelsim.request import Request
-from accelsim.simulate import simulate
-from accelsim.weights import load_weights, seeded_input
+from accelsim.weights import load_weights
 
 
 class RtlRun(Protocol):
@@ -95,9 +95,9 @@ def compare(
     """The layer of that name at all levels, on the data that it has in the network."""
     request = Request(network, hardware, dataflow, depthwise_on)
     layer, _, lowered = request.layer_on(name, "RTL")
-    x, weights = _data(network, layer, hardware, seed)
-    sequence = lowered.sequence(x, weights)
-    golden = layer.op.golden(weights, x)
+    data = step_of(network, layer, load_weights(network, seed), seed)
+    sequence = lowered.sequence(*layer.op.operands(data.inputs, data.weights))
+    golden = data.sums
     cycle = lowered.measure(sequence)
     rtl = run_rtl(sequence)
     return Comparison(
@@ -111,14 +111,3 @@ def compare(
         rtl_equal=np.array_equal(sequence.output(rtl.words), golden),
         stall_cycles=rtl.stall_cycles,
     )
-
-
-def _data(network: Network, layer: Layer, hardware: Hardware, seed: int) -> tuple[Int8, Int8]:
-    """Input and weights of a layer: values flow through all layers before it."""
-    weights = load_weights(network, seed).kernel(layer)
-    (source,) = layer.inputs
-    if source == INPUT:
-        return seeded_input(network, seed), weights
-    x = simulate(network, hardware, fidelity="golden", seed=seed, layers=source).output
-    assert x is not None  # fidelity golden computes values
-    return x, weights

@@ -24,7 +24,7 @@ USUAL = 3  # the clocks of a film, if nobody says: so many times rows + columns
 class Film:
     """A layer on an engine, and what its elements do in some clocks.
 
-    rows, columns : of elements; on the depthwise engine lanes and pixels.
+    rows, columns : of elements.  sides : what one of each is called.
     cycles, multiplies : of the whole layer by the schedule, padded taps included.
     clocks : those of the film; 0 is the first operand at a port.
     activity : of these clocks.
@@ -41,15 +41,16 @@ class Film:
     multiplies: int
     clocks: range
     activity: Activity
+    sides: tuple[str, str]
 
     @property
     def rows(self) -> int:
-        """Rows of elements, or lanes."""
+        """Rows of elements."""
         return int(self.activity.work.shape[1])
 
     @property
     def columns(self) -> int:
-        """Columns of elements, or pixels."""
+        """Columns of elements."""
         return int(self.activity.work.shape[2])
 
     @property
@@ -93,7 +94,8 @@ def film(
         )
     clocks = _clocks(layer, lowered, clocks)
     # Every operand of the layer is a one; what is zero then is a zero of padding or mapping.
-    ones = np.ones(shapes[0], np.int8), np.ones(chosen.op.weight_shape(*shapes), np.int8)
+    weights = np.ones(chosen.op.weight_shape(*shapes), np.int8)
+    ones = chosen.op.operands([np.ones(shape, np.int8) for shape in shapes], weights)
     sequence = lowered.sequence(*ones)
     made = lowered.registers.activity(
         lowered.sizes, sequence.commands, sequence.memories, sequence.used, clocks
@@ -110,6 +112,7 @@ def film(
         operations(lowered.nest(layer)),
         clocks,
         made,
+        lowered.registers.sides,
     )
 
 

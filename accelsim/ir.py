@@ -7,17 +7,31 @@ Shapes are (c, h, w); the batch is one image.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.errors import NetworkError, ShapeError
+from accelsim.errors import NetworkError, ShapeError, UnsupportedError
 from accelsim.numerics import ACTIVATIONS
+from accelsim.tensors import Map, Shape, Tensor, check_operand
 
-Shape = tuple[int, int, int]
+__all__ = [
+    "INPUT",
+    "Conv",
+    "Layer",
+    "Network",
+    "Operator",
+    "Piece",
+    "Shape",
+    "Source",
+    "out_size",
+]
+
+Source = tuple[int, int]  # of a channel: the place of an input among a layer's, and channel in it
 INPUT = "input"  # the name under which layers refer to the network's input
 
 
@@ -68,8 +82,8 @@ class Piece(NamedTuple):
 
     channels : the layer's input channels that the piece reads, or None for all of them.
     outputs : the layer's output channels that the piece makes, or None for all of them.
-    weights : slice bounds, one (start, stop) per channel read, into the layer's packed weights,
-        or None where the piece takes the layer's whole weight tensor.
+    weights : slice bounds, one (start, stop) per channel read, into the layer's packed kernels,
+        or None where the piece takes the layer's whole kernel.
     """
 
     conv: Conv
@@ -78,13 +92,13 @@ class Piece(NamedTuple):
     weights: tuple[tuple[int, int], ...] | None = None
 
     def take_input(self, x: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-        """int8[c, h, w] of the piece's Conv, from the layer's input."""
+        """int8[c, h, w] of the piece's Conv, from the layer's map."""
         if self.channels is not None:
             x = x[list(self.channels)]
         return x.reshape(self.conv.c, self.conv.h, self.conv.w)
 
     def take_weights(self, weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-        """int8[k, c / groups, fh, fw] of the piece's Conv, from the layer's weights."""
+        """int8[k, c / groups, fh, fw] of the piece's Conv, from the layer's kernel."""
         conv = self.conv
         if self.weights is not None:
             weights = np.concatenate([weights[start:stop] for start, stop in self.weights])
@@ -111,6 +125,15 @@ class Operator(Protocol):
     def macs(self, *inputs: Shape) -> int:
         """Dense multiply-accumulates of convolution and FC; 0 for everything else."""
 
+    def alias(self, *inputs: Shape) -> tuple[Source, ...] | None:
+        """Where every output channel lies already; None where the operator computes values."""
+
+    def rescale(self, *inputs: Map) -> tuple[tuple[npt.NDArray[np.int8], ...], int]:
+        """What `golden` takes of the inputs, on the scales that it needs, and its own exponent.
+
+        An integer n that golden gives stands for n 2**exponent.
+        """
+
     def golden(
         self, weights: npt.NDArray[np.int8], *inputs: npt.NDArray[np.int8]
     ) -> npt.NDArray[np.int32]:
@@ -118,6 +141,14 @@ class Operator(Protocol):
 
     def lower(self, *inputs: Shape) -> tuple[Piece, ...]:
         """Primitive work for an engine; () for what runs on the host."""
+
+    def operands(
+        self, inputs: Sequence[npt.NDArray[np.int8]], weights: npt.NDArray[np.int8]
+    ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]:
+        """Map and kernel that the pieces take their parts from; inputs and weights as in `golden`.
+
+        UnsupportedError where nothing is lowered.
+        """
 
 
 @dataclass(frozen=True)
@@ -128,6 +159,7 @@ class Layer:
     prenorm : a batch norm of the input, folded into the weights and biases; that is exact only
         without padding, where a border of zeros would have been normalised too.
     layer_scale : a factor for every output channel, folded into the weights (arXiv 2103.17239).
+    dtype : of the map that the layer makes, one of tensors.DTYPES.
     """
 
     name: str
@@ -138,6 +170,7 @@ class Layer:
     activation: str = "none"
     prenorm: bool = False
     layer_scale: bool = False
+    dtype: str = "int8"
 
     def __post_init__(self) -> None:
         if self.activation not in ACTIVATIONS:
@@ -149,7 +182,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class Network:
-    """A graph of layers in execution order; shapes are checked when it is made."""
+    """A graph of layers in execution order; shapes are checked when it is made.
+
+    input, dtype : shape and type of the image.
+    """
 
     name: str
     input: Shape
@@ -157,33 +193,46 @@ class Network:
     variant: str = "baseline"
     published_params: int | None = None
     weights_file: str | None = None
-    _shapes: dict[str, Shape] = field(init=False, repr=False, compare=False, hash=False)
+    dtype: str = "int8"
+    _tensors: dict[str, Tensor] = field(init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
-        shapes: dict[str, Shape] = {INPUT: self.input}
+        tensors = {INPUT: Tensor(self.input, self.dtype)}
         for layer in self.layers:
-            if layer.name in shapes:
+            if layer.name in tensors:
                 raise NetworkError(f"layer name {layer.name} is used twice in {self.name}")
             for source in layer.inputs:
-                if source not in shapes:
+                if source not in tensors:
                     raise NetworkError(
                         f"layer {layer.name} reads {source!r}, which is no layer before it"
                     )
             try:
-                inputs = tuple(shapes[source] for source in layer.inputs)
-                shapes[layer.name] = layer.op.out_shape(*inputs)
+                inputs = tuple(tensors[source].shape for source in layer.inputs)
+                tensors[layer.name] = _tensor(layer.op.out_shape(*inputs), layer.dtype)
                 _check_folds(layer, inputs)
-            except ShapeError as error:
-                raise ShapeError(f"{error} (layer {layer.name})") from None
-        object.__setattr__(self, "_shapes", shapes)
+            except (ShapeError, NetworkError) as error:
+                raise type(error)(f"{error} (layer {layer.name})") from None
+        object.__setattr__(self, "_tensors", tensors)
+
+    def tensor(self, name: str) -> Tensor:
+        """Type of the map that a layer makes, or of INPUT."""
+        return self._tensors[name]
 
     def shape(self, name: str) -> Shape:
         """Output shape of a layer, or of INPUT."""
-        return self._shapes[name]
+        return self._tensors[name].shape
 
     def in_shapes(self, layer: Layer) -> tuple[Shape, ...]:
         """Shapes of a layer's inputs."""
-        return tuple(self._shapes[source] for source in layer.inputs)
+        return tuple(self._tensors[source].shape for source in layer.inputs)
+
+    def check_operands(self, layer: Layer) -> None:
+        """UnsupportedError where a layer reads a map of a type that engines cannot take."""
+        for source in layer.inputs:
+            try:
+                check_operand(self.tensor(source))
+            except UnsupportedError as error:
+                raise UnsupportedError(f"layer {layer.name} {error}") from None
 
     def macs(self, layer: Layer) -> int:
         """Dense multiply-accumulates of a layer."""
@@ -227,12 +276,15 @@ class Network:
         )
 
 
+_tensor = lru_cache(1 << 12)(Tensor)  # networks have many layers and few types of maps
+
+
 def _check_folds(layer: Layer, inputs: tuple[Shape, ...]) -> None:
     """ShapeError where a batch norm before the layer, or a layer scale, cannot be folded."""
     if not (layer.prenorm or layer.layer_scale):
         return
     pieces = layer.op.lower(*inputs)
-    if not pieces:
+    if not pieces or not layer.op.weight_shape(*inputs):
         what = "prenorm" if layer.prenorm else "layer_scale"
         raise ShapeError(f"{what} folds into weights, and {layer.op.name} has none to multiply")
     if layer.prenorm and any(piece.conv.padded for piece in pieces):

@@ -2,7 +2,10 @@
 
 The requantisation and the activations here are a stand-in for a post-processing unit: they make
 int8 inputs for the next layer from the int32 sums of an engine, with power-of-two scales chosen
-from the data. They run on the host and no cycles are counted for them.
+from the data, which are part of the maps. They run on the host and no cycles are counted for them.
+
+Weights, gates and the network's input are fractions of 128. A sum of products is on the scale of
+the map times that of the kernel, and so is the bias that is added to it.
 """
 
 import math
@@ -15,6 +18,8 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
+
+from accelsim.tensors import Map
 
 Int8 = npt.NDArray[np.int8]
 Int32 = npt.NDArray[np.int32]
@@ -63,12 +68,15 @@ def _imported(file: str) -> bytes:
     return found.digest()
 
 
+FRACTION = -7  # exponent of weights, gates and the network's input
+
 # An activation maps real numbers to real numbers; an int8 value q stands for q / 16, so that a
 # layer's full range is -8 to 7.94. The result is on the same scale, except that of the gates
 # (sigmoid, hsigmoid), which is in units of 1/128. relu6 takes 127 as 6: its clamp is saturation.
-# leaky_relu has the slope 0.1 below 0.
-_STEP = 1 / 16
-_GATE_BITS = 7
+# leaky_relu has the slope 0.1 below 0. q is taken so whatever the exponent of its map: the power of
+# two between them stands for a batch norm that brings the layer to that range.
+_ACTIVATED = -4
+_STEP = 2.0**_ACTIVATED
 _NORM_BITS = 7
 
 
@@ -100,7 +108,7 @@ ACTIVATIONS = tuple(_FUNCTIONS)
 def activation_table(activation: str) -> Int8:
     """int8[256]: the activation of q at index q modulo 256; rounded half to even, saturated."""
     function = _FUNCTIONS[activation]
-    step = 2.0**-_GATE_BITS if activation in _GATES else _STEP
+    step = 2.0 ** activation_exponent(activation, _ACTIVATED)
     table = saturate(np.rint([function(q * _STEP) / step for q in (*range(128), *range(-128, 0))]))
     table.flags.writeable = False
     return table
@@ -111,6 +119,13 @@ def activate(x: Int8, activation: str) -> Int8:
     if activation == "none":
         return x
     return np.take(activation_table(activation), x.view(np.uint8))
+
+
+def activation_exponent(activation: str, exponent: int) -> int:
+    """Exponent of what the activation makes of a map of that exponent."""
+    if activation == "none":
+        return exponent
+    return FRACTION if activation in _GATES else _ACTIVATED
 
 
 def saturate(x: npt.NDArray[Any]) -> Int8:
@@ -143,6 +158,20 @@ def choose_shift(sums: npt.NDArray[Any]) -> int:
     return shift
 
 
+def align(*maps: Map) -> tuple[tuple[Int8, ...], int]:
+    """int8[c, h, w] each, on the coarsest scale among the maps, and its exponent.
+
+    Maps on that scale keep their values; those of the others are divided by a power of two and
+    rounded half to even.
+    """
+    exponent = max(x.exponent for x in maps)
+    return tuple(_coarsen(x, exponent) for x in maps), exponent
+
+
+def _coarsen(x: Map, exponent: int) -> Int8:
+    return x.values if x.exponent == exponent else requantise(x.values, exponent - x.exponent)
+
+
 def saturating_add(*maps: Int8) -> Int8:
     """int8: sums from -128 to 127, those beyond at the nearer end."""
     return saturate(reduce(np.add, (x.astype(np.int32) for x in maps)))
@@ -150,7 +179,7 @@ def saturating_add(*maps: Int8) -> Int8:
 
 def gate(x: Int8, gates: Int8) -> Int8:
     """int8[c, h, w]: every channel of `x` times its gate of int8[c, 1, 1], in units of 1/128."""
-    return requantise(x.astype(np.int32) * gates, _GATE_BITS)
+    return requantise(x.astype(np.int32) * gates, -FRACTION)
 
 
 def layer_norm(x: Int8, gamma: Int8, beta: Int8) -> Int32:
@@ -172,11 +201,16 @@ def layer_norm(x: Int8, gamma: Int8, beta: Int8) -> Int32:
     return scaled + (beta.astype(np.int32) << _NORM_BITS)[:, None, None]
 
 
-def epilogue(sums: Int32, bias: Int32 | None = None, activation: str = "none") -> Int8:
-    """int8[c, h, w]: what follows the accumulation of a layer.
+def epilogue(
+    sums: Int32, exponent: int, bias: Int32 | None = None, activation: str = "none"
+) -> Map:
+    """The map that a layer makes of its sums int32[c, h, w], a sum s of which is s 2**exponent.
 
-    Adds the bias (int32[c], folded batch norm included), requantises by the smallest power of
-    two that fits, and applies the activation. Sums that fit int8 keep their values.
+    Adds the bias (int32[c] on the scale of the sums, folded batch norm included), requantises by
+    the smallest power of two that fits, and applies the activation. Sums that fit int8 keep their
+    values.
     """
     total = sums if bias is None else sums.astype(np.int64) + bias[:, None, None]
-    return activate(requantise(total, choose_shift(total)), activation)
+    shift = choose_shift(total)
+    values = activate(requantise(total, shift), activation)
+    return Map(values, activation_exponent(activation, exponent + shift))

@@ -2,19 +2,18 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from accelsim import published
 from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.hardware import Hardware
-from accelsim.ir import Layer, Network
+from accelsim.ir import Layer, Network, Shape
 from accelsim.lower import (
     AUTO,
     Allowed,
     Choice,
     Lowered,
-    OnEngine,
     check_place,
-    layer_on,
     lower,
     parse_dataflows,
 )
@@ -22,6 +21,15 @@ from accelsim.lower import (
 RTL = "rtl"
 TIMINGS = (RTL, *published.TIMINGS)
 SCHEDULE, GOLDEN, CYCLE = FIDELITIES = ("schedule", "golden", "cycle")
+
+
+class OnEngine(NamedTuple):
+    """A layer of a network, the shapes of its inputs, and its passes."""
+
+    layer: Layer
+    in_shapes: tuple[Shape, ...]
+    lowered: Lowered
+
 
 Layers = str | tuple[str, str] | None  # FIRST..LAST, (first, last), one name, or all
 
@@ -112,11 +120,24 @@ class Request:
 
     def lower(self, layer: Layer) -> Lowered | None:
         """A layer on the engine and in the dataflow that are fastest; None on the host."""
-        return lower(layer, self.network.in_shapes(layer), self.hardware, self.allowed)
+        lowered = lower(layer, self.network.in_shapes(layer), self.hardware, self.allowed)
+        if lowered is not None:
+            self.network.check_operands(layer)
+        return lowered
 
     def layer_on(self, name: str, what: str) -> OnEngine:
-        """The layer of that name on its engine; `what` is what only layers on an engine have."""
-        return layer_on(self.network, name, self.hardware, self.allowed, what)
+        """The layer of that name on its engine.
+
+        UnsupportedError where it runs on the host; `what` is what only layers on an engine have.
+        """
+        layer = self.network.layer(name)
+        lowered = self.lower(layer)
+        if lowered is None:
+            raise UnsupportedError(
+                f"layer {name} ({layer.op.name}) runs on the host; only layers on an engine have "
+                f"{what}"
+            )
+        return OnEngine(layer, self.network.in_shapes(layer), lowered)
 
     def of_layer(self, name: str) -> "Request":
         """The same for one layer only."""

@@ -3,10 +3,11 @@
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
-from types import NoneType, UnionType
+from types import UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from accelsim import networks
+from accelsim.checks import check, of_type
 from accelsim.errors import AccelsimError, FileError
 from accelsim.hardware import (
     THIRD_PARTY,
@@ -118,10 +119,7 @@ def _take(data: Any, key: str, kind: type | UnionType) -> Any:
     if not isinstance(data, dict) or key not in data:
         raise FileError(f"it has no {key!r}")
     value = data[key]
-    allowed = get_args(kind) or (kind,)
-    if type(value) not in allowed and not (float in allowed and type(value) is int):
-        names = " or ".join("null" if one is NoneType else one.__name__ for one in allowed)
-        raise FileError(f"{key} must be of type {names}, not {value!r}")
+    check(key, value, of_type(*(get_args(kind) or (kind,))), FileError)
     if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
         raise FileError(f"{key} must be text, not {value!r}")  # halves of letters
     return value

@@ -12,13 +12,14 @@ from collections.abc import Callable
 import numpy as np
 
 from accelsim import published
+from accelsim.forward import Step, first_map, step
 from accelsim.hardware import Hardware
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.lower import AUTO, Choice, Lowered
-from accelsim.numerics import Int8, Int32, epilogue
+from accelsim.numerics import Int8, Int32
 from accelsim.request import CYCLE, RTL, SCHEDULE, Layers, Request
 from accelsim.result import LayerResult, Result
-from accelsim.weights import load_weights, seeded_input
+from accelsim.weights import load_weights
 
 Progress = Callable[[str, float], None]  # what is being done, and the share of all that is done
 
@@ -54,10 +55,10 @@ def simulate(
         layers=layers,
         scalesim_depthwise=scalesim_depthwise,
     )
-    return run(request, progress)
+    return answer(request, progress)
 
 
-def run(request: Request, progress: Progress | None = None) -> Result:
+def answer(request: Request, progress: Progress | None = None) -> Result:
     """What a request costs; `progress` is called before each layer where values are computed."""
     output: Int8 | None = None
     if request.timing != RTL:
@@ -110,29 +111,28 @@ def _run(request: Request, progress: Progress) -> tuple[tuple[LayerResult, ...],
     """
     network, chosen = request.network, request.chosen
     weights = load_weights(network, request.seed)
-    maps = {INPUT: seeded_input(network, request.seed)}
+    maps = {INPUT: first_map(network, request.seed)}
     results = []
     for index, layer in enumerate(network.layers[: network.layers.index(chosen[-1]) + 1]):
         progress(layer.name, index / len(network.layers))
-        inputs, kernel = [maps[source] for source in layer.inputs], weights.kernel(layer)
-        sums = layer.op.golden(kernel, *inputs)
+        done = step(layer, weights, maps)
         if layer in chosen:
             lowered = request.lower(layer)
             if lowered is None:
                 results.append(_on_host(network, layer))
             elif request.fidelity == CYCLE:
-                out, cycles = _measure(lowered, inputs[0], kernel)
-                equal = np.array_equal(out, sums)
+                out, cycles = _measure(lowered, layer, done)
+                equal = np.array_equal(out, done.sums)
                 results.append(_on_engine(network, layer, lowered, cycles, equal))
             else:
                 results.append(_on_engine(network, layer, lowered, lowered.cycles))
-        maps[layer.name] = epilogue(sums, weights.bias(layer), layer.activation)
-    return tuple(results), maps[chosen[-1].name]
+        maps[layer.name] = done.output
+    return tuple(results), maps[chosen[-1].name].values
 
 
-def _measure(lowered: Lowered, x: Int8, weights: Int8) -> tuple[Int32, int]:
+def _measure(lowered: Lowered, layer: Layer, data: Step) -> tuple[Int32, int]:
     """The layer's sums int32[k, oh, ow] and busy cycles, from registers alone."""
-    sequence = lowered.sequence(x, weights)
+    sequence = lowered.sequence(*layer.op.operands(data.inputs, data.weights))
     done = lowered.measure(sequence)
     return sequence.output(done.words), done.busy_cycles
 

@@ -22,7 +22,7 @@ from accelsim.ir import Network
 from accelsim.lower import AUTO, Choice
 from accelsim.request import Request
 from accelsim.result import LayerResult
-from accelsim.simulate import run
+from accelsim.simulate import answer
 from accelsim.version import __version__
 
 MOST_SPANS = 1_000_000  # what a viewer takes, and memory
@@ -94,7 +94,7 @@ def trace(
     if layer is None:
         if clocks is not None:
             raise UnsupportedError("clocks are those of one layer; a trace of them needs --layer")
-        result = run(request)
+        result = answer(request)
         tracks, events = _of_layers(result.layers)
         cycles = result.total_cycles
     else:

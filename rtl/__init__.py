@@ -1,0 +1,1 @@
+"""The hardware: Amaranth, its Verilog, and what drives it in simulation."""

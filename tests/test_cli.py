@@ -10,7 +10,8 @@ from typing import NamedTuple
 import pytest
 
 from accelsim import __version__, networks, sweep
-from accelsim.cli import main
+from accelsim.cli import COMMANDS, main
+from accelsim.cli.plots import KINDS
 from accelsim.hardware import PRESETS, load_hardware
 from accelsim.ops import MACROS, OPS
 from tests.naive import fronts
@@ -82,6 +83,15 @@ def test_version(accelsim):
     assert accelsim("--version") == (0, f"accelsim {__version__}\n", "")
 
 
+@pytest.mark.parametrize("command", ["", "plot", *COMMANDS, *(f"plot {kind}" for kind in KINDS)])
+def test_help_fits_and_is_not_cut(command, accelsim, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    outcome = accelsim(*command.split(), "--help")
+    assert outcome.status == 0
+    assert max(map(len, outcome.out.splitlines())) < 80
+    assert not any(line.endswith("...") for line in outcome.out.splitlines()[1:])
+
+
 def test_every_network_is_listed(accelsim):
     outcome = accelsim("networks")
     assert outcome.status == 0
@@ -119,7 +129,7 @@ def test_the_table_holds_every_layer_the_total_and_what_is_not_modelled(accelsim
     assert on_array | {"total"} <= shown
     assert f"{network.total_macs:,}" in outcome.out
     assert "Not modelled, on the host at 0 cycles: 52 relu6, 10 add, 1 global_pool" in outcome.out
-    assert "Nothing to do but to address: 17 concat." in outcome.out
+    assert "Address aliases, no work: 17 concat." in outcome.out
     assert outcome.err == ""
 
 
@@ -246,14 +256,14 @@ def test_cosim_compares_all_levels(accelsim, probe):
 
 @pytest.mark.parametrize(("level", "said"), [("golden", "values"), ("cycles", "cycles")])
 def test_cosim_is_status_1_where_a_level_differs(level, said, accelsim, probe, monkeypatch):
-    from accelsim.lower import ArrayWork
+    from accelsim.lower import Lowered
     from accelsim.ops import Depthwise
 
     if level == "golden":
         right = Depthwise.golden
         monkeypatch.setattr(Depthwise, "golden", lambda *arguments: right(*arguments) + 1)
     else:
-        monkeypatch.setattr(ArrayWork, "cycles", property(lambda lowered: 7))
+        monkeypatch.setattr(Lowered, "cycles", property(lambda lowered: 7))
     outcome = accelsim("cosim", probe, "--layer", "mix", "--array", "4x3")
     assert outcome.status == 1
     assert outcome.err == f"accelsim: the levels differ in {said} (layer mix)\n"
@@ -440,7 +450,7 @@ def test_too_little_memory_is_said(accelsim, monkeypatch):
 
 
 def test_cosim_states_its_own_default_array(accelsim):
-    assert "[8x8]" in accelsim("cosim", "--help").out
+    assert "[default: 8x8]" in accelsim("cosim", "--help").out
 
 
 # --- mistakes

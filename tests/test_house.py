@@ -85,7 +85,24 @@ def test_the_schedule_path_loads_nothing_heavy():
         "try:\n    main(['run', 'mobilenet_v2', '--variant', 'fuse_half', '--array', '64x64'])\n"
         "except SystemExit as end:\n    assert not end.code, end.code\n"
         "heavy = {'matplotlib', 'polars', 'numba', 'llvmlite', 'amaranth', 'rtl'}\n"
+        "heavy |= {'rich', 'pydantic'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
+
+
+def test_names_are_loaded_when_asked_for_and_functions_win_over_modules():
+    code = (
+        "import sys, accelsim as ax\n"
+        "assert not [name for name in sys.modules if name.startswith('accelsim.s')]\n"
+        "import accelsim.film, accelsim.simulate, accelsim.compare\n"
+        "assert all(map(callable, (ax.film, ax.simulate, ax.compare, ax.networks.mobilenet_v2)))\n"
+        "from accelsim.simulate import RTL\n"
+        "assert callable(ax.simulate) and all(hasattr(ax, name) for name in ax.__all__)\n"
+        "assert all(hasattr(ax.networks, name) for name in ax.networks.__all__)\n"
+        "assert [each.__name__ for each in ax.networks.NETWORKS] == list(ax.networks.NAMES)\n"
+        "assert not hasattr(ax, 'nothing') and not hasattr(ax.networks, 'nothing')\n"
     )
     done = run_python(code)
     assert done.returncode == 0, done.stderr

@@ -4,63 +4,50 @@ Every import that costs time is made by the command that needs it: `accelsim run
 table in well under a second. Only this package prints; only it loads the rtl package.
 """
 
+import gc
 import io
 import os
 import sys
-from collections.abc import Callable
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from accelsim import __version__
-from accelsim.cli import designs, layers, lists, pictures
+from accelsim.cli.lazy import group
 from accelsim.errors import AccelsimError
+from accelsim.version import __version__
 
 # Unknown commands and options; Click's class, in whichever Click this Typer brings along.
 USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
 
-COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
-    ("networks", lists.list_networks),
-    ("ops", lists.list_operators),
-    ("hardware", lists.list_hardware),
-    ("run", layers.run),
-    ("csynth", layers.synthesize),
-    ("cosim", layers.cosim),
-    ("compare", designs.compare_designs),
-    ("study", designs.study_depthwise),
-    ("sweep", designs.sweep),
-    ("pareto", designs.pareto_front),
-    ("film", pictures.film_layer),
-    ("trace", pictures.trace_layers),
-    ("report", pictures.report_result),
-    ("rtl", layers.generate_rtl),
-)
-PLOTS: tuple[tuple[str, Callable[..., None]], ...] = (
-    ("pareto", pictures.plot_pareto),
-    ("scaling", pictures.plot_scaling),
-    ("heatmap", pictures.plot_heatmap),
-    ("sensitivity", pictures.plot_sensitivity),
-    ("layers", pictures.plot_layers),
-    ("stack", pictures.plot_stack),
-    ("roofline", pictures.plot_roofline),
-    ("timeline", pictures.plot_timeline),
-    ("fuseconv", pictures.plot_fuseconv),
-)
+# Objects after which garbage is collected: most that modules and networks are made of stay.
+GARBAGE = 50_000
+
+# Every command with its place: a module here, and a function or an app of it.
+COMMANDS = {
+    "networks": "lists.list_networks",
+    "ops": "lists.list_operators",
+    "hardware": "lists.list_hardware",
+    "run": "layers.run",
+    "csynth": "layers.synthesize",
+    "cosim": "layers.cosim",
+    "compare": "designs.compare_designs",
+    "study": "designs.study_depthwise",
+    "sweep": "designs.sweep",
+    "pareto": "designs.pareto_front",
+    "film": "pictures.film_layer",
+    "trace": "pictures.trace_layers",
+    "report": "pictures.report_result",
+    "rtl": "layers.generate_rtl",
+    "plot": "plots.app",
+}
 
 app = typer.Typer(
+    cls=group(COMMANDS),
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="A simulator of neural-network accelerators, checked against the hardware it generates.",
 )
-
-
-for _name, _command in COMMANDS:
-    app.command(_name)(_command)
-plots = typer.Typer(rich_markup_mode=None, help="Draw results, sweeps and published figures.")
-app.add_typer(plots, name="plot")
-for _name, _command in PLOTS:
-    plots.command(_name)(_command)
 
 
 @app.callback(invoke_without_command=True)
@@ -74,14 +61,9 @@ def _options(
         print(context.get_help())
 
 
-@plots.callback(invoke_without_command=True)
-def _plot_options(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one sentence and exit status 2."""
+    gc.set_threshold(GARBAGE)
     if sys.stdout is None:
         _refuse("standard output is closed")
     if isinstance(sys.stdout, io.TextIOWrapper):

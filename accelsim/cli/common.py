@@ -15,10 +15,10 @@ from accelsim.errors import MissingToolError, UnsupportedError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from rich.table import Table
 
     from accelsim.hardware import Hardware
     from accelsim.ir import Network
+    from accelsim.report.table import Table
 
 
 PIPE_WIDTH = 500  # characters; a table that goes to a file is never cut
@@ -29,10 +29,10 @@ def parse_clocks(text: str | None) -> range | None:
     """FIRST..LAST, both included."""
     if text is None:
         return None
-    found = re.fullmatch(r"([0-9]{1,15})\.\.([0-9]{1,15})", text)
-    if found is None or int(found[2]) < int(found[1]):
+    clocks = re.fullmatch(r"([0-9]{1,15})\.\.([0-9]{1,15})", text)
+    if clocks is None or int(clocks[2]) < int(clocks[1]):
         raise UnsupportedError(f"clocks must be FIRST..LAST, for instance 0..95, not {text!r}")
-    return range(int(found[1]), int(found[2]) + 1)
+    return range(int(clocks[1]), int(clocks[2]) + 1)
 
 
 def load_network(name: str, variant: str, size: str | None) -> "Network":
@@ -42,54 +42,45 @@ def load_network(name: str, variant: str, size: str | None) -> "Network":
     return find_network(name, variant, size)
 
 
-def load_hardware(
-    source: str | None,
-    array: str | None,
-    depthwise: str | None,
-    overlap: bool | None,
-    clock: float | None,
-) -> "Hardware":
-    """Hardware that has RTL: a preset or a file, with what the other options say in its place."""
-    design = load_design(source, array, depthwise, overlap, clock)
-    if design.third_party:
-        raise UnsupportedError(f"{source} has a model without RTL; run, csynth and compare take it")
-    return design
-
-
 def load_design(
     source: str | None,
-    array: str | None,
-    depthwise: str | None,
-    overlap: bool | None,
-    clock: float | None,
+    *,
+    array: str | None = None,
+    depthwise: str | None = None,
+    overlap: bool | None = None,
+    clock: float | None = None,
 ) -> "Hardware":
     """A preset or a file, with what the other options say in its place."""
     from accelsim import hardware as parts
 
-    names = [preset.name for preset in parts.PRESETS]
-    if source is None or source in names:
-        base = parts.find_preset(source or DEFAULT_PRESET).hardware
+    if source is None or source in [preset.name for preset in parts.PRESETS]:
+        design = parts.find_preset(source or DEFAULT_PRESET).hardware
     else:
-        base = parts.load_hardware(source)
+        design = parts.load_hardware(source)
     if clock is not None:
-        base = replace(base, clock_mhz=clock)
-    sized = base.array
-    if sized is None:
-        if array is not None or overlap is not None:
+        design = replace(design, clock_mhz=clock)
+    if array is not None or overlap is not None:
+        if design.array is None:
             raise UnsupportedError(f"--array and --overlap are for an array; {source} has none")
-    else:
+        sizes = design.array
         if array is not None:
             rows, columns = parts.parse_array(array)
-            sized = replace(sized, rows=rows, columns=columns)
+            sizes = replace(sizes, rows=rows, columns=columns)
         if overlap is not None:
-            sized = replace(sized, overlap=overlap)
-        base = base.with_engine(sized)
-    if depthwise is None:
-        return base
-    if base.third_party:
-        raise UnsupportedError(f"--depthwise is for our own engine; {source} has another one")
-    engine = parts.parse_depthwise(depthwise, base)
-    return base.without("depthwise") if engine is None else base.with_engine(engine)
+            sizes = replace(sizes, overlap=overlap)
+        design = design.with_engine(sizes)
+    if depthwise is not None:
+        if design.third_party:
+            raise UnsupportedError(f"--depthwise is for our own engine; {source} has another one")
+        engine = parts.parse_depthwise(depthwise, design)
+        design = design.without("depthwise") if engine is None else design.with_engine(engine)
+    return design
+
+
+def check_rtl(design: "Hardware", source: str | None) -> None:
+    """Refuse a design that has no RTL; `source` is where it is from."""
+    if design.third_party:
+        raise UnsupportedError(f"{source} has a model without RTL; run, csynth and compare take it")
 
 
 def write_json(target: str | None, make: Callable[[], dict[str, Any]]) -> None:
@@ -196,8 +187,8 @@ def width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
 
 
-def show(made: "Table") -> None:
+def show(table: "Table") -> None:
     """Print a table."""
-    from rich.console import Console
+    from accelsim.cli import grid
 
-    Console(width=width(), highlight=False).print(made)
+    grid.write(table, width())

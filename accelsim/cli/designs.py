@@ -35,7 +35,7 @@ def compare_designs(
     network: NetworkArgument,
     hardware: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILE", help="A hardware file or a preset; give two or more."),
+        typer.Option(metavar="FILE", help="A hardware file or a preset; give at least two."),
     ] = None,
     variant: VariantOption = "baseline",
     input_size: InputOption = None,
@@ -62,26 +62,26 @@ def compare_designs(
         said = ", ".join(sources) or "none"
         raise UnsupportedError(f"compare needs two or more different --hardware, not {said}")
     stems = [Path(source).stem for source in sources]
-    found = compare(
+    comparison = compare(
         net,
         [
-            Entry(source if stems.count(stem) > 1 else stem, load_design(source, *[None] * 4))
+            Entry(source if stems.count(stem) > 1 else stem, load_design(source))
             for source, stem in zip(sources, stems, strict=True)
         ],
         layers,
         depthwise_only,
     )
     if csv:
-        report.write_csv(csv, found)
+        report.write_csv(csv, comparison)
     if plot:
         from accelsim.report.plot_designs import side_by_side
 
-        output.write_figure(plot, side_by_side(found))
-    write_json(json, found.to_dict)
+        output.write_figure(plot, side_by_side(comparison))
+    write_json(json, comparison.to_dict)
     if json != "-":
-        print(report.title(found), end="\n\n")
-        show(report.designs(found, width()))
-        print("", *report.notes(found), sep="\n")
+        print(report.title(comparison), end="\n\n")
+        show(report.designs(comparison, width()))
+        print("", *report.notes(comparison), sep="\n")
 
 
 def study_depthwise(
@@ -96,16 +96,22 @@ def study_depthwise(
     ] = "8x64",
     input_size: InputOption = None,
     json: JsonOption = None,
-    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write points as CSV.")] = None,
+    csv: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the points as CSV.")
+    ] = None,
     plot: PlotOption = None,
 ) -> None:
-    """Change the network or the hardware? Depthwise layers four ways, over array sizes."""
+    """Depthwise layers four ways, over array sizes.
+
+    Change the network or the hardware? On an array by im2col, or as row streams; replaced in the
+    network by FuSe half; or on a depthwise engine beside the array.
+    """
     from dataclasses import asdict
 
     from accelsim.hardware import Hardware, SystolicArray, parse_array, parse_depthwise
     from accelsim.report import output
     from accelsim.report import study as report
-    from accelsim.study import depthwise_study
+    from accelsim.study.depthwise import depthwise_study
 
     if plot:
         output.check_picture(plot)
@@ -131,32 +137,34 @@ def study_depthwise(
 
 
 def sweep(
-    specification: Annotated[
-        Path, typer.Argument(metavar="SPEC", help="What to sweep, a .toml file.")
-    ],
+    specification: Annotated[Path, typer.Argument(metavar="SPEC", help="The sweep, a .toml file.")],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the results go.")
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the results.")
     ],
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with what DIR holds of this sweep.")
+        bool, typer.Option("--resume", help="Continue the sweep of which DIR holds a part.")
     ] = False,
     engine: Annotated[
-        str, typer.Option(metavar="NAME", help="local (threads), or dask (a cluster).")
+        str, typer.Option(metavar="NAME", help="local, with threads, or dask, on a cluster.")
     ] = "local",
     scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Of the cluster, for engine dask.")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Scheduler of the cluster, for engine dask."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Take more points or designs than usual.")
+        bool, typer.Option("--force", help="Allow more points and designs than usual.")
     ] = False,
 ) -> None:
-    """Evaluate a network on many designs; every point is what `run` says of it."""
+    """Evaluate networks on many designs.
+
+    Every point is, to the cycle, what `run` says of it.
+    """
     from accelsim import sweep as sweeps
 
-    chosen = sweeps.engine(engine, scheduler)
+    executor = sweeps.find_executor(engine, scheduler)
     spec = sweeps.load_spec(specification, force)
     with counter() as progress:
-        done = sweeps.run(spec, output, resume, chosen, progress)
+        done = sweeps.run(spec, output, resume, executor, progress)
     print(*done.sentences(output), sep="\n")
 
 
@@ -167,10 +175,15 @@ def pareto_front(
     where: WhereOption = None,
     colour: ColourOption = None,
     json: JsonOption = None,
-    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write designs as CSV.")] = None,
+    csv: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the designs as CSV.")
+    ] = None,
     plot: PlotOption = None,
 ) -> None:
-    """The designs that no other design beats in all of the columns; of one column, the best."""
+    """The designs that no other design beats in all columns.
+
+    Of a single column these are the best.
+    """
     from accelsim import analysis
     from accelsim.report import output
     from accelsim.report import pareto as report
@@ -182,9 +195,9 @@ def pareto_front(
     goals = names_of(minimise), names_of(maximise)
     with analysis.reading(source):
         rows, parameters = analysis.open_designs(source)
-        found = analysis.pareto(rows, *goals, where or [])
+        best = analysis.pareto(rows, *goals, where or [])
         count = analysis.count(rows, where or [])
-        if found.is_empty():
+        if best.is_empty():
             raise SelectionError(
                 f"none of the {count:,} designs has a value in all of these columns"
                 if count
@@ -196,8 +209,8 @@ def pareto_front(
             figure = plot_sweep.pareto(rows, *goals, where or [], colour)
             output.write_figure(plot, figure)
     if csv:
-        report.write_csv(csv, found)
-    write_json(json, lambda: report.to_dict(found, count, *goals, where or []))
+        report.write_csv(csv, best)
+    write_json(json, lambda: report.to_dict(best, count, *goals, where or []))
     if json != "-":
-        show(report.front(found, [*goals[0], *goals[1]], parameters, width()))
-        print("", *report.notes(found, count, *goals, parameters), sep="\n")
+        show(report.front(best, [*goals[0], *goals[1]], parameters, width()))
+        print("", *report.notes(best, count, *goals, parameters), sep="\n")

@@ -1,14 +1,15 @@
 """A network on one design, layer by layer, and its hardware."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from accelsim.cli.common import (
+    check_rtl,
     fail,
     load_design,
-    load_hardware,
     load_network,
     needs_extra_rtl,
     progress_bar,
@@ -50,33 +51,55 @@ def run(
     input_size: InputOption = None,
     seed: SeedOption = 0,
     timing: Annotated[
-        str, typer.Option(help="rtl, or a published model: fuseconv-2020, fuseconv-2021, scalesim.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="rtl, or a published model: fuseconv-2020, fuseconv-2021, scalesim.",
+        ),
     ] = "rtl",
     scalesim_depthwise: Annotated[
-        str | None, typer.Option(help="one-filter, as shipped, or per-channel.  [one-filter]")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="one-filter, as shipped, or per-channel.  [default: one-filter]"
+        ),
     ] = None,
     fidelity: Annotated[
-        str, typer.Option(help="schedule, golden (values), or cycle (every register).")
+        str,
+        typer.Option(metavar="LEVEL", help="schedule, golden (values), or cycle (every register)."),
     ] = "schedule",
     hardware: HardwareOption = None,
     clock: ClockOption = None,
     json: JsonOption = None,
-    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write layers as CSV.")] = None,
+    csv: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the layers as CSV.")
+    ] = None,
     plot: PlotOption = None,
 ) -> None:
     """Cycles, utilisation and totals of a network, layer by layer."""
     from accelsim.report import output, table
-    from accelsim.simulate import simulate
+    from accelsim.request import SCHEDULE, Request
+    from accelsim.simulate import answer
+    from accelsim.study.ways import depthwise_ways
 
     if overlap is not None and timing != "rtl":
         raise UnsupportedError(f"--overlap and --no-overlap are for timing rtl, not {timing}")
     if plot:
         output.check_picture(plot)
     net = load_network(network, variant, input_size)
-    design = load_design(hardware, array, depthwise, overlap, clock)
-    options = (dataflow, fidelity, timing, seed, layers, scalesim_depthwise)
+    design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap, clock=clock)
+    request = Request(
+        net,
+        design,
+        dataflow=dataflow,
+        depthwise_on=depthwise_on,
+        fidelity=fidelity,
+        timing=timing,
+        seed=seed,
+        layers=layers,
+        scalesim_depthwise=scalesim_depthwise,
+    )
     with progress_bar() as progress:
-        result = simulate(net, design, *options, progress=progress, depthwise_on=depthwise_on)
+        result = answer(request, progress)
     if csv:
         output.write_csv(csv, result)
     if plot:
@@ -88,15 +111,8 @@ def run(
         baseline = None
         if net.variant != "baseline" and layers is None:
             plain = load_network(network, "baseline", input_size)
-            baseline = simulate(
-                plain,
-                design,
-                dataflow,
-                timing=timing,
-                scalesim_depthwise=scalesim_depthwise,
-                depthwise_on=depthwise_on,
-            )
-        print("", *table.notes(result, baseline), sep="\n")
+            baseline = answer(replace(request, network=plain, fidelity=SCHEDULE))
+        print("", *table.notes(result, depthwise_ways(result), baseline), sep="\n")
     if result.values_equal is False:
         wrong = [layer.name for layer in result.layers if layer.values_equal is False]
         fail(f"values differ from golden in {', '.join(wrong)}")
@@ -116,12 +132,12 @@ def synthesize(
     clock: ClockOption = None,
     json: JsonOption = None,
 ) -> None:
-    """The loops of one layer with trip counts, intervals and latencies, and the resources."""
+    """The loops of a layer with intervals, latencies and resources."""
     from accelsim.csynth import csynth
     from accelsim.report import hls
 
     net = load_network(network, variant, input_size)
-    design = load_design(hardware, array, depthwise, overlap, clock)
+    design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap, clock=clock)
     made = csynth(net, layer, design, dataflow, depthwise_on)
     write_json(json, made.to_dict)
     if json != "-":
@@ -144,13 +160,15 @@ def cosim(
     input_size: InputOption = None,
     seed: SeedOption = 0,
     hardware: HardwareOption = None,
-    simulator: Annotated[str, typer.Option(help="amaranth, icarus or verilator.")] = "amaranth",
+    simulator: Annotated[
+        str, typer.Option(metavar="NAME", help="amaranth, icarus or verilator.")
+    ] = "amaranth",
     waves: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Record every signal: .vcd.")
+        Path | None, typer.Option(metavar="FILE", help="Record every signal in a .vcd file.")
     ] = None,
     json: JsonOption = None,
 ) -> None:
-    """Run one layer on the RTL, on real data, and compare values and cycles."""
+    """Run a layer on the RTL, on real data, and compare all levels."""
     from accelsim.cosim import compare
     from accelsim.files import check_writable
     from accelsim.report import table
@@ -160,39 +178,45 @@ def cosim(
     net = load_network(network, variant, input_size)
     if hardware is None and array is None:
         array = COSIM_ARRAY
-    design = load_hardware(hardware, array, depthwise, overlap, None)
+    design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
+    check_rtl(design, hardware)
     with needs_extra_rtl(), progress_bar() as progress:
         from rtl.flow.cosim import level
 
         run_rtl = level(design, simulator, waves, progress)
-        found = compare(net, layer, design, run_rtl, dataflow, seed, depthwise_on)
-    write_json(json, lambda: found.to_dict(simulator))
+        comparison = compare(net, layer, design, run_rtl, dataflow, seed, depthwise_on)
+    write_json(json, lambda: comparison.to_dict(simulator))
     if json != "-":
         print(f"{net.name} {net.variant}, {design.label}, layer {layer}", end="\n\n")
-        show(table.levels(found))
-        mode = f"in dataflow {found.dataflow}" if found.dataflow else "of the depthwise engine"
+        show(table.levels(comparison))
+        used = comparison.dataflow
+        mode = f"in dataflow {used}" if used else "of the depthwise engine"
         print(
-            f"\n{found.passes:,} passes {mode}, {found.values:,} values, "
-            f"{found.stall_cycles:,} stalls, simulator {simulator}."
+            f"\n{comparison.passes:,} passes {mode}, {comparison.values:,} values, "
+            f"{comparison.stall_cycles:,} stalls, simulator {simulator}."
         )
-    if not (found.values_equal and found.cycles_equal):
-        wrong = "cycles" if found.values_equal else "values"
+    if not (comparison.values_equal and comparison.cycles_equal):
+        wrong = "cycles" if comparison.values_equal else "values"
         fail(f"the levels differ in {wrong} (layer {layer})")
 
 
 def generate_rtl(
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the files go.")
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the files.")
     ],
     array: ArrayOption = None,
     depthwise: DepthwiseOption = None,
     overlap: OverlapOption = None,
     hardware: HardwareOption = None,
 ) -> None:
-    """Write the core as Verilog, its parameters as JSON, and the page that documents it."""
-    design = load_hardware(hardware, array, depthwise, overlap, None)
+    """Write the Verilog of a design, and its documentation.
+
+    Its parameters are written as JSON.
+    """
+    design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
+    check_rtl(design, hardware)
     with needs_extra_rtl(), progress_bar() as progress:
         from rtl.flow.generate import generate
 
-        written = generate(design.array, output, design.depthwise, progress)
+        written = generate(design, output, progress)
     print(*written, sep="\n")

@@ -25,7 +25,7 @@ def list_networks() -> None:
             )
         )
     columns = ("network", "input", "layers", "MACs", "params")
-    show(table.table(columns, rows, words=("network", "input")))
+    show(table.Table(columns, rows, words=("network", "input")))
     print(f"\nvariants: {', '.join(networks.VARIANTS)}")
 
 
@@ -36,11 +36,13 @@ def list_operators() -> None:
 
     rows = [(op.name, (op.__doc__ or "").splitlines()[0]) for op in (*OPS, *MACROS)]
     columns = ("operator", "what it is")
-    show(table.table(columns, rows, words=columns))
+    show(table.Table(columns, rows, words=columns))
 
 
 def list_hardware(
-    preset: Annotated[str | None, typer.Argument(help="Print only this one.")] = None,
+    preset: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Print only this preset.  [default: all]")
+    ] = None,
 ) -> None:
     """Print the presets as hardware files."""
     from accelsim.hardware import PRESETS, find_preset, to_toml

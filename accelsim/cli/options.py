@@ -16,28 +16,32 @@ InputOption = Annotated[
     str | None, typer.Option("--input", metavar="HxW", help="Size of the input image.")
 ]
 ArrayOption = Annotated[
-    str | None, typer.Option(metavar="RxC", help="Rows and columns of the array.  [64x64]")
+    str | None, typer.Option(metavar="RxC", help="Rows and columns of the array.  [default: 64x64]")
 ]
 CosimArrayOption = Annotated[
     str | None,
-    typer.Option(metavar="RxC", help=f"Rows and columns of the array.  [{COSIM_ARRAY}]"),
+    typer.Option(metavar="RxC", help=f"Rows and columns of the array.  [default: {COSIM_ARRAY}]"),
 ]
 HardwareOption = Annotated[
     str | None, typer.Option("--hardware", metavar="FILE", help="A hardware file or a preset.")
 ]
 OverlapOption = Annotated[
     bool | None,
-    typer.Option("--overlap/--no-overlap", help="Whether consecutive passes overlap.  [overlap]"),
+    typer.Option(
+        "--overlap/--no-overlap", help="Whether consecutive passes overlap.  [default: overlap]"
+    ),
 ]
 ClockOption = Annotated[
-    float | None, typer.Option(metavar="MHZ", help="Clock for times in seconds.  [500]")
+    float | None,
+    typer.Option(metavar="MHZ", help="Clock frequency, for times in seconds.  [default: 500]"),
 ]
 DataflowOption = Annotated[
-    str, typer.Option(metavar="MODES", help="auto, or allowed modes of os,ws,is,rows.")
+    str,
+    typer.Option(metavar="MODES", help="auto, or the dataflows allowed: some of os,ws,is,rows."),
 ]
 DepthwiseOption = Annotated[
     str | None,
-    typer.Option(metavar="LxP", help="Lanes and pixels of the depthwise engine.  [none]"),
+    typer.Option(metavar="LxP", help="Lanes and pixels of the depthwise engine.  [default: none]"),
 ]
 DepthwiseOnOption = Annotated[
     str,
@@ -51,36 +55,45 @@ LayersOption = Annotated[
     str | None, typer.Option(metavar="FIRST..LAST", help="Only these layers, both included.")
 ]
 PlotOption = Annotated[
-    str | None, typer.Option(metavar="FILE", help="Draw a plot: .png, .svg or .pdf.")
+    str | None, typer.Option(metavar="FILE", help="Draw a plot as .png, .svg or .pdf.")
 ]
 LayerOption = Annotated[
     str, typer.Option("--layer", metavar="NAME", help="A layer of the network.")
 ]
-SeedOption = Annotated[int, typer.Option(help="Seed of generated weights and inputs.")]
+SeedOption = Annotated[int, typer.Option(metavar="N", help="Seed of generated weights and inputs.")]
 JsonOption = Annotated[
-    str | None, typer.Option("--json", metavar="FILE", help="Write JSON; - prints it instead.")
+    str | None,
+    typer.Option(
+        "--json", metavar="FILE", help="Write JSON; with - print it instead of the table."
+    ),
 ]
 SourceArgument = Annotated[
     str,
-    typer.Argument(metavar="DIR|FILE", help="What `sweep` wrote, or a .parquet or .csv file."),
+    typer.Argument(
+        metavar="DIR|FILE", help="A folder that `sweep` wrote, or a .parquet or .csv file."
+    ),
 ]
 ResultArgument = Annotated[
-    str, typer.Argument(metavar="RESULT", help="What `run --json FILE` wrote.")
+    str, typer.Argument(metavar="RESULT", help="A file that `run --json FILE` wrote.")
 ]
 MinimiseOption = Annotated[
-    str | None, typer.Option(metavar="COLUMN,...", help="Columns of which less is better.")
+    str | None, typer.Option(metavar="COLUMN,...", help="Columns to minimise.")
 ]
 MaximiseOption = Annotated[
-    str | None, typer.Option(metavar="COLUMN,...", help="Columns of which more is better.")
+    str | None, typer.Option(metavar="COLUMN,...", help="Columns to maximise.")
 ]
 WhereOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="CONDITION", help='Only such designs, as "rows<=64"; may be repeated.'),
+    typer.Option(
+        metavar="CONDITION", help='Only designs with, for instance, "rows<=64"; may be repeated.'
+    ),
 ]
-MetricOption = Annotated[str, typer.Option(metavar="COLUMN", help="What is drawn.")]
+MetricOption = Annotated[str, typer.Option(metavar="COLUMN", help="Column to draw.")]
 ColourOption = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="What colours the front, such as network.")
+    str | None,
+    typer.Option(metavar="COLUMN", help="Column that colours the front, such as network."),
 ]
 PictureOption = Annotated[
-    str, typer.Option("-o", "--output", metavar="FILE", help="The picture: .png, .svg or .pdf.")
+    str,
+    typer.Option("-o", "--output", metavar="FILE", help="Picture to write: .png, .svg or .pdf."),
 ]

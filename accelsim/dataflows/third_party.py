@@ -10,7 +10,7 @@ from accelsim.hardware import THIRD_PARTY, ThirdPartyEngine
 from accelsim.ir import Conv
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Whole:
     """A Conv in one piece, on the engine of that name."""
 

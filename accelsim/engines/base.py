@@ -9,6 +9,7 @@ operand is at a port. It has *retired* when its last result, and that of every p
 left: from then on whatever waits for it may go on.
 """
 
+import importlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.engines.area import Area
 from accelsim.errors import UnsupportedError
 from accelsim.hls.nest import Loop
 from accelsim.hls.report import Resource
@@ -42,10 +44,6 @@ class Traffic(NamedTuple):
     read_bytes: int
     write_bytes: int
     macs: int
-
-    def times(self, trips: int) -> "Traffic":
-        """The same so many times."""
-        return Traffic(*(trips * part for part in self))
 
 
 class Run(NamedTuple):
@@ -77,6 +75,7 @@ class Registers:
     activity : activity(sizes, commands, memories, used, clocks), an Activity, of operands that are
         0 where the layer has a zero and `used` result words that are not thrown away.
     elements : elements(sizes), rows and columns of what a film shows.
+    sides : what one of these rows and one of these columns is called.
     """
 
     command: type
@@ -84,6 +83,7 @@ class Registers:
     simulate: Callable[..., Run]
     activity: Callable[..., Any]
     elements: Callable[[Any], tuple[int, int]]
+    sides: tuple[str, str] = ("row", "column")
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +101,7 @@ class Engine:
     traffic : traffic(sizes, p), what a pass moves and does; None where that is not modelled.
     resources : what the engine consists of.
     registers : None for an engine that only counts clocks.
+    area : what its cells are estimated from; None where no core was synthesised.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Engine:
     traffic: Callable[[Any, Any], Traffic] | None
     resources: Callable[[Any], tuple[Resource, ...]]
     registers: Registers | None = None
+    area: Area | None = None
 
     def cycles(self, sizes: Any, body: Body) -> int:
         """Busy clocks of a sequence: first operand at a port to last result at a result port."""
@@ -141,6 +143,15 @@ def dense_bound(convs: Iterable[Conv], multipliers: int, results: int) -> int:
         macs += conv.macs
         outputs += conv.k * conv.oh * conv.ow
     return max(-(-macs // multipliers), -(-outputs // results))
+
+
+def when_called(module: str, function: str) -> Callable[..., Any]:
+    """A function of a module that is loaded when it is first called: kernels need Numba."""
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        return getattr(importlib.import_module(module), function)(*arguments, **options)
+
+    return call
 
 
 def passes_of(body: Body) -> list[Any]:

@@ -1,8 +1,15 @@
 """The hardware that is simulated and generated: sizes and options, valid from birth."""
 
 from accelsim.hardware.depthwise import DepthwiseEngine
-from accelsim.hardware.design import CLOCK_MHZ, Hardware, Sizes, is_third_party, third_party_design
-from accelsim.hardware.files import TABLES, load_hardware, to_toml
+from accelsim.hardware.design import (
+    CLOCK_MHZ,
+    Hardware,
+    Sizes,
+    dimensions,
+    is_third_party,
+    third_party_design,
+)
+from accelsim.hardware.files import ENGINES, TABLES, load_hardware, to_toml
 from accelsim.hardware.operands import Operands
 from accelsim.hardware.presets import (
     PRESETS,
@@ -10,6 +17,7 @@ from accelsim.hardware.presets import (
     find_preset,
     parse_array,
     parse_depthwise,
+    parse_size,
 )
 from accelsim.hardware.systolic_array import SystolicArray
 from accelsim.hardware.third_party import (
@@ -23,6 +31,7 @@ from accelsim.hardware.third_party import (
 
 __all__ = [
     "CLOCK_MHZ",
+    "ENGINES",
     "PRESETS",
     "TABLES",
     "THIRD_PARTY",
@@ -37,11 +46,13 @@ __all__ = [
     "TapSerial",
     "ThirdPartyEngine",
     "WindowEngine",
+    "dimensions",
     "find_preset",
     "is_third_party",
     "load_hardware",
     "parse_array",
     "parse_depthwise",
+    "parse_size",
     "third_party_design",
     "to_toml",
 ]

@@ -2,10 +2,15 @@
 
 from typing import Any
 
+from accelsim import checks
 from accelsim.errors import HardwareError
 
 
-def check_whole(what: str, value: Any, low: int, high: int) -> None:
-    """HardwareError where the value is no whole number from `low` to `high`."""
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise HardwareError(f"{what} must be a whole number from {low} to {high}, not {value!r}")
+def check_whole(name: str, value: Any, least: int, most: int) -> None:
+    """HardwareError where the value is no whole number from `least` to `most`."""
+    checks.check(name, value, checks.whole(least, most), HardwareError)
+
+
+def check_flag(name: str, value: Any) -> None:
+    """HardwareError where the value is neither True nor False."""
+    checks.check(name, value, checks.FLAG, HardwareError)

@@ -1,5 +1,6 @@
 """Sizes of the depthwise engine."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -19,10 +20,12 @@ class DepthwiseEngine:
     tap_depth : entries of the tap memory, one weight per lane each; two passes share it.
     max_kernel, max_stride, max_dilation, max_padding : largest along either axis (padding above
         and on the left).
+    follows : parameters that go back to their default where another one changes.
     """
 
     name: ClassVar[str] = "depthwise"
     runs_all: ClassVar[bool] = False
+    follows: ClassVar[Mapping[str, str]] = {"results_per_clock": "pixels"}
     lanes: int
     pixels: int
     results_per_clock: int | None = None

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
 from accelsim.errors import HardwareError
@@ -130,6 +130,15 @@ def third_party_design(
     array : for all that the engine does not run; None where that is nothing.
     """
     return Hardware(array, clock_mhz, engines=(engine,))
+
+
+def dimensions(sizes: Sizes) -> tuple[str, ...]:
+    """The parameters of an engine that have no default, such as rows and columns."""
+    return tuple(
+        each.name
+        for each in fields(sizes)  # type: ignore[arg-type]
+        if each.init and each.default is MISSING and each.default_factory is MISSING
+    )
 
 
 def is_third_party(sizes: Sizes) -> bool:

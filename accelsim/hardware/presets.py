@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from accelsim.errors import HardwareError
 from accelsim.hardware.depthwise import DepthwiseEngine
-from accelsim.hardware.design import Hardware, third_party_design
+from accelsim.hardware.design import Hardware, Sizes, dimensions, third_party_design
 from accelsim.hardware.systolic_array import SystolicArray
 from accelsim.hardware.third_party import ColumnArray, Gemmini, TapSerial, WindowEngine
 
@@ -62,11 +62,8 @@ def find_preset(name: str) -> Preset:
 
 def parse_array(text: str) -> tuple[int, int]:
     """Rows and columns of an array size such as 64x64; HardwareError where none can have it."""
-    size = re.fullmatch(r"(-?[0-9]{1,9})[xX](-?[0-9]{1,9})", text.strip())
-    if size is None:
-        raise HardwareError(f"array size must be ROWSxCOLUMNS, for instance 64x64, not {text!r}")
-    array = SystolicArray(int(size[1]), int(size[2]))
-    return array.rows, array.columns
+    rows, columns = _dimensions(text, SystolicArray(1, 1))
+    return rows, columns
 
 
 def parse_depthwise(text: str, design: Hardware) -> DepthwiseEngine | None:
@@ -75,16 +72,37 @@ def parse_depthwise(text: str, design: Hardware) -> DepthwiseEngine | None:
     A depthwise engine that the design has keeps its other parameters, but for the result port,
     which follows the pixels again.
     """
-    if text.strip() == "none":
-        return None
-    size = re.fullmatch(r"(-?[0-9]{1,9})[xX](-?[0-9]{1,9})", text.strip())
+    size = parse_size(text, DepthwiseEngine(1, 1))
     if size is None:
-        raise HardwareError(
-            f"depthwise engine size must be LANESxPIXELS, for instance 8x64, or none, not {text!r}"
-        )
-    lanes, pixels = int(size[1]), int(size[2])
+        return None
+    lanes, pixels = size
     if design.depthwise is not None:
         return replace(design.depthwise, lanes=lanes, pixels=pixels, results_per_clock=None)
     if design.array is None:
         return DepthwiseEngine(lanes, pixels)
     return DepthwiseEngine(lanes, pixels, operands=design.array.operands)
+
+
+def parse_size(text: str, engine: Sizes) -> tuple[int, ...] | None:
+    """The dimensions of a size such as 64x64; HardwareError where no such engine can have it.
+
+    An engine that does not run every layer may be left out: None for `none`.
+    """
+    return None if text.strip() == "none" and not engine.runs_all else _dimensions(text, engine)
+
+
+def _dimensions(text: str, engine: Sizes) -> tuple[int, ...]:
+    names = dimensions(engine)
+    size = re.fullmatch("[xX]".join(["(-?[0-9]{1,9})"] * len(names)), text.strip())
+    if size is None:
+        what = engine.name if engine.runs_all else f"{engine.name} engine"
+        usual = find_preset("flexible").hardware.engine(engine.name) or engine
+        example = "x".join(str(getattr(usual, name)) for name in names)
+        none = "" if engine.runs_all else ", or none"
+        raise HardwareError(
+            f"{what} size must be {'x'.join(map(str.upper, names))}, for instance {example}{none}, "
+            f"not {text!r}"
+        )
+    found = tuple(map(int, size.groups()))
+    replace(engine, **dict(zip(names, found, strict=True)))  # type: ignore[type-var]
+    return found

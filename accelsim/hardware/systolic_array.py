@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from accelsim.errors import HardwareError
-from accelsim.hardware.checks import check_whole
+from accelsim.hardware.checks import check_flag, check_whole
 from accelsim.hardware.operands import Operands
 
 
@@ -16,10 +15,12 @@ class SystolicArray:
     accumulator_depth : words of each column's accumulator, for ws and is.
     overlap : whether consecutive passes overlap; False gives the plain machine.
     bank_depth : words of each operand bank in the generated core.
+    untimed : parameters that no schedule depends on.
     """
 
     name: ClassVar[str] = "array"
     runs_all: ClassVar[bool] = True
+    untimed: ClassVar[tuple[str, ...]] = ("bank_depth",)
     rows: int
     columns: int
     max_taps: int = 8
@@ -34,8 +35,7 @@ class SystolicArray:
         check_whole("array.max_taps", self.max_taps, 1, 64)
         check_whole("array.accumulator_depth", self.accumulator_depth, 1, 65535)
         check_whole("array.bank_depth", self.bank_depth, 2, 1 << 24)
-        if not isinstance(self.overlap, bool):
-            raise HardwareError(f"array.overlap must be true or false, not {self.overlap!r}")
+        check_flag("array.overlap", self.overlap)
 
     @property
     def multipliers(self) -> int:

@@ -174,6 +174,14 @@ class Task:
         return table
 
     @cached_property
+    def ahead(self) -> list[tuple[str, int]] | None:
+        """What the clocks that run ahead need, (port, clocks after their start); None without."""
+        ahead = self.sections[0].ahead
+        if not ahead:
+            return None
+        return [need for need in self.reservations[0].needs if need[1] < ahead]
+
+    @cached_property
     def latency(self) -> int:
         """Clocks of the task on its own."""
         return _Clock().place(self)
@@ -229,19 +237,20 @@ class _Clock:
 
     def placement(self, task: Task, earliest: int) -> "Placement":
         """Start a task no earlier than a clock; where it stands."""
-        ahead = self._ahead(task, earliest)
+        ahead = task.ahead
+        soonest = None if ahead is None else self.soonest(ahead, earliest)
         starts, end = self.reserve(task, earliest)
-        self.now = starts[0]
-        started = starts[0] if ahead is None else ahead
+        self.now = start = starts[0]
+        started = start if soonest is None else soonest
         return Placement(task, started, tuple(starts), end + task.tail)
 
-    def _ahead(self, task: Task, earliest: int) -> int | None:
-        """When the clocks of a task that may run ahead begin; None where there are none."""
-        ahead = task.sections[0].ahead
-        if not ahead:
-            return None
-        uses = [(port, begin) for port, begin in task.reservations[0].needs if begin < ahead]
-        return max(self.now, earliest, *(self.free.get(port, 0) - begin for port, begin in uses))
+    def soonest(self, needs: list[tuple[str, int]], earliest: int) -> int:
+        """When something starts that needs these ports, so many clocks after its start."""
+        free, start = self.free, max(self.now, earliest)
+        for port, begin in needs:
+            if port in free and free[port] - begin > start:
+                start = free[port] - begin
+        return start
 
     def iterate(self, loop: Loop) -> int:
         """One iteration of a dataflow loop; when it is done."""
@@ -326,9 +335,11 @@ def times(loop: Loop, earliest: Clocks | None = None) -> tuple[Clocks, Clocks]:
 
     earliest : as in `placements`.
     """
-    placed = [(each.started, each.end) for each in placements(loop, earliest)]
-    started, ends = np.array(placed, np.int64).reshape(-1, 2).T
-    return started, np.maximum.accumulate(ends)
+    started, ends = [], []
+    for placed in placements(loop, earliest):
+        started.append(placed.started)
+        ends.append(placed.end)
+    return np.array(started, np.int64), np.maximum.accumulate(np.array(ends, np.int64))
 
 
 # Tasks as they are placed; at last, when all of them are done.
@@ -346,7 +357,8 @@ def _overlapped(loop: Loop, clock: _Clock, earliest: Iterator[int]) -> _Placing:
                 done = placed.end
             else:
                 done = yield from _overlapped(node, clock, earliest)
-            end = max(end, done)
+            if done > end:
+                end = done
     return end
 
 

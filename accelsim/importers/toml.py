@@ -18,11 +18,12 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from accelsim.checks import whole
 from accelsim.errors import AccelsimError, FileError, ShapeError, UnsupportedError
 from accelsim.files import TomlFile, read_toml
 from accelsim.ir import INPUT, Layer, Network, Shape
 from accelsim.ops import MACROS, OPS
-from accelsim.ops.geometry import check_bool, is_whole
+from accelsim.ops.geometry import check_bool
 
 _OPERATORS = {op.name: op for op in (*OPS, *MACROS)}
 _FLAGS = ("bias", "norm", "prenorm", "layer_scale")
@@ -153,9 +154,7 @@ def _check_keys(
 def _input(file: TomlFile) -> Shape:
     """(c, h, w) of the network's input."""
     shape = file.data["input"]
-    if not (
-        isinstance(shape, list) and len(shape) == 3 and all(is_whole(size, 1) for size in shape)
-    ):
+    if not (isinstance(shape, list) and len(shape) == 3 and all(map(whole(1).allows, shape))):
         raise file.error(
             "input must be three whole numbers of at least 1, channels, height and width, "
             f"not {shape!r}",

@@ -10,7 +10,7 @@ from accelsim.dataflows.im2col import depth_of
 from accelsim.engines.base import Body, Engine
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware, Operands, is_third_party
-from accelsim.ir import Conv, Layer, Network, Piece, Shape
+from accelsim.ir import Conv, Layer, Piece, Shape
 from accelsim.lower.allowed import (
     AUTO,
     DEPTHWISE_ON,
@@ -28,43 +28,16 @@ __all__ = [
     "Allowed",
     "Choice",
     "Lowered",
-    "OnEngine",
     "Sequence",
     "chain",
     "check_place",
     "is_depthwise",
-    "layer_on",
     "lower",
     "parse_dataflows",
     "public_name",
 ]
 
 LARGEST_PRODUCT_BITS = 14  # of two int8 operands: -128 x -128
-
-
-class OnEngine(NamedTuple):
-    """A layer of a network, the shapes of its inputs, and its passes."""
-
-    layer: Layer
-    in_shapes: tuple[Shape, ...]
-    lowered: Lowered
-
-
-def layer_on(
-    network: Network, name: str, hardware: Hardware, allowed: Allowed, what: str
-) -> OnEngine:
-    """The layer of that name on its engine.
-
-    UnsupportedError where it runs on the host; `what` is what only layers on an engine have.
-    """
-    layer = network.layer(name)
-    shapes = network.in_shapes(layer)
-    lowered = lower(layer, shapes, hardware, allowed)
-    if lowered is None:
-        raise UnsupportedError(
-            f"layer {name} ({layer.op.name}) runs on the host; only layers on an engine have {what}"
-        )
-    return OnEngine(layer, shapes, lowered)
 
 
 def lower(
@@ -78,21 +51,21 @@ def lower(
     UnsupportedError names the layer and why each allowed dataflow or engine refuses it, or that
     its sums could exceed the accumulators.
     """
-    pieces, out_shape = _work(layer, in_shapes)
+    pieces, convs, out_shape, depthwise = _work(layer, in_shapes)
     if not pieces:
         return None
     allowed = parse_dataflows(AUTO) if allowed is None else allowed
-    depthwise = is_depthwise(layer, in_shapes)
     dataflows = allowed.depthwise if depthwise else allowed.others
     lowered: list[Lowered] = []
     refusals: list[str] = []
-    for sizes in _engines(hardware, [piece.conv for piece in pieces], depthwise):
-        able = tuple(each for each in dataflows if each.engine == sizes.name)
-        if able:
+    for way in _ways(hardware.engines, dataflows):
+        if way.model.takes(convs, depthwise):
             try:
-                lowered.append(_on_engine(pieces, out_shape, sizes, able))
+                lowered.append(_on_engine(pieces, out_shape, way.sizes, way.dataflows))
             except UnsupportedError as error:
                 refusals.append(str(error))
+            if way.alone:
+                break
     if not lowered:
         reasons = "; ".join(refusals) or "is allowed no dataflow of an engine that runs it"
         raise UnsupportedError(f"layer {layer.name} {reasons}")
@@ -104,30 +77,50 @@ def is_depthwise(layer: Layer, in_shapes: tuple[Shape, ...]) -> bool:
 
     A convolution of a single channel is one only if it says so.
     """
-    pieces, _ = _work(layer, in_shapes)
-    return bool(pieces) and all(
-        piece.conv.depthwise and (piece.conv.c > 1 or layer.op.name == "depthwise")
-        for piece in pieces
-    )
+    return _work(layer, in_shapes).depthwise
 
 
-def _engines(hardware: Hardware, convs: list[Conv], depthwise: bool) -> list[Any]:
-    """The engines that are made for a layer, those for some kinds of layers first.
+class _Work(NamedTuple):
+    """What a layer asks of an engine."""
 
-    A third-party engine is not compared with ours: it runs all that it is made for.
-    """
-    able = [
-        sizes
-        for sizes in sorted(hardware.engines, key=lambda sizes: sizes.runs_all)
-        if engines.engine_of(sizes).takes(convs, depthwise)
-    ]
-    models = [sizes for sizes in able if is_third_party(sizes)]
-    return models or able
+    pieces: tuple[Piece, ...]
+    convs: tuple[Conv, ...]
+    out_shape: Shape
+    depthwise: bool
 
 
 @lru_cache(maxsize=1 << 12)
-def _work(layer: Layer, in_shapes: tuple[Shape, ...]) -> tuple[tuple[Piece, ...], Shape]:
-    return layer.op.lower(*in_shapes), layer.op.out_shape(*in_shapes)
+def _work(layer: Layer, in_shapes: tuple[Shape, ...]) -> _Work:
+    pieces = layer.op.lower(*in_shapes)
+    single = getattr(layer.op, "depthwise", False)
+    depthwise = bool(pieces) and all(
+        piece.conv.depthwise and (piece.conv.c > 1 or single) for piece in pieces
+    )
+    convs = tuple(piece.conv for piece in pieces)
+    return _Work(pieces, convs, layer.op.out_shape(*in_shapes), depthwise)
+
+
+class _Way(NamedTuple):
+    """An engine and the dataflows that it may use.
+
+    alone : a third-party engine is not compared with ours: it runs all that it is made for.
+    """
+
+    model: Engine
+    sizes: Any
+    dataflows: tuple[Dataflow, ...]
+    alone: bool
+
+
+@lru_cache(maxsize=1 << 10)
+def _ways(sizes: tuple[Any, ...], dataflows: tuple[Dataflow, ...]) -> tuple[_Way, ...]:
+    """The engines that are allowed a dataflow, those for some kinds of layers first."""
+    ways = []
+    for each in sorted(sizes, key=lambda each: (not is_third_party(each), each.runs_all)):
+        able = tuple(dataflow for dataflow in dataflows if dataflow.engine == each.name)
+        if able:
+            ways.append(_Way(engines.engine_of(each), each, able, is_third_party(each)))
+    return tuple(ways)
 
 
 @lru_cache(maxsize=1 << 12)

@@ -27,12 +27,10 @@ class Allowed(NamedTuple):
 
 def public_name(dataflow: Dataflow) -> str | None:
     """How users call a dataflow; None where it is the only one of its engine, which says it all."""
-    others = [
-        each
-        for each in dataflows.DATAFLOWS
-        if each.engine == dataflow.engine and each is not dataflow
-    ]
-    return dataflow.name if others else None
+    others = (
+        each.engine == dataflow.engine and each is not dataflow for each in dataflows.DATAFLOWS
+    )
+    return dataflow.name if any(others) else None
 
 
 def parse_dataflows(choice: Choice, depthwise_on: str = AUTO) -> Allowed:
@@ -47,9 +45,22 @@ def parse_dataflows(choice: Choice, depthwise_on: str = AUTO) -> Allowed:
         )
     named = tuple(each for each in dataflows.DATAFLOWS if public_name(each) is not None)
     special = tuple(each for each in dataflows.DATAFLOWS if public_name(each) is None)
-    chosen = choice if not isinstance(choice, str) else _named(choice, named)
+    chosen = _named(choice, named) if isinstance(choice, str) else _checked(choice)
     by_place = {AUTO: (*chosen, *special), "array": chosen, "engine": special}
     return Allowed(by_place[depthwise_on], (*chosen, *special))
+
+
+def _checked(choice: tuple[Dataflow, ...]) -> tuple[Dataflow, ...]:
+    """The dataflows of a user, which have all that a dataflow has."""
+    wanted = [name for name in vars(Dataflow) if not name.startswith("_")]
+    for dataflow in choice:
+        if missing := [name for name in wanted if not hasattr(dataflow, name)]:
+            shown = getattr(dataflow, "name", dataflow)
+            raise UnsupportedError(
+                f"a dataflow has a name, an engine, eager, tilings, body and program; {shown!r} "
+                f"has no {missing[0]}"
+            )
+    return choice
 
 
 def _named(choice: str, named: tuple[Dataflow, ...]) -> tuple[Dataflow, ...]:

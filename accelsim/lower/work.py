@@ -1,7 +1,7 @@
 """A layer as passes of an engine, and those passes on real data."""
 
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -173,14 +173,13 @@ class Lowered:
 
     def _traffic(self, body: Body) -> Traffic:
         assert self.model.traffic is not None
-        parts = (
-            self._traffic(part.body).times(part.trips)
-            if isinstance(part, Repeat)
-            else self.model.traffic(self.sizes, part)
-            for part in body
-        )
-        return reduce(_add, parts, Traffic(0, 0, 0))
-
-
-def _add(a: Traffic, b: Traffic) -> Traffic:
-    return Traffic(*(x + y for x, y in zip(a, b, strict=True)))
+        read = write = macs = 0
+        for part in body:
+            if isinstance(part, Repeat):
+                trips, moved = part.trips, self._traffic(part.body)
+            else:
+                trips, moved = 1, self.model.traffic(self.sizes, part)
+            read += trips * moved.read_bytes
+            write += trips * moved.write_bytes
+            macs += trips * moved.macs
+        return Traffic(read, write, macs)

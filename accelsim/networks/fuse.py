@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from accelsim.checks import show
 from accelsim.errors import NetworkError, ShapeError
 from accelsim.ir import INPUT, Layer, Network, Shape
 from accelsim.networks.square import as_depthwise, square_depthwise
 from accelsim.ops import Concat, Conv2d, Depthwise, GlobalPool, Linear, Pointwise, Pool, Scale
-from accelsim.ops.geometry import Pair, resolve_padding, show
+from accelsim.ops.geometry import Pair, resolve_padding
 
 VARIANTS = ("fuse_full", "fuse_half", "fuse_full_50", "fuse_half_50")
 

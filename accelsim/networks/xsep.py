@@ -10,11 +10,12 @@ layers of one resolution.
 from collections import Counter
 from dataclasses import replace
 
+from accelsim.checks import show
 from accelsim.errors import NetworkError
 from accelsim.ir import Layer, Network
 from accelsim.networks.square import square_depthwise
 from accelsim.ops import Conv2d, Depthwise, Pointwise, Pool, Scale, XSepConv
-from accelsim.ops.geometry import Pair, show
+from accelsim.ops.geometry import Pair
 from accelsim.ops.xsep_conv import CORNERS
 
 LEAST_KERNEL = 5

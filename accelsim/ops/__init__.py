@@ -2,10 +2,12 @@
 
 from accelsim.ops.activation import Activation
 from accelsim.ops.add import Add
+from accelsim.ops.channel_shuffle import ChannelShuffle
 from accelsim.ops.concat import Concat
 from accelsim.ops.conv2d import Conv2d
 from accelsim.ops.ddc_context import DdcContext
 from accelsim.ops.depthwise import Depthwise
+from accelsim.ops.dynamic_depthwise import DynamicDepthwise
 from accelsim.ops.fuse_pair import FusePair
 from accelsim.ops.global_pool import GlobalPool
 from accelsim.ops.inception_depthwise import InceptionDepthwise
@@ -26,6 +28,7 @@ from accelsim.ops.xsep_conv import XSepConv
 OPS = (
     Conv2d,
     Depthwise,
+    DynamicDepthwise,
     Pointwise,
     Linear,
     Pool,
@@ -33,14 +36,12 @@ OPS = (
     Add,
     Concat,
     Slice,
+    ChannelShuffle,
     Resize,
     Scale,
     LayerNorm,
     Activation,
 )
-
-# Those that only say where something lies: they move nothing and cost nothing.
-ALIASES = (Concat, Slice)
 
 # What stands for one or several layers: expand(name, inputs, shape) gives them, the last of which
 # has the name itself and is the result.
@@ -56,15 +57,16 @@ MACROS = (
 )
 
 __all__ = [
-    "ALIASES",
     "MACROS",
     "OPS",
     "Activation",
     "Add",
+    "ChannelShuffle",
     "Concat",
     "Conv2d",
     "DdcContext",
     "Depthwise",
+    "DynamicDepthwise",
     "FusePair",
     "GlobalPool",
     "InceptionDepthwise",

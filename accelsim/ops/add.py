@@ -5,16 +5,19 @@ from typing import ClassVar
 
 import numpy as np
 
+from accelsim.checks import show
 from accelsim.errors import ShapeError
 from accelsim.ir import Shape
 from accelsim.numerics import Int8, Int32, saturating_add
 from accelsim.ops.base import OnHost
-from accelsim.ops.geometry import show
 
 
 @dataclass(frozen=True)
 class Add(OnHost):
-    """out = the sum of two or more inputs, saturated to int8."""
+    """out = the sum of two or more inputs, saturated to int8.
+
+    Inputs of different scales are brought to the coarsest of them first, rounded half to even.
+    """
 
     name: ClassVar[str] = "add"
 
@@ -30,5 +33,5 @@ class Add(OnHost):
         return shapes[0]
 
     def golden(self, weights: Int8, *inputs: Int8) -> Int32:
-        """int32[c, h, w] from int8[c, h, w] each."""
+        """int32[c, h, w] from int8[c, h, w] each, all on one scale."""
         return saturating_add(*inputs).astype(np.int32)

@@ -1,20 +1,31 @@
-"""The two kinds of operators: sums of products for an engine, and what runs on the host."""
+"""The kinds of operators: sums of products for an engine, what runs on the host, aliases."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from math import prod
 from typing import ClassVar, Protocol
 
 import numpy as np
 
-from accelsim.errors import ShapeError
-from accelsim.ir import Piece, Shape
-from accelsim.numerics import Int8, Int32
-from accelsim.ops.geometry import convolve, show
+from accelsim.checks import show
+from accelsim.errors import ShapeError, UnsupportedError
+from accelsim.ir import Piece, Shape, Source
+from accelsim.numerics import FRACTION, Int8, Int32, align
+from accelsim.ops.geometry import convolve
+from accelsim.tensors import Map
 
 
 class Convolution(Protocol):
-    """An operator that is one or several Convs; a file of ops/ adds attributes and `lower`."""
+    """An operator that is one or several Convs; a file of ops/ adds attributes and `lower`.
+
+    Its kernel is its weights or, where it has two inputs, the second of them: what another layer
+    makes, with the values of the weights in their order. Such a kernel is no parameter.
+
+    depthwise : whether a single channel is a depthwise layer too, which shapes cannot say.
+    """
 
     name: ClassVar[str]
+    depthwise: ClassVar[bool] = False
 
     @abstractmethod
     def lower(self, *inputs: Shape) -> tuple[Piece, ...]:
@@ -28,32 +39,64 @@ class Convolution(Protocol):
             raise ShapeError(
                 f"kernels must give one output size, not {', '.join(map(show, sorted(maps)))}"
             )
+        if len(inputs) > 1 and prod(inputs[1]) != (size := sum(map(_kernel_size, pieces))):
+            raise ShapeError(
+                f"inputs of {self.name}: the second is the kernel of {size} values, "
+                f"not {show(inputs[1])}"
+            )
         return (sum(piece.conv.k for piece in pieces), *maps.pop())
 
     def weight_shape(self, *inputs: Shape) -> tuple[int, ...]:
-        """(k, c / groups, fh, fw), or (weights,) where kernel shapes differ between channels."""
+        """(k, c / groups, fh, fw), or (weights,) where kernel shapes differ between channels.
+
+        () where the kernel is an input.
+        """
         pieces = self.lower(*inputs)
-        shapes = [(p.conv.k, p.conv.c // p.conv.groups, p.conv.fh, p.conv.fw) for p in pieces]
+        if len(inputs) > 1:
+            return ()
         if pieces[0].weights is None:
-            return shapes[0]
-        return (sum(int(np.prod(shape)) for shape in shapes),)
+            return _kernel_shape(pieces[0])
+        return (sum(map(_kernel_size, pieces)),)
 
     def macs(self, *inputs: Shape) -> int:
         """Dense multiply-accumulates, padded taps included."""
         return sum(piece.conv.macs for piece in self.lower(*inputs))
 
+    def alias(self, *inputs: Shape) -> tuple[Source, ...] | None:
+        """None: it computes values."""
+        return None
+
+    def rescale(self, *inputs: Map) -> tuple[tuple[Int8, ...], int]:
+        """The inputs as they are: a product is on the scale of the map times the kernel's."""
+        kernel = inputs[1].exponent if len(inputs) > 1 else FRACTION
+        return tuple(x.values for x in inputs), inputs[0].exponent + kernel
+
+    def operands(self, inputs: Sequence[Int8], weights: Int8) -> tuple[Int8, Int8]:
+        """The first input, and the second or the weights."""
+        return inputs[0], inputs[1] if len(inputs) > 1 else weights
+
     def golden(self, weights: Int8, *inputs: Int8) -> Int32:
         """int32[c, h, w]: every piece by itself."""
-        (x,) = inputs
-        out = np.empty(self.out_shape(x.shape), np.int32)
-        for piece in self.lower(x.shape):
-            result = convolve(piece.conv, piece.take_weights(weights), piece.take_input(x))
+        x, kernel = self.operands(inputs, weights)
+        shapes = [each.shape for each in inputs]
+        out = np.empty(self.out_shape(*shapes), np.int32)
+        for piece in self.lower(*shapes):
+            result = convolve(piece.conv, piece.take_weights(kernel), piece.take_input(x))
             piece.put(result, out)
         return out
 
 
+def _kernel_shape(piece: Piece) -> tuple[int, int, int, int]:
+    conv = piece.conv
+    return conv.k, conv.c // conv.groups, conv.fh, conv.fw
+
+
+def _kernel_size(piece: Piece) -> int:
+    return prod(_kernel_shape(piece))
+
+
 class OnHost(Protocol):
-    """An operator that no engine runs."""
+    """An operator that no engine runs; a file of ops/ adds `out_shape` and `golden`."""
 
     name: ClassVar[str]
 
@@ -68,3 +111,28 @@ class OnHost(Protocol):
     def lower(self, *inputs: Shape) -> tuple[Piece, ...]:
         """Nothing for an engine."""
         return ()
+
+    def operands(self, inputs: Sequence[Int8], weights: Int8) -> tuple[Int8, Int8]:
+        """UnsupportedError: there are none."""
+        raise UnsupportedError(f"{self.name} runs on no engine, so that it has no operands")
+
+    def alias(self, *inputs: Shape) -> tuple[Source, ...] | None:
+        """None: it computes values."""
+        return None
+
+    def rescale(self, *inputs: Map) -> tuple[tuple[Int8, ...], int]:
+        """The inputs on one scale, the coarsest among them, as numerics.align rounds them."""
+        return align(*inputs)
+
+
+class Alias(OnHost, Protocol):
+    """An operator that moves nothing: its channels lie in its inputs, and it says where."""
+
+    @abstractmethod
+    def alias(self, *inputs: Shape) -> tuple[Source, ...]:
+        """The place of an input, and the channel in it, of every output channel."""
+
+    def golden(self, weights: Int8, *inputs: Int8) -> Int32:
+        """int32[c, h, w] from int8[ci, h, w] each: the channels that `alias` says."""
+        sources = self.alias(*(x.shape for x in inputs))
+        return np.stack([inputs[place][channel] for place, channel in sources]).astype(np.int32)

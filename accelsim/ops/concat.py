@@ -1,20 +1,21 @@
-"""Maps behind one another along the channels."""
+"""Maps behind one another along the channels: an alias, found by address."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
+from accelsim.checks import show
 from accelsim.errors import ShapeError
-from accelsim.ir import Shape
-from accelsim.numerics import Int8, Int32
-from accelsim.ops.base import OnHost
-from accelsim.ops.geometry import show
+from accelsim.ir import Shape, Source
+from accelsim.ops.base import Alias
 
 
 @dataclass(frozen=True)
-class Concat(OnHost):
-    """out = the channels of the first input, then those of the next."""
+class Concat(Alias):
+    """out = the channels of the first input, then those of the next.
+
+    Nothing is copied: the layers that make the inputs write where the result lies, and on its
+    scale, which is the coarsest of theirs; values of the others are rounded half to even.
+    """
 
     name: ClassVar[str] = "concat"
 
@@ -29,6 +30,6 @@ class Concat(OnHost):
             )
         return sum(shape[0] for shape in inputs), *maps[0]
 
-    def golden(self, weights: Int8, *inputs: Int8) -> Int32:
-        """int32[c, h, w] from any number of int8[ci, h, w]."""
-        return np.concatenate(inputs).astype(np.int32)
+    def alias(self, *inputs: Shape) -> tuple[Source, ...]:
+        """All channels of every input in turn."""
+        return tuple((i, c) for i, shape in enumerate(inputs) for c in range(shape[0]))

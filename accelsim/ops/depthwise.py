@@ -4,21 +4,26 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import ClassVar
 
+from accelsim.checks import Requirement, check, is_tuple
 from accelsim.errors import ShapeError
 from accelsim.ir import Conv, Piece, Shape
 from accelsim.ops.base import Convolution
 from accelsim.ops.geometry import (
+    PAIR,
     Padding,
     Pair,
     check_channels,
     check_padding,
     check_pair,
     check_whole,
-    is_pair,
     make_conv,
-    show,
     take_channels,
     take_inputs,
+)
+
+KERNELS = Requirement(
+    "a list of two whole numbers of at least 1 for every channel",
+    lambda value: is_tuple(value, PAIR),
 )
 
 
@@ -34,6 +39,7 @@ class Depthwise(Convolution):
     """
 
     name: ClassVar[str] = "depthwise"
+    depthwise: ClassVar[bool] = True
     kernel: Pair | None = None
     stride: Pair = (1, 1)
     padding: Padding = "same"
@@ -47,11 +53,8 @@ class Depthwise(Convolution):
             raise ShapeError("kernel or kernels must be given, one of the two")
         if self.kernel is not None:
             check_pair("kernel", self.kernel)
-        elif not isinstance(self.kernels, tuple) or not all(map(is_pair, self.kernels)):
-            raise ShapeError(
-                "kernels must be a list of two whole numbers of at least 1 for every channel, "
-                f"not {show(self.kernels)}"
-            )
+        else:
+            check("kernels", self.kernels, KERNELS, ShapeError)
         check_pair("stride", self.stride)
         check_padding(self.padding)
         check_pair("dilation", self.dilation)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.checks import FLAG, Requirement, check, is_tuple, one_of, whole
 from accelsim.errors import ShapeError, UnsupportedError
 from accelsim.ir import Conv, Shape, out_size
 from accelsim.numerics import Int8, Int32
@@ -17,45 +18,35 @@ Reals = npt.NDArray[np.floating[Any]]
 Pair = tuple[int, int]
 Padding = int | tuple[int, int, int, int] | Literal["same", "same_tf"]
 
-
-def is_whole(value: Any, least: int) -> bool:
-    """Whether the value is an int of at least `least` (True and False are none)."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+PAIR = Requirement(
+    "two whole numbers of at least 1, rows and columns",
+    lambda value: is_tuple(value, whole(1), 2),
+)
+CHANNELS = Requirement(
+    "two whole numbers, the first channel and the one after the last",
+    lambda value: is_tuple(value, whole(0), 2),
+)
+PADDING = Requirement(
+    "'same', 'same_tf', a whole number of at least 0 or four of them, top, bottom, left and right",
+    lambda value: (
+        is_tuple(value, whole(0), 4) or whole(0).allows(value) or value in ("same", "same_tf")
+    ),
+)
 
 
 def check_whole(attribute: str, value: Any, least: int = 1) -> None:
     """ShapeError unless the value is a whole number of at least `least`."""
-    if not is_whole(value, least):
-        raise ShapeError(
-            f"{attribute} must be a whole number of at least {least}, not {show(value)}"
-        )
-
-
-def is_pair(value: Any, least: int = 1) -> bool:
-    """Whether the value is two whole numbers."""
-    return (
-        isinstance(value, tuple)
-        and len(value) == 2
-        and all(is_whole(part, least) for part in value)
-    )
+    check(attribute, value, whole(least), ShapeError)
 
 
 def check_pair(attribute: str, value: Any) -> None:
     """ShapeError unless the value is (rows, columns), each at least 1."""
-    if not is_pair(value):
-        raise ShapeError(
-            f"{attribute} must be two whole numbers of at least 1, rows and columns, "
-            f"not {show(value)}"
-        )
+    check(attribute, value, PAIR, ShapeError)
 
 
 def check_channels(value: Any) -> None:
     """ShapeError unless the value is (first, stop), channels counted from 0."""
-    if not is_pair(value, 0):
-        raise ShapeError(
-            "channels must be two whole numbers, the first channel and the one after the last, "
-            f"not {show(value)}"
-        )
+    check("channels", value, CHANNELS, ShapeError)
 
 
 def take_channels(channels: Pair, count: int) -> Pair:
@@ -68,31 +59,17 @@ def take_channels(channels: Pair, count: int) -> Pair:
 
 def check_bool(attribute: str, value: Any) -> None:
     """ShapeError unless the value is True or False."""
-    if not isinstance(value, bool):
-        raise ShapeError(f"{attribute} must be true or false, not {show(value)}")
+    check(attribute, value, FLAG, ShapeError)
 
 
 def check_choice(attribute: str, value: Any, allowed: tuple[str, ...]) -> None:
     """ShapeError unless the value is one of the allowed."""
-    if value not in allowed:
-        raise ShapeError(f"{attribute} must be one of {', '.join(allowed)}, not {show(value)}")
+    check(attribute, value, one_of(allowed), ShapeError)
 
 
 def check_padding(value: Any) -> None:
     """ShapeError unless the value is a Padding."""
-    sides = isinstance(value, tuple) and len(value) == 4 and all(is_whole(v, 0) for v in value)
-    if not (sides or is_whole(value, 0) or value in ("same", "same_tf")):
-        raise ShapeError(
-            "padding must be 'same', 'same_tf', a whole number of at least 0 or four of them, "
-            f"top, bottom, left and right, not {show(value)}"
-        )
-
-
-def show(value: Any) -> str:
-    """Tuples as users write them in files, everything else as Python does."""
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(show, value))}]"
-    return repr(value)
+    check("padding", value, PADDING, ShapeError)
 
 
 def take_inputs(op: str, inputs: tuple[Shape, ...], count: int) -> tuple[Shape, ...]:

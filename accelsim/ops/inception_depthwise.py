@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from accelsim.checks import show
 from accelsim.errors import ShapeError
 from accelsim.ir import Layer, Shape
 from accelsim.ops.concat import Concat
 from accelsim.ops.depthwise import Depthwise
-from accelsim.ops.geometry import Pair, check_bool, check_whole, show
+from accelsim.ops.geometry import Pair, check_bool, check_whole
 from accelsim.ops.slice import Slice
 
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from accelsim.ir import Shape
-from accelsim.numerics import Int8, Int32, layer_norm
+from accelsim.numerics import FRACTION, Int8, Int32, layer_norm
 from accelsim.ops.base import OnHost
 from accelsim.ops.geometry import take_inputs
+from accelsim.tensors import Map
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,11 @@ class LayerNorm(OnHost):
         """(2, c): gamma and beta."""
         ((c, _, _),) = take_inputs(self.name, inputs, 1)
         return 2, c
+
+    def rescale(self, *inputs: Map) -> tuple[tuple[Int8, ...], int]:
+        """The input as it is, because its scale cancels; steps of 1/128 times those of gamma."""
+        (x,) = inputs
+        return (x.values,), 2 * FRACTION
 
     def golden(self, weights: Int8, *inputs: Int8) -> Int32:
         """int32[c, h, w] from int8[c, h, w], as numerics.layer_norm rounds it."""

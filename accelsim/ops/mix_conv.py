@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from accelsim.checks import Requirement, check, is_tuple, whole
 from accelsim.errors import ShapeError
 from accelsim.ir import Layer, Shape
 from accelsim.numerics import ACTIVATIONS
@@ -12,8 +13,11 @@ from accelsim.ops.geometry import (
     check_bool,
     check_choice,
     check_pair,
-    is_whole,
-    show,
+)
+
+KERNELS = Requirement(
+    "a list of whole numbers of at least 1",
+    lambda value: is_tuple(value, whole(1)) and len(value) > 0,
 )
 
 
@@ -37,11 +41,7 @@ class MixConv:
     activation: str = "none"
 
     def __post_init__(self) -> None:
-        kernels = self.kernels
-        if not (isinstance(kernels, tuple) and kernels and all(is_whole(k, 1) for k in kernels)):
-            raise ShapeError(
-                f"kernels must be a list of whole numbers of at least 1, not {show(kernels)}"
-            )
+        check("kernels", self.kernels, KERNELS, ShapeError)
         check_pair("stride", self.stride)
         check_choice("padding", self.padding, ("same", "same_tf"))
         check_pair("dilation", self.dilation)

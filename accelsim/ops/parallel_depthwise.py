@@ -10,14 +10,20 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.checks import Requirement, check, is_tuple, show
 from accelsim.errors import ShapeError
 from accelsim.ir import Layer, Shape
 from accelsim.numerics import ACTIVATIONS
 from accelsim.ops.add import Add
 from accelsim.ops.depthwise import Depthwise
-from accelsim.ops.geometry import Pair, check_bool, check_choice, check_pair, is_pair, show
+from accelsim.ops.geometry import PAIR, Pair, check_bool, check_choice, check_pair
 
 Integers = npt.NDArray[np.integer[Any]]
+
+KERNELS = Requirement(
+    "a list of two whole numbers of at least 1 for every branch, no two the same",
+    lambda value: is_tuple(value, PAIR) and 0 < len(value) == len(set(value)),
+)
 
 
 class Branch(NamedTuple):
@@ -48,13 +54,7 @@ class ParallelDepthwise:
     activation: str = "none"
 
     def __post_init__(self) -> None:
-        kernels = self.kernels
-        listed = isinstance(kernels, tuple) and kernels and all(map(is_pair, kernels))
-        if not listed or len(set(kernels)) < len(kernels):
-            raise ShapeError(
-                "kernels must be a list of two whole numbers of at least 1 for every branch, no "
-                f"two the same, not {show(kernels)}"
-            )
+        check("kernels", self.kernels, KERNELS, ShapeError)
         check_pair("stride", self.stride)
         check_bool("merged", self.merged)
         check_choice("activation", self.activation, ACTIVATIONS)

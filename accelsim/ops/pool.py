@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from accelsim.checks import show
 from accelsim.errors import ShapeError
 from accelsim.ir import Shape
 from accelsim.numerics import Int8, Int32, divide_half_even
@@ -17,7 +18,6 @@ from accelsim.ops.geometry import (
     check_pair,
     make_conv,
     resolve_padding,
-    show,
     take_inputs,
 )
 

@@ -5,11 +5,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from accelsim.checks import show
 from accelsim.errors import ShapeError
 from accelsim.ir import Shape
-from accelsim.numerics import Int8, Int32, gate
+from accelsim.numerics import FRACTION, Int8, Int32, gate
 from accelsim.ops.base import OnHost
-from accelsim.ops.geometry import show, take_inputs
+from accelsim.ops.geometry import take_inputs
+from accelsim.tensors import Map
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,11 @@ class Scale(OnHost):
                 f"inputs of scale: the second must have the shape {[x[0], 1, 1]}, not {show(gates)}"
             )
         return x
+
+    def rescale(self, *inputs: Map) -> tuple[tuple[Int8, ...], int]:
+        """The inputs as they are: by gates in units of 1/128 the scale of the first remains."""
+        x, gates = inputs
+        return (x.values, gates.values), x.exponent + gates.exponent - FRACTION
 
     def golden(self, weights: Int8, *inputs: Int8) -> Int32:
         """int32[c, h, w] from int8[c, h, w] and int8[c, 1, 1]."""

@@ -3,16 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
-from accelsim.ir import Shape
-from accelsim.numerics import Int8, Int32
-from accelsim.ops.base import OnHost
+from accelsim.ir import Shape, Source
+from accelsim.ops.base import Alias
 from accelsim.ops.geometry import Pair, check_channels, take_channels, take_inputs
 
 
 @dataclass(frozen=True)
-class Slice(OnHost):
+class Slice(Alias):
     """out = the channels from the first to the one before `stop`; nothing is copied.
 
     channels : (first, stop).
@@ -30,7 +27,6 @@ class Slice(OnHost):
         first, stop = take_channels(self.channels, c)
         return stop - first, h, w
 
-    def golden(self, weights: Int8, *inputs: Int8) -> Int32:
-        """int32[stop - first, h, w] from int8[c, h, w]."""
-        (x,) = inputs
-        return x[slice(*self.channels)].astype(np.int32)
+    def alias(self, *inputs: Shape) -> tuple[Source, ...]:
+        """The chosen channels."""
+        return tuple((0, channel) for channel in range(*self.channels))

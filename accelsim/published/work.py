@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from accelsim.errors import UnsupportedError
 from accelsim.ir import Conv, Layer, Shape
-from accelsim.ops import Conv2d, Depthwise
+from accelsim.ops import Conv2d, Depthwise, DynamicDepthwise
 from accelsim.ops.geometry import resolve_padding
 
 
@@ -45,14 +45,13 @@ def work(layer: Layer, in_shapes: tuple[Shape, ...], timing: str) -> Work | None
     pieces = layer.op.lower(*in_shapes)
     if not pieces:
         return None
-    conv = pieces[0].conv
-    depthwise = isinstance(layer.op, Depthwise) or conv.groups > 1
+    op, conv = layer.op, pieces[0].conv
+    depthwise = isinstance(op, Depthwise | DynamicDepthwise) or conv.groups > 1
     reason = _refusal(conv, len(pieces), depthwise)
     if reason:
         raise UnsupportedError(f"timing {timing} does not cover {reason} (layer {layer.name})")
-    op = layer.op
     top = bottom = left = right = 0
-    if isinstance(op, Conv2d | Depthwise):
+    if isinstance(op, Conv2d | Depthwise | DynamicDepthwise):
         top, bottom, left, right = resolve_padding(
             op.padding, (conv.h, conv.w), (conv.fh, conv.fw), (conv.sh, conv.sw), (1, 1)
         )

@@ -1,0 +1,1 @@
+"""What results look like: tables, plots, pages. Reports show; they do not simulate."""

@@ -4,12 +4,9 @@ import csv
 import io
 from dataclasses import astuple, fields
 
-from rich.table import Table
-from rich.text import Text
-
 from accelsim.compare import Row, SideBySide
 from accelsim.files import write_whole
-from accelsim.report.table import fit, percent, ports, table
+from accelsim.report.table import Table, fit, percent, ports
 from accelsim.result import LayerResult
 
 WORDS = ("layer", "op")
@@ -17,28 +14,24 @@ SPARED = ("op",)
 FASTEST = " *"
 
 
-def designs(found: SideBySide, width: int) -> Table:
+def designs(comparison: SideBySide, width: int) -> Table:
     """Cycles of every layer on every design, the fastest marked, and totals."""
-    columns = (*WORDS, *(plain(entry.name) for entry in found.entries))
-    rows = [_row(row) for row in found.rows]
-    fewest = min(total.cycles for total in found.totals)
-    cheapest = min(total.multiplier_cycles for total in found.totals)
+    columns = (*WORDS, *(plain(entry.name) for entry in comparison.entries))
+    rows = [_row(row) for row in comparison.rows]
+    fewest = min(total.cycles for total in comparison.totals)
+    cheapest = min(total.multiplier_cycles for total in comparison.totals)
     summary = [
-        ("total", "", *(mark(total.cycles, fewest) for total in found.totals)),
-        ("multipliers", "", *(plain(f"{total.multipliers:,}") for total in found.totals)),
-        ("utilisation", "", *(plain(percent(total.utilization, 1)) for total in found.totals)),
+        ("total", "", *(mark(total.cycles, fewest) for total in comparison.totals)),
+        ("multipliers", "", *(plain(f"{total.multipliers:,}") for total in comparison.totals)),
+        ("utilisation", "", *(plain(percent(total.utilization, 1)) for total in comparison.totals)),
         (
             "cycles x multipliers",
             "",
-            *(mark(total.multiplier_cycles, cheapest) for total in found.totals),
+            *(mark(total.multiplier_cycles, cheapest) for total in comparison.totals),
         ),
     ]
     names, kept = fit(columns, [*rows, *summary], SPARED, width)
-    made = table(names, kept[: len(rows)], WORDS)
-    made.add_section()
-    for cells in kept[len(rows) :]:
-        made.add_row(*map(Text, cells))
-    return made
+    return Table(names, kept[: len(rows)], WORDS, summary=kept[len(rows) :])
 
 
 def _row(row: Row) -> tuple[str, ...]:
@@ -55,15 +48,15 @@ def plain(text: str) -> str:
     return text + " " * len(FASTEST)
 
 
-def title(found: SideBySide) -> str:
+def title(comparison: SideBySide) -> str:
     """What the table is about."""
-    return f"{found.network} {found.variant}, cycles by the schedule"
+    return f"{comparison.network} {comparison.variant}, cycles by the schedule"
 
 
-def notes(found: SideBySide) -> list[str]:
+def notes(comparison: SideBySide) -> list[str]:
     """Sentences below the table: the designs, and what the marks and totals mean."""
     lines = []
-    for entry in found.entries:
+    for entry in comparison.entries:
         engine = entry.design.depthwise
         lines.append(
             f"{entry.name}: {entry.design.label}"
@@ -76,11 +69,11 @@ def notes(found: SideBySide) -> list[str]:
     ]
 
 
-def write_csv(path: str, found: SideBySide) -> None:
+def write_csv(path: str, comparison: SideBySide) -> None:
     """Write one line per design and layer, below a line of column names."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["design", *(field.name for field in fields(LayerResult))])
-    for index, entry in enumerate(found.entries):
-        writer.writerows([entry.name, *astuple(row.costs[index])] for row in found.rows)
+    for index, entry in enumerate(comparison.entries):
+        writer.writerows([entry.name, *astuple(row.costs[index])] for row in comparison.rows)
     write_whole(path, text.getvalue())

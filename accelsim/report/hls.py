@@ -1,10 +1,8 @@
 """Tables of an HLS report, in the form that users of HLS tools know."""
 
-from rich.table import Table
-
 from accelsim.csynth import Synthesis
 from accelsim.hls.report import Report, Row
-from accelsim.report.table import fit, percent, table
+from accelsim.report.table import Table, fit, percent
 
 TREE = "modules & loops"
 # As HLS tools mark them: o loops, + modules.
@@ -37,7 +35,7 @@ def nest(made: Report, width: int) -> Table:
     """The tree of modules and loops with their latencies, within `width` characters."""
     rows = [_row(made, row) for row in made.rows]
     columns, kept = fit(COLUMNS, rows, SPARED, width)
-    return table(columns, kept, WORDS)
+    return Table(columns, kept, WORDS)
 
 
 def _row(made: Report, row: Row) -> tuple[str, ...]:
@@ -60,15 +58,13 @@ def resources(made: Report) -> Table:
         (part.name, *map(_some, (part.multipliers, part.register_bits, part.memory_bits)))
         for part in made.resources
     ]
-    shown = table(RESOURCE_COLUMNS, rows, ("resource",))
-    shown.add_section()
-    shown.add_row(
+    total = (
         "total",
         f"{made.multipliers:,}",
         f"{sum(part.register_bits for part in made.resources):,}",
         f"{sum(part.memory_bits for part in made.resources):,}",
     )
-    return shown
+    return Table(RESOURCE_COLUMNS, rows, ("resource",), summary=[total])
 
 
 def notes(synthesis: Synthesis) -> list[str]:

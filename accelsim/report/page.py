@@ -10,21 +10,15 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from accelsim.engines import engine_of
-from accelsim.errors import AccelsimError
 from accelsim.hardware import Hardware, is_third_party, to_toml
 from accelsim.hls.report import Resource
 from accelsim.report import plot, plot_results, style, table
 from accelsim.request import RTL
 from accelsim.result import LayerResult, Result
-from accelsim.saved import SavedResult, restore
-from accelsim.simulate import simulate
+from accelsim.saved import SavedResult
+from accelsim.study.published import ModelResult
+from accelsim.study.ways import DepthwiseWays
 
-# A published model, and the dataflow where it needs one.
-MODELS = (
-    ("fuseconv-2020", "auto"),
-    ("fuseconv-2021", "auto"),
-    *(("scalesim", dataflow) for dataflow in ("os", "ws", "is")),
-)
 LAYER_COLUMNS = (
     *("layer", "operator", "engine", "dataflow", "cycles", "bound", "share", "utilisation"),
     *("MACs", "params", "bytes filled", "bytes of results"),
@@ -61,17 +55,31 @@ figcaption { color: #555; font-size: .9rem; }
 """
 
 
-def html(saved: SavedResult) -> str:
-    """The page of a result."""
-    result = restore(saved)
+def html(
+    saved: SavedResult,
+    result: Result | None,
+    depthwise: DepthwiseWays | None,
+    models: Sequence[ModelResult],
+) -> str:
+    """The page of a saved result.
+
+    Parameters
+    ----------
+    result : the same with its graph; None where that is not known.
+    depthwise : its depthwise layers in every way.
+    models : what published models say of it.
+    """
     name = f"{saved.network} {saved.variant}"
     parts = [
         f"<h1>{escape(name)}</h1>",
         f'<p class="about">{escape(_about(saved))}</p>',
         _tiles(saved),
-        *(f"<p>{escape(note)}</p>" for note in (table.notes(result)[1:] if result else [])),
+        *(
+            f"<p>{escape(note)}</p>"
+            for note in (table.notes(result, depthwise)[1:] if result else [])
+        ),
         "<h2>Published models</h2>",
-        *_published(saved, result),
+        *_published(saved, result, models),
         "<h2>Layers</h2>",
         _figure(plot.layers_figure(saved), "layers", "Cycles of every layer, and utilisation."),
         "<h2>Along time</h2>",
@@ -123,33 +131,28 @@ def _tiles(saved: SavedResult) -> str:
     return f"<dl>{''.join(cells)}</dl>"
 
 
-def _published(saved: SavedResult, result: Result | None) -> list[str]:
+def _published(
+    saved: SavedResult, result: Result | None, models: Sequence[ModelResult]
+) -> list[str]:
     """What published models say of the same layers on the same array."""
-    array = saved.hardware.array
     if result is None:
         return ["<p>The network is of a file, or has changed since; it cannot be compared.</p>"]
-    if array is None:
+    if not models:
         return ["<p>They are models of systolic arrays, and this design has none.</p>"]
-    alone = Hardware(array, saved.hardware.clock_mhz)
-    ends = saved.layers[0].name, saved.layers[-1].name
-    rows, found = [_ratio("this result", saved.timing, saved, saved)], [saved]
-    for timing, dataflow in MODELS:
-        name = timing if dataflow == "auto" else f"{timing} {dataflow}"
-        if timing == saved.timing:
-            continue
-        try:
-            model = simulate(result.graph, alone, dataflow, timing=timing, layers=ends)
-        except AccelsimError as error:
-            rows.append((name, "-", "-", str(error)))
+    rows, compared = [_ratio("this result", saved.timing, saved, saved)], [saved]
+    for model in models:
+        if model.refusal:
+            rows.append((model.name, "-", "-", model.refusal))
         else:
-            made = replace(saved, timing=name, hardware=alone, layers=model.layers)
-            rows.append(_ratio(name, timing, made, saved))
-            found.append(made)
+            made = replace(saved, timing=model.name, hardware=model.hardware, layers=model.layers)
+            rows.append(_ratio(model.name, model.timing, made, saved))
+            compared.append(made)
+    alone = models[0].hardware.label
     caption = "The same layers by operator; a segment is a layer."
     return [
-        f"<p>The same layers on the {escape(alone.label)} alone, as others count them.</p>",
+        f"<p>The same layers on the {escape(alone)} alone, as others count them.</p>",
         _table(("model", "cycles", "of this result", "what it is"), rows, (0, 3)),
-        _figure(plot_results.stack(found), "stack", caption),
+        _figure(plot_results.stack(compared), "stack", caption),
     ]
 
 

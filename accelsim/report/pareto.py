@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import polars
-from rich.table import Table
 
 from accelsim.files import write_whole
-from accelsim.report.table import fit, table
+from accelsim.report.table import Table, fit
 from accelsim.report.words import wording
 from accelsim.sweep import area, reuse
 
@@ -17,7 +16,10 @@ REUSE = ("offchip_read_bytes", "offchip_write_bytes", "clocks", "time_ms", "memo
 
 
 def front(
-    found: polars.DataFrame, objectives: Sequence[str], parameters: Sequence[str] | None, width: int
+    designs: polars.DataFrame,
+    objectives: Sequence[str],
+    parameters: Sequence[str] | None,
+    width: int,
 ) -> Table:
     """The objectives of the first rows, and what tells their designs apart.
 
@@ -28,18 +30,18 @@ def front(
     """
     others = [
         name
-        for name in (found.columns if parameters is None else parameters)
+        for name in (designs.columns if parameters is None else parameters)
         if name not in objectives
     ]
-    telling = [name for name in others if len(found) == 1 or found[name].n_unique() > 1]
-    shown = found.head(MOST_ROWS).select(*objectives, *telling)
+    telling = [name for name in others if len(designs) == 1 or designs[name].n_unique() > 1]
+    shown = designs.head(MOST_ROWS).select(*objectives, *telling)
     rows = [[_cell(value) for value in row] for row in shown.iter_rows()]
     columns, kept = fit(shown.columns, rows, reversed(telling), width)
-    return table(columns, kept, [name for name in columns if not found[name].dtype.is_numeric()])
+    return Table(columns, kept, [name for name in columns if not designs[name].dtype.is_numeric()])
 
 
 def notes(
-    found: polars.DataFrame,
+    designs: polars.DataFrame,
     count: int,
     minimise: Sequence[str],
     maximise: Sequence[str],
@@ -48,12 +50,14 @@ def notes(
     """Sentences below the table: how many designs, and what all of the front have in common."""
     goals = [f"least {wording(name)}" for name in minimise]
     goals += [f"most {wording(name)}" for name in maximise]
-    lines = [f"{len(found):,} of {count:,} designs are best in {', '.join(goals)}."]
-    if len(found) > MOST_ROWS:
+    lines = [f"{len(designs):,} of {count:,} designs are best in {', '.join(goals)}."]
+    if len(designs) > MOST_ROWS:
         lines.append(f"The first {MOST_ROWS} are shown; --csv and --json write all.")
-    same = [name for name in parameters or () if found[name].n_unique() == 1]
-    if same and len(found) > 1:
-        values = (f"{name} {_cell(found[name][0])}" for name in same if found[name][0] is not None)
+    same = [name for name in parameters or () if designs[name].n_unique() == 1]
+    if same and len(designs) > 1:
+        values = (
+            f"{name} {_cell(designs[name][0])}" for name in same if designs[name][0] is not None
+        )
         lines.append(f"The same in all of them: {', '.join(values)}.")
     if parameters is not None:
         asked = {*minimise, *maximise}
@@ -70,7 +74,7 @@ def _models() -> tuple[tuple[frozenset[str], str], ...]:
 
 
 def to_dict(
-    found: polars.DataFrame,
+    designs: polars.DataFrame,
     count: int,
     minimise: Sequence[str],
     maximise: Sequence[str],
@@ -79,7 +83,7 @@ def to_dict(
     """What `--json` prints; what is no number in JSON is null."""
     finite = [
         polars.when(polars.col(name).is_finite()).then(polars.col(name))
-        for name, kind in found.schema.items()
+        for name, kind in designs.schema.items()
         if kind.is_float()
     ]
     return {
@@ -87,13 +91,13 @@ def to_dict(
         "maximise": list(maximise),
         "where": list(where),
         "designs": count,
-        "front": found.with_columns(finite).to_dicts(),
+        "front": designs.with_columns(finite).to_dicts(),
     }
 
 
-def write_csv(path: str, found: polars.DataFrame) -> None:
+def write_csv(path: str, designs: polars.DataFrame) -> None:
     """Write one line per design, below a line of column names."""
-    write_whole(path, found.write_csv())
+    write_whole(path, designs.write_csv())
 
 
 def _cell(value: object) -> str:

@@ -4,7 +4,6 @@ import csv
 import io
 from collections.abc import Sequence
 from itertools import cycle, product
-from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -13,9 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator, PercentFormatter, StrMethodFormatter
 
-from accelsim import networks
 from accelsim.files import write_whole
-from accelsim.hardware import Hardware, SystolicArray
 from accelsim.report.style import (
     COLOURS,
     GREY,
@@ -32,7 +29,7 @@ from accelsim.report.words import literal, wrapped
 from accelsim.request import RTL
 from accelsim.result import LayerResult
 from accelsim.saved import AnyResult
-from accelsim.simulate import simulate
+from accelsim.study.fuseconv import Speedup
 
 BARS_INCHES, NAME_POINTS = 6.0, 7  # width of the bars of layers, size of their names
 
@@ -103,70 +100,12 @@ def layers_size(result: AnyResult) -> tuple[float, float]:
     return beside + 2.0, 1.7 + 0.17 * len(shown)
 
 
-class Comparison(NamedTuple):
-    """A variant against a baseline under one timing model; the baseline may be kept to `os`."""
-
-    label: str
-    timing: str
-    baseline_dataflow: str = "auto"
-
-
-COMPARISONS = (
-    Comparison("as published: timing fuseconv-2020", "fuseconv-2020"),
-    Comparison("our hardware, baseline by im2col (os)", "rtl", "os"),
-    Comparison("our hardware, every layer in its fastest mode", "rtl"),
-)
-# The networks of the paper's figure, as its authors defined them.
-FUSECONV_NETWORKS = ("mobilenet_v1", "mobilenet_v2", "mobilenet_v3_large_fuseconv")
-
-
-class Speedup(NamedTuple):
-    """Cycles of a variant and of its baseline on one array, under one comparison."""
-
-    comparison: str
-    timing: str
-    baseline_dataflow: str
-    network: str
-    variant: str
-    side: int
-    baseline_cycles: int
-    cycles: int
-
-    @property
-    def ratio(self) -> float:
-        """How much faster the variant is."""
-        return self.baseline_cycles / self.cycles
-
-
-def speedups(
-    names: Sequence[str] = FUSECONV_NETWORKS,
-    variants: Sequence[str] = ("fuse_full", "fuse_half"),
-    sides: Sequence[int] = (8, 16, 32, 64, 128),
-    comparisons: Sequence[Comparison] = COMPARISONS,
-) -> list[Speedup]:
-    """Speed-ups of variants over their baseline on side x side arrays."""
-    found = []
-    for label, timing, dataflow in comparisons:
-        for name, side in product(names, sides):
-            baseline = _cycles(name, "baseline", side, timing, dataflow)
-            for variant in variants:
-                cycles = _cycles(name, variant, side, timing, "auto")
-                about = (label, timing, dataflow, name, variant, side)
-                found.append(Speedup(*about, baseline, cycles))
-    return found
-
-
-def speedup(points: Sequence[Speedup] | None = None) -> Figure:
+def speedup(points: Sequence[Speedup]) -> Figure:
     """The FuSeConv paper's figure of speed-ups over array size, and the same on our hardware.
 
     A panel per comparison, a colour per network, a line style per variant. Below the line at 1 a
     variant is slower than the network it replaces.
-
-    Parameters
-    ----------
-    points : None for those of the paper's networks.
     """
-    points = speedups() if points is None else points
     labels, names, variants, sides = (
         list(dict.fromkeys(getattr(point, key) for point in points))
         for key in ("comparison", "network", "variant", "side")
@@ -212,8 +151,3 @@ def write_speedups(path: str, points: Sequence[Speedup]) -> None:
     writer.writerow([*Speedup._fields, "speedup"])
     writer.writerows([*point, point.ratio] for point in points)
     write_whole(path, text.getvalue())
-
-
-def _cycles(name: str, variant: str, side: int, timing: str, dataflow: str) -> int:
-    hardware = Hardware(SystolicArray(side, side))
-    return simulate(networks.get(name, variant), hardware, dataflow, timing=timing).total_cycles

@@ -21,7 +21,8 @@ from accelsim.report.style import (
     VERMILION,
     bare,
 )
-from accelsim.study import ENGINE, FUSE, IM2COL, ROWS, Point
+from accelsim.study.depthwise import FUSE, Point
+from accelsim.study.ways import ENGINE, IM2COL, ROWS
 
 WAY_LABELS = (
     (IM2COL, "plain depthwise by im2col on the array", GREY),
@@ -31,12 +32,12 @@ WAY_LABELS = (
 )
 
 
-def side_by_side(found: SideBySide) -> Figure:
+def side_by_side(comparison: SideBySide) -> Figure:
     """Cycles and utilisation of every layer, a marker for every design."""
-    positions = range(len(found.rows))
-    figure = Figure(figsize=(9.5, 1.8 + 0.19 * len(found.rows)), layout="constrained")
+    positions = range(len(comparison.rows))
+    figure = Figure(figsize=(9.5, 1.8 + 0.19 * len(comparison.rows)), layout="constrained")
     cycles, share = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
-    for index, (entry, total) in enumerate(zip(found.entries, found.totals, strict=True)):
+    for index, (entry, total) in enumerate(zip(comparison.entries, comparison.totals, strict=True)):
         style = {
             "color": COLOURS[index % len(COLOURS)],
             "marker": MARKERS[index % len(MARKERS)],
@@ -46,14 +47,14 @@ def side_by_side(found: SideBySide) -> Figure:
             "markeredgewidth": 1.4,
         }
         label = f"{entry.name}: {total.cycles:,} cycles, {total.multipliers:,} multipliers"
-        costs = [row.costs[index] for row in found.rows]
+        costs = [row.costs[index] for row in comparison.rows]
         cycles.plot([cost.cycles for cost in costs], positions, label=label, **style)
         share.plot([cost.utilization for cost in costs], positions, **style)
-    least = [row.fastest for row in found.rows]
-    most = [max(cost.cycles for cost in row.costs) for row in found.rows]
+    least = [row.fastest for row in comparison.rows]
+    most = [max(cost.cycles for cost in row.costs) for row in comparison.rows]
     cycles.hlines(positions, least, most, color=GREY, linewidth=0.7, zorder=0)
-    cycles.set_yticks(positions, [row.name for row in found.rows], fontsize=7)
-    cycles.set_ylim(len(found.rows) - 0.4, -0.6)
+    cycles.set_yticks(positions, [row.name for row in comparison.rows], fontsize=7)
+    cycles.set_ylim(len(comparison.rows) - 0.4, -0.6)
     cycles.set_xscale("log")
     cycles.xaxis.set_major_formatter(NUMBERS)
     if max(most) < 10 * min(least):
@@ -68,7 +69,7 @@ def side_by_side(found: SideBySide) -> Figure:
     for axes in (cycles, share):
         bare(axes, "x")
     figure.legend(
-        title=f"{found.network} {found.variant}",
+        title=f"{comparison.network} {comparison.variant}",
         loc="outside upper left",
         alignment="left",
         frameon=False,

@@ -222,7 +222,7 @@ def _elements(axes: Axes, film: Film, at: int, named: bool) -> AxesImage:
     axes.set_xticks(sorted({0, film.columns - 1}))
     axes.set_yticks(sorted({0, film.rows - 1}))
     axes.tick_params(labelsize=7, length=2, labelleft=named)
-    down, across = ("lane", "pixel") if film.engine == "depthwise" else ("row", "column")
+    down, across = film.sides
     axes.set_xlabel(across, fontsize=8, labelpad=0)
     if named:
         axes.set_ylabel(down, fontsize=8, labelpad=0)

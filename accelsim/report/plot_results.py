@@ -97,12 +97,12 @@ class Spot(NamedTuple):
 
 def spots(result: AnyResult) -> list[Spot]:
     """The layers whose bytes are known."""
-    found = []
+    drawn = []
     for layer in _shown(result):
         moved = (layer.read_bytes or 0) + (layer.write_bytes or 0)
         if moved and layer.cycles:
-            found.append(Spot(layer, layer.macs / moved, layer.macs / layer.cycles))
-    return found
+            drawn.append(Spot(layer, layer.macs / moved, layer.macs / layer.cycles))
+    return drawn
 
 
 def roofline(result: AnyResult, widths: Sequence[int] = MEMORY_WIDTHS) -> Figure:

@@ -139,7 +139,7 @@ def scaling(
     analysis.check_numbers(rows, (*SIZE, metric))
     _check_different("latency over array size", (*SIZE, metric, line, panel))
     size = polars.col("rows") * polars.col("columns")
-    found = _some(
+    best = _some(
         rows.select(line, panel, *SIZE, metric, size.alias("elements"))
         .drop_nulls([*SIZE, metric])
         .sort(metric)
@@ -148,11 +148,11 @@ def scaling(
         .sort(panel, line, "elements")
         .collect(engine="streaming")
     )
-    names, lines = _kinds(found, panel), _kinds(found, line)
+    names, lines = _kinds(best, panel), _kinds(best, line)
     made = figure(2.2 + 3.1 * len(names), 4.2)
     panels = made.subplots(1, len(names), sharey=True, squeeze=False)[0]
-    sizes = found["elements"].unique().sort().to_list()
-    squares = (found["rows"] == found["columns"]).all()
+    sizes = best["elements"].unique().sort().to_list()
+    squares = (best["rows"] == best["columns"]).all()
 
     def square(size: int) -> str:
         side = math.isqrt(size)
@@ -160,7 +160,7 @@ def scaling(
 
     for axes, name in zip(panels, names, strict=True):
         for index, (kind, style) in enumerate(zip(lines, cycle(LINE_STYLES), strict=False)):
-            those = found.filter(_equals(panel, name) & _equals(line, kind))
+            those = best.filter(_equals(panel, name) & _equals(line, kind))
             axes.plot(
                 those["elements"],
                 those[metric],
@@ -179,7 +179,7 @@ def scaling(
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("array size (rows x columns)" if squares else "multipliers of the array")
         bare(axes)
-    number_axis(panels[0], "y", found[metric])
+    number_axis(panels[0], "y", best[metric])
     panels[0].set_ylabel(f"{wording(metric)}, the least of each size")
     made.legend(title=line, loc="outside right upper", frameon=False)
     return made
@@ -251,22 +251,22 @@ def sensitivity(
     ----------
     held : columns of all other parameters.
     """
-    found = analysis.sensitivity(frame, parameter, metric, held, where)
-    places = range(len(found))
+    spread = analysis.sensitivity(frame, parameter, metric, held, where)
+    places = range(len(spread))
     made = figure(8.5, 4.2)
     axes = made.subplots()
-    axes.fill_between(places, found["least"], found["most"], color=BLUE, alpha=0.15, linewidth=0)
-    axes.fill_between(places, found["lower"], found["upper"], color=BLUE, alpha=0.35, linewidth=0)
-    axes.plot(places, found["median"], color=BLUE, marker="o", markersize=5)
+    axes.fill_between(places, spread["least"], spread["most"], color=BLUE, alpha=0.15, linewidth=0)
+    axes.fill_between(places, spread["lower"], spread["upper"], color=BLUE, alpha=0.35, linewidth=0)
+    axes.plot(places, spread["median"], color=BLUE, marker="o", markersize=5)
     axes.axhline(1.0, color=GREY, linewidth=1)
     shown = _every(places, MOST_LABELS)
-    axes.set_xticks(shown, [_label(found[parameter][index]) for index in shown])
+    axes.set_xticks(shown, [_label(spread[parameter][index]) for index in shown])
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_ylim(bottom=0)
-    words, first = wording(parameter), str(found[parameter][0])
+    words, first = wording(parameter), str(spread[parameter][0])
     axes.set_xlabel(words)
     axes.set_ylabel(f"{wording(metric)}, relative to {first} {words}")
-    designs: list[int] = found["designs"].to_list()
+    designs: list[int] = spread["designs"].to_list()
     compared = " to ".join(f"{number:,}" for number in sorted({min(designs), max(designs)}))
     axes.set_title(f"{compared} designs at each value", loc="left", fontsize=10)
     bare(axes)
@@ -280,11 +280,11 @@ def sensitivity(
     return made
 
 
-def _some(found: polars.DataFrame) -> polars.DataFrame:
+def _some(designs: polars.DataFrame) -> polars.DataFrame:
     """The frame; SelectionError where there is nothing to draw."""
-    if found.is_empty():
+    if designs.is_empty():
         raise SelectionError("no design meets the conditions and has the values to be drawn")
-    return found
+    return designs
 
 
 def _check_different(what: str, names: Sequence[str]) -> None:
@@ -293,12 +293,12 @@ def _check_different(what: str, names: Sequence[str]) -> None:
             raise SelectionError(f"{what} needs different columns, not {name} twice")
 
 
-def _kinds(found: polars.DataFrame, column: str | None) -> list[object]:
+def _kinds(designs: polars.DataFrame, column: str | None) -> list[object]:
     """The values of a column that is told apart; one where there is none."""
     if column is None:
         return [None]
-    analysis.check_columns(found, (column,))
-    kinds = found[column].unique().sort().to_list()
+    analysis.check_columns(designs, (column,))
+    kinds = designs[column].unique().sort().to_list()
     if len(kinds) > MOST_KINDS:
         raise SelectionError(
             f"{column} has {len(kinds)} values; at most {MOST_KINDS} can be told apart in a plot"

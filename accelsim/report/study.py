@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import astuple, fields
 from itertools import groupby
 
-from rich.table import Table
-
 from accelsim.files import write_whole
 from accelsim.hardware import DepthwiseEngine
 from accelsim.report.compare import mark, plain
-from accelsim.report.table import table
-from accelsim.study import ENGINE, FUSE, IM2COL, ROWS, WAYS, Point
+from accelsim.report.table import Table
+from accelsim.study.depthwise import FUSE, WAYS, Point
+from accelsim.study.ways import ENGINE, IM2COL, ROWS
 
 WORDS = ("network", "array")
 COLUMNS = (
@@ -35,7 +34,7 @@ def depthwise(points: Sequence[Point]) -> Table:
                 *(f"{ways[ENGINE].multipliers:,}", cells[ENGINE]),
             )
         )
-    return table(COLUMNS, rows, WORDS)
+    return Table(COLUMNS, rows, WORDS)
 
 
 def notes(engine: DepthwiseEngine) -> list[str]:

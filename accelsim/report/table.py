@@ -2,20 +2,15 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
-
-from accelsim.cosim import Comparison
-from accelsim.errors import UnsupportedError
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Shape
-from accelsim.lower import is_depthwise
-from accelsim.ops import ALIASES
-from accelsim.request import RTL
 from accelsim.result import LayerResult, Result
-from accelsim.simulate import simulate
+from accelsim.study.ways import ENGINE, IM2COL, ROWS, DepthwiseWays
+
+if TYPE_CHECKING:
+    from accelsim.cosim import Comparison
 
 LAYER_COLUMNS = (
     *("layer", "op", "engine", "dataflow", "shape", "cycles", "bound", "share", "utilisation"),
@@ -24,6 +19,8 @@ COLUMNS = (*LAYER_COLUMNS, "MACs", "params")
 WORDS = ("layer", "op", "engine", "dataflow", "shape")
 # Left out one after another where the terminal is too narrow; numbers are never cut.
 SPARED = ("bound", "params", "engine", "share", "shape", "MACs", "op")
+
+WAY_WORDS = {ENGINE: "on the depthwise engine", ROWS: "on row streams", IM2COL: "by im2col (os)"}
 
 # What a reader of a published model's cycles should know.
 _FUSECONV = "it has no drain of results, no result port and no overlap"
@@ -35,18 +32,17 @@ MODEL_NOTES = (
 )
 
 
-def table(
-    columns: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    words: Collection[str],
-) -> Table:
-    """A table; the columns named in `words` hold words, on the left, all others numbers."""
-    made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in columns:
-        made.add_column(column, justify="left" if column in words else "right", no_wrap=True)
-    for row in rows:
-        made.add_row(*map(Text, row))  # names and formulas are no markup
-    return made
+class Table(NamedTuple):
+    """A table of text.
+
+    words : the columns that hold words, on the left; all others hold numbers, on the right.
+    summary : rows below all others, behind a line left empty.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    words: Collection[str]
+    summary: Sequence[Sequence[str]] = ()
 
 
 def fit(
@@ -67,10 +63,7 @@ def layers(result: Result, width: int) -> Table:
     rows = [_row(result, layer) for layer in result.layers if not layer.not_modelled]
     rows.append(_totals(result))
     columns, kept = fit(COLUMNS, rows, SPARED, width)
-    made = table(columns, kept[:-1], WORDS)
-    made.add_section()
-    made.add_row(*map(Text, kept[-1]))
-    return made
+    return Table(columns, kept[:-1], WORDS, summary=kept[-1:])
 
 
 def title(result: Result) -> str:
@@ -112,45 +105,54 @@ def _totals(result: Result) -> tuple[str, ...]:
     )
 
 
-def notes(result: Result, baseline: Result | None = None) -> list[str]:
+def notes(
+    result: Result,
+    depthwise: DepthwiseWays | None,
+    baseline: Result | None = None,
+) -> list[str]:
     """Sentences below the table: time, comparisons, and what the cycles leave out.
 
+    Parameters
+    ----------
+    depthwise : the depthwise layers of the result in every way.
     baseline : the same layers of the network without its variant, to compare with.
     """
     milliseconds = result.total_cycles / (result.hardware.clock_mhz * 1e3)
-    found = [f"{milliseconds:,.3f} ms at {result.hardware.clock_mhz:g} MHz."]
+    sentences = [f"{milliseconds:,.3f} ms at {result.hardware.clock_mhz:g} MHz."]
     if baseline is not None and result.total_cycles:
         ratio = baseline.total_cycles / result.total_cycles
         slower = ", slower than it" if ratio < 1 else ""
-        found.append(
+        sentences.append(
             f"{ratio:.2f} x the baseline's speed ({baseline.total_cycles:,} cycles){slower}."
         )
-    found += _depthwise_note(result)
+    sentences += _depthwise_note(depthwise)
     engine = result.hardware.depthwise
     wide = engine is None or not engine.fill_port
     if engine:
-        found.append(f"The depthwise engine has {ports(engine)}.")
+        sentences.append(f"The depthwise engine has {ports(engine)}.")
     if any(layer.cycles < (layer.bound_cycles or 0) for layer in result.layers):
-        found.append(
+        sentences.append(
             "Bounds are for the dense multiplies; the depthwise engine skips taps outside the map "
             "and may take less."
         )
     filled = [layer.read_bytes for layer in result.layers if layer.read_bytes is not None]
     if filled:
-        found.append(
+        sentences.append(
             f"Operand banks are filled with {sum(filled):,} bytes, copies by im2col included; "
             f"filling is {'not on the clock' if wide else 'on the clock of that engine only'}."
         )
     hosted = Counter(layer.op for layer in result.layers if layer.not_modelled)
-    aliases = Counter({op.name: hosted.pop(op.name) for op in ALIASES if op.name in hosted})
+    graph = result.graph
+    addressed = {x.op.name for x in graph.layers if x.op.alias(*graph.in_shapes(x)) is not None}
+    aliases = Counter({op: hosted.pop(op) for op in sorted(addressed) if op in hosted})
     hosted.update(result.graph.layer(layer.name).activation for layer in result.layers)
     del hosted["none"]
     if hosted:
-        found.append(f"Not modelled, on the host at 0 cycles: {_list(hosted)}.")
+        sentences.append(f"Not modelled, on the host at 0 cycles: {_list(hosted)}.")
     if aliases:
-        found.append(f"Nothing to do but to address: {_list(aliases)}.")
-    found += [about for timing, about in MODEL_NOTES if timing == result.timing]
-    return found
+        sentences.append(f"Address aliases, no work: {_list(aliases)}.")
+    sentences += [about for timing, about in MODEL_NOTES if timing == result.timing]
+    return sentences
 
 
 def ports(engine: DepthwiseEngine) -> str:
@@ -164,45 +166,27 @@ def _list(kinds: Counter[str]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
 
 
-def _depthwise_note(result: Result) -> list[str]:
-    """Cycles of the depthwise layers on the engine, on row streams and by im2col, side by side."""
-    graph = result.graph
-    names = [
-        layer.name
-        for layer in result.layers
-        if is_depthwise(graph.layer(layer.name), graph.in_shapes(graph.layer(layer.name)))
-    ]
-    if result.timing != RTL or not names or result.hardware.third_party:
+def _depthwise_note(depthwise: DepthwiseWays | None) -> list[str]:
+    """Cycles of the depthwise layers in every way, side by side."""
+    if depthwise is None:
         return []
-    ways = [("rows", "array", "on row streams"), ("os", "array", "by im2col (os)")]
-    if result.hardware.depthwise:
-        ways.insert(0, ("auto", "engine", "on the depthwise engine"))
-    costs = []
-    for dataflow, place, words in ways:
-        try:
-            each = [
-                simulate(
-                    graph, result.hardware, dataflow, layers=name, depthwise_on=place
-                ).total_cycles
-                for name in names
-            ]
-        except UnsupportedError:
-            costs.append(f"impossible {words}")
-        else:
-            costs.append(f"{sum(each):,} cycles {words}")
-    return [f"Depthwise layers ({len(names)}): {', '.join(costs)}."]
+    costs = [
+        f"impossible {WAY_WORDS[way]}" if cycles is None else f"{cycles:,} cycles {WAY_WORDS[way]}"
+        for way, cycles in depthwise.cycles.items()
+    ]
+    return [f"Depthwise layers ({depthwise.layers}): {', '.join(costs)}."]
 
 
-def levels(found: Comparison) -> Table:
+def levels(comparison: "Comparison") -> Table:
     """Cycles and values of one layer at every level."""
     values = {True: "equal", False: "differ"}
     rows = [
         ("golden", "-", "expected"),
-        ("schedule", f"{found.cycles.schedule:,}", "-"),
-        ("cycle", f"{found.cycles.cycle:,}", values[found.cycle_equal]),
-        ("rtl", f"{found.cycles.rtl:,}", values[found.rtl_equal]),
+        ("schedule", f"{comparison.cycles.schedule:,}", "-"),
+        ("cycle", f"{comparison.cycles.cycle:,}", values[comparison.cycle_equal]),
+        ("rtl", f"{comparison.cycles.rtl:,}", values[comparison.rtl_equal]),
     ]
-    return table(("level", "cycles", "values"), rows, words=("level", "values"))
+    return Table(("level", "cycles", "values"), rows, words=("level", "values"))
 
 
 def show(shape: Shape) -> str:

@@ -13,22 +13,30 @@ from pathlib import Path
 import polars
 
 from accelsim.sweep import area
+from accelsim.sweep.axes import Axis
 from accelsim.sweep.detail import layers, result
-from accelsim.sweep.engines import ENGINES, DaskEngine, Engine, LocalEngine, engine
+from accelsim.sweep.executors import (
+    EXECUTORS,
+    DaskExecutor,
+    Executor,
+    LocalExecutor,
+    find_executor,
+)
+from accelsim.sweep.reader import load_spec
 from accelsim.sweep.run import Summary, run
-from accelsim.sweep.spec import Axis, Spec, load_spec
+from accelsim.sweep.spec import Spec
 from accelsim.sweep.store import read_folder, read_manifest
 
 __all__ = [
-    "ENGINES",
+    "EXECUTORS",
     "Axis",
-    "DaskEngine",
-    "Engine",
-    "LocalEngine",
+    "DaskExecutor",
+    "Executor",
+    "LocalExecutor",
     "Spec",
     "Summary",
     "area",
-    "engine",
+    "find_executor",
     "layers",
     "load",
     "load_spec",

@@ -1,22 +1,24 @@
-"""Exact costs of every distinct layer on every size of engine, tabulated once.
+"""Exact costs of every distinct layer on every size of every engine, tabulated once.
 
-They come from `lower`, as in `simulate`; there is no other source of cycles. An array is asked
-for every dataflow, a depthwise engine for what is depthwise. Which of the two runs a layer is
-decided point by point, because the tables know them apart.
+They come from `lower`, as in `simulate`; there is no other source of cycles. The engine that runs
+every layer is asked for every choice of dataflows, any other for the layers that it is made for.
+Which of them runs a layer is decided point by point, because the tables know them apart.
 """
 
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.engines import engine_of
 from accelsim.errors import AccelsimError, UnsupportedError
-from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
+from accelsim.hardware import Hardware, Sizes
 from accelsim.ir import Layer, Shape
-from accelsim.lower import AUTO, Lowered, is_depthwise, lower, parse_dataflows
+from accelsim.lower import AUTO, Allowed, Lowered, is_depthwise, lower, parse_dataflows
+from accelsim.sweep.axes import MAIN, OTHERS
 from accelsim.sweep.spec import Spec
 
 Int = npt.NDArray[np.int64]
@@ -28,37 +30,42 @@ NO_COST = (UNSUPPORTED, 0, 0, 0, 0, 0)
 HOST = (0, 0, 0, 0, 0, 0)
 
 
-class Work(NamedTuple):
-    """A distinct layer: all that decides what it costs, and a layer of that kind."""
+class DistinctLayer(NamedTuple):
+    """All that decides what a layer costs, in a layer that stands for all like it.
+
+    depthwise : whether every output channel sees one input channel.
+    others : names of the engines, beside the one that runs every layer, that are made for it.
+    """
 
     layer: Layer
     in_shapes: tuple[Shape, ...]
     depthwise: bool
+    others: tuple[str, ...]
 
 
-class Job(NamedTuple):
-    """One row of a table: all distinct layers on an engine.
+class Setting(NamedTuple):
+    """An engine of some sizes and the dataflows that it may use: a row of the tables.
 
-    dataflow : allowed ones; None for the depthwise engine of the hardware.
+    dataflows : a choice of accelsim.lower; of an engine beside the one that runs every layer, auto.
     """
 
-    hardware: Hardware
-    dataflow: str | None
+    engine: Sizes
+    dataflows: str
 
 
 class Layout(NamedTuple):
     """Where the layers of all workloads stand in the columns of the tables.
 
-    Of a workload first the depthwise layers, then all others that an engine runs, then those on
-    the host.
+    Of a workload first the layers that several engines may run, then those that only one does,
+    then those on the host.
 
-    work : int64[slots], the distinct layer of a column.
+    distinct : int64[slots], the distinct layer of a column.
     place : int64[slots], the place of the layer in its network.
     start, choice, modelled, stop : int64[workloads], first column, and the columns behind the
-        depthwise layers, behind what engines run, and behind all.
+        layers that several engines may run, behind all that engines run, and behind all.
     """
 
-    work: Int
+    distinct: Int
     place: Int
     start: Int
     choice: Int
@@ -66,94 +73,111 @@ class Layout(NamedTuple):
     stop: Int
 
 
-class Works:
-    """The distinct layers of a specification, and where they stand."""
+class CostTables:
+    """What is to be tabulated: distinct layers in columns, settings of engines in rows."""
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        keys: dict[tuple[object, ...], int] = {}
-        self.works: list[Work] = []
-        columns: list[tuple[int, int]] = []
+        numbers: dict[tuple[object, ...], int] = {}
+        self.layers: list[DistinctLayer] = []
+        slots: list[tuple[int, int]] = []
         bounds: list[tuple[int, int, int, int]] = []
         for workload in spec.workloads:
             network = workload.network
             kinds: tuple[list[tuple[int, int]], ...] = [], [], []
             for place, layer in enumerate(network.layers):
                 shapes = network.in_shapes(layer)
-                depthwise = is_depthwise(layer, shapes)
                 key = layer.op, shapes
-                if key not in keys:
-                    keys[key] = len(self.works)
-                    self.works.append(Work(layer, shapes, depthwise))
-                kind = 0 if depthwise else 1 if layer.op.lower(*shapes) else 2
-                kinds[kind].append((keys[key], place))
-            choice = len(columns) + len(kinds[0])
+                if key not in numbers:
+                    numbers[key] = len(self.layers)
+                    self.layers.append(_distinct(layer, shapes))
+                several = self.layers[numbers[key]].others
+                kind = 0 if several else 1 if layer.op.lower(*shapes) else 2
+                kinds[kind].append((numbers[key], place))
+            choice = len(slots) + len(kinds[0])
             modelled = choice + len(kinds[1])
-            bounds.append((len(columns), choice, modelled, modelled + len(kinds[2])))
-            columns += chain(*kinds)
-        work, place = np.array(columns, np.int64).T
-        self.layout = Layout(work, place, *np.array(bounds, np.int64).T)
+            bounds.append((len(slots), choice, modelled, modelled + len(kinds[2])))
+            slots += chain(*kinds)
+        distinct, place = np.array(slots, np.int64).T
+        self.layout = Layout(distinct, place, *np.array(bounds, np.int64).T)
 
     @cached_property
-    def arrays(self) -> list[SystolicArray]:
-        """The arrays that differ in what a schedule depends on."""
-        return list(dict.fromkeys(map(scheduled, self.spec.arrays)))
+    def engines(self) -> dict[str, list[Sizes]]:
+        """The sizes of every engine that differ in what a schedule depends on."""
+        return {
+            name: list(dict.fromkeys(scheduled(each) for each in sizes if each is not None))
+            for name, sizes in self.spec.sizes.items()
+        }
 
     @cached_property
-    def engines(self) -> list[DepthwiseEngine]:
-        """The depthwise engines."""
-        return list(dict.fromkeys(filter(None, self.spec.engines)))
+    def settings(self) -> list[Setting]:
+        """The rows: the engine that runs every layer for each choice of dataflows, the others."""
+        choices = [str(value) for (value,) in self.spec.axis("dataflow").values]
+        main = [Setting(each, choice) for choice in choices for each in self.engines[MAIN.name]]
+        others = (each for engine in OTHERS for each in self.engines[engine.name])
+        return [*main, *(Setting(each, AUTO) for each in others)]
 
-    @cached_property
-    def jobs(self) -> list[Job]:
-        """The rows of the table: arrays for every dataflow in turn, then depthwise engines."""
-        dataflows = [str(value) for (value,) in self.spec.axis("dataflow").values]
-        jobs = [Job(Hardware(array), flow) for flow in dataflows for array in self.arrays]
-        for engine in self.engines:
-            array = SystolicArray(1, 1, operands=engine.operands)
-            jobs.append(Job(Hardware(array, depthwise=engine), None))
-        return jobs
-
-    def row(self, job: Job) -> tuple[Int, list[str]]:
-        """int64[works, fields] of an engine, and why it refuses what it cannot run."""
-        reasons: list[str] = []
-        costs = [self._cost(work, job, reasons) for work in self.works]
+    def costs(self, setting: Setting) -> tuple[Int, list[str]]:
+        """int64[layers, fields] of an engine, and why it refuses what it cannot run."""
+        name, reasons = setting.engine.name, []
+        design = _alone(setting)
+        costs = []
+        for distinct in self.layers:
+            cost: tuple[int, ...] = NO_COST
+            if name == MAIN.name or name in distinct.others:
+                try:
+                    cost = _cost(distinct, *design)
+                except UnsupportedError as error:
+                    reasons.append(str(error))
+            costs.append(cost)
         return np.array(costs, np.int64), reasons
 
-    def _cost(self, work: Work, job: Job, reasons: list[str]) -> tuple[int, ...]:
-        if job.dataflow is None:
-            if not work.depthwise:
-                return NO_COST
-            allowed = parse_dataflows(AUTO, "engine")
-        else:
-            allowed = parse_dataflows(job.dataflow, "array")
-        try:
-            lowered = lower(work.layer, work.in_shapes, job.hardware, allowed)
-        except UnsupportedError as error:
-            reasons.append(str(error))
-            return NO_COST
-        return HOST if lowered is None else _fields(work, lowered)
+
+def scheduled(engine: Sizes) -> Sizes:
+    """The engine without what no schedule depends on."""
+    usual = {key: getattr(type(engine), key) for key in getattr(engine, "untimed", ())}
+    return replace(engine, **usual)  # type: ignore[type-var]
 
 
-def scheduled(array: SystolicArray) -> SystolicArray:
-    """The array without what no schedule depends on."""
-    return replace(array, bank_depth=SystolicArray.bank_depth)
+def _distinct(layer: Layer, in_shapes: tuple[Shape, ...]) -> DistinctLayer:
+    convs = [piece.conv for piece in layer.op.lower(*in_shapes)]
+    depthwise = is_depthwise(layer, in_shapes)
+    others = (each.name for each in OTHERS if convs and engine_of(each).takes(convs, depthwise))
+    return DistinctLayer(layer, in_shapes, depthwise, tuple(others))
 
 
-def _fields(work: Work, lowered: Lowered) -> tuple[int, ...]:
+def _alone(setting: Setting) -> tuple[Hardware, Allowed]:
+    """A design, and the dataflows that leave all its work to the engine of a setting."""
+    engine: Any = setting.engine
+    main: Any = MAIN
+    beside = () if engine.runs_all else (replace(main, operands=engine.operands),)
+    depthwise, others = (
+        tuple(dataflow for dataflow in dataflows if dataflow.engine == engine.name)
+        for dataflows in parse_dataflows(setting.dataflows)
+    )
+    return Hardware(engines=(*beside, engine)), Allowed(depthwise, others)
+
+
+def _cost(distinct: DistinctLayer, hardware: Hardware, allowed: Allowed) -> tuple[int, ...]:
+    """FIELDS of a layer; UnsupportedError says why the engine cannot run it."""
+    lowered = lower(distinct.layer, distinct.in_shapes, hardware, allowed)
+    return HOST if lowered is None else _fields(distinct, lowered)
+
+
+def _fields(distinct: DistinctLayer, lowered: Lowered) -> tuple[int, ...]:
     if lowered.cycles >= UNSUPPORTED:
         raise AccelsimError(
-            f"layer {work.layer.name} takes {lowered.cycles:,} cycles, which is more than a sweep "
-            "can count; a smaller input or a larger engine takes fewer"
+            f"layer {distinct.layer.name} takes {lowered.cycles:,} cycles, which is more than a "
+            "sweep can count; a smaller input or a larger engine takes fewer"
         )
     traffic, bound = lowered.traffic, lowered.bound_cycles
     assert traffic is not None  # of our own engines
-    multiplies = -(-work.layer.op.macs(*work.in_shapes) // lowered.multipliers)
+    macs = distinct.layer.op.macs(*distinct.in_shapes)
     return (
         lowered.cycles,
         bound,
         traffic.read_bytes,
         traffic.write_bytes,
         traffic.macs,
-        int(bound > multiplies),
+        int(bound > -(-macs // lowered.multipliers)),
     )

@@ -30,11 +30,11 @@ def layers(spec: Spec, row: Mapping[str, Any]) -> polars.DataFrame:
         needed.
     bound : what the layer waits for: memory, ports or multiplies; null on the host.
     """
-    found = result(spec, row)
-    network: Network = found.graph
+    simulated = result(spec, row)
+    network: Network = simulated.graph
     bytes_moved = moved(network, row["activation_kib"] << 10, row["weight_kib"] << 10)
     width = row["memory_width_bytes"]
-    return found.to_frame().with_columns(
+    return simulated.to_frame().with_columns(
         polars.Series("offchip_read_bytes", [each.read for each in bytes_moved]),
         polars.Series("offchip_write_bytes", [each.write for each in bytes_moved]),
         polars.Series(
@@ -45,21 +45,19 @@ def layers(spec: Spec, row: Mapping[str, Any]) -> polars.DataFrame:
         polars.Series(
             "bound",
             [
-                _bound(found, layer, each, width)
-                for layer, each in zip(found.layers, bytes_moved, strict=True)
+                _bound(simulated, layer, each, width)
+                for layer, each in zip(simulated.layers, bytes_moved, strict=True)
             ],
             polars.String,
         ),
     )
 
 
-def _bound(found: Result, layer: LayerResult, bytes_moved: Moved, width: int) -> str | None:
+def _bound(simulated: Result, layer: LayerResult, bytes_moved: Moved, width: int) -> str | None:
     if layer.not_modelled:
         return None
     if width and sum(bytes_moved) > layer.cycles * width:
         return MEMORY
-    hardware = found.hardware
-    engine = hardware.array if layer.engine == "array" else hardware.depthwise
-    assert engine is not None
+    engine = simulated.hardware.engine(layer.engine)
     assert layer.bound_cycles is not None
     return PORTS if layer.bound_cycles > -(-layer.macs // engine.multipliers) else MULTIPLIES

@@ -6,7 +6,7 @@ it. Columns that `accelsim run` also reports, or sums of them over layers, are e
 total_cycles, total_macs, total_params, bound_cycles, read_bytes, write_bytes, utilization
 multipliers             of all engines
 busy_utilization        utilisation by the MACs that engines execute
-array_cycles, depthwise_cycles   total_cycles by engine
+<engine>_cycles         total_cycles by engine: array_cycles, depthwise_cycles
 not_modelled_layers     layers on the host, whose cycles are 0
 
 Beyond that stand
@@ -37,62 +37,64 @@ import polars
 
 from accelsim.engines import engine_of
 from accelsim.errors import AccelsimError
-from accelsim.hls.report import Resource
+from accelsim.hardware import Sizes
 from accelsim.lower import AUTO
 from accelsim.sweep import area, kernels
-from accelsim.sweep.costs import (
-    UNSUPPORTED,
-    Works,
-    scheduled,
-)
-from accelsim.sweep.reuse import moved
-from accelsim.sweep.spec import (
-    ARRAY,
+from accelsim.sweep.axes import (
     BUFFERS,
-    DEPTHWISE,
+    ENGINES,
+    MAIN,
     OPERANDS,
+    OTHERS,
     WORKLOAD,
-    Spec,
     Value,
-    depthwise_key,
+    columns,
 )
+from accelsim.sweep.costs import UNSUPPORTED, CostTables, scheduled
+from accelsim.sweep.reuse import moved
+from accelsim.sweep.spec import Spec
 
 Int = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
 Columns = dict[str, npt.NDArray[Any]]
 
-# The axes of every group of kernels.
-GROUPS = (
-    WORKLOAD,
-    ("dataflow",),
-    ("depthwise_on",),
-    OPERANDS,
-    ARRAY,
-    tuple(depthwise_key(key) for key in DEPTHWISE),
-    BUFFERS,
-    ("memory_width_bytes",),
-    ("clock_mhz",),
-)
-
+# The axes of every group of kernels, in the order of the columns.
+GROUPS: dict[int, tuple[str, ...]] = {
+    kernels.WORKLOAD: WORKLOAD,
+    kernels.DATAFLOW: ("dataflow",),
+    kernels.PLACE: ("depthwise_on",),
+    kernels.OPERANDS: OPERANDS,
+    **{
+        kernels.MAIN + number: tuple(columns(engine.name).values())
+        for number, engine in enumerate(ENGINES)
+    },
+    kernels.BUFFERS: BUFFERS,
+    kernels.WIDTH: ("memory_width_bytes",),
+    kernels.CLOCK: ("clock_mhz",),
+}
+METRICS = kernels.ELSEWHERE + len(OTHERS)
 
 UNKNOWN = -1 << 40  # cells; so low that no sum with it is positive
 MOST = 1 << 62  # of any sum or product, so that none overflows
+# What is added to the cycles of depthwise layers on engines beside the main one, to compare them,
+# by where these layers run: on any engine, never on these, or always on the fastest of these.
+RANKS = {AUTO: 0, "array": 1 << 52, "engine": -(1 << 52)}
 
 
 class Evaluator:
     """Evaluates points of a specification.
 
-    costs : int64[jobs, works, fields] of Works.jobs.
+    costs : int64[settings, layers, fields] of the tables.
     """
 
-    def __init__(self, spec: Spec, works: Works, costs: Int) -> None:
+    def __init__(self, spec: Spec, tables: CostTables, costs: Int) -> None:
         self.spec = spec
         self.points = _points(spec)
-        off_chip, self.moved = _off_chip(spec, works)
-        _check_sums(spec, works, costs, float(self.moved.max()))
-        self.tables = _tables(spec, works, costs, off_chip)
-        self.groups = [_group(spec, keys) for keys in GROUPS]
-        self.designs = _design_columns(spec, works)
+        off_chip, self.moved = _off_chip(spec, tables)
+        _check_sums(spec, tables, costs, float(self.moved.max()))
+        self.tables = _tables(spec, tables, costs, off_chip)
+        self.groups = {group: _group(spec, keys) for group, keys in GROUPS.items()}
+        self.constants = _constants(spec, tables)
 
     def part(self, index: int) -> polars.DataFrame:
         """The rows of a part."""
@@ -101,8 +103,8 @@ class Evaluator:
 
     def metrics(self, first: int, count: int) -> tuple[Codes, Int]:
         """Codes int32[groups, points] and metrics int64[metrics, points] of points."""
-        codes = np.empty((count, kernels.GROUPS), np.int32)
-        metrics = np.empty((count, kernels.METRICS), np.int64)
+        codes = np.empty((count, len(GROUPS)), np.int32)
+        metrics = np.empty((count, METRICS), np.int64)
         kernels.evaluate(first, self.points, self.tables, codes, metrics)
         return np.ascontiguousarray(codes.T), np.ascontiguousarray(metrics.T)
 
@@ -111,26 +113,24 @@ class Evaluator:
         codes, metrics = self.metrics(first, count)
         numbers = polars.Series("point", np.arange(first, first + count))
         design = [
-            column.gather(code)
-            for group, code in zip(self.groups, codes, strict=True)
-            for column in group
+            column.gather(codes[group]) for group, known in self.groups.items() for column in known
         ]
         return polars.DataFrame([numbers, *design, *self._results(codes, metrics)])
 
     def _results(self, codes: Codes, metrics: Int) -> list[polars.Series]:
         workload, buffers = codes[kernels.WORKLOAD], codes[kernels.BUFFERS]
-        engines = codes[kernels.OPERANDS], codes[kernels.ARRAY], codes[kernels.ENGINE]
         cycles, clocks = metrics[kernels.CYCLES], metrics[kernels.CLOCKS]
-        macs = self.designs.macs[workload]
-        multipliers = self.designs.multipliers.at(*engines)
-        offered = np.maximum(1, multipliers * cycles)
-        layers = self.designs.modelled[workload]
-        mhz = self.designs.mhz[codes[kernels.CLOCK]]
+        elsewhere = metrics[kernels.ELSEWHERE :]
+        macs = self.constants.macs[workload]
+        engines = {name: _over_engines(of, codes) for name, of in self.constants.engines.items()}
+        offered = np.maximum(1, engines["multipliers"] * cycles)
+        layers = self.constants.modelled[workload]
+        mhz = self.constants.mhz[codes[kernels.CLOCK]]
         supported = cycles < UNSUPPORTED
         results: Columns = {
             "total_cycles": cycles,
-            "array_cycles": cycles - metrics[kernels.DEPTHWISE],
-            "depthwise_cycles": metrics[kernels.DEPTHWISE],
+            f"{MAIN.name}_cycles": cycles - elsewhere.sum(axis=0),
+            **{f"{other.name}_cycles": on for other, on in zip(OTHERS, elsewhere, strict=True)},
             "bound_cycles": metrics[kernels.BOUND],
             "utilization": macs / offered,
             "busy_utilization": metrics[kernels.BUSY] / offered,
@@ -153,18 +153,14 @@ class Evaluator:
             series = frame.select(known.name.keep()).get_columns()
         sizes: Columns = {
             "total_macs": macs,
-            "total_params": self.designs.params[workload],
-            "not_modelled_layers": self.designs.hosted[workload],
-            "multipliers": multipliers,
-            "memory_bits": self.designs.memory_bits.at(*engines)
-            + self.designs.buffer_bits[buffers],
-            "register_bits": self.designs.register_bits.at(*engines),
+            "total_params": self.constants.params[workload],
+            "not_modelled_layers": self.constants.hosted[workload],
+            "multipliers": engines["multipliers"],
+            "memory_bits": engines["memory_bits"] + self.constants.buffer_bits[buffers],
+            "register_bits": engines["register_bits"],
             "supported": supported,
         }
-        cells = (
-            _known(polars.Series(name, of.at(*engines)))
-            for name, of in zip(area.FIGURES, self.designs.cells, strict=True)
-        )
+        cells = (_known(polars.Series(name, engines[name])) for name in area.FIGURES)
         return [*(polars.Series(name, each) for name, each in sizes.items()), *cells, *series]
 
 
@@ -174,23 +170,21 @@ def _known(figures: polars.Series) -> polars.Series:
     return figures.to_frame().select(known.name.keep()).to_series()
 
 
-class PerEngine(NamedTuple):
-    """A figure of all arrays and depthwise engines, which add up; int64[operands, engines]."""
-
-    arrays: Int
-    engines: Int
-
-    def at(self, operands: Codes, array: Codes, engine: Codes) -> Int:
-        """The sums for these designs."""
-        return self.arrays[operands, array] + self.engines[operands, engine]
+def _over_engines(figures: Sequence[Int], codes: Codes) -> Int:
+    """The sums over all engines of points: int64[operands, sizes] for each to int64[points]."""
+    operands = codes[kernels.OPERANDS]
+    total: Int = sum(
+        figure[operands, codes[kernels.MAIN + number]] for number, figure in enumerate(figures)
+    )
+    return total
 
 
-class Designs(NamedTuple):
+class Constants(NamedTuple):
     """What follows from a place in a group alone.
 
     macs, params, modelled, hosted : int64[workloads]; layers on engines and on the host.
-    multipliers, memory_bits, register_bits : of the engines.
-    cells : area.FIGURES of the engines, in order; below 0 where they are not known.
+    engines : figures that add up over the engines, int64[operands, sizes] for each of them:
+        multipliers, memory_bits, register_bits, and area.FIGURES, below 0 if they are not known.
     buffer_bits : int64[buffers].
     mhz : float64[clocks].
     """
@@ -199,48 +193,51 @@ class Designs(NamedTuple):
     params: Int
     modelled: Int
     hosted: Int
-    multipliers: PerEngine
-    memory_bits: PerEngine
-    register_bits: PerEngine
-    cells: tuple[PerEngine, ...]
+    engines: dict[str, tuple[Int, ...]]
     buffer_bits: Int
     mhz: npt.NDArray[np.float64]
 
 
-def _design_columns(spec: Spec, works: Works) -> Designs:
-    operands = len(spec.combinations(OPERANDS))
-    arrays = [engine_of(array).resources(array) for array in spec.arrays]
-    engines = [engine_of(engine).resources(engine) if engine else () for engine in spec.engines]
-    layout = works.layout
+def _constants(spec: Spec, tables: CostTables) -> Constants:
+    layout = tables.layout
     networks = [workload.network for workload in spec.workloads]
     kib = [sum(_whole(each[key]) for key in BUFFERS) for each in spec.combinations(BUFFERS)]
-    return Designs(
+    return Constants(
         macs=np.array([network.total_macs for network in networks]),
         params=np.array([network.total_params for network in networks]),
         modelled=layout.modelled - layout.start,
         hosted=layout.stop - layout.modelled,
-        multipliers=_both("multipliers", operands, arrays, engines),
-        memory_bits=_both("memory_bits", operands, arrays, engines),
-        register_bits=_both("register_bits", operands, arrays, engines),
-        cells=_cells(spec, operands),
+        engines=_engine_figures(spec),
         buffer_bits=np.array(kib) * (8 << 10),
         mhz=np.array([value for (value,) in spec.axis("clock_mhz").values], np.float64),
     )
 
 
-def _both(field: str, operands: int, *kinds: list[tuple[Resource, ...]]) -> PerEngine:
-    sums = ([sum(getattr(part, field) for part in parts) for parts in kind] for kind in kinds)
-    return PerEngine(*(np.array(each, np.int64).reshape(operands, -1) for each in sums))
-
-
-def _cells(spec: Spec, operands: int) -> tuple[PerEngine, ...]:
-    unknown = (UNKNOWN,) * len(area.FIGURES)
-    kinds = (
-        np.array([area.estimate(design) or unknown for design in designs], np.int64)
-        for designs in (spec.arrays, spec.engines)
+def _engine_figures(spec: Spec) -> dict[str, tuple[Int, ...]]:
+    operands = len(spec.combinations(OPERANDS))
+    names = ("multipliers", "memory_bits", "register_bits", *area.FIGURES)
+    # int64[figures, operands, sizes] for every engine.
+    engines = (
+        np.array(list(map(_figures, spec.sizes[engine.name])), np.int64).T.reshape(
+            len(names), operands, -1
+        )
+        for engine in ENGINES
     )
-    arrays, engines = (kind.T.reshape(len(area.FIGURES), operands, -1) for kind in kinds)
-    return tuple(map(PerEngine, arrays, engines))
+    return dict(zip(names, zip(*engines, strict=True), strict=True))
+
+
+def _figures(engine: Sizes | None) -> tuple[int, ...]:
+    """Multipliers, bits of memories and registers, and area.FIGURES of an engine."""
+    if engine is None:
+        return (0,) * (3 + len(area.FIGURES))
+    parts = engine_of(engine).resources(engine)
+    cells = area.estimate(engine) or (UNKNOWN,) * len(area.FIGURES)
+    return (
+        sum(part.multipliers for part in parts),
+        sum(part.memory_bits for part in parts),
+        sum(part.register_bits for part in parts),
+        *cells,
+    )
 
 
 def _whole(value: Value | None) -> int:
@@ -250,7 +247,7 @@ def _whole(value: Value | None) -> int:
 
 def _points(spec: Spec) -> kernels.Points:
     axes = [axis for axis in spec.axes if len(axis.values) > 1]
-    of = {key: group for group, keys in enumerate(GROUPS) for key in keys}
+    of = {key: group for group, keys in GROUPS.items() for key in keys}
     groups = [of[axis.keys[0]] for axis in axes]
     sizes = [len(axis.values) for axis in axes]
     strides = [
@@ -269,6 +266,7 @@ def _points(spec: Spec) -> kernels.Points:
         1 / np.array(sizes, np.float64),
         np.array(groups, np.int64),
         np.array(strides, np.int64),
+        tuple(len(spec.combinations(GROUPS[group])) for group in sorted(GROUPS)),
         np.uint64(spec.grid),
         bits,
         factors | np.uint64(1),
@@ -276,34 +274,35 @@ def _points(spec: Spec) -> kernels.Points:
     )
 
 
-def _off_chip(spec: Spec, works: Works) -> tuple[Int, Int]:
+def _off_chip(spec: Spec, tables: CostTables) -> tuple[Int, Int]:
     """Off-chip bytes of layers, int64[buffers, slots]; read, written, int64[..., workloads, 2]."""
     slots, totals = [], []
-    layout = works.layout
+    layout = tables.layout
     for each in spec.combinations(BUFFERS):
         rooms = [_whole(each[key]) << 10 for key in BUFFERS]
         parts = []
         for workload, start, stop in zip(spec.workloads, layout.start, layout.stop, strict=True):
-            found = np.array(moved(workload.network, rooms[0], rooms[1]), np.int64)
-            parts.append(found[layout.place[start:stop]])
+            layers = np.array(moved(workload.network, rooms[0], rooms[1]), np.int64)
+            parts.append(layers[layout.place[start:stop]])
         slots.append(np.concatenate(parts).sum(axis=1))
         totals.append([part.sum(axis=0) for part in parts])
     return np.array(slots), np.array(totals)
 
 
-def _check_sums(spec: Spec, works: Works, costs: Int, moved: float) -> None:
+def _check_sums(spec: Spec, tables: CostTables, costs: Int, moved: float) -> None:
     """Refuse what could overflow: the slowest engines, times the widest port or largest engines.
 
     moved : off-chip bytes of a network.
     """
-    cycles = costs[:, works.layout.work, kernels.CYCLES]
+    layout = tables.layout
+    cycles = costs[:, layout.distinct, kernels.CYCLES]
     slowest = np.where(cycles < UNSUPPORTED, cycles, 0).max(axis=0).astype(np.float64)
     widest = max(_whole(value) for (value,) in spec.axis("memory_width_bytes").values)
-    multipliers = max(array.multipliers for array in spec.arrays)
-    multipliers += max(engine.multipliers if engine else 0 for engine in spec.engines)
-    for workload, start, stop in zip(
-        spec.workloads, works.layout.start, works.layout.stop, strict=True
-    ):
+    multipliers = sum(
+        max(engine.multipliers if engine else 0 for engine in sizes)
+        for sizes in spec.sizes.values()
+    )
+    for workload, start, stop in zip(spec.workloads, layout.start, layout.stop, strict=True):
         total = float(slowest[start:stop].sum())
         if total >= UNSUPPORTED or total * max(widest, multipliers) + moved >= MOST:
             raise AccelsimError(
@@ -312,29 +311,32 @@ def _check_sums(spec: Spec, works: Works, costs: Int, moved: float) -> None:
             )
 
 
-def _tables(spec: Spec, works: Works, costs: Int, off_chip: Int) -> kernels.Tables:
-    layout = works.layout
-    flows = len(spec.axis("dataflow").values)
+def _tables(spec: Spec, tables: CostTables, costs: Int, off_chip: Int) -> kernels.Tables:
+    layout = tables.layout
     operands = len(spec.combinations(OPERANDS))
-    rows = {design: row for row, design in enumerate(works.arrays)}
-    array_row = np.array([rows[scheduled(design)] for design in spec.arrays])
-    first = flows * len(works.arrays)
-    jobs, forced, engine_row = _choices(spec, works, first)
-    slots = np.ascontiguousarray(costs[[*range(first), *jobs]][:, layout.work])
+    mains = tables.engines[MAIN.name]
+    number = {engine: place for place, engine in enumerate(mains)}
+    main_row = np.array([number[scheduled(each)] for each in spec.sizes[MAIN.name] if each])
+    first = len(spec.axis("dataflow").values) * len(mains)
+    others, other_rows = _other_rows(spec, tables, first)
+    settings = [*range(first), *(row.setting for row in others)]
+    slots = np.ascontiguousarray(costs[settings][:, layout.distinct])
     rank = slots[..., kernels.CYCLES].copy()
-    rank[first:][forced] = -1  # cycles are positive: what must be taken is before all others
+    depthwise = [tables.layers[each].depthwise for each in layout.distinct]
+    for at, row in enumerate(others, first):
+        rank[at, depthwise] += RANKS[row.place]
     return kernels.Tables(
         start=layout.start,
         choice=layout.choice,
         modelled=layout.modelled,
-        array_row=array_row.reshape(operands, -1),
-        arrays=len(works.arrays),
+        main_row=main_row.reshape(operands, -1),
+        main_rows=len(mains),
         costs=slots,
         cycles=np.ascontiguousarray(slots[..., kernels.CYCLES]),
         ports=np.ascontiguousarray(slots[..., kernels.PORTS]),
         sums=_sums(slots, layout.start, layout.modelled),
         rest=_sums(slots, layout.choice, layout.modelled),
-        engine_row=engine_row.reshape(len(engine_row), operands, -1),
+        other_rows=other_rows,
         rank=rank,
         moved=off_chip,
         host_moved=_sums(off_chip[..., None], layout.modelled, layout.stop)[..., 0],
@@ -342,36 +344,51 @@ def _tables(spec: Spec, works: Works, costs: Int, off_chip: Int) -> kernels.Tabl
     )
 
 
-def _choices(spec: Spec, works: Works, first: int) -> tuple[list[int], list[bool], Int]:
-    """Rows of the tables for depthwise engines, by where depthwise layers may run.
+class OtherRow(NamedTuple):
+    """A row of the kernels' tables: an engine beside the main one.
 
-    first : rows of arrays, which stand in front.
+    setting : its row of the cost tables.
+    place : where depthwise layers run.
+    """
+
+    setting: int
+    place: str
+
+
+def _other_rows(spec: Spec, tables: CostTables, first: int) -> tuple[list[OtherRow], Int]:
+    """The rows of the engines beside the main one, for every place of depthwise layers.
+
+    first : the first of these rows, behind those of the main engine.
 
     Returns
     -------
-    Of every row, the job that made it and whether the engine must be taken; and the row of a
-    design, int64[places, engines], 0 where there is no choice.
+    The rows, and that of a design: int64[engines, places, operands, sizes], 0 for no engine.
     """
-    number = {engine: place for place, engine in enumerate(works.engines)}
-    jobs: list[int] = []
-    forced: list[bool] = []
-    rows = []
-    for (place,) in spec.axis("depthwise_on").values:
-        if place == "array":
-            rows.append([0] * len(spec.engines))
-        else:
-            row = first + len(jobs)
-            rows.append([row + number[engine] if engine else 0 for engine in spec.engines])
-            jobs += range(first, first + len(works.engines))
-            forced += [place != AUTO] * len(works.engines)
-    return jobs, forced, np.array(rows)
+    places = [str(value) for (value,) in spec.axis("depthwise_on").values]
+    operands = len(spec.combinations(OPERANDS))
+    most = max(len(spec.sizes[engine.name]) // operands for engine in OTHERS)
+    numbers = np.zeros((len(OTHERS), len(places), operands, most), np.int64)
+    rows: list[OtherRow] = []
+    setting = first
+    for engine, of_engine in zip(OTHERS, numbers, strict=True):
+        sizes, distinct = spec.sizes[engine.name], tables.engines[engine.name]
+        runs = [layer.depthwise for layer in tables.layers if engine.name in layer.others]
+        for place, of_place in zip(places, of_engine, strict=True):
+            if place == "array" and all(runs):
+                continue  # nothing is left for the engine
+            number = {each: first + len(rows) + at for at, each in enumerate(distinct)}
+            chosen = [number[scheduled(each)] if each else 0 for each in sizes]
+            of_place[:, : len(sizes) // operands] = np.reshape(chosen, (operands, -1))
+            rows += [OtherRow(setting + at, place) for at in range(len(distinct))]
+        setting += len(distinct)
+    return rows, numbers
 
 
 def _sums(values: Int, start: Int, stop: Int) -> Int:
     """int64[rows, workloads, fields] of int64[rows, slots, fields], from `start` to `stop` each."""
     ends = np.concatenate([np.zeros_like(values[:, :1]), values.cumsum(axis=1)], axis=1)
-    found: Int = ends[:, stop] - ends[:, start]
-    return found
+    sums: Int = ends[:, stop] - ends[:, start]
+    return sums
 
 
 def _group(spec: Spec, keys: tuple[str, ...]) -> list[polars.Series]:

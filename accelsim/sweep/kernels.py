@@ -13,14 +13,16 @@ from accelsim.numerics import kernel
 
 Int = npt.NDArray[np.int64]
 
-# Groups of axes; what a point needs is where it stands in each.
-WORKLOAD, DATAFLOW, PLACE, OPERANDS, ARRAY, ENGINE, BUFFERS, WIDTH, CLOCK = range(9)
-GROUPS = 9
+# Groups of axes; what a point needs is where it stands in each. From WORKLOAD on they make out the
+# design and what runs on it, with a group for the sizes of every engine: that of the main engine,
+# which runs every layer, and behind it those of the others.
+BUFFERS, WIDTH, CLOCK, WORKLOAD, DATAFLOW, PLACE, OPERANDS, MAIN = range(8)
+OTHERS = MAIN + 1
 
 # Columns of metrics. Of the first ones there is also a cost of every layer, and the layers that
-# ports bound are counted in PORTS as if memory bound none.
-CYCLES, BOUND, READ, WRITE, BUSY, PORTS, DEPTHWISE, CLOCKS, MEMORY, PORTS_BOUND = range(10)
-METRICS = 10
+# ports bound are counted in PORTS as if memory bound none. Behind them stand the cycles of each of
+# the other engines.
+CYCLES, BOUND, READ, WRITE, BUSY, PORTS, CLOCKS, MEMORY, PORTS_BOUND, ELSEWHERE = range(10)
 
 EXACT = 1 << 52  # floats hold every whole number below it, and one more bit
 ROUNDS = 4  # of the permutation, an even number
@@ -33,6 +35,7 @@ class Points(NamedTuple):
     sizes : int64[axes], values of every axis that has more than one, the last running fastest.
     reciprocals : float64[axes], of the sizes.
     groups, strides : int64[axes], what group an axis is of, and what a step adds to it.
+    places : in every group; a tuple, so that kernels are compiled for this number of groups.
     grid : points of the grid.
     bits : 0 for points in order; else those of a permutation's domain, which holds the grid.
     factors, offsets : uint64[rounds], of the permutation; factors are odd.
@@ -42,6 +45,7 @@ class Points(NamedTuple):
     reciprocals: npt.NDArray[np.float64]
     groups: Int
     strides: Int
+    places: tuple[int, ...]
     grid: np.uint64
     bits: int
     factors: npt.NDArray[np.uint64]
@@ -52,15 +56,15 @@ class Tables(NamedTuple):
     """Costs of layers; columns are the slots of costs.Layout.
 
     start, choice, modelled : int64[workloads], see costs.Layout.
-    array_row : int64[operands, arrays], row of an array in its dataflow's part of the table.
-    arrays : rows of a dataflow's part.
-    costs : int64[rows, slots, fields], of arrays and behind them of depthwise engines: cycles,
+    main_row : int64[operands, sizes], row of the main engine in its dataflow's part of the table.
+    main_rows : rows of a dataflow's part.
+    costs : int64[rows, slots, fields], of the main engine and behind it of the others: cycles,
         bound, read, write, busy, and 1 where ports bound a layer.
     cycles, ports : int64[rows, slots], the first and the last of these side by side.
     sums, rest : int64[rows, workloads, fields], of costs over all layers, and over those that
-        only the array runs.
-    engine_row : int64[places, operands, engines], row of a depthwise engine; 0 for none.
-    rank : int64[rows, slots], cycles to compare with those of the array.
+        only the main engine runs.
+    other_rows : int64[engines, places, operands, sizes], rows of the others; 0 for no engine.
+    rank : int64[rows, slots], cycles by which the engines of a layer are compared.
     moved : int64[buffers, slots], off-chip bytes of a layer.
     host_moved : int64[buffers, workloads], those of layers on the host.
     widths : int64[widths], bytes a clock; 0 for as wide as needed.
@@ -69,14 +73,14 @@ class Tables(NamedTuple):
     start: Int
     choice: Int
     modelled: Int
-    array_row: Int
-    arrays: int
+    main_row: Int
+    main_rows: int
     costs: Int
     cycles: Int
     ports: Int
     sums: Int
     rest: Int
-    engine_row: Int
+    other_rows: Int
     rank: Int
     moved: Int
     host_moved: Int
@@ -143,46 +147,54 @@ def advance(points, digits, at):
 
 
 @kernel
-def design(tables, at, cycles, ports, found):
+def run(points, tables, at, rows, cycles, ports, sums):
     """Set what a network costs on a design.
 
-    A layer that may run on the depthwise engine does so where that takes no longer.
+    A layer that several engines may run goes to the fastest, the last one of those that are equal.
 
-    cycles, ports : int64[layers], of every layer that an engine runs.
-    found : int64[metrics], sums over these layers, up to DEPTHWISE.
+    rows : int64[other engines], set to their rows of the tables.
+    cycles, ports : int64[layers], set, of every layer that an engine runs.
+    sums : int64[metrics], set over these layers, but for what memory decides.
     """
     workload = at[WORKLOAD]
     start, choice = tables.start[workload], tables.choice[workload]
-    row = at[DATAFLOW] * tables.arrays + tables.array_row[at[OPERANDS], at[ARRAY]]
-    other = tables.engine_row[at[PLACE], at[OPERANDS], at[ENGINE]]
+    main = at[DATAFLOW] * tables.main_rows + tables.main_row[at[OPERANDS], at[MAIN]]
+    alone = True
+    for other in range(len(points.places) - OTHERS):
+        rows[other] = tables.other_rows[other, at[PLACE], at[OPERANDS], at[OTHERS + other]]
+        alone = alone and rows[other] == 0
+        sums[ELSEWHERE + other] = 0
     for layer in range(tables.modelled[workload] - start):
-        cycles[layer] = tables.cycles[row, start + layer]
-        ports[layer] = tables.ports[row, start + layer]
-    if other == 0 or choice == start:
-        found[: PORTS + 1] = tables.sums[row, workload]
-        found[DEPTHWISE] = 0
+        cycles[layer] = tables.cycles[main, start + layer]
+        ports[layer] = tables.ports[main, start + layer]
+    if alone or choice == start:
+        sums[: PORTS + 1] = tables.sums[main, workload]
         return
-    clocks = bound = read = write = busy = ported = elsewhere = np.int64(0)
+    clocks = bound = read = write = busy = ported = np.int64(0)
     for slot in range(start, choice):
-        use = tables.rank[other, slot] <= tables.cycles[row, slot]
-        cost = tables.costs[other if use else row, slot]
+        chosen, least, runner = main, tables.rank[main, slot], -1
+        for other in range(len(points.places) - OTHERS):
+            row = rows[other]
+            if row > 0 and tables.rank[row, slot] <= least:
+                chosen, least, runner = row, tables.rank[row, slot], other
+        cost = tables.costs[chosen, slot]
         clocks += cost[CYCLES]
         bound += cost[BOUND]
         read += cost[READ]
         write += cost[WRITE]
         busy += cost[BUSY]
         ported += cost[PORTS]
-        elsewhere += cost[CYCLES] if use else 0
+        if runner >= 0:
+            sums[ELSEWHERE + runner] += cost[CYCLES]
         cycles[slot - start] = cost[CYCLES]
         ports[slot - start] = cost[PORTS]
-    rest = tables.rest[row, workload]
-    found[CYCLES] = rest[CYCLES] + clocks
-    found[BOUND] = rest[BOUND] + bound
-    found[READ] = rest[READ] + read
-    found[WRITE] = rest[WRITE] + write
-    found[BUSY] = rest[BUSY] + busy
-    found[PORTS] = rest[PORTS] + ported
-    found[DEPTHWISE] = elsewhere
+    rest = tables.rest[main, workload]
+    sums[CYCLES] = rest[CYCLES] + clocks
+    sums[BOUND] = rest[BOUND] + bound
+    sums[READ] = rest[READ] + read
+    sums[WRITE] = rest[WRITE] + write
+    sums[BUSY] = rest[BUSY] + busy
+    sums[PORTS] = rest[PORTS] + ported
 
 
 @kernel
@@ -208,9 +220,9 @@ def repeat(point, points, codes, metrics, digits, at):
     stop = min(len(codes), point + points.sizes[last] - 1 - digits[last])
     for other in range(point, stop):
         at[CLOCK] += points.strides[last]
-        for group in range(GROUPS):
+        for group in range(len(points.places)):
             codes[other, group] = at[group]
-        for metric in range(METRICS):
+        for metric in range(ELSEWHERE + len(points.places) - OTHERS):
             metrics[other, metric] = metrics[point - 1, metric]
     digits[last] += max(0, stop - point)
     return stop
@@ -229,16 +241,14 @@ def evaluate(first, points, tables, codes, metrics):
     Designs are remembered, and what does not change from a point to the next is not evaluated
     again: on a grid most of the work falls away.
     """
-    digits, at = np.zeros(len(points.sizes), np.int64), np.zeros(GROUPS, np.int64)
+    digits, at = np.zeros(len(points.sizes), np.int64), np.zeros(len(points.places), np.int64)
     layers = (tables.modelled - tables.start).max()
+    rows = np.empty(len(points.places) - OTHERS, np.int64)
     cycles = np.empty((REMEMBERED, layers), np.int64)
     ports = np.empty((REMEMBERED, layers), np.int64)
-    found = np.empty((REMEMBERED, METRICS), np.int64)
+    sums = np.empty((REMEMBERED, metrics.shape[1]), np.int64)
     holds = np.full(REMEMBERED, -1, np.int64)
     now = at_width = at_buffers = clocks = memory = bound = np.int64(-1)
-    operands, arrays = tables.array_row.shape
-    places, engines = len(tables.engine_row), tables.engine_row.shape[2]
-    dataflows = len(tables.sums) // tables.arrays
     # Along the clocks nothing else changes, and they run fastest.
     runs = len(points.sizes) > 0 and points.groups[-1] == CLOCK
     point = np.int64(0)
@@ -249,16 +259,17 @@ def evaluate(first, points, tables, codes, metrics):
             place(permuted(first + point, points), points, digits, at)
 
         workload, buffers = at[WORKLOAD], at[BUFFERS]
-        this = (workload * dataflows + at[DATAFLOW]) * places + at[PLACE]
-        this = ((this * operands + at[OPERANDS]) * arrays + at[ARRAY]) * engines + at[ENGINE]
-        slot = this & (REMEMBERED - 1)
-        if holds[slot] != this:
-            design(tables, at, cycles[slot], ports[slot], found[slot])
-            holds[slot] = this
-        if this != now or buffers != at_buffers or at[WIDTH] != at_width:
-            now, at_buffers, at_width = this, buffers, at[WIDTH]
+        design = workload
+        for group in range(WORKLOAD + 1, len(points.places)):
+            design = design * points.places[group] + at[group]
+        slot = design & (REMEMBERED - 1)
+        if holds[slot] != design:
+            run(points, tables, at, rows, cycles[slot], ports[slot], sums[slot])
+            holds[slot] = design
+        if design != now or buffers != at_buffers or at[WIDTH] != at_width:
+            now, at_buffers, at_width = design, buffers, at[WIDTH]
             width = tables.widths[at_width]
-            clocks, memory, bound = found[slot, CYCLES], np.int64(0), found[slot, PORTS]
+            clocks, memory, bound = sums[slot, CYCLES], np.int64(0), sums[slot, PORTS]
             if width > 0:
                 start, end = tables.start[workload], tables.modelled[workload]
                 moved = tables.moved[buffers, start:end]
@@ -267,13 +278,15 @@ def evaluate(first, points, tables, codes, metrics):
                 clocks += tables.host_moved[buffers, workload] + width - 1
                 clocks //= width
 
-        for group in range(GROUPS):
+        for group in range(len(points.places)):
             codes[point, group] = at[group]
-        for metric in range(DEPTHWISE + 1):
-            metrics[point, metric] = found[slot, metric]
+        for metric in range(CLOCKS):
+            metrics[point, metric] = sums[slot, metric]
         metrics[point, CLOCKS] = clocks
         metrics[point, MEMORY] = memory
         metrics[point, PORTS_BOUND] = bound
+        for metric in range(ELSEWHERE, ELSEWHERE + len(points.places) - OTHERS):
+            metrics[point, metric] = sums[slot, metric]
         point += 1
         if points.bits == 0:
             if runs:

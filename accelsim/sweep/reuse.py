@@ -7,7 +7,7 @@ on the host included.
 Maps     A map lives from the layer that makes it to the last one that reads it. It stays on chip
          if all maps that live at the same time fit into A together, at every layer of its life.
          Else it is written once, and read by every layer that needs it, in the channels that the
-         layer needs. What a concatenation or a slice makes lies in the maps that it refers to.
+         layer needs. What an alias makes, a slice for instance, lies in the maps it refers to.
 Weights  A layer whose weights, K bytes, fit into W reads them once, and its maps once. Else it
          runs in one of two orders, the one that reads less: ceil(K / W) parts of the weights, each
          past all of its input; or ceil((input + output) / A) parts of its maps, each past all of
@@ -23,8 +23,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from accelsim.ir import INPUT, Layer, Network
-from accelsim.ops import ALIASES, Slice
+from accelsim.ir import INPUT, Layer, Network, Source
 
 SENTENCE = (
     "Off-chip bytes are of a model: a map stays on chip while all that live with it fit the "
@@ -65,22 +64,27 @@ def moved(network: Network, activation_bytes: int, weight_bytes: int) -> tuple[M
     kept = set(_kept(maps, len(network.layers), activation_bytes))
     return tuple(
         Moved(0, 0)
-        if _is_alias(layer)
+        if layer.name not in maps
         else _layer(network, place, layer, maps, kept, activation_bytes, weight_bytes)
         for place, layer in enumerate(network.layers)
     )
 
 
-def _is_alias(layer: Layer) -> bool:
-    return isinstance(layer.op, ALIASES) and layer.activation == "none"
+def _alias(network: Network, layer: Layer) -> tuple[Source, ...] | None:
+    """Where the channels of a layer lie in its inputs; None where it makes values of its own."""
+    if layer.activation != "none":
+        return None
+    return layer.op.alias(*network.in_shapes(layer))
 
 
 @lru_cache(maxsize=64)
 def _lives(network: Network) -> dict[str, _Map]:
-    """Every map by the name of its layer."""
+    """Every map by the name of its layer; aliases make none."""
     places = _places(network)
     made = {INPUT: 0} | {
-        layer.name: place for place, layer in enumerate(network.layers) if not _is_alias(layer)
+        layer.name: place
+        for place, layer in enumerate(network.layers)
+        if _alias(network, layer) is None
     }
     last = dict(made)
     for place, reads in enumerate(_reads(network)):
@@ -94,16 +98,17 @@ def _lives(network: Network) -> dict[str, _Map]:
     }
 
 
+@lru_cache(maxsize=64)
 def _places(network: Network) -> dict[str, Channels]:
     """Where every channel of what a layer makes lies."""
     found = {INPUT: _own(network, INPUT)}
     for layer in network.layers:
-        if _is_alias(layer):
-            joined = sum([found[name] for name in layer.inputs], ())
-            op = layer.op
-            found[layer.name] = joined[slice(*op.channels)] if isinstance(op, Slice) else joined
-        else:
+        sources = _alias(network, layer)
+        if sources is None:
             found[layer.name] = _own(network, layer.name)
+        else:
+            inputs = [found[name] for name in layer.inputs]
+            found[layer.name] = tuple(inputs[place][channel] for place, channel in sources)
     return found
 
 
@@ -118,7 +123,7 @@ def _reads(network: Network) -> tuple[dict[str, int], ...]:
     found = []
     for layer in network.layers:
         channels = Counter[str]()
-        if not _is_alias(layer):
+        if _alias(network, layer) is None:
             channels.update(name for name, _ in _needed(network, layer, places))
         found.append(
             {name: count * math.prod(network.shape(name)[1:]) for name, count in channels.items()}
@@ -128,13 +133,13 @@ def _reads(network: Network) -> tuple[dict[str, int], ...]:
 
 def _needed(network: Network, layer: Layer, places: dict[str, Channels]) -> set[tuple[str, int]]:
     """Channels that a layer reads, each once."""
-    chosen = [piece.channels for piece in layer.op.lower(*network.in_shapes(layer))]
-    if isinstance(layer.op, Slice):
-        chosen = [tuple(range(*layer.op.channels))]
+    shapes = network.in_shapes(layer)
+    inputs = [places[name] for name in layer.inputs]
+    if (sources := layer.op.alias(*shapes)) is not None:
+        return {inputs[place][channel] for place, channel in sources}
     found: set[tuple[str, int]] = set()
-    for name in layer.inputs:
-        for channels in chosen or [None]:
-            lie = places[name]
+    for lie in inputs:
+        for channels in [piece.channels for piece in layer.op.lower(*shapes)] or [None]:
             found |= set(lie if channels is None else [lie[channel] for channel in channels])
     return found
 

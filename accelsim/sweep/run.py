@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from accelsim.sweep import area, reuse
-from accelsim.sweep.costs import FIELDS, Int, Works
-from accelsim.sweep.engines import Engine, LocalEngine
-from accelsim.sweep.parts import JOBS, works_of
+from accelsim.sweep.costs import FIELDS, CostTables, Int
+from accelsim.sweep.executors import Executor, LocalExecutor
+from accelsim.sweep.parts import SETTINGS, tables_of
 from accelsim.sweep.spec import Spec
 from accelsim.sweep.store import Folder, open_folder
 
@@ -22,7 +22,7 @@ class Summary(NamedTuple):
     """What a sweep did.
 
     points, rows : of the whole sweep, and made this time.
-    jobs, tabulated : engines in the tables, and those scheduled this time.
+    settings, tabulated : engines in the tables, and those scheduled this time.
     tabulate_seconds, evaluate_seconds : time that it took.
     unsupported : points with a layer that cannot run.
     refusals : why, what most engines say first.
@@ -30,7 +30,7 @@ class Summary(NamedTuple):
 
     points: int
     rows: int
-    jobs: int
+    settings: int
     tabulated: int
     tabulate_seconds: float
     evaluate_seconds: float
@@ -40,42 +40,43 @@ class Summary(NamedTuple):
     def sentences(self, directory: Path) -> list[str]:
         """What there is to say at the end."""
         rate = self.rows / self.evaluate_seconds if self.rows else 0.0
-        work = (
-            f"{self.tabulated:,} of {self.jobs:,} engines scheduled in "
+        done = (
+            f"{self.tabulated:,} of {self.settings:,} engines scheduled in "
             f"{self.tabulate_seconds:.1f} s; {self.rows:,} points evaluated and written in "
             f"{self.evaluate_seconds:.1f} s, {rate:,.0f} a second."
         )
-        found = [f"{self.points:,} points in {directory}.", work, reuse.SENTENCE, area.sentence()]
+        first = f"{self.points:,} points in {directory}."
+        sentences = [first, done, reuse.SENTENCE, area.sentence()]
         if self.unsupported:
             reason = f", for instance: {self.refusals[0]}" if self.refusals else ""
-            found.append(f"{self.unsupported:,} points have a layer that cannot run{reason}.")
-        return found
+            sentences.append(f"{self.unsupported:,} points have a layer that cannot run{reason}.")
+        return sentences
 
 
 def run(
     spec: Spec,
     directory: str | Path,
     resume: bool = False,
-    engine: Engine | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Summary:
     """Evaluate all points into a folder; what is finished in it is not done again."""
-    engine = engine or LocalEngine()
+    executor = executor or LocalExecutor()
     report = progress or _ignore
-    works = works_of(spec)
-    parts = -(-len(works.jobs) // JOBS)
-    with engine, open_folder(Path(directory), spec, parts, resume) as folder:
+    tables = tables_of(spec)
+    parts = -(-len(tables.settings) // SETTINGS)
+    with executor, open_folder(Path(directory), spec, parts, resume) as folder:
         start = time.perf_counter()
-        tabulated = _tabulate(spec, folder, engine, report)
-        costs, refusals = read_costs(folder, works)
+        tabulated = _tabulate(spec, folder, executor, report)
+        costs, refusals = read_costs(folder, tables)
         middle = time.perf_counter()
-        rows = _evaluate(spec, folder, engine, costs, report)
+        rows = _evaluate(spec, folder, executor, costs, report)
         end = time.perf_counter()
         unsupported = folder.points.count_false("supported") if refusals else 0
     return Summary(
         points=spec.points,
         rows=rows,
-        jobs=len(works.jobs),
+        settings=len(tables.settings),
         tabulated=tabulated,
         tabulate_seconds=middle - start,
         evaluate_seconds=end - middle,
@@ -88,35 +89,36 @@ def _ignore(what: str, done: int, total: int) -> None:
     """Progress that nobody watches."""
 
 
-def _tabulate(spec: Spec, folder: Folder, engine: Engine, report: Progress) -> int:
+def _tabulate(spec: Spec, folder: Folder, executor: Executor, report: Progress) -> int:
     missing = folder.costs.missing()
-    jobs = len(works_of(spec).jobs)
-    sizes = {part: min(JOBS, jobs - part * JOBS) for part in missing}
-    done = jobs - sum(sizes.values())
-    report("designs", done, jobs)
-    for part, content in engine.tabulate(spec, missing):
+    settings = len(tables_of(spec).settings)
+    sizes = {part: min(SETTINGS, settings - part * SETTINGS) for part in missing}
+    done = settings - sum(sizes.values())
+    report("designs", done, settings)
+    for part, content in executor.tabulate(spec, missing):
         folder.costs.write(part, content)
         done += sizes[part]
-        report("designs", done, jobs)
+        report("designs", done, settings)
     return sum(sizes.values())
 
 
-def read_costs(folder: Folder, works: Works) -> tuple[Int, tuple[str, ...]]:
-    """int64[jobs, works, fields] of the tables, and why engines refuse layers, most often first."""
+def read_costs(folder: Folder, tables: CostTables) -> tuple[Int, tuple[str, ...]]:
+    """int64[settings, layers, fields], and why engines refuse layers, most often first."""
     frame = folder.costs.frame()
-    costs = frame.select(FIELDS).to_numpy().reshape(len(works.jobs), len(works.works), len(FIELDS))
+    shape = len(tables.settings), len(tables.layers), len(FIELDS)
+    costs = frame.select(FIELDS).to_numpy().reshape(shape)
     reasons = Counter(frame.get_column("reason").drop_nulls().to_list())
     return np.ascontiguousarray(costs, np.int64), tuple(
         reason for reason, _ in reasons.most_common()
     )
 
 
-def _evaluate(spec: Spec, folder: Folder, engine: Engine, costs: Int, report: Progress) -> int:
+def _evaluate(spec: Spec, folder: Folder, executor: Executor, costs: Int, report: Progress) -> int:
     missing = folder.points.missing()
     sizes = {part: min(spec.part_points, spec.points - part * spec.part_points) for part in missing}
     done = spec.points - sum(sizes.values())
     report("points", done, spec.points)
-    for part, content in engine.evaluate(spec, costs, missing):
+    for part, content in executor.evaluate(spec, costs, missing):
         folder.points.write(part, content)
         done += sizes[part]
         report("points", done, spec.points)

@@ -49,12 +49,12 @@ class Parts:
 
     def finished(self) -> dict[int, Path]:
         """The parts that are there, by number."""
-        found = {}
+        parts = {}
         for path in sorted(self.folder.glob("*.parquet")):
             name = NAME.fullmatch(path.name)
             if name and int(name[1]) < self.count:
-                found[int(name[1])] = path
-        return found
+                parts[int(name[1])] = path
+        return parts
 
     def missing(self) -> list[int]:
         """Numbers of the parts that are not there."""
@@ -97,11 +97,11 @@ class Parts:
         return sorted(self.finished().items())
 
     def _digest(self, number: int, content: bytes) -> str:
-        found = hashlib.blake2b(
+        digest = hashlib.blake2b(
             f"{self.sweep} {self.folder.name} {number} ".encode(), digest_size=8
         )
-        found.update(content)
-        return found.hexdigest()
+        digest.update(content)
+        return digest.hexdigest()
 
     def _read(self, number: int, path: Path) -> bytes:
         """The content of a part."""
@@ -185,19 +185,19 @@ def read_folder(path: Path) -> tuple[Folder, dict[str, Any]]:
 def read_manifest(path: Path) -> dict[str, Any]:
     """The manifest of a folder."""
     try:
-        found: dict[str, Any] = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        if not _is_manifest(found):
+        manifest: dict[str, Any] = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        if not _is_manifest(manifest):
             raise ValueError
     except OSError as error:
         raise FileError(f"{path} holds no sweep: {MANIFEST}: {error.strerror or error}") from None
     except (ValueError, RecursionError):
         raise FileError(f"{path / MANIFEST} is damaged: it is no manifest of a sweep") from None
-    return found
+    return manifest
 
 
-def _is_manifest(found: Any) -> bool:
+def _is_manifest(data: Any) -> bool:
     """Whether it has all that is read of a manifest."""
-    match found:
+    match data:
         case {
             "version": str(),
             "sources": str(),
@@ -224,22 +224,22 @@ def _manifest(spec: Spec, costs: int) -> dict[str, Any]:
         "parts": spec.parts,
         "cost_parts": costs,
         "reuse_model": reuse.SENTENCE,
-        "area_errors": area.errors(),
+        "area_errors": area.leave_one_out_errors(),
         "specification": spec.to_dict(),
     }
 
 
 def _compare(path: Path, spec: Spec, resume: bool) -> None:
-    found = read_manifest(path)
-    if found["sha256"] != spec.sha256:
+    manifest = read_manifest(path)
+    if manifest["sha256"] != spec.sha256:
         raise FileError(
             f"{path} holds the results of another specification; nothing in it was changed"
         )
     if not resume:
         raise FileError(f"{path} holds results of this sweep already; --resume goes on with it")
-    if (found["version"], found["sources"]) != (__version__, sources_sha256()):
+    if (manifest["version"], manifest["sources"]) != (__version__, sources_sha256()):
         raise FileError(
-            f"{path} was begun by another state of accelsim ({found['version']}); its parts and "
+            f"{path} was begun by another state of accelsim ({manifest['version']}); its parts and "
             "those of this one do not belong together"
         )
 
@@ -248,12 +248,12 @@ def _compare(path: Path, spec: Spec, resume: bool) -> None:
 def sources_sha256() -> str:
     """Of the modules that decide results, which are all but those that show them."""
     top = Path(__file__).parents[1]
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in sorted((*top.rglob("*.py"), *top.rglob("*.json"))):
         name = path.relative_to(top)
         if name.parts[0] not in SHOWING:
-            found.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
-    return found.hexdigest()
+            digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def _clean(path: Path) -> None:

@@ -1,0 +1,1 @@
+"""From Amaranth to Verilog, simulators, synthesis, generated pages and waves."""

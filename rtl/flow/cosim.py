@@ -1,6 +1,6 @@
 """Co-simulation: a sequence of passes on the RTL of a core, in one of three simulators.
 
-The host (rtl/host.py) is the same for all: Amaranth's own simulator runs it beside the component,
+The host (rtl/host) is the same for all: Amaranth's own simulator runs it beside the component,
 cocotb runs it inside Icarus or Verilator beside the generated Verilog.
 """
 
@@ -16,15 +16,11 @@ import numpy.typing as npt
 from amaranth.sim import Simulator
 
 from accelsim.errors import AccelsimError, FileError
-from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
-from rtl.engines.depthwise.core import DepthwiseCore
-from rtl.engines.depthwise.job import deep_engine, depthwise_job, depthwise_memories, used_sums
-from rtl.engines.systolic_array.core import Core
-from rtl.engines.systolic_array.job import array_job, array_memories, deep_array, used_columns
+from accelsim.hardware import Hardware
+from rtl.engines import core_of
 from rtl.flow import simulators
-from rtl.flow.generate import core_verilog, depthwise_verilog
+from rtl.flow.generate import core_verilog
 from rtl.flow.ports import ports
-from rtl.flow.verilog import TOP
 from rtl.host import driver as host
 from rtl.host.chunks import Int
 from rtl.host.driver import REPORT_EVERY, Bytes, Host, Job, Stalls, save_job
@@ -49,86 +45,63 @@ class CosimResult(NamedTuple):
 
 
 def cosim(
-    array: SystolicArray,
+    sizes: Any,
     commands: Int,
-    left: Operands,
-    top: Operands,
+    *memories: Operands,
     simulator: str = "amaranth",
     stalls: Stalls | None = None,
     waves: Path | None = None,
     progress: Progress | None = None,
 ) -> CosimResult:
-    """Results and counters of one sequence on the RTL of an array, from reset.
+    """Results and counters of one sequence on the RTL of an engine, from reset.
 
     Parameters
     ----------
-    array : its banks are made as deep as the sequence needs.
-    commands : int64[passes, 12], fields of ArrayPass, left, top, last; `last` is 1 at the end only.
-    left, top : int16[words, R], int16[words, C], the operands that the commands point to.
+    sizes : of the engine; its memories are made as deep as the sequence needs.
+    commands : int64[passes, fields], of the engine's commands; `last` is 1 at the end only.
+    memories : what the commands point to, as the engine's golden model takes them.
     simulator : one of SIMULATORS.
     stalls : how often each stream is idle; none where absent.
     waves : file that records every signal (VCD; FST from Icarus where it ends in .fst).
     progress : called with what is being done and the share of it that is done.
     """
-    array = deep_array(array, commands)
-    memories = array_memories(array, commands, left, top)
-    return _cosim(
-        _Device(
-            lambda: Core(array),
-            lambda: core_verilog(array),
-            lambda core: array_job(array, core, commands, memories),
-            used_columns(commands),
-        ),
-        *(simulator, stalls, waves, progress),
-    )
+    if simulator not in SIMULATORS:
+        raise AccelsimError(f"simulator is one of {', '.join(SIMULATORS)}, not {simulator!r}")
+    _check_waves(waves)
+    engine, report = core_of(sizes), progress or _ignore
+    sizes = engine.deepened(sizes, commands)
+    held = engine.memories(sizes, commands, *memories)
+    if simulator == "amaranth":
+        component = engine.core(sizes)
+        job = engine.job(sizes, component, commands, held)
+        bits, *counters = _run_amaranth(component, job, stalls or Stalls(), waves, report)
+    else:
+        report("build", 0.0)
+        component, text = core_verilog(sizes)
+        recorder = None if waves is None else waves.absolute()
+        if simulator == "icarus":
+            command = simulators.icarus_command(text, recorder)
+        else:
+            command = simulators.verilator_command(text, ports(component), recorder)
+        job = engine.job(sizes, component, commands, held)
+        bits, *counters = _run_cocotb(simulator, command, job, stalls or Stalls(), report)
+    report("simulate", 1.0)
+    return CosimResult(sums(component, engine.used(sizes, commands), bits), *counters)
 
 
-def cosim_depthwise(
-    engine: DepthwiseEngine,
-    commands: Int,
-    maps: Operands,
-    taps: Operands,
-    simulator: str = "amaranth",
-    stalls: Stalls | None = None,
-    waves: Path | None = None,
-    progress: Progress | None = None,
-) -> CosimResult:
-    """Results and counters of one sequence on the RTL of a depthwise engine, from reset.
-
-    Parameters
-    ----------
-    engine : without a fill port, its memories are made as deep as the sequence needs.
-    commands : int64[passes, 22], fields of DepthwiseCommand; `last` is 1 at the end only.
-    maps : int16[words, P, L], the banks that the commands point to.
-    taps : int16[entries, 2 + L], the tap memory: word and shift of a tap, weights.
-    simulator, stalls, waves, progress : as for `cosim`.
-    """
-    engine = deep_engine(engine, commands)
-    memories = depthwise_memories(engine, commands, maps, taps)
-    return _cosim(
-        _Device(
-            lambda: DepthwiseCore(engine),
-            lambda: depthwise_verilog(engine),
-            lambda core: depthwise_job(engine, core, commands, memories),
-            used_sums(engine, commands),
-        ),
-        *(simulator, stalls, waves, progress),
-    )
-
-
-class Work(Protocol):
-    """One layer on real data: a sequence as accelsim.lower makes it."""
+class Sequence(Protocol):
+    """One layer on real data, as accelsim.lower makes it."""
 
     @property
     def engine(self) -> str:
-        """Name of the engine: array or depthwise."""
+        """Name of the engine."""
 
     @property
     def commands(self) -> Int:
         """The engine's commands."""
 
     @property
-    def memories(self) -> tuple[Operands, Operands]:
+    def memories(self) -> tuple[Operands, ...]:
         """What the commands point to."""
 
 
@@ -137,64 +110,23 @@ def level(
     simulator: str = "amaranth",
     waves: Path | None = None,
     progress: Progress | None = None,
-) -> Callable[[Work], CosimResult]:
+) -> Callable[[Sequence], CosimResult]:
     """The RTL of the hardware as the level that accelsim.cosim.compare takes.
 
     simulator, waves, progress : as for `cosim`.
     """
 
-    def run(work: Work) -> CosimResult:
-        sequence = work.commands, *work.memories
-        if work.engine == "array":
-            return cosim(hardware.array, *sequence, simulator, waves=waves, progress=progress)
-        engine = hardware.depthwise
-        assert engine is not None  # a layer was lowered to it
-        return cosim_depthwise(engine, *sequence, simulator, waves=waves, progress=progress)
+    def run(sequence: Sequence) -> CosimResult:
+        return cosim(
+            hardware.engine(sequence.engine),
+            sequence.commands,
+            *sequence.memories,
+            simulator=simulator,
+            waves=waves,
+            progress=progress,
+        )
 
     return run
-
-
-class _Device(NamedTuple):
-    """A core to be simulated and what it is to do.
-
-    component : the core for Amaranth's simulator.  verilog : the core and its Verilog.
-    job : what the host of such a core sends.
-    used : int64[result words], sums of each word that mean something.
-    """
-
-    component: Callable[[], Any]
-    verilog: Callable[[], tuple[Any, str]]
-    job: Callable[[Any], Job]
-    used: Int
-
-
-def _cosim(
-    device: _Device,
-    simulator: str,
-    stalls: Stalls | None,
-    waves: Path | None,
-    progress: Progress | None,
-) -> CosimResult:
-    if simulator not in SIMULATORS:
-        raise AccelsimError(f"simulator is one of {', '.join(SIMULATORS)}, not {simulator!r}")
-    _check_waves(waves)
-    report = progress or _ignore
-    if simulator == "amaranth":
-        component = device.component()
-        job = device.job(component)
-        bits, *counters = _run_amaranth(component, job, stalls or Stalls(), waves, report)
-    else:
-        report("build", 0.0)
-        component, text = device.verilog()
-        recorder = None if waves is None else waves.absolute()
-        if simulator == "icarus":
-            command = simulators.icarus_command(text, recorder)
-        else:
-            command = simulators.verilator_command(text, ports(component), recorder)
-        job = device.job(component)
-        bits, *counters = _run_cocotb(simulator, command, job, stalls or Stalls(), report)
-    report("simulate", 1.0)
-    return CosimResult(sums(component, device.used, bits), *counters)
 
 
 def _check_waves(waves: Path | None) -> None:
@@ -301,67 +233,3 @@ def _run_cocotb(
             raise simulators.failure(work / f"{simulator}.log", simulator)
         with np.load(work / host.RESULTS) as file:
             return file["bits"], int(file["busy_cycles"]), int(file["stall_cycles"])
-
-
-# --- the model alone, driven from C++
-
-
-class Rate(NamedTuple):
-    """A run of the Verilator model without Python.
-
-    clocks : simulated, from the first command to the end of the sequence.
-    cpu_seconds : that they took on one thread.
-    """
-
-    result: CosimResult
-    clocks: int
-    cpu_seconds: float
-
-
-def verilator_rate(
-    array: SystolicArray, commands: Int, left: Operands, top: Operands, optimise: str = "-O1"
-) -> Rate:
-    """Speed of the Verilator model of an array's core driven from C++, banks filled before.
-
-    Parameters are those of `cosim`; half of the banks must hold all operands. `optimise` is for
-    the C++ compiler: more of it makes the model of a small array faster and of a large one slower.
-    """
-    memories = array_memories(array, commands, left, top)
-    component, text = core_verilog(array)
-    job = array_job(array, component, commands, memories)
-    return _rate(component, text, job, used_columns(commands), optimise)
-
-
-def verilator_depthwise_rate(
-    engine: DepthwiseEngine, commands: Int, maps: Operands, taps: Operands, optimise: str = "-O1"
-) -> Rate:
-    """The same for a depthwise engine without a fill port; parameters of `cosim_depthwise`."""
-    memories = depthwise_memories(engine, commands, maps, taps)
-    component, text = depthwise_verilog(engine)
-    job = depthwise_job(engine, component, commands, memories)
-    return _rate(component, text, job, used_sums(engine, commands), optimise)
-
-
-def _rate(component: Any, text: str, job: Job, used: Int, optimise: str) -> Rate:
-    if not all(fill.always_ready and len(fill.ends) == 1 for fill in job.fills):
-        raise AccelsimError("the operands do not fit into half of the memories")
-    main = Path(__file__).with_name("bench.cpp")
-    names = (f"-D{name}={fill.stream}" for name, fill in zip(_FILLS, job.fills, strict=True))
-    flags = [flag for name in names for flag in ("-CFLAGS", name)]
-    model = simulators.build_verilator(text, main, flags=flags, optimise=optimise)
-    payloads = job.commands, *(fill.words for fill in job.fills)
-    with tempfile.TemporaryDirectory(prefix="accelsim-") as name:
-        work = Path(name)
-        for stream, words in zip(job.streams, payloads, strict=True):
-            words.tofile(work / f"{stream}.bin")
-        counts = [str(len(words)) for words in payloads]
-        command = [str(model / TOP), str(work), *counts, str(job.results)]
-        simulators.run_logged(command, work, "verilator")
-        clocks, seconds, busy, stall = (work / "rate.txt").read_text().split()
-        raw = np.fromfile(work / "results.bin", np.uint8)
-    bits = np.unpackbits(raw.reshape(job.results, -1), axis=1, bitorder="little")
-    result = CosimResult(sums(component, used, bits), int(busy), int(stall))
-    return Rate(result, int(clocks), float(seconds))
-
-
-_FILLS = ("FIRST_FILL", "SECOND_FILL")  # names of the streams in bench.cpp

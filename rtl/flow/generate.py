@@ -1,6 +1,7 @@
-"""What `accelsim rtl` writes: a core as Verilog, its parameters, and the page that documents it.
+"""What `accelsim rtl` writes: a design as Verilog, its parameters, and the page that documents it.
 
-Names, widths and offsets come from the ports of the core itself, never from a list kept beside it.
+Names, widths and offsets come from the ports of the cores themselves, never from a list kept
+beside them.
 """
 
 import json
@@ -16,14 +17,8 @@ from amaranth.hdl import Module
 from amaranth.lib.wiring import Component, Out, connect, flipped
 
 from accelsim.errors import FileError
-from accelsim.hardware import DepthwiseEngine, SystolicArray
-from accelsim.passes import DepthwiseOpcode, Opcode
-from rtl.engines.depthwise.core import DepthwiseCore
-from rtl.engines.depthwise.manual import depthwise_chapter
-from rtl.engines.depthwise.parts import LaneModule
-from rtl.engines.systolic_array.core import Core
-from rtl.engines.systolic_array.manual import array_chapter
-from rtl.engines.systolic_array.parts import ProcessingElement
+from accelsim.hardware import Hardware, Sizes
+from rtl.engines import core_of
 from rtl.flow.manual import Chapter, page
 from rtl.flow.ports import CLOCK, RESET, payload, ports, streams
 from rtl.flow.verilog import TOP, verilog
@@ -31,81 +26,67 @@ from rtl.flow.verilog import TOP, verilog
 Progress = Callable[[str, float], None]
 
 
-def core_verilog(array: SystolicArray) -> tuple[Core, str]:
-    """The core of an array and its Verilog, with one module for all processing elements."""
-    core = Core(array, shared_pe=True)
-    return core, verilog(core, [_element(array)])
+def core_verilog(sizes: Sizes) -> tuple[Any, str]:
+    """The core of an engine and its Verilog, with one module for all its repeated parts."""
+    engine = core_of(sizes)
+    core = engine.core(sizes, shared=True)
+    return core, verilog(core, [engine.repeated(sizes)])
 
 
-def depthwise_verilog(engine: DepthwiseEngine) -> tuple[DepthwiseCore, str]:
-    """The core of a depthwise engine and its Verilog, with one module for all lanes."""
-    core = DepthwiseCore(engine, shared_lane=True)
-    return core, verilog(core, [_lane(engine)])
+class Cores(Component):
+    """Cores side by side, each with its ports under the name of its engine.
 
-
-def _element(array: SystolicArray) -> tuple[str, Component]:
-    operands = array.operands
-    return "processing_element", ProcessingElement(operands.bits, operands.accumulator_bits)
-
-
-def _lane(engine: DepthwiseEngine) -> tuple[str, Component]:
-    return "depthwise_lane", LaneModule(engine)
-
-
-class CorePair(Component):
-    """The cores of both engines side by side.
-
-    array, depthwise : their ports.  They share clock and reset and nothing else.
+    They share clock and reset and nothing else.
     """
 
-    def __init__(self, array: Core, depthwise: DepthwiseCore) -> None:
-        self.array_core, self.depthwise_core = array, depthwise
-        super().__init__({"array": Out(array.signature), "depthwise": Out(depthwise.signature)})
+    def __init__(self, cores: dict[str, Any]) -> None:
+        self.cores = cores
+        super().__init__({name: Out(core.signature) for name, core in cores.items()})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.array = self.array_core
-        m.submodules.depthwise = self.depthwise_core
-        connect(m, flipped(self.array), self.array_core)
-        connect(m, flipped(self.depthwise), self.depthwise_core)
+        for name, core in self.cores.items():
+            m.submodules[name] = core
+            connect(m, flipped(getattr(self, name)), core)
         return m
+
+
+class CoreOfDesign(NamedTuple):
+    """A core of a design, its sizes, and the prefix of its ports: none where it is the only one."""
+
+    prefix: str
+    sizes: Any
+    core: Any
 
 
 class Design(NamedTuple):
     """What is to be written.
 
     top : the module `core`.  text : its Verilog.
-    array : core of the array.  depthwise : core of the depthwise engine, if there is one.
     """
 
     top: Component
     text: str
-    array: Core
-    depthwise: DepthwiseCore | None
-
-    @property
-    def cores(self) -> tuple[tuple[str, Core | DepthwiseCore], ...]:
-        """The cores and the prefixes of their ports: none where there is but one."""
-        if self.depthwise is None:
-            return (("", self.array),)
-        return ("array__", self.array), ("depthwise__", self.depthwise)
+    cores: tuple[CoreOfDesign, ...]
 
 
-def make_design(array: SystolicArray, engine: DepthwiseEngine | None = None) -> Design:
-    """Verilog of an array, and of a depthwise engine beside it if there is one."""
-    if engine is None:
-        core, text = core_verilog(array)
-        return Design(core, text, core, None)
-    pair = CorePair(Core(array, shared_pe=True), DepthwiseCore(engine, shared_lane=True))
-    text = verilog(pair, [_element(array), _lane(engine)])
-    return Design(pair, text, pair.array_core, pair.depthwise_core)
+def make_design(hardware: Hardware) -> Design:
+    """Verilog of the engines of a design."""
+    if len(hardware.engines) == 1:
+        (sizes,) = hardware.engines
+        core, text = core_verilog(sizes)
+        return Design(core, text, (CoreOfDesign("", sizes, core),))
+    cores = {sizes.name: core_of(sizes).core(sizes, shared=True) for sizes in hardware.engines}
+    top = Cores(cores)
+    text = verilog(top, [core_of(sizes).repeated(sizes) for sizes in hardware.engines])
+    parts = (
+        CoreOfDesign(f"{sizes.name}__", sizes, cores[sizes.name]) for sizes in hardware.engines
+    )
+    return Design(top, text, tuple(parts))
 
 
 def generate(
-    array: SystolicArray,
-    directory: Path,
-    depthwise: DepthwiseEngine | None = None,
-    progress: Progress | None = None,
+    hardware: Hardware, directory: Path, progress: Progress | None = None
 ) -> tuple[Path, ...]:
     """Write core.sv, parameters.json and core.md into a directory; the paths written.
 
@@ -114,7 +95,7 @@ def generate(
     report = progress or _ignore
     report("generate", 0.0)
     _check_writable(directory)
-    design = make_design(array, depthwise)
+    design = make_design(hardware)
     report("generate", 0.9)
     files = {
         "core.sv": design.text,
@@ -128,12 +109,7 @@ def generate(
 
 def chapters(design: Design) -> list[tuple[str, Chapter]]:
     """What the page says of each engine, and the prefix of its ports."""
-    (prefix, _), *others = design.cores
-    found = [(prefix, array_chapter(design.array.array, design.array))]
-    if design.depthwise is not None:
-        ((prefix, _),) = others
-        found.append((prefix, depthwise_chapter(design.depthwise.engine, design.depthwise)))
-    return found
+    return [(prefix, core_of(sizes).chapter(sizes, core)) for prefix, sizes, core in design.cores]
 
 
 def _ignore(what: str, done: float) -> None:
@@ -167,11 +143,9 @@ def _write(path: Path, content: str) -> Path:
 def parameters(design: Design) -> dict[str, Any]:
     """Sizes, ports and payload layouts of a core, as written to parameters.json."""
     directions = ("output", "input")
-    engine = design.depthwise and design.depthwise.engine
     return {
         "module": TOP,
-        "array": asdict(design.array.array),
-        **({"depthwise": asdict(engine)} if engine else {}),
+        **{sizes.name: asdict(sizes) for _, sizes, _ in design.cores},
         "clock": CLOCK,
         "reset": RESET,
         "ports": [
@@ -180,13 +154,16 @@ def parameters(design: Design) -> dict[str, Any]:
         ],
         "payloads": {
             prefix + stream: [field._asdict() for field in payload(core, stream)]
-            for prefix, core in design.cores
+            for prefix, _, core in design.cores
             for stream in (*streams(core), "results")
         },
-        "opcodes": _opcodes(Opcode),
-        **({"depthwise_opcodes": _opcodes(DepthwiseOpcode)} if engine else {}),
+        **{
+            "opcodes" if sizes.runs_all else f"{sizes.name}_opcodes": _numbers(sizes)
+            for _, sizes, _ in design.cores
+        },
     }
 
 
-def _opcodes(opcodes: type[IntEnum]) -> dict[str, int]:
+def _numbers(sizes: Sizes) -> dict[str, int]:
+    opcodes: type[IntEnum] = core_of(sizes).opcodes
     return {opcode.name.lower(): int(opcode) for opcode in opcodes}

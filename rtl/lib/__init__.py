@@ -1,0 +1,1 @@
+"""Parts that the cores of several engines share."""

@@ -127,7 +127,7 @@ def test_an_unreadable_file_is_refused(tmp_path):
         load_hardware(tmp_path / "broken.toml")
 
 
-# --- engines of other people
+# --- third-party engines
 
 TAPS = """[tap_serial]
 rows = 4

@@ -1,4 +1,4 @@
-"""Layer tables of MobileNetV3-Small and MixNet-S at 224 x 224, row by row.
+"""Layer tables of MobileNetV3-Small, ShuffleNetV2 and MixNet-S at 224 x 224, row by row.
 
 They were counted from PyTorch's modules (torchvision, timm), squeeze-excite as 1 x 1 convolutions
 and grouped 1 x 1 convolutions by their groups; norms and biases are not in them.
@@ -56,6 +56,25 @@ pw 576>144 1x1 1 1x1 2 165888 165888
 pw 144>576 1x1 1 1x1 2 165888 165888
 pw 576>96 1x1 1 7x7 2 5419008 110592
 pw 576>1024 1x1 1 1x1 1 589824 589824
+fc 1024>1000 1x1 1 1x1 1 1024000 1024000
+"""
+SHUFFLENET_V2_X1_0 = """
+conv 3>24 3x3 2 112x112 1 8128512 648
+dw 24>24 3x3 2 28x28 1 169344 216
+pw 24>58 1x1 1 28x28 1 1091328 1392
+pw 24>58 1x1 1 56x56 1 4365312 1392
+dw 58>58 3x3 2 28x28 1 409248 522
+pw 58>58 1x1 1 28x28 7 18461632 23548
+dw 58>58 3x3 1 28x28 3 1227744 1566
+dw 116>116 3x3 2 14x14 2 409248 2088
+pw 116>116 1x1 1 14x14 16 42198016 215296
+pw 116>116 1x1 1 28x28 1 10549504 13456
+dw 116>116 3x3 1 14x14 7 1432368 7308
+dw 232>232 3x3 2 7x7 2 204624 4176
+pw 232>232 1x1 1 7x7 8 21099008 430592
+pw 232>232 1x1 1 14x14 1 10549504 53824
+dw 232>232 3x3 1 7x7 3 306936 6264
+pw 464>1024 1x1 1 7x7 1 23281664 475136
 fc 1024>1000 1x1 1 1x1 1 1024000 1024000
 """
 MIXNET_S = """
@@ -186,7 +205,12 @@ def count(network: Network) -> dict[Row, Sum]:
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("mobilenet_v3_small", MOBILENET_V3_SMALL), ("mixnet_s", MIXNET_S)]
+    ("name", "text"),
+    [
+        ("mobilenet_v3_small", MOBILENET_V3_SMALL),
+        ("shufflenet_v2_x1_0", SHUFFLENET_V2_X1_0),
+        ("mixnet_s", MIXNET_S),
+    ],
 )
 def test_layer_table(name, text):
     expected = read(text)

@@ -33,6 +33,7 @@ PARAMS = [
     ("mobilenet_v3_large_fuseconv", 5_476_416),
     ("resnet18", 11_689_512),
     ("resnet50", 25_557_032),
+    ("shufflenet_v2_x1_0", 2_278_604),
     ("efficientnet_b0", 5_288_548),
     ("mixnet_s", 4_134_606),
     ("mixnet_m", 5_014_382),
@@ -44,6 +45,7 @@ PARAMS = [
 # Multiply-accumulates of convolutions and fully connected layers; from the same modules.
 MACS = [
     ("mobilenet_v3_small", 56_510_400),
+    ("shufflenet_v2_x1_0", 144_907_992),
     ("mixnet_s", 239_173_360),
     ("single_path_nas", 333_470_000),
     ("mixnet_l", 555_300_000),
@@ -88,6 +90,10 @@ SHAPES = {
     "resnet50": [("maxpool", 64, 56), ("b1.down", 256, 56), ("b4.conv1", 128, 56),
                  ("b4.conv2", 128, 28), ("b7.add", 512, 28), ("b13.add", 1024, 14),
                  ("b16.add", 2048, 7)],
+    "shufflenet_v2_x1_0": [("stem", 24, 112), ("maxpool", 24, 56), ("b1.left", 58, 28),
+                           ("b1.expand", 58, 56), ("b1.shuffle", 116, 28), ("b4.shuffle", 116, 28),
+                           ("b5.left_dw", 116, 14), ("b12.right", 116, 14), ("b12.concat", 232, 14),
+                           ("b13.shuffle", 464, 7), ("b16.shuffle", 464, 7), ("head", 1024, 7)],
     "efficientnet_b0": [("b1.project", 16, 112), ("b1.se1", 8, 1), ("b2.se1", 4, 1),
                         ("b3.add", 24, 56), ("b5.add", 40, 28), ("b8.add", 80, 14),
                         ("b11.add", 112, 14), ("b15.add", 192, 7), ("b16.project", 320, 7),

@@ -16,6 +16,7 @@ from accelsim.numerics import (
     ACTIVATIONS,
     activate,
     activation_table,
+    align,
     choose_shift,
     divide_half_even,
     epilogue,
@@ -25,6 +26,7 @@ from accelsim.numerics import (
     saturate,
     saturating_add,
 )
+from accelsim.tensors import Map
 from tests import onnx_oracle
 
 ALL = np.arange(-128, 128).astype(np.int8)
@@ -143,23 +145,51 @@ def test_epilogue_adds_bias_requantises_and_activates():
     sums = np.array([[[1000, -1000]], [[40, 24]]], np.int32)
     bias = np.array([24, -24], np.int32)
     # 1024, -976, 16, 0: the smallest shift for 1024 is 4, as 1024 / 8 = 128
-    assert epilogue(sums, bias).tolist() == [[[64, -61]], [[1, 0]]]
-    assert epilogue(sums, bias, "relu").tolist() == [[[64, 0]], [[1, 0]]]
-    assert epilogue(sums).tolist() == [[[125, -125]], [[5, 3]]]
+    assert epilogue(sums, 0, bias).values.tolist() == [[[64, -61]], [[1, 0]]]
+    assert epilogue(sums, 0, bias, "relu").values.tolist() == [[[64, 0]], [[1, 0]]]
+    assert epilogue(sums, 0).values.tolist() == [[[125, -125]], [[5, 3]]]
     ties = np.array([[[1032, -1000]], [[40, 24]]], np.int32)  # 64.5, -62.5, 2.5 and 1.5
-    assert epilogue(ties).tolist() == [[[64, -62]], [[2, 2]]]
+    assert epilogue(ties, 0).values.tolist() == [[[64, -62]], [[2, 2]]]
 
 
 def test_epilogue_keeps_what_fits():
     x = ALL.reshape(4, 8, 8)
-    assert np.array_equal(epilogue(x.astype(np.int32)), x)
+    found = epilogue(x.astype(np.int32), -9)
+    assert np.array_equal(found.values, x)
+    assert found.exponent == -9
 
 
 def test_epilogue_never_wraps():
     sums = np.full((1, 1, 2), 2**31 - 1, np.int32)
     bias = np.array([2**31 - 1], np.int32)
-    assert epilogue(sums, bias).tolist() == [[[64, 64]]]
-    assert epilogue(-sums, -bias).tolist() == [[[-128, -128]]]
+    assert epilogue(sums, 0, bias).values.tolist() == [[[64, 64]]]
+    assert epilogue(-sums, 0, -bias).values.tolist() == [[[-128, -128]]]
+
+
+def test_epilogue_keeps_the_scale():
+    sums = np.array([[[1000, -1000]], [[40, 24]]], np.int32)  # divided by 8
+    assert epilogue(sums, -14).exponent == -11
+    for activation in ACTIVATIONS:
+        gates = activation in ("sigmoid", "hsigmoid")
+        own = -11 if activation == "none" else -7 if gates else -4
+        assert epilogue(sums, -14, None, activation).exponent == own
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(st.integers(-128, 127), min_size=4, max_size=4), st.integers(-300, 300)),
+        min_size=1,
+        max_size=4,
+    )
+)
+@example([([-128, 127, 1, 3], -1), ([-128, 127, 1, 3], 0)])  # 63.5, 0.5 and 1.5: ties
+def test_align_rounds_to_the_coarsest_scale(drawn):
+    values, exponent = align(*(Map(np.array(q, np.int8), e) for q, e in drawn))
+    step = Fraction(2) ** max(e for _, e in drawn)
+    assert exponent == max(e for _, e in drawn)
+    expected = [[round(q * Fraction(2) ** e / step) for q in qs] for qs, e in drawn]
+    assert [x.tolist() for x in values] == expected
+    assert all(x.dtype == np.int8 for x in values)
 
 
 def test_kernel_compiles():

@@ -14,9 +14,11 @@ from accelsim.ops import (
     OPS,
     Activation,
     Add,
+    ChannelShuffle,
     Concat,
     Conv2d,
     Depthwise,
+    DynamicDepthwise,
     FusePair,
     GlobalPool,
     LayerNorm,
@@ -80,6 +82,10 @@ CASES = (
         ((2, 5, 4),),
         (2, 3, 2),
     ),
+    Case(DynamicDepthwise((3, 2)), ((4, 5, 6), (4, 3, 2)), (4, 5, 6)),
+    Case(
+        DynamicDepthwise((3, 2), (2, 1), (1, 0, 2, 0), (1, 2)), ((2, 6, 5), (12, 1, 1)), (2, 3, 5)
+    ),
     Case(Pointwise(7), ((5, 3, 4),), (7, 3, 4)),
     Case(Pointwise(4, (2, 3), groups=2), ((6, 5, 7),), (4, 3, 3)),
     Case(Linear(9), ((4, 2, 3),), (9, 1, 1)),
@@ -93,6 +99,9 @@ CASES = (
     Case(Add(), ((3, 4, 5),) * 3, (3, 4, 5)),
     Case(Concat(), ((3, 4, 5), (1, 4, 5), (2, 4, 5)), (6, 4, 5)),
     Case(Slice((1, 3)), ((5, 3, 4),), (2, 3, 4)),
+    Case(ChannelShuffle(2), ((6, 3, 4),), (6, 3, 4)),
+    Case(ChannelShuffle(3), ((6, 2, 1),), (6, 2, 1)),
+    Case(ChannelShuffle(1), ((5, 1, 1),), (5, 1, 1)),
     Case(LayerNorm(), ((5, 3, 4),), (5, 3, 4)),
     Case(LayerNorm(), ((64, 1, 1),), (64, 1, 1)),
     Case(Resize((7, 3)), ((2, 3, 5),), (2, 7, 3)),
@@ -148,6 +157,10 @@ def by_hand(op, weights, inputs):
             around = [sides(op.padding, x.shape[1:], w.shape, stride, dilation) for w in kernels]
             read = np.repeat(x[first:stop], op.multiplier, axis=0)
             return naive.depthwise(read, kernels, stride, around, dilation)
+        case DynamicDepthwise(kernel=kernel, stride=stride, dilation=dilation):
+            kernels = list(inputs[1].reshape(len(x), *kernel))
+            around = [sides(op.padding, x.shape[1:], kernel, stride, dilation)] * len(x)
+            return naive.depthwise(x, kernels, stride, around, dilation)
         case Pointwise():
             return naive.conv2d(x, weights, op.stride, groups=op.groups)
         case Linear():
@@ -165,6 +178,9 @@ def by_hand(op, weights, inputs):
             return np.array([plane.tolist() for tensor in inputs for plane in tensor])
         case Slice(channels=(first, stop)):
             return np.array([x[c].tolist() for c in range(first, stop)])
+        case ChannelShuffle(groups=groups):
+            each = len(x) // groups
+            return np.array([x[g * each + i].tolist() for i in range(each) for g in range(groups)])
         case LayerNorm():
             return naive.layer_norm(x, *weights)
         case Resize(size=(oh, ow)):
@@ -232,9 +248,10 @@ WITH_WEIGHTS = [case for case in CASES if case.op.lower(*case.inputs)]
 @pytest.mark.parametrize("case", WITH_WEIGHTS, ids=case_id)
 def test_pieces_make_the_whole(case):
     weights, inputs = tensors(case)
+    x, kernel = case.op.operands(inputs, weights)
     out = np.full(case.out, -(2**31), np.int32)
     for piece in case.op.lower(*case.inputs):
-        piece.put(naive_piece(piece, weights, inputs[0]).astype(np.int32), out)
+        piece.put(naive_piece(piece, kernel, x).astype(np.int32), out)
     assert np.array_equal(out, by_hand(case.op, weights, inputs))
 
 
@@ -261,6 +278,20 @@ def test_what_runs_on_the_host_has_no_macs_and_mostly_no_weights():
             normed = (2, case.out[0]) if type(case.op) is LayerNorm else ()
             assert case.op.weight_shape(*case.inputs) == normed
             assert case.op.macs(*case.inputs) == 0
+            with pytest.raises(UnsupportedError, match=f"{case.op.name} runs on no engine"):
+                case.op.operands((), NO_WEIGHTS)
+
+
+def test_aliases_say_where_every_channel_lies():
+    found = {
+        type(case.op): case.op.alias(*case.inputs)
+        for case in CASES
+        if case.op.alias(*case.inputs) is not None
+    }
+    assert set(found) == {Concat, Slice, ChannelShuffle}
+    assert Concat().alias((1, 2, 2), (2, 2, 2), (1, 2, 2)) == ((0, 0), (1, 0), (1, 1), (2, 0))
+    assert Slice((1, 3)).alias((5, 2, 2)) == ((0, 1), (0, 2))
+    assert ChannelShuffle(2).alias((6, 2, 2)) == tuple((0, c) for c in (0, 3, 1, 4, 2, 5))
 
 
 # Published counts of weights and multiply-accumulates at 64 channels and 56 x 56: a standard 3 x 3
@@ -419,6 +450,17 @@ def test_resize_equals_onnxruntime(size):
     assert np.array_equal(Resize(size).golden(NO_WEIGHTS, x), expected)
 
 
+@pytest.mark.parametrize("groups", [1, 2, 3, 4, 12])
+def test_channel_shuffle_equals_onnxruntime(groups):
+    x = ints(17, 12, 3, 2)
+    apart = np.array((groups, 12 // groups, 3, 2), np.int64)
+    cut = onnx_oracle.run("Reshape", x, apart, attributes={})
+    turned = onnx_oracle.run("Transpose", cut, attributes={"perm": (1, 0, 2, 3)})
+    whole = np.array((12, 3, 2), np.int64)
+    expected = onnx_oracle.run("Reshape", turned, whole, attributes={})
+    assert np.array_equal(ChannelShuffle(groups).golden(NO_WEIGHTS, x), expected)
+
+
 def test_global_pool_equals_onnxruntime_rounded():
     x = ints(13, 50, 4, 4)
     real = onnx_oracle.run("GlobalAveragePool", x[None].astype(np.float32), attributes={})[0]
@@ -548,6 +590,8 @@ def bad(make, message):
         bad(lambda: Depthwise((3, 3), multiplier=0), "multiplier must be .* not 0"),
         bad(lambda: Depthwise((3, 3), channels=(0, -1)), r"channels must be .* not \[0, -1\]"),
         bad(lambda: Slice((3, -1)), r"channels must be two whole numbers, .* not \[3, -1\]"),
+        bad(lambda: ChannelShuffle(0), "groups must be a whole number of at least 1, not 0"),
+        bad(lambda: DynamicDepthwise(3), "kernel must be two whole numbers .*, not 3"),
         bad(lambda: Resize((0, 3)), r"size must be two whole numbers .* not \[0, 3\]"),
         bad(lambda: Pointwise(-2), "out_channels must be .*, not -2"),
         bad(lambda: Linear(0), "out_features must be .*, not 0"),
@@ -595,6 +639,13 @@ def test_attributes_are_checked_at_construction(make, message):
             Pool("max", (2, 3), padding=2),
             [(2, 5, 5)],
             r"padding must be smaller than the kernel \[2, 3\], not \[2, 2, 2, 2\]",
+        ),
+        (ChannelShuffle(4), [(6, 2, 2)], "groups must divide the 6 channels, not be 4"),
+        (DynamicDepthwise((3, 2)), [(4, 5, 5)], "inputs of dynamic_depthwise: it takes 2 inputs"),
+        (
+            DynamicDepthwise((3, 2)),
+            [(4, 5, 5), (3, 2, 4)],
+            r"inputs of dynamic_depthwise: .* \[4, 3, 2\] or \[24, 1, 1\], not \[3, 2, 4\]",
         ),
         (Slice((2, 5)), [(4, 2, 3)], r"channels must lie within the 4 of the input, not \[2, 5\]"),
         (LayerNorm(), [], "inputs of layer_norm: it takes 1 input, not 0"),

@@ -1,4 +1,4 @@
-"""Networks at other resolutions, and real values through the mixed-kernel ones."""
+"""Networks at other resolutions, and real values through those of mixed kernels or channels."""
 
 import pytest
 
@@ -14,6 +14,7 @@ MIXED = [
     ("mixnet_m", "baseline"),
     ("mixnet_l", "baseline"),
     ("single_path_nas", "baseline"),
+    ("shufflenet_v2_x1_0", "baseline"),
     ("retinaface_mnet025", "baseline"),
     ("retinaface_mnet025", "ddc"),
     ("mobilenet_v3_small", "xsep"),
@@ -81,6 +82,7 @@ def test_golden_at_full_size(name, variant):
     [
         ("mixnet_s", "baseline", "b14.dw..b15.dw"),  # 3x3 to 11x11 at stride 2, groups, then 9x9
         ("mixnet_m", "baseline", "stem..b4.dw"),
+        ("shufflenet_v2_x1_0", "baseline", "b4.left..b5.shuffle"),
         ("retinaface_mnet025", "ddc", "fpn3.lateral..head3.landmark"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,11 +10,11 @@ import pytest
 
 from accelsim import __version__, networks
 from accelsim.dataflows import DATAFLOWS, os
-from accelsim.engines import systolic_array
 from accelsim.engines.systolic_array import cycle as systolic_array_cycle
 from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.hardware import Hardware, SystolicArray
 from accelsim.ir import Layer, Network
+from accelsim.lower import Lowered
 from accelsim.ops import Add, Conv2d, Depthwise, GlobalPool, Linear, Pointwise
 from accelsim.request import select
 from accelsim.simulate import simulate
@@ -71,8 +72,8 @@ def test_cycle_never_asks_the_schedule(monkeypatch):
     def refuse(*_):
         raise AssertionError("the schedule was called")
 
-    design = hardware(4, 4, bank_depth=999)  # nothing is remembered for this array
-    monkeypatch.setattr(systolic_array, "cycles", refuse)
+    design = hardware(4, 4)
+    monkeypatch.setattr(Lowered, "cycles", property(refuse))
     assert simulate(PROBE, design, fidelity="cycle").total_cycles == expected
     with pytest.raises(AssertionError, match="schedule was called"):
         simulate(PROBE, design)
@@ -158,6 +159,8 @@ class Named(NamedTuple):
     """A dataflow that is in no list: `os` under another name."""
 
     name: str
+    engine: str = os.engine
+    eager: bool = False
     tilings = staticmethod(os.tilings)
     body = staticmethod(os.body)
     program = staticmethod(os.program)
@@ -172,6 +175,8 @@ def test_a_dataflow_of_the_user():
         assert {layer.dataflow for layer in found.layers} == {"mine", None}
         assert [x.cycles for x in found.layers] == [x.cycles for x in listed.layers]
         assert found.values_equal in (None, True)
+    with pytest.raises(UnsupportedError, match=r"a dataflow has a name, .*; 'half' has no"):
+        simulate(PROBE, design, (SimpleNamespace(name="half"),))
     both = simulate(PROBE, design, (*DATAFLOWS[1:], mine)).layers
     assert [x.cycles for x in both] == [x.cycles for x in simulate(PROBE, design).layers]
     assert len({x.dataflow for x in both} - {None}) > 1

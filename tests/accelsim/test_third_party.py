@@ -1,4 +1,4 @@
-"""Engines of other people against the tables and formulas of their publications, and on data."""
+"""Third-party engines against the tables and formulas of their publications, and on data."""
 
 from fractions import Fraction
 from math import ceil

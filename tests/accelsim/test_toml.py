@@ -12,10 +12,12 @@ from accelsim.ops import (
     OPS,
     Activation,
     Add,
+    ChannelShuffle,
     Concat,
     Conv2d,
     DdcContext,
     Depthwise,
+    DynamicDepthwise,
     FusePair,
     GlobalPool,
     InceptionDepthwise,
@@ -119,6 +121,12 @@ TABLES = (
     ('op = "resize"\nsize = [6, 5]', Resize((6, 5)), (False, False, "none")),
     ('op = "layer_norm"', LayerNorm(), (False, False, "none")),
     ('op = "slice"\nchannels = [2, 5]', Slice((2, 5)), (False, False, "none")),
+    ('op = "channel_shuffle"\ngroups = 3', ChannelShuffle(3), (False, False, "none")),
+    (
+        'op = "dynamic_depthwise"\nkernel = [6, 5]\ninputs = ["l13", "l12"]',
+        DynamicDepthwise((6, 5)),
+        (False, False, "none"),
+    ),
 )
 
 

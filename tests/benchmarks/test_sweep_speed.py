@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from accelsim.sweep import kernels, load_spec
-from accelsim.sweep.evaluate import Evaluator
-from accelsim.sweep.parts import works_of
+from accelsim.sweep.evaluate import GROUPS, METRICS, Evaluator
+from accelsim.sweep.parts import tables_of
 
 SHAPES = """
 networks = ["mobilenet_v2"]
@@ -63,25 +63,26 @@ def spec(tmp_path, text):
 
 
 def evaluator(asked):
-    works = works_of(asked)
-    return Evaluator(asked, works, np.array([works.row(job)[0] for job in works.jobs]))
+    tables = tables_of(asked)
+    costs = np.array([tables.costs(setting)[0] for setting in tables.settings])
+    return Evaluator(asked, tables, costs)
 
 
 def test_tabulating_256_array_shapes(tmp_path):
-    works = works_of(spec(tmp_path, SHAPES))
-    taken = seconds(lambda: [works.row(job) for job in works.jobs], 1)
-    print(f"\nmobilenet_v2 on {len(works.jobs)} arrays: {taken:.2f} s of CPU")
-    assert len(works.jobs) == 256
+    tables = tables_of(spec(tmp_path, SHAPES))
+    taken = seconds(lambda: [tables.costs(setting) for setting in tables.settings], 1)
+    print(f"\nmobilenet_v2 on {len(tables.settings)} arrays: {taken:.2f} s of CPU")
+    assert len(tables.settings) == 256
 
 
 def with_numpy(made, numbers):
     """The metrics of points of a grid, vectorised, from the same tables; no depthwise engine."""
     points, tables = made.points, made.tables
     digits = np.unravel_index(numbers, points.sizes)
-    at = np.zeros((kernels.GROUPS, len(numbers)), np.int64)
+    at = np.zeros((len(GROUPS), len(numbers)), np.int64)
     for digit, group, stride in zip(digits, points.groups, points.strides, strict=True):
         at[group] += digit * stride
-    row = at[kernels.DATAFLOW] * tables.arrays + tables.array_row[0, at[kernels.ARRAY]]
+    row = at[kernels.DATAFLOW] * tables.main_rows + tables.main_row[0, at[kernels.MAIN]]
     layers = slice(0, tables.modelled[0])
     width = tables.widths[at[kernels.WIDTH]]
     busy = tables.cycles[row, layers] * width[:, None]
@@ -89,7 +90,7 @@ def with_numpy(made, numbers):
     waits = moved > busy
     clocks = np.where(waits, moved, busy).sum(axis=1)
     clocks += tables.host_moved[at[kernels.BUFFERS], 0]
-    metrics = np.zeros((kernels.METRICS, len(numbers)), np.int64)
+    metrics = np.zeros((METRICS, len(numbers)), np.int64)
     metrics[: kernels.PORTS + 1] = tables.sums[row, 0].T
     metrics[kernels.CLOCKS] = -(-clocks // width)
     metrics[kernels.MEMORY] = waits.sum(axis=1)
@@ -109,8 +110,8 @@ def test_kernels_against_numpy(tmp_path, kind, text):
     made = evaluator(spec(tmp_path, text))
     made.metrics(0, 1000)  # compiles
     count = min(PIECE, made.spec.points)
-    codes = np.empty((count, kernels.GROUPS), np.int32)
-    metrics = np.empty((count, kernels.METRICS), np.int64)
+    codes = np.empty((count, len(GROUPS)), np.int32)
+    metrics = np.empty((count, METRICS), np.int64)
 
     def evaluate():
         for first in range(0, POINTS, PIECE):

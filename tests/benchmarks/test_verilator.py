@@ -24,8 +24,8 @@ from accelsim.passes import (
     Opcode,
     depthwise_command,
 )
-from rtl.engines.systolic_array.job import deep_array
-from rtl.flow.cosim import verilator_depthwise_rate, verilator_rate
+from rtl.engines.systolic_array.job import deepened
+from tests.benchmarks.verilator_rate import verilator_rate
 
 pytestmark = pytest.mark.full
 
@@ -42,7 +42,7 @@ def test_stepping_against_verilator(side):
     commands[-1, -1] = 1
     rng = np.random.default_rng(0)
     left, top = rng.integers(-256, 256, (2, TILES * PRODUCTS, side)).astype(np.int16)
-    deep = deep_array(array, commands)
+    deep = deepened(array, commands)
     rates = [verilator_rate(deep, commands, left, top, optimise=level) for level in ("-O1", "-O3")]
     rate = max(rates, key=lambda rate: rate.clocks / rate.cpu_seconds)
     assert np.array_equal(rate.result.words, golden(array, commands, left, top))
@@ -81,8 +81,7 @@ def test_depthwise_stepping_against_verilator(p):
     commands = np.array([[*command.work, *command[1:]]] * passes)
     commands[-1, -1] = 1
     rates = [
-        verilator_depthwise_rate(engine, commands, maps, taps, optimise=level)
-        for level in ("-O1", "-O3")
+        verilator_rate(engine, commands, maps, taps, optimise=level) for level in ("-O1", "-O3")
     ]
     rate = max(rates, key=lambda rate: rate.clocks / rate.cpu_seconds)
 
@@ -103,10 +102,10 @@ def test_depthwise_stepping_against_verilator(p):
 LARGE = """
 import json, resource, sys, time
 from pathlib import Path
-from accelsim.hardware import SystolicArray
+from accelsim.hardware import Hardware, SystolicArray
 from rtl.flow.generate import generate
 start = time.perf_counter()
-paths = generate(SystolicArray(64, 64), Path(sys.argv[1]))
+paths = generate(Hardware(SystolicArray(64, 64)), Path(sys.argv[1]))
 who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 print(json.dumps({
     "seconds": time.perf_counter() - start,

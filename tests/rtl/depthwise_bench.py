@@ -9,7 +9,7 @@ from amaranth.sim import Simulator
 
 from accelsim.hardware import DepthwiseEngine
 from rtl.engines.depthwise.core import DepthwiseCore
-from rtl.engines.depthwise.job import depthwise_job, depthwise_memories, used_sums
+from rtl.engines.depthwise.job import memories, of_sequence, used
 from rtl.flow.cosim import AmaranthWires, result_bits
 from rtl.host.driver import Host, Stalls
 from rtl.host.job import sums
@@ -104,8 +104,8 @@ class Bench:
     async def _one(self, ctx: Any, sequence: Sequence, stalls: Stalls) -> Outcome:
         core, engine = self.core, self.engine
         _, commands, maps, taps = sequence
-        memories = depthwise_memories(engine, commands, maps, taps)
-        host = Host(depthwise_job(engine, core, commands, memories), stalls)
+        held = memories(engine, commands, maps, taps)
+        host = Host(of_sequence(engine, core, commands, held), stalls)
         wires = _Wires(core, ctx, ("commands", "map_fill", "tap_fill"))
         seen: dict[int, list[int]] = {}
         clocks, running = 0, True
@@ -120,7 +120,7 @@ class Bench:
                     seen[ctx.get(core.busy_cycles)] = [ctx.get(value) for value in registers]
             await ctx.tick()
         busy, stall = ctx.get(core.busy_cycles), ctx.get(core.stall_cycles)
-        words = sums(core, used_sums(engine, commands), result_bits(core, host.results))
+        words = sums(core, used(engine, commands), result_bits(core, host.results))
         trace = self._traced([seen[n] for n in range(busy)]) if registers else None
         return Outcome(words, busy, stall, clocks, trace)
 

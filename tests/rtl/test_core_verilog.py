@@ -12,7 +12,7 @@ import pytest
 from accelsim.engines.systolic_array import ENGINE, golden
 from accelsim.hardware import SystolicArray
 from accelsim.passes import Opcode
-from rtl.engines.systolic_array.job import deep_array
+from rtl.engines.systolic_array.job import deepened
 from rtl.flow.cosim import Stalls, cosim
 from tests.sequences import random_sequence
 
@@ -30,11 +30,11 @@ def check(shape, modes, seed, simulator, passes=PASSES, overlap=True):
     array = SystolicArray(*shape, overlap=overlap, bank_depth=BANK_DEPTH)
     work = random_sequence(rng, array, passes, modes)
     stalls = Stalls(*rng.uniform(0.5, 0.95, 4), seed=seed)
-    run = cosim(array, work.commands, work.left, work.top, simulator, stalls)
+    run = cosim(array, work.commands, work.left, work.top, simulator=simulator, stalls=stalls)
     assert np.array_equal(run.words, golden(array, work.commands, work.left, work.top))
     assert run.busy_cycles == ENGINE.cycles(array, work.passes)
     assert run.stall_cycles > 0 or not overlap  # the plain machine leaves a host time enough
-    assert deep_array(array, work.commands) == array
+    assert deepened(array, work.commands) == array
 
 
 @pytest.mark.parametrize("modes", MODES.values(), ids=MODES)
@@ -67,7 +67,7 @@ def test_all_simulators_agree_on_stalls():
     work = random_sequence(rng, array, 60)
     stalls = Stalls(0.9, 0.5, 0.4, 0.8, seed=9)
     runs = [
-        cosim(array, work.commands, work.left, work.top, simulator, stalls)
+        cosim(array, work.commands, work.left, work.top, simulator=simulator, stalls=stalls)
         for simulator in ("amaranth", "icarus", "verilator")
     ]
     assert runs[0].stall_cycles == runs[1].stall_cycles == runs[2].stall_cycles > 0

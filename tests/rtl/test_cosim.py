@@ -9,7 +9,7 @@ from accelsim.engines.systolic_array import ENGINE, golden
 from accelsim.errors import AccelsimError, FileError, HardwareError
 from accelsim.hardware import Operands, SystolicArray
 from accelsim.passes import ArrayPass, Opcode
-from rtl.engines.systolic_array.job import array_memories, deep_array
+from rtl.engines.systolic_array.job import deepened, memories
 from rtl.flow.cosim import SIMULATORS, Stalls, cosim
 from tests.sequences import random_sequence, sequence
 
@@ -23,7 +23,7 @@ def work():
 
 def test_an_unknown_simulator_is_refused(work):
     with pytest.raises(AccelsimError, match="amaranth, icarus, verilator, not 'modelsim'"):
-        cosim(ARRAY, work.commands, work.left, work.top, "modelsim")
+        cosim(ARRAY, work.commands, work.left, work.top, simulator="modelsim")
 
 
 def changed(table, row, column, value):
@@ -55,7 +55,7 @@ def test_a_pass_longer_than_half_a_bank_is_refused():
     work = sequence(np.random.default_rng(0), ARRAY, (p,))
     array = SystolicArray(3, 2, bank_depth=64)
     with pytest.raises(AccelsimError, match="a pass reads 33 left words, more than half a bank"):
-        array_memories(array, work.commands, work.left, work.top)
+        memories(array, work.commands, work.left, work.top)
     assert cosim(array, work.commands, work.left, work.top).busy_cycles == ENGINE.cycles(
         array, (p,)
     )
@@ -64,11 +64,11 @@ def test_a_pass_longer_than_half_a_bank_is_refused():
 def test_a_pass_longer_than_any_bank_is_refused():
     commands = np.array([[*ArrayPass(Opcode.ROWS, 1, 99, 65535, 1, 255, 1), 0, 0, 1]])
     with pytest.raises(HardwareError, match="bank_depth"):
-        deep_array(ARRAY, commands)
+        deepened(ARRAY, commands)
 
 
 def test_banks_are_never_made_shallower(work):
-    assert deep_array(ARRAY, work.commands) == ARRAY
+    assert deepened(ARRAY, work.commands) == ARRAY
 
 
 def test_waves_into_nowhere_are_refused(work, tmp_path):
@@ -81,7 +81,7 @@ def test_waves_hold_the_ports(work, tmp_path, simulator):
     if simulator == "icarus" and shutil.which("iverilog") is None:
         pytest.skip("Icarus is not installed")
     path = tmp_path / "waves.vcd"
-    cosim(ARRAY, work.commands, work.left, work.top, simulator, waves=path)
+    cosim(ARRAY, work.commands, work.left, work.top, simulator=simulator, waves=path)
     text = path.read_text()
     assert "$enddefinitions" in text
     assert "busy_cycles" in text

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from accelsim.hardware import DepthwiseEngine, Operands
 from accelsim.passes import DepthwiseOpcode, DepthwisePass
-from rtl.engines.depthwise.job import deep_engine
+from rtl.engines.depthwise.job import deepened
 from rtl.host.driver import Stalls
 from tests.depthwise_sequences import Sequence, random_engine, random_sequence, sequence
 from tests.rtl.depthwise_agreement import Tally, check
@@ -141,7 +141,7 @@ def test_memories_are_filled_again_while_passes_run():
     refills = []
     for length in (1, 2, 3, 30, 40):
         passes = tuple(row(2, 3, 7, 1, 4, 1 + n % 3, 1 + n % 2) for n in range(length))
-        deep = deep_engine(least, sequence(rng, DepthwiseEngine(2, 3), passes).commands)
+        deep = deepened(least, sequence(rng, DepthwiseEngine(2, 3), passes).commands)
         made = sequence(rng, deep, passes)
         for pace in (Stalls(), Stalls(0.0, 0.0, 0.8, 0.0), Stalls(0.1, 0.2, 0.3, 0.4)):
             check(deep, [made], pace)

@@ -14,7 +14,7 @@ from accelsim.dataflows import tap_serial
 from accelsim.engines.depthwise import ENGINE, golden
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Conv
-from rtl.flow.cosim import SIMULATORS, Stalls, cosim_depthwise
+from rtl.flow.cosim import SIMULATORS, Stalls, cosim
 from tests.depthwise import operands, plans_of
 from tests.depthwise_sequences import random_sequence
 
@@ -26,7 +26,7 @@ needs_icarus = pytest.mark.skipif(
 def check(engine, work, simulator, seed=0):
     rng = np.random.default_rng(seed)
     stalls = Stalls(*rng.uniform(0.3, 0.9, 4), seed=seed)
-    run = cosim_depthwise(engine, work.commands, work.maps, work.taps, simulator, stalls)
+    run = cosim(engine, work.commands, work.maps, work.taps, simulator=simulator, stalls=stalls)
     assert np.array_equal(run.words, golden(engine, work.commands, work.maps, work.taps))
     assert run.busy_cycles == ENGINE.cycles(engine, work.body)
     assert run.stall_cycles > 0
@@ -59,7 +59,7 @@ def test_all_simulators_agree_on_stalls(fill):
     work = random_sequence(rng, engine, 8)
     stalls = Stalls(0.9, 0.3, 0.4, 0.5, seed=9)
     runs = [
-        cosim_depthwise(engine, work.commands, work.maps, work.taps, simulator, stalls)
+        cosim(engine, work.commands, work.maps, work.taps, simulator=simulator, stalls=stalls)
         for simulator in SIMULATORS
     ]
     assert runs[0].stall_cycles == runs[1].stall_cycles == runs[2].stall_cycles > 0
@@ -87,7 +87,7 @@ def test_layers_agree_on_8x16(layer):
     for plan in islice(plans_of(tap_serial, conv, engine), 2):  # row and flat
         program = tap_serial.program(conv, engine, plan)
         maps, taps = program.operands(x, weights, engine)
-        run = cosim_depthwise(engine, program.commands, maps, taps, "verilator")
+        run = cosim(engine, program.commands, maps, taps, simulator="verilator")
         assert np.array_equal(run.words, golden(engine, program.commands, maps, taps))
         assert run.busy_cycles == ENGINE.cycles(engine, plan.body)
         assert run.stall_cycles == 0

@@ -10,17 +10,15 @@ import pytest
 
 from accelsim.engines import systolic_array
 from accelsim.errors import FileError
-from accelsim.hardware import DepthwiseEngine, Operands, SystolicArray
+from accelsim.hardware import DepthwiseEngine, Hardware, Operands, SystolicArray
 from accelsim.passes import (
-    ArrayPass,
+    ArrayCommand,
     DepthwiseCommand,
     DepthwiseOpcode,
-    DepthwisePass,
     Opcode,
     array_words,
+    meanings,
 )
-from rtl.engines.depthwise import manual as depthwise_manual
-from rtl.engines.systolic_array import manual as array_manual
 from rtl.engines.systolic_array.manual import MODES
 from rtl.flow import generate as module
 from rtl.flow.generate import chapters, generate, make_design, parameters
@@ -29,13 +27,18 @@ from tests.sequences import random_pass
 
 ARRAY = SystolicArray(3, 2, operands=Operands(9, 24))
 ENGINE = DepthwiseEngine(2, 3, 6, fill_port=4, operands=Operands(9, 24))
+BOTH = Hardware(ARRAY, depthwise=ENGINE)
 
 
 @pytest.fixture(scope="module", params=[None, ENGINE], ids=["array", "both"])
 def made(tmp_path_factory, request):
     directory = tmp_path_factory.mktemp("made") / "a" / "b"
     reports = []
-    paths = generate(ARRAY, directory, request.param, lambda *report: reports.append(report))
+    paths = generate(
+        Hardware(ARRAY, depthwise=request.param),
+        directory,
+        lambda *report: reports.append(report),
+    )
     return directory, paths, reports
 
 
@@ -93,13 +96,10 @@ def test_every_port_size_and_field_is_on_the_page(made):
 
 
 def test_every_field_of_a_command_has_a_meaning():
-    payloads = parameters(make_design(ARRAY, ENGINE))["payloads"]
-    for engine, work, rest, meanings in (
-        ("array", ArrayPass, ("left", "top", "last"), array_manual.MEANINGS),
-        ("depthwise", DepthwisePass, DepthwiseCommand._fields[1:], depthwise_manual.MEANINGS),
-    ):
-        fields = [*(f"work.{name}" for name in work._fields), *rest]
-        assert list(meanings) == fields
+    payloads = parameters(make_design(BOTH))["payloads"]
+    for engine, command in (("array", ArrayCommand), ("depthwise", DepthwiseCommand)):
+        fields = list(meanings(command))
+        assert all(meanings(command).values())
         assert [field["name"] for field in payloads[f"{engine}__commands"]] == fields
 
 
@@ -109,7 +109,7 @@ def test_the_engines_share_no_port(made):
     if "depthwise" not in written:
         return
     names = {port["name"] for port in written["ports"]} - {"clk", "rst"}
-    array = parameters(make_design(ARRAY))
+    array = parameters(make_design(Hardware(ARRAY)))
     alone = {f"array__{port['name']}" for port in array["ports"][2:]}
     assert {name for name in names if name.startswith("array__")} == alone
     assert {name.split("__")[0] for name in names} == {"array", "depthwise"}
@@ -121,7 +121,7 @@ def test_the_engines_share_no_port(made):
 
 def test_yosys_reads_both_engines(tmp_path):
     """Memories stay memories, nothing is a latch."""
-    generate(ARRAY, tmp_path, ENGINE)
+    generate(BOTH, tmp_path)
     array = 3 + 2 + 2 + 2  # row banks, column banks, accumulators, results
     memories = array + 2 * ENGINE.lanes + 1 + 1  # banks, taps, results
     script = (
@@ -138,7 +138,8 @@ def test_yosys_reads_both_engines(tmp_path):
 
 @pytest.mark.parametrize("shape", [(32, 8), (8, 64)], ids=str)
 def test_lanes_share_one_module(shape, tmp_path):
-    generate(ARRAY, tmp_path, DepthwiseEngine(*shape, operands=ARRAY.operands))
+    engine = DepthwiseEngine(*shape, operands=ARRAY.operands)
+    generate(Hardware(ARRAY, depthwise=engine), tmp_path)
     text = (tmp_path / "core.sv").read_text()
     assert text.count("\nmodule depthwise_lane(") == 1
     assert text.count("  depthwise_lane ") == shape[0]
@@ -169,7 +170,7 @@ def test_formulas_of_the_page_are_those_of_the_engine(opcode, seed):
 
 def test_the_page_says_whether_passes_overlap():
     text = {
-        overlap: page(chapters(make_design(array)))
+        overlap: page(chapters(make_design(Hardware(array))))
         for overlap in (True, False)
         for array in (SystolicArray(2, 2, overlap=overlap),)
     }
@@ -186,7 +187,7 @@ def test_files_are_replaced_whole(made, monkeypatch):
 
     monkeypatch.setattr(module, "page", fail)
     with pytest.raises(RuntimeError):
-        generate(SystolicArray(1, 1), directory)
+        generate(Hardware(SystolicArray(1, 1)), directory)
     assert {path.name: path.read_text() for path in directory.iterdir()} == before
 
 
@@ -195,4 +196,4 @@ def test_a_directory_that_cannot_be_written_is_refused_before_the_work(tmp_path,
     monkeypatch.setattr(module, "make_design", None)
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(FileError, match="cannot be written"):
-            generate(ARRAY, place)
+            generate(Hardware(ARRAY), place)

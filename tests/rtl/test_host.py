@@ -6,7 +6,7 @@ import pytest
 from accelsim.errors import AccelsimError
 from accelsim.hardware import SystolicArray
 from rtl.engines.systolic_array.core import Core
-from rtl.engines.systolic_array.job import LEFT, TOP, array_job, array_memories, deep_array, words
+from rtl.engines.systolic_array.job import LEFT, TOP, deepened, memories, of_sequence, words
 from rtl.flow.ports import payload
 from rtl.flow.verilog import verilog
 from rtl.host.driver import Host, Stalls, load_job, save_job
@@ -126,11 +126,11 @@ class Case:
         array = SystolicArray(3, 4, bank_depth=2)
         self.sequence = random_sequence(rng, array, length)
         _, commands, left, top, _ = self.sequence
-        array = deep_array(array, commands)
+        array = deepened(array, commands)
         core = Core(array)
         verilog(core)  # Amaranth objects to hardware that is never elaborated
-        memories = array_memories(array, commands, left, top)
-        self.job = array_job(array, core, commands, memories)
+        held = memories(array, commands, left, top)
+        self.job = of_sequence(array, core, commands, held)
         self.fake = FakeCore(self.sequence, array, core, seed)
 
 

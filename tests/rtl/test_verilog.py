@@ -112,7 +112,7 @@ def test_registers_have_their_reset_values_from_power_on():
 
 def test_a_module_that_is_not_supplied_is_refused():
     with pytest.raises(AccelsimError, match=r"Yosys could not convert .* messages are in .*log"):
-        verilog(Core(SystolicArray(2, 3), shared_pe=True))
+        verilog(Core(SystolicArray(2, 3), shared=True))
 
 
 def test_garbage_collection_is_left_as_it_was():

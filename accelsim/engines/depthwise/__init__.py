@@ -1,10 +1,10 @@
 """The flexible-kernel depthwise engine: limits, schedule, golden model, registers, activity."""
 
 from collections.abc import Iterable
-from typing import Any
 
-from accelsim.engines.base import Engine, Registers, Run
+from accelsim.engines.base import Engine, Registers, when_called
 from accelsim.engines.depthwise import activity, schedule
+from accelsim.engines.depthwise.area import AREA
 from accelsim.engines.depthwise.golden import golden
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Conv
@@ -14,12 +14,6 @@ from accelsim.passes import DepthwiseCommand
 def _takes(convs: Iterable[Conv], depthwise: bool) -> bool:
     """Depthwise layers."""
     return depthwise
-
-
-def _simulate(*sequence: Any, **options: Any) -> Run:
-    from accelsim.engines.depthwise import cycle  # loads Numba
-
-    return cycle.simulate(*sequence, **options)
 
 
 def _elements(engine: DepthwiseEngine) -> tuple[int, int]:
@@ -38,8 +32,10 @@ ENGINE = Engine(
     registers=Registers(
         command=DepthwiseCommand,
         golden=golden,
-        simulate=_simulate,
+        simulate=when_called(f"{__name__}.cycle", "simulate"),
         activity=activity.activity,
         elements=_elements,
+        sides=("lane", "pixel"),
     ),
+    area=AREA,
 )

@@ -1,10 +1,10 @@
 """The systolic array: limits, schedule, golden model, registers, activity."""
 
 from collections.abc import Iterable
-from typing import Any
 
-from accelsim.engines.base import Engine, Registers, Run
+from accelsim.engines.base import Engine, Registers, when_called
 from accelsim.engines.systolic_array import activity, schedule
+from accelsim.engines.systolic_array.area import AREA
 from accelsim.engines.systolic_array.golden import golden
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
@@ -14,12 +14,6 @@ from accelsim.passes import ArrayCommand
 def _takes(convs: Iterable[Conv], depthwise: bool) -> bool:
     """Every layer."""
     return True
-
-
-def _simulate(*sequence: Any, **options: Any) -> Run:
-    from accelsim.engines.systolic_array import cycle  # loads Numba
-
-    return cycle.simulate(*sequence, **options)
 
 
 def _elements(array: SystolicArray) -> tuple[int, int]:
@@ -38,8 +32,9 @@ ENGINE = Engine(
     registers=Registers(
         command=ArrayCommand,
         golden=golden,
-        simulate=_simulate,
+        simulate=when_called(f"{__name__}.cycle", "simulate"),
         activity=activity.activity,
         elements=_elements,
     ),
+    area=AREA,
 )

@@ -42,10 +42,10 @@ class DepthwiseCore(wiring.Component):
         overwritten.  idle : no sequence is under way.
     """
 
-    def __init__(self, engine: DepthwiseEngine, shared_lane: bool = False) -> None:
+    def __init__(self, engine: DepthwiseEngine, shared: bool = False) -> None:
         self.engine = engine
         self.generator, self.issue = TileGenerator(engine), Issue(engine)
-        self.lanes = Lanes(engine, shared=shared_lane)
+        self.lanes = Lanes(engine, shared=shared)
         word = self.lanes.word.shape()
         ready = not engine.fill_port
         super().__init__(

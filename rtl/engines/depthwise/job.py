@@ -11,6 +11,7 @@ from accelsim.passes import (
     DepthwiseCommand,
     DepthwisePass,
     DepthwiseWords,
+    addresses,
     columns,
     depthwise_words,
 )
@@ -29,10 +30,9 @@ from rtl.host.job import (
     steps,
 )
 
-# Columns of a table of commands.
-CHANNELS, MAP, TAPS, LAST = (
-    columns(DepthwiseCommand)[name] for name in ("channels", "map", "taps", "last")
-)
+_COLUMNS = columns(DepthwiseCommand)
+CHANNELS, LAST = _COLUMNS["channels"], _COLUMNS["last"]
+MAP, TAPS = addresses(DepthwiseCommand)
 
 # Passes of which a half has room. When the core waits for a command, three passes may not have
 # been read: the one in the tile generator, the one whose last tap is held back, and the one
@@ -45,7 +45,7 @@ def _pass_words(engine: DepthwiseEngine, commands: Int) -> DepthwiseWords:
     return depthwise_words(work, engine.pixels, engine.result_lanes)
 
 
-def deep_engine(engine: DepthwiseEngine, commands: Int) -> DepthwiseEngine:
+def deepened(engine: DepthwiseEngine, commands: Int) -> DepthwiseEngine:
     """The engine with memories deep enough for a sequence, in powers of two so that few differ.
 
     With a fill port two passes share them, as they are.
@@ -70,7 +70,7 @@ def _depth(words: Int) -> int:
     return 1 << (2 * half - 1).bit_length()
 
 
-def depthwise_memories(
+def memories(
     engine: DepthwiseEngine, commands: Int, maps: Operands, taps: Operands
 ) -> tuple[Memory, Memory]:
     """What a sequence keeps in the banks of the lanes and in the tap memory.
@@ -85,36 +85,36 @@ def depthwise_memories(
         raise AccelsimError(f"taps have a place and {lanes} weights, not shape {taps.shape}")
     by_lane = maps.transpose(0, 2, 1).reshape(len(maps), -1)
     words = _pass_words(engine, commands)
-    found = (
+    held = (
         Memory("map_fill", MAP, Reads(commands[:, MAP], words.map), by_lane, engine.bank_depth),
         Memory("tap_fill", TAPS, Reads(commands[:, TAPS], words.taps), taps, engine.tap_depth),
     )
-    check_memory("map", found[0], bits)
-    check_memory("tap", found[1], 16)
+    check_memory("map", held[0], bits)
+    check_memory("tap", held[1], 16)
     check_bits("weight", taps[:, 2:], bits)
     if len(taps) and not 0 <= taps[:, 1].min() <= taps[:, 1].max() < pixels:
         raise AccelsimError(f"shifts of taps are from 0 to {pixels - 1}")
-    return found
+    return held
 
 
-def depthwise_job(
-    engine: DepthwiseEngine, component: Any, commands: Int, memories: tuple[Memory, Memory]
+def of_sequence(
+    engine: DepthwiseEngine, component: Any, commands: Int, held: tuple[Memory, Memory]
 ) -> Job:
     """The job of a sequence on a core."""
-    results = len(used_sums(engine, commands))
+    results = len(used(engine, commands))
     words = _pass_words(engine, commands)
     longest = int(max(words.map.max(), words.taps.max()))
     patience = 4 * (longest + engine.multipliers) + 1000
     if not engine.fill_port:
-        return make_job(component, commands, memories, results, patience)
+        return make_job(component, commands, held, results, patience)
     turn = np.arange(len(commands)) % 2
-    bases = [turn * (memory.depth // 2) for memory in memories]
+    bases = [turn * (memory.depth // 2) for memory in held]
     return Job(
-        commands=pack_commands(component, commands, memories, bases),
+        commands=pack_commands(component, commands, held, bases),
         command_after=np.zeros(len(commands), np.int64),
         fills=(
-            _map_fill(engine, component, commands, memories[0], bases[0]),
-            _tap_fill(component, memories[1], bases[1]),
+            _map_fill(engine, component, commands, held[0], bases[0]),
+            _tap_fill(component, held[1], bases[1]),
         ),
         results=results,
         patience=patience,
@@ -159,7 +159,7 @@ def _streamed(component: Any, stream: str, address: Int, *values: Operands) -> F
     )
 
 
-def used_sums(engine: DepthwiseEngine, commands: Int) -> Int:
+def used(engine: DepthwiseEngine, commands: Int) -> Int:
     """Sums of every result word that mean something: those of lanes with a channel."""
     channels, count = commands[:, CHANNELS], _pass_words(engine, commands).results
     beats = -(-channels // engine.result_lanes)

@@ -1,34 +1,9 @@
 """What the page that documents a core says of the depthwise engine."""
 
 from accelsim.hardware import DepthwiseEngine
-from accelsim.passes import DepthwiseOpcode, DepthwisePass
+from accelsim.passes import DepthwiseCommand
 from rtl.engines.depthwise.core import DepthwiseCore
 from rtl.flow.manual import Chapter
-
-MEANINGS = {
-    "work.opcode": ", ".join(f"{opcode.value} {opcode.name.lower()}" for opcode in DepthwiseOpcode),
-    "work.channels": "lanes that take part, from lane 0",
-    "work.h": "rows of the map",
-    "work.w": "columns of the map",
-    "work.oh": "rows of outputs",
-    "work.ow": "columns of outputs",
-    "work.fh": "rows of the kernel",
-    "work.fw": "columns of the kernel",
-    "work.sh": "stride from row to row",
-    "work.sw": "stride from column to column",
-    "work.dh": "dilation from row to row",
-    "work.dw": "dilation from column to column",
-    "work.pt": "rows of zeros above the map",
-    "work.pl": "columns of zeros on the left of the map",
-    "wrap": "`pitch * sw` in mode flat, 32767 in mode row",
-    "bottom": "`(oh - 1) * sh`",
-    "right": "`(ow - 1) * sw`",
-    "row_words": "words of a plane row in mode row, 0 in mode flat",
-    "words": "words of the whole map, `sh * sw * plane_words`",
-    "map": "address of the first word in the banks",
-    "taps": "address of the first entry in the tap memory",
-    "last": "1 ends the sequence",
-}
 
 WORDS = """\
 P is {pixels}, L is {lanes}, Q = {together} lanes leave in one result word. Division rounds down.
@@ -65,15 +40,14 @@ tap is issued no earlier than two clocks behind its last word.
 """
 
 
-def depthwise_chapter(engine: DepthwiseEngine, core: DepthwiseCore) -> Chapter:
+def chapter(engine: DepthwiseEngine, core: DepthwiseCore) -> Chapter:
     """The chapter on an engine and its core."""
     lanes, pixels, port = engine.lanes, engine.pixels, engine.fill_port
     return Chapter(
         title=f"{lanes} x {pixels} depthwise engine",
         sizes=engine,
         core=core,
-        work=DepthwisePass,
-        meanings=MEANINGS,
+        command=DepthwiseCommand,
         words=WORDS.format(lanes=lanes, pixels=pixels, together=engine.result_lanes),
         timing=TIMING.format(
             fill=", or word of the fill port," if port else "",

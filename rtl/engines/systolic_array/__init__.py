@@ -1,0 +1,26 @@
+"""The systolic array in hardware."""
+
+from accelsim.hardware import SystolicArray
+from accelsim.passes import Opcode
+from rtl.engines.base import CoreOf
+from rtl.engines.systolic_array import job, manual
+from rtl.engines.systolic_array.core import Core
+from rtl.engines.systolic_array.parts import ProcessingElement
+
+
+def _element(array: SystolicArray) -> tuple[str, ProcessingElement]:
+    operands = array.operands
+    return "processing_element", ProcessingElement(operands.bits, operands.accumulator_bits)
+
+
+CORE = CoreOf(
+    name=SystolicArray.name,
+    opcodes=Opcode,
+    core=Core,
+    repeated=_element,
+    deepened=job.deepened,
+    memories=job.memories,
+    job=job.of_sequence,
+    used=job.used,
+    chapter=manual.chapter,
+)

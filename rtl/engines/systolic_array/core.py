@@ -119,9 +119,9 @@ class Core(wiring.Component):
         may be overwritten.  idle : no sequence is under way.
     """
 
-    def __init__(self, array: SystolicArray, shared_pe: bool = False) -> None:
+    def __init__(self, array: SystolicArray, shared: bool = False) -> None:
         self.array = array
-        self.grid = Grid(array, shared=shared_pe)
+        self.grid = Grid(array, shared=shared)
         bits = array.operands.bits
         self.left_banks = OperandBanks(array.rows, array.bank_depth, bits)
         self.top_banks = OperandBanks(array.columns, array.bank_depth, bits)

@@ -3,25 +3,9 @@
 from typing import NamedTuple
 
 from accelsim.hardware import SystolicArray
-from accelsim.passes import ArrayPass, Opcode
+from accelsim.passes import ArrayCommand
 from rtl.engines.systolic_array.core import Core
 from rtl.flow.manual import Chapter, table
-
-# What no type can say: the meaning of a field of a command.
-MEANINGS = {
-    "work.opcode": ", ".join(f"{opcode.value} {opcode.name.lower()}" for opcode in Opcode),
-    "work.m": "rows of results (os, rows); words streamed past the stationary tile (ws, is)",
-    "work.n": "columns of results; windows per fire (rows)",
-    "work.k": "products per sum (os); rows of the tile (ws, is); values per stream (rows)",
-    "work.taps": "taps of a stream (rows), else 0",
-    "work.streams": "streams summed into one result (rows), else 1",
-    "work.fires": "groups of n windows on one stream (rows), else 1",
-    "work.accumulate": "1 adds word t of the accumulators to result t (ws, is)",
-    "work.emit": "1 sends results to the result port, 0 writes them to the accumulators (ws, is)",
-    "left": "address of the first word in the row banks",
-    "top": "address of the first word in the column banks",
-    "last": "1 ends the sequence",
-}
 
 
 class Mode(NamedTuple):
@@ -94,7 +78,7 @@ operand for every row or column. Columns from n on of a result are undefined.
 {table}"""
 
 
-def array_chapter(array: SystolicArray, core: Core) -> Chapter:
+def chapter(array: SystolicArray, core: Core) -> Chapter:
     """The chapter on an array and its core."""
     modes = [(mode.name, *(f"`{formula}`" for formula in mode[1:4])) for mode in MODES]
     head = ("mode", "left words", "top words", "result words")
@@ -102,8 +86,7 @@ def array_chapter(array: SystolicArray, core: Core) -> Chapter:
         title=f"{array.rows} x {array.columns} systolic array",
         sizes=array,
         core=core,
-        work=ArrayPass,
-        meanings=MEANINGS,
+        command=ArrayCommand,
         words=WORDS.format(order=ORDER, table=table(head, modes)),
         timing=_timing(array),
     )

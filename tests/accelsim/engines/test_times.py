@@ -3,8 +3,8 @@
 With earliest starts of all kinds, for all engines that have registers.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,9 +12,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from accelsim.engines import depthwise, systolic_array
-from accelsim.engines.depthwise import schedule as depthwise_schedule
-from accelsim.engines.systolic_array import schedule as array_schedule
+from accelsim.engines import ENGINES, Engine, depthwise, systolic_array
 from accelsim.hls.nest import Loop, Section, times
 from accelsim.passes import Opcode
 from tests import depthwise_sequences, sequences
@@ -28,48 +26,30 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 class Case(NamedTuple):
-    """A sequence on an engine: its schedule, its machine, and what must leave where it counts."""
+    """A sequence on an engine; `plain` is the module of its machine, `used` marks what counts."""
 
-    about: str
-    nest: Loop
-    passes: int
-    machine: Callable[[Any], Any]
-    run: Callable[[Any], Any]
-    golden: np.ndarray
-    used: np.ndarray
+    engine: Engine
+    plain: ModuleType
+    sizes: Any
+    passes: tuple
+    commands: np.ndarray
+    memories: tuple
+    used: Any = True
 
 
 def on_array(rng, shape, modes, overlap):
     array = sequences.random_array(rng, shape, overlap)
     work = sequences.random_sequence(rng, array, int(rng.integers(1, 7)), modes)
-    rows = work.commands, work.left, work.top
-    return Case(
-        f"{array}\n{work.passes}",
-        array_schedule.nest(array, work.passes),
-        len(work.passes),
-        lambda earliest: plain_array.Machine(array, *rows, earliest),
-        plain_array.run,
-        systolic_array.golden(array, *rows),
-        work.used,
-    )
+    engine, plain = systolic_array.ENGINE, plain_array
+    return Case(engine, plain, array, *work[:2], (work.left, work.top), work.used)
 
 
 def on_depthwise(rng, shape, fill):
-    engine = depthwise_sequences.random_engine(rng, shape, fill)
+    sizes = depthwise_sequences.random_engine(rng, shape, fill)
     if rng.random() < 0.5:
-        engine = replace(engine, results_per_clock=engine.pixels)
-    work = depthwise_sequences.small_sequence(rng, engine, int(rng.integers(1, 6)))
-    rows = work.commands, work.maps, work.taps
-    golden = depthwise.golden(engine, *rows)
-    return Case(
-        f"{engine}\n{work.passes}",
-        depthwise_schedule.nest(engine, work.body),
-        len(work.passes),
-        lambda earliest: plain_depthwise.Machine(engine, *rows, earliest),
-        plain_depthwise.run,
-        golden,
-        np.full(golden.shape, True),
-    )
+        sizes = replace(sizes, results_per_clock=sizes.pixels)
+    work = depthwise_sequences.small_sequence(rng, sizes, int(rng.integers(1, 6)))
+    return Case(depthwise.ENGINE, plain_depthwise, sizes, *work[:2], (work.maps, work.taps))
 
 
 MODES = (*((mode,) for mode in Opcode), tuple(Opcode))
@@ -87,27 +67,35 @@ CASES = {
 }
 
 
-def assert_same_times(case, earliest):
+def test_every_engine_with_registers_has_a_plain_machine():
+    made = {make(np.random.default_rng(0), (2, 2)).engine.name for make in CASES.values()}
+    assert made == {engine.name for engine in ENGINES if engine.registers}
+
+
+def assert_same_times(case, earliest, change=lambda nest: nest):
     """Words and times of the machine are those of the golden model and of the schedule."""
-    machine = case.machine(earliest)
-    for _ in case.run(machine):
+    engine, plain, sizes, passes, commands, memories, used = case
+    machine = plain.Machine(sizes, commands, *memories, earliest)
+    for _ in plain.run(machine):
         pass
-    started, retired = times(case.nest, earliest)
-    about = f"{case.about}\n{earliest}"
+    nest = engine.nest(sizes, passes, "sequence")
+    started, retired = times(change(nest), earliest)
+    about = f"{sizes}\n{passes}\n{earliest}"
     assert machine.started == started.tolist(), about
     assert machine.retired == retired.tolist(), about
-    assert np.array_equal(np.where(case.used, machine.words, 0), case.golden * case.used), about
+    expected = engine.registers.golden(sizes, commands, *memories)
+    assert np.array_equal(machine.words * used, expected * used), about
     if earliest is None:
-        assert retired[-1] - started[0] == case.nest.latency, about
+        assert retired[-1] - started[0] == nest.latency, about
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+@pytest.mark.parametrize("make", CASES.values(), ids=CASES.keys())
 @settings(max_examples=60, phases=(Phase.generate,))
 @given(shape=SHAPES, seed=SEEDS)
-def test_passes_start_and_retire_as_on_a_plain_machine(case, shape, seed):
+def test_passes_start_and_retire_as_on_a_plain_machine(make, shape, seed):
     rng = np.random.default_rng(seed)
-    made = case(rng, shape)
-    assert_same_times(made, random_earliest(rng, made.passes))
+    case = make(rng, shape)
+    assert_same_times(case, random_earliest(rng, len(case.passes)))
 
 
 def rigid(loop):
@@ -122,10 +110,10 @@ def rigid(loop):
 def test_a_schedule_in_which_nothing_runs_ahead_is_told_from_the_machine(name):
     told = 0
     for seed in range(40):
-        made = CASES[name](np.random.default_rng(seed), (24, 2))
-        assert_same_times(made, None)
+        case = CASES[name](np.random.default_rng(seed), (24, 2))
+        assert_same_times(case, None)
         try:
-            assert_same_times(made._replace(nest=rigid(made.nest)), None)
+            assert_same_times(case, None, rigid)
         except AssertionError:
             told += 1
     assert told > 3

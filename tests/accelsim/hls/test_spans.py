@@ -12,7 +12,7 @@ from accelsim.engines.base import passes_of
 from accelsim.hls.nest import operations
 from accelsim.hls.spans import Kind, spans_of
 from accelsim.passes import DepthwiseOpcode, DepthwisePass, Opcode, Repeat
-from tests.accelsim.hls.test_nest import PORTS, Calendar, loops
+from tests.accelsim.hls.calendar import PORTS, Calendar, loops
 from tests.depthwise import engines, law, law_with_fill
 from tests.sequences import random_array, random_sequence
 

@@ -13,7 +13,9 @@ import pytest
 import accelsim as ax
 from accelsim.hardware import PRESETS
 from accelsim.report import page
-from accelsim.saved import load_result
+from accelsim.saved import load_result, restore
+from accelsim.study.published import published_models
+from accelsim.study.ways import depthwise_ways
 
 TOP = Path(__file__).parents[3]
 BOTH = ax.Hardware(ax.SystolicArray(64, 64), depthwise=ax.DepthwiseEngine(8, 64))
@@ -24,6 +26,12 @@ def saved(tmp_path, result):
     path = tmp_path / "result.json"
     path.write_text(json.dumps(result.to_dict()))
     return load_result(path)
+
+
+def html(result):
+    known = restore(result)
+    studies = (depthwise_ways(known), published_models(known)) if known else (None, ())
+    return page.html(result, known, *studies)
 
 
 class Reader(HTMLParser):
@@ -69,7 +77,7 @@ RESULTS = {
 
 @pytest.mark.parametrize("kind", RESULTS)
 def test_a_page_needs_nothing_else(kind, tmp_path):
-    text = page.html(saved(tmp_path, RESULTS[kind]()))
+    text = html(saved(tmp_path, RESULTS[kind]()))
     reader = read(text)
     assert not {"script", "link", "img", "iframe", "object", "embed", "base"} & set(reader.tags)
     assert all(link.startswith("#") for link in reader.links)
@@ -82,7 +90,7 @@ def test_a_page_needs_nothing_else(kind, tmp_path):
 def test_names_are_text_not_markup(tmp_path):
     result = saved(tmp_path, ax.simulate(ax.networks.resnet18(), BOTH))
     layers = (replace(result.layers[0], name="<b>&"), *result.layers[1:])
-    text = page.html(replace(result, network="<script>alert(1)</script>", layers=layers))
+    text = html(replace(result, network="<script>alert(1)</script>", layers=layers))
     assert "<script>" not in text
     assert "<b>" not in text
     assert "it cannot be compared" in text  # no network of ours
@@ -91,7 +99,7 @@ def test_names_are_text_not_markup(tmp_path):
 
 def test_the_same_result_makes_the_same_page(tmp_path):
     result = saved(tmp_path, RESULTS["part"]())
-    assert page.html(result) == page.html(result)
+    assert html(result) == html(result)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 import accelsim as ax
-from accelsim.report.plot import COMPARISONS
+from accelsim.study.fuseconv import COMPARISONS
 
 
 @pytest.fixture(autouse=True)

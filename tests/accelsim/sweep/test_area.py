@@ -31,7 +31,7 @@ def test_estimates_are_near_what_was_synthesised(point):
 
 
 def test_errors_that_are_shown_come_from_points_left_out():
-    errors = area.errors()
+    errors = area.leave_one_out_errors()
     assert set(errors) == set(area.FIGURES)
     assert all(0 <= wrong < LEFT_OUT for wrong in errors.values())
     assert errors["lut4"] > 0.001  # a fit that knows its points would say 0

@@ -38,7 +38,9 @@ def whole(tmp_path):
 def test_a_cluster_gives_the_same_rows(tmp_path, cluster):
     expected = whole(tmp_path)
     done = sweep.run(
-        spec(tmp_path, TEXT), tmp_path / "out", engine=sweep.DaskEngine(cluster.scheduler_address)
+        spec(tmp_path, TEXT),
+        tmp_path / "out",
+        executor=sweep.DaskExecutor(cluster.scheduler_address),
     )
     assert done.rows == len(expected)
     assert sweep.load(tmp_path / "out").equals(expected)
@@ -56,8 +58,8 @@ def test_nothing_is_lost_with_workers_killed_in_the_middle(tmp_path, cluster):
                 killed.append(moments.choice(workers))
                 os.kill(killed[-1], signal.SIGKILL)
 
-    engine = sweep.DaskEngine(cluster.scheduler_address)
-    sweep.run(asked, tmp_path / "out", engine=engine, progress=kill_now_and_then)
+    executor = sweep.DaskExecutor(cluster.scheduler_address)
+    sweep.run(asked, tmp_path / "out", executor=executor, progress=kill_now_and_then)
     assert killed
     assert sweep.load(tmp_path / "out").equals(expected)
 
@@ -70,22 +72,22 @@ def free_port() -> int:
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:{}", "nowhere", "tcp://"])
 def test_a_scheduler_that_does_not_answer(tmp_path, monkeypatch, address):
-    monkeypatch.setattr("accelsim.sweep.engines.SECONDS", 1.0)
+    monkeypatch.setattr("accelsim.sweep.executors.SECONDS", 1.0)
     asked = spec(tmp_path, TEXT)
     where = address.format(free_port())
     with pytest.raises(AccelsimError, match=f"the scheduler {where} does not answer"):
-        sweep.run(asked, tmp_path / "out", engine=sweep.DaskEngine(where))
+        sweep.run(asked, tmp_path / "out", executor=sweep.DaskExecutor(where))
     assert not (tmp_path / "out").exists()
 
 
 def test_a_scheduler_that_listens_and_says_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr("accelsim.sweep.engines.SECONDS", 1.0)
+    monkeypatch.setattr("accelsim.sweep.executors.SECONDS", 1.0)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         where = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(AccelsimError, match="does not answer"):
-            sweep.run(spec(tmp_path, TEXT), tmp_path / "out", engine=sweep.DaskEngine(where))
+            sweep.run(spec(tmp_path, TEXT), tmp_path / "out", executor=sweep.DaskExecutor(where))
 
 
 def test_something_else_that_speaks_first_is_no_scheduler(tmp_path):
@@ -102,7 +104,7 @@ def test_something_else_that_speaks_first_is_no_scheduler(tmp_path):
         speaker.start()
         where = f"tcp://127.0.0.1:{other.getsockname()[1]}"
         with pytest.raises(AccelsimError, match="does not answer: what listens there is no sched"):
-            sweep.run(spec(tmp_path, TEXT), tmp_path / "out", engine=sweep.DaskEngine(where))
+            sweep.run(spec(tmp_path, TEXT), tmp_path / "out", executor=sweep.DaskExecutor(where))
         speaker.join()
     assert not (tmp_path / "out").exists()
 
@@ -110,11 +112,11 @@ def test_something_else_that_speaks_first_is_no_scheduler(tmp_path):
 def test_a_cluster_without_workers(tmp_path, monkeypatch):
     from distributed import LocalCluster
 
-    monkeypatch.setattr("accelsim.sweep.engines.SECONDS", 1.0)
+    monkeypatch.setattr("accelsim.sweep.executors.SECONDS", 1.0)
     with LocalCluster(n_workers=0, dashboard_address=":0") as empty:
-        engine = sweep.DaskEngine(empty.scheduler_address)
+        executor = sweep.DaskExecutor(empty.scheduler_address)
         with pytest.raises(AccelsimError, match="has no workers"):
-            sweep.run(spec(tmp_path, TEXT), tmp_path / "out", engine=engine)
+            sweep.run(spec(tmp_path, TEXT), tmp_path / "out", executor=executor)
 
 
 def test_a_cluster_that_ends_in_the_middle_loses_nothing(tmp_path):
@@ -128,19 +130,19 @@ def test_a_cluster_that_ends_in_the_middle_loses_nothing(tmp_path):
             if what == "points" and done > 0:
                 short.close()
 
-        engine = sweep.DaskEngine(short.scheduler_address)
+        executor = sweep.DaskExecutor(short.scheduler_address)
         with pytest.raises(AccelsimError, match="--resume goes on"):
-            sweep.run(asked, tmp_path / "out", engine=engine, progress=end)
+            sweep.run(asked, tmp_path / "out", executor=executor, progress=end)
     done = sweep.run(asked, tmp_path / "out", resume=True)
     assert 0 < done.rows < done.points
     assert sweep.load(tmp_path / "out").equals(expected)
 
 
 def test_a_worker_with_other_sources_is_refused(tmp_path, cluster, monkeypatch):
-    monkeypatch.setattr("accelsim.sweep.engines.sources_sha256", lambda: "0" * 64)
-    engine = sweep.DaskEngine(cluster.scheduler_address)
+    monkeypatch.setattr("accelsim.sweep.executors.sources_sha256", lambda: "0" * 64)
+    executor = sweep.DaskExecutor(cluster.scheduler_address)
     with pytest.raises(AccelsimError, match="another state of accelsim"):
-        sweep.run(spec(tmp_path, TEXT), tmp_path / "out", engine=engine)
+        sweep.run(spec(tmp_path, TEXT), tmp_path / "out", executor=executor)
 
 
 @pytest.mark.parametrize(

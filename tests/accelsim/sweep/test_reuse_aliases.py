@@ -2,10 +2,14 @@
 
 import math
 import random
+from dataclasses import dataclass
+from typing import ClassVar
 
+import numpy as np
 import pytest
 
 import accelsim as ax
+from accelsim.ops.base import Alias
 from accelsim.sweep.reuse import moved
 
 HUGE = 1 << 40
@@ -67,3 +71,56 @@ def test_a_slice_with_an_activation_moves_its_channels():
         ax.Layer("some", ax.ops.Slice((0, 2)), ("a",), activation="relu6"),
     )
     assert moved(net, 1, HUGE)[1] == (2 * 15, 2 * 15)
+
+
+def shuffled(network):
+    """The network with a slice of every channel and a concatenation in place of a shuffle."""
+    layers = []
+    for layer in network.layers:
+        if isinstance(layer.op, ax.ops.ChannelShuffle):
+            half = network.shape(layer.name)[0] // 2
+            order = [side * half + i for i in range(half) for side in (0, 1)]
+            names = tuple(f"{layer.name}.{channel}" for channel in order)
+            layers += [
+                ax.Layer(name, ax.ops.Slice((channel, channel + 1)), layer.inputs)
+                for name, channel in zip(names, order, strict=True)
+            ]
+            layers.append(ax.Layer(layer.name, ax.ops.Concat(), names))
+        else:
+            layers.append(layer)
+    return ax.Network(network.name, network.input, tuple(layers))
+
+
+@pytest.mark.parametrize("room", [1, 1 << 17, 1 << 18, HUGE])
+def test_a_shuffle_moves_what_slices_of_one_channel_do(room):
+    plain = ax.networks.shufflenet_v2_x1_0()
+    by_slices = shuffled(plain)
+    assert len(by_slices.layers) > 4000
+    assert totals(plain, room) == totals(by_slices, room)
+
+
+def test_an_alias_of_the_users_own():
+    """Reversed channels: nothing but the operator says that it moves nothing."""
+
+    @dataclass(frozen=True)
+    class Reverse(Alias):
+        name: ClassVar[str] = "reverse"
+
+        def out_shape(self, *inputs):
+            return inputs[0]
+
+        def alias(self, *inputs):
+            return tuple((0, c) for c in reversed(range(inputs[0][0])))
+
+    net = network(
+        ax.Layer("a", ax.ops.Pointwise(6), ("input",)),
+        ax.Layer("back", Reverse(), ("a",)),
+        ax.Layer("dw", ax.ops.Depthwise((3, 3), channels=(0, 2)), ("back",)),
+        ax.Layer("some", ax.ops.Slice((4, 6)), ("a",), activation="relu"),
+        ax.Layer("end", ax.ops.Add(), ("dw", "some")),
+    )
+    read = [4 * 15 + 24, 0, 2 * 15 + 18, 2 * 15, 4 * 15]
+    assert [each.read for each in moved(net, 1, HUGE)] == read
+    # Channels 4 and 5 of a are 1 and 0 of what is reversed: both layers read the same two.
+    x = np.arange(6 * 15, dtype=np.int8).reshape(6, 5, 3)
+    assert np.array_equal(Reverse().golden(np.empty(0, np.int8), x), x[::-1])

@@ -1,14 +1,12 @@
 """Specifications: what they mean, and one sentence for every mistake in one."""
 
-import math
-import random
-
 import pytest
 
 import accelsim as ax
 from accelsim.errors import AccelsimError
 from accelsim.hardware import DepthwiseEngine
-from accelsim.sweep import spec as module
+from accelsim.sweep import load_spec
+from accelsim.sweep.axes import ENGINES, column, columns
 from tests.accelsim.sweep.specs import SMALL, spec
 
 HEAD = 'networks = ["mobilenet_v1"]\n'
@@ -17,8 +15,8 @@ HEAD = 'networks = ["mobilenet_v1"]\n'
 def test_defaults_are_one_point_as_run_has_them(tmp_path):
     found = spec(tmp_path, HEAD)
     assert (found.grid, found.points, found.parts) == (1, 1, 1)
-    assert found.arrays == (ax.SystolicArray(64, 64),)
-    assert found.engines == (None,)
+    assert found.sizes["array"] == (ax.SystolicArray(64, 64),)
+    assert found.sizes["depthwise"] == (None,)
     assert [(each.variant, each.input) for each in found.workloads] == [("baseline", "224x224")]
 
 
@@ -30,7 +28,7 @@ columns = {from = 3, to = 30, times = 3}
 max_taps = 5
 overlap = false
 """
-    arrays = spec(tmp_path, HEAD + text).arrays
+    arrays = spec(tmp_path, HEAD + text).sizes["array"]
     expected = [(rows, columns) for rows in (3, 7, 11) for columns in (3, 9, 27)]
     assert [(array.rows, array.columns) for array in arrays] == expected
     assert {(array.max_taps, array.overlap) for array in arrays} == {(5, False)}
@@ -45,8 +43,8 @@ size = ["none", "4x8"]
 fill_port = [0, 4]
 """
     found = spec(tmp_path, HEAD + text)
-    assert [(array.rows, array.columns) for array in found.arrays] == [(8, 16), (4, 4)]
-    assert found.engines == (
+    assert [(array.rows, array.columns) for array in found.sizes["array"]] == [(8, 16), (4, 4)]
+    assert found.sizes["depthwise"] == (
         *(None, None),
         DepthwiseEngine(4, 8),
         DepthwiseEngine(4, 8, fill_port=4),
@@ -61,12 +59,23 @@ def test_what_no_axis_says_comes_from_the_hardware(tmp_path):
     )
     head = f'hardware = "{tmp_path / "base.toml"}"\n{HEAD}'
     found = spec(tmp_path, head + "[array]\nrows = [6, 8]\n")
-    assert found.arrays == tuple(ax.SystolicArray(rows, 7, overlap=False) for rows in (6, 8))
-    assert found.engines == (DepthwiseEngine(2, 4, results_per_clock=8, bank_depth=64),)
+    assert found.sizes["array"] == tuple(
+        ax.SystolicArray(rows, 7, overlap=False) for rows in (6, 8)
+    )
+    assert found.sizes["depthwise"] == (DepthwiseEngine(2, 4, results_per_clock=8, bank_depth=64),)
     assert found.axis("clock_mhz").values == ((123.0,),)
     # The result port follows the pixels, as with `run --depthwise`.
     found = spec(tmp_path, head + "[depthwise]\npixels = [4, 16]\n")
-    assert [each.results_per_clock for each in found.engines] == [8, None]
+    assert [each.results_per_clock for each in found.sizes["depthwise"]] == [8, None]
+
+
+def test_columns_bear_the_name_of_their_engine_except_for_short_ones():
+    assert column("array", "rows") == "rows"
+    assert column("depthwise", "lanes") == "lanes"
+    assert column("depthwise", "bank_depth") == "depthwise_bank_depth"
+    assert column("another", "lanes") == "another_lanes"
+    taken = [key for engine in ENGINES for key in columns(engine.name).values()]
+    assert len(taken) == len(set(taken))
 
 
 def test_a_network_file_may_be_swept(tmp_path):
@@ -112,6 +121,9 @@ def test_a_network_file_may_be_swept(tmp_path):
         (HEAD + "[depthwise]\nsize = 'some'", 3, "depthwise engine size must be LANESxPIXELS"),
         (HEAD + "[depthwise]\nsize = '8x0'", 3, "depthwise.pixels must be .* from 1 to 256, not 0"),
         (HEAD + "[depthwise]\nlanes = 4\npixels = 999", 4, "depthwise.pixels must be .*, not 999"),
+        (HEAD + "[depthwise]\nsize = ['2x4', '4x4']\nfill_port = 99", 4, "from 0 to 16, not 99"),
+        (HEAD + "[depthwise]\nsize = '4x8'\nfill_port = [[1]]", 4, r"must be .*, not \[1\]"),
+        (HEAD + "[operands]\nbits = 16\naccumulator_bits = 24", 4, "must be .* 32, not 24"),
         (HEAD + "[memory]\nwidth_bytes = -1", 3, "memory.width_bytes must be .* from 0 .*, not -1"),
         (HEAD + "[memory]\nweight_kib = 0", 3, "memory.weight_kib must be .* from 1 .*, not 0"),
         (HEAD + "[memory]\nweight_kib = 1.5", 3, "memory.weight_kib must be .*, not 1.5"),
@@ -161,7 +173,7 @@ def test_a_mistake_is_one_sentence_with_its_line(tmp_path, text, line, message):
 
 def test_a_file_that_is_not_there_or_no_toml(tmp_path):
     with pytest.raises(AccelsimError, match="cannot be read"):
-        module.load_spec(tmp_path / "none.toml")
+        load_spec(tmp_path / "none.toml")
     with pytest.raises(AccelsimError, match="is not valid TOML"):
         spec(tmp_path, "networks = [")
     for text in (f"part_points = 1{'0' * 5000}", f"networks = {'[' * 3000}{']' * 3000}"):
@@ -191,7 +203,7 @@ def test_more_than_a_machine_does_in_minutes_has_to_be_forced(tmp_path):
         spec(tmp_path, designs + "\n[sample]\npoints = 1000")
     assert spec(tmp_path, designs, force=True).grid == 40_000
     some = HEAD + "[array]\nrows = [4, 8]\n[depthwise]\nsize = ['none', '2x4', '4x4']"
-    assert spec(tmp_path, some).designs == 2 + 2  # none needs no schedule
+    assert spec(tmp_path, some).schedules == 2 + 2  # none needs no schedule
     with pytest.raises(AccelsimError, match=r"2,000,000 files of part_points each, more than"):
         spec(tmp_path, "part_points = 10\n" + points + "\n[sample]\npoints = 20_000_000")
 
@@ -209,53 +221,3 @@ def test_the_hash_is_of_all_that_decides_results(tmp_path):
     hashes = [spec(tmp_path, SMALL.replace(*change)).sha256 for change in changes]
     hashes += [spec(tmp_path, f"{SMALL}[sample]\npoints = {n}").sha256 for n in (8, 9)]
     assert len({base, *hashes}) == 1 + len(changes) + 2
-
-
-def test_the_permutation_is_one_for_every_size_of_grid():
-    from accelsim.sweep import kernels
-
-    sizes = random.Random(1)
-    for grid in (1, 2, 3, 7, 64, 1000, sizes.randrange(1000, 5000), sizes.randrange(5000, 9000)):
-        points = module_points(grid, max(2, (grid - 1).bit_length()))
-        assert sorted(kernels.permuted(n, points) for n in range(grid)) == list(range(grid))
-
-
-@pytest.mark.parametrize("sizes", [(2, 3, 5, 7), (999_983, 3, 65_521), (10**6, 10**6, 4 * 10**6)])
-def test_a_number_falls_into_the_digits_of_its_axes(sizes):
-    import numpy as np
-
-    from accelsim.sweep import kernels
-
-    grid = math.prod(sizes)
-    points = module_points(grid, 2)._replace(
-        sizes=np.array(sizes),
-        reciprocals=1 / np.array(sizes),
-        groups=np.arange(len(sizes)),
-        strides=np.ones(len(sizes), np.int64),
-    )
-    some = random.Random(grid)
-    edges = (product + off for size in sizes for product in (size, grid // size) for off in (-1, 0))
-    numbers = {0, grid - 1, *edges, *(min(grid, 1 << 52) - 1 - n for n in range(9))}
-    numbers |= {n // sizes[-1] * sizes[-1] - i for n in list(numbers) for i in (0, 1) if n > 99}
-    numbers |= {some.randrange(grid) for _ in range(5000)}
-    digits, at = np.zeros(len(sizes), np.int64), np.zeros(kernels.GROUPS, np.int64)
-    for number in numbers:
-        kernels.place(number, points, digits, at)
-        left, expected = number, []
-        for size in reversed(sizes):
-            left, digit = divmod(left, size)
-            expected.insert(0, digit)
-        assert digits.tolist() == expected == at[: len(sizes)].tolist()
-
-
-def module_points(grid, bits):
-    import numpy as np
-
-    from accelsim.sweep import kernels
-
-    empty = np.zeros(0, np.int64)
-    random = np.random.default_rng(grid)
-    factors, offsets = random.integers(0, 1 << 64, (2, kernels.ROUNDS), np.uint64)
-    return kernels.Points(
-        empty, empty / 1, empty, empty, np.uint64(grid), bits, factors | np.uint64(1), offsets
-    )

@@ -11,6 +11,7 @@ from threading import Thread
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from accelsim.checks import check, one_of
 from accelsim.errors import AccelsimError, MissingToolError, UnsupportedError
 from accelsim.sweep.costs import Int
 from accelsim.sweep.evaluate import Evaluator
@@ -18,7 +19,7 @@ from accelsim.sweep.parts import cost_part, evaluator_of, point_part
 from accelsim.sweep.spec import Spec
 from accelsim.sweep.store import sources_sha256
 
-ENGINES = ("local", "dask")
+EXECUTORS = ("local", "dask")
 AHEAD = 2  # parts under way for every thread or worker, so that none waits
 MOST_GREETING = 1 << 20  # bytes of what a scheduler says first; it says some hundred
 SECONDS = 10.0  # for a scheduler to answer, and for it to have a worker
@@ -26,7 +27,7 @@ SECONDS = 10.0  # for a scheduler to answer, and for it to have a worker
 Made = Iterator[tuple[int, bytes]]
 
 
-class Engine(Protocol):
+class Executor(Protocol):
     """Makes parts, in any order, each handed out as soon as it is there."""
 
     def __enter__(self) -> Self:
@@ -47,10 +48,12 @@ class Engine(Protocol):
         """These parts of the rows, from the tables."""
 
 
-def engine(name: str, scheduler: str | None = None) -> Engine:
-    """The engine of a name; dask needs the address of a scheduler."""
-    if name not in ENGINES:
-        raise UnsupportedError(f"engine must be one of {', '.join(ENGINES)}, not {name!r}")
+def find_executor(name: str, scheduler: str | None = None) -> Executor:
+    """The executor of a name; dask needs the address of a scheduler.
+
+    Messages say `engine`, as the option of the command line does.
+    """
+    check("engine", name, one_of(EXECUTORS), UnsupportedError)
     if (name == "dask") != (scheduler is not None):
         raise UnsupportedError(
             "engine dask needs --scheduler ADDRESS, for instance tcp://127.0.0.1:8786"
@@ -58,15 +61,15 @@ def engine(name: str, scheduler: str | None = None) -> Engine:
             else f"--scheduler is for engine dask, not {name}"
         )
     if scheduler is None:
-        return LocalEngine()
+        return LocalExecutor()
     if not re.fullmatch(r"(tcp://)?[^/]+:[0-9]+", scheduler):
         raise UnsupportedError(
             f"--scheduler must be an address such as tcp://127.0.0.1:8786, not {scheduler!r}"
         )
-    return DaskEngine(scheduler)
+    return DaskExecutor(scheduler)
 
 
-class LocalEngine:
+class LocalExecutor:
     """Threads of this process; the kernels run side by side, schedules take turns.
 
     threads : as many as the process may use processors, unless said.
@@ -112,7 +115,7 @@ class LocalEngine:
                 yield under_way.pop(future), future.result()
 
 
-class DaskEngine:
+class DaskExecutor:
     """Workers of a Dask cluster; the rows come back here, so that they share no file system.
 
     scheduler : its address. What a worker had under way when it died is made by another one.
@@ -181,14 +184,14 @@ class DaskEngine:
 
     def _result(self, future: Any) -> bytes:
         try:
-            found: bytes = future.result()
+            content: bytes = future.result()
         except AccelsimError:
             raise
         except Exception as error:
             raise AccelsimError(
                 f"the cluster at {self.scheduler} gave up: {_first_line(error)}; --resume goes on"
             ) from None
-        return found
+        return content
 
 
 def _connect(scheduler: str) -> Any:
@@ -210,12 +213,12 @@ def _connect(scheduler: str) -> Any:
 
     Thread(target=connect, daemon=True).start()
     try:
-        found = answer.get(timeout=2 * SECONDS)
+        said = answer.get(timeout=2 * SECONDS)
     except Empty:
         raise TimeoutError(f"nothing came within {2 * SECONDS:g} s") from None
-    if isinstance(found, Exception):
-        raise found
-    return found
+    if isinstance(said, Exception):
+        raise said
+    return said
 
 
 def _try(scheduler: str) -> None:

@@ -15,10 +15,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
-from accelsim.ir import Layer, Network
-from accelsim.lower import AUTO, Allowed, is_depthwise, lower, parse_dataflows
+from accelsim.ir import Network
+from accelsim.lower import AUTO, Allowed, is_depthwise, parse_dataflows
+from accelsim.study.cycles import layer_cycles
+from accelsim.study.ways import ENGINE, IM2COL, ROWS
 
-IM2COL, ROWS, FUSE, ENGINE = WAYS = ("im2col", "rows", "fuse_half", "engine")
+FUSE = "fuse_half"
+WAYS = (IM2COL, ROWS, FUSE, ENGINE)
 
 
 @dataclass(frozen=True)
@@ -50,32 +53,32 @@ def depthwise_study(
     engine : that stands beside the array in the way of that name.
     """
     plain, fused = make("baseline"), make(FUSE)
-    found = []
+    points = []
     for rows, columns in arrays:
-        alone = Hardware(SystolicArray(rows, columns, operands=engine.operands))
-        both = Hardware(alone.array, depthwise=engine)
-        found += [
-            _point(IM2COL, plain, alone, "os"),
-            _point(ROWS, plain, alone),
-            _point(FUSE, fused, alone),
-            _point(ENGINE, plain, both),
+        array = SystolicArray(rows, columns, operands=engine.operands)
+        points += [
+            _point(IM2COL, plain, array, dataflow="os"),
+            _point(ROWS, plain, array),
+            _point(FUSE, fused, array),
+            _point(ENGINE, plain, array, engine),
         ]
-    return tuple(found)
+    return tuple(points)
 
 
-def _point(way: str, network: Network, hardware: Hardware, dataflow: str = AUTO) -> Point:
+def _point(
+    way: str,
+    network: Network,
+    array: SystolicArray,
+    engine: DepthwiseEngine | None = None,
+    dataflow: str = AUTO,
+) -> Point:
     """One way; depthwise layers are kept to the dataflow."""
+    hardware = Hardware(array, depthwise=engine)
     allowed = Allowed(parse_dataflows(dataflow).depthwise, parse_dataflows(AUTO).others)
     total = depthwise = 0
     for layer in network.layers:
-        cycles = _cycles(network, layer, hardware, allowed)
+        cycles = layer_cycles(network, layer, hardware, allowed)
         total += cycles
         depthwise += cycles if is_depthwise(layer, network.in_shapes(layer)) else 0
-    array = f"{hardware.array.rows}x{hardware.array.columns}"
-    return Point(network.name, way, array, total, depthwise, hardware.multipliers)
-
-
-def _cycles(network: Network, layer: Layer, hardware: Hardware, allowed: Allowed) -> int:
-    """Busy cycles by the schedule; 0 for what runs on the host."""
-    work = lower(layer, network.in_shapes(layer), hardware, allowed)
-    return work.cycles if work else 0
+    size = f"{array.rows}x{array.columns}"
+    return Point(network.name, way, size, total, depthwise, hardware.multipliers)

@@ -1,0 +1,56 @@
+"""What `import accelsim as ax` offers besides its modules."""
+
+from accelsim.compare import Entry, compare
+from accelsim.cosim import compare as cosim
+from accelsim.csynth import csynth
+from accelsim.errors import AccelsimError
+from accelsim.film import Film, film
+from accelsim.hardware import (
+    ColumnArray,
+    DepthwiseEngine,
+    Gemmini,
+    Hardware,
+    Operands,
+    SystolicArray,
+    TapSerial,
+    WindowEngine,
+    load_hardware,
+    third_party_design,
+)
+from accelsim.importers import load
+from accelsim.ir import Layer, Network
+from accelsim.result import LayerResult, Result
+from accelsim.simulate import simulate
+from accelsim.study.depthwise import depthwise_study
+from accelsim.trace import Trace, trace
+
+PeerHardware = third_party_design  # as users know it
+
+__all__ = [
+    "AccelsimError",
+    "ColumnArray",
+    "DepthwiseEngine",
+    "Entry",
+    "Film",
+    "Gemmini",
+    "Hardware",
+    "Layer",
+    "LayerResult",
+    "Network",
+    "Operands",
+    "PeerHardware",
+    "Result",
+    "SystolicArray",
+    "TapSerial",
+    "Trace",
+    "WindowEngine",
+    "compare",
+    "cosim",
+    "csynth",
+    "depthwise_study",
+    "film",
+    "load",
+    "load_hardware",
+    "simulate",
+    "trace",
+]

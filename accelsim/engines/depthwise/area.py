@@ -1,0 +1,38 @@
+"""What the area of the depthwise engine is estimated from: L lanes, P pixels, and its memories."""
+
+from dataclasses import replace
+from math import log2
+
+from accelsim.engines.area import Area, Memories
+from accelsim.hardware import DepthwiseEngine
+
+
+def features(engine: DepthwiseEngine, lut_blocks: int) -> tuple[float, ...]:
+    """1, L, P, L P, L P log2 P."""
+    slots = engine.multipliers
+    return 1, engine.lanes, engine.pixels, slots, slots * log2(engine.pixels)
+
+
+def memories(engine: DepthwiseEngine) -> tuple[Memories, ...]:
+    """Even and odd words of every lane's bank, which lie apart, and the tap memory."""
+    bits = engine.operands.bits
+    place = (engine.bank_depth - 1).bit_length() + max(1, (engine.pixels - 1).bit_length())
+    return (
+        Memories(2 * engine.lanes, engine.bank_depth // 2, engine.pixels * bits),
+        Memories(1, engine.tap_depth, engine.lanes * bits + place),
+    )
+
+
+def calibrated(engine: DepthwiseEngine) -> bool:
+    """Whether synthesised cores are like this one: without a fill port, for the usual layers."""
+    usual = DepthwiseEngine(
+        engine.lanes,
+        engine.pixels,
+        bank_depth=engine.bank_depth,
+        tap_depth=engine.tap_depth,
+        operands=engine.operands,
+    )
+    return engine in (usual, replace(usual, results_per_clock=engine.pixels))
+
+
+AREA = Area(features, memories, calibrated)

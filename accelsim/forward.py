@@ -1,0 +1,54 @@
+"""Values through a network, layer by layer, by the operators' golden references."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from accelsim.errors import UnsupportedError
+from accelsim.ir import INPUT, Layer, Network
+from accelsim.numerics import FRACTION, Int8, Int32, epilogue
+from accelsim.tensors import OPERAND_DTYPE, Map
+from accelsim.weights import Weights, seeded_input
+
+
+class Step(NamedTuple):
+    """One layer on the data that it has in its network.
+
+    inputs : int8[c, h, w] each, on the scales that the operator needs.
+    weights : int8, empty where it has none.
+    sums : int32[c, h, w], by the golden reference.
+    output : the map that the layer makes of them.
+    """
+
+    inputs: tuple[Int8, ...]
+    weights: Int8
+    sums: Int32
+    output: Map
+
+
+def first_map(network: Network, seed: int) -> Map:
+    """The image; UnsupportedError where the network has maps that values cannot be computed of."""
+    for name in (INPUT, *(layer.name for layer in network.layers)):
+        if (dtype := network.tensor(name).dtype) != OPERAND_DTYPE:
+            raise UnsupportedError(
+                f"values are computed of maps of {OPERAND_DTYPE} only, and {name} of "
+                f"{network.name} is of {dtype}"
+            )
+    return Map(seeded_input(network, seed), FRACTION)
+
+
+def step(layer: Layer, weights: Weights, maps: Mapping[str, Map]) -> Step:
+    """The layer on the maps, by name, that the layers before it have made."""
+    inputs, exponent = layer.op.rescale(*(maps[source] for source in layer.inputs))
+    kernel = weights.kernel(layer)
+    sums = layer.op.golden(kernel, *inputs)
+    return Step(
+        inputs, kernel, sums, epilogue(sums, exponent, weights.bias(layer), layer.activation)
+    )
+
+
+def step_of(network: Network, layer: Layer, weights: Weights, seed: int) -> Step:
+    """The layer, after all that come before it."""
+    maps = {INPUT: first_map(network, seed)}
+    for before in network.layers[: network.layers.index(layer)]:
+        maps[before.name] = step(before, weights, maps).output
+    return step(layer, weights, maps)

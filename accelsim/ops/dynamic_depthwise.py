@@ -1,0 +1,54 @@
+"""Depthwise convolution with a kernel that another layer makes."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from accelsim.checks import show
+from accelsim.errors import ShapeError
+from accelsim.ir import Piece, Shape
+from accelsim.ops.base import Convolution
+from accelsim.ops.geometry import (
+    Padding,
+    Pair,
+    check_padding,
+    check_pair,
+    make_conv,
+    take_inputs,
+)
+
+
+@dataclass(frozen=True)
+class DynamicDepthwise(Convolution):
+    """Each channel by itself, with the kernel that the second input has for it.
+
+    The second input is (c, fh, fw) or, as a fully connected layer makes it, (c fh fw, 1, 1) in the
+    same order. It is no parameter.
+
+    kernel : (fh, fw).
+    """
+
+    name: ClassVar[str] = "dynamic_depthwise"
+    depthwise: ClassVar[bool] = True
+    kernel: Pair
+    stride: Pair = (1, 1)
+    padding: Padding = "same"
+    dilation: Pair = (1, 1)
+
+    def __post_init__(self) -> None:
+        check_pair("kernel", self.kernel)
+        check_pair("stride", self.stride)
+        check_padding(self.padding)
+        check_pair("dilation", self.dilation)
+
+    def lower(self, *inputs: Shape) -> tuple[Piece, ...]:
+        """One Conv."""
+        x, kernels = take_inputs(self.name, inputs, 2)
+        c, (fh, fw) = x[0], self.kernel
+        allowed = (c, fh, fw), (c * fh * fw, 1, 1)
+        if kernels not in allowed:
+            raise ShapeError(
+                f"inputs of {self.name}: the second must have the shape "
+                f"{' or '.join(map(show, allowed))}, not {show(kernels)}"
+            )
+        conv = make_conv(x, c, self.kernel, self.stride, self.padding, self.dilation, groups=c)
+        return (Piece(conv),)

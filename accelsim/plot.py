@@ -1,0 +1,32 @@
+"""Plots as users of the library call them: what is left out of a call is computed here."""
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from accelsim.report import plot
+from accelsim.report.plot import layers, layers_figure, layers_size, write_speedups
+from accelsim.study.fuseconv import COMPARISONS, FUSECONV_NETWORKS, Comparison, Speedup, speedups
+
+__all__ = [
+    "COMPARISONS",
+    "FUSECONV_NETWORKS",
+    "Comparison",
+    "Speedup",
+    "layers",
+    "layers_figure",
+    "layers_size",
+    "speedup",
+    "speedups",
+    "write_speedups",
+]
+
+
+def speedup(points: Sequence[Speedup] | None = None) -> Figure:
+    """The FuSeConv paper's figure of speed-ups over array size, and the same on our hardware.
+
+    Parameters
+    ----------
+    points : None for those of the paper's networks.
+    """
+    return plot.speedup(speedups() if points is None else points)

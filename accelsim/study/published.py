@@ -1,0 +1,54 @@
+"""What published models say of the layers of a result, on the same array."""
+
+from typing import NamedTuple
+
+from accelsim.errors import AccelsimError
+from accelsim.hardware import Hardware
+from accelsim.result import LayerResult, Result
+from accelsim.simulate import simulate
+
+# A published model, and the dataflow where it needs one.
+MODELS = (
+    ("fuseconv-2020", "auto"),
+    ("fuseconv-2021", "auto"),
+    *(("scalesim", dataflow) for dataflow in ("os", "ws", "is")),
+)
+
+
+class ModelResult(NamedTuple):
+    """One published model.
+
+    name : of the model, with the dataflow that it was given.
+    hardware : the array alone; models know nothing else.
+    layers : what they cost; none where the model refuses one of them.
+    refusal : why it does.
+    """
+
+    name: str
+    timing: str
+    hardware: Hardware
+    layers: tuple[LayerResult, ...]
+    refusal: str = ""
+
+
+def published_models(result: Result) -> tuple[ModelResult, ...]:
+    """Every published model but that of the result itself; none where there is no array."""
+    array = result.hardware.array
+    if array is None:
+        return ()
+    alone = Hardware(array, result.hardware.clock_mhz)
+    return tuple(
+        _model(result, alone, timing, dataflow)
+        for timing, dataflow in MODELS
+        if timing != result.timing
+    )
+
+
+def _model(result: Result, alone: Hardware, timing: str, dataflow: str) -> ModelResult:
+    name = timing if dataflow == "auto" else f"{timing} {dataflow}"
+    ends = result.layers[0].name, result.layers[-1].name
+    try:
+        model = simulate(result.graph, alone, dataflow, timing=timing, layers=ends)
+    except AccelsimError as error:
+        return ModelResult(name, timing, alone, (), str(error))
+    return ModelResult(name, timing, alone, model.layers)

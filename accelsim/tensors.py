@@ -1,0 +1,76 @@
+"""What runs along the edges of a network: the type of a map, and its values at run time.
+
+A map is int8[c, h, w]. What its integers stand for is its scale: a Tensor has it where a network
+was quantised with scales of its own; a Map, which is made while values are computed, has the power
+of two that numerics.epilogue chose.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.errors import NetworkError, ShapeError, UnsupportedError
+
+Shape = tuple[int, int, int]
+DTYPES = ("int8", "uint8", "int16", "uint16", "int32")
+OPERAND_DTYPE = "int8"  # what engines multiply and what values are computed with, so far
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """The type of a map: an integer q of it stands for scale (q - zero_point).
+
+    shape : (c, h, w), each at least 1.
+    dtype : one of DTYPES.
+    scale : above 0; None where the network does not say it.
+    zero_point : the integer that stands for 0, a value of the dtype.
+    """
+
+    shape: Shape
+    dtype: str = "int8"
+    scale: float | None = None
+    zero_point: int = 0
+
+    def __post_init__(self) -> None:
+        shape = self.shape
+        three = isinstance(shape, tuple) and len(shape) == 3
+        if not three or not all(isinstance(size, int) and size >= 1 for size in shape):
+            raise ShapeError(
+                "shape must be three whole numbers of at least 1, channels, rows and columns, "
+                f"not {shape!r}"
+            )
+        if self.dtype not in DTYPES:
+            raise NetworkError(f"dtype must be one of {', '.join(DTYPES)}, not {self.dtype!r}")
+        if self.scale is not None and not 0 < self.scale < math.inf:
+            raise NetworkError(f"scale must be above 0 and finite, not {self.scale}")
+        if self.zero_point:
+            limits = np.iinfo(self.dtype)
+            if not limits.min <= self.zero_point <= limits.max:
+                raise NetworkError(
+                    f"zero_point must be from {limits.min} to {limits.max}, as {self.dtype} is, "
+                    f"not {self.zero_point}"
+                )
+
+
+class Map(NamedTuple):
+    """The values of a map at run time: an integer q stands for q 2**exponent.
+
+    values : int8[c, h, w].
+    """
+
+    values: npt.NDArray[np.int8]
+    exponent: int
+
+
+def check_operand(tensor: Tensor) -> None:
+    """UnsupportedError unless engines can multiply the values of such a map.
+
+    The message continues the name of the layer that reads it.
+    """
+    if tensor.dtype != OPERAND_DTYPE:
+        raise UnsupportedError(
+            f"reads a map of {tensor.dtype}, and engines take {OPERAND_DTYPE} only"
+        )

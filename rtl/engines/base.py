@@ -1,0 +1,42 @@
+"""What the hardware of an engine is to everybody else: simulators, host, generated files."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from amaranth.lib.wiring import Component
+
+from rtl.flow.manual import Chapter
+from rtl.host.chunks import Int
+from rtl.host.driver import Job
+from rtl.host.job import Memory
+
+
+@dataclass(frozen=True, eq=False)
+class CoreOf:
+    """The hardware of an engine; `sizes` is its record in accelsim.hardware.
+
+    name : of the engine, as in accelsim.engines.
+    opcodes : of its passes.
+    core : core(sizes, shared=False, units=0), the engine with its memories behind stream ports.
+        With `shared` its repeated part is an instance of one module, for Verilog; with `units` its
+        commands wait for the progress of so many units (rtl.lib.waits).
+    repeated : repeated(sizes), the name of that module, and the module.
+    deepened : deepened(sizes, commands), the sizes with memories in which the sequence fits.
+    memories : memories(sizes, commands, *contents), what a sequence keeps in the memories of the
+        core; AccelsimError where it is not one sequence.
+    job : job(sizes, core, commands, memories), what the host sends.
+    used : used(sizes, commands), int64[result words], sums of every word that mean something.
+    chapter : chapter(sizes, core), what the generated page says.
+    """
+
+    name: str
+    opcodes: type[IntEnum]
+    core: Callable[..., Any]
+    repeated: Callable[[Any], tuple[str, Component]]
+    deepened: Callable[[Any, Int], Any]
+    memories: Callable[..., tuple[Memory, ...]]
+    job: Callable[[Any, Any, Int, Any], Job]
+    used: Callable[[Any, Int], Int]
+    chapter: Callable[[Any, Any], Chapter]

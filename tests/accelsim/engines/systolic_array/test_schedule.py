@@ -1,0 +1,64 @@
+"""The systolic array as a nest: against a list scheduler, and the recursion of its design."""
+
+import numpy as np
+import pytest
+
+from accelsim.engines.systolic_array.schedule import nest, task
+from accelsim.hardware import SystolicArray
+from accelsim.hls.nest import operations
+from accelsim.passes import ArrayPass, Opcode, Repeat
+from tests.accelsim.hls.calendar import Calendar
+from tests.sequences import random_sequence
+
+
+def one_by_one(array, passes):
+    """Clocks of passes by the oracle, which knows nothing of repetitions."""
+    calendar = Calendar()
+    total = 0
+    for p in passes:
+        if not array.overlap:
+            calendar = Calendar()
+        calendar.place(task(array.rows, p))
+        total += max(calendar.ends)
+    return total if not array.overlap else max(calendar.ends)
+
+
+@pytest.mark.parametrize("overlap", [True, False])
+@pytest.mark.parametrize("size", [(1, 1), (1, 6), (5, 1), (3, 3), (4, 7), (8, 8)])
+def test_cycles_of_random_sequences_equal_the_list_schedulers(size, overlap):
+    array = SystolicArray(*size, overlap=overlap, accumulator_depth=32)
+    rng = np.random.default_rng(7)
+    for _ in range(10):
+        passes = random_sequence(rng, array, 12).passes
+        body = (Repeat(3, (*passes[:4], Repeat(5, passes[4:6]))), *passes[6:])
+        flat = (passes[:4] + passes[4:6] * 5) * 3 + passes[6:]
+        assert nest(array, body).latency == one_by_one(array, flat)
+
+
+def test_recursion_of_the_design_gives_the_same_clocks():
+    # e' = e + max(load', drain); the end is the largest e + R + drain + n - 2.
+    array = SystolicArray(6, 5)
+    rng = np.random.default_rng(3)
+    for _ in range(50):
+        sizes = rng.integers(1, (7, 6, 20), (8, 3)).tolist()
+        body = tuple(ArrayPass(Opcode.OS, m, n, k) for m, n, k in sizes)
+        end = drain = total = 0
+        for m, n, k in sizes:
+            end += max(k, drain)
+            drain = m
+            total = max(total, end + array.rows + m + n - 2)
+        assert nest(array, body).latency == total
+
+
+def test_multiplies_are_those_of_the_passes():
+    # Every result of os adds k products, of ws and is k, of rows taps x streams.
+    array = SystolicArray(8, 8)
+    body = (
+        ArrayPass(Opcode.OS, 5, 6, 7),
+        ArrayPass(Opcode.WS, 9, 4, 3),
+        ArrayPass(Opcode.IS, 2, 8, 8),
+        ArrayPass(Opcode.ROWS, 3, 6, 7, 3, 4),
+        Repeat(3, (ArrayPass(Opcode.ROWS, 3, 6, 7, 3, 1, 5),)),
+    )
+    found = operations(nest(array, body))
+    assert found == 5 * 6 * 7 + 9 * 4 * 3 + 2 * 8 * 8 + 3 * 6 * 12 + 3 * (3 * 6 * 3 * 5)
