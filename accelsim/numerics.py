@@ -11,7 +11,7 @@ the map times that of the kernel, and so is the bias that is added to it.
 import math
 import re
 from collections.abc import Callable
-from functools import cache, reduce
+from functools import cache, partial, reduce
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -39,12 +39,21 @@ def kernel(function: _Function, **options: Any) -> _Function:
     """
     import numba
 
-    decorate: Any = numba.njit(cache=True, error_model="numpy", nogil=True, **options)
-    compiled = decorate(function)
+    jit: Any = numba.njit
+    compiled = jit(cache=True, error_model="numpy", nogil=True, **options)(function)
     if compiled is not function:  # it is with NUMBA_DISABLE_JIT
         kept = compiled._cache._cache_file
         kept._source_stamp = kept._source_stamp, _imported(function.__code__.co_filename)
+        kept._load_index = partial(_index, kept._load_index)
     return cast(_Function, compiled)
+
+
+def _index(read: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
+    """What Numba has kept of a kernel; nothing where its arguments were of classes now gone."""
+    try:
+        return read()
+    except (AttributeError, ImportError):
+        return {}
 
 
 def component(function: _Function) -> _Function:
@@ -56,14 +65,22 @@ def component(function: _Function) -> _Function:
     return kernel(function, forceinline=True, _nrt=False)
 
 
+def registers(*names: str, dtype: npt.DTypeLike = np.int64) -> np.dtype[np.void]:
+    """Type of a record of integers, which kernels read and write by name.
+
+    An element of an array of records is a record that all components share.
+    """
+    return np.dtype([(name, dtype) for name in names])
+
+
 @cache
 def _imported(file: str) -> bytes:
-    """Digest of the modules of accelsim that a file imports, of packages all their modules."""
+    """Digest of the modules of accelsim that a file imports, of packages all they hold."""
     source, root, found = Path(file), Path(__file__).parents[1], sha256()
     text = source.read_text() if source.is_file() else ""  # a cell of a notebook is no file
     for name in sorted(set(re.findall(r"^from (accelsim[\w.]*) import", text, re.MULTILINE))):
         place = root.joinpath(*name.split("."))
-        for module in sorted(place.glob("*.py")) if place.is_dir() else [place.with_suffix(".py")]:
+        for module in sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]:
             found.update(module.read_bytes())
     return found.digest()
 

@@ -29,7 +29,14 @@ from accelsim.passes.depthwise import (
     depthwise_results,
     depthwise_words,
 )
-from accelsim.passes.systolic_array import ArrayCommand, ArrayPass, ArrayWords, Opcode, array_words
+from accelsim.passes.systolic_array import (
+    ArrayCommand,
+    ArrayPass,
+    ArrayWords,
+    Opcode,
+    array_words,
+    result_words,
+)
 
 __all__ = [
     "NO_WRAP",
@@ -57,5 +64,6 @@ __all__ = [
     "largest",
     "meanings",
     "outside",
+    "result_words",
     "widths",
 ]

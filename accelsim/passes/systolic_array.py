@@ -89,5 +89,10 @@ def array_words(p: ArrayPass) -> ArrayWords:
     return ArrayWords(
         left=os * p.k + rows * line + stationary * p.m,
         top=(1 - rows) * p.k,
-        results=os * p.m + rows * p.m * p.fires + stationary * p.m * p.emit,
+        results=result_words(p),
     )
+
+
+def result_words(p: ArrayPass) -> Any:
+    """Words of the results of a pass, or of columns of a table as int64[passes]."""
+    return p.m * p.fires * p.emit

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from accelsim.engines.base import passes_of
 from accelsim.engines.systolic_array import ENGINE, golden
-from accelsim.engines.systolic_array.cycle import CAP, SH, random_state, simulate
+from accelsim.engines.systolic_array.cycle import CAPTURE, SHIFT_SHADOW, random_state, simulate
 from accelsim.engines.systolic_array.schedule import limits
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
@@ -236,12 +236,12 @@ def test_drain_goes_as_in_its_proof():
         results |= {(number, row): a[:, row] @ b for row in range(m)}
     captures, shifts = set(), {}
     for clock in range(15):
-        state = simulate(array, work.commands, work.left, work.top, None, clock).state
+        state = simulate(array, work.commands, work.left, work.top, None, clock).registers
         if clock in DRAIN_BOTTOM:
             assert state.s[2, 0] == results[DRAIN_BOTTOM[clock]], clock
         # Control bits are seen one clock after they take effect.
-        captures |= {(clock - 1, row) for row in range(3) if state.f[row, 0] & CAP}
-        moving = {row for row in range(3) if state.f[row, 0] & SH}
+        captures |= {(clock - 1, row) for row in range(3) if state.f[row, 0] & CAPTURE}
+        moving = {row for row in range(3) if state.f[row, 0] & SHIFT_SHADOW}
         shifts |= {clock - 1: moving} if moving else {}
     assert captures >= set(DRAIN_CAPTURES)
     assert {clock for clock, row in captures if row == 2} == {4, 8, 10, 13}

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.engines import systolic_array
+from accelsim.engines.base import Run
 from accelsim.engines.systolic_array import cycle as systolic_array_cycle
-from accelsim.engines.systolic_array.cycle import CycleResult, State
+from accelsim.engines.systolic_array.cycle import State
 from accelsim.hardware import SystolicArray
 from rtl.engines.systolic_array.core import Core
 from tests.rtl.amaranth_bench import ELEMENT_REGISTERS, Bench, Outcome, Pace
@@ -22,7 +23,7 @@ class Levels(NamedTuple):
 
     golden: Callable[..., npt.NDArray[np.int32]] = systolic_array.golden
     cycles: Callable[..., int] = systolic_array.ENGINE.cycles
-    simulate: Callable[..., CycleResult] = systolic_array_cycle.simulate
+    simulate: Callable[..., Run] = systolic_array_cycle.simulate
     core: Any = Core
 
 
@@ -89,10 +90,10 @@ def _check_registers(
     for clock in sorted({0, clocks - 1, *rng.integers(clocks, size=CLOCKS).tolist()}):
         run = levels.simulate(array, sequence.commands, sequence.left, sequence.top, begin, clock)
         assert np.array_equal(run.words, outcome.words), f"words of {about}"
-        assert run.state is not None
+        assert run.registers is not None
         begun = row + column < clock
         for name in ELEMENT_REGISTERS:
-            same = getattr(run.state, name) == getattr(trace, name)[clock]
+            same = getattr(run.registers, name) == getattr(trace, name)[clock]
             assert (same | ~begun).all(), f"register {name} at clock {clock} of {about}"
-        same = run.state.taps == trace.taps[clock]
+        same = run.registers.taps == trace.taps[clock]
         assert same[:clock].all(), f"taps at clock {clock} of {about}"

@@ -104,8 +104,8 @@ GOLDEN = (
 
 # Compiled anew for each, so a few only, and none that waits for ever.
 CYCLE = (
-    Mutant("drain slot one clock long", "obusy = m - 1", "obusy = m"),
-    Mutant("the first frame of rows meets a tap", "flags & FZ and w_kind == 0", "False"),
+    Mutant("drain slot one clock long", "shadow_busy = work.m - 1", "shadow_busy = work.m"),
+    Mutant("the first frame of rows meets a tap", "elif views.w == HELD:", "elif False:"),
 )
 
 

@@ -32,7 +32,7 @@ from accelsim.engines.base import Run
 from accelsim.engines.vectors import BIT, INT16, INT32, filled, load, pointers, splat, store, widen
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import DepthwiseEngine
-from accelsim.numerics import component, kernel
+from accelsim.numerics import component, kernel, registers
 from accelsim.passes import (
     DepthwiseCommand,
     DepthwiseOpcode,
@@ -126,28 +126,24 @@ class Registers(NamedTuple):
 # lie in the ring at their number modulo RING; 0 is none.
 
 
-def _record(*fields: str) -> np.dtype[np.void]:
-    return np.dtype([(field, np.int64) for field in fields])
-
-
-COMMAND = _record(*columns(DepthwiseCommand))
+COMMAND = registers(*columns(DepthwiseCommand))
 
 # Kernel rows and columns that meet the map run from ky0 to before ky1, from kx0 to before kx1.
 # cut : some pixels are masked.  beats : result words.
-TILE = _record("command", "word", "ky0", "ky1", "kx0", "kx1", "beats", "cut")
+TILE = registers("command", "word", "ky0", "ky1", "kx0", "kx1", "beats", "cut")
 
 # queued : the next command to be taken; without a fill port the loader only hands it on.
-LOADER = _record(
+LOADER = registers(
     "queued", "valid", "command", "words_left", "operands_left", "taps_left", "passes_held"
 )
 # tile : the number of the tile that it holds, or will hold next.
 # beats, per_dh, per_dw : of its command, result words of a tile and reciprocals of the dilations.
-GENERATOR = _record("valid", "command", "tile", "row_word", "beats", "per_dh", "per_dw")
+GENERATOR = registers("valid", "command", "tile", "row_word", "beats", "per_dh", "per_dw")
 # pass_begins : the next tap starts a pass that has not started with its fill.
-ISSUE = _record("valid", "tile", "pass_begins", "ends_pass", "taps_left", "drain_left")
+ISSUE = registers("valid", "tile", "pass_begins", "ends_pass", "taps_left", "drain_left")
 # lasts : whether the taps issued 1, 2, ... clocks ago were the last of their tiles, bit by bit.
 # tile, command : whose sums are in the shadows.  words_sent : result words that have left.
-LANES = _record("lasts", "tile", "command", "beats_left", "words_sent")
+LANES = registers("lasts", "tile", "command", "beats_left", "words_sent")
 
 
 class _Sizes(NamedTuple):
@@ -287,8 +283,8 @@ def simulate(
     if sent < results:
         raise UnsupportedError(f"the sequence left {sent} result words instead of {results}")
     busy = int(passes.retired[-1] - passes.started[0]) if len(commands) else 0
-    registers = seen.registers() if seen else None
-    return Run(words, busy, passes.started, passes.retired, registers)
+    recorded = seen.registers() if seen else None
+    return Run(words, busy, passes.started, passes.retired, recorded)
 
 
 def _memories(engine: DepthwiseEngine, maps: Short, taps: Short) -> _Memories:

@@ -147,7 +147,8 @@ def _of_window(sequence: _Sequence, clocks: range) -> Activity:
     # What came into an element during a clock is in its registers at the start of the next one;
     # only `w`, which a swap or a tap changes, multiplies as it was.
     a, b, w, flags = a[1:], b[1:], w[:-1], flags[1:]
-    streams, slides, shifts = (flags & bit != 0 for bit in (cycle.WSF, cycle.FZ, cycle.BSH))
+    bits = cycle.STATIONARY, cycle.HALF_SPEED, cycle.SHIFT_OPERANDS
+    streams, slides, shifts = (flags & bit != 0 for bit in bits)
     other = np.where(streams | slides, w, np.where(shifts, b, NONE))
     owner = sequence.owner
     # Taps of row streams run on through columns that their pass does not use; and the streams
@@ -160,8 +161,8 @@ def _of_window(sequence: _Sequence, clocks: range) -> Activity:
     work = np.where(comes, Work.FILL, Work.IDLE).astype(np.uint8)
     at = np.nonzero(products)
     work[at] = np.where(_useful(sequence, a[at], other[at], *at[1:]), Work.BUSY, Work.WASTE)
-    captures = flags & cycle.CAP != 0
-    drain = _drains(products, streams, captures & ~streams, flags & cycle.SH != 0)
+    captures = flags & cycle.CAPTURE != 0
+    drain = _drains(products, streams, captures & ~streams, flags & cycle.SHIFT_SHADOW != 0)
     first = clocks.start - since
     return Activity(work[first:], drain[first:])
 

@@ -11,13 +11,13 @@ do the same thing at the same time, so the simulation steps through frames:
 * A shadow that takes its upper neighbour's value takes the one *of the same frame*, since that
   neighbour is one frame ahead in clocks.
 
-The sequencer, its counters (`obusy`, the drain counter `rem`, the load counter `q`) and the
-edges are stepped by the clock as in rtl/engines/systolic_array, under the same names. `rem`
-and `q` are not delayed from row to row; they are kept by clock, and the sequencer runs R - 1
-clocks ahead of the frames. No formula of the schedule is used.
+Kernels are components of rtl/engines/systolic_array, and what they change are its registers, under
+the same names. Sequencer, edges and result port are stepped by the clock. The two counters that
+are not delayed from row to row (results that remain, words of the tile) are kept by clock, and the
+sequencer runs R - 1 clocks ahead of the frames. No formula of the schedule is used.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numba
@@ -26,20 +26,83 @@ import numpy.typing as npt
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from accelsim.engines.base import Run
 from accelsim.engines.vectors import INT32, filled, load, pointers, splat, store, widen
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
-from accelsim.numerics import kernel
-from accelsim.passes import Opcode
+from accelsim.numerics import component, kernel, registers
+from accelsim.passes import ArrayCommand, ArrayPass, Opcode, check_earliest, result_words
+from accelsim.passes import columns as columns_of
 
 OS, WS, IS, ROWS = (int(op) for op in (Opcode.OS, Opcode.WS, Opcode.IS, Opcode.ROWS))
-FIRST, CAP, WSF, FZ, SWAP, BSH, SH = (1 << bit for bit in range(7))  # control bits of an element
-BEAT, START, END, ACCUMULATE, EMIT = (1 << bit for bit in range(5))  # result token of a frame
 
-# Columns of the control history, one row per clock.
-CTL_FLAGS, CTL_LEFT, CTL_LOW, CTL_HIGH, CTL_TOP, CTL_TAPW, CTL_TAPR = range(7)
-CTL_DRAIN, CTL_N, CTL_TOKEN, CTL_FIELDS = range(7, 11)
+# Control bits of an element.
+FIRST, CAPTURE, STATIONARY, HALF_SPEED, SWAP, SHIFT_OPERANDS, SHIFT_SHADOW = (
+    1 << bit for bit in range(7)
+)
+# What a frame tells the result port.
+BEAT, START, END, ACCUMULATE, EMIT = (1 << bit for bit in range(5))
 
+# Where the values of an operand register are: in its own array, at the edge (one for all columns
+# or all rows), or in the chains of the rows.
+HELD, EDGE, CHAIN = range(3)
+ROOM = 1024  # frames that a chain moves on before it is copied back
+LINE = 64  # bytes of a line of the cache, and of the widest vector
+
+NONE = -1  # no word, no tap
+
+# Fields of a command.
+COMMAND = registers(*columns_of(ArrayCommand))
+
+# What the sequencer sends to the edges and the result port in one clock.
+#   flags : control bits of the elements.
+#   left_at, top_at : words read from the banks, or NONE.
+#   low, high : rows whose operands enter, from low to before high.
+#   tap_in, tap_out : taps written and read at the edge, or NONE.
+#   columns, token : columns used, and what the results are.
+#   drain : results that leave after a capture of shadows; 0 where there is none.
+FRAME = registers(
+    "flags",
+    "left_at",
+    "top_at",
+    "low",
+    "high",
+    "tap_in",
+    "tap_out",
+    "columns",
+    "token",
+    "drain",
+    dtype=np.int32,
+)
+
+# Registers of the sequencer: the head of the queue, and clocks until row 0 may capture again; the
+# pass whose operands are being read; the stationary tile that loads, or waits for its swap.
+QUEUE = registers("head", "shadow_busy")
+STREAM = registers(
+    "command",
+    "clocks_remaining",
+    "streams_remaining",
+    "fires_remaining",
+    "taps_remaining",
+    "is_first",
+    "left_at",
+    "top_at",
+)
+TILE = registers("command", "waits", "words_remaining", "words_loaded", "top_at")
+
+# Results that remain of a drain, and the last clocks at which one went on and a tile loaded.
+COUNTERS = registers("results_remaining", "last_drain", "last_load")
+
+# Where the registers that only delay are found.
+#   a, b, w : HELD, EDGE or CHAIN.  word : of the column banks, in b.
+#   chain_at : place in a chain of the value in column 0.
+#   flags, low, high : of the last frame.  tap_read : whether it read a tap.
+#   moved : whether shadows are not where their row captured them.
+VIEWS = registers("a", "b", "w", "word", "chain_at", "flags", "low", "high", "tap_read", "moved")
+
+# Registers of the result port: the drain in progress and the index of the accumulators. Beside
+# them how many words and passes have left, and the clock of the last result.
+PORT = registers("results_remaining", "columns", "end", "index", "words", "retired", "last")
 
 Register = npt.NDArray[Any]
 
@@ -47,7 +110,7 @@ Register = npt.NDArray[Any]
 class State(NamedTuple):
     """Registers of the array: int32[R, C] acc, s and f; int16[R, C] a, b and w.
 
-    f holds the control bits FIRST ... SH; taps is int16[R, max_taps].
+    f holds the control bits FIRST ... SHIFT_SHADOW; taps is int16[R, max_taps].
     """
 
     acc: Register
@@ -57,19 +120,6 @@ class State(NamedTuple):
     w: Register
     f: Register
     taps: Register
-
-
-class CycleResult(NamedTuple):
-    """Outcome of a sequence.
-
-    words : int32[result words, C], as they leave, the columns of a word realigned.
-    busy_cycles : first operand at a port to last result at the result port.
-    state : registers at the clock asked for, else None.
-    """
-
-    words: npt.NDArray[np.int32]
-    busy_cycles: int
-    state: State | None
 
 
 def empty_state(array: SystolicArray) -> State:
@@ -101,7 +151,8 @@ def simulate(
     top: npt.NDArray[np.int16],
     state: State | None = None,
     clock: int | None = None,
-) -> CycleResult:
+    earliest: Sequence[int] | npt.NDArray[np.int64] | None = None,
+) -> Run:
     """Run one sequence of commands register by register.
 
     Parameters
@@ -110,12 +161,14 @@ def simulate(
     left, top : int16[words, R], int16[words, C], contents of the operand banks.
     state : registers at the start, zero if None: those of element (i, j) at clock i + j, when its
         first frame begins. Control bits are taken as zero.
-    clock : the clock (0 = first operand at a port) at whose start registers are recorded.
+    clock : the clock at whose start registers are recorded, as a State.
+    earliest : int64[passes], the clock before which a pass does not start; 0 if None.
     """
     clocks = range(0) if clock is None else range(clock, clock + 1)
-    words, busy, seen = _simulate(array, commands, left, top, state, clocks)
-    found = None if clock is None else State._make(register[0] for register in seen)
-    return CycleResult(words, busy, found)
+    run = _simulate(array, commands, left, top, state, clocks, earliest)
+    if clock is None:
+        return run._replace(registers=None)
+    return run._replace(registers=State._make(register[0] for register in run.registers))
 
 
 def record(
@@ -129,7 +182,57 @@ def record(
 
     The sequence is as in `simulate`; it begins with all registers zero.
     """
-    return _simulate(array, commands, left, top, None, clocks)[2]
+    seen: State = _simulate(array, commands, left, top, None, clocks, None).registers
+    return seen
+
+
+class _Sequencer(NamedTuple):
+    """The sequencer, its commands as COMMAND[passes], and the clocks at which it started them."""
+
+    commands: Any
+    earliest: npt.NDArray[np.int64]
+    started: npt.NDArray[np.int64]
+    queue: Any
+    stream: Any
+    tile: Any
+
+
+class _Grid(NamedTuple):
+    """Edges and elements.
+
+    frames : FRAME[a power of two], a ring of what the sequencer has sent.
+    results_remaining, words_loaded : int32[2 frames], the counters of the edge cells by clock,
+        kept twice so that R of them can be read in one run; words_loaded is NONE where no tile
+        loads.
+    edge, tap : int16[R], what has entered the rows in the last frame.
+    chain : int16[R, lanes + ROOM], values that travel along the rows.
+    shadow : int64[R], s of row i is what row shadow[i] captured.
+    """
+
+    left: Register
+    top: Register
+    frames: Any
+    counters: Any
+    results_remaining: Register
+    words_loaded: Register
+    registers: State
+    views: Any
+    edge: Register
+    tap: Register
+    chain: Register
+    shadow: Register
+
+
+class _Port(NamedTuple):
+    """The result port, its accumulators as int32[depth, lanes], and what has left.
+
+    words : int32[result words, C].  retired : int64[passes].
+    """
+
+    registers: Any
+    accumulator: Register
+    words: Register
+    retired: npt.NDArray[np.int64]
 
 
 def _simulate(
@@ -139,32 +242,78 @@ def _simulate(
     top: npt.NDArray[np.int16],
     state: State | None,
     clocks: range,
-) -> tuple[npt.NDArray[np.int32], int, State]:
-    """Result words, busy cycles, and the registers at the clocks, one after another."""
-    begin = state or empty_state(array)
+    earliest: Sequence[int] | npt.NDArray[np.int64] | None,
+) -> Run:
+    """The run, with registers at the clocks, one after another."""
     lanes = -(-array.columns // LANES) * LANES
-    blank = _padded(empty_state(array), lanes)
-    seen = State._make(np.zeros((len(clocks), *r.shape), r.dtype) for r in blank)
-    accumulator = np.zeros((array.accumulator_depth, lanes), np.int32)
-    total = int((commands[:, 1] * commands[:, 6] * commands[:, 8]).sum())  # m * fires * emit
-    words = np.zeros((total, array.columns), np.int32)
-    count, busy = _run(
-        np.ascontiguousarray(commands, np.int64),
-        np.ascontiguousarray(left, np.int16),
-        _pad(top if len(top) else np.zeros((1, array.columns)), lanes, np.int16),
-        array.columns,
-        array.overlap,
-        words,
-        accumulator,
-        _padded(begin, lanes),
-        seen,
-        clocks.start,
-        clocks.stop,
-    )
+    sequencer = _sequencer(commands, earliest)
+    port = _port(array, commands, lanes)
+    grid = _grid(array, left, top, state or empty_state(array), lanes)
+    seen = State._make(np.zeros((len(clocks), *r.shape), r.dtype) for r in grid.registers)
+    _run(sequencer, grid, port, array.overlap, seen, clocks.start, clocks.stop)
+    count, total = int(port.registers["words"]), len(port.words)
     if count != total:
         raise UnsupportedError(f"the sequence left {count} result words instead of {total}")
-    found = State._make([*(grid[:, :, : array.columns] for grid in seen[:-1]), seen.taps])
-    return words, int(busy), found
+    found = State._make([*(each[:, :, : array.columns] for each in seen[:-1]), seen.taps])
+    busy = int(port.retired[-1] - sequencer.started[0]) if len(commands) else 0
+    return Run(port.words, busy, sequencer.started, port.retired, found)
+
+
+def _sequencer(
+    commands: npt.NDArray[np.int64], earliest: Sequence[int] | npt.NDArray[np.int64] | None
+) -> _Sequencer:
+    return _Sequencer(
+        np.ascontiguousarray(commands, np.int64).view(COMMAND)[:, 0],
+        np.ascontiguousarray(check_earliest(earliest, len(commands))),
+        np.zeros(len(commands), np.int64),
+        np.zeros(1, QUEUE)[0],
+        np.zeros(1, STREAM)[0],
+        np.zeros(1, TILE)[0],
+    )
+
+
+def _grid(
+    array: SystolicArray,
+    left: npt.NDArray[np.int16],
+    top: npt.NDArray[np.int16],
+    state: State,
+    lanes: int,
+) -> _Grid:
+    rows = array.rows
+    size = 1 << (2 * rows + 1).bit_length()
+    frames = np.zeros(size, FRAME)
+    for name in ("left_at", "top_at", "tap_in", "tap_out"):
+        frames[name] = NONE
+    counters, views = np.zeros(1, COUNTERS), np.zeros(1, VIEWS)
+    counters["last_drain"] = counters["last_load"] = NONE
+    views["chain_at"] = ROOM
+    return _Grid(
+        np.ascontiguousarray(left, np.int16),
+        _pad(top if len(top) else np.zeros((1, array.columns)), lanes, np.int16),
+        frames,
+        counters[0],
+        np.zeros(2 * size, np.int32),
+        np.full(2 * size, NONE, np.int32),
+        _padded(state, lanes),
+        views[0],
+        np.zeros(rows, np.int16),
+        np.zeros(rows, np.int16),
+        np.zeros((rows, lanes + ROOM), np.int16),
+        np.arange(rows),
+    )
+
+
+def _port(array: SystolicArray, commands: npt.NDArray[np.int64], lanes: int) -> _Port:
+    fields = dict(zip(columns_of(ArrayCommand), commands.T, strict=True))
+    p = ArrayPass(*(fields[name] for name in ArrayPass._fields))
+    state = np.zeros(1, PORT)
+    state["last"] = NONE
+    return _Port(
+        state[0],
+        np.zeros((array.accumulator_depth, lanes), np.int32),
+        np.zeros((int(result_words(p).sum()), array.columns), np.int32),
+        np.zeros(len(commands), np.int64),
+    )
 
 
 def _pad(grid: npt.NDArray[Any], lanes: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -175,8 +324,19 @@ def _pad(grid: npt.NDArray[Any], lanes: int, dtype: npt.DTypeLike) -> npt.NDArra
 
 
 def _padded(state: State, lanes: int) -> State:
-    grids = [np.array(_pad(grid, lanes, grid.dtype)) for grid in state[:-1]]
-    return State._make([*grids, np.array(state.taps)])
+    """A copy of the registers whose rows are whole vectors."""
+    found = [_aligned((len(grid), lanes), grid.dtype) for grid in state[:-1]]
+    for into, grid in zip(found, state, strict=False):
+        into[:, : grid.shape[1]] = grid
+    return State._make([*found, np.array(state.taps)])
+
+
+def _aligned(shape: tuple[int, int], dtype: np.dtype[Any]) -> Register:
+    """Zeros that begin with a line of the cache; vectors across two lines take a third longer."""
+    size = shape[0] * shape[1] * dtype.itemsize
+    raw = np.zeros(size + LINE, np.uint8)
+    first = -raw.__array_interface__["data"][0] % LINE
+    return raw[first : first + size].view(dtype).reshape(shape)
 
 
 # ---- one clock of all elements, as LLVM vectors --------------------------------------------
@@ -315,360 +475,466 @@ def _stream(typing, s, w, a, rows, columns):
     return signature, generate
 
 
+# ---- the clock -----------------------------------------------------------------------------
+
+
 @kernel
-def _run(commands, left, top, columns, overlap, words, accumulator, reg, seen, since, until):
-    acc, s, b, w, taps = reg.acc, reg.s, reg.b, reg.w, reg.taps
-    rows, lanes = acc.shape
-    size = 1
-    while size < 2 * rows + 2:
-        size *= 2
-    mask = size - 1
-    control = np.zeros((size, CTL_FIELDS), np.int32)
-    for slot in range(size):
-        _idle(control, slot)
-    rem_at = np.zeros(2 * size, np.int32)
-    q_at_clock = np.full(2 * size, -1, np.int32)
-
-    # Sequencer registers.
-    head = 0
-    passes = commands.shape[0]
-    opcode, m, n, k, taps_n, accumulate, emit = 0, 0, 0, 0, 0, 0, 0
-    cnt, streams, fires, tapping, fresh, left_at, top_at = 0, 0, 0, 0, 0, 0, 0
-    pend, tile = 0, 0  # a stationary tile is loading or waits; its command
-    q_left, q_beat, q_at = 0, 0, 0
-    obusy = 0
-    flight = 0
-    quiet_from = 0
-
-    # Views of what the edges delay.
-    edge = np.zeros(rows, np.int16)  # a of the last frame, where it was not a chain frame
-    tap = np.zeros(rows, np.int16)  # w, where it is one value per row
-    above = 0  # b, where it is one value per column: a word of top
-    length = lanes + 1024
-    chain = np.zeros((rows, length), np.int16)
-    place = length - lanes
-    shadow = np.arange(rows)  # s of row i is what row shadow[i] captured
-    whole = True
-    shifting = np.zeros(rows, np.int32)
-    loading = np.zeros(rows, np.int32)
-    a_kind = 2  # 0: edge, 1: chain, 2: initial registers
-    b_kind = 0  # 0: array, 1: above, 2: chain
-    w_kind = 0  # 0: array, 1: tap
-    last_flags = 0
-    last_drain, last_load = -1, -1
-    edge_low, edge_high, tap_set = 0, 0, False
-
-    rem, rem_n, rem_end = 0, 0, 0
-    index = 0
-    count = 0
-    first = -1
-    last = -1
-    x = -1
+def _run(sequencer, grid, port, overlap, seen, since, until):
+    queue, result = sequencer.queue, port.registers
+    rows, columns = grid.edge.size, port.words.shape[1]
+    mask = grid.frames.size - 1
+    clock = -1
     while True:
-        x += 1
-        slot = x & mask
-        _idle(control, slot)
-        loaded = -1
+        clock += 1
+        quiet = overlap or (queue.head == result.retired and clock > result.last)
+        loaded = _sequence(grid.frames[clock & mask], sequencer, clock, quiet, rows)
+        _count(grid, clock, loaded)
 
-        # ---- sequencer, clock x ------------------------------------------------------------
-        quiet = overlap or (flight == 0 and x >= quiet_from)
-        array_busy = (cnt > 0 or streams > 0) and (opcode == OS or opcode == ROWS)
-        swap = pend == 1 and q_left == 0 and cnt <= 1 and not array_busy and obusy <= 1
-        started = False
-        if cnt == 0:
-            if streams > 0:
-                if streams > 1 or obusy < taps_n + k:
-                    streams -= 1
-                    cnt, tapping, fresh = taps_n + k, taps_n, 0
-            elif pend == 0 and head < passes and quiet:
-                op = commands[head, 0]
-                if op == OS or op == ROWS:
-                    begin = commands[head, 3] + (commands[head, 4] if op == ROWS else 0)
-                    if commands[head, 5] > 1 or obusy < begin:
-                        opcode, m, n, k = (
-                            op,
-                            commands[head, 1],
-                            commands[head, 2],
-                            commands[head, 3],
-                        )
-                        taps_n = commands[head, 4]
-                        streams, fires = commands[head, 5] - 1, commands[head, 6] - 1
-                        left_at, top_at = commands[head, 9], commands[head, 10]
-                        cnt, tapping, fresh = begin, taps_n, 1
-                        head += 1
-                        flight += 1
-                        started = True
-        b_free = not array_busy and not started
-        load = -1
-        if q_left == 0 and (pend == 0 or swap) and b_free and head < passes and quiet:
-            op = commands[head, 0]
-            if op == WS or op == IS:
-                load = head
-                q_left, q_beat, q_at = commands[head, 3], 0, commands[head, 10]
-                head += 1
-                flight += 1
-        if q_left > 0:
-            loaded = q_beat
-            control[slot, CTL_TOP] = q_at
-            last_load = x
-            q_left -= 1
-            q_beat += 1
-            q_at += 1
-
-        capture = False
-        if cnt > 0:
-            control[slot, CTL_LEFT] = left_at
-            left_at += 1
-            if opcode == OS:
-                control[slot, CTL_TOP] = top_at
-                top_at += 1
-                control[slot, CTL_LOW], control[slot, CTL_HIGH] = rows - m, rows
-                control[slot, CTL_FLAGS] |= BSH | (FIRST if cnt == k else 0)
-                capture = cnt == 1
-                control[slot, CTL_TOKEN] = END if capture else 0
-            elif opcode == ROWS:
-                control[slot, CTL_LOW], control[slot, CTL_HIGH] = rows - m, rows
-                control[slot, CTL_FLAGS] |= FZ
-                if tapping > 0:
-                    control[slot, CTL_TAPW] = taps_n - tapping
-                    tapping -= 1
-                if 2 <= cnt <= taps_n + 1:
-                    control[slot, CTL_TAPR] = taps_n + 1 - cnt
-                if cnt == taps_n and fresh == 1:
-                    control[slot, CTL_FLAGS] |= FIRST
-                capture = cnt == 1 and streams == 0
-                control[slot, CTL_TOKEN] = END if capture and fires == 0 else 0
-            else:
-                control[slot, CTL_LOW], control[slot, CTL_HIGH] = 0, k
-                control[slot, CTL_FLAGS] |= WSF | CAP
-                control[slot, CTL_TOKEN] = (
-                    BEAT | (START if cnt == m else 0) | (END if cnt == 1 else 0)
-                )
-                control[slot, CTL_TOKEN] |= (ACCUMULATE if accumulate else 0) | (
-                    EMIT if emit else 0
-                )
-            control[slot, CTL_N] = n
-            cnt -= 1
-            if cnt == 0 and opcode == ROWS and fires > 0:
-                fires -= 1
-                cnt = n
-        if first < 0 and (control[slot, CTL_LEFT] >= 0 or control[slot, CTL_TOP] >= 0):
-            first = x
-        obusy = max(obusy - 1, 0)
-        if capture:
-            control[slot, CTL_FLAGS] |= CAP
-            control[slot, CTL_DRAIN] = m
-            obusy = m - 1
-        if swap:
-            control[slot, CTL_FLAGS] |= SWAP
-            opcode, m, n, k = (
-                commands[tile, 0], commands[tile, 1], commands[tile, 2], commands[tile, 3],
-            )  # fmt: skip
-            accumulate, emit, left_at = commands[tile, 7], commands[tile, 8], commands[tile, 9]
-            cnt = m
-            pend = 0
-        if load >= 0:
-            tile = load
-            pend = 1
-
-        # ---- counters that all edge cells see at clock x; kept twice, to be read in one run --
-        falling = max(rem_at[(x - 1) & mask] - 1, 0)
-        if control[(x - rows) & mask, CTL_DRAIN] > 0:
-            falling = control[(x - rows) & mask, CTL_DRAIN]
-        if falling > 0:
-            last_drain = x
-        rem_at[slot] = rem_at[slot + size] = falling
-        q_at_clock[slot] = q_at_clock[slot + size] = loaded
-
-        # ---- the elements, frame x - (R - 1) -----------------------------------------------
-        frame = x - (rows - 1)
-        if frame < 0:
+        number = clock - (rows - 1)
+        if number < 0:
             continue
-        for moment in range(max(frame, since), min(frame + rows + columns - 1, until)):
-            _record(
-                seen, moment - since, reg, moment - frame, last_flags, shifting, loading,
-                a_kind, edge, chain, place, b_kind, top, above, w_kind, tap, shadow,
-            )  # fmt: skip
-        now = frame & mask
-        flags = control[now, CTL_FLAGS]
-        at, low, high = control[now, CTL_LEFT], control[now, CTL_LOW], control[now, CTL_HIGH]
-        row, token = control[now, CTL_TOP], control[now, CTL_TOKEN]
-        tap_in, tap_out = control[now, CTL_TAPW], control[now, CTL_TAPR]
-        # What was the chain is all one value once a frame does not shift it.
-        if b_kind == 2 and not flags & FZ:
-            for i in range(rows):
-                for j in range(columns):
-                    b[i, j] = chain[i, place + 1 + j]
-            b_kind = 0
-        if flags & FZ:
-            if a_kind != 1:
-                for i in range(rows):
-                    for j in range(columns):
-                        chain[i, place + j] = edge[i] if a_kind == 0 else reg.a[i, j]
-                a_kind = 1
-            if place == 0:
-                for i in range(rows):
-                    _copy(chain, i * length + length - lanes, chain, i * length, columns)
-                place = length - lanes
-            place -= 1
-        else:
-            a_kind = 0
-
-        # Left edge: masked operands; while taps load, zeros enter the array.
-        if low > edge_low or high < edge_high:
-            for i in range(rows):
-                edge[i] = 0
-        edge_low, edge_high = low, high
-        _copy(edge, low, left, at * rows + low, high - low)
-        if tap_in >= 0:
-            for i in range(rows):
-                taps[i, tap_in] = edge[i]
-                edge[i] = 0
-        if flags & FZ:
-            for i in range(rows):
-                chain[i, place] = edge[i]
-
-        # Shadow shifts and tile loads: two thermometers decode the counters of the edge cells.
-        shifts = last_drain >= frame
-        if shifts or shifting[rows - 1]:
-            for i in range(rows):
-                shifting[i] = rem_at[(frame & mask) + i] > rows - i
-        loads = last_load >= frame
-        if loads or loading[0]:
-            for i in range(rows):
-                loading[i] = q_at_clock[(frame & mask) + i] >= i
-
-        if flags & WSF:
-            if not whole:
-                for i in range(rows):
-                    shadow[i] = i
-                whole = True
-            _stream(s, w, edge, rows, lanes)
-        else:
-            if flags & FZ and w_kind == 0:
-                # The first frame of a stream meets what w held before it, not yet a tap.
-                for i in range(rows):
-                    for j in range(columns):
-                        start = 0 if flags & FIRST else acc[i, j]
-                        acc[i, j] = start + w[i, j] * chain[i, place + j]
-            elif flags & FZ:
-                _slide(acc, tap, chain, place, flags & FIRST != 0, rows, lanes, length)
-            else:
-                word = row if flags & BSH else 0
-                _multiply(acc, edge, top, word, flags & FIRST != 0, rows, lanes)
-            if flags & CAP:
-                _copy(s, 0, acc, 0, rows * lanes)
-                for i in range(rows):
-                    shadow[i] = i
-            elif shifts:
-                for i in range(1, rows):
-                    if shifting[i]:
-                        shadow[i] = shadow[i - 1]
-                whole = False
-
-        # w, then b: the swap takes the tile that was complete before this frame.
-        if b_kind == 1 and (flags & SWAP or (loads and not flags & BSH)):
-            for i in range(rows):
-                for j in range(columns):
-                    b[i, j] = top[above, j]
-            b_kind = 0
-        if flags & SWAP:
-            for i in range(rows):
-                for j in range(columns):
-                    w[i, j] = b[i, j]
-            w_kind = 0
-        elif not flags & WSF:
-            w_kind = 1
-            if tap_out >= 0:
-                for i in range(rows):
-                    tap[i] = taps[i, tap_out]
-            elif tap_set:
-                for i in range(rows):
-                    tap[i] = 0
-            tap_set = tap_out >= 0
-        if flags & FZ:
-            b_kind = 2
-        elif flags & BSH:
-            b_kind = 1
-            above = row
-        elif loads:
-            if loading[0]:
-                for j in range(columns):
-                    b[0, j] = top[row, j]
-            for i in range(1, rows):
-                if loading[i]:
-                    for j in range(columns):
-                        b[i, j] = b[i - 1, j]
-        last_flags = flags
-
-        # ---- the result port: what the bottom row shows at clock frame + R ------------------
-        clock = frame + rows
-        rem = max(rem - 1, 0)
-        if control[now, CTL_DRAIN] > 0:
-            rem, rem_n, rem_end = control[now, CTL_DRAIN], control[now, CTL_N], token & END
-        bottom = shadow[rows - 1]
-        width = 0
-        ended = False
-        if token & BEAT:
-            index = 0 if token & START else index + 1
-            width = control[now, CTL_N]
-            if token & ACCUMULATE:
-                for j in range(columns):
-                    s_out = s[bottom, j] + accumulator[index, j]
-                    if token & EMIT:
-                        words[count, j] = s_out
-                    else:
-                        accumulator[index, j] = s_out
-            elif token & EMIT:
-                _copy(words, count * columns, s, bottom * lanes, columns)
-            else:
-                _copy(accumulator, index * lanes, s, bottom * lanes, lanes)
-            count += 1 if token & EMIT else 0
-            ended = token & END != 0
-        elif rem > 0:
-            width = rem_n
-            _copy(words, count * columns, s, bottom * lanes, columns)
-            count += 1
-            ended = rem == 1 and rem_end != 0
-        if width > 0:
-            last = max(last, clock + width - 1)
-        if ended:
-            flight -= 1
-            quiet_from = last + 1
-        if head == passes and flight == 0 and frame >= until:
-            return count, last - first + 1
+        for moment in range(max(number, since), min(number + rows + columns - 1, until)):
+            _record(seen, moment - since, grid, moment - number, number)
+        frame = grid.frames[number & mask]
+        flags = frame.flags
+        _move_chains(flags, grid)
+        _enter(frame, flags, grid)
+        _add(frame, flags, grid, number)
+        _pass_operands(frame, flags, grid, number)
+        _deliver(frame, grid, port, number + rows)
+        if result.retired == sequencer.commands.size and number >= until:
+            return
 
 
-@kernel
-def _idle(control, slot):
-    for field in range(CTL_FIELDS):
-        control[slot, field] = 0
-    control[slot, CTL_LEFT] = -1
-    control[slot, CTL_TOP] = -1
-    control[slot, CTL_TAPW] = -1
-    control[slot, CTL_TAPR] = -1
+# ---- the sequencer -------------------------------------------------------------------------
 
 
-@kernel
-def _record(
-    seen, at, reg, diagonal, flags, shifting, loading,
-    a_kind, edge, chain, place, b_kind, top, above, w_kind, tap, shadow,
+@component
+def _sequence(frame, sequencer, clock, quiet, rows):
+    """One clock of the sequencer; words of the tile loaded before this one, NONE if none loads."""
+    commands, queue, stream, tile = (
+        sequencer.commands, sequencer.queue, sequencer.stream, sequencer.tile,
+    )  # fmt: skip
+    ready = quiet and queue.head < commands.size and clock >= sequencer.earliest[queue.head]
+    array_busy = _array_busy(commands, stream)
+    swap = (
+        tile.waits == 1
+        and tile.words_remaining == 0
+        and stream.clocks_remaining <= 1
+        and not array_busy
+        and queue.shadow_busy <= 1
+    )
+    start = False
+    if stream.clocks_remaining == 0:
+        if stream.streams_remaining > 0:
+            _resume(commands[stream.command], queue, stream)
+        elif ready and tile.waits == 0:
+            start = _start(commands[queue.head], queue, stream)
+
+    queue.shadow_busy = max(queue.shadow_busy - 1, 0)
+    if stream.clocks_remaining > 0:
+        _read(frame, commands[stream.command], queue, stream, rows)
+    else:
+        _send(frame, 0, NONE, NONE, 0, 0, NONE, NONE, 0, 0, 0)
+    if swap:
+        frame.flags |= SWAP
+        stream.command = tile.command
+        stream.left_at = commands[tile.command].left
+        stream.clocks_remaining = commands[tile.command].m
+        tile.waits = 0
+
+    load = False
+    if ready and not start and not array_busy and tile.waits == 0 and tile.words_remaining == 0:
+        load = _load(commands[queue.head], queue, tile)
+    if start or load:
+        sequencer.started[queue.head] = clock
+        queue.head += 1
+    if tile.words_remaining == 0:
+        return NONE
+    frame.top_at = tile.top_at
+    tile.top_at += 1
+    tile.words_remaining -= 1
+    tile.words_loaded += 1
+    return tile.words_loaded - 1
+
+
+@component
+def _array_busy(commands, stream):
+    """Whether a pass of os or rows owns the array."""
+    if stream.clocks_remaining == 0 and stream.streams_remaining == 0:
+        return False
+    opcode = commands[stream.command].opcode
+    return opcode == OS or opcode == ROWS
+
+
+@component
+def _start(head, queue, stream):
+    """Start a pass of os or rows, if that is the head and its results will find the port free."""
+    if head.opcode != OS and head.opcode != ROWS:
+        return False
+    length = head.k + head.taps
+    if head.streams == 1 and queue.shadow_busy >= length:
+        return False
+    stream.command = queue.head
+    stream.clocks_remaining = length
+    stream.streams_remaining = head.streams - 1
+    stream.fires_remaining = head.fires - 1
+    stream.taps_remaining = head.taps
+    stream.is_first = 1
+    stream.left_at = head.left
+    stream.top_at = head.top
+    return True
+
+
+@component
+def _resume(work, queue, stream):
+    """Start the next stream of the pass, the last one if its results will find the port free."""
+    if stream.streams_remaining > 1 or queue.shadow_busy < work.k + work.taps:
+        stream.clocks_remaining = work.k + work.taps
+        stream.streams_remaining -= 1
+        stream.taps_remaining = work.taps
+        stream.is_first = 0
+
+
+@component
+def _load(head, queue, tile):
+    """Begin to load the tile of the head of the queue, if it has one."""
+    if head.opcode != WS and head.opcode != IS:
+        return False
+    tile.command = queue.head
+    tile.words_remaining = head.k
+    tile.words_loaded = 0
+    tile.top_at = head.top
+    tile.waits = 1
+    return True
+
+
+@component
+def _read(frame, work, queue, stream, rows):
+    """One clock of a stream."""
+    if work.opcode == OS:
+        _read_os(frame, work, stream, rows)
+    elif work.opcode == ROWS:
+        _read_rows(frame, work, stream, rows)
+    else:
+        _read_stationary(frame, work, stream)
+    if frame.drain > 0:
+        queue.shadow_busy = work.m - 1
+
+
+@component
+def _read_os(frame, work, stream, rows):
+    clocks = stream.clocks_remaining
+    flags = SHIFT_OPERANDS
+    if clocks == work.k:
+        flags |= FIRST
+    token = drain = 0
+    if clocks == 1:
+        flags |= CAPTURE
+        token, drain = END, work.m
+    _send(
+        frame, flags, stream.left_at, stream.top_at, rows - work.m, rows, NONE, NONE,
+        work.n, token, drain,
+    )  # fmt: skip
+    stream.left_at += 1
+    stream.top_at += 1
+    stream.clocks_remaining = clocks - 1
+
+
+@component
+def _read_rows(frame, work, stream, rows):
+    clocks = stream.clocks_remaining
+    flags = HALF_SPEED
+    if clocks == work.taps and stream.is_first == 1:
+        flags |= FIRST
+    tap_in = tap_out = NONE
+    if stream.taps_remaining > 0:
+        tap_in = work.taps - stream.taps_remaining
+        stream.taps_remaining -= 1
+    if 2 <= clocks <= work.taps + 1:
+        tap_out = work.taps + 1 - clocks
+    token = drain = 0
+    if clocks == 1 and stream.streams_remaining == 0:
+        flags |= CAPTURE
+        drain = work.m
+        if stream.fires_remaining == 0:
+            token = END
+    _send(
+        frame, flags, stream.left_at, NONE, rows - work.m, rows, tap_in, tap_out,
+        work.n, token, drain,
+    )  # fmt: skip
+    stream.left_at += 1
+    stream.clocks_remaining = clocks - 1
+    if clocks == 1 and stream.fires_remaining > 0:
+        stream.fires_remaining -= 1
+        stream.clocks_remaining = work.n
+
+
+@component
+def _read_stationary(frame, work, stream):
+    token = BEAT
+    if stream.clocks_remaining == work.m:
+        token |= START
+    if stream.clocks_remaining == 1:
+        token |= END
+    if work.accumulate:
+        token |= ACCUMULATE
+    if work.emit:
+        token |= EMIT
+    flags = STATIONARY | CAPTURE
+    _send(frame, flags, stream.left_at, NONE, 0, work.k, NONE, NONE, work.n, token, 0)
+    stream.left_at += 1
+    stream.clocks_remaining -= 1
+
+
+@component
+def _send(
+    frame, flags, left_at, top_at, low, high, tap_in, tap_out, columns, token, drain
 ):  # fmt: skip
-    rows, columns = reg.acc.shape
+    frame.flags = flags
+    frame.left_at = left_at
+    frame.top_at = top_at
+    frame.low = low
+    frame.high = high
+    frame.tap_in = tap_in
+    frame.tap_out = tap_out
+    frame.columns = columns
+    frame.token = token
+    frame.drain = drain
+
+
+# ---- the edges -----------------------------------------------------------------------------
+
+
+@component
+def _count(grid, clock, loaded):
+    """The counters that all edge cells see at a clock."""
+    counters, size = grid.counters, grid.frames.size
+    slot = clock & (size - 1)
+    drain = grid.frames[(clock - grid.edge.size) & (size - 1)].drain
+    remaining = drain if drain > 0 else max(counters.results_remaining - 1, 0)
+    counters.results_remaining = remaining
+    if remaining > 0:
+        counters.last_drain = clock
+    if loaded >= 0:
+        counters.last_load = clock
+    grid.results_remaining[slot] = grid.results_remaining[slot + size] = remaining
+    grid.words_loaded[slot] = grid.words_loaded[slot + size] = loaded
+
+
+@component
+def _shifts_shadow(grid, i, number):
+    """Whether row i does in a frame: a thermometer of the results that remain."""
+    rows, slot = grid.edge.size, number & (grid.frames.size - 1)
+    return grid.results_remaining[slot + i] > rows - i
+
+
+@component
+def _loads(grid, i, number):
+    """Whether row i takes a word of a tile in a frame: a thermometer of the words loaded."""
+    return grid.words_loaded[(number & (grid.frames.size - 1)) + i] >= i
+
+
+@component
+def _move_chains(flags, grid):
+    """Move the values along the rows by one element in a frame at half speed.
+
+    In other frames what was a chain in b stays, and a becomes one value per row.
+    """
+    views, chain, a, b = grid.views, grid.chain, grid.registers.a, grid.registers.b
+    rows, columns = b.shape
+    length = chain.shape[1]
+    if not flags & HALF_SPEED:
+        if views.b == CHAIN:
+            for i in range(rows):
+                for j in range(columns):
+                    b[i, j] = chain[i, views.chain_at + 1 + j]
+            views.b = HELD
+        views.a = EDGE
+        return
+    if views.a != CHAIN:
+        for i in range(rows):
+            for j in range(columns):
+                chain[i, views.chain_at + j] = grid.edge[i] if views.a == EDGE else a[i, j]
+        views.a = CHAIN
+    if views.chain_at == 0:
+        for i in range(rows):
+            _copy(chain, i * length + ROOM, chain, i * length, columns)
+        views.chain_at = ROOM
+    views.chain_at -= 1
+
+
+@component
+def _enter(frame, flags, grid):
+    """Left edge: masked operands; while taps are written, zeros enter the array."""
+    views, edge, taps = grid.views, grid.edge, grid.registers.taps
+    rows = edge.size
+    if frame.low > views.low or frame.high < views.high:
+        for i in range(rows):
+            edge[i] = 0
+    views.low, views.high = frame.low, frame.high
+    _copy(edge, frame.low, grid.left, frame.left_at * rows + frame.low, frame.high - frame.low)
+    if frame.tap_in >= 0:
+        for i in range(rows):
+            taps[i, frame.tap_in] = edge[i]
+            edge[i] = 0
+    if flags & HALF_SPEED:
+        for i in range(rows):
+            grid.chain[i, views.chain_at] = edge[i]
+
+
+# ---- the elements --------------------------------------------------------------------------
+
+
+@component
+def _add(frame, flags, grid, number):
+    """Sums and shadows."""
+    views, chain, shadow = grid.views, grid.chain, grid.shadow
+    acc, s, w = grid.registers.acc, grid.registers.s, grid.registers.w
+    rows, columns = acc.shape
+    first = flags & FIRST != 0
+    if flags & STATIONARY:
+        if views.moved:
+            for i in range(rows):
+                shadow[i] = i
+            views.moved = 0
+        _stream(s, w, grid.edge, rows, columns)
+        return
+    if not flags & HALF_SPEED:
+        word = frame.top_at if flags & SHIFT_OPERANDS else 0
+        _multiply(acc, grid.edge, grid.top, word, first, rows, columns)
+    elif views.w == HELD:
+        # The first frame of a stream meets what w held before it, not yet a tap.
+        for i in range(rows):
+            for j in range(columns):
+                start = 0 if first else acc[i, j]
+                acc[i, j] = start + w[i, j] * chain[i, views.chain_at + j]
+    else:
+        _slide(acc, grid.tap, chain, views.chain_at, first, rows, columns, chain.shape[1])
+    if flags & CAPTURE:
+        _copy(s, 0, acc, 0, rows * columns)
+        for i in range(rows):
+            shadow[i] = i
+    elif grid.counters.last_drain >= number:
+        above = shadow[0]
+        for i in range(1, rows):
+            if not _shifts_shadow(grid, i, number):
+                above = shadow[i]
+            shadow[i] = above
+        views.moved = 1
+
+
+@component
+def _pass_operands(frame, flags, grid, number):
+    """w, then b: the swap takes the tile that was complete before this frame."""
+    views, top, tap, b, w = grid.views, grid.top, grid.tap, grid.registers.b, grid.registers.w
+    rows, columns = b.shape
+    loads = grid.counters.last_load >= number
+    if views.b == EDGE and (flags & SWAP or (loads and not flags & SHIFT_OPERANDS)):
+        for i in range(rows):
+            for j in range(columns):
+                b[i, j] = top[views.word, j]
+        views.b = HELD
+    if flags & SWAP:
+        for i in range(rows):
+            for j in range(columns):
+                w[i, j] = b[i, j]
+        views.w = HELD
+    elif not flags & STATIONARY:
+        views.w = EDGE
+        if frame.tap_out >= 0:
+            for i in range(rows):
+                tap[i] = grid.registers.taps[i, frame.tap_out]
+        elif views.tap_read:
+            for i in range(rows):
+                tap[i] = 0
+        views.tap_read = frame.tap_out >= 0
+    if flags & HALF_SPEED:
+        views.b = CHAIN
+    elif flags & SHIFT_OPERANDS:
+        views.b = EDGE
+        views.word = frame.top_at
+    elif loads:
+        if _loads(grid, 0, number):
+            for j in range(columns):
+                b[0, j] = top[frame.top_at, j]
+        for i in range(1, rows):
+            if _loads(grid, i, number):
+                for j in range(columns):
+                    b[i, j] = b[i - 1, j]
+    views.flags = flags
+
+
+# ---- the result port -----------------------------------------------------------------------
+
+
+@component
+def _deliver(frame, grid, port, clock):
+    """What column 0 shows at a clock, and the other columns j clocks later."""
+    result, words, accumulator, s = port.registers, port.words, port.accumulator, grid.registers.s
+    token, columns, lanes = frame.token, words.shape[1], s.shape[1]
+    result.results_remaining = max(result.results_remaining - 1, 0)
+    if frame.drain > 0:
+        result.results_remaining, result.columns = frame.drain, frame.columns
+        result.end = token & END
+    bottom = grid.shadow[grid.shadow.size - 1]
+    if token & BEAT:
+        result.index = 0 if token & START else result.index + 1
+        width, ended = np.int64(frame.columns), token & END != 0
+        if token & ACCUMULATE:
+            for j in range(columns):
+                total = s[bottom, j] + accumulator[result.index, j]
+                if token & EMIT:
+                    words[result.words, j] = total
+                else:
+                    accumulator[result.index, j] = total
+        elif token & EMIT:
+            _copy(words, result.words * columns, s, bottom * lanes, columns)
+        else:
+            _copy(accumulator, result.index * lanes, s, bottom * lanes, lanes)
+        if token & EMIT:
+            result.words += 1
+    elif result.results_remaining > 0:
+        width, ended = result.columns, result.results_remaining == 1 and result.end != 0
+        _copy(words, result.words * columns, s, bottom * lanes, columns)
+        result.words += 1
+    else:
+        return
+    result.last = max(result.last, clock + width - 1)
+    if ended:
+        port.retired[result.retired] = result.last + 1
+        result.retired += 1
+
+
+# ---- registers at one clock ----------------------------------------------------------------
+
+
+@kernel
+def _record(seen, at, grid, diagonal, number):
+    """Registers of the elements that begin a frame at the clock: those of one diagonal."""
+    views, registers, chain_at = grid.views, grid.registers, grid.views.chain_at
+    rows, columns = registers.acc.shape
     for i in range(rows):
         j = diagonal - i
         if 0 <= j < columns:
             if j == 0:
-                seen.taps[at, i] = reg.taps[i]
-            seen.acc[at, i, j] = reg.acc[i, j]
-            seen.s[at, i, j] = reg.s[shadow[i], j]
-            seen.f[at, i, j] = flags | (SH if shifting[i] else 0) | (BSH if loading[i] else 0)
-            if a_kind == 2:
-                seen.a[at, i, j] = reg.a[i, j]
+                for tap in range(registers.taps.shape[1]):
+                    seen.taps[at, i, tap] = registers.taps[i, tap]
+            seen.acc[at, i, j] = registers.acc[i, j]
+            seen.s[at, i, j] = registers.s[grid.shadow[i], j]
+            seen.f[at, i, j] = (
+                views.flags
+                | (SHIFT_SHADOW if _shifts_shadow(grid, i, number - 1) else 0)
+                | (SHIFT_OPERANDS if _loads(grid, i, number - 1) else 0)
+            )
+            if views.a == HELD:
+                seen.a[at, i, j] = registers.a[i, j]
             else:
-                seen.a[at, i, j] = chain[i, place + j] if a_kind == 1 else edge[i]
-            if b_kind == 0:
-                seen.b[at, i, j] = reg.b[i, j]
+                seen.a[at, i, j] = grid.edge[i] if views.a == EDGE else grid.chain[i, chain_at + j]
+            if views.b == HELD:
+                seen.b[at, i, j] = registers.b[i, j]
+            elif views.b == EDGE:
+                seen.b[at, i, j] = grid.top[views.word, j]
             else:
-                seen.b[at, i, j] = top[above, j] if b_kind == 1 else chain[i, place + 1 + j]
-            seen.w[at, i, j] = reg.w[i, j] if w_kind == 0 else tap[i]
+                seen.b[at, i, j] = grid.chain[i, chain_at + 1 + j]
+            seen.w[at, i, j] = registers.w[i, j] if views.w == HELD else grid.tap[i]
