@@ -10,10 +10,10 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from accelsim.passes import Wait, largest
+from rtl.lib.counters import TOTAL_BITS
 from rtl.lib.layout import layout
 
 COUNT_BITS = largest(Wait, "count").bit_length()
-TOTAL_BITS = 32  # of the passes that a core has started and retired
 
 
 def command_layout(record: type, units: int) -> data.StructLayout:

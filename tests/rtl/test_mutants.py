@@ -1,37 +1,47 @@
 """Planted errors: whatever is wrong at one level, the comparison of the levels finds it."""
 
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
 import numpy as np
 import pytest
 
-import rtl.engines.systolic_array.core
-import rtl.engines.systolic_array.parts
-from accelsim.engines import systolic_array
-from accelsim.engines.systolic_array import cycle as systolic_array_cycle
+from accelsim.engines.systolic_array import cycle, schedule
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
+from rtl.engines.systolic_array import accumulators, core, element, grid, sequencer
 from tests.rtl.agreement import Levels, check
 from tests.rtl.amaranth_bench import Pace
 from tests.rtl.mutants import Mutant, load, named
 from tests.rtl.test_agreement import BANK_DEPTH, CASES, TALL_CASES
 from tests.sequences import random_sequence, sequence
 
-ELEMENTS = (
-    Mutant("os: operand of w", "i.a * Mux(f.ws | f.fz, self.w, i.b)", "i.a * self.w"),
-    Mutant("ws, is: operand from above", "Mux(f.ws | f.fz, self.w", "Mux(f.fz, self.w"),
-    Mutant("rows: operand from above", "Mux(f.ws | f.fz, self.w", "Mux(f.ws, self.w"),
-    Mutant("is is not known", " | (head.work.opcode == Opcode.IS)", ""),
+# The package has a function of the same name.
+golden = import_module("accelsim.engines.systolic_array.golden")
+
+ELEMENT = (
+    Mutant(
+        "os: operand of w",
+        "i.a * Mux(f.stationary | f.half_speed, self.w, i.b)",
+        "i.a * self.w",
+    ),
+    Mutant("ws, is: operand from above", "Mux(f.stationary | f.half_speed,", "Mux(f.half_speed,"),
+    Mutant("rows: operand from above", "Mux(f.stationary | f.half_speed,", "Mux(f.stationary,"),
+    Mutant("first is missing", "Mux(f.first, 0, self.acc)", "self.acc"),
+    Mutant("w not held in ws", "Mux(f.stationary, self.w, i.w)", "i.w"),
+    Mutant("acc not held in ws", "Mux(f.stationary, self.acc, total)", "total"),
+    Mutant("values at full speed", "Mux(self.f.half_speed, self.b, self.a)", "self.a"),
+    Mutant("sums pass the shadow", "Mux(f.capture, total, Mux(", "Mux(f.capture, self.acc, Mux("),
+    Mutant("elements never freeze", "with m.If(en):", "with m.If(1):"),
+)
+
+GRID = (
     Mutant("rows of operands swapped", "self.left[i], 0", "self.left[rows - 1 - i], 0"),
     Mutant("columns of operands swapped", "[self.top[j] for", "[self.top[columns - 1 - j] for"),
     Mutant("a row too few", "frame.rows >= rows - i", "frame.rows > rows - i"),
     Mutant("a row too many", "frame.rows > i", "frame.rows >= i"),
-    Mutant("rows counted from the wrong end", "frame.from_top.eq(1)", "frame.from_top.eq(0)"),
-    Mutant("first is missing", "Mux(f.first, 0, self.acc)", "self.acc"),
-    Mutant("first on every stream", "(count == now.taps) & first_stream", "count == now.taps"),
-    Mutant("w not held in ws", "Mux(f.ws, self.w, i.w)", "i.w"),
-    Mutant("acc not held in ws", "Mux(f.ws, self.acc, total)", "total"),
-    Mutant("values at full speed", "Mux(self.f.fz, self.b, self.a)", "self.a"),
-    Mutant("sums pass the shadow", "Mux(f.cap, total, Mux(", "Mux(f.cap, self.acc, Mux("),
-    Mutant("elements never freeze", "with m.If(en):", "with m.If(1):"),
     Mutant(
         "edges never freeze",
         "with m.If(self.en):\n                    m.d.sync += later.eq(frame)",
@@ -43,31 +53,63 @@ ELEMENTS = (
         "with m.If(1):\n            with m.If(frame.token.drain != 0):",
     ),
     Mutant(
-        "drain slot one clock short",
-        "obusy.eq(now.m - 1)",
-        "obusy.eq(Mux(now.m > 1, now.m - 2, 0))",
+        "drain thermometer",
+        "self.results_remaining > rows - i",
+        "self.results_remaining >= rows - i",
     ),
-    Mutant("drain slot one clock long", "obusy.eq(now.m - 1)", "obusy.eq(now.m)"),
-    Mutant("drain thermometer", "self.rem > rows - i", "self.rem >= rows - i"),
-    Mutant("drain without thermometer", "self.rem > rows - i", "self.rem != 0"),
+    Mutant(
+        "drain without thermometer",
+        "self.results_remaining > rows - i",
+        "self.results_remaining != 0",
+    ),
     Mutant("load thermometer", "self.load.beat >= i", "self.load.beat > i"),
     Mutant("load without thermometer", " & (self.load.beat >= i)", ""),
-    Mutant("swap into a drain", " & (obusy <= 1)", ""),
-    Mutant("swap one clock late", "(cnt <= 1) & ~held", "(cnt == 0) & ~held"),
-    Mutant("tap read one late", "now.taps + 1 - count)", "now.taps - count)"),
-    Mutant("tap written one early", "now.taps - taps_left)", "now.taps - taps_left - 1)"),
-    Mutant("taps end early", "(count >= 2) &", "(count >= 3) &"),
     Mutant("taps not zero for the values", "Mux(frame.tap_write, 0, value)", "value"),
-    Mutant("fires one clock apart", "cnt.eq(now.n)]", "cnt.eq(now.n + 1)]"),
-    Mutant("plain, but overlapped", "commands.valid & (self.quiet if", "commands.valid & (1 if"),
-)  # fmt: skip
+)
 
-CORE = (
+SEQUENCER = (
+    Mutant("is is not known", " | (head.work.opcode == Opcode.IS)", ""),
+    Mutant("rows counted from the wrong end", "frame.from_top.eq(1)", "frame.from_top.eq(0)"),
+    Mutant("first on every stream", "(clocks == taps) & now.is_first", "clocks == taps"),
+    Mutant(
+        "drain slot one clock short",
+        "self._shadow_busy.eq(results - 1)",
+        "self._shadow_busy.eq(Mux(results > 1, results - 2, 0))",
+    ),
+    Mutant(
+        "drain slot one clock long",
+        "self._shadow_busy.eq(results - 1)",
+        "self._shadow_busy.eq(results)",
+    ),
+    Mutant("swap into a drain", " & (self._shadow_busy <= 1)", ""),
+    Mutant(
+        "swap one clock late", "(stream.clocks_remaining <= 1)", "(stream.clocks_remaining == 0)"
+    ),
+    Mutant("tap read one late", "taps + 1 - clocks)", "taps - clocks)"),
+    Mutant("tap written one early", "taps - now.taps_remaining)", "taps - now.taps_remaining - 1)"),
+    Mutant("taps end early", "(clocks >= 2) &", "(clocks >= 3) &"),
+    Mutant(
+        "fires one clock apart",
+        "clocks_remaining.eq(now.work.n)",
+        "clocks_remaining.eq(now.work.n + 1)",
+    ),
+    Mutant(
+        "plain, but overlapped",
+        "ready = self.commands.valid & self._may_start",
+        "ready = self.commands.valid",
+    ),
+)
+
+ACCUMULATORS = (
     Mutant("accumulate is ignored", "Mux(now.accumulate, read_port.data, 0)", "0"),
     Mutant("accumulate always", "Mux(now.accumulate, read_port.data, 0)", "read_port.data"),
     Mutant("a sum read before it is written", "transparent_for=(write_port,)", ""),
     Mutant("sums are stored and emitted", "now.store.eq(beat.beat & ~beat.emit)",
            "now.store.eq(beat.beat)"),
+    Mutant("the last column is not awaited", "(width - 1 > rest)", "(width - 2 > rest)"),
+)  # fmt: skip
+
+CORE = (
     Mutant("left banks never freeze", "left.en.eq(go)", "left.en.eq(1)"),
     Mutant("top banks never freeze", "top.en.eq(go)", "top.en.eq(1)"),
     Mutant("the sequencer never freezes", "EnableInserter(go)(sequencer)", "sequencer"),
@@ -78,8 +120,7 @@ CORE = (
         "& ~(active & ~last & sequencer.needs & ~self.commands.valid)",
         "",
     ),
-    Mutant("the last column is not awaited", "(width - 1 > less)", "(width - 2 > less)"),
-)  # fmt: skip
+)
 
 SCHEDULE = (
     Mutant("os ends late", "offset=p.k - 1 + rows", "offset=p.k + rows"),
@@ -129,39 +170,54 @@ def assert_caught(levels: Levels) -> None:
         verdict(levels)
 
 
-@named(ELEMENTS)
-def test_error_in_the_array_is_caught(mutant, tmp_path, monkeypatch):
-    load(rtl.engines.systolic_array.parts, mutant, tmp_path, monkeypatch)
-    core = load(rtl.engines.systolic_array.core, None, tmp_path, monkeypatch)
-    assert_caught(Levels(core=core.Core))
+PARTS = {
+    element: ELEMENT,
+    grid: GRID,
+    sequencer: SEQUENCER,
+    accumulators: ACCUMULATORS,
+    core: CORE,
+}
 
 
-@named(CORE)
-def test_error_in_the_core_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(
-        Levels(core=load(rtl.engines.systolic_array.core, mutant, tmp_path, monkeypatch).Core)
-    )
+def load_core(part: ModuleType | None, mutant: Mutant | None, path: Path, patch: Any) -> Any:
+    """The class Core of copies of all parts, one of them changed; the core comes last."""
+    for module in PARTS:
+        twin = load(module, mutant if module is part else None, path, patch)
+    return twin.Core
+
+
+@pytest.mark.parametrize(
+    ("part", "mutant"),
+    [
+        pytest.param(part, mutant, id=f"{part.__name__.rpartition('.')[2]}: {mutant.about}")
+        for part, mutants in PARTS.items()
+        for mutant in mutants
+    ],
+)
+def test_error_in_the_hardware_is_caught(part, mutant, tmp_path, monkeypatch):
+    assert_caught(Levels(core=load_core(part, mutant, tmp_path, monkeypatch)))
 
 
 @named(SCHEDULE)
 def test_error_in_the_schedule_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(Levels(cycles=load(systolic_array, mutant, tmp_path, monkeypatch).cycles))
+    assert_caught(Levels(cycles=load(schedule, mutant, tmp_path, monkeypatch).cycles))
 
 
 @named(GOLDEN)
 def test_error_in_golden_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(Levels(golden=load(systolic_array, mutant, tmp_path, monkeypatch).golden))
+    assert_caught(Levels(golden=load(golden, mutant, tmp_path, monkeypatch).golden))
 
 
 @named(CYCLE)
 def test_error_in_the_register_accurate_simulation_is_caught(mutant, tmp_path, monkeypatch):
-    twin = load(systolic_array_cycle, mutant, tmp_path, monkeypatch)
+    twin = load(cycle, mutant, tmp_path, monkeypatch)
     assert_caught(Levels(simulate=twin.simulate))
 
 
 def test_without_an_error_nothing_is_caught(tmp_path, monkeypatch):
     """The same way through copies of the sources, unchanged."""
-    load(rtl.engines.systolic_array.parts, None, tmp_path, monkeypatch)
-    core = load(rtl.engines.systolic_array.core, None, tmp_path, monkeypatch)
-    schedule = load(systolic_array, None, tmp_path, monkeypatch)
-    verdict(Levels(golden=schedule.golden, cycles=schedule.cycles, core=core.Core))
+    copied = {
+        name: getattr(load(module, None, tmp_path, monkeypatch), name)
+        for name, module in (("golden", golden), ("cycles", schedule), ("simulate", cycle))
+    }
+    verdict(Levels(core=load_core(None, None, tmp_path, monkeypatch), **copied))

@@ -20,7 +20,8 @@ ARRAY = SystolicArray(2, 3)
 MEMORIES = 2 + 3 + 3 + 3  # row banks, column banks, accumulators, results
 
 WRITE = (
-    "import sys; from rtl.flow.generate import core_verilog, SystolicArray; "
+    "import sys; from accelsim.hardware import SystolicArray; "
+    "from rtl.flow.generate import core_verilog; "
     "sys.stdout.write(core_verilog(SystolicArray(2, 3))[1])"
 )
 
@@ -74,7 +75,17 @@ def test_yosys_reads_it(text, tmp_path):
     ids=lambda array: f"{array.rows}x{array.columns}",
 )
 def test_verilator_reads_it_without_a_warning(array, tmp_path):
-    (tmp_path / "core.sv").write_text(core_verilog(array)[1])
+    lint(core_verilog(array)[1], tmp_path)
+
+
+@pytest.mark.parametrize("units", [1, 3, 16])
+def test_verilator_reads_a_core_that_waits(units, tmp_path):
+    lint(verilog(Core(ARRAY, units=units)), tmp_path)
+
+
+def lint(text, tmp_path):
+    """AssertionError where Verilator has anything to say of a core."""
+    (tmp_path / "core.sv").write_text(text)
     command = [str(verilator_root() / "bin" / "verilator_bin"), "--lint-only", "core.sv"]
     environment = dict(os.environ) | {"VERILATOR_ROOT": str(verilator_root())}
     done = subprocess.run(

@@ -21,7 +21,7 @@ from rtl.engines.depthwise.parts import (
     map_fill_layout,
     tap_fill_layout,
 )
-from rtl.engines.systolic_array.core import COUNTER_BITS
+from rtl.lib.counters import COUNTER_BITS
 from rtl.lib.layout import layout
 from rtl.lib.results import ResultMemory
 

@@ -5,7 +5,7 @@ from accelsim.passes import Opcode
 from rtl.engines.base import CoreOf
 from rtl.engines.systolic_array import job, manual
 from rtl.engines.systolic_array.core import Core
-from rtl.engines.systolic_array.parts import ProcessingElement
+from rtl.engines.systolic_array.element import ProcessingElement
 
 
 def _element(array: SystolicArray) -> tuple[str, ProcessingElement]:

@@ -1,0 +1,99 @@
+"""The processing element of the systolic array, which serves all modes of accelsim.passes.Opcode.
+
+It has wires to its four neighbours only: operands, taps and control bits come from the left,
+operands and sums from above.
+"""
+
+from typing import NamedTuple
+
+from amaranth.hdl import Module, Mux, Shape, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+
+class Flags(data.Struct):
+    """Control bits of an element for one clock."""
+
+    first: 1  # start a sum
+    capture: 1  # hand the sum to the shadow register
+    stationary: 1  # the partial sum passes down (ws, is)
+    half_speed: 1  # operands move right at half speed (rows)
+    swap: 1  # take the stationary operand that has been loaded
+    shift_operands: 1  # operands move down
+    shift_shadow: 1  # shadow registers move down
+
+
+FLAG_BITS = Shape.cast(Flags).width
+
+
+class Wires(NamedTuple):
+    """The five wires into, or out of, an element."""
+
+    a: Value
+    b: Value
+    w: Value
+    s: Value
+    f: Value
+
+
+class Element:
+    """One processing element: a multiply-accumulate and five data registers.
+
+    a : operand from the left.  b : operand from above, or second half of the a chain in rows.
+    w : stationary operand, or tap on its way right.  acc : sum.  s : shadow, or partial sum.
+    f : control bits.
+
+    A plain set of registers, not a Component: Amaranth's simulator runs a grid of them as one
+    process instead of waking one per element, several times a clock.
+    """
+
+    def __init__(self, operand_bits: int, accumulator_bits: int, place: str = "") -> None:
+        operand, total = signed(operand_bits), signed(accumulator_bits)
+        self.a = Signal(operand, name=f"a{place}")
+        self.b = Signal(operand, name=f"b{place}")
+        self.w = Signal(operand, name=f"w{place}")
+        self.acc = Signal(total, name=f"acc{place}")
+        self.s = Signal(total, name=f"s{place}")
+        self.f = Signal(Flags, name=f"f{place}")
+
+    def clock(self, m: Module, en: Value, i: Wires) -> None:
+        """What happens in a clock in which `en` is set."""
+        f = Flags(i.f)
+        product = i.a * Mux(f.stationary | f.half_speed, self.w, i.b)
+        total = Mux(f.stationary, i.s, Mux(f.first, 0, self.acc)) + product
+        with m.If(en):
+            m.d.sync += [
+                self.a.eq(i.a),
+                self.f.eq(f),
+                self.b.eq(Mux(f.half_speed, self.a, Mux(f.shift_operands, i.b, self.b))),
+                self.w.eq(Mux(f.swap, self.b, Mux(f.stationary, self.w, i.w))),
+                self.acc.eq(Mux(f.stationary, self.acc, total)),
+                self.s.eq(Mux(f.capture, total, Mux(f.shift_shadow, i.s, self.s))),
+            ]
+
+    @property
+    def outputs(self) -> Wires:
+        """What its neighbours see: right (a, w, f) and below (b, s)."""
+        a = Mux(self.f.half_speed, self.b, self.a)
+        return Wires(a, self.b, self.w, self.s, self.f.as_value())
+
+
+class ProcessingElement(wiring.Component):
+    """An Element as a module of its own, of which Verilog can have many instances."""
+
+    def __init__(self, operand_bits: int, accumulator_bits: int) -> None:
+        operand, total = signed(operand_bits), signed(accumulator_bits)
+        shapes = {"a": operand, "b": operand, "w": operand, "s": total, "f": FLAG_BITS}
+        super().__init__(
+            {"en": In(1)}
+            | {f"{name}_i": In(shape) for name, shape in shapes.items()}
+            | {f"{name}_o": Out(shape) for name, shape in shapes.items()}
+        )
+        self.element = Element(operand_bits, accumulator_bits)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        self.element.clock(m, self.en, Wires(*(getattr(self, f"{n}_i") for n in Wires._fields)))
+        for name, value in self.element.outputs._asdict().items():
+            m.d.comb += getattr(self, f"{name}_o").eq(value)
+        return m

@@ -1,0 +1,144 @@
+"""The grid of processing elements, and the edge cells on its left.
+
+Control bits enter row i i clocks after row 0 and travel right with the data, so that element
+(i, j) does at clock t what element (0, 0) did at t - i - j.
+"""
+
+from amaranth.hdl import (
+    Array,
+    ClockSignal,
+    Const,
+    Instance,
+    Module,
+    Mux,
+    ResetSignal,
+    Signal,
+    Value,
+    signed,
+    unsigned,
+)
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from accelsim.hardware import SystolicArray
+from rtl.engines.systolic_array.element import FLAG_BITS, Element, Flags, Wires
+from rtl.engines.systolic_array.frame import frame_layout, load_layout, token_layout
+
+
+class Grid(wiring.Component):
+    """R x C processing elements and the edge cells on their left.
+
+    frame, load : from the sequencer, in step with the operands of row 0 and column 0.
+    left, top : operands of row i, i clocks after row 0; of column j, j clocks after column 0.
+    token : the frame's token, one clock before its results are on `result[0]`.
+    results_remaining : of the current drain, still to leave, counting the one on `result[0]`.
+    result : bottom of column j, j clocks after column 0.
+
+    With `shared` the elements are instances of one module, `processing_element`, to be supplied
+    beside this one: far less text for large arrays, but Amaranth's simulator cannot run it.
+    """
+
+    def __init__(self, array: SystolicArray, shared: bool = False) -> None:
+        self.array, self.shared = array, shared
+        operand = signed(array.operands.bits)
+        total = signed(array.operands.accumulator_bits)
+        super().__init__(
+            {
+                "en": In(1),
+                "frame": In(frame_layout(array)),
+                "load": In(load_layout(array)),
+                "left": In(data.ArrayLayout(operand, array.rows)),
+                "top": In(data.ArrayLayout(operand, array.columns)),
+                "token": Out(token_layout(array)),
+                "results_remaining": Out(unsigned(array.rows.bit_length())),
+                "result": Out(data.ArrayLayout(total, array.columns)),
+            }
+        )
+        operands = array.operands
+        self.elements = [
+            [
+                Element(operands.bits, operands.accumulator_bits, f"_{i}_{j}")
+                for j in range(array.columns)
+            ]
+            for i in range(array.rows if not shared else 0)
+        ]
+        self.taps: list[Signal] = []
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        rows, columns = self.array.rows, self.array.columns
+        bits = self.array.operands.accumulator_bits
+        b: list[Value] = [self.top[j] for j in range(columns)]
+        s: list[Value] = [Const(0, signed(bits)) for _ in range(columns)]
+
+        frame = self.frame
+        for i in range(rows):
+            a, w, f = self._edge(m, i, frame)
+            for j in range(columns):
+                right = self._element(m, i, j, Wires(a, b[j], w, s[j], f))
+                a, b[j], w, s[j], f = right
+            if i + 1 < rows:
+                later = Signal(frame_layout(self.array), name=f"frame_{i + 1}")
+                with m.If(self.en):
+                    m.d.sync += later.eq(frame)
+                frame = later
+
+        for j in range(columns):
+            m.d.comb += self.result[j].eq(s[j])
+        m.d.comb += self.token.eq(frame.token)
+        with m.If(self.en):
+            with m.If(frame.token.drain != 0):
+                m.d.sync += self.results_remaining.eq(frame.token.drain)
+            with m.Elif(self.results_remaining != 0):
+                m.d.sync += self.results_remaining.eq(self.results_remaining - 1)
+        return m
+
+    def _edge(self, m: Module, i: int, frame: data.View) -> tuple[Signal, Signal, Signal]:
+        """Edge cell of row i: operand mask, tap buffer, and the control bits of the row."""
+        rows, taps = self.array.rows, self.array.max_taps
+        operand = signed(self.array.operands.bits)
+        value = Signal(operand, name=f"value_{i}")
+        a, w = Signal(operand, name=f"a_{i}"), Signal(operand, name=f"w_{i}")
+        f = Signal(Flags, name=f"f_{i}")
+        buffer = Signal(data.ArrayLayout(operand, taps), name=f"taps_{i}")
+        self.taps.append(buffer)
+        tap = Array(buffer[t] for t in range(taps))
+        used = Mux(frame.from_top, frame.rows > i, frame.rows >= rows - i)
+        m.d.comb += [
+            value.eq(Mux(frame.valid & used, self.left[i], 0)),
+            a.eq(Mux(frame.tap_write, 0, value)),
+            w.eq(Mux(frame.tap_read, tap[frame.tap_out], 0)),
+            f.first.eq(frame.first),
+            f.capture.eq(frame.capture),
+            f.stationary.eq(frame.stationary),
+            f.half_speed.eq(frame.half_speed),
+            f.swap.eq(frame.swap),
+            # Loads start with the skew and stop together; drains start together and stop with it.
+            f.shift_operands.eq(frame.shift_operands | (self.load.loading & (self.load.beat >= i))),
+            f.shift_shadow.eq(self.results_remaining > rows - i),
+        ]
+        with m.If(self.en & frame.tap_write):
+            m.d.sync += tap[frame.tap_in].eq(value)
+        return a, w, f.as_value()
+
+    def _element(self, m: Module, i: int, j: int, wires: Wires) -> Wires:
+        """Element (i, j) behind its inputs; returns its outputs."""
+        if not self.shared:
+            element = self.elements[i][j]
+            element.clock(m, self.en, wires)
+            return element.outputs
+        operand = signed(self.array.operands.bits)
+        total = signed(self.array.operands.accumulator_bits)
+        shapes = Wires(operand, operand, operand, total, unsigned(FLAG_BITS))
+        outputs = Wires(
+            *(Signal(shape, name=f"{name}_{i}_{j}") for name, shape in shapes._asdict().items())
+        )
+        m.submodules[f"pe_{i}_{j}"] = Instance(
+            "processing_element",
+            i_clk=ClockSignal("sync"),
+            i_rst=ResetSignal("sync"),
+            i_en=self.en,
+            **{f"i_{name}_i": value for name, value in wires._asdict().items()},
+            **{f"o_{name}_o": value for name, value in outputs._asdict().items()},
+        )
+        return outputs
