@@ -238,6 +238,6 @@ def test_kernels_whose_arguments_were_of_classes_now_gone_are_compiled_again(tmp
             "@kernel\ndef up(pair):\n    return pair.x + 1\n\n"
             f"print(up({name}(1)))\n"
         )
-        command = [sys.executable, "-B", "-m", "accelsim.user"]
+        command = [sys.executable, "-B", "-c", "import accelsim.user"]
         printed.append(subprocess.check_output(command, cwd=tmp_path, text=True))
     assert printed == ["2\n", "2\n"]
