@@ -1,4 +1,8 @@
-"""Commands of the depthwise engine."""
+"""Commands of the depthwise engine.
+
+What is counted of a pass is counted of many at once where its fields are columns of a table,
+int64[passes].
+"""
 
 from enum import IntEnum
 from typing import Annotated, Any, NamedTuple
@@ -25,9 +29,6 @@ class DepthwisePass(NamedTuple):
     The map lies in a lane's bank as sh x sw planes, plane (ry, rx) = x[ry::sh, rx::sw], so that a
     stride costs nothing (polyphase). Row by row: `row`, every plane row begins on a word of P
     values; `flat`, plane rows lie `pitch` values apart.
-
-    What is counted of a pass is counted of many at once, where its fields are columns of a table,
-    int64[passes].
     """
 
     opcode: Annotated[int, Bits(1), _OPCODES]
