@@ -85,10 +85,11 @@ class Request:
     def _check_published(self) -> None:
         """Refuse what no published model takes."""
         timing = self.timing
-        if self.hardware.depthwise is not None:
-            raise UnsupportedError(
-                f"timing {timing} knows no depthwise engine; depthwise must be none"
-            )
+        for sizes in self.hardware.engines:
+            if not sizes.runs_all:
+                raise UnsupportedError(
+                    f"timing {timing} knows no {sizes.name} engine; {sizes.name} must be none"
+                )
         if self.scalesim_depthwise is not None and timing != published.ScaleSim.name:
             raise UnsupportedError(f"--scalesim-depthwise is for timing scalesim, not {timing}")
         if self.fidelity != SCHEDULE:

@@ -17,6 +17,7 @@ from accelsim.hardware import (
     SystolicArray,
     third_party_design,
 )
+from accelsim.hardware.files import own_engines
 from accelsim.ir import Shape
 from accelsim.request import TIMINGS
 from accelsim.result import LayerResult, Result, Totals
@@ -159,5 +160,9 @@ def _hardware(data: dict[str, Any]) -> Hardware:
         return third_party_design(kind(**sizes), sized, mhz)
     if sized is None:
         raise FileError("hardware has no array")
-    depthwise = _take(data, "depthwise", dict | None)
-    return Hardware(sized, mhz, None if depthwise is None else _part(DepthwiseEngine, depthwise))
+    others = [
+        _part(type(each), _take(data, each.name, dict))
+        for each in own_engines()
+        if not each.runs_all and data.get(each.name) is not None
+    ]
+    return Hardware(sized, mhz, engines=others)

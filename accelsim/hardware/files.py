@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from accelsim.errors import HardwareError
 from accelsim.files import TomlFile, read_toml
 from accelsim.hardware.depthwise import DepthwiseEngine
-from accelsim.hardware.design import CLOCK_MHZ, Hardware
+from accelsim.hardware.design import CLOCK_MHZ, Hardware, dimensions, is_third_party
 from accelsim.hardware.operands import Operands
 from accelsim.hardware.systolic_array import SystolicArray
 from accelsim.hardware.third_party import THIRD_PARTY, ThirdPartyEngine
@@ -26,25 +26,35 @@ def _keys(record: Any) -> tuple[str, ...]:
     return tuple(each.name for each in fields(record) if each.init and each.name != "operands")
 
 
-# Tables of a hardware file and their keys, in the order in which they are set and printed.
-TABLES: dict[str, tuple[str, ...]] = {
-    **{engine.name: _keys(engine) for engine in ENGINES[:2]},
-    "operands": _keys(Operands()),
-    "clock": ("mhz",),
-    **{engine.name: _keys(engine) for engine in ENGINES[2:]},
-}
+def own_engines() -> tuple[Any, ...]:
+    """The smallest of our own engines, whose tables stand side by side."""
+    return tuple(engine for engine in ENGINES if not is_third_party(engine))
+
+
+def tables() -> dict[str, tuple[str, ...]]:
+    """Tables of a hardware file and their keys, in the order in which they are set and printed."""
+    return {
+        **{engine.name: _keys(engine) for engine in own_engines()},
+        "operands": _keys(Operands()),
+        "clock": ("mhz",),
+        **{engine.name: _keys(engine) for engine in THIRD_PARTY},
+    }
+
+
+TABLES = tables()
 
 
 def load_hardware(path: str | Path) -> Hardware:
     """Hardware of a TOML file; FileError with file, line and key where it says something wrong."""
     file = read_toml(path)
+    keys = tables()
     for name, table in file.data.items():
-        if name not in TABLES:
-            raise file.error(f"unknown table {name!r}, allowed are {', '.join(TABLES)}", name)
+        if name not in keys:
+            raise file.error(f"unknown table {name!r}, allowed are {', '.join(keys)}", name)
         if not isinstance(table, dict):
             raise file.error(f"{name} must be a table, written [{name}]", name)
-        if unknown := [key for key in table if key not in TABLES[name]]:
-            allowed = ", ".join(TABLES[name])
+        if unknown := [key for key in table if key not in keys[name]]:
+            allowed = ", ".join(keys[name])
             raise file.error(
                 f"unknown key {unknown[0]!r} in [{name}], allowed are {allowed}", name, unknown[0]
             )
@@ -52,16 +62,15 @@ def load_hardware(path: str | Path) -> Hardware:
     if model is None or not model.runs_all:
         _require(file, "array", "rows", "columns")
     operands = _apply(file, "operands", Operands())
-    array = _apply(file, "array", SystolicArray(1, 1, operands=operands))
-    depthwise = None
-    if "depthwise" in file.data:
-        _require(file, "depthwise", "lanes", "pixels")
-        depthwise = _apply(file, "depthwise", DepthwiseEngine(1, 1, operands=operands))
+    engines: list[Any] = []
+    for smallest in own_engines():
+        if smallest.name in file.data:
+            _require(file, smallest.name, *dimensions(smallest))
+            engines.append(_apply(file, smallest.name, replace(smallest, operands=operands)))
+    engines += [] if model is None else [model]
     mhz = file.data.get("clock", {}).get("mhz", CLOCK_MHZ)
     try:
-        if model is None:
-            return Hardware(array, mhz, depthwise)
-        return Hardware(None if model.runs_all else array, mhz, engines=(model,))
+        return Hardware(clock_mhz=mhz, engines=engines)
     except HardwareError as error:
         raise file.error(str(error), "clock", "mhz") from None
 
@@ -72,13 +81,14 @@ def _load_third_party(file: TomlFile) -> ThirdPartyEngine | None:
     if not named:
         return None
     engine, *others = named
-    excluded = [other.name for other in others] + ["depthwise"]
+    excluded = [other.name for other in others]
+    excluded += [each.name for each in own_engines() if engine.runs_all or not each.runs_all]
     if engine.runs_all:
-        excluded += ["array", "operands"]
+        excluded += ["operands"]
     for other in excluded:
         if other in file.data:
             raise file.error(f"[{other}] cannot stand beside [{engine.name}]", other)
-    _require(file, engine.name, *TABLES[engine.name])
+    _require(file, engine.name, *_keys(engine))
     return _apply(file, engine.name, engine)
 
 
@@ -91,7 +101,7 @@ def _require(file: TomlFile, table: str, *keys: str) -> None:
 def _apply(file: TomlFile, table: str, record: Record) -> Record:
     """Record with the values of a table set one by one, so that an error knows its key."""
     values = file.data.get(table, {})
-    for key in TABLES[table]:
+    for key in _keys(record):
         if key in values:
             try:
                 record = replace(record, **{key: values[key]})

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from accelsim import dataflows
+from accelsim import dataflows, engines
 from accelsim.dataflows import Dataflow
 from accelsim.errors import UnsupportedError
-from accelsim.hardware import Hardware
+from accelsim.hardware import Hardware, Sizes
 
 AUTO = "auto"
 DEPTHWISE_ON = (AUTO, "array", "engine")
@@ -84,7 +84,12 @@ def check_place(hardware: Hardware, depthwise_on: str) -> None:
                 f"depthwise-on must be {AUTO} where {model.name} runs the depthwise layers, not "
                 f"{depthwise_on!r}"
             )
-    elif depthwise_on == "engine" and all(sizes.runs_all for sizes in hardware.engines):
+    elif depthwise_on == "engine" and not any(map(_made_for_depthwise, hardware.engines)):
         raise UnsupportedError(
             "depthwise-on engine needs a depthwise engine, for instance --depthwise 8x64"
         )
+
+
+def _made_for_depthwise(sizes: Sizes) -> bool:
+    """Whether an engine runs depthwise layers and not all others."""
+    return not sizes.runs_all and engines.engine_of(sizes).takes((), True)

@@ -25,7 +25,10 @@ from accelsim.passes.depthwise import (
     DepthwiseLayout,
     DepthwiseOpcode,
     DepthwisePass,
+    DepthwiseWords,
     depthwise_command,
+    depthwise_results,
+    depthwise_words,
 )
 from accelsim.passes.systolic_array import (
     ArrayCommand,
@@ -48,6 +51,7 @@ __all__ = [
     "DepthwiseLayout",
     "DepthwiseOpcode",
     "DepthwisePass",
+    "DepthwiseWords",
     "Opcode",
     "Repeat",
     "Wait",
@@ -56,6 +60,8 @@ __all__ = [
     "check_earliest",
     "columns",
     "depthwise_command",
+    "depthwise_results",
+    "depthwise_words",
     "earliest_starts",
     "largest",
     "meanings",

@@ -26,13 +26,11 @@ class Address(Bits):
 class Wait(NamedTuple):
     """What must have happened before a pass starts: a unit has retired so many passes.
 
-    Counts go on modulo 2**16; 0 waits for nothing.
+    Counts go on modulo 2**16, and a count of 0 waits for nothing.
     """
 
     unit: Annotated[int, Bits(4), "unit whose progress is waited for"]
-    count: Annotated[  # type: ignore[assignment]  # tuples have a method of this name
-        int, Bits(16), "passes that it must have retired; 0 waits for nothing"
-    ]
+    retired: Annotated[int, Bits(16), "passes that it must have retired; 0 waits for nothing"]
 
 
 class Repeat(NamedTuple):

@@ -18,25 +18,30 @@ class CoreOf:
     """The hardware of an engine; `sizes` is its record in accelsim.hardware.
 
     name : of the engine, as in accelsim.engines.
-    opcodes : of its passes.
     core : core(sizes, shared=False, units=0), the engine with its memories behind stream ports.
         With `shared` its repeated part is an instance of one module, for Verilog; with `units` its
         commands wait for the progress of so many units (rtl.lib.waits).
-    repeated : repeated(sizes), the name of that module, and the module.
     deepened : deepened(sizes, commands), the sizes with memories in which the sequence fits.
     memories : memories(sizes, commands, *contents), what a sequence keeps in the memories of the
         core; AccelsimError where it is not one sequence.
     job : job(sizes, core, commands, memories), what the host sends.
     used : used(sizes, commands), int64[result words], sums of every word that mean something.
     chapter : chapter(sizes, core), what the generated page says.
+    opcodes : of its passes; None where there is one kind of them.
+    repeated : repeated(sizes), the name of the module that it repeats, and the module; None where
+        there is none.
     """
 
     name: str
-    opcodes: type[IntEnum]
     core: Callable[..., Any]
-    repeated: Callable[[Any], tuple[str, Component]]
     deepened: Callable[[Any, Int], Any]
     memories: Callable[..., tuple[Memory, ...]]
     job: Callable[[Any, Any, Int, Any], Job]
     used: Callable[[Any, Int], Int]
     chapter: Callable[[Any, Any], Chapter]
+    opcodes: type[IntEnum] | None = None
+    repeated: Callable[[Any], tuple[str, Component]] | None = None
+
+    def shared(self, sizes: Any) -> tuple[tuple[str, Component], ...]:
+        """Names and modules of what its Verilog has once, however often it is used."""
+        return () if self.repeated is None else (self.repeated(sizes),)

@@ -30,7 +30,7 @@ def core_verilog(sizes: Sizes) -> tuple[Any, str]:
     """The core of an engine and its Verilog, with one module for all its repeated parts."""
     engine = core_of(sizes)
     core = engine.core(sizes, shared=True)
-    return core, verilog(core, [engine.repeated(sizes)])
+    return core, verilog(core, engine.shared(sizes))
 
 
 class Cores(Component):
@@ -78,7 +78,8 @@ def make_cores(hardware: Hardware) -> Generated:
         return Generated(core, text, (CoreOfDesign("", sizes, core),))
     cores = {sizes.name: core_of(sizes).core(sizes, shared=True) for sizes in hardware.engines}
     top = Cores(cores)
-    text = verilog(top, [core_of(sizes).repeated(sizes) for sizes in hardware.engines])
+    shared = [module for sizes in hardware.engines for module in core_of(sizes).shared(sizes)]
+    text = verilog(top, shared)
     parts = (
         CoreOfDesign(f"{sizes.name}__", sizes, cores[sizes.name]) for sizes in hardware.engines
     )
@@ -158,12 +159,12 @@ def parameters(made: Generated) -> dict[str, Any]:
             for stream in (*streams(core), "results")
         },
         **{
-            "opcodes" if sizes.runs_all else f"{sizes.name}_opcodes": _numbers(sizes)
+            "opcodes" if sizes.runs_all else f"{sizes.name}_opcodes": _numbers(opcodes)
             for _, sizes, _ in made.cores
+            if (opcodes := core_of(sizes).opcodes) is not None
         },
     }
 
 
-def _numbers(sizes: Sizes) -> dict[str, int]:
-    opcodes: type[IntEnum] = core_of(sizes).opcodes
+def _numbers(opcodes: type[IntEnum]) -> dict[str, int]:
     return {opcode.name.lower(): int(opcode) for opcode in opcodes}

@@ -6,6 +6,7 @@ This module is loaded by the simulator of the Verilog, so it knows neither Amara
 import random
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -33,7 +34,7 @@ class Stalls:
     """How often the host is idle where it could act: probabilities per clock, seeded.
 
     commands, first_fill, second_fill : of not offering a word that could be sent; fills are those
-        of the core in the order of its ports.
+        of the core in the order of its ports, by turns where it has more of them.
     results : of not accepting a word.
     """
 
@@ -73,7 +74,7 @@ class Job(NamedTuple):
 
     commands : uint8[words, bytes], the payloads, bit 0 first.
     command_after : int64[passes], chunks whose words must be in the memories before.
-    fills : the two streams beside the commands.
+    fills : the streams beside the commands.
     results : result words that the core returns.
     patience : clocks after which a core that does nothing is stuck.
     """
@@ -153,9 +154,10 @@ class Host:
     def __init__(self, job: Job, stalls: Stalls) -> None:
         draw = random.Random(stalls.seed).random
         self._commands = _Source("commands", job.commands, job.command_after, stalls.commands, draw)
+        turns = cycle((stalls.first_fill, stalls.second_fill))
         self._fills = [
             _Source(fill.stream, fill.words, fill.after, idle, draw)
-            for fill, idle in zip(job.fills, (stalls.first_fill, stalls.second_fill), strict=True)
+            for fill, idle in zip(job.fills, turns, strict=False)
         ]
         self._always_ready = [
             source for source, fill in zip(self._fills, job.fills, strict=True) if fill.always_ready

@@ -5,6 +5,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from rtl.lib.layout import address_bits
+
 
 class OperandBanks(wiring.Component):
     """`count` banks of `depth` words; bank i reads address x i clocks after bank 0.
@@ -17,7 +19,7 @@ class OperandBanks(wiring.Component):
 
     def __init__(self, count: int, depth: int, bits: int) -> None:
         self.count, self.depth, self.bits = count, depth, bits
-        self.address_bits = max(1, (depth - 1).bit_length())
+        self.address_bits = address_bits(depth)
         word = data.ArrayLayout(signed(bits), count)
         fill = data.StructLayout({"address": unsigned(self.address_bits), "data": word})
         super().__init__(

@@ -1,4 +1,4 @@
-"""Command words: the NamedTuples of accelsim.passes as Amaranth layouts."""
+"""Command words, the NamedTuples of accelsim.passes as Amaranth layouts, and addresses."""
 
 from typing import Any, NamedTuple
 
@@ -11,6 +11,11 @@ from accelsim.passes import widths
 def layout(record: type) -> data.StructLayout:
     """StructLayout with the fields of a pass record, first field lowest, nested as the record."""
     return _struct(widths(record))
+
+
+def address_bits(depth: int) -> int:
+    """Width of an address in a memory of `depth` words."""
+    return max(1, (depth - 1).bit_length())
 
 
 def _struct(fields: dict[str, Any]) -> data.StructLayout:

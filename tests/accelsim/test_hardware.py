@@ -201,6 +201,46 @@ def test_only_the_engine_that_runs_everything_stands_alone():
         third_party_design(TapSerial(1, 1, 1, 1), clock_mhz=-1)
 
 
+@pytest.mark.parametrize(
+    ("engines", "said"),
+    [
+        ((SystolicArray(2, 2),) * 2, "a design has one engine of a name, not 2 array"),
+        (
+            (SystolicArray(2, 2), DepthwiseEngine(1, 1), DepthwiseEngine(2, 1)),
+            "a design has one engine of a name, not 2 depthwise",
+        ),
+        (
+            (SystolicArray(2, 2), WindowEngine(1, 1), WindowEngine(2, 1)),
+            "a design has one engine of a name, not 2 window",
+        ),
+        ((), "a design needs an engine that runs every layer, such as an array"),
+        (
+            (DepthwiseEngine(1, 1),),
+            "depthwise runs depthwise layers only and needs an array beside it",
+        ),
+        (
+            (SystolicArray(2, 2), DepthwiseEngine(1, 1), ColumnArray(1, 1)),
+            "depthwise cannot stand beside column",
+        ),
+        ((SystolicArray(2, 2), Gemmini(4)), "gemmini runs every layer and stands alone"),
+        (
+            (SystolicArray(2, 2), DepthwiseEngine(1, 1, operands=Operands(8, 24))),
+            "the engines of one design must have the same operands",
+        ),
+        (("array",), "an engine of a design is a record such as SystolicArray(64, 64), not 'array"),
+        (
+            (SystolicArray,),
+            "an engine of a design is a record such as SystolicArray(64, 64), not <",
+        ),
+    ],
+)
+def test_engines_that_make_no_design_are_refused(engines, said):
+    with pytest.raises(HardwareError) as caught:
+        Hardware(engines=engines)
+    assert str(caught.value).startswith(said)
+    assert "\n" not in str(caught.value)
+
+
 def test_designs_say_what_they_are_and_how_many_multipliers_they_have():
     plain = SystolicArray(5, 3, overlap=False)
     for design, label, multipliers in (

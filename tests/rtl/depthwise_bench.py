@@ -129,11 +129,11 @@ class Bench:
         lanes, pixels = self.core.lanes.lanes, range(self.engine.pixels)
         found = [
             getattr(lane, name)[p]
-            for name in ("x", "product", "acc", "s")
+            for name in ("operand", "product", "acc", "shadow")
             for p in pixels
             for lane in lanes
         ]
-        found += [getattr(lane, name) for name in ("w1", "w2") for lane in lanes]
+        found += [getattr(lane, name) for name in ("weight1", "weight2") for lane in lanes]
         shared = self.core.lanes
         found += [mask[p] for mask in (shared.mask1, shared.mask2) for p in pixels]
         found += [shared.shift2, shared.odd2]

@@ -1,31 +1,38 @@
 """Planted errors in the depthwise engine: the comparison of its levels finds them all."""
 
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
 import numpy as np
 import pytest
 
-import rtl.engines.depthwise.core
-import rtl.engines.depthwise.parts
-import rtl.lib.divide
-from accelsim.engines import depthwise
-from accelsim.engines.depthwise import cycle as depthwise_cycle
+from accelsim.engines.depthwise import cycle, schedule
 from accelsim.errors import AccelsimError
 from accelsim.hardware import DepthwiseEngine
+from rtl.engines.depthwise import core, issue, lanes, loader, tiles
 from rtl.host.driver import Stalls
 from tests.depthwise_sequences import random_sequence, sequence
 from tests.rtl.depthwise_agreement import Levels, check
 from tests.rtl.mutants import Mutant, load, named
 from tests.rtl.test_depthwise_agreement import CASES, flat, row
 
+golden = import_module("accelsim.engines.depthwise.golden")  # not the function of this name
+
 LANES = (
     Mutant("operands shifted by one less", "values >> step * bits", "values >> (step - 1) * bits"),
-    Mutant("operands outside of the map", "Mux(i.mask[p], found[p], 0)", "found[p]"),
+    Mutant("operands outside of the map", "Mux(i.mask[p], values[p], 0)", "values[p]"),
     Mutant("words in the wrong order", "Mux(i.odd_first, odd, even), Mux(i.odd_first, even, odd)",
            "even, odd"),
     Mutant("the second word is the first", "(address + 1) >> 1", "address >> 1"),
     Mutant("a sum is not begun", "Mux(i.first, 0, self.acc[p])", "self.acc[p]"),
-    Mutant("a weight too early", "self.w2.eq(self.w1)", "self.w2.eq(i.weight)"),
+    Mutant("a weight too early", "self.weight2.eq(self.weight1)",
+           "self.weight2.eq(i.weight)"),
     Mutant("sums pass the shadow", "Mux(i.capture, total,", "Mux(i.capture, self.acc[p],"),
-    Mutant("one result word too few moves", "lane.move.eq(beats > 1)", "lane.move.eq(beats > 2)"),
+    Mutant("one result word too few moves", "lane.move.eq(self.beats_left > 1)",
+           "lane.move.eq(self.beats_left > 2)"),
     Mutant("shadows come from the neighbour", "shadows[n + engine.result_lanes])",
            "shadows[n + 1])"),
     Mutant("lanes never freeze", "with m.If(en):", "with m.If(1):"),
@@ -38,15 +45,17 @@ LANES = (
 )  # fmt: skip
 
 ISSUE = (
-    Mutant("results are not awaited", "(~final | (owed <= 1))", "1"),
-    Mutant("results are awaited too short", "owed <= 1", "owed <= 2"),
-    Mutant("results are awaited too long", "owed <= 1", "owed == 0"),
-    Mutant("kernel rows follow too late", "address + cur.fw - columns",
-           "address + cur.fw - columns + 1"),
-    Mutant("columns go on in the next row", "tx.eq(left)", "tx.eq(tx + cur.dw)"),
-    Mutant("rows of a dilated kernel side by side", "ty.eq(ty + cur.dh)", "ty.eq(ty + 1)"),
-    Mutant("pixels above the map", "(y < cur.h) &", ""),
-    Mutant("pixels beside the map", "& (x < cur.w)", ""),
+    Mutant("results are not awaited", "(~final | (self.drain_left <= 1))", "1"),
+    Mutant("results are awaited too short", "drain_left <= 1", "drain_left <= 2"),
+    Mutant("results are awaited too long", "drain_left <= 1", "drain_left == 0"),
+    Mutant("kernel rows follow too late", "work.fw - self.columns_behind_first",
+           "work.fw - self.columns_behind_first + 1"),
+    Mutant("columns go on in the next row", "self.tap_x.eq(self.left_x)",
+           "self.tap_x.eq(self.tap_x + work.dw)"),
+    Mutant("rows of a dilated kernel side by side", "self.tap_y + work.dh",
+           "self.tap_y + 1"),
+    Mutant("pixels above the map", "(y < work.h) &", ""),
+    Mutant("pixels beside the map", "& (x < work.w)", ""),
     Mutant("pixels that are no output", "inside[p].eq(is_output)", "inside[p].eq(1)"),
     Mutant("the map is a row longer", "room.eq(self.size - 1 +", "room.eq(self.size +"),
     Mutant("the map is a row shorter", "room.eq(self.size - 1 +", "room.eq(self.size - 2 +"),
@@ -54,7 +63,7 @@ ISSUE = (
     Mutant("a kernel position too few", "Mux(last < self.kernel, last + 1",
            "Mux(last < self.kernel, last"),
     Mutant("a tile that ends in the next row", "last.y > command.bottom, first.y == rows.high",
-           "last.y > command.bottom, Const(1)"),
+           "last.y > command.bottom, (rows.high == rows.high)"),
     Mutant("a tile beyond the map", "Mux(beyond, command.bottom, last.y)", "last.y"),
     Mutant("columns beyond the map", "Mux(one_row, _least(first.x, command.right), 0)",
            "Mux(one_row, first.x, 0)"),
@@ -66,29 +75,35 @@ TILES = (
     Mutant("a wrap stays in its row", "Mux(wraps, command.work.sh, 0)", "0"),
     Mutant(
         "rows of mode row follow without a gap",
-        "tile.word.eq(row_word + cur.row_words)",
+        "tile.word.eq(row_word + command.row_words)",
         "tile.word.eq(tile.word + 1)",
     ),
-    Mutant("mode flat ends its rows", "over & ~flat", "over"),
+    Mutant("mode flat ends its rows", "past_row & ~flat", "past_row"),
     Mutant(
         "the last row is left out",
-        "end.eq((ahead[0].y > cur.bottom) |",
-        "end.eq((ahead[0].y >= cur.bottom) |",
+        "end.eq((first.y > command.bottom) |",
+        "end.eq((first.y >= command.bottom) |",
     ),
-    Mutant("strides of one", "Pixel(tile.y[0] + cur.work.sh", "Pixel(tile.y[0] + 1"),
+    Mutant("strides of one", "Pixel(tile.y[0] + command.work.sh", "Pixel(tile.y[0] + 1"),
 )
 
 LOADER = (
-    Mutant("a half is filled while it is read", "(passes <= 1)", "(passes <= 2)"),
-    Mutant("a half is released a clock early", "(passes <= 1)", "(passes - self.released <= 1)"),
-    Mutant("a pass begins without its last tap", "(taps <= 1)", "(taps <= 2)"),
-    Mutant("a pass begins without its last word", "((words == 1) & word_end)", "(words == 1)"),
+    Mutant("a half is filled while it is read", "(passes_held <= 1)", "(passes_held <= 2)"),
+    Mutant(
+        "a half is released a clock early",
+        "(passes_held <= 1)",
+        "(passes_held - self.released <= 1)",
+    ),
+    Mutant("a pass begins without its last tap", "(taps_left <= 1)", "(taps_left <= 2)"),
+    Mutant(
+        "a pass begins without its last word", "((words_left == 1) & word_end)", "(words_left == 1)"
+    ),
     Mutant(
         "all lanes are filled",
-        "words.eq(words - 1), operands.eq(cur.work.channels * ",
-        "words.eq(words - 1), operands.eq(engine.lanes * ",
+        "operands_left.eq(command.work.channels * ",
+        "operands_left.eq(engine.lanes * ",
     ),
-    Mutant("no half is ever released", "passes + take - self.released", "passes + take"),
+    Mutant("no half is ever released", "passes_held + take - self.released", "passes_held + take"),
 )
 
 CORE = (
@@ -104,7 +119,7 @@ CORE = (
         "self.map_fill.ready.eq(map_needed & go)",
         "self.map_fill.ready.eq(map_needed)",
     ),
-    Mutant("the generator never freezes", "EnableInserter(go)(generator)", "generator"),
+    Mutant("the generator never freezes", "EnableInserter(go)(self.generator)", "self.generator"),
     Mutant("the issue stage never freezes", "EnableInserter(go)(issue)", "issue"),
     Mutant("the loader never freezes", "EnableInserter(go)(loader)", "loader"),
     Mutant(
@@ -130,7 +145,7 @@ GOLDEN = (
     Mutant("lanes before tiles", "transpose(0, 2, 3, 1)", "transpose(2, 0, 3, 1)"),
 )
 
-CYCLE = (Mutant("results are awaited too long", "DRAIN] if final", "DRAIN] + 1 if final"),)
+CYCLE = (Mutant("results are awaited too long", "tile.beats if final", "tile.beats + 1 if final"),)
 
 
 def verdict(levels: Levels) -> None:
@@ -152,43 +167,72 @@ def verdict(levels: Levels) -> None:
     check(engine, [random_sequence(rng, engine, 8) for _ in range(2)], levels=levels)
 
 
+def core_with(
+    part: ModuleType, mutant: Mutant | None, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Any:
+    """The core with a part as changed."""
+    load(part, mutant, path, monkeypatch)
+    return load(core, None, path, monkeypatch).DepthwiseCore
+
+
+def cycles_of(schedule: ModuleType) -> Callable[..., int]:
+    """Busy clocks by the loop nests of a schedule."""
+    return lambda engine, body: schedule.nest(engine, body).latency
+
+
 def assert_caught(levels: Levels) -> None:
     with pytest.raises((AssertionError, AccelsimError)):
         verdict(levels)
 
 
-@named(LANES + ISSUE + TILES + LOADER)
-def test_error_in_the_engine_is_caught(mutant, tmp_path, monkeypatch):
-    load(rtl.engines.depthwise.parts, mutant, tmp_path, monkeypatch)
-    core = load(rtl.engines.depthwise.core, None, tmp_path, monkeypatch)
-    assert_caught(Levels(core=core.DepthwiseCore))
+@named(LANES)
+def test_error_in_the_lanes_is_caught(mutant, tmp_path, monkeypatch):
+    assert_caught(Levels(core=core_with(lanes, mutant, tmp_path, monkeypatch)))
+
+
+@named(ISSUE)
+def test_error_in_the_issue_stage_is_caught(mutant, tmp_path, monkeypatch):
+    assert_caught(Levels(core=core_with(issue, mutant, tmp_path, monkeypatch)))
+
+
+@named(TILES)
+def test_error_in_the_tile_generator_is_caught(mutant, tmp_path, monkeypatch):
+    assert_caught(Levels(core=core_with(tiles, mutant, tmp_path, monkeypatch)))
+
+
+@named(LOADER)
+def test_error_in_the_loader_is_caught(mutant, tmp_path, monkeypatch):
+    assert_caught(Levels(core=core_with(loader, mutant, tmp_path, monkeypatch)))
 
 
 @named(CORE)
 def test_error_in_the_core_is_caught(mutant, tmp_path, monkeypatch):
-    core = load(rtl.engines.depthwise.core, mutant, tmp_path, monkeypatch)
-    assert_caught(Levels(core=core.DepthwiseCore))
+    assert_caught(Levels(core=load(core, mutant, tmp_path, monkeypatch).DepthwiseCore))
 
 
 @named(SCHEDULE)
 def test_error_in_the_schedule_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(Levels(cycles=load(depthwise, mutant, tmp_path, monkeypatch).cycles))
+    assert_caught(Levels(cycles=cycles_of(load(schedule, mutant, tmp_path, monkeypatch))))
 
 
 @named(GOLDEN)
 def test_error_in_golden_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(Levels(golden=load(depthwise, mutant, tmp_path, monkeypatch).golden))
+    assert_caught(Levels(golden=load(golden, mutant, tmp_path, monkeypatch).golden))
 
 
 @named(CYCLE)
 def test_error_in_the_register_accurate_simulation_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(Levels(simulate=load(depthwise_cycle, mutant, tmp_path, monkeypatch).simulate))
+    assert_caught(Levels(simulate=load(cycle, mutant, tmp_path, monkeypatch).simulate))
 
 
 def test_without_an_error_nothing_is_caught(tmp_path, monkeypatch):
     """The same way through copies of the sources, unchanged."""
-    load(rtl.engines.depthwise.parts, None, tmp_path, monkeypatch)
-    core = load(rtl.engines.depthwise.core, None, tmp_path, monkeypatch)
-    schedule = load(depthwise, None, tmp_path, monkeypatch)
-    levels = Levels(golden=schedule.golden, cycles=schedule.cycles, core=core.DepthwiseCore)
+    for part in (issue, lanes, loader, tiles):
+        changed = core_with(part, None, tmp_path, monkeypatch)
+    levels = Levels(
+        golden=load(golden, None, tmp_path, monkeypatch).golden,
+        cycles=cycles_of(load(schedule, None, tmp_path, monkeypatch)),
+        simulate=load(cycle, None, tmp_path, monkeypatch).simulate,
+        core=changed,
+    )
     verdict(levels)

@@ -1,5 +1,7 @@
 """The host keeps the rules of streams and of chunks against a core that obeys only them."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from rtl.engines.systolic_array.core import Core
 from rtl.engines.systolic_array.job import LEFT, TOP, deepened, memories, of_sequence, words
 from rtl.flow.ports import payload
 from rtl.flow.verilog import verilog
-from rtl.host.driver import Host, Stalls, load_job, save_job
+from rtl.host.driver import Fill, Host, Job, Stalls, load_job, save_job
 from tests.sequences import random_sequence
 
 PACES = (
@@ -152,6 +154,51 @@ def play(seed, stalls):
 @pytest.mark.parametrize("seed", range(3))
 def test_every_word_arrives_in_time(seed, stalls):
     assert play(seed, stalls) >= play(seed, Stalls())
+
+
+class OpenCore:
+    """Wires of a core that takes every word and does nothing; `taken` counts them."""
+
+    def __init__(self):
+        self.taken = Counter()
+
+    def ready(self, stream):
+        return True
+
+    def passes_read(self):
+        return 0
+
+    def idle(self):
+        return False
+
+    def result(self):
+        return None
+
+    def drive(self, stream, word):
+        self.taken[stream] += word is not None
+
+    def accept(self, ready):
+        pass
+
+
+@pytest.mark.parametrize("fills", [1, 2, 3])
+def test_a_core_has_any_number_of_fills(fills, tmp_path):
+    words = np.zeros((40, 1), np.uint8)
+    after, ends = np.zeros(40, np.int64), np.array([40])
+    each = tuple(Fill(f"fill_{i}", words, after, ends, True) for i in range(fills))
+    job = Job(words[:1], np.array([1]), each, results=1, patience=1000)
+    save_job(tmp_path / "job.npz", job, Stalls(second_fill=0.9))
+    job, stalls = load_job(tmp_path / "job.npz")
+    host, core = Host(job, stalls), OpenCore()
+    sent = []
+    for _ in range(900):
+        host.drive(core)
+        host.sample(core)
+        sent.append([core.taken[fill.stream] for fill in job.fills])
+    lasts = [column.index(40) for column in zip(*sent, strict=True)]
+    assert lasts[::2] == [39] * len(lasts[::2])
+    assert all(last > 150 for last in lasts[1::2])
+    assert core.taken["commands"] == 1
 
 
 def test_a_core_that_does_nothing_is_reported():

@@ -9,14 +9,14 @@ import numpy.typing as npt
 import pytest
 
 import rtl.lib.waits
-from accelsim.engines.systolic_array import cycles, golden, nest
+from accelsim.engines.systolic_array import ENGINE, golden
 from accelsim.hardware import SystolicArray
 from accelsim.hls.nest import times
 from accelsim.passes import ArrayCommand, ArrayPass, Opcode, Wait, earliest_starts
 from rtl.engines.systolic_array import core, retirement
 from rtl.engines.systolic_array.core import Core
 from tests.rtl.mutants import Mutant, load
-from tests.rtl.waits_bench import COUNTS, Outcome, WaitsBench, Work
+from tests.rtl.waits_bench import COUNTS, Outcome, Reached, WaitsBench, Work, random_waits
 from tests.sequences import Sequence, random_array, random_sequence, sequence
 
 OS, WS, IS, ROWS = Opcode
@@ -25,10 +25,7 @@ MODES = {opcode.name.lower(): (opcode,) for opcode in Opcode} | {"mixed": tuple(
 SHAPES = ((1, 1), (1, 6), (6, 1), (2, 5), (5, 3), (4, 4), (12, 2))
 UNITS = (1, 3, 16)
 FIRST = 1  # clocks from a command to the first operand
-GAPS = (0, 1, 10, 40, 500)  # clocks that a unit takes at most between two passes
 BEFORE = (0, 1, 32767, 32768, 65530, 65535)  # passes that units have retired before
-
-Reached = tuple[tuple[int, ...], ...]
 
 
 def work(q: Sequence, waits: list[Wait], reached: Reached, before: tuple[int, ...]) -> Work:
@@ -66,7 +63,7 @@ def check(
     before = before or (0,) * len(reached)
     behind = [Wait(unit, (count - before[unit]) % COUNTS if count else 0) for unit, count in waits]
     earliest = earliest_starts(behind, reached)
-    started, retired = times(nest(array, q.passes), earliest)
+    started, retired = times(ENGINE.nest(array, q.passes), earliest)
     bench = WaitsBench(core(array, units=len(reached)), FIRST)
     outcome = bench.run(work(q, waits, reached, before), int(retired[-1]) + 100)
     about = f"{array}\n{q.passes}\n{earliest}"
@@ -77,26 +74,6 @@ def check(
     expected = golden(array, q.commands, q.left, q.top)
     assert np.array_equal(words_of(array, outcome)[q.used], expected[q.used]), f"values of {about}"
     return outcome
-
-
-def random_waits(
-    rng: np.random.Generator, passes: int, before: tuple[int, ...]
-) -> tuple[list[Wait], Reached]:
-    """Two of three passes wait, for any count of any unit; and how far the units are when.
-
-    A count that is a multiple of 2**16 is 0, which waits for nothing.
-    """
-    gap = int(rng.choice(GAPS))
-    reached = tuple(
-        tuple(np.cumsum(rng.integers(0, gap + 1, int(rng.integers(1, passes + 2)))).tolist())
-        for _ in before
-    )
-    waits = []
-    for _ in range(passes):
-        unit = int(rng.integers(len(before)))
-        count = (before[unit] + int(rng.integers(1, len(reached[unit]) + 1))) % COUNTS
-        waits.append(Wait(unit, count if rng.random() < 2 / 3 else 0))
-    return waits, reached
 
 
 def random_check(
@@ -140,7 +117,7 @@ def test_units_that_nobody_waits_for_change_nothing(overlap):
     q = random_sequence(rng, array, 12)
     outcome = check(array, q, [Wait(1, 0)] * len(q.passes), ((), (5, 6)))
     assert outcome.started[0] == 0
-    assert outcome.busy_cycles == cycles(array, q.passes)
+    assert outcome.busy_cycles == ENGINE.cycles(array, q.passes)
 
 
 def test_a_pass_that_waits_blocks_the_ones_behind_it_and_not_those_before_it():
@@ -149,14 +126,14 @@ def test_a_pass_that_waits_blocks_the_ones_behind_it_and_not_those_before_it():
         (2, 3), (ArrayPass(OS, 2, 3, 4), ArrayPass(WS, 5, 3, 2), ArrayPass(OS, 1, 1, 1))
     )
     outcome = check(array, q, [Wait(0, 0), Wait(0, 1), Wait(0, 0)], ((5000,),))
-    assert outcome.retired[0] == cycles(array, q.passes[:1])
+    assert outcome.retired[0] == ENGINE.cycles(array, q.passes[:1])
     assert outcome.started[1] == 5000
     assert outcome.started[2] > 5000
 
 
 def test_a_stationary_tile_waits_and_the_stream_before_it_goes_on():
     array, q = fixed((3, 2), (ArrayPass(WS, 9, 2, 3),) * 3)
-    alone = cycles(array, q.passes[:1])
+    alone = ENGINE.cycles(array, q.passes[:1])
     outcome = check(array, q, [Wait(0, 0), Wait(0, 1), Wait(0, 2)], ((8, 200),))
     assert outcome.started.tolist() == [0, 8, 200]
     assert outcome.retired[0] == alone
@@ -167,7 +144,7 @@ def test_passes_retire_with_a_wider_one_in_front_of_them():
     array, q = fixed((1, 6), tuple(ArrayPass(OS, 1, n, 1) for n in range(6, 0, -1)))
     outcome = check(array, q, [Wait(0, 0)] * 6, ((),))
     assert outcome.started.tolist() == [0, 1, 2, 3, 4, 5]
-    assert set(outcome.retired.tolist()) == {cycles(array, q.passes[:1])}
+    assert set(outcome.retired.tolist()) == {ENGINE.cycles(array, q.passes[:1])}
 
 
 def test_counts_go_on_behind_their_largest_value():
@@ -181,7 +158,7 @@ WAITS = (
     Mutant("a count is one too many", "(ahead >= 0)", "(ahead > 0)"),
     Mutant("counts end at their largest value", "ahead = Signal(signed(COUNT_BITS))",
            "ahead = Signal(signed(COUNT_BITS + 1))"),
-    Mutant("0 is waited for", "(self.wait.count == 0) | ", ""),
+    Mutant("0 is waited for", "(self.wait.retired == 0) | ", ""),
     Mutant("always the first unit", "self.progress[self.wait.unit]", "self.progress[0]"),
 )  # fmt: skip
 

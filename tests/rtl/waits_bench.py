@@ -20,6 +20,9 @@ from rtl.lib.layout import values
 
 PERIOD = 1e-8
 COUNTS = 1 << 16  # counters of units go on modulo this
+GAPS = (0, 1, 10, 40, 500)  # clocks that a unit takes at most between two passes
+
+Reached = tuple[tuple[int, ...], ...]
 
 
 class Work(NamedTuple):
@@ -137,3 +140,23 @@ class WaitsBench:
 
 def _with_wait(command: Any, wait: Wait) -> dict[str, Any]:
     return values(command) | {"wait": values(wait)}
+
+
+def random_waits(
+    rng: np.random.Generator, passes: int, before: tuple[int, ...]
+) -> tuple[list[Wait], Reached]:
+    """Two of three passes wait, for any count of any unit; and how far the units are when.
+
+    A count that is a multiple of 2**16 is 0, which waits for nothing.
+    """
+    gap = int(rng.choice(GAPS))
+    reached = tuple(
+        tuple(np.cumsum(rng.integers(0, gap + 1, int(rng.integers(1, passes + 2)))).tolist())
+        for _ in before
+    )
+    waits = []
+    for _ in range(passes):
+        unit = int(rng.integers(len(before)))
+        count = (before[unit] + int(rng.integers(1, len(reached[unit]) + 1))) % COUNTS
+        waits.append(Wait(unit, count if rng.random() < 2 / 3 else 0))
+    return waits, reached

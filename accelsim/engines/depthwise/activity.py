@@ -38,11 +38,8 @@ def activity(
         registers = cycle.simulate(engine, commands, *memories, clock).registers
         assert registers is not None
         if registers.tags[2] & cycle.TAP:  # of the tap whose operands are at the multipliers
-            channels = registers.w2[:, None] != 0
-            states[at] = np.where(
-                channels,
-                np.where(registers.x.T != 0, ElementState.BUSY, ElementState.WASTE),
-                ElementState.IDLE,
-            )
-        drain[at] = lane < registers.counters.beats * engine.result_lanes
+            channels = registers.weight2[:, None] != 0
+            operands = np.where(registers.operand.T != 0, ElementState.BUSY, ElementState.WASTE)
+            states[at] = np.where(channels, operands, ElementState.IDLE)
+        drain[at] = lane < registers.counters.beats_left * engine.result_lanes
     return Activity(states, drain)
