@@ -152,9 +152,9 @@ def _hardware(data: dict[str, Any]) -> Hardware:
     if "engine" in data:
         engine = _take(data, "engine", dict)
         name = _take(engine, "name", str)
-        kind = next((type(peer) for peer in THIRD_PARTY if peer.name == name), None)
+        kind = next((type(each) for each in THIRD_PARTY if each.name == name), None)
         if kind is None:
-            known = ", ".join(peer.name for peer in THIRD_PARTY)
+            known = ", ".join(each.name for each in THIRD_PARTY)
             raise FileError(f"there is no engine {name!r}; there are {known}")
         sizes = {each.name: _take(engine, each.name, int) for each in fields(kind) if each.init}
         return third_party_design(kind(**sizes), sized, mhz)
