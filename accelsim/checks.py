@@ -2,8 +2,8 @@
 
     check("array.rows", rows, whole(1, 1024), HardwareError)
 
-Whoever asks says which exception refuses a value, because only they know whether it came from
-Python, from the command line, or from a line of a file.
+The caller chooses the exception, because only the caller knows whether a value came from Python,
+from the command line, or from a line of a file.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def show(value: Any) -> str:
 
 @cache
 def whole(least: int, most: int | None = None) -> Requirement:
-    """A whole number; True and False are none."""
+    """A whole number, which True and False are not."""
 
     def allows(value: Any) -> bool:
         number = isinstance(value, int) and not isinstance(value, bool)

@@ -195,3 +195,9 @@ def test_paths_in_the_contributing_page_exist():
     folders = (TOP, *(TOP / package for package in PACKAGES))
     assert len(named) > 10
     assert not [each for each in named if not any((folder / each).exists() for folder in folders)]
+
+
+def test_links_of_the_pages_lead_somewhere():
+    links = re.findall(r"\]\(((?!https?:)[^)#\s]+)", README + CONTRIBUTING)
+    assert len(links) > 10
+    assert not [link for link in links if not (TOP / link).exists()]
