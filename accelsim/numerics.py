@@ -10,6 +10,7 @@ the map times that of the kernel, and so is the bias that is added to it.
 
 import math
 import re
+import sys
 from collections.abc import Callable
 from functools import cache, reduce
 from hashlib import sha256
@@ -67,12 +68,14 @@ def registers(*names: str, dtype: npt.DTypeLike = np.int64) -> np.dtype[np.void]
 @cache
 def _imported(file: str) -> bytes:
     """Digest of the modules of accelsim that a file imports, of packages all they hold."""
-    source, root, found = Path(file), Path(__file__).parents[1], sha256()
+    source, found = Path(file), sha256()
     text = source.read_text() if source.is_file() else ""  # a cell of a notebook is no file
     for name in sorted(set(re.findall(r"^from (accelsim[\w.]*) import", text, re.MULTILINE))):
-        place = root.joinpath(*name.split("."))
-        for module in sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]:
-            found.update(module.read_bytes())
+        module = sys.modules[name]  # the file is running, so what it imports is there
+        places = [Path(place) for place in getattr(module, "__path__", ())]
+        files = [each for place in places for each in sorted(place.rglob("*.py"))]
+        for each in files or [Path(str(module.__file__))]:
+            found.update(each.read_bytes())
     return found.digest()
 
 
