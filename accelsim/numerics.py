@@ -12,7 +12,7 @@ import math
 import re
 import sys
 from collections.abc import Callable
-from functools import cache, reduce
+from functools import cache, partial, reduce
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -45,7 +45,16 @@ def kernel(function: _Function, **options: Any) -> _Function:
     if compiled is not function:  # it is with NUMBA_DISABLE_JIT
         kept = compiled._cache._cache_file
         kept._source_stamp = kept._source_stamp, _imported(function.__code__.co_filename)
+        kept._load_index = partial(_index, kept._load_index)
     return cast(_Function, compiled)
+
+
+def _index(read: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
+    """What Numba has kept of a kernel; nothing where its arguments were of classes now gone."""
+    try:
+        return read()
+    except (AttributeError, ImportError):
+        return {}
 
 
 def component(function: _Function) -> _Function:

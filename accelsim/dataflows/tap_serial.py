@@ -101,7 +101,7 @@ def _stripes(conv: Conv, engine: DepthwiseEngine) -> Iterator[int]:
 
 def _fits(conv: Conv, engine: DepthwiseEngine, stripes: int) -> bool:
     return any(
-        2 * work.sh * work.sw * work.layout(engine.pixels).plane_words <= engine.bank_depth
+        2 * work.layout(engine.pixels).words <= engine.bank_depth
         for work in (_pass(conv, opcode, stripes, 1) for opcode in DepthwiseOpcode)
     )
 

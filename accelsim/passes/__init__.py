@@ -24,7 +24,10 @@ from accelsim.passes.depthwise import (
     DepthwiseLayout,
     DepthwiseOpcode,
     DepthwisePass,
+    DepthwiseWords,
     depthwise_command,
+    depthwise_results,
+    depthwise_words,
 )
 from accelsim.passes.systolic_array import (
     ArrayCommand,
@@ -46,6 +49,7 @@ __all__ = [
     "DepthwiseLayout",
     "DepthwiseOpcode",
     "DepthwisePass",
+    "DepthwiseWords",
     "Opcode",
     "Repeat",
     "Wait",
@@ -54,6 +58,8 @@ __all__ = [
     "check_earliest",
     "columns",
     "depthwise_command",
+    "depthwise_results",
+    "depthwise_words",
     "earliest_starts",
     "largest",
     "meanings",

@@ -26,11 +26,11 @@ class Address(Bits):
 class Wait(NamedTuple):
     """What must have happened before a pass starts: a unit has retired so many passes.
 
-    Counts go on modulo 2**16; 0 waits for nothing.
+    Counts go on modulo 2**16, and a count of 0 waits for nothing.
     """
 
     unit: Annotated[int, Bits(4), "unit whose progress is waited for"]
-    count: Annotated[int, Bits(16), "passes that it must have retired; 0 waits for nothing"]
+    retired: Annotated[int, Bits(16), "passes that it must have retired; 0 waits for nothing"]
 
 
 class Repeat(NamedTuple):
@@ -96,8 +96,9 @@ def outside(record: Any, from_zero: Sequence[str]) -> str | None:
 
     from_zero : fields that may be 0; all others are at least 1.
     """
-    for name in widths(type(record)):
-        value, most = getattr(record, name), largest(type(record), name)
+    kind: type = type(record)
+    for name in widths(kind):
+        value, most = getattr(record, name), largest(kind, name)
         least = 0 if name in from_zero else 1
         if not least <= value <= most:
             return f"{name} of a pass is from {least} to {most}, not {value}"

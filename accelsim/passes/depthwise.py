@@ -1,7 +1,11 @@
-"""Commands of the depthwise engine."""
+"""Commands of the depthwise engine.
+
+What is counted of a pass is counted of many at once where its fields are columns of a table,
+int64[passes].
+"""
 
 from enum import IntEnum
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from accelsim.passes.base import Address, Bits
 
@@ -45,11 +49,23 @@ class DepthwisePass(NamedTuple):
     def layout(self, pixels: int) -> "DepthwiseLayout":
         """Where the map lies in a bank of words of so many pixels."""
         rows, columns = -(-self.h // self.sh), -(-self.w // self.sw)
-        if self.opcode == DepthwiseOpcode.ROW:
-            row_words = -(-columns // pixels)
-            return DepthwiseLayout(row_words * pixels, row_words, rows * row_words)
-        pitch = max(columns, self.ow)
-        return DepthwiseLayout(pitch, 0, -(-rows * pitch // pixels))
+        flat = self.opcode == DepthwiseOpcode.FLAT.value
+        row_words = (1 - flat) * -(-columns // pixels)
+        pitch = row_words * pixels + flat * _larger(columns, self.ow)
+        plane_words = -(-rows * pitch // pixels)
+        return DepthwiseLayout(pitch, row_words, plane_words, self.sh * self.sw * plane_words)
+
+    def tiles(self, pixels: int) -> Any:
+        """Tiles of so many pixels."""
+        rows = self.oh * -(-self.ow // pixels)
+        pitch = _larger(-(-self.w // self.sw), self.ow)
+        flat = -(-((self.oh - 1) * pitch + self.ow) // pixels)
+        return rows + (self.opcode == DepthwiseOpcode.FLAT.value) * (flat - rows)
+
+
+def _larger(a: Any, b: Any) -> Any:
+    """Of two numbers, or of each two of two columns; numbers stay what they are."""
+    return a + (b > a) * (b - a)
 
 
 class DepthwiseLayout(NamedTuple):
@@ -57,12 +73,32 @@ class DepthwiseLayout(NamedTuple):
 
     pitch : values from a plane row to the next.
     row_words : words of a plane row in mode row, 0 in flat.
-    plane_words : words of a plane.
+    plane_words, words : words of a plane, and of the whole map.
     """
 
-    pitch: int
-    row_words: int
-    plane_words: int
+    pitch: Any
+    row_words: Any
+    plane_words: Any
+    words: Any
+
+
+class DepthwiseWords(NamedTuple):
+    """Words of a pass: of its map in a lane's bank, entries of its taps, words of its results."""
+
+    map: Any
+    taps: Any
+    results: Any
+
+
+def depthwise_words(p: DepthwisePass, pixels: int, result_lanes: int) -> DepthwiseWords:
+    """The words of a pass on an engine of so many pixels, so many lanes to a result word."""
+    results = depthwise_results(p, pixels, result_lanes)
+    return DepthwiseWords(p.layout(pixels).words, p.fh * p.fw, results)
+
+
+def depthwise_results(p: DepthwisePass, pixels: int, result_lanes: int) -> Any:
+    """The words of its results alone."""
+    return p.tiles(pixels) * -(-p.channels // result_lanes)
 
 
 NO_WRAP = (1 << 15) - 1  # a row of output pixels that never ends
@@ -102,7 +138,7 @@ def depthwise_command(
         bottom=(work.oh - 1) * work.sh,
         right=(work.ow - 1) * work.sw,
         row_words=layout.row_words,
-        words=work.sh * work.sw * layout.plane_words,
+        words=layout.words,
         map=map,
         taps=taps,
         last=last,

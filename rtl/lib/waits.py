@@ -13,7 +13,7 @@ from accelsim.passes import Wait, largest
 from rtl.lib.counters import TOTAL_BITS
 from rtl.lib.layout import layout
 
-COUNT_BITS = largest(Wait, "count").bit_length()
+COUNT_BITS = largest(Wait, "retired").bit_length()
 
 
 def command_layout(record: type, units: int) -> data.StructLayout:
@@ -60,7 +60,7 @@ class Gate(wiring.Component):
         m = Module()
         ahead = Signal(signed(COUNT_BITS))
         m.d.comb += [
-            ahead.eq(self.progress[self.wait.unit] - self.wait.count),
-            self.open.eq((self.wait.count == 0) | (ahead >= 0)),
+            ahead.eq(self.progress[self.wait.unit] - self.wait.retired),
+            self.open.eq((self.wait.retired == 0) | (ahead >= 0)),
         ]
         return m

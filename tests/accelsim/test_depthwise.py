@@ -15,7 +15,13 @@ from accelsim.engines.base import passes_of
 from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
 from accelsim.hls.nest import operations
 from accelsim.ir import Conv
-from accelsim.passes import DepthwiseOpcode, DepthwisePass, Repeat, depthwise_command
+from accelsim.passes import (
+    DepthwiseOpcode,
+    DepthwisePass,
+    Repeat,
+    depthwise_command,
+    depthwise_words,
+)
 from accelsim.simulate import simulate
 from tests.depthwise import (
     LARGE_KERNELS,
@@ -83,6 +89,25 @@ def test_tiles_and_multiplies(conv, engine):
         nest = depthwise.schedule.nest(engine, plan.body)
         executed = sum(depthwise.schedule.macs(engine, p) for p in passes_of(plan.body))
         assert operations(nest) == executed
+
+
+@given(st.lists(convolutions(most_size=30), min_size=1, max_size=4), engines())
+def test_words_of_a_table_are_those_of_its_passes(convs, engine):
+    passes = [
+        p
+        for conv in convs
+        for plan in plans_of(tap_serial, conv, engine)
+        for p in passes_of(plan.body)
+    ]
+    sizes = engine.pixels, engine.result_lanes
+    found = depthwise_words(DepthwisePass(*np.array(passes, np.int64).T), *sizes)
+    one_by_one = [depthwise_words(p, *sizes) for p in passes]
+    assert np.array_equal(np.transpose(found), one_by_one)
+    assert all(type(count) is int for words in one_by_one for count in words)
+    for p, words in zip(passes, one_by_one, strict=True):
+        assert words.map == depthwise.schedule.words(engine, p)
+        tiles = len(tile_clocks(engine.pixels, p))
+        assert words.results == tiles * -(-p.channels // engine.result_lanes)
 
 
 @settings(max_examples=60)

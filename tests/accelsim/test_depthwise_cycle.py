@@ -11,10 +11,14 @@ from accelsim.engines.base import passes_of
 from accelsim.engines.depthwise.cycle import simulate
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import DepthwiseEngine
-from accelsim.passes import DepthwisePass
+from accelsim.hls.nest import times
+from accelsim.passes import DepthwiseCommand, DepthwisePass, columns
 from tests.depthwise import LARGE_KERNELS, SMALL_KERNELS, convolutions, engines, operands, plans_of
 from tests.depthwise_sequences import random_engine, random_sequence, sequence, small_sequence
+from tests.earliest import random_earliest
 from tests.naive import depthwise as plain
+
+BOTTOM = columns(DepthwiseCommand)["bottom"]
 
 SHAPES = (
     *((1, 1), (1, 8), (8, 1), (3, 5), (8, 8), (32, 8), (8, 64), (9, 28), (9, 56)),
@@ -22,11 +26,16 @@ SHAPES = (
 )
 
 
-def assert_agreement(engine, work):
+def assert_agreement(engine, work, earliest=None):
     """Values of the golden model, clocks of the schedule."""
-    about = f"{engine}\n{work.passes}"
-    done = simulate(engine, work.commands, work.maps, work.taps)
-    assert done.busy_cycles == depthwise.ENGINE.cycles(engine, work.body), about
+    about = f"{engine}\n{work.passes}\n{earliest}"
+    done = simulate(engine, work.commands, work.maps, work.taps, earliest=earliest)
+    started, retired = times(depthwise.ENGINE.nest(engine, work.body, ""), earliest)
+    assert np.array_equal(done.started, started), about
+    assert np.array_equal(done.retired, retired), about
+    assert done.busy_cycles == retired[-1] - started[0], about
+    if earliest is None:
+        assert done.busy_cycles == depthwise.ENGINE.cycles(engine, work.body), about
     expected = depthwise.golden(engine, work.commands, work.maps, work.taps)
     assert np.array_equal(done.words, expected), about
 
@@ -50,7 +59,9 @@ def test_random_sequences_agree(shape, fill, seed):
     rng = np.random.default_rng(seed)
     engine = random_engine(rng, shape, fill)
     for _ in range(8):
-        assert_agreement(engine, random_sequence(rng, engine, int(rng.integers(1, 9))))
+        work = random_sequence(rng, engine, int(rng.integers(1, 9)))
+        assert_agreement(engine, work)
+        assert_agreement(engine, work, random_earliest(rng, len(work.passes)))
 
 
 @pytest.mark.parametrize("fill", [False, True], ids=["wide", "fill"])
@@ -93,16 +104,65 @@ def test_registers_are_those_of_a_plain_machine(shape, fill, seed):
     rng = np.random.default_rng(seed)
     engine = random_engine(rng, shape, fill)
     work = small_sequence(rng, engine, 4)
+    earliest = random_earliest(rng, 4)
     rows = work.commands, work.maps, work.taps
-    done = simulate(engine, *rows)
-    machine = plain.Machine(engine, *rows)
+    done = simulate(engine, *rows, earliest=earliest)
+    machine = plain.Machine(engine, *rows, earliest)
     for clock, expected in enumerate(plain.run(machine)):
-        found = simulate(engine, *rows, clock)
-        assert_same_registers(found.registers, expected, f"at clock {clock}\n{work}")
-        assert np.array_equal(found.words, done.words)
-        assert found.busy_cycles == done.busy_cycles
+        where = f"at clock {clock}\n{work}\n{earliest}"
+        *numbers, registers = simulate(engine, *rows, clock, earliest)
+        assert_same_registers(registers, expected, where)
+        for number, other in zip(numbers, done[:-1], strict=True):
+            assert np.array_equal(number, other), where
     assert np.array_equal(machine.words, done.words)
-    assert machine.retired[-1] == done.busy_cycles
+    assert machine.started == done.started.tolist()
+    assert machine.retired == done.retired.tolist()
+
+
+@pytest.mark.parametrize("fill", [0, 2], ids=["wide", "fill"])
+def test_earliest_starts_that_are_past_change_nothing(fill):
+    rng = np.random.default_rng(3)
+    engine = DepthwiseEngine(2, 3, fill_port=fill)
+    work = small_sequence(rng, engine, 6)
+    rows = work.commands, work.maps, work.taps
+    without = simulate(engine, *rows)
+    assert without.started[0] == 0
+    for earliest in (np.zeros(6, int), without.started):
+        for value, other in zip(simulate(engine, *rows, None, earliest), without, strict=True):
+            assert np.array_equal(value, other)
+
+
+@pytest.mark.parametrize("fill", [0, 2], ids=["wide", "fill"])
+def test_passes_that_wait_very_long(fill):
+    """Each runs as if it were alone; nothing moves meanwhile, and no time is spent on that."""
+    rng = np.random.default_rng(4)
+    engine = DepthwiseEngine(2, 3, fill_port=fill)
+    work = small_sequence(rng, engine, 5)
+    earliest = 10**15 * np.arange(1, 6)
+    done = simulate(engine, work.commands, work.maps, work.taps, 3 * 10**15 - 5, earliest)
+    assert np.array_equal(done.started, earliest)
+    alone = [depthwise.ENGINE.cycles(engine, (p,)) for p in work.passes]
+    assert (done.retired - done.started).tolist() == alone
+    assert done.busy_cycles == 4 * 10**15 + alone[-1]
+    expected = depthwise.golden(engine, work.commands, work.maps, work.taps)
+    assert np.array_equal(done.words, expected)
+    counters = done.registers.counters
+    assert not any((counters.generator_valid, counters.issue_valid, counters.loader_valid))
+    assert not done.registers.tags.any()
+
+
+@pytest.mark.parametrize(
+    ("earliest", "reason"),
+    [
+        ([0, -1], "the earliest start of pass 1 is a clock from 0 on, not -1"),
+        ([0], "every one of 2 passes has an earliest start, not 1 of them"),
+    ],
+)
+def test_earliest_starts_that_cannot_be_are_refused(earliest, reason):
+    engine = DepthwiseEngine(2, 3)
+    work = small_sequence(np.random.default_rng(5), engine, 2)
+    with pytest.raises(UnsupportedError, match=reason):
+        simulate(engine, work.commands, work.maps, work.taps, None, earliest)
 
 
 def test_registers_long_after_the_end():
@@ -115,7 +175,7 @@ def test_registers_long_after_the_end():
     after, later = (simulate(engine, *rows, clock).registers for clock in (clocks, clocks + 1000))
     assert_same_registers(later, after, "later")
     assert not any(after.counters)
-    assert after.acc.any()
+    assert after.total.any()
 
 
 @pytest.mark.parametrize(
@@ -137,6 +197,15 @@ def test_a_command_that_says_too_little_is_refused():
     engine = DepthwiseEngine(2, 4)
     work = sequence(np.random.default_rng(2), engine, (DepthwisePass(0, 2, 5, 5, 5, 5),))
     commands = work.commands.copy()
-    commands[0, 15] = 2
+    commands[0, BOTTOM] = 2
     with pytest.raises(UnsupportedError, match="left 12 result words instead of 20"):
+        simulate(engine, commands, work.maps, work.taps)
+
+
+def test_a_command_that_says_too_much_is_refused():
+    engine = DepthwiseEngine(2, 4)
+    work = sequence(np.random.default_rng(2), engine, (DepthwisePass(0, 2, 5, 5, 5, 5),))
+    commands = work.commands.copy()
+    commands[0, BOTTOM] = 5
+    with pytest.raises(UnsupportedError, match="leaves more than 20 result words"):
         simulate(engine, commands, work.maps, work.taps)

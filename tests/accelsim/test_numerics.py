@@ -224,3 +224,20 @@ def test_kernels_are_compiled_again_when_what_they_import_has_changed(tmp_path):
             subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
         )
     assert [run.stdout.split() for run in printed] == [["2", "0"], ["2", "1"], ["3", "0"]]
+
+
+def test_kernels_whose_arguments_were_of_classes_now_gone_are_compiled_again(tmp_path):
+    package = tmp_path / "accelsim"
+    shutil.copytree(Path(numerics.__file__).parent, package)
+    printed = []
+    for name in ("Before", "Behind"):
+        (package / "user.py").write_text(
+            "from typing import NamedTuple\n\n"
+            "from accelsim.numerics import kernel\n\n"
+            f"class {name}(NamedTuple):\n    x: int\n\n"
+            "@kernel\ndef up(pair):\n    return pair.x + 1\n\n"
+            f"print(up({name}(1)))\n"
+        )
+        command = [sys.executable, "-B", "-c", "import accelsim.user"]
+        printed.append(subprocess.check_output(command, cwd=tmp_path, text=True))
+    assert printed == ["2\n", "2\n"]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from accelsim.dataflows import tap_serial
+from accelsim.dataflows.base import gather
 from accelsim.engines import depthwise
 from accelsim.engines.base import passes_of
 from accelsim.engines.depthwise.cycle import simulate
@@ -72,7 +73,7 @@ def test_stepping_rate_against_numpy(side):
         engine = DepthwiseEngine(lanes, pixels, port, bank_depth=1 << 16, tap_depth=1 << 16)
         program, slots = best_program(conv, engine)
         work = engine, program.commands, *program.operands(x, w, engine)
-        assert np.array_equal(program.gather(simulate(*work).words, x.size), expected.ravel())
+        assert np.array_equal(gather(program.dest, simulate(*work).words, x.size), expected.ravel())
         stepped = seconds(simulate, *work)
         print(
             f"{lanes:>3}x{pixels:<4}{slots / stepped / 1e9:8.2f}, "

@@ -267,17 +267,17 @@ class Machine:
             operands = command.work.channels * self.engine.pixels - used
         one, two, *_ = self.stages
         counters = Counters(
-            ready=int(self.next is not None),
+            generator_valid=int(self.next is not None),
             row_word=self.row_word,
-            current=int(self.tile is not None),
-            left=len(self.todo),
-            owed=self.owed,
-            beats=self.beats,
-            loading=int(self.loading is not None),
-            words=words,
-            operands=operands,
-            taps=self.entries,
-            passes=self.passes,
+            issue_valid=int(self.tile is not None),
+            taps_left=len(self.todo),
+            drain_left=self.owed,
+            beats_left=self.beats,
+            loader_valid=int(self.loading is not None),
+            words_left=words,
+            operands_left=operands,
+            fill_taps_left=self.entries,
+            passes_held=self.passes,
         )
         grids = (np.array(grid) for grid in (self.x, self.pr, self.acc, self.s))
         weights = np.array(self.w1), np.array(self.w2)

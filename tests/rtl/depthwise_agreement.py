@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.engines import depthwise
+from accelsim.engines.base import Run
 from accelsim.engines.depthwise import cycle as depthwise_cycle
-from accelsim.engines.depthwise.cycle import FIRST, LAST, TAP, Done
+from accelsim.engines.depthwise.cycle import FIRST, LAST, TAP
 from accelsim.hardware import DepthwiseEngine
 from rtl.engines.depthwise.core import DepthwiseCore
 from rtl.host.driver import Stalls
@@ -23,7 +24,7 @@ class Levels(NamedTuple):
 
     golden: Callable[..., npt.NDArray[np.int32]] = depthwise.golden
     cycles: Callable[..., int] = depthwise.ENGINE.cycles
-    simulate: Callable[..., Done] = depthwise_cycle.simulate
+    simulate: Callable[..., Run] = depthwise_cycle.simulate
     core: Any = DepthwiseCore
 
 
@@ -98,15 +99,15 @@ def _check_registers(
         assert model is not None
         where = f"at clock {clock} of {about}"
         taps = model.tags & TAP != 0
-        for name, theirs in (("x", model.x), ("product", model.pr)):
+        for name, theirs in (("x", model.operand), ("product", model.product)):
             ours = getattr(trace, name)[clock]
             assert np.array_equal(ours[:, :used], theirs[:, :used]), f"register {name} {where}"
-        for name in ("acc", "s"):
-            ours, theirs = getattr(trace, name)[clock], getattr(model, name)
+        for name, theirs in (("acc", model.total), ("s", model.shadow)):
+            ours = getattr(trace, name)[clock]
             assert np.array_equal(ours[:, :used], theirs[:, :used]), f"register {name} {where}"
         for name, there, theirs in (
-            ("w1", taps[1], model.w1), ("w2", taps[2], model.w2),
-            ("shift2", taps[1], model.shift), ("odd2", taps[1] and placed, model.odd),
+            ("w1", taps[1], model.weight1), ("w2", taps[2], model.weight2),
+            ("shift2", taps[1], model.shift2), ("odd2", taps[1] and placed, model.odd2),
         ):  # fmt: skip
             same = not there or np.array_equal(getattr(trace, name)[clock], theirs)
             assert same, f"register {name} {where}"
@@ -115,8 +116,8 @@ def _check_registers(
         assert np.array_equal(trace.first[clock] != 0, model.tags & FIRST != 0), f"first {where}"
         assert np.array_equal(trace.last[clock] != 0, model.tags & LAST != 0), f"last {where}"
         for name, tile, there in (
-            ("made", model.next, model.counters.ready),
-            ("issued", model.tile, model.counters.current),
+            ("made", model.next, model.counters.generator_valid),
+            ("issued", model.tile, model.counters.issue_valid),
         ):
             valid, word, *ours = getattr(trace, name)[clock].tolist()
             assert valid == there, f"{name} {where}"

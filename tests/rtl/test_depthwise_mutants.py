@@ -145,7 +145,7 @@ GOLDEN = (
     Mutant("lanes before tiles", "transpose(0, 2, 3, 1)", "transpose(2, 0, 3, 1)"),
 )
 
-CYCLE = (Mutant("results are awaited too long", "DRAIN] if final", "DRAIN] + 1 if final"),)
+CYCLE = (Mutant("results are awaited too long", "tile.beats if final", "tile.beats + 1 if final"),)
 
 
 def verdict(levels: Levels) -> None:

@@ -158,7 +158,7 @@ WAITS = (
     Mutant("a count is one too many", "(ahead >= 0)", "(ahead > 0)"),
     Mutant("counts end at their largest value", "ahead = Signal(signed(COUNT_BITS))",
            "ahead = Signal(signed(COUNT_BITS + 1))"),
-    Mutant("0 is waited for", "(self.wait.count == 0) | ", ""),
+    Mutant("0 is waited for", "(self.wait.retired == 0) | ", ""),
     Mutant("always the first unit", "self.progress[self.wait.unit]", "self.progress[0]"),
 )  # fmt: skip
 

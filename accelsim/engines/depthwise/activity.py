@@ -38,9 +38,8 @@ def activity(
         found = cycle.simulate(engine, commands, *memories, clock).registers
         assert found is not None
         if found.tags[2] & cycle.TAP:  # of the tap whose operands are at the multipliers
-            channels = found.w2[:, None] != 0
-            work[at] = np.where(
-                channels, np.where(found.x.T != 0, Work.BUSY, Work.WASTE), Work.IDLE
-            )
-        drain[at] = lane < found.counters.beats * engine.result_lanes
+            channels = found.weight2[:, None] != 0
+            operands = np.where(found.operand.T != 0, Work.BUSY, Work.WASTE)
+            work[at] = np.where(channels, operands, Work.IDLE)
+        drain[at] = lane < found.counters.beats_left * engine.result_lanes
     return Activity(work, drain)

@@ -1,9 +1,9 @@
 """Register-accurate simulation of the depthwise engine: every register, every clock, real data.
 
-Control is stepped clock by clock: the loader, the tile generator, the issue counters, the tags
-that taps carry through the pipeline, and the beats of the result port, all next state from
-current state as in rtl/engines/depthwise. Clocks in which only counters move are taken at
-once, except on the way to a clock that is asked for. The data follow from that state:
+Control is stepped clock by clock, by kernels that each stand for a component of
+rtl/engines/depthwise: loader, tile generator, issue stage, and the lanes with their result port,
+all next state from current state. Clocks in which only counters move are taken at once, except on
+the way to a clock that is asked for. The data follow from that state:
 
 * Registers that only delay (weights, masks, operands, products) are views of the taps issued in
   the last four clocks.
@@ -17,6 +17,8 @@ operands of a tap are one run of values wherever they begin; a pixel's coordinat
 per slot, so that a mask is a comparison of vectors. No formula of the schedule is used.
 """
 
+from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numba
@@ -26,38 +28,32 @@ from llvmlite import ir
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from accelsim.engines.base import Run
+from accelsim.engines.vectors import BIT, INT16, INT32, filled, load, pointers, splat, store, widen
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import DepthwiseEngine
-from accelsim.numerics import kernel
-from accelsim.passes import DepthwiseOpcode
+from accelsim.numerics import component, kernel, registers
+from accelsim.passes import (
+    DepthwiseCommand,
+    DepthwiseOpcode,
+    DepthwisePass,
+    check_earliest,
+    columns,
+    depthwise_results,
+)
 
 ROW = int(DepthwiseOpcode.ROW)
 PIPELINE = 4  # clocks from a tap's issue to its addition
 TAP, FIRST, LAST = (1 << bit for bit in range(3))  # tag of a tap in the pipeline
-
-# Fields of a DepthwiseCommand.
-OPCODE, CHANNELS, H, W, OH, OW, FH, FW, SH, SW, DH, DW, PT, PL = range(14)
-WRAP, BOTTOM, RIGHT, ROW_WORDS, WORDS, MAP, TAPS = range(14, 21)
-FIELDS = 22
-
-# The ring of tiles: the generator's, the one at the issue stage, and those in the pipeline. Kernel
-# rows and columns run from KY0 to before KY1, from KX0 to before KX1; CUT: some pixels are masked.
-RING = 8
-COMMAND, WORD, KY0, KY1, KX0, KX1, DRAIN, CUT, TILE_FIELDS = range(9)
-
-# Scalar registers, as they are recorded; beside them tile of the generator, tile whose sums are in
-# the shadows, and how often these have moved up.
-COUNTERS = (
-    "ready", "row_word", "current", "left", "owed", "beats",
-    "loading", "words", "operands", "taps", "passes",
-)  # fmt: skip
-MADE, SHADOW, MOVES = (len(COUNTERS) + i for i in range(3))
-RECORDED = len(COUNTERS) + 3
-
-NOT_SIMULATED = -1
+RING = 8  # tiles: the generator's, the one at the issue stage, those in the pipeline
+NEVER = np.iinfo(np.int64).max  # a clock that does not come
 
 Register = npt.NDArray[Any]
 Int = npt.NDArray[np.int64]
+Short = npt.NDArray[np.int16]
+
+
+# ---- registers as they are shown -----------------------------------------------------------
 
 
 class Tile(NamedTuple):
@@ -75,146 +71,271 @@ class Tile(NamedTuple):
 class Counters(NamedTuple):
     """Control registers.
 
-    ready : the generator holds a tile; row_word: where its row begins, in mode row.
-    current : the issue stage holds a tile, of which `left` taps are to be issued.
-    owed : clocks for which the result port is still taken, as the issue stage sees it.
-    beats : result words of the shadows that have not left.
-    loading : the loader holds a command; words, operands, taps: words of it that have not come
-        in, operands of the present word, entries; passes: in the memories or coming in.
+    generator_valid : the generator holds a tile; row_word: where its row begins, in mode row.
+    issue_valid : the issue stage holds a tile, of which `taps_left` are to be issued.
+    drain_left : clocks for which the result port is still taken, as the issue stage sees it.
+    beats_left : result words of the shadows that have not left.
+    loader_valid : the loader holds a command; words_left, operands_left, fill_taps_left: words of
+        it that have not come in, operands of the present word, entries; passes_held: passes in
+        the memories or coming in.
     """
 
-    ready: int
+    generator_valid: int
     row_word: int
-    current: int
-    left: int
-    owed: int
-    beats: int
-    loading: int
-    words: int
-    operands: int
-    taps: int
-    passes: int
+    issue_valid: int
+    taps_left: int
+    drain_left: int
+    beats_left: int
+    loader_valid: int
+    words_left: int
+    operands_left: int
+    fill_taps_left: int
+    passes_held: int
 
 
 class Registers(NamedTuple):
-    """Registers of the engine at the beginning of a clock.
+    """Registers of the engine at the beginning of a clock; a number is of clocks after issue.
 
-    x : int16[P, L], operands.  pr, acc, s : int32[P, L], products, sums, shadows.
-    w1, w2 : int16[L], weights behind the tap memory, which keeps its last entry.
+    operand : int16[P, L].  product, total, shadow : int32[P, L].
+    weight1, weight2 : int16[L], weights behind the tap memory, which keeps its last entry.
     mask1, mask2 : bool[P].
-    shift, odd : operands to skip, and whether the first of the two words read is odd.
+    shift2, odd2 : operands to skip, and whether the first of the two words read is odd.
     tags : int64[4], TAP, FIRST and LAST of the taps issued 1 to 4 clocks ago; 0 for none.
     next, tile : at the generator and at the issue stage.
     """
 
-    x: Register
-    pr: Register
-    acc: Register
-    s: Register
-    w1: Register
-    w2: Register
+    operand: Register
+    product: Register
+    total: Register
+    shadow: Register
+    weight1: Register
+    weight2: Register
     mask1: Register
     mask2: Register
-    shift: int
-    odd: int
+    shift2: int
+    odd2: int
     tags: Int
     next: Tile
     tile: Tile
     counters: Counters
 
 
-class Done(NamedTuple):
-    """Outcome of a sequence.
+# ---- registers as they are stepped ---------------------------------------------------------
+#
+# Every component has a record of integers, in an array of one. Tiles have numbers from 1 on, and
+# lie in the ring at their number modulo RING; 0 is none.
 
-    words : int32[result words, results_per_clock], as they leave.
-    busy_cycles : first tap, or first word of a fill port, to last result at the result port.
-    registers : at the clock asked for, else None.
+
+COMMAND = registers(*columns(DepthwiseCommand))
+
+# Kernel rows and columns that meet the map run from ky0 to before ky1, from kx0 to before kx1.
+# cut : some pixels are masked.  beats : result words.
+TILE = registers("command", "word", "ky0", "ky1", "kx0", "kx1", "beats", "cut")
+
+# queued : the next command to be taken; without a fill port the loader only hands it on.
+LOADER = registers(
+    "queued", "valid", "command", "words_left", "operands_left", "taps_left", "passes_held"
+)
+# tile : the number of the tile that it holds, or will hold next.
+# beats, per_dh, per_dw : of its command, result words of a tile and reciprocals of the dilations.
+GENERATOR = registers("valid", "command", "tile", "row_word", "beats", "per_dh", "per_dw")
+# pass_begins : the next tap starts a pass that has not started with its fill.
+ISSUE = registers("valid", "tile", "pass_begins", "ends_pass", "taps_left", "drain_left")
+# lasts : whether the taps issued 1, 2, ... clocks ago were the last of their tiles, bit by bit.
+# tile, command : whose sums are in the shadows.  words_sent : result words that have left.
+LANES = registers("lasts", "tile", "command", "beats_left", "words_sent")
+
+
+class _Sizes(NamedTuple):
+    """Of an engine; `lead`: clocks from where a command is taken to where its pass can start."""
+
+    lanes: int
+    pixels: int
+    result_lanes: int
+    fill_port: int
+    lead: int
+
+
+class _Passes(NamedTuple):
+    """What is to be done, and when it was.
+
+    commands : COMMAND[passes].  earliest, started, retired : int64[passes]; -1 for not yet.
     """
 
-    words: npt.NDArray[np.int32]
-    busy_cycles: int
-    registers: Registers | None
+    commands: Register
+    earliest: Int
+    started: Int
+    retired: Int
 
 
-class _Seen(NamedTuple):
-    """What is recorded at the clock asked for.
+class _Memories(NamedTuple):
+    """What taps read.
 
-    counters : int64[RECORDED].
+    bank : int16[...], the banks slot by slot, a tile of zeros in front and behind.
+    first : int64[entries], of every tap: where its operands begin, relative to its tile.
+    weights : int32[entries, L + GROUP], in the upper halves, the first lanes again at the end.
+    lane : int64[groups], of the first slot of each group.
+    """
+
+    bank: Short
+    first: Int
+    weights: npt.NDArray[np.int32]
+    lane: Int
+
+
+class _Pixels(NamedTuple):
+    """How far the pixels of the generator's command lie apart.
+
+    steps : int64[P + 1, 2], rows and columns of pixels 0 to P, counted from pixel 0.
+    y, x : int16[slots], the same for slots.
+    """
+
+    steps: Int
+    y: Short
+    x: Short
+
+
+class _Masks(NamedTuple):
+    """Which slots are alive for a kernel row, and for a column, a bit each.
+
+    rows, columns : uint32[positions, slots / PAIR].
+    """
+
+    rows: npt.NDArray[np.uint32]
+    columns: npt.NDArray[np.uint32]
+
+
+class _State(NamedTuple):
+    """All registers, or what they are rebuilt from.
+
+    tiles : TILE[RING].  y, x : int16[RING, slots], coordinates of the tiles in the ring.
+    total : int32[slots], sums of the tile that was complete last.
     issued : int64[PIPELINE + 1, 3], of the taps issued 1 to 4 clocks ago, and of the last one
         before: tile, taps left with it, whether there was one; where not, the last one before.
-    tiles : int64[RING, TILE_FIELDS].  y, x : int16[RING, slots], coordinates.
+        Kept only on the way to a clock that is asked for.
     """
 
-    counters: Int
+    loader: Register
+    generator: Register
+    issue: Register
+    lanes: Register
+    tiles: Register
+    y: Short
+    x: Short
+    total: npt.NDArray[np.int32]
     issued: Int
-    tiles: Int
-    y: npt.NDArray[np.int16]
-    x: npt.NDArray[np.int16]
+
+    def copy(self) -> "_State":
+        """The same, kept as it is."""
+        return _State(*map(np.copy, self))
 
 
 def simulate(
     engine: DepthwiseEngine,
-    commands: npt.NDArray[np.int64],
-    maps: npt.NDArray[np.int16],
-    taps: npt.NDArray[np.int16],
+    commands: Int,
+    maps: Short,
+    taps: Short,
     clock: int | None = None,
-) -> Done:
+    earliest: Sequence[int] | Int | None = None,
+) -> Run:
     """Run one sequence of commands register by register.
 
     Parameters
     ----------
-    commands : int64[passes, 22], the fields of DepthwiseCommand.
+    commands : int64[passes, fields], the fields of DepthwiseCommand.
     maps : int16[words, P, L], the banks.
     taps : int16[entries, 2 + L], the tap memory: word and shift of a tap, weights. Lanes without
         a channel have zero weights.
-    clock : the clock (0 = first tap, or first word of a fill port) at whose start registers are
-        recorded.
+    clock : the clock at whose start registers are recorded; in clock 0 the first tap could be
+        issued, or the first word of a fill port come in.
+    earliest : int64[passes], clocks before which passes do not start; all 0 without.
+
+    Returns
+    -------
+    Words int32[result words, results_per_clock]. A pass starts with the issue of its first tap,
+    or with the first clock of its fill. Registers are `Registers`.
     """
-    slots = engine.lanes * engine.pixels
-    groups = -(-slots // GROUP)
-    seen = _Seen(
-        np.zeros(RECORDED, np.int64),
-        np.full((PIPELINE + 1, 3), -1, np.int64),
-        *_ring(slots),
+    passes = _Passes(
+        np.ascontiguousarray(commands, np.int64).view(COMMAND)[:, 0],
+        check_earliest(earliest, len(commands)),
+        np.full(len(commands), -1),
+        np.full(len(commands), -1),
     )
+    sizes = _Sizes(
+        engine.lanes, engine.pixels, engine.result_lanes, engine.fill_port,
+        lead=1 if engine.fill_port else 2,
+    )  # fmt: skip
+    state = _reset(engine)
+    work = DepthwisePass(*commands.T[: len(DepthwisePass._fields)])
+    results = int(depthwise_results(work, engine.pixels, engine.result_lanes).sum())
+    words = np.empty((results, engine.result_lanes * engine.pixels), np.int32)
+    parts = (
+        sizes, passes, _memories(engine, maps, taps), _pixels(engine), state, words.reshape(-1),
+    )  # fmt: skip
+    start, seen = -sizes.lead, None
+    if clock is not None:
+        _run(*parts, start, clock)
+        start, seen = clock, _Replay(engine, passes.commands, maps, taps, state.copy())
+    _run(*parts, start, NEVER)
+    sent = int(state.lanes["words_sent"][0])
+    if sent > results:
+        raise UnsupportedError(f"the sequence leaves more than {results} result words")
+    if sent < results:
+        raise UnsupportedError(f"the sequence left {sent} result words instead of {results}")
+    busy = int(passes.retired[-1] - passes.started[0]) if len(commands) else 0
+    recorded = seen.registers() if seen else None
+    return Run(words, busy, passes.started, passes.retired, recorded)
+
+
+def _memories(engine: DepthwiseEngine, maps: Short, taps: Short) -> _Memories:
+    slots = engine.multipliers
+    groups = -(-slots // GROUP)
     # Taps whose pixels are all masked may lie anywhere; reads are kept within a tile of the banks.
     bank = np.empty(slots + maps.size + groups * GROUP, np.int16)
     bank[:slots] = bank[slots + maps.size :] = 0
     bank[slots : slots + maps.size] = maps.reshape(-1)
     lane = np.arange(engine.lanes + GROUP) % engine.lanes
-    offsets = (taps[:, 0].astype(np.int64) * engine.pixels + taps[:, 1]) * engine.lanes
-    port = engine.result_lanes * engine.pixels
-    words = np.empty((_result_words(engine, commands), port), np.int32)
-    count, busy = _run(
-        np.ascontiguousarray(commands, np.int64),
+    weights = taps[:, 2 + lane].astype(np.int32, order="C")
+    weights <<= 16
+    first = taps[:, :2] @ np.array((slots, engine.lanes)) + slots
+    return _Memories(
         bank,
-        offsets + slots,
-        np.ascontiguousarray(taps[:, 2 + lane], np.int32) << 16,
+        first,
+        weights,
         (GROUP * np.arange(groups)) % engine.lanes,
-        (engine.lanes, engine.pixels, engine.result_lanes, engine.fill_port),
-        words.reshape(-1),
-        seen,
-        NOT_SIMULATED if clock is None else clock,
     )
-    if count != len(words):
-        raise UnsupportedError(f"the sequence left {count} result words instead of {len(words)}")
-    found = None if clock is None else _Replay(engine, commands, maps, taps, seen).registers()
-    return Done(words, int(busy), found)
 
 
-def _result_words(engine: DepthwiseEngine, commands: Int) -> int:
-    """Result words of a sequence: all tiles of a pass cover its outputs."""
-    c = commands.T
-    across = -(-c[OW] // engine.pixels)
-    pitch = c[WRAP] // c[SW]
-    flat = -(-((c[OH] - 1) * pitch + c[OW]) // engine.pixels)
-    tiles = np.where(c[OPCODE] == ROW, c[OH] * across, flat)
-    return int((tiles * -(-c[CHANNELS] // engine.result_lanes)).sum())
+def _slots(engine: DepthwiseEngine) -> int:
+    """Slots of a tile, in whole vectors of coordinates."""
+    return -(-engine.multipliers // PAIR) * PAIR
 
 
-def _ring(slots: int) -> tuple[Int, npt.NDArray[np.int16], npt.NDArray[np.int16]]:
-    grids = [np.zeros((RING, -(-slots // PAIR) * PAIR), np.int16) for _ in range(2)]
-    return np.zeros((RING, TILE_FIELDS), np.int64), grids[0], grids[1]
+def _pixels(engine: DepthwiseEngine) -> _Pixels:
+    steps, slots = np.zeros((engine.pixels + 1, 2), np.int64), _slots(engine)
+    return _Pixels(steps, np.zeros(slots, np.int16), np.zeros(slots, np.int16))
+
+
+def _reset(engine: DepthwiseEngine) -> _State:
+    """All registers before the first clock."""
+    # Vectors begin at multiples of their size, so that none lies across lines of the cache.
+    slots = _slots(engine)
+    space = np.zeros((2 * RING + 3) * slots, np.int16)
+    first = -(space.ctypes.data // space.itemsize) % PAIR
+    rows = space[first : first + (2 * RING + 2) * slots].reshape(-1, slots)
+    state = _State(
+        loader=np.zeros(1, LOADER),
+        generator=np.zeros(1, GENERATOR),
+        issue=np.zeros(1, ISSUE),
+        lanes=np.zeros(1, LANES),
+        tiles=np.zeros(RING, TILE),
+        y=rows[:RING],
+        x=rows[RING : 2 * RING],
+        total=rows[2 * RING :].reshape(-1).view(np.int32),
+        issued=np.zeros((PIPELINE + 1, 3), np.int64),
+    )
+    state.generator["tile"] = 1
+    return state
 
 
 # ---- registers at one clock ----------------------------------------------------------------
@@ -223,11 +344,11 @@ def _ring(slots: int) -> tuple[Int, npt.NDArray[np.int16], npt.NDArray[np.int16]
 class _Tap(NamedTuple):
     """What a tap puts into the registers that it passes.
 
-    x : int16[P, L], masked operands.  weights : int16[L].  mask : bool[P].
+    operand : int16[P, L], masked.  weights : int16[L].  mask : bool[P].
     word : the first of the two that it reads.
     """
 
-    x: Register
+    operand: Register
     weights: Register
     mask: Register
     word: int
@@ -236,86 +357,113 @@ class _Tap(NamedTuple):
 
     def bubble(self) -> "_Tap":
         """What follows a tap where none is issued."""
-        return self._replace(x=0 * self.x, mask=self.mask & False, word=0, tag=0)
+        return self._replace(operand=0 * self.operand, mask=self.mask & False, word=0, tag=0)
+
+
+def _named(record: np.void) -> SimpleNamespace:
+    """A record as integers with names."""
+    return SimpleNamespace(**dict(zip(record.dtype.names or (), record.item(), strict=True)))
 
 
 class _Replay(NamedTuple):
     """Rebuilds registers from the ring of tiles."""
 
     engine: DepthwiseEngine
-    commands: Int
+    commands: Register
     maps: Register
     taps: Register
-    seen: _Seen
+    state: _State
 
     def registers(self) -> Registers:
         """All of them."""
-        *scalars, made, shadow, moves = self.seen.counters.tolist()
-        counters = Counters._make(scalars)
-        one, two, three, four = (self.stage(*place) for place in self.seen.issued[:-1].tolist())
-        number, left, _ = self.seen.issued[-1].tolist()
-        sums = self.total(shadow, 1)
-        moved = moves * self.engine.result_lanes
+        loader, generator, issue, lanes = (_named(register[0]) for register in self.state[:4])
+        one, two, three, four = (self.stage(*place) for place in self.state.issued[:-1].tolist())
+        number, left, _ = self.state.issued[-1].tolist()
         return Registers(
-            x=three.x,
-            pr=four.x.astype(np.int32) * four.weights,
-            acc=self.total(number, left),
-            s=np.pad(sums[:, moved:], ((0, 0), (0, min(moved, self.engine.lanes)))),
-            w1=two.weights,
-            w2=three.weights,
+            operand=three.operand,
+            product=four.operand.astype(np.int32) * four.weights,
+            total=self.total(number, left),
+            shadow=self.shadow(lanes),
+            weight1=two.weights,
+            weight2=three.weights,
             mask1=one.mask,
             mask2=two.mask,
-            shift=two.shift,
-            odd=two.word & 1,
+            shift2=two.shift,
+            odd2=two.word & 1,
             tags=np.array([stage.tag for stage in (one, two, three, four)]),
-            next=self.tile(made if counters.ready else -1),
-            tile=self.tile(made - 1 if counters.current else -1),
-            counters=counters,
+            next=self.tile(generator.tile if generator.valid else 0),
+            tile=self.tile(issue.tile if issue.valid else 0),
+            counters=Counters(
+                generator_valid=generator.valid,
+                row_word=generator.row_word * generator.valid,
+                issue_valid=issue.valid,
+                taps_left=issue.taps_left,
+                drain_left=issue.drain_left,
+                beats_left=lanes.beats_left,
+                loader_valid=loader.valid,
+                words_left=loader.words_left,
+                operands_left=loader.operands_left,
+                fill_taps_left=loader.taps_left,
+                passes_held=loader.passes_held,
+            ),
         )
 
+    def ring(self, number: int) -> SimpleNamespace:
+        """The record of a tile."""
+        return _named(self.state.tiles[number % RING])
+
     def tile(self, number: int) -> Tile:
-        """A tile of the ring; zeros for number -1."""
-        first, held = np.arange(self.engine.pixels) * self.engine.lanes, number >= 0
-        y, x = (grid[number % RING, first].astype(np.int64) * held for grid in self.seen[-2:])
-        return Tile(y, x, int(self.seen.tiles[number % RING, WORD]) * held)
+        """A tile of the ring; zeros for number 0."""
+        first, held = np.arange(self.engine.pixels) * self.engine.lanes, number > 0
+        at = number % RING, first
+        y, x = (grid[at].astype(np.int64) * held for grid in (self.state.y, self.state.x))
+        return Tile(y, x, self.ring(number).word * held)
 
     def total(self, number: int, left: int) -> Register:
         """int32[P, L], sums of a tile with the tap of which `left` are left."""
         grid = np.zeros((self.engine.pixels, self.engine.lanes), np.int32)
         for i in range(self.taps_of(number), left - 1, -1):
             tap = self.tap(number, i)
-            grid += tap.x.astype(np.int32) * tap.weights
+            grid += tap.operand.astype(np.int32) * tap.weights
         return grid
+
+    def shadow(self, lanes: SimpleNamespace) -> Register:
+        """int32[P, L], sums that have moved up with every result word but the last."""
+        sums = self.total(lanes.tile, 1)
+        moves = self.ring(lanes.tile).beats - max(lanes.beats_left, 1) if lanes.tile else 0
+        moved = moves * self.engine.result_lanes
+        return np.pad(sums[:, moved:], ((0, 0), (0, min(moved, self.engine.lanes))))
 
     def taps_of(self, number: int) -> int:
         """Taps of a tile, the empty slot of one that meets nothing included."""
-        ky0, ky1, kx0, kx1 = self.seen.tiles[number % RING, KY0 : KX1 + 1].tolist()
-        return max(1, (ky1 - ky0) * (kx1 - kx0)) if number >= 0 else 0
+        tile = self.ring(number)
+        taps = (tile.ky1 - tile.ky0) * (tile.kx1 - tile.kx0)
+        return max(1, taps) if number else 0
 
     def stage(self, number: int, left: int, valid: int) -> _Tap:
         """What a stage of the pipeline holds."""
-        found = self.tap(number, left)
-        return found if valid > 0 else found.bubble()
+        tap = self.tap(number, left)
+        return tap if valid else tap.bubble()
 
     def tap(self, number: int, left: int) -> _Tap:
-        """The tap of a tile with which `left` are left; number -1 before the first."""
+        """The tap of a tile with which `left` are left; number 0 before the first."""
         lanes, mask = self.engine.lanes, np.zeros(self.engine.pixels, np.bool_)
-        x = np.zeros((self.engine.pixels, lanes), np.int16)
-        if number < 0:
-            return _Tap(x, np.zeros(lanes, np.int16), mask, 0, 0, 0)
-        command, _, ky0, ky1, kx0, kx1, *_ = self.seen.tiles[number % RING].tolist()
-        c, (y, column, at) = self.commands[command].tolist(), self.tile(number)
+        operand = np.zeros((self.engine.pixels, lanes), np.int16)
+        if not number:
+            return _Tap(operand, np.zeros(lanes, np.int16), mask, 0, 0, 0)
+        tile, (y, x, at) = self.ring(number), self.tile(number)
+        c = _named(self.commands[tile.command])
         done = self.taps_of(number) - left
-        ky, kx = np.add(divmod(done, max(1, kx1 - kx0)), (ky0, kx0)).tolist()
-        if ky0 < ky1:
-            down, across = y + ky * c[DH] - c[PT], column + kx * c[DW] - c[PL]
-            mask = (down >= 0) & (down < c[H]) & (across >= 0) & (across < c[W])
-            mask &= (y <= c[BOTTOM]) & (column <= c[RIGHT])
-        word, shift, *weights = self.taps[c[TAPS] + ky * c[FW] + kx].tolist()
+        ky, kx = np.add(divmod(done, max(1, tile.kx1 - tile.kx0)), (tile.ky0, tile.kx0)).tolist()
+        if tile.ky0 < tile.ky1:
+            down, across = y + ky * c.dh - c.pt, x + kx * c.dw - c.pl
+            mask = (down >= 0) & (down < c.h) & (across >= 0) & (across < c.w)
+            mask &= (y <= c.bottom) & (x <= c.right)
+        word, shift, *weights = self.taps[c.taps + ky * c.fw + kx].tolist()
         place = (at + word) * self.engine.pixels + shift + np.flatnonzero(mask)
-        x[mask] = self.maps.reshape(-1, lanes)[place]
+        operand[mask] = self.maps.reshape(-1, lanes)[place]
         tag = TAP | (FIRST if done == 0 else 0) | (LAST if left == 1 else 0)
-        return _Tap(x, np.array(weights, np.int16), mask, at + word, shift, tag)
+        return _Tap(operand, np.array(weights, np.int16), mask, at + word, shift, tag)
 
 
 # ---- all slots of a tile, as LLVM vectors --------------------------------------------------
@@ -327,38 +475,13 @@ class _Replay(NamedTuple):
 
 GROUP, PAIR = 16, 32  # slots of a vector of sums, and of one of coordinates
 BLOCKS = (16, 4, 1)  # groups whose accumulators are in vector registers together
-_BIT, _SHORT, _INT = ir.IntType(1), ir.IntType(16), ir.IntType(32)
-_BITS, _SHORTS, _INTS = (ir.VectorType(element, GROUP) for element in (_BIT, _SHORT, _INT))
-_PLACES = ir.VectorType(_SHORT, PAIR)
-_ZEROS = ir.Constant(_INTS, [0] * GROUP)
-_HALF = ir.Constant(_INTS, [16] * GROUP)
 _SIZE = numba.types.intp
 _FLAG = numba.types.boolean
 
 
-def _pointers(context: Any, builder: Any, signature: Any, args: Any, count: int) -> list[Any]:
-    """Pointers to the first elements of the leading `count` array arguments."""
-    return [
-        context.make_array(signature.args[i])(context, builder, args[i]).data for i in range(count)
-    ]
-
-
-def _load(builder: Any, pointer: Any, offset: Any, vector: Any) -> Any:
-    place = builder.bitcast(builder.gep(pointer, [offset]), vector.as_pointer())
-    return builder.load(place, align=vector.element.width // 8)
-
-
-def _store(builder: Any, value: Any, pointer: Any, offset: Any) -> None:
-    place = builder.bitcast(builder.gep(pointer, [offset]), value.type.as_pointer())
-    builder.store(value, place, align=value.type.element.width // 8)
-
-
-def _splat(builder: Any, value: Any) -> Any:
-    """An integer as int16 on all slots of a vector of coordinates."""
-    none = ir.Constant(_PLACES, ir.Undefined)
-    single = builder.insert_element(none, builder.trunc(value, _SHORT), ir.Constant(_INT, 0))
-    zeros = ir.Constant(ir.VectorType(_INT, PAIR), [0] * PAIR)
-    return builder.shuffle_vector(single, none, zeros)
+def _coordinates(builder: Any, *values: Any) -> list[Any]:
+    """Integers as int16, each on all slots of a vector of coordinates."""
+    return [splat(builder, builder.trunc(value, INT16), PAIR) for value in values]
 
 
 def _clamp(builder: Any, value: Any, low: Any, high: Any) -> Any:
@@ -367,137 +490,124 @@ def _clamp(builder: Any, value: Any, low: Any, high: Any) -> Any:
 
 
 @intrinsic
-def _step(typing, y, x, source, target, dy, dx, wrap, sh, pairs):
-    """Tile `target` of the ring = tile `source`, all pixels moved by (dy, dx) with one wrap."""
-    signature = numba.types.void(y, x, *[_SIZE] * 7)
+def _move(typing, y, x, source, target, dy, dx, wrap, sh):
+    """y[target], x[target] = y[source], x[source], all moved by (dy, dx) with one wrap."""
+    signature = numba.types.void(y, x, *[_SIZE] * 6)
 
     def generate(context, builder, signature, args):
-        ys, xs = _pointers(context, builder, signature, args, 2)
-        source, target, dy, dx, wrap, sh, pairs = args[2:]
-        pitch = builder.mul(pairs, pairs.type(PAIR))
-        dy, dx, wrap, sh = (_splat(builder, value) for value in (dy, dx, wrap, sh))
-        none = ir.Constant(_PLACES, [0] * PAIR)
-        with cgutils.for_range(builder, pairs) as loop:
-            slot = builder.mul(loop.index, pairs.type(PAIR))
+        ys, xs = pointers(context, builder, signature, args, 2)
+        pitch = _length(context, builder, signature, args, 0, 1)
+        source, target, dy, dx, wrap, sh = args[2:]
+        dy, dx, wrap, sh = _coordinates(builder, dy, dx, wrap, sh)
+        none = filled(INT16, 0, PAIR)
+        with cgutils.for_range(builder, builder.udiv(pitch, pitch.type(PAIR))) as loop:
+            slot = builder.mul(loop.index, pitch.type(PAIR))
             out = builder.add(builder.mul(source, pitch), slot)
             into = builder.add(builder.mul(target, pitch), slot)
-            right = builder.add(_load(builder, xs, out, _PLACES), dx)
-            down = builder.add(_load(builder, ys, out, _PLACES), dy)
+            right = builder.add(load(builder, xs, out, PAIR), dx)
+            down = builder.add(load(builder, ys, out, PAIR), dy)
             over = builder.icmp_signed(">=", right, wrap)
             right = builder.sub(right, builder.select(over, wrap, none))
             down = builder.add(down, builder.select(over, sh, none))
-            _store(builder, right, xs, into)
-            _store(builder, down, ys, into)
+            store(builder, right, xs, into)
+            store(builder, down, ys, into)
 
     return signature, generate
 
 
 @intrinsic
-def _masks(typing, rows, columns, y, x, commands, command, slot, ky0, ky1, kx0, kx1, pairs):
-    """Bits of the slots that are alive, of kernel row ky at rows[ky - ky0], of column likewise.
+def _mask(typing, bits, coordinates, slot, first, end, dilation, padding, length, last):
+    """Bits of the slots that are alive along an axis, of kernel position k at bits[k - first].
 
-    A slot is alive for a tap where both its row and its column say so. rows, columns :
-    uint32[positions, pairs].
+    A slot of coordinates[slot] is alive where its value lies in the map and it is an output.
     """
-    signature = numba.types.void(rows, columns, y, x, commands, *[_SIZE] * 7)
+    signature = numba.types.void(bits, coordinates, *[_SIZE] * 7)
 
     def generate(context, builder, signature, args):
-        down, across, ys, xs, table = _pointers(context, builder, signature, args, 5)
-        command, slot, ky0, ky1, kx0, kx1, pairs = args[5:]
-        fields = builder.gep(table, [builder.mul(command, command.type(FIELDS))])
-        one, size = pairs.type(1), pairs.type(PAIR)
-
-        def value(index):
-            return builder.load(builder.gep(fields, [pairs.type(index)]))
-
-        def splat(index):
-            return _splat(builder, value(index))
-
-        bottom, right = splat(BOTTOM), splat(RIGHT)
-
-        def lines(bits, first, end, dilation, padding, length, alive):
-            length = splat(length)
-            with cgutils.for_range_slice(builder, first, end, one, inc=True) as (k, _):
-                offset = builder.sub(builder.mul(k, value(dilation)), value(padding))
-                offset = _splat(builder, offset)
-                line = builder.mul(builder.sub(k, first), pairs)
-                with cgutils.for_range(builder, pairs) as loop:
-                    inside = alive(builder.add(slot, builder.mul(loop.index, size)), offset, length)
-                    target = builder.gep(bits, [builder.add(line, loop.index)])
-                    builder.store(builder.bitcast(inside, _INT), target)
-
-        def column_alive(at, offset, length):
-            column = _load(builder, xs, at, _PLACES)
-            inside = builder.icmp_unsigned("<", builder.add(column, offset), length)
-            return builder.and_(inside, builder.icmp_signed("<=", column, right))
-
-        def row_alive(at, offset, length):
-            row = _load(builder, ys, at, _PLACES)
-            inside = builder.icmp_unsigned("<", builder.add(row, offset), length)
-            return builder.and_(inside, builder.icmp_signed("<=", row, bottom))
-
-        lines(down, ky0, ky1, DH, PT, H, row_alive)
-        lines(across, kx0, kx1, DW, PL, W, column_alive)
+        lines, values = pointers(context, builder, signature, args, 2)
+        pairs = _length(context, builder, signature, args, 0, 1)
+        slot, first, end, dilation, padding, length, last = args[2:]
+        size = pairs.type(PAIR)
+        row = builder.mul(slot, builder.mul(pairs, size))
+        length, last = _coordinates(builder, length, last)
+        with cgutils.for_range_slice(builder, first, end, end.type(1), inc=True) as (k, _):
+            offset = builder.sub(builder.mul(k, dilation), padding)
+            (offset,) = _coordinates(builder, offset)
+            line = builder.mul(builder.sub(k, first), pairs)
+            with cgutils.for_range(builder, pairs) as loop:
+                at = builder.add(row, builder.mul(loop.index, size))
+                place = load(builder, values, at, PAIR)
+                inside = builder.icmp_unsigned("<", builder.add(place, offset), length)
+                alive = builder.and_(inside, builder.icmp_signed("<=", place, last))
+                target = builder.gep(lines, [builder.add(line, loop.index)])
+                builder.store(builder.bitcast(alive, INT32), target)
 
     return signature, generate
 
 
 @intrinsic
-def _sums(
-    typing, sums, bank, weights, offsets, turns, rows, columns, masked,
-    at, entry, fw, ky0, ky1, kx0, kx1, groups, limit, pitch,
-):  # fmt: skip
-    """sums[slot] = sum over the taps of operand x weight, masked slots adding zero.
+def _accumulate(
+    typing, total, rows, columns, bank, first, weights, lane, masked, at, entry, fw, window
+):
+    """total[slot] = sum over the taps of operand x weight, masked slots adding zero.
 
-    The operands of tap (ky, kx) begin at `at` + offsets[entry], its weights are row `entry`.
+    The operands of tap (ky, kx) begin at `at` + first[entry], its weights are row `entry`; entries
+    count from `entry`, a kernel row being `fw` of them.  window : ky0, ky1, kx0, kx1 of the tile.
+    A slot is alive for a tap where both its row and its column say so.
     """
-    arrays = sums, bank, weights, offsets, turns, rows, columns
-    signature = numba.types.void(*arrays, _FLAG, *[_SIZE] * 10)
+    arrays = total, rows, columns, bank, first, weights, lane
+    signature = numba.types.void(*arrays, _FLAG, *[_SIZE] * 3, window)
 
     def generate(context, builder, signature, args):
-        total, values, entries, offset, turn, down, across = _pointers(
+        sums, down, across, values, places, entries, lanes = pointers(
             context, builder, signature, args, len(arrays)
         )
-        masked, at, entry, fw, ky0, ky1, kx0, kx1, groups, limit, pitch = args[len(arrays) :]
+        masked, at, entry, fw, window = args[len(arrays) :]
+        ky0, ky1, kx0, kx1 = (builder.extract_value(window, i) for i in range(4))
+        pairs, size, pitch, groups = (
+            _length(context, builder, signature, args, place, axis)
+            for place, axis in ((1, 1), (3, 0), (5, 1), (6, 0))
+        )
         zero, one = groups.type(0), groups.type(1)
+        limit = builder.sub(size, builder.mul(groups, groups.type(GROUP)))
+        none, half = filled(INT32, 0, GROUP), filled(INT32, 16, GROUP)
 
-        # Tables hold pairs of groups, that of the lower slots in the lower half.
-        table_pitch = builder.and_(builder.add(groups, one), groups.type(-2))
-
-        def bits(table, k, first, group):
-            halves = builder.bitcast(table, _SHORT.as_pointer())
-            line = builder.mul(builder.sub(k, first), table_pitch)
+        # Masks hold pairs of groups, that of the lower slots in the lower half.
+        def alive(table, k, first, group):
+            halves = builder.bitcast(table, INT16.as_pointer())
+            line = builder.mul(builder.sub(k, first), builder.mul(pairs, pairs.type(2)))
             return builder.load(builder.gep(halves, [builder.add(line, group)]))
 
-        def block(first, count, masks):
-            members = [builder.add(first, first.type(i)) for i in range(count)]
-            starts = [builder.load(builder.gep(turn, [group])) for group in members]
-            slot = builder.mul(first, first.type(GROUP))
-            acc = [cgutils.alloca_once(builder, _INTS) for _ in members]
+        def block(start, count, masks):
+            members = [builder.add(start, start.type(i)) for i in range(count)]
+            begins = [builder.load(builder.gep(lanes, [group])) for group in members]
+            slot = builder.mul(start, start.type(GROUP))
+            acc = [cgutils.alloca_once(builder, none.type) for _ in members]
             for register in acc:
-                builder.store(_ZEROS, register)
+                builder.store(none, register)
             with cgutils.for_range_slice(builder, ky0, ky1, one, inc=True) as (ky, _):
                 line = builder.add(entry, builder.mul(ky, fw))
                 with cgutils.for_range_slice(builder, kx0, kx1, one, inc=True) as (kx, _):
                     tap = builder.add(line, kx)
-                    source = builder.add(at, builder.load(builder.gep(offset, [tap])))
+                    source = builder.add(at, builder.load(builder.gep(places, [tap])))
                     source = builder.add(_clamp(builder, source, zero, limit), slot)
-                    lanes = builder.mul(tap, pitch)
+                    row = builder.mul(tap, pitch)
                     for i, group in enumerate(members):
                         place = builder.add(source, source.type(i * GROUP))
-                        operand = builder.sext(_load(builder, values, place, _SHORTS), _INTS)
+                        operand = widen(builder, load(builder, values, place, GROUP))
                         if masks:
-                            alive = builder.and_(
-                                bits(down, ky, ky0, group), bits(across, kx, kx0, group)
+                            bits = builder.and_(
+                                alive(down, ky, ky0, group), alive(across, kx, kx0, group)
                             )
-                            operand = builder.select(builder.bitcast(alive, _BITS), operand, _ZEROS)
-                        place = builder.add(lanes, starts[i])
-                        weight = builder.ashr(_load(builder, entries, place, _INTS), _HALF)
+                            bits = builder.bitcast(bits, ir.VectorType(BIT, GROUP))
+                            operand = builder.select(bits, operand, none)
+                        place = builder.add(row, begins[i])
+                        weight = builder.ashr(load(builder, entries, place, GROUP), half)
                         product = builder.mul(operand, weight)
                         builder.store(builder.add(builder.load(acc[i]), product), acc[i])
             for i, register in enumerate(acc):
                 place = builder.add(slot, slot.type(i * GROUP))
-                _store(builder, builder.load(register), total, place)
+                store(builder, builder.load(register), sums, place)
 
         def blocks(masks):
             done = zero
@@ -508,13 +618,19 @@ def _sums(
                     block(builder.add(done, builder.mul(loop.index, size)), count, masks)
                 done = builder.add(done, builder.mul(number, size))
 
-        with builder.if_else(masked) as (some, none):
+        with builder.if_else(masked) as (some, all_):
             with some:
                 blocks(True)
-            with none:
+            with all_:
                 blocks(False)
 
     return signature, generate
+
+
+def _length(context: Any, builder: Any, signature: Any, args: Any, place: int, axis: int) -> Any:
+    """Length of an array argument along an axis."""
+    array = context.make_array(signature.args[place])(context, builder, args[place])
+    return builder.extract_value(array.shape, axis)
 
 
 SQUARES = (8, 4)  # sides of the squares in which sums are transposed
@@ -530,7 +646,7 @@ def _transpose(typing, target, source, at, pixels, lanes, pitch):
     signature = numba.types.void(target, source, *[_SIZE] * 4)
 
     def generate(context, builder, signature, args):
-        into, out = _pointers(context, builder, signature, args, 2)
+        into, out = pointers(context, builder, signature, args, 2)
         at, pixels, lanes, pitch = args[2:]
 
         def squares(side, total, body):
@@ -542,17 +658,15 @@ def _transpose(typing, target, source, at, pixels, lanes, pitch):
                 body(builder.select(builder.icmp_signed("<", place, last), place, last))
 
         def transpose(side):
-            vector = ir.VectorType(_INT, side)
-
             def square(pixel, lane):
                 place = builder.add(builder.mul(pixel, pitch), lane)
                 rows = []
                 for _ in range(side):
-                    rows.append(_load(builder, out, place, vector))
+                    rows.append(load(builder, out, place, side))
                     place = builder.add(place, pitch)
                 place = builder.add(at, builder.add(builder.mul(lane, pixels), pixel))
                 for row in _turned(builder, rows):
-                    _store(builder, row, into, place)
+                    store(builder, row, into, place)
                     place = builder.add(place, pixels)
 
             squares(side, pixels, lambda p: squares(side, lanes, lambda lane: square(p, lane)))
@@ -579,7 +693,7 @@ def _turned(builder: Any, rows: list[Any]) -> list[Any]:
             if not i & half:
                 pair = rows[i], rows[i + half]
                 for place, mask in ((i, low), (i + half, high)):
-                    which = ir.Constant(ir.VectorType(_INT, side), mask)
+                    which = ir.Constant(ir.VectorType(INT32, side), mask)
                     rows[place] = builder.shuffle_vector(*pair, which)
     return rows
 
@@ -588,275 +702,344 @@ def _turned(builder: Any, rows: list[Any]) -> list[Any]:
 
 SHIFT = 32  # reciprocals are exact for numbers of 16 bits and divisors of 6 bits
 IN_FLIGHT = (1 << PIPELINE) - 1
+SUMMED = 1 << (PIPELINE - 1)  # of `lasts`: the last product of a tile is added in this clock
 
 
 @kernel
-def _run(commands, bank, offsets, weights, turns, sizes, words, seen, snapshot):
-    lanes, pixels, port, fill = sizes
-    passes = commands.shape[0]
-    groups, pitch = turns.shape[0], weights.shape[1]
-    pairs = (groups + 1) // 2
-    slots = pairs * PAIR
-    tiles = np.zeros((RING, TILE_FIELDS), np.int64)
-    ys, xs = np.zeros((RING, slots), np.int16), np.zeros((RING, slots), np.int16)
-    end = (pixels - 1) * lanes  # a slot of the last pixel
-    limit = bank.shape[0] - groups * GROUP
-    steps = np.zeros((pixels + 1, 2), np.int64)  # pixels 0 to P, counted from pixel 0
-    known_wrap, known_sh, known_sw = 0, 0, 0  # for which `steps` were made
-    start_y, start_x = np.zeros(slots, np.int16), np.zeros(slots, np.int16)
-    side = 0
-    for i in range(passes):
-        side = max(side, commands[i, FH], commands[i, FW])
-    rows, columns = np.zeros((side, pairs), np.uint32), np.zeros((side, pairs), np.uint32)
-    sums = np.zeros(slots, np.int32)
-    issued = np.full((RING, 3), -1, np.int64)
+def _run(sizes, passes, memories, pixels, state, words, clock, until):
+    """Step from the beginning of a clock to that of another; NEVER: to the end.
 
-    # Loader, with the command that it holds.
-    head, loading, load_words, operands, load_taps, in_memory, loader = 0, 0, 0, 0, 0, 0, -1
-    # Tile generator, with its command and the reciprocals of the dilations; its tile is number
-    # `made` of the ring.
-    ready, made, row_word, command = 0, 0, 0, -1
-    h, w, fh, fw, sh, dh, dw, pt, pl, wrap, bottom, right, drain = (
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-    )
-    per_dh, per_dw = 0, 0
-    # Issue stage: tile made - 1, of which so many taps are left; whether it ends its pass.
-    current, left, owed, ends = 0, 0, 0, 0
-    # Last taps in the pipeline, tiles whose sums are complete, the result port.
-    lasts, summed, beats, moves = 0, -1, 0, 0
-
-    count = 0
-    last = -1
-    clock = -2 if fill > 0 else -3  # a command is taken so long before the first tap or word
-    while True:
+    Only to the end are taps not noted, and clocks taken at once in which control only counts.
+    """
+    loader, generator = state.loader[0], state.generator[0]
+    issue, lanes = state.issue[0], state.lanes[0]
+    masks = _new_masks(passes, state)
+    acts = clock  # when loader, generator or issue stage do more than count
+    while clock < until:
+        _send(passes, lanes, clock, 1)
+        if lanes.lasts & SUMMED and not _capture(sizes, passes, memories, masks, state, words):
+            return
+        final = False
+        if clock == acts:
+            taps_left = issue.taps_left
+            final = _issue(passes, state, clock)
+            if until != NEVER:
+                _note(state.issued, issue.tile, taps_left, issue.taps_left < taps_left)
+            released = final and issue.ends_pass != 0
+            free = generator.valid == 0
+            if final or issue.valid == 0:
+                issue.valid = generator.valid
+                if generator.valid != 0:
+                    _take_tile(sizes, passes, state)
+                    free = _next_tile(passes, pixels, state)
+                    issue.ends_pass = free
+            command = _load(sizes, passes, loader, free, released, clock)
+            if free:
+                generator.valid = command >= 0
+            if command >= 0:
+                _take_command(sizes, passes, pixels, state, command)
+            acts = min(_loader_acts(sizes, passes, loader, generator, clock + 1), until)
+            acts = min(acts, _issue_acts(generator, issue, clock + 1))
+            if until != NEVER and (issue.valid != 0 or lanes.lasts != 0 or final):
+                acts = clock + 1
+            _wait(sizes, issue, loader, acts - clock - 1)
+        lanes.lasts = (lanes.lasts << 1 | final) & IN_FLIGHT
         clock += 1
-        if clock == snapshot:
-            _record(
-                seen, tiles, ys, xs, issued, clock,
-                (
-                    ready, row_word * ready, current, left * current, owed, beats, loading,
-                    load_words, operands, load_taps, in_memory, made, summed, moves,
-                ),
-            )  # fmt: skip
-
-        # ---- result port, and the sums that go to the shadows in this clock --------------------
-        if beats > 0:
-            count += 1
-            last = clock
-            beats -= 1
-            moves += beats > 0
-        if lasts & (1 << (PIPELINE - 1)):
-            summed += 1
-            slot = summed & (RING - 1)
-            at = tiles[slot, COMMAND]
-            beats, moves = tiles[slot, DRAIN], 0
-            if (count + beats) * port * pixels > words.shape[0]:
-                return -1, -1
-            ky0, ky1, kx0, kx1 = (
-                tiles[slot, KY0],
-                tiles[slot, KY1],
-                tiles[slot, KX0],
-                tiles[slot, KX1],
-            )
-            if tiles[slot, CUT]:
-                _masks(rows, columns, ys, xs, commands, at, slot * slots, ky0, ky1, kx0, kx1, pairs)
-            _sums(
-                sums, bank, weights, offsets, turns, rows, columns, tiles[slot, CUT] != 0,
-                tiles[slot, WORD] * pixels * lanes, commands[at, TAPS], commands[at, FW],
-                ky0, ky1, kx0, kx1, groups, limit, pitch,
-            )  # fmt: skip
-            place, used = count * port * pixels, min(beats * port, lanes)
-            for i in range(place + used * pixels, place + beats * port * pixels):
-                words[i] = 0
-            if min(used, pixels) >= SQUARES[1]:
-                _transpose(words, sums, place, pixels, used, lanes)
-            else:
-                for lane in range(used):
-                    for p in range(pixels):
-                        words[place + lane * pixels + p] = sums[p * lanes + lane]
-
-        # ---- issue stage -------------------------------------------------------------------
-        final = current & (left == 1) & (owed <= 1)
-        tap = current & ((left > 1) | final)
-        if clock <= snapshot:
-            _note(issued, clock, made - 1, left, tap)
-        lasts = ((lasts << 1) | final) & IN_FLIGHT
-        owed = tiles[(made - 1) & (RING - 1), DRAIN] if final else max(owed - 1, 0)
-        left -= tap
-        released = final & ends
-        free = 1 - ready
-        if final or not current:
-            current = ready
-            if ready:
-                slot, into = made & (RING - 1), (made + 1) & (RING - 1)
-                made += 1
-                y, x = np.int64(ys[slot, 0]), np.int64(xs[slot, 0])
-
-                # Its corners, in the smallest rectangle that holds it, and the taps that meet it.
-                low, behind = np.int64(ys[slot, end]), np.int64(xs[slot, end])
-                cut = (low > bottom) | (behind > right)
-                level = y == min(low, bottom)
-                first = min(x, right) if level else 0
-                behind = min(behind, right) if level and low <= bottom else right
-                cut |= (not level) & (wrap > right + 1)
-                low = min(low, bottom)
-                ky0, ky1 = _meet(fh, dh, per_dh, pt, h, y, low)
-                kx0, kx1 = _meet(fw, dw, per_dw, pl, w, first, behind)
-                if ky0 >= ky1 or kx0 >= kx1:
-                    ky0, ky1, kx0, kx1 = 0, 0, 0, 0
-                cut |= (y + ky0 * dh < pt) | (low + (ky1 - 1) * dh >= h + pt)
-                cut |= (first + kx0 * dw < pl) | (behind + (kx1 - 1) * dw >= w + pl)
-                tiles[slot, COMMAND], tiles[slot, DRAIN], tiles[slot, CUT] = command, drain, cut
-                tiles[slot, KY0], tiles[slot, KY1] = ky0, ky1
-                tiles[slot, KX0], tiles[slot, KX1] = kx0, kx1
-                left = max(1, (ky1 - ky0) * (kx1 - kx0))
-
-                # ---- tile generator: the tile behind, further along or in the next row -----------
-                down, along = steps[pixels, 0], steps[pixels, 1]
-                over = x + along >= wrap
-                next_y, next_x = y + down + over * sh, x + along - over * wrap
-                over = next_x > right
-                ends = (next_y > bottom) | ((next_y == bottom) & over)
-                free = ends
-                tiles[into, WORD] = tiles[slot, WORD] + 1
-                if over and commands[command, OPCODE] == ROW:
-                    down, along = sh, -x
-                    row_word += commands[command, ROW_WORDS]
-                    tiles[into, WORD] = row_word
-                _step(ys, xs, slot, into, down, along, wrap, sh, pairs)
-
-        # ---- loader, and the command that the generator takes --------------------------------
-        new = -1
-        if fill == 0:
-            if free and head < passes:
-                new = head
-                head += 1
-        else:
-            word_end = operands <= fill
-            loaded = loading & (load_words <= word_end) & (load_taps <= 1)
-            if load_words > 0:
-                operands -= fill
-                if word_end:
-                    load_words -= 1
-                    operands = commands[loader, CHANNELS] * pixels
-            load_taps = max(load_taps - 1, 0)
-            if loaded and free:
-                new = loader
-                loading = 0
-            room = in_memory <= 1
-            in_memory -= released
-            if not loading and room and head < passes:
-                loader = head
-                head += 1
-                loading = 1
-                in_memory += 1
-                load_words = commands[loader, WORDS]
-                operands = commands[loader, CHANNELS] * pixels
-                load_taps = commands[loader, FH] * commands[loader, FW]
-        if free:
-            ready = int(new >= 0)
-        if new >= 0:
-            command = new
-            h, w, fh, fw = (
-                commands[new, H], commands[new, W], commands[new, FH], commands[new, FW],
-            )  # fmt: skip
-            sh, sw, dh, dw = (
-                commands[new, SH], commands[new, SW], commands[new, DH], commands[new, DW],
-            )  # fmt: skip
-            pt, pl, wrap = commands[new, PT], commands[new, PL], commands[new, WRAP]
-            bottom, right = commands[new, BOTTOM], commands[new, RIGHT]
-            drain = (commands[new, CHANNELS] + port - 1) // port
-            per_dh, per_dw = (1 << SHIFT) // dh + 1, (1 << SHIFT) // dw + 1
-            if wrap != known_wrap or sh != known_sh or sw != known_sw:
-                known_wrap, known_sh, known_sw = wrap, sh, sw
-                _steps(steps, start_y, start_x, wrap, sh, sw, lanes)
-            row_word = commands[new, MAP]
-            into = made & (RING - 1)
-            tiles[into, WORD] = row_word
-            for i in range(slots):
-                ys[into, i] = start_y[i]
-                xs[into, i] = start_x[i]
-
-        if clock <= snapshot:
-            continue
-        if current:
-            # Until the last tap of the tile, or the next sums, only counters move: all at once.
-            waiting = ready if loading else (in_memory > 1) | (head == passes)
-            if fill == 0 or (load_words == 0 and load_taps == 0 and waiting):
-                clocks = left - 1 if left > 1 else max(owed - 1, 0)
-                if lasts:
-                    clocks = min(clocks, PIPELINE)
-                    while lasts << clocks > IN_FLIGHT:
-                        clocks -= 1
-                    lasts <<= clocks
-                clock += clocks
-                left = max(left - clocks, 1)
-                owed = max(owed - clocks, 0)
-                leaving = min(beats, clocks)
-                count += leaving
-                beats -= leaving
-                last += leaving
-        elif head == passes and not ready and not loading and lasts == 0 and beats == 0:
-            return count, last + 1
+        rests = min(acts, _lanes_act(lanes, clock))
+        if rests > clock:
+            _send(passes, lanes, clock, rests - clock)
+            if lanes.lasts != 0:
+                lanes.lasts <<= rests - clock
+            clock = rests
 
 
 @kernel
-def _steps(steps, start_y, start_x, wrap, sh, sw, lanes):
+def _new_masks(passes, state):
+    """Room for the masks of any tile of the sequence."""
+    side = 0
+    for c in passes.commands:
+        side = max(side, c.fh, c.fw)
+    shape = side, state.y.shape[1] // PAIR
+    return _Masks(np.empty(shape, np.uint32), np.empty(shape, np.uint32))
+
+
+@component
+def _send(passes, lanes, clock, clocks):
+    """Result words leave in clocks from this one on, and the shadows behind them move up."""
+    leaving = min(clocks, lanes.beats_left)
+    if leaving > 0:
+        lanes.beats_left -= leaving
+        lanes.words_sent += leaving
+        passes.retired[lanes.command] = clock + leaving
+
+
+@component
+def _capture(sizes, passes, memories, masks, state, words):
+    """The sums of a tile go to the shadows; False where there is no room for its result words."""
+    lanes = state.lanes[0]
+    lanes.tile += 1
+    slot = lanes.tile & (RING - 1)
+    tile = state.tiles[slot]
+    lanes.command, lanes.beats_left = tile.command, tile.beats
+    port = sizes.result_lanes * sizes.pixels
+    if (lanes.words_sent + tile.beats) * port > words.shape[0]:
+        lanes.words_sent += tile.beats
+        return False
+    c = passes.commands[tile.command]
+    ky0, ky1, kx0, kx1 = tile.ky0, tile.ky1, tile.kx0, tile.kx1
+    if tile.cut != 0:
+        _mask(masks.rows, state.y, slot, ky0, ky1, c.dh, c.pt, c.h, c.bottom)
+        _mask(masks.columns, state.x, slot, kx0, kx1, c.dw, c.pl, c.w, c.right)
+    _accumulate(
+        state.total, masks.rows, masks.columns,
+        memories.bank, memories.first, memories.weights, memories.lane, tile.cut != 0,
+        tile.word * sizes.pixels * sizes.lanes, c.taps, c.fw, (ky0, ky1, kx0, kx1),
+    )  # fmt: skip
+    _put(sizes, state.total, words, lanes.words_sent * port, tile.beats * sizes.result_lanes)
+    return True
+
+
+@component
+def _put(sizes, total, words, at, lanes):
+    """The result words of a tile, pixels of one lane after another; 0 behind the last lane."""
+    pixels, used = sizes.pixels, min(lanes, sizes.lanes)
+    for i in range(at + used * pixels, at + lanes * pixels):
+        words[i] = 0
+    if min(used, pixels) >= SQUARES[-1]:
+        _transpose(words, total, at, pixels, used, sizes.lanes)
+        return
+    for lane in range(used):
+        for p in range(pixels):
+            words[at + lane * pixels + p] = total[p * sizes.lanes + lane]
+
+
+@component
+def _issue(passes, state, clock):
+    """Issue a tap, unless it is the last of its tile and the port is taken; whether it was."""
+    issue = state.issue[0]
+    tile = state.tiles[issue.tile & (RING - 1)]
+    final = (issue.taps_left == 1) & (issue.drain_left <= 1)
+    if final | (issue.taps_left > 1):
+        issue.taps_left -= 1
+        if issue.pass_begins != 0:
+            passes.started[tile.command] = clock
+            issue.pass_begins = 0
+    issue.drain_left = tile.beats if final else max(issue.drain_left - 1, 0)
+    return final
+
+
+@component
+def _note(issued, tile, taps_left, tap):
+    """Keep the taps of the last clocks."""
+    for back in range(PIPELINE, 0, -1):
+        for i in range(3):
+            issued[back, i] = issued[back - 1, i]
+    if tap:
+        issued[0, 0], issued[0, 1] = tile, taps_left
+    issued[0, 2] = tap
+
+
+@component
+def _take_tile(sizes, passes, state):
+    """The issue stage takes the generator's tile, and finds the taps that meet it.
+
+    They follow from the smallest rectangle that holds the tile: whole rows of outputs, where it
+    spans several.
+    """
+    generator, issue = state.generator[0], state.issue[0]
+    c = passes.commands[generator.command]
+    slot, end = generator.tile & (RING - 1), (sizes.pixels - 1) * sizes.lanes
+    tile = state.tiles[slot]
+    top, left = np.int64(state.y[slot, 0]), np.int64(state.x[slot, 0])
+    last_y, last_x = np.int64(state.y[slot, end]), np.int64(state.x[slot, end])
+
+    beyond = last_y > c.bottom
+    low = min(last_y, c.bottom)
+    one_row = top == low
+    first = min(left, c.right) if one_row else 0
+    last = min(last_x, c.right) if one_row & (not beyond) else c.right
+    ky0, ky1 = _reach(c.fh, c.dh, generator.per_dh, c.pt, c.h, top, low)
+    kx0, kx1 = _reach(c.fw, c.dw, generator.per_dw, c.pl, c.w, first, last)
+    if (ky0 >= ky1) | (kx0 >= kx1):
+        ky0, ky1, kx0, kx1 = 0, 0, 0, 0
+
+    no_output = beyond | (last_x > c.right) | ((not one_row) & (c.wrap > c.right + 1))
+    before = (top + ky0 * c.dh < c.pt) | (first + kx0 * c.dw < c.pl)
+    behind = (low + (ky1 - 1) * c.dh >= c.h + c.pt) | (last + (kx1 - 1) * c.dw >= c.w + c.pl)
+    tile.command, tile.cut = generator.command, no_output | before | behind
+    tile.ky0, tile.ky1, tile.kx0, tile.kx1 = ky0, ky1, kx0, kx1
+    tile.beats = generator.beats
+    issue.tile, issue.pass_begins = generator.tile, passes.started[generator.command] < 0
+    issue.taps_left = max(1, (ky1 - ky0) * (kx1 - kx0))
+
+
+@component
+def _reach(size, dilation, per_dilation, padding, length, low, high):
+    """First kernel position that meets the map, and the one behind the last; none if not less."""
+    before, room = padding - high, length - 1 + padding - low
+    first = ((before + dilation - 1) * per_dilation) >> SHIFT if before > 0 else 0
+    behind = ((room * per_dilation) >> SHIFT) + 1 if room >= 0 else 0
+    return first, min(behind, size)
+
+
+@component
+def _next_tile(passes, pixels, state):
+    """The tile behind the one that was taken: further along, or in the next row.
+
+    True where there is none in this pass.
+    """
+    generator = state.generator[0]
+    c = passes.commands[generator.command]
+    slot, into = generator.tile & (RING - 1), (generator.tile + 1) & (RING - 1)
+    y, x = np.int64(state.y[slot, 0]), np.int64(state.x[slot, 0])
+    last = pixels.steps.shape[0] - 1
+    dy, dx = pixels.steps[last, 0], pixels.steps[last, 1]
+    wraps = x + dx >= c.wrap
+    ahead_y, ahead_x = y + dy + wraps * c.sh, x + dx - wraps * c.wrap
+    past_row = ahead_x > c.right
+    word = state.tiles[slot].word + 1
+    if past_row & (c.opcode == ROW):
+        dy, dx = c.sh, -x
+        generator.row_word += c.row_words
+        word = generator.row_word
+    _move(state.y, state.x, slot, into, dy, dx, c.wrap, c.sh)
+    state.tiles[into].word = word
+    generator.tile += 1
+    return (ahead_y > c.bottom) | ((ahead_y == c.bottom) & past_row)
+
+
+@component
+def _due(sizes, passes, loader, clock):
+    """Whether there is a command left, and its pass may start so many clocks from now."""
+    queued = loader.queued
+    return queued < len(passes.earliest) and clock + sizes.lead >= passes.earliest[queued]
+
+
+@component
+def _load(sizes, passes, loader, free, released, clock):
+    """Fill, and take the next command; the one that the generator takes, where it is free, or -1.
+
+    Without a fill port, commands go straight to the generator.
+    """
+    if sizes.fill_port == 0:
+        if not free or not _due(sizes, passes, loader, clock):
+            return -1
+        loader.queued += 1
+        return loader.queued - 1
+
+    c = passes.commands[loader.command]
+    filling = loader.words_left > 0 or loader.taps_left > 0
+    if filling and passes.started[loader.command] < 0:
+        passes.started[loader.command] = clock
+    word_end = loader.operands_left <= sizes.fill_port
+    loaded = loader.valid != 0 and loader.words_left <= word_end and loader.taps_left <= 1
+    if loader.words_left > 0:
+        loader.operands_left -= sizes.fill_port
+        if word_end:
+            loader.words_left -= 1
+            loader.operands_left = c.channels * sizes.pixels
+    loader.taps_left = max(loader.taps_left - 1, 0)
+    handed = -1
+    if loaded and free:
+        handed = loader.command
+        loader.valid = 0
+    room = loader.passes_held <= 1
+    loader.passes_held -= released
+    if loader.valid == 0 and room and _due(sizes, passes, loader, clock):
+        c = passes.commands[loader.queued]
+        loader.valid, loader.command = 1, loader.queued
+        loader.queued += 1
+        loader.passes_held += 1
+        loader.words_left, loader.taps_left = c.words, c.fh * c.fw
+        loader.operands_left = c.channels * sizes.pixels
+    return handed
+
+
+@component
+def _take_command(sizes, passes, pixels, state, command):
+    """The generator takes a command; its tile is the first one of the pass."""
+    generator = state.generator[0]
+    c = passes.commands[command]
+    before = passes.commands[max(command - 1, 0)]
+    if command == 0 or c.wrap != before.wrap or c.sh != before.sh or c.sw != before.sw:
+        _step_pixels(sizes, pixels, c.wrap, c.sh, c.sw)
+    generator.command = command
+    generator.row_word = c.map
+    generator.beats = (c.channels + sizes.result_lanes - 1) // sizes.result_lanes
+    generator.per_dh, generator.per_dw = (1 << SHIFT) // c.dh + 1, (1 << SHIFT) // c.dw + 1
+    slot = generator.tile & (RING - 1)
+    state.tiles[slot].word = c.map
+    for i in range(len(pixels.y)):
+        state.y[slot, i] = pixels.y[i]
+    for i in range(len(pixels.x)):
+        state.x[slot, i] = pixels.x[i]
+
+
+@component
+def _step_pixels(sizes, pixels, wrap, sh, sw):
     """Pixels 0 to P of a pass, each the sum of two that are half as far, with one wrap."""
-    half = 1
-    for n in range(1, steps.shape[0]):
+    steps, half = pixels.steps, 1
+    for n in range(1, sizes.pixels + 1):
         if 2 * half < n:
             half *= 2
         y = steps[half, 0] + steps[n - half, 0] if n > 1 else 0
         x = steps[half, 1] + steps[n - half, 1] if n > 1 else sw
-        over = x >= wrap
-        steps[n, 0] = y + sh if over else y
-        steps[n, 1] = x - wrap if over else x
-    for p in range(steps.shape[0] - 1):
-        for slot in range(p * lanes, (p + 1) * lanes):
-            start_y[slot] = steps[p, 0]
-            start_x[slot] = steps[p, 1]
+        wraps = x >= wrap
+        steps[n, 0], steps[n, 1] = y + wraps * sh, x - wraps * wrap
+    for p in range(sizes.pixels):
+        for slot in range(p * sizes.lanes, (p + 1) * sizes.lanes):
+            pixels.y[slot], pixels.x[slot] = steps[p, 0], steps[p, 1]
 
 
-@kernel
-def _meet(size, dilation, factor, padding, length, low, high):
-    """First kernel position that meets the map, and the one behind the last; none if not less."""
-    before, room = padding - high, length - 1 + padding - low
-    first = ((before + dilation - 1) * factor) >> SHIFT if before > 0 else 0
-    behind = ((room * factor) >> SHIFT) + 1 if room >= 0 else 0
-    return first, min(behind, size)
+@component
+def _loader_acts(sizes, passes, loader, generator, clock):
+    """The first clock from this one on in which a command moves, or a word of the fill ends.
+
+    If no tile is taken before.
+    """
+    free = generator.valid == 0
+    if sizes.fill_port > 0:
+        if loader.words_left > 0 or loader.taps_left > 0:
+            if passes.started[loader.command] < 0:
+                return clock
+            if loader.words_left > 0:
+                return clock + (loader.operands_left - 1) // sizes.fill_port
+            return clock + loader.taps_left - 1
+        if loader.valid != 0:
+            return clock if free else NEVER
+        free = loader.passes_held <= 1
+    if not free or loader.queued == len(passes.earliest):
+        return NEVER
+    return max(passes.earliest[loader.queued] - sizes.lead, clock)
 
 
-@kernel
-def _note(issued, clock, tile, left, tap):
-    """Keep the taps of the last clocks."""
-    now, before = clock & (RING - 1), (clock - 1) & (RING - 1)
-    issued[now, 0] = tile if tap else issued[before, 0]
-    issued[now, 1] = left if tap else issued[before, 1]
-    issued[now, 2] = tap
+@component
+def _issue_acts(generator, issue, clock):
+    """The first clock from this one on in which a tile is taken, or a pass may start."""
+    if issue.valid == 0:
+        return NEVER if generator.valid == 0 else clock
+    if issue.pass_begins != 0:
+        return clock
+    return clock + (issue.taps_left - 1 if issue.taps_left > 1 else max(issue.drain_left - 1, 0))
 
 
-@kernel
-def _record(seen, tiles, ys, xs, issued, clock, counters):
-    for i in range(RECORDED):
-        seen.counters[i] = counters[i]
-    for back in range(PIPELINE + 1):
-        for i in range(3):
-            seen.issued[back, i] = issued[(clock - 1 - back) & (RING - 1), i]
-    for slot in range(RING):
-        for i in range(TILE_FIELDS):
-            seen.tiles[slot, i] = tiles[slot, i]
-        for i in range(ys.shape[1]):
-            seen.y[slot, i], seen.x[slot, i] = ys[slot, i], xs[slot, i]
+@component
+def _wait(sizes, issue, loader, clocks):
+    """Clocks in which the issue stage only issues taps or waits, and the loader only fills."""
+    issue.drain_left = max(issue.drain_left - clocks, 0)
+    issue.taps_left -= min(clocks, max(issue.taps_left - 1, 0))
+    if loader.words_left > 0:
+        loader.operands_left -= clocks * sizes.fill_port
+    loader.taps_left = max(loader.taps_left - clocks, 0)
+
+
+@component
+def _lanes_act(lanes, clock):
+    """The first clock from this one on in which the last product of a tile is added."""
+    if lanes.lasts == 0:
+        return NEVER
+    lasts = lanes.lasts
+    while lasts & SUMMED == 0:
+        lasts <<= 1
+        clock += 1
+    return clock

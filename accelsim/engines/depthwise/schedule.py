@@ -92,7 +92,8 @@ MOST_COORDINATE = 1 << 14  # half of what a signed register of 16 bits holds
 
 def words(engine: DepthwiseEngine, p: DepthwisePass) -> int:
     """Words of the map of a pass in a lane's bank."""
-    return p.sh * p.sw * p.layout(engine.pixels).plane_words
+    total: int = p.layout(engine.pixels).words
+    return total
 
 
 def fill_clocks(engine: DepthwiseEngine, p: DepthwisePass) -> int:
@@ -267,7 +268,8 @@ def macs(engine: DepthwiseEngine, p: DepthwisePass) -> int:
 
 def tile_count(engine: DepthwiseEngine, p: DepthwisePass) -> int:
     """Tiles of a pass."""
-    return sum(trips * run.trips for trips, runs in tiles(engine.pixels, p) for run in runs)
+    count: int = p.tiles(engine.pixels)
+    return count
 
 
 def resources(engine: DepthwiseEngine) -> tuple[Resource, ...]:

@@ -7,7 +7,14 @@ import numpy as np
 
 from accelsim.errors import AccelsimError
 from accelsim.hardware import DepthwiseEngine
-from accelsim.passes import DepthwiseCommand, DepthwiseOpcode, addresses, columns
+from accelsim.passes import (
+    DepthwiseCommand,
+    DepthwisePass,
+    DepthwiseWords,
+    addresses,
+    columns,
+    depthwise_words,
+)
 from rtl.flow.ports import payload
 from rtl.host.chunks import Int, Reads
 from rtl.host.driver import Fill, Job
@@ -24,10 +31,7 @@ from rtl.host.job import (
 )
 
 _COLUMNS = columns(DepthwiseCommand)
-OPCODE, CHANNELS, OH, OW, FH, FW, SW, WRAP, WORDS, LAST = (
-    _COLUMNS[name]
-    for name in ("opcode", "channels", "oh", "ow", "fh", "fw", "sw", "wrap", "words", "last")
-)
+CHANNELS, LAST = _COLUMNS["channels"], _COLUMNS["last"]
 MAP, TAPS = addresses(DepthwiseCommand)
 
 # Passes of which a half has room. When the core waits for a command, three passes may not have
@@ -36,9 +40,9 @@ MAP, TAPS = addresses(DepthwiseCommand)
 _AHEAD = 4
 
 
-def _area(commands: Int) -> Int:
-    found: Int = commands[:, FH] * commands[:, FW]
-    return found
+def _pass_words(engine: DepthwiseEngine, commands: Int) -> DepthwiseWords:
+    work = DepthwisePass(*commands.T[: len(DepthwisePass._fields)])
+    return depthwise_words(work, engine.pixels, engine.result_lanes)
 
 
 def deepened(engine: DepthwiseEngine, commands: Int) -> DepthwiseEngine:
@@ -48,10 +52,11 @@ def deepened(engine: DepthwiseEngine, commands: Int) -> DepthwiseEngine:
     """
     if engine.fill_port or not len(commands):
         return engine
+    words = _pass_words(engine, commands)
     return dataclasses.replace(
         engine,
-        bank_depth=max(engine.bank_depth, _depth(commands[:, WORDS])),
-        tap_depth=max(engine.tap_depth, _depth(_area(commands))),
+        bank_depth=max(engine.bank_depth, _depth(words.map)),
+        tap_depth=max(engine.tap_depth, _depth(words.taps)),
     )
 
 
@@ -79,11 +84,10 @@ def memories(
     if taps.ndim != 2 or taps.shape[1] != 2 + lanes:
         raise AccelsimError(f"taps have a place and {lanes} weights, not shape {taps.shape}")
     by_lane = maps.transpose(0, 2, 1).reshape(len(maps), -1)
+    words = _pass_words(engine, commands)
     held = (
-        Memory(
-            "map_fill", MAP, Reads(commands[:, MAP], commands[:, WORDS]), by_lane, engine.bank_depth
-        ),
-        Memory("tap_fill", TAPS, Reads(commands[:, TAPS], _area(commands)), taps, engine.tap_depth),
+        Memory("map_fill", MAP, Reads(commands[:, MAP], words.map), by_lane, engine.bank_depth),
+        Memory("tap_fill", TAPS, Reads(commands[:, TAPS], words.taps), taps, engine.tap_depth),
     )
     check_memory("map", held[0], bits)
     check_memory("tap", held[1], 16)
@@ -98,7 +102,8 @@ def of_sequence(
 ) -> Job:
     """The job of a sequence on a core."""
     results = len(used(engine, commands))
-    longest = int(max(commands[:, WORDS].max(), _area(commands).max()))
+    words = _pass_words(engine, commands)
+    longest = int(max(words.map.max(), words.taps.max()))
     patience = 4 * (longest + engine.multipliers) + 1000
     if not engine.fill_port:
         return make_job(component, commands, held, results, patience)
@@ -156,14 +161,9 @@ def _streamed(component: Any, stream: str, address: Int, *values: Operands) -> F
 
 def used(engine: DepthwiseEngine, commands: Int) -> Int:
     """Sums of every result word that mean something: those of lanes with a channel."""
-    channels, oh, ow = commands[:, (CHANNELS, OH, OW)].T
-    pitch = commands[:, WRAP] // commands[:, SW]
-    row = oh * -(-ow // engine.pixels)
-    flat = -(-((oh - 1) * pitch + ow) // engine.pixels)
-    tiles = np.where(commands[:, OPCODE] == DepthwiseOpcode.ROW, row, flat)
+    channels, count = commands[:, CHANNELS], _pass_words(engine, commands).results
     beats = -(-channels // engine.result_lanes)
-    count = tiles * beats
     beat = steps(count) % np.repeat(beats, count)
     left = np.repeat(channels, count) - beat * engine.result_lanes
-    found: Int = np.minimum(left, engine.result_lanes) * engine.pixels
-    return found
+    sums: Int = np.minimum(left, engine.result_lanes) * engine.pixels
+    return sums

@@ -16,6 +16,7 @@ from accelsim.engines import ENGINES, Engine, depthwise, systolic_array
 from accelsim.hls.nest import Loop, Section, times
 from accelsim.passes import Opcode
 from tests import depthwise_sequences, sequences
+from tests.earliest import random_earliest
 from tests.naive import depthwise as plain_depthwise
 from tests.naive import systolic_array as plain_array
 
@@ -69,15 +70,6 @@ CASES = {
 def test_every_engine_with_registers_has_a_plain_machine():
     made = {make(np.random.default_rng(0), (2, 2)).engine.name for make in CASES.values()}
     assert made == {engine.name for engine in ENGINES if engine.registers}
-
-
-def random_earliest(rng, passes):
-    """None, or clocks for some passes: much too early, in the middle of things, long after."""
-    if rng.random() < 0.2:
-        return None
-    earliest = rng.integers(0, rng.choice((4, 40, 200)), passes)
-    earliest[rng.random(passes) < 0.4] = 0
-    return earliest
 
 
 def assert_same_times(case, earliest, change=lambda nest: nest):
