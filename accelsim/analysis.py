@@ -19,7 +19,7 @@ import polars
 
 from accelsim import sweep
 from accelsim.errors import FileError, SelectionError
-from accelsim.numerics import kernel
+from accelsim.kernels import kernel
 
 Frame = polars.DataFrame | polars.LazyFrame
 Bools = npt.NDArray[np.bool_]

@@ -45,7 +45,7 @@ PUBLIC = (
     "accelsim.hls.nest",
     "accelsim.hls.report",
     "accelsim.ir",
-    "accelsim.numerics",
+    "accelsim.kernels",
     "accelsim.ops.base",
     "accelsim.ops.geometry",
     "accelsim.passes",

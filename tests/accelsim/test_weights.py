@@ -166,7 +166,7 @@ def test_what_is_no_npz_is_refused(tmp_path):
         read_weights(NETWORK, path)
     np.save(tmp_path / "w.npy", np.ones(3))
     (tmp_path / "w.npy").rename(path)
-    with pytest.raises(FileError, match=r"w\.npz is no \.npz file of arrays by layer name"):
+    with pytest.raises(FileError, match=r"w\.npz is not an \.npz file of arrays by layer name"):
         read_weights(NETWORK, path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("fc", "text")

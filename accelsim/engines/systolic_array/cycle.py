@@ -30,7 +30,7 @@ from accelsim.engines.base import Run
 from accelsim.engines.vectors import INT32, filled, load, pointers, splat, store, widen
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
-from accelsim.numerics import component, kernel, registers
+from accelsim.kernels import component, kernel, registers
 from accelsim.passes import ArrayCommand, ArrayPass, Opcode, check_earliest, result_words
 from accelsim.passes import columns as columns_of
 

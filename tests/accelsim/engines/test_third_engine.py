@@ -40,7 +40,6 @@ class Dot:
         self.sizes = importlib.import_module("accelsim.hardware.dot").DotEngine
         self.passes = importlib.import_module("accelsim.passes.dot")
         self.engine = importlib.import_module("accelsim.engines.dot").ENGINE
-        self.cycle = importlib.import_module("accelsim.engines.dot.cycle")
         self.dataflow = importlib.import_module("accelsim.dataflows.dot")
         self.core = importlib.import_module("rtl.engines.dot").CORE
 
@@ -154,19 +153,18 @@ def test_registers_are_those_of_the_rtl_at_every_clock(dot, tmp_path):
     names = [name.format(place) for name in data for place in range(2)]
     *operands, before = (wave.signed.values for wave in read_waves(path, [*names, "row.before"]))
     weights, vector, products = np.array(operands).reshape(3, 2, -1)
-    names = ("idle", "reader.position", "reader.place", "reader.output")
+    places = ("place", "output", "position")
+    names = ("idle", *(f"reader.{name}" for name in places))
     idle, *numbers = (wave.values for wave in read_waves(path, names))
     first = int(np.flatnonzero(idle == 0)[0]) - 1  # the clock before, a word was read
-    cycle = dot.cycle
     for clock in range(dot.engine.cycles(sequence.sizes, sequence.body)):
         found = dot.engine.registers.simulate(*sequence.parts, clock=clock).registers
         at = first + clock
         assert np.array_equal(found.weights, weights[:, at])
         assert np.array_equal(found.vector, vector[:, at])
         assert np.array_equal(found.products, products[:, at])
-        assert found.controls[cycle.TOTAL] == before[at]
-        places = found.controls[[cycle.POSITION, cycle.PLACE, cycle.OUTPUT]]
-        assert places.tolist() == [values[at] for values in numbers]
+        assert found.control["before"] == before[at]
+        assert [found.control[name] for name in places] == [values[at] for values in numbers]
 
 
 # --- in a design
