@@ -190,8 +190,7 @@ def test_the_map_of_the_house_is_up_to_date():
 
 def test_paths_in_the_contributing_page_exist():
     text = CONTRIBUTING.partition(BEGIN)[0]
-    named = re.findall(r"`([\w.]+(?:/[\w.<>]+)+|\w+\.toml)`", text)
-    named = [str(Path(each).parent) if "<" in each else each for each in named]
+    named = [each.partition("<")[0] for each in re.findall(r"`(\.?\w+/[\w./<>]*|\w+\.toml)`", text)]
     folders = (TOP, *(TOP / package for package in PACKAGES))
     assert len(named) > 10
     assert not [each for each in named if not any((folder / each).exists() for folder in folders)]
