@@ -105,8 +105,8 @@ def synthesize(design: SystolicArray | DepthwiseEngine) -> Cells:
 
 
 def _stat(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text())["design"]
-    return found
+    counts: dict[str, Any] = json.loads(path.read_text())["design"]
+    return counts
 
 
 def _run_yosys(work: Path, text: str) -> None:
