@@ -11,8 +11,6 @@ which asks for none, starts without them.
 """
 
 import importlib.util
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from accelsim.version import __version__ as __version__
@@ -25,12 +23,10 @@ if TYPE_CHECKING:
     from accelsim.api import *  # noqa: F403  as in __getattr__
 
 MODULES = ("networks", "ops", "plot", "sweep")  # for users
-# Functions that bear the names of their modules, and stand here in their places.
-FUNCTIONS = ("compare", "cosim", "csynth", "film", "simulate", "trace")
 
 
 def __getattr__(name: str) -> Any:
-    if name not in FUNCTIONS and importlib.util.find_spec(f"accelsim.{name}"):
+    if importlib.util.find_spec(f"accelsim.{name}"):
         return importlib.import_module(f"accelsim.{name}")
     api = importlib.import_module("accelsim.api")
     if name == "__all__":
@@ -42,15 +38,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__getattr__("__all__")})
-
-
-class _Package(ModuleType):
-    """The package, in which no module takes the place of a function."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute, as Python sets every module that it has imported."""
-        if name not in FUNCTIONS or not isinstance(value, ModuleType):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

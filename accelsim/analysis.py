@@ -234,8 +234,8 @@ def _check_held(
 
 def count(frame: Frame, where: Sequence[str] = ()) -> int:
     """How many rows meet the conditions."""
-    found: int = matching(frame, where).select(polars.len()).collect(engine="streaming").item()
-    return found
+    rows: int = matching(frame, where).select(polars.len()).collect(engine="streaming").item()
+    return rows
 
 
 def front(ranks: Ranks) -> Bools:
@@ -255,9 +255,9 @@ def front(ranks: Ranks) -> Bools:
         kept = np.append(True, ordered[1:, 1] < least[:-1])[:count]
     else:
         kept = _undominated(ordered)
-    found = np.zeros(count, np.bool_)
-    found[order] = kept
-    return found
+    undominated = np.zeros(count, np.bool_)
+    undominated[order] = kept
+    return undominated
 
 
 @kernel
@@ -298,13 +298,13 @@ def matching(frame: Frame, where: Sequence[str]) -> polars.LazyFrame:
 
 def _condition(schema: polars.Schema, text: str) -> polars.Expr:
     """A condition such as rows<=64 on the columns of a schema."""
-    found = re.fullmatch(r"\s*(\w+)\s*(<=|>=|!=|==|<|>|=)\s*(.*?)\s*", text)
-    if found is None:
+    parts = re.fullmatch(r"\s*(\w+)\s*(<=|>=|!=|==|<|>|=)\s*(.*?)\s*", text)
+    if parts is None:
         signs = " ".join(sign for sign, _ in COMPARISONS)
         raise SelectionError(
             f"a condition must be COLUMN, one of {signs}, and a value, not {text!r}"
         )
-    name, sign, value = found.groups()
+    name, sign, value = parts.groups()
     check_columns(schema, (name,))
     compare = dict(COMPARISONS)[sign]
     if schema[name].is_numeric():

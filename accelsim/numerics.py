@@ -76,13 +76,13 @@ def registers(*names: str, dtype: npt.DTypeLike = np.int64) -> np.dtype[np.void]
 @cache
 def _imported(file: str) -> bytes:
     """Digest of the modules of accelsim that a file imports, of packages all they hold."""
-    source, root, found = Path(file), Path(__file__).parents[1], sha256()
+    source, root, digest = Path(file), Path(__file__).parents[1], sha256()
     text = source.read_text() if source.is_file() else ""  # a cell of a notebook is no file
     for name in sorted(set(re.findall(r"^from (accelsim[\w.]*) import", text, re.MULTILINE))):
         place = root.joinpath(*name.split("."))
         for module in sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]:
-            found.update(module.read_bytes())
-    return found.digest()
+            digest.update(module.read_bytes())
+    return digest.digest()
 
 
 FRACTION = -7  # exponent of weights, gates and the network's input

@@ -23,7 +23,7 @@ import numpy as np
 
 from accelsim.dataflows.array import (
     FIELD_LIMIT,
-    Program,
+    ArrayProgram,
     address,
     expand,
     port_clocks,
@@ -32,11 +32,10 @@ from accelsim.dataflows.array import (
 )
 from accelsim.dataflows.base import (
     UNBOUNDED,
-    Body,
     Candidate,
     Indices,
     Plan,
-    Run,
+    Tiles,
     ceil_div,
 )
 from accelsim.dataflows.im2col import (
@@ -46,7 +45,7 @@ from accelsim.dataflows.im2col import (
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
-from accelsim.passes import ArrayPass, Opcode
+from accelsim.passes import ArrayPass, Body, Opcode
 
 name = "os"
 engine = SystolicArray.name
@@ -60,8 +59,8 @@ class Straight(NamedTuple):
     """
 
     swapped: bool
-    rows: tuple[Run, ...]
-    columns: tuple[Run, ...]
+    rows: tuple[Tiles, ...]
+    columns: tuple[Tiles, ...]
 
 
 class Crossed(NamedTuple):
@@ -138,16 +137,16 @@ def body(conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:
     down, across = "pixel tiles", "channel tiles"
     if straight.swapped:
         down, across = across, down
-    found: Body = ()
+    parts: Body = ()
     for count, n in straight.columns:
         steps = [
             repeat(many, (ArrayPass(Opcode.OS, m, n, depth),), down) for many, m in straight.rows
         ]
-        found += repeat(count, sum(steps, ()), across)
-    return repeat(conv.groups, found, "groups")
+        parts += repeat(count, sum(steps, ()), across)
+    return repeat(conv.groups, parts, "groups")
 
 
-def program(conv: Conv, array: SystolicArray, plan: Plan) -> Program:
+def program(conv: Conv, array: SystolicArray, plan: Plan) -> ArrayProgram:
     """The index maps of a plan."""
     maps = gemm(conv)
     pixels, channels, dest = maps.pixels, maps.weights, maps.dest
@@ -158,7 +157,7 @@ def program(conv: Conv, array: SystolicArray, plan: Plan) -> Program:
         left, top, out = _crossed_maps(array, tiling, pixels, channels, dest.swapaxes(1, 2))
     else:
         left, top, out = _straight_maps(array, tiling, pixels, channels, dest)
-    return Program(
+    return ArrayProgram(
         address(expand(plan.body)),
         left.reshape(-1, array.rows),
         top.reshape(-1, top.shape[-1]),

@@ -23,11 +23,10 @@ from accelsim.errors import UnsupportedError
 from accelsim.hls.nest import Loop
 from accelsim.hls.report import Resource
 from accelsim.ir import Conv
-from accelsim.passes import Repeat
+from accelsim.passes import Body, Repeat
 
 REMEMBERED = 1024  # sequences: some come back in later layers
 
-Body = tuple[Any, ...]  # passes, and Repeats of passes, in order
 Times = npt.NDArray[np.int64]
 
 
@@ -156,7 +155,7 @@ def when_called(module: str, function: str) -> Callable[..., Any]:
 
 def passes_of(body: Body) -> list[Any]:
     """The passes of a body in the order of execution."""
-    found: list[Any] = []
+    passes: list[Any] = []
     for part in body:
-        found += part.trips * passes_of(part.body) if isinstance(part, Repeat) else [part]
-    return found
+        passes += part.trips * passes_of(part.body) if isinstance(part, Repeat) else [part]
+    return passes

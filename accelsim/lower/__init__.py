@@ -7,7 +7,7 @@ from accelsim import engines
 from accelsim.dataflows import Dataflow, Plan
 from accelsim.dataflows.base import UNBOUNDED, Candidate
 from accelsim.dataflows.im2col import depth_of
-from accelsim.engines.base import Body, Engine
+from accelsim.engines.base import Engine
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware, Operands, is_third_party
 from accelsim.ir import Conv, Layer, Piece, Shape
@@ -20,7 +20,8 @@ from accelsim.lower.allowed import (
     parse_dataflows,
     public_name,
 )
-from accelsim.lower.work import Lowered, Sequence, chain
+from accelsim.lower.lowered import Lowered, Sequence, chain
+from accelsim.passes import Body
 
 __all__ = [
     "AUTO",

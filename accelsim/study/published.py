@@ -5,7 +5,7 @@ from typing import NamedTuple
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Hardware
 from accelsim.result import LayerResult, Result
-from accelsim.simulate import simulate
+from accelsim.simulation import simulate
 
 # A published model, and the dataflow where it needs one.
 MODELS = (

@@ -155,9 +155,9 @@ def test_epilogue_adds_bias_requantises_and_activates():
 
 def test_epilogue_keeps_what_fits():
     x = ALL.reshape(4, 8, 8)
-    found = epilogue(x.astype(np.int32), -9)
-    assert np.array_equal(found.values, x)
-    assert found.exponent == -9
+    out = epilogue(x.astype(np.int32), -9)
+    assert np.array_equal(out.values, x)
+    assert out.exponent == -9
 
 
 def test_epilogue_never_wraps():

@@ -119,8 +119,8 @@ def test_a_file_gives_the_arrays(tmp_path):
     np.savez(path, **ARRAYS)
     weights = load_weights(replace(NETWORK, weights_file=str(path)))
     for name, array in ARRAYS.items():
-        found = weights.biases[name[:-5]] if name.endswith(".bias") else weights.kernels[name]
-        assert np.array_equal(found, array)
+        given = weights.biases[name[:-5]] if name.endswith(".bias") else weights.kernels[name]
+        assert np.array_equal(given, array)
     assert "stem" not in weights.biases  # a folded batch norm need not add anything
     np.savez(path, **ARRAYS, **{"stem.bias": np.arange(4, dtype=np.int32)})
     assert read_weights(NETWORK, path).biases["stem"].tolist() == [0, 1, 2, 3]

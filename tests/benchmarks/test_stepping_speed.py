@@ -14,7 +14,7 @@ from accelsim import networks
 from accelsim.engines.systolic_array.cycle import simulate as step
 from accelsim.hardware import Hardware, SystolicArray
 from accelsim.passes import ArrayPass, Opcode
-from accelsim.simulate import simulate
+from accelsim.simulation import simulate
 from tests.sequences import sequence
 
 pytestmark = pytest.mark.full

@@ -91,8 +91,8 @@ def random_sequence(rng: np.random.Generator, engine: DepthwiseEngine, length: i
 
 def small_sequence(rng: np.random.Generator, engine: DepthwiseEngine, length: int) -> Sequence:
     """Passes of few clocks with every kind of kernel, padding and stride."""
-    found: list[DepthwisePass] = []
-    while len(found) < length:
+    passes: list[DepthwisePass] = []
+    while len(passes) < length:
         sizes = rng.integers(1, 6, 4).tolist()
         fh, fw = rng.choice((1, 2, 3, 5), 2).tolist()
         strides = rng.choice((1, 1, 2, 4), 2).tolist()
@@ -103,8 +103,8 @@ def small_sequence(rng: np.random.Generator, engine: DepthwiseEngine, length: in
             *sizes, fh, fw, *strides, *dilations, *pads,
         )  # fmt: skip
         if limits(engine, p) is None and tile_count(engine, p) * fh * fw < 60:
-            found.append(p)
-    return sequence(rng, engine, tuple(found))
+            passes.append(p)
+    return sequence(rng, engine, tuple(passes))
 
 
 def sequence(

@@ -146,20 +146,24 @@ def test_numbers_are_never_cut_in_a_narrow_terminal(accelsim, monkeypatch):
 
 
 def test_json_has_the_agreed_shape(accelsim):
-    found = as_json(accelsim("run", "mobilenet_v2", "--json", "-", "--seed", "3"))
-    assert found["network"] == "mobilenet_v2"
-    assert (found["variant"], found["timing"], found["fidelity"]) == ("baseline", "rtl", "schedule")
-    assert found["version"] == __version__
-    assert found["seed"] == 3
-    assert len(found["weights_sha256"]) == 64
-    assert found["hardware"]["array"]["rows"] == 64
+    printed = as_json(accelsim("run", "mobilenet_v2", "--json", "-", "--seed", "3"))
+    assert printed["network"] == "mobilenet_v2"
+    assert (printed["variant"], printed["timing"], printed["fidelity"]) == (
+        "baseline",
+        "rtl",
+        "schedule",
+    )
+    assert printed["version"] == __version__
+    assert printed["seed"] == 3
+    assert len(printed["weights_sha256"]) == 64
+    assert printed["hardware"]["array"]["rows"] == 64
     assert {"name", "op", "engine", "dataflow", "cycles", "macs", "params", "utilization"} <= set(
-        found["layers"][0]
+        printed["layers"][0]
     )
     for total in ("cycles", "macs", "params"):
-        assert found[f"total_{total}"] == sum(layer[total] for layer in found["layers"])
-    assert found["total_params"] == 3_504_872  # of the authors
-    hosted = [layer for layer in found["layers"] if layer["engine"] == "host"]
+        assert printed[f"total_{total}"] == sum(layer[total] for layer in printed["layers"])
+    assert printed["total_params"] == 3_504_872  # of the authors
+    hosted = [layer for layer in printed["layers"] if layer["engine"] == "host"]
     assert {layer["op"] for layer in hosted} == {"add", "global_pool"}
     assert all(layer["not_modelled"] and layer["cycles"] == 0 for layer in hosted)
 
@@ -182,12 +186,12 @@ def test_files_hold_what_is_printed(accelsim, tmp_path):
         *("--csv", tmp_path / "a.csv", "--plot", tmp_path / "a.png"),
     )
     assert outcome.status == 0
-    found = json.loads((tmp_path / "a.json").read_text())
-    assert f"{found['total_cycles']:,}" in outcome.out
+    written = json.loads((tmp_path / "a.json").read_text())
+    assert f"{written['total_cycles']:,}" in outcome.out
     with (tmp_path / "a.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [int(row["cycles"]) for row in rows] == [layer["cycles"] for layer in found["layers"]]
-    assert [row["name"] for row in rows] == [layer["name"] for layer in found["layers"]]
+    assert [int(row["cycles"]) for row in rows] == [layer["cycles"] for layer in written["layers"]]
+    assert [row["name"] for row in rows] == [layer["name"] for layer in written["layers"]]
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "a.json", "a.png"]
 
@@ -199,8 +203,10 @@ def test_layers_of_the_host_alone_make_an_empty_plot(accelsim, tmp_path):
 
 
 def test_only_the_layers_asked_for(accelsim):
-    found = as_json(accelsim("run", "mobilenet_v2", "--layers", "b2.expand..b3.add", "--json", "-"))
-    names = [layer["name"] for layer in found["layers"]]
+    printed = as_json(
+        accelsim("run", "mobilenet_v2", "--layers", "b2.expand..b3.add", "--json", "-")
+    )
+    names = [layer["name"] for layer in printed["layers"]]
     assert (names[0], names[-1], len(names)) == ("b2.expand", "b3.add", 7)
 
 
@@ -208,24 +214,24 @@ def test_options_take_the_place_of_the_hardware_file(accelsim, tmp_path):
     path = tmp_path / "hw.toml"
     path.write_text("[array]\nrows = 5\ncolumns = 3\nmax_taps = 4\n[clock]\nmhz = 10\n")
     common = ("run", "mobilenet_v3_small", "--input", "32x32", "--json", "-", "--hardware", path)
-    found = as_json(accelsim(*common))["hardware"]
-    assert (found["array"]["rows"], found["array"]["columns"], found["clock_mhz"]) == (5, 3, 10)
+    design = as_json(accelsim(*common))["hardware"]
+    assert (design["array"]["rows"], design["array"]["columns"], design["clock_mhz"]) == (5, 3, 10)
     options = ("--array", "7x2", "--no-overlap", "--clock", "20")
-    found = as_json(accelsim(*common, *options))["hardware"]
-    assert (found["array"]["rows"], found["array"]["columns"]) == (7, 2)
-    assert (found["array"]["overlap"], found["array"]["max_taps"]) == (False, 4)
-    assert found["clock_mhz"] == 20
+    design = as_json(accelsim(*common, *options))["hardware"]
+    assert (design["array"]["rows"], design["array"]["columns"]) == (7, 2)
+    assert (design["array"]["overlap"], design["array"]["max_taps"]) == (False, 4)
+    assert design["clock_mhz"] == 20
 
 
 def test_every_fidelity_gives_the_same_cycles(accelsim, probe):
-    found = [
+    results = [
         as_json(accelsim("run", probe, "--array", "4x3", "--json", "-", "--fidelity", fidelity))
         for fidelity in ("schedule", "golden", "cycle")
     ]
-    cycles = [[layer["cycles"] for layer in each["layers"]] for each in found]
+    cycles = [[layer["cycles"] for layer in each["layers"]] for each in results]
     assert cycles[0] == cycles[1] == cycles[2]
     assert sum(cycles[0]) > 0
-    assert found[2]["values_equal"] is True
+    assert results[2]["values_equal"] is True
 
 
 def test_wrong_values_are_status_1(accelsim, probe, monkeypatch):
@@ -243,15 +249,15 @@ def test_wrong_values_are_status_1(accelsim, probe, monkeypatch):
 
 def test_cosim_compares_all_levels(accelsim, probe):
     outcome = accelsim("cosim", probe, "--layer", "mix", "--array", "4x3", "--json", "-")
-    found = as_json(outcome)
-    assert found["layer"] == "mix"
-    assert found["values_equal"] is True
-    assert set(found["cycles"]) == {"schedule", "cycle", "rtl"}
-    assert len(set(found["cycles"].values())) == 1
-    assert found["busy_cycles"] == found["cycles"]["rtl"] > 0
-    assert found["stall_cycles"] >= 0
-    assert found["passes"] > 0
-    assert found["simulator"] == "amaranth"
+    printed = as_json(outcome)
+    assert printed["layer"] == "mix"
+    assert printed["values_equal"] is True
+    assert set(printed["cycles"]) == {"schedule", "cycle", "rtl"}
+    assert len(set(printed["cycles"].values())) == 1
+    assert printed["busy_cycles"] == printed["cycles"]["rtl"] > 0
+    assert printed["stall_cycles"] >= 0
+    assert printed["passes"] > 0
+    assert printed["simulator"] == "amaranth"
 
 
 @pytest.mark.parametrize(("level", "said"), [("golden", "values"), ("cycles", "cycles")])
@@ -300,9 +306,9 @@ def test_rtl_writes_the_core_its_parameters_and_its_page(accelsim, tmp_path):
 
 def test_csynth_reports_the_latency_that_run_counts(accelsim):
     options = ("mobilenet_v2", "--array", "16x16", "--dataflow", "ws", "--json", "-")
-    found = as_json(accelsim("csynth", *options, "--layer", "b5.expand"))
+    printed = as_json(accelsim("csynth", *options, "--layer", "b5.expand"))
     (layer,) = as_json(accelsim("run", *options, "--layers", "b5.expand"))["layers"]
-    assert found["latency_cycles"] == layer["cycles"]
+    assert printed["latency_cycles"] == layer["cycles"]
     shown = accelsim("csynth", *options[:-2], "--layer", "b5.expand")
     assert f"{layer['cycles']:,}" in shown.out
     for word in ("trip count", "interval", "pipeline II=1", "multipliers", "register bits"):
@@ -321,9 +327,9 @@ def test_compare_sets_designs_side_by_side(accelsim, tmp_path):
     options = ("--json", written, "--csv", lines, "--plot", picture, "--depthwise-only")
     outcome = accelsim(*command, *options)
     assert (outcome.status, outcome.err) == (0, "")
-    found = json.loads(written.read_text())
+    comparison = json.loads(written.read_text())
     names = [layer.name for layer in networks.mobilenet_v3_small().layers if "dw" in layer.name]
-    for design, name in zip(found["designs"], ("taps", "tiny"), strict=True):
+    for design, name in zip(comparison["designs"], ("taps", "tiny"), strict=True):
         assert design["name"] == name
         assert [layer["name"] for layer in design["layers"]] == names
         assert f"{design['total_cycles']:,}" in outcome.out
@@ -340,9 +346,9 @@ def test_designs_of_one_file_name_are_told_apart(accelsim, tmp_path):
         source.parent.mkdir()
         source.write_text(f"[array]\nrows = {side}\ncolumns = {side}\n")
     options = (word for source in sources for word in ("--hardware", source))
-    found = as_json(accelsim("compare", "resnet18", *options, "--json", "-"))
-    assert [design["name"] for design in found["designs"]] == list(map(str, sources))
-    assert [design["label"] for design in found["designs"]] == ["array 7x7", "array 8x8"]
+    printed = as_json(accelsim("compare", "resnet18", *options, "--json", "-"))
+    assert [design["name"] for design in printed["designs"]] == list(map(str, sources))
+    assert [design["label"] for design in printed["designs"]] == ["array 7x7", "array 8x8"]
 
 
 def test_study_answers_for_every_network_and_array(accelsim, tmp_path):
@@ -367,9 +373,9 @@ def test_study_answers_for_every_network_and_array(accelsim, tmp_path):
 
 
 def test_models_run_and_have_loops(accelsim):
-    found = as_json(accelsim("run", "mobilenet_v2", "--hardware", "window", "--json", "-"))
-    assert found["hardware"]["engine"]["name"] == "window"
-    engines = {layer["op"]: layer["engine"] for layer in found["layers"]}
+    printed = as_json(accelsim("run", "mobilenet_v2", "--hardware", "window", "--json", "-"))
+    assert printed["hardware"]["engine"]["name"] == "window"
+    engines = {layer["op"]: layer["engine"] for layer in printed["layers"]}
     assert (engines["depthwise"], engines["pointwise"]) == ("window", "array")
     shown = accelsim("run", "mobilenet_v2", "--hardware", "tap_serial").out
     assert shown.startswith("mobilenet_v2 baseline, tap_serial 8x8x8x1x8, timing rtl")
@@ -572,22 +578,22 @@ def test_the_front_of_a_sweep(source, written, accelsim, tmp_path):
     files = ("--csv", tmp_path / "a.csv", "--plot", tmp_path / "a.png", "--colour", "variant")
     outcome = accelsim("pareto", written / source, *options, *files)
     assert outcome.status == 0, outcome.err
-    found = as_json(accelsim("pareto", written / source, *options, "--json", "-"))
+    printed = as_json(accelsim("pareto", written / source, *options, "--json", "-"))
     points = [
         (row["point"], row["multipliers"], row["total_cycles"])
         for row in sweep.load(written / "designs").iter_rows(named=True)
         if row["overlap"]
     ]
-    assert {row["point"] for row in found["front"]} == fronts.pareto(points)
-    assert found["designs"] == 8
+    assert {row["point"] for row in printed["front"]} == fronts.pareto(points)
+    assert printed["designs"] == 8
     result = json.loads((written / "fuse_half.json").read_text())
-    assert result["total_cycles"] in {row["total_cycles"] for row in found["front"]}
-    for row in found["front"]:
+    assert result["total_cycles"] in {row["total_cycles"] for row in printed["front"]}
+    for row in printed["front"]:
         assert f"{row['total_cycles']:,}" in outcome.out
-    assert f"{len(found['front'])} of 8 designs are best in least multipliers" in outcome.out
+    assert f"{len(printed['front'])} of 8 designs are best in least multipliers" in outcome.out
     with (tmp_path / "a.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [int(row["point"]) for row in rows] == [row["point"] for row in found["front"]]
+    assert [int(row["point"]) for row in rows] == [row["point"] for row in printed["front"]]
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -626,8 +632,8 @@ def test_a_sweep_and_its_front_say_what_they_are_models_of(accelsim, tmp_path):
         ("time_ms", (True, False)),
         ("ff,clocks", (True, True)),
     ]:
-        found = accelsim("pareto", tmp_path / "out", "--minimise", columns)
-        assert tuple(each in found.out for each in models) == said
+        outcome = accelsim("pareto", tmp_path / "out", "--minimise", columns)
+        assert tuple(each in outcome.out for each in models) == said
 
 
 def test_every_kind_of_plot_is_listed(accelsim):
@@ -642,15 +648,15 @@ def test_the_figure_of_the_fuseconv_paper_comes_out_of_one_command(accelsim, tmp
     assert accelsim("plot", "fuseconv", *files).status == 0
     with (tmp_path / "a.csv").open() as file:
         rows = list(csv.DictReader(file))
-    found = {
+    figures = {
         (row["timing"], row["baseline_dataflow"], row["network"], row["variant"], row["side"]): row
         for row in rows
     }
-    assert len(found) == len(rows) == 3 * 3 * 2 * 5
+    assert len(figures) == len(rows) == 3 * 3 * 2 * 5
     for side, ratio in (("32", 3.3503), ("64", 5.1652)):  # as published
-        row = found["fuseconv-2020", "auto", "mobilenet_v2", "fuse_full", side]
+        row = figures["fuseconv-2020", "auto", "mobilenet_v2", "fuse_full", side]
         assert float(row["speedup"]) == pytest.approx(ratio, abs=5e-5)
-    ours = found["rtl", "auto", "mobilenet_v2", "fuse_half", "64"]
+    ours = figures["rtl", "auto", "mobilenet_v2", "fuse_half", "64"]
     run = as_json(accelsim("run", "mobilenet_v2", "--variant", "fuse_half", "--json", "-"))
     assert int(ours["cycles"]) == run["total_cycles"]
 
@@ -790,6 +796,6 @@ def test_cosim_of_a_depthwise_layer_runs_on_its_engine(accelsim, probe):
     options = ("--array", "4x3", "--depthwise", "2x3", "--depthwise-on", "engine")
     outcome = accelsim("cosim", probe, "--layer", "mix", *options, "--json", "-")
     assert outcome.status == 0
-    found = json.loads(outcome.out)
-    assert found["values_equal"]
-    assert len(set(found["cycles"].values())) == 1
+    printed = json.loads(outcome.out)
+    assert printed["values_equal"]
+    assert len(set(printed["cycles"].values())) == 1

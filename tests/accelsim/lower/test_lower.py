@@ -157,8 +157,8 @@ def test_depthwise_layers_take_the_faster_engine():
             assert (on["array"].engine, on["engine"].engine) == ("array", "depthwise")
             chosen = lower(each, shapes, BOTH)
             assert chosen.cycles == min(work.cycles for work in on.values())
-        elif found := lower(each, shapes, BOTH, ON_ENGINE):
-            assert found.engine == "array"
+        elif lowered := lower(each, shapes, BOTH, ON_ENGINE):
+            assert lowered.engine == "array"
 
 
 def test_however_a_depthwise_convolution_is_written_it_may_run_on_its_engine():

@@ -17,7 +17,7 @@ from accelsim.hardware import Hardware, SystolicArray
 from accelsim.importers import load
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.networks.inception_next import inception_next
-from accelsim.networks.replknet import Design, replknet
+from accelsim.networks.replknet import Dimensions, replknet
 from accelsim.ops import (
     Add,
     Conv2d,
@@ -30,7 +30,7 @@ from accelsim.ops import (
     Pointwise,
 )
 from accelsim.ops.parallel_depthwise import Branch
-from accelsim.simulate import simulate
+from accelsim.simulation import simulate
 from accelsim.weights import seeded_weights
 from tests import onnx_oracle
 from tests.naive import operators as naive
@@ -214,13 +214,13 @@ def test_replknet_at_384():
     ],
 )
 def test_replknet_kernel_sweep(kernels, params, macs):
-    network = replknet("sweep", (224, 224), Design(128, kernels, small=0))
+    network = replknet("sweep", (224, 224), Dimensions(128, kernels, small=0))
     assert network.total_params == params
     assert round(network.total_macs / 1e9, 3) == macs
 
 
 def test_replknet_for_training():
-    network = replknet("train", (224, 224), Design(128), merged=False)
+    network = replknet("train", (224, 224), Dimensions(128), merged=False)
     assert (network.total_params, network.total_macs) == (79_864_168, 15_431_298_048)
 
 
@@ -406,9 +406,9 @@ def test_layer_norm_equals_onnxruntime_but_for_rounding():
     gamma, beta = weights.astype(np.float32)
     attributes = {"axis": -1, "epsilon": 0.0}
     real = onnx_oracle.run("LayerNormalization", pixels, gamma, beta, attributes=attributes)
-    found = LayerNorm().golden(weights, x).reshape(96, -1).T
+    ours = LayerNorm().golden(weights, x).reshape(96, -1).T
     # half a step of z, times gamma, in units of 1/128
-    assert np.all(np.abs(found - 128 * real) <= np.abs(gamma) / 2 + 0.1)
+    assert np.all(np.abs(ours - 128 * real) <= np.abs(gamma) / 2 + 0.1)
 
 
 # --- inception depthwise
@@ -461,7 +461,7 @@ BRANCHES = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)), min_size=1,
 
 @settings(max_examples=40)
 @given(
-    kernels=BRANCHES.map(lambda found: tuple(dict.fromkeys(found))),
+    kernels=BRANCHES.map(lambda shapes: tuple(dict.fromkeys(shapes))),
     stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     seed=st.integers(0, 10**6),
 )

@@ -169,11 +169,11 @@ class Sum(NamedTuple):
 
 
 def read(text: str) -> dict[Row, Sum]:
-    found = {}
+    table = {}
     for line in text.strip().splitlines():
         kind, channels, kernel, stride, out, *numbers = line.split()
-        found[Row(kind, channels, kernel, int(stride), out)] = Sum(*map(int, numbers))
-    return found
+        table[Row(kind, channels, kernel, int(stride), out)] = Sum(*map(int, numbers))
+    return table
 
 
 def kind_of(layer: Layer, conv: Conv) -> str:
@@ -215,9 +215,9 @@ def count(network: Network) -> dict[Row, Sum]:
 def test_layer_table(name, text):
     expected = read(text)
     assert len(expected) == len(text.strip().splitlines())
-    found = count(networks.get(name))
-    assert list(found) == list(expected)  # in order of first use
-    assert found == expected
+    table = count(networks.get(name))
+    assert list(table) == list(expected)  # in order of first use
+    assert table == expected
 
 
 # Depthwise layers of MixNet, in millions: multiply-accumulates, and those that there would be if
@@ -228,12 +228,12 @@ def test_layer_table(name, text):
 )
 def test_depthwise_share_of_mixnet(name, macs, padded):
     network = networks.get(name)
-    found = largest = 0
+    total = largest = 0
     for layer in network.layers:
         convs = [conv for conv, *_ in layer.op.lower(*network.in_shapes(layer))]
         if convs and kind_of(layer, convs[0]) == "dw":
-            found += sum(conv.macs for conv in convs)
+            total += sum(conv.macs for conv in convs)
             taps = max(conv.fh * conv.fw for conv in convs)
             largest += sum(conv.k * conv.oh * conv.ow for conv in convs) * taps
-    assert found / 1e6 == pytest.approx(macs, abs=0.005)
+    assert total / 1e6 == pytest.approx(macs, abs=0.005)
     assert largest / 1e6 == pytest.approx(padded, abs=0.05)

@@ -257,8 +257,8 @@ def test_macs_as_counted(name, macs):
 @pytest.mark.parametrize("name", SHAPES)
 def test_shapes(name):
     network = networks.get(name)
-    found = [(layer, *network.shape(layer)) for layer, _, _ in SHAPES[name]]
-    assert found == [(layer, c, side, side) for layer, c, side in SHAPES[name]]
+    shapes = [(layer, *network.shape(layer)) for layer, _, _ in SHAPES[name]]
+    assert shapes == [(layer, c, side, side) for layer, c, side in SHAPES[name]]
     if name != "retinaface_mnet025":
         assert network.shape("fc") == (1000, 1, 1)
         assert network.layers[-1].name == "fc"
@@ -316,8 +316,8 @@ def test_variant_keeps_every_map_but_full_doubles_the_pairs(name, variant):
 )
 @pytest.mark.parametrize("variant", ["fuse_half_50", "fuse_full_50"])
 def test_blocks_of_the_half_variants(name, blocks, variant):
-    found = [x.name for x in networks.get(name, variant).layers if isinstance(x.op, Concat)]
-    assert found == [f"b{n}.dw" for n in blocks]
+    concats = [x.name for x in networks.get(name, variant).layers if isinstance(x.op, Concat)]
+    assert concats == [f"b{n}.dw" for n in blocks]
 
 
 @pytest.mark.parametrize(

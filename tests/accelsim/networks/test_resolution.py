@@ -88,19 +88,19 @@ def test_golden_at_full_size(name, variant):
 )
 def test_register_by_register(name, variant, layers):
     network = networks.get(name, variant, (40, 33))
-    found = ax.simulate(network, ARRAY, fidelity="cycle", layers=layers)
-    assert found.values_equal
-    assert found.total_cycles == ax.simulate(network, ARRAY, layers=layers).total_cycles
+    result = ax.simulate(network, ARRAY, fidelity="cycle", layers=layers)
+    assert result.values_equal
+    assert result.total_cycles == ax.simulate(network, ARRAY, layers=layers).total_cycles
 
 
 def test_kernels_beyond_the_taps_fall_to_another_dataflow():
     """Kernels of 3x3 to 11x11 in one layer."""
     network = networks.mixnet_s()
-    found = [
+    results = [
         ax.simulate(network, ax.Hardware(ax.SystolicArray(32, 32, max_taps=taps)), layers="b14.dw")
         for taps in (10, 11)
     ]
-    few, enough = (result.layers[0] for result in found)
+    few, enough = (result.layers[0] for result in results)
     assert few.dataflow in ("os", "ws", "is")
     assert enough.dataflow == "rows"
     assert enough.cycles < few.cycles

@@ -21,8 +21,8 @@ SIZE = (480, 640)
 
 
 def part(name):
-    found = re.match("(fpn|context|head)[123]", name)
-    return found[1] if found else "backbone"
+    match = re.match("(fpn|context|head)[123]", name)
+    return match[1] if match else "backbone"
 
 
 def kind(layer):
@@ -65,11 +65,11 @@ def test_pyramid_is_laterals_and_merges():
 def test_kinds(variant, total, kinds):
     network = networks.retinaface_mnet025(variant, SIZE)
     assert network.total_macs / 1e6 == pytest.approx(total, abs=0.005)
-    found = Counter()
+    megamacs = Counter()
     for layer in network.layers:
-        found[kind(layer)] += network.macs(layer) / 1e6
+        megamacs[kind(layer)] += network.macs(layer) / 1e6
     for name, macs in kinds.items():
-        assert found[name] == pytest.approx(macs, abs=0.005)
+        assert megamacs[name] == pytest.approx(macs, abs=0.005)
 
 
 @pytest.mark.parametrize(("variant", "weights"), [("baseline", 419_824), ("ddc", 333_616)])

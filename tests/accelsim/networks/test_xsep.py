@@ -34,10 +34,10 @@ def test_mobilenet_v3_small(variant, params, macs, dw_weights, dw_macs):
     network = networks.mobilenet_v3_small(variant)
     assert (network.total_params, network.total_macs) == (params, macs)
     assert network.variant == variant
-    found = depthwise(network)
-    assert sum(network.macs(layer) for layer in found) == dw_macs
-    norms = sum(2 * network.shape(layer.name)[0] for layer in found)
-    assert sum(network.params(layer) for layer in found) - norms == dw_weights
+    layers = depthwise(network)
+    assert sum(network.macs(layer) for layer in layers) == dw_macs
+    norms = sum(2 * network.shape(layer.name)[0] for layer in layers)
+    assert sum(network.params(layer) for layer in layers) - norms == dw_weights
 
 
 # Products of a replaced layer, all three convolutions.
@@ -137,12 +137,16 @@ def test_the_last_stage_follows_from_strides_whatever_the_resolution():
 def test_an_activation_behind_squeeze_excite_stays_there():
     """As in the paper: 2x2 and 1xk are activated, kx1 after the gates."""
     network = networks.mobilenet_v3_small_fuseconv("xsep")
-    found = [network.layer(f"b5.{name}").activation for name in ("dw_2x2", "dw_h", "dw", "se")]
-    assert found == ["hswish", "hswish", "none", "hswish"]
+    activations = [
+        network.layer(f"b5.{name}").activation for name in ("dw_2x2", "dw_h", "dw", "se")
+    ]
+    assert activations == ["hswish", "hswish", "none", "hswish"]
     assert isinstance(network.layer("b5.se").op, Scale)
     network = networks.mobilenet_v3_small("xsep")
-    found = [network.layer(f"b5.{name}").activation for name in ("dw_2x2", "dw_h", "dw", "se")]
-    assert found == ["hswish", "hswish", "hswish", "none"]
+    activations = [
+        network.layer(f"b5.{name}").activation for name in ("dw_2x2", "dw_h", "dw", "se")
+    ]
+    assert activations == ["hswish", "hswish", "hswish", "none"]
 
 
 def test_biases_and_layer_scale_are_kept():
@@ -157,8 +161,8 @@ def test_biases_and_layer_scale_are_kept():
 
 
 def test_other_networks():
-    found = networks.efficientnet_b0("xsep")
-    replaced = [x.name for x in found.layers if x.name.endswith("_2x2")]
+    network = networks.efficientnet_b0("xsep")
+    replaced = [x.name for x in network.layers if x.name.endswith("_2x2")]
     # the 5x5 of stride 1: not those that begin the stages of b4 and b12
     assert replaced == [f"b{n}.dw_2x2" for n in (5, 9, 10, 11, 13, 14, 15)]
     large = networks.mobilenet_v3_large("xsep")

@@ -182,8 +182,8 @@ def test_what_the_branches_of_a_context_module_see(op):
     """3 x 3, 5 x 5 and 7 x 7 pixels: a half and two quarters of the output."""
     x = np.zeros((8, 11, 11), np.int8)
     x[:, 5, 5] = 1
-    found = reach(expand(op, x.shape), x)["m"]
-    spread = [np.argwhere(plane) for plane in found]
+    planes = reach(expand(op, x.shape), x)["m"]
+    spread = [np.argwhere(plane) for plane in planes]
     assert [tuple(s.max(0) - s.min(0) + 1) for s in spread] == (
         [(3, 3)] * 4 + [(5, 5)] * 2 + [(7, 7)] * 2
     )
@@ -193,8 +193,8 @@ def test_what_the_branches_of_a_context_module_see(op):
 def test_the_branches_of_ddc_are_dilated():
     x = np.zeros((4, 11, 11), np.int8)
     x[:, 5, 5] = 1
-    found = reach(expand(DdcContext(4), x.shape), x)["m"]
-    for plane, d in zip(found, (1, 1, 2, 3), strict=True):
+    planes = reach(expand(DdcContext(4), x.shape), x)["m"]
+    for plane, d in zip(planes, (1, 1, 2, 3), strict=True):
         assert [tuple(p) for p in np.argwhere(plane)] == [
             (y, z) for y in (5 - d, 5, 5 + d) for z in (5 - d, 5, 5 + d)
         ]

@@ -121,15 +121,15 @@ def sides(padding, size, kernel, stride, dilation):
         return (padding,) * 4
     if not isinstance(padding, str):
         return padding
-    found = []
+    before_and_after = []
     for axis in (0, 1):
         reach = dilation[axis] * (kernel[axis] - 1) + 1
         total = reach - 1
         if padding == "same_tf":
             outputs = (size[axis] + stride[axis] - 1) // stride[axis]
             total = max(0, (outputs - 1) * stride[axis] + reach - size[axis])
-        found += [total // 2, (total + 1) // 2]
-    return tuple(found)
+        before_and_after += [total // 2, (total + 1) // 2]
+    return tuple(before_and_after)
 
 
 def split_kernels(op, weights, channels):
@@ -283,12 +283,12 @@ def test_what_runs_on_the_host_has_no_macs_and_mostly_no_weights():
 
 
 def test_aliases_say_where_every_channel_lies():
-    found = {
+    sources = {
         type(case.op): case.op.alias(*case.inputs)
         for case in CASES
         if case.op.alias(*case.inputs) is not None
     }
-    assert set(found) == {Concat, Slice, ChannelShuffle}
+    assert set(sources) == {Concat, Slice, ChannelShuffle}
     assert Concat().alias((1, 2, 2), (2, 2, 2), (1, 2, 2)) == ((0, 0), (1, 0), (1, 1), (2, 0))
     assert Slice((1, 3)).alias((5, 2, 2)) == ((0, 1), (0, 2))
     assert ChannelShuffle(2).alias((6, 2, 2)) == tuple((0, c) for c in (0, 3, 1, 4, 2, 5))

@@ -100,18 +100,18 @@ def cycles(timing, op, shape):
 @pytest.mark.parametrize(("name", "variant", "paper", "release"), TOTALS)
 def test_fuseconv_totals(name, variant, paper, release):
     network = networks.get(name, variant)
-    found = [total(published.get(timing, 64, 64), network) for timing in BOTH]
-    assert found == [paper, release]
+    totals = [total(published.get(timing, 64, 64), network) for timing in BOTH]
+    assert totals == [paper, release]
 
 
 @pytest.mark.parametrize("side", SCALING)
 def test_fuseconv_speed_up_over_array_size(side):
     timing = published.get("fuseconv-2020", side, side)
     names = ("mobilenet_v1", "mobilenet_v2", "mobilenet_v3_large_fuseconv")
-    found = [
+    ratios = [
         total(timing, networks.get(n)) / total(timing, networks.get(n, "fuse_full")) for n in names
     ]
-    assert tuple(round(ratio, 4) for ratio in found) == SCALING[side]
+    assert tuple(round(ratio, 4) for ratio in ratios) == SCALING[side]
 
 
 def test_full_is_slower_than_mobilenet_v1_on_a_small_array():
@@ -124,10 +124,10 @@ def test_full_is_slower_than_mobilenet_v1_on_a_small_array():
 def test_fuseconv_half_variants(name, half, full):
     timing = published.get("fuseconv-2020", 64, 64)
     baseline = total(timing, networks.get(name))
-    found = [
+    ratios = [
         baseline / total(timing, networks.get(name, v)) for v in ("fuse_half_50", "fuse_full_50")
     ]
-    assert [round(ratio, 2) for ratio in found] == [half, full]
+    assert [round(ratio, 2) for ratio in ratios] == [half, full]
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -149,15 +149,15 @@ def test_fuseconv_depthwise_layers(name):
 
 @pytest.mark.parametrize(("op", "shape", "paper", "release"), CHECKS)
 def test_fuseconv_worked_checks(op, shape, paper, release):
-    found = [cycles(published.get(timing, 64, 64), op, shape) for timing in BOTH]
-    assert found == [paper, release]
+    counts = [cycles(published.get(timing, 64, 64), op, shape) for timing in BOTH]
+    assert counts == [paper, release]
 
 
 def test_versions_count_column_folds_differently():
     # 14 + 4 zeros exceed 16 columns in the released code only: 8 x 14 lines are 7 row folds.
     op, shape = Depthwise((1, 5)), (8, 14, 14)
-    found = [cycles(published.get(timing, 16, 16), op, shape) for timing in BOTH]
-    assert found == [7 * 21, 7 * 21 * 2]
+    counts = [cycles(published.get(timing, 16, 16), op, shape) for timing in BOTH]
+    assert counts == [7 * 21, 7 * 21 * 2]
 
 
 def test_released_version_takes_rectangles():
@@ -193,11 +193,11 @@ def test_odd_strides_are_exact():
 @pytest.mark.parametrize(("name", "depthwise", "side", "expected"), SCALESIM)
 def test_scalesim_totals(name, depthwise, side, expected):
     network = networks.get(name)
-    found = [
+    totals = [
         total(published.get("scalesim", side, side, dataflow, depthwise), network)
         for dataflow in ("os", "ws", "is")
     ]
-    assert tuple(found) == expected
+    assert tuple(totals) == expected
 
 
 def test_scalesim_reports_one_short():

@@ -40,10 +40,10 @@ def test_errors_that_are_shown_come_from_points_left_out():
 
 def test_one_multiplier_per_element_and_seven_for_addresses():
     for rows, columns in ((1, 1), (16, 32), (64, 64)):
-        found = area.estimate(ax.SystolicArray(rows, columns))
-        assert found[area.FIGURES.index("mult18")] == rows * columns
-    found = area.estimate(ax.DepthwiseEngine(16, 8))
-    assert found[area.FIGURES.index("mult18")] == 16 * 8 + 7
+        figures = area.estimate(ax.SystolicArray(rows, columns))
+        assert figures[area.FIGURES.index("mult18")] == rows * columns
+    figures = area.estimate(ax.DepthwiseEngine(16, 8))
+    assert figures[area.FIGURES.index("mult18")] == 16 * 8 + 7
 
 
 def test_what_is_unlike_every_point_has_no_estimate():

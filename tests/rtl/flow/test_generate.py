@@ -21,7 +21,7 @@ from accelsim.passes import (
 )
 from rtl.engines.systolic_array.manual import MODES
 from rtl.flow import generate as module
-from rtl.flow.generate import chapters, generate, make_design, parameters
+from rtl.flow.generate import chapters, generate, make_cores, parameters
 from rtl.flow.manual import page
 from tests.sequences import random_pass
 
@@ -96,7 +96,7 @@ def test_every_port_size_and_field_is_on_the_page(made):
 
 
 def test_every_field_of_a_command_has_a_meaning():
-    payloads = parameters(make_design(BOTH))["payloads"]
+    payloads = parameters(make_cores(BOTH))["payloads"]
     for engine, command in (("array", ArrayCommand), ("depthwise", DepthwiseCommand)):
         fields = list(meanings(command))
         assert all(meanings(command).values())
@@ -109,7 +109,7 @@ def test_the_engines_share_no_port(made):
     if "depthwise" not in written:
         return
     names = {port["name"] for port in written["ports"]} - {"clk", "rst"}
-    array = parameters(make_design(Hardware(ARRAY)))
+    array = parameters(make_cores(Hardware(ARRAY)))
     alone = {f"array__{port['name']}" for port in array["ports"][2:]}
     assert {name for name in names if name.startswith("array__")} == alone
     assert {name.split("__")[0] for name in names} == {"array", "depthwise"}
@@ -170,7 +170,7 @@ def test_formulas_of_the_page_are_those_of_the_engine(opcode, seed):
 
 def test_the_page_says_whether_passes_overlap():
     text = {
-        overlap: page(chapters(make_design(Hardware(array))))
+        overlap: page(chapters(make_cores(Hardware(array))))
         for overlap in (True, False)
         for array in (SystolicArray(2, 2, overlap=overlap),)
     }
@@ -193,7 +193,7 @@ def test_files_are_replaced_whole(made, monkeypatch):
 
 def test_a_directory_that_cannot_be_written_is_refused_before_the_work(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(module, "make_design", None)
+    monkeypatch.setattr(module, "make_cores", None)
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(FileError, match="cannot be written"):
             generate(Hardware(ARRAY), place)

@@ -76,7 +76,7 @@ def tile_clocks(pixels: int, p: DepthwisePass) -> list[int]:
         ]
     pitch = max(-(-p.w // p.sw), p.ow)
     end = (p.oh - 1) * pitch + p.ow
-    found = []
+    clocks_of_tiles = []
     for first in range(0, end, pixels):
         (top, left), (bottom, right) = (
             divmod(first, pitch),
@@ -84,8 +84,8 @@ def tile_clocks(pixels: int, p: DepthwisePass) -> list[int]:
         )
         if top != bottom:
             left, right = 0, p.ow - 1
-        found.append(clocks(top, bottom, min(left, p.ow - 1), min(right, p.ow - 1)))
-    return found
+        clocks_of_tiles.append(clocks(top, bottom, min(left, p.ow - 1), min(right, p.ow - 1)))
+    return clocks_of_tiles
 
 
 def law(engine: DepthwiseEngine, body) -> int:

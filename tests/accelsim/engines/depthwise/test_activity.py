@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from accelsim.dataflows import tap_serial
 from accelsim.engines import depthwise
-from accelsim.engines.activity import Work
+from accelsim.engines.activity import ElementState
 from accelsim.engines.base import passes_of
 from tests.depthwise import convolutions, engines, law, plans_of, tile_clocks
 
@@ -63,9 +63,9 @@ def test_multiplies_clock_by_clock(conv, engine, seed):
     assert total == law(engine, plan.body)
     assume(total <= 400)  # every clock is a simulation of its own
     memories = program.operands(*ones, engine)
-    found = ACTIVITY(engine, commands, memories, program.dest >= 0, range(total))
+    seen = ACTIVITY(engine, commands, memories, program.dest >= 0, range(total))
     passes = list(passes_of(plan.body))
-    assert np.count_nonzero(found.work == Work.BUSY) == pairs(conv)
+    assert np.count_nonzero(seen.states == ElementState.BUSY) == pairs(conv)
     empty = sum(
         p.channels * engine.pixels * trips * run.trips
         for p in passes
@@ -74,10 +74,10 @@ def test_multiplies_clock_by_clock(conv, engine, seed):
         if not run.rows * run.columns  # a clock in which all pixels are masked
     )
     counted = sum(depthwise.schedule.macs(engine, p) for p in passes)
-    assert found.multiplies.sum() == counted + empty
+    assert seen.multiplies.sum() == counted + empty
     issued, leaving = taps(engine, passes)
-    assert set(np.flatnonzero(found.multiplies) - TO_MULTIPLIER) == issued
-    assert set(np.flatnonzero(found.drain[:, 0, 0])) == leaving
+    assert set(np.flatnonzero(seen.multiplies) - TO_MULTIPLIER) == issued
+    assert set(np.flatnonzero(seen.drain[:, 0, 0])) == leaving
     some = int(rng.integers(total))
     part = ACTIVITY(engine, commands, memories, program.dest >= 0, range(some, some + 1))
-    assert np.array_equal(part.work[0], found.work[some])
+    assert np.array_equal(part.states[0], seen.states[some])

@@ -40,8 +40,8 @@ def assert_agreement(engine, work, earliest=None):
     assert np.array_equal(done.words, expected), about
 
 
-def assert_same_registers(found, expected, where):
-    for name, value in found._asdict().items():
+def assert_same_registers(registers, expected, where):
+    for name, value in registers._asdict().items():
         other = getattr(expected, name)
         if isinstance(value, tuple):
             assert_same_registers(value, other, f"{name} {where}")

@@ -22,7 +22,7 @@ from accelsim.passes import (
     depthwise_command,
     depthwise_words,
 )
-from accelsim.simulate import simulate
+from accelsim.simulation import simulate
 from tests.depthwise import (
     LARGE_KERNELS,
     SMALL_KERNELS,
@@ -145,8 +145,8 @@ def test_taps_lie_where_their_values_are(conv, engine):
 def test_depthwise_layers_of_mobilenets_at_8x64(name, most):
     network = networks.get(name)
     hardware = Hardware(SystolicArray(64, 64), depthwise=DepthwiseEngine(8, 64))
-    found = simulate(network, hardware, depthwise_on="engine")
-    cycles = [layer.cycles for layer in found.layers if layer.op == "depthwise"]
+    result = simulate(network, hardware, depthwise_on="engine")
+    cycles = [layer.cycles for layer in result.layers if layer.op == "depthwise"]
     assert len(cycles) in (17, 11)
     assert sum(cycles) <= most
 

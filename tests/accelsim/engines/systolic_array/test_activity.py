@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from accelsim.engines import systolic_array
-from accelsim.engines.activity import Work
+from accelsim.engines.activity import ElementState
 from accelsim.engines.systolic_array import activity as of_array
 from accelsim.hardware import SystolicArray
 from accelsim.hls.nest import operations
@@ -49,13 +49,13 @@ def test_multiplies_and_results_are_those_of_the_schedule(modes, overlap):
     for _ in range(30):
         array = random_array(rng, tuple(rng.integers(1, 7, 2).tolist()), overlap)
         work = random_sequence(rng, array, 6, modes)
-        found = film(array, work)
+        seen = film(array, work)
         counted = operations(systolic_array.schedule.nest(array, work.passes))
-        assert found.multiplies.sum() == counted, (array, work.passes)
+        assert seen.multiplies.sum() == counted, (array, work.passes)
         # Every result passes the bottom row once, and the last one at the last clock but one.
         results = sum(p.m * p.n * p.fires for p in work.passes)
-        assert found.drain[:, -1].sum() == results, (array, work.passes)
-        assert found.drain[-1, -1].any()
+        assert seen.drain[:, -1].sum() == results, (array, work.passes)
+        assert seen.drain[-1, -1].any()
 
 
 @pytest.mark.parametrize("modes", MODES, ids=lambda modes: "+".join(m.name for m in modes))
@@ -65,8 +65,8 @@ def test_elements_multiply_when_the_law_says(modes):
     for _ in range(30):
         array = random_array(rng, tuple(rng.integers(1, 7, 2).tolist()))
         work = random_sequence(rng, array, 6, modes)
-        found = film(array, work)
-        expected = np.zeros(found.work.shape, bool)
+        seen = film(array, work)
+        expected = np.zeros(seen.states.shape, bool)
         for p, clocks in frames(work.passes):
             stationary = p.opcode in (WS, IS)
             rows = range(p.k) if stationary else range(array.rows - p.m, array.rows)
@@ -75,7 +75,7 @@ def test_elements_multiply_when_the_law_says(modes):
                     for clock in clocks:
                         assert not expected[clock + i + j, i, j]
                         expected[clock + i + j, i, j] = True
-        assert np.array_equal(found.work >= Work.WASTE, expected), (array, work.passes)
+        assert np.array_equal(seen.states >= ElementState.WASTE, expected), (array, work.passes)
 
 
 def test_zeros_are_told_from_operands():
@@ -86,22 +86,22 @@ def test_zeros_are_told_from_operands():
         p = ArrayPass(mode, 4, 3, 4)
         work = sequence(rng, array, (p,))
         left, top = (rng.integers(0, 2, bank.shape).astype(np.int16) for bank in work[2:4])
-        found = film(array, work._replace(left=left, top=top))
+        seen = film(array, work._replace(left=left, top=top))
         a = left[: array_words(p)[0]].astype(int)
         b = top[: p.k].astype(int)
         real = (a.T @ b if mode == OS else a @ b[::-1]).sum()
-        assert np.count_nonzero(found.work == Work.BUSY) == real
-        assert found.multiplies.sum() == 4 * 3 * 4
+        assert np.count_nonzero(seen.states == ElementState.BUSY) == real
+        assert seen.multiplies.sum() == 4 * 3 * 4
 
 
 def test_row_streams_begin_with_zeros():
     """Three taps over two values: the windows that end before them hold nothing real."""
     array = SystolicArray(1, 3)
     work = sequence(np.random.default_rng(12), array, (ArrayPass(ROWS, 1, 3, 2, taps=3),))
-    found = film(array, work._replace(left=np.ones_like(work.left)))
+    seen = film(array, work._replace(left=np.ones_like(work.left)))
     pairs = sum(1 for end in (-1, 0, 1) for tap in range(3) if end - tap >= 0)
-    assert np.count_nonzero(found.work == Work.BUSY) == pairs == 3
-    assert found.multiplies.sum() == 9
+    assert np.count_nonzero(seen.states == ElementState.BUSY) == pairs == 3
+    assert seen.multiplies.sum() == 9
 
 
 def test_fill_and_drain_of_one_pass():
@@ -109,9 +109,9 @@ def test_fill_and_drain_of_one_pass():
     array = SystolicArray(2, 2)
     work = sequence(np.random.default_rng(13), array, (ArrayPass(OS, 2, 1, 2),))
     work.left[:] = work.top[:] = 1
-    found = film(array, work)
-    idle, fill, busy = Work.IDLE, Work.FILL, Work.BUSY
-    assert found.work.tolist() == [
+    seen = film(array, work)
+    idle, fill, busy = ElementState.IDLE, ElementState.FILL, ElementState.BUSY
+    assert seen.states.tolist() == [
         [[busy, idle], [idle, idle]],
         [[busy, fill], [busy, idle]],
         [[idle, fill], [busy, fill]],
@@ -119,12 +119,12 @@ def test_fill_and_drain_of_one_pass():
         [[idle, idle], [idle, idle]],
     ]
     # The lower result leaves for the port, then the upper one by way of the lower element.
-    assert found.drain[:, :, 0].tolist() == [
+    assert seen.drain[:, :, 0].tolist() == [
         *[[False, False]] * 3,
         [True, True],
         [False, True],
     ]
-    assert not found.drain[:, :, 1].any()
+    assert not seen.drain[:, :, 1].any()
 
 
 @pytest.mark.parametrize("overlap", [True, False], ids=["overlapped", "plain"])
@@ -135,8 +135,8 @@ def test_a_part_is_what_the_whole_shows(overlap, monkeypatch):
     work = random_sequence(rng, array, 12)
     whole = film(array, work)
     monkeypatch.setattr(of_array, "RECORDED_BYTES", 2000)
-    middle = len(whole.work) // 2
-    for clocks in (range(middle, len(whole.work)), range(middle, middle + 7), range(3)):
+    middle = len(whole.states) // 2
+    for clocks in (range(middle, len(whole.states)), range(middle, middle + 7), range(3)):
         part = ACTIVITY(array, work.commands, (work.left, work.top), work.used, clocks)
-        assert np.array_equal(part.work, whole.work[clocks.start : clocks.stop])
+        assert np.array_equal(part.states, whole.states[clocks.start : clocks.stop])
         assert np.array_equal(part.drain, whole.drain[clocks.start : clocks.stop])

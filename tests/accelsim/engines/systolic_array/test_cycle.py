@@ -86,8 +86,8 @@ def test_golden_is_what_the_passes_mean():
         array = random_array(rng, tuple(rng.integers(1, 6, 2).tolist()))
         work = random_sequence(rng, array, 3)
         meaning = interpret(array, work.commands, work.left.astype(int), work.top.astype(int))
-        found = golden(array, work.commands, work.left, work.top)
-        assert np.array_equal(found[work.used], meaning.reshape(found.shape)[work.used])
+        words = golden(array, work.commands, work.left, work.top)
+        assert np.array_equal(words[work.used], meaning.reshape(words.shape)[work.used])
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ def test_registers_are_those_of_a_plain_machine(overlap, shape, mode, seed):
     rows = work.commands, work.left, work.top
     machine = plain.Machine(array, *rows)
     expected = [machine.registers for _ in plain.run(machine)]
-    found = record(array, *rows, range(len(expected)))._asdict()
-    for name, values in found.items():
+    recorded = record(array, *rows, range(len(expected)))._asdict()
+    for name, values in recorded.items():
         for clock, registers in enumerate(expected):
             about = f"{name} at clock {clock}\n{array}\n{work.passes}"
             assert np.array_equal(values[clock], registers[name]), about

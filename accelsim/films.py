@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accelsim.engines.activity import Activity, Int64, Work
+from accelsim.engines.activity import Activity, ElementState, Int64
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.hls.nest import operations
@@ -46,12 +46,12 @@ class Film:
     @property
     def rows(self) -> int:
         """Rows of elements."""
-        return int(self.activity.work.shape[1])
+        return int(self.activity.states.shape[1])
 
     @property
     def columns(self) -> int:
         """Columns of elements."""
-        return int(self.activity.work.shape[2])
+        return int(self.activity.states.shape[2])
 
     @property
     def label(self) -> str:
@@ -63,10 +63,10 @@ class Film:
         """Of the elements that multiply in a clock, over the whole layer."""
         return self.multiplies / (self.rows * self.columns * self.cycles)
 
-    def count(self, work: Work) -> Int64:
+    def count(self, state: ElementState) -> Int64:
         """int64[clocks], elements in a state."""
-        found: Int64 = np.count_nonzero(self.activity.work == work, axis=(1, 2))
-        return found
+        elements: Int64 = np.count_nonzero(self.activity.states == state, axis=(1, 2))
+        return elements
 
 
 def film(

@@ -83,7 +83,7 @@ class Comparison:
         }
 
 
-def compare(
+def cosim(
     network: Network,
     name: str,
     hardware: Hardware,

@@ -22,7 +22,7 @@ from accelsim.ir import Network
 from accelsim.lower import AUTO, Choice
 from accelsim.request import Request
 from accelsim.result import LayerResult
-from accelsim.simulate import answer
+from accelsim.simulation import answer
 from accelsim.version import __version__
 
 MOST_SPANS = 1_000_000  # what a viewer takes, and memory
@@ -149,9 +149,9 @@ def _of_passes(spans: Iterable[Span]) -> tuple[list[str], list[Event]]:
             places.setdefault(span.place, []).append(made)
     tracks = [f"passes {lane + 1}" for lane in range(len(free))]
     events = [event | {"tid": lane + 1} for lane, event in lanes]
-    for place, found in sorted(places.items()):
+    for place, spent in sorted(places.items()):
         tracks.append(place)
-        events += [event | {"tid": len(tracks)} for event in found]
+        events += [event | {"tid": len(tracks)} for event in spent]
     return tracks, events
 
 

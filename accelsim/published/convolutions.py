@@ -17,7 +17,7 @@ class Kind(Enum):
     ONE_DIMENSIONAL = "one-dimensional"  # depthwise with a 1xK or Kx1 kernel
 
 
-class Work(NamedTuple):
+class PaddedConv(NamedTuple):
     """A convolution and the size of its padded input."""
 
     kind: Kind
@@ -36,7 +36,7 @@ class Cost(NamedTuple):
 NOT_MODELLED = Cost(0, None)
 
 
-def work(layer: Layer, in_shapes: tuple[Shape, ...], timing: str) -> Work | None:
+def padded_conv(layer: Layer, in_shapes: tuple[Shape, ...], timing: str) -> PaddedConv | None:
     """The layer's convolution; None where it has none, as pooling and adding.
 
     UnsupportedError for what no publication covers: dilation, groups that are not depthwise,
@@ -55,7 +55,7 @@ def work(layer: Layer, in_shapes: tuple[Shape, ...], timing: str) -> Work | None
         top, bottom, left, right = resolve_padding(
             op.padding, (conv.h, conv.w), (conv.fh, conv.fw), (conv.sh, conv.sw), (1, 1)
         )
-    return Work(_kind(conv, depthwise), conv, conv.h + top + bottom, conv.w + left + right)
+    return PaddedConv(_kind(conv, depthwise), conv, conv.h + top + bottom, conv.w + left + right)
 
 
 def _refusal(conv: Conv, pieces: int, depthwise: bool) -> str:

@@ -11,7 +11,7 @@ from accelsim.ir import Network
 from accelsim.lower import Choice, is_depthwise
 from accelsim.request import Layers, Request, select
 from accelsim.result import LayerResult
-from accelsim.simulate import answer
+from accelsim.simulation import answer
 
 
 class Entry(NamedTuple):
@@ -21,7 +21,7 @@ class Entry(NamedTuple):
     design: Hardware
 
 
-class Row(NamedTuple):
+class LayerCosts(NamedTuple):
     """One layer: its cost on every design, in their order."""
 
     name: str
@@ -64,22 +64,22 @@ class SideBySide:
     network: str
     variant: str
     entries: tuple[Entry, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[LayerCosts, ...]
 
     @cached_property
     def totals(self) -> tuple[Total, ...]:
         """One for every design."""
-        found = []
+        totals = []
         for entry, *costs in zip(self.entries, *(row.costs for row in self.rows), strict=True):
             engines = {cost.engine for cost in costs}
-            found.append(
+            totals.append(
                 Total(
                     sum(cost.cycles for cost in costs),
                     sum(cost.macs for cost in costs),
                     sum(_multipliers(entry.design, engine) for engine in engines),
                 )
             )
-        return tuple(found)
+        return tuple(totals)
 
     def to_dict(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -131,7 +131,7 @@ def compare(
         [answer(Request(network, entry.design, dataflow, layers=name)).layers[0] for name in names]
         for entry in entries
     ]
-    rows = tuple(Row(name, tuple(each)) for name, *each in zip(names, *costs, strict=True))
+    rows = tuple(LayerCosts(name, tuple(each)) for name, *each in zip(names, *costs, strict=True))
     return SideBySide(network.name, network.variant, tuple(entries), rows)
 
 

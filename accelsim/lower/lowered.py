@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from accelsim.dataflows import Dataflow, Plan, Program
 from accelsim.dataflows.base import gather
-from accelsim.engines.base import Body, Engine, Registers, Run, Traffic
+from accelsim.engines.base import Engine, Registers, Run, Traffic
 from accelsim.errors import UnsupportedError
 from accelsim.hls.nest import Loop
 from accelsim.hls.report import Resource
 from accelsim.ir import Piece, Shape
 from accelsim.lower.allowed import public_name
 from accelsim.numerics import Int8, Int32
-from accelsim.passes import Repeat, addresses, columns
+from accelsim.passes import Body, Repeat, addresses, columns
 
 
 class Sequence(NamedTuple):

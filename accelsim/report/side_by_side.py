@@ -4,10 +4,10 @@ import csv
 import io
 from dataclasses import astuple, fields
 
-from accelsim.compare import Row, SideBySide
 from accelsim.files import write_whole
 from accelsim.report.table import Table, fit, percent, ports
 from accelsim.result import LayerResult
+from accelsim.side_by_side import LayerCosts, SideBySide
 
 WORDS = ("layer", "op")
 SPARED = ("op",)
@@ -34,7 +34,7 @@ def designs(comparison: SideBySide, width: int) -> Table:
     return Table(names, kept[: len(rows)], WORDS, summary=kept[len(rows) :])
 
 
-def _row(row: Row) -> tuple[str, ...]:
+def _row(row: LayerCosts) -> tuple[str, ...]:
     return (row.name, row.costs[0].op, *(mark(cost.cycles, row.fastest) for cost in row.costs))
 
 
