@@ -19,7 +19,7 @@ from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayCommand, ArrayPass
 from rtl.engines.systolic_array.core import Core
 from rtl.lib.layout import values
-from tests.sequences import Sequence
+from tests.engines.systolic_array import Sequence
 
 PERIOD = 1e-8
 PATIENCE = 1000  # clocks without any progress, beyond the longest pass: then a core is stuck

@@ -32,7 +32,7 @@ from accelsim.ops import (
 from accelsim.ops.parallel_depthwise import Branch
 from accelsim.simulation import simulate
 from accelsim.weights import seeded_weights
-from tests import onnx_oracle
+from tests.accelsim import onnx_oracle
 from tests.naive import operators as naive
 
 # name, parameters, multiply-accumulates of convolution and FC at 224 x 224

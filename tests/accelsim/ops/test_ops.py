@@ -31,7 +31,7 @@ from accelsim.ops import (
     SqueezeExcite,
 )
 from accelsim.ops.geometry import convolve
-from tests import onnx_oracle
+from tests.accelsim import onnx_oracle
 from tests.naive import operators as naive
 
 NO_WEIGHTS = np.empty(0, np.int8)

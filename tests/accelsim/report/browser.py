@@ -1,6 +1,6 @@
 """Opens a page in a browser and prints as JSON what is seen; run it in a process of its own.
 
-    python -m tests.browser PAGE.html [PICTURE.png]
+    python -m tests.accelsim.report.browser PAGE.html [PICTURE.png]
 
 The browser is Chromium, as Qt's WebEngine, without a screen. It may load the page and nothing
 else; what the page asks for is reported.

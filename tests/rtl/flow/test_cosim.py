@@ -11,7 +11,7 @@ from accelsim.hardware import Operands, SystolicArray
 from accelsim.passes import ArrayPass, Opcode
 from rtl.engines.systolic_array.job import deepened, memories
 from rtl.flow.cosim import SIMULATORS, Stalls, cosim
-from tests.sequences import random_sequence, sequence
+from tests.engines.systolic_array import random_sequence, sequence
 
 ARRAY = SystolicArray(3, 2)
 

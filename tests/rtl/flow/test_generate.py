@@ -23,7 +23,7 @@ from rtl.engines.systolic_array.manual import MODES
 from rtl.flow import generate as module
 from rtl.flow.generate import chapters, generate, make_cores, parameters
 from rtl.flow.manual import page
-from tests.sequences import random_pass
+from tests.engines.systolic_array import random_pass
 
 ARRAY = SystolicArray(3, 2, operands=Operands(9, 24))
 ENGINE = DepthwiseEngine(2, 3, 6, fill_port=4, operands=Operands(9, 24))

@@ -8,7 +8,7 @@ from accelsim.errors import FileError
 from accelsim.hardware import SystolicArray
 from rtl.flow.cosim import cosim
 from rtl.flow.waves import draw_waves, read_waves
-from tests.sequences import random_sequence
+from tests.engines.systolic_array import random_sequence
 
 # Changes at a rising edge happen after it; a clock that stays high is no edge; "-3 in 4 bits".
 BY_HAND = """$timescale 1 ns $end

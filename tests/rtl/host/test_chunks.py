@@ -7,7 +7,7 @@ from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayPass, Opcode, array_words
 from rtl.engines.systolic_array.job import LEFT, TOP, bank_depth, words
 from rtl.host.chunks import Reads, chunks
-from tests.sequences import random_sequence
+from tests.engines.systolic_array import random_sequence
 
 SEEDS = range(12)
 SHAPES = ((1, 1), (3, 7), (8, 2))

@@ -12,7 +12,7 @@ from rtl.engines.systolic_array.job import LEFT, TOP, deepened, memories, of_seq
 from rtl.flow.ports import payload
 from rtl.flow.verilog import verilog
 from rtl.host.driver import Fill, Host, Job, Stalls, load_job, save_job
-from tests.sequences import random_sequence
+from tests.engines.systolic_array import random_sequence
 
 PACES = (
     Stalls(),

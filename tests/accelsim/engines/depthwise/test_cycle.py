@@ -13,9 +13,16 @@ from accelsim.errors import UnsupportedError
 from accelsim.hardware import DepthwiseEngine
 from accelsim.hls.nest import times
 from accelsim.passes import DepthwiseCommand, DepthwisePass, columns
-from tests.depthwise import LARGE_KERNELS, SMALL_KERNELS, convolutions, engines, operands, plans_of
-from tests.depthwise_sequences import random_engine, random_sequence, sequence, small_sequence
-from tests.earliest import random_earliest
+from tests.accelsim.engines.depthwise.convolutions import (
+    LARGE_KERNELS,
+    SMALL_KERNELS,
+    convolutions,
+    engines,
+    operands,
+    plans_of,
+)
+from tests.engines.depthwise import random_engine, random_sequence, sequence, small_sequence
+from tests.engines.earliest import random_earliest
 from tests.naive import depthwise as plain
 
 BOTTOM = columns(DepthwiseCommand)["bottom"]

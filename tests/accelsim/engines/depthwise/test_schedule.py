@@ -23,7 +23,7 @@ from accelsim.passes import (
     depthwise_words,
 )
 from accelsim.simulation import simulate
-from tests.depthwise import (
+from tests.accelsim.engines.depthwise.convolutions import (
     LARGE_KERNELS,
     SMALL_KERNELS,
     convolutions,

@@ -9,7 +9,7 @@ from accelsim.engines.systolic_array import activity as of_array
 from accelsim.hardware import SystolicArray
 from accelsim.hls.nest import operations
 from accelsim.passes import ArrayPass, Opcode, array_words
-from tests.sequences import random_array, random_sequence, sequence
+from tests.engines.systolic_array import random_array, random_sequence, sequence
 
 OS, WS, IS, ROWS = Opcode
 ACTIVITY = systolic_array.ENGINE.registers.activity

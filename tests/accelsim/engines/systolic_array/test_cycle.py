@@ -14,8 +14,8 @@ from accelsim.engines.systolic_array.schedule import limits
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayPass, Opcode, Repeat, array_words
-from tests.accelsim.test_dataflows import interpret
-from tests.sequences import random_array, random_pass, random_sequence, sequence
+from tests.accelsim.dataflows.test_dataflows import interpret
+from tests.engines.systolic_array import random_array, random_pass, random_sequence, sequence
 
 OS, WS, IS, ROWS = Opcode
 MODES = ((OS,), (WS,), (IS,), (ROWS,), (WS, IS), (OS, ROWS), tuple(Opcode), tuple(Opcode))

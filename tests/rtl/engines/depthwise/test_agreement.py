@@ -9,7 +9,7 @@ from accelsim.hardware import DepthwiseEngine, Operands
 from accelsim.passes import DepthwiseOpcode, DepthwisePass
 from rtl.engines.depthwise.job import deepened
 from rtl.host.driver import Stalls
-from tests.depthwise_sequences import Sequence, random_engine, random_sequence, sequence
+from tests.engines.depthwise import Sequence, random_engine, random_sequence, sequence
 from tests.rtl.depthwise_agreement import Tally, check
 
 ROW, FLAT = DepthwiseOpcode

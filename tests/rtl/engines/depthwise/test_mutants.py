@@ -14,10 +14,10 @@ from accelsim.errors import AccelsimError
 from accelsim.hardware import DepthwiseEngine
 from rtl.engines.depthwise import core, issue, lanes, loader, tiles
 from rtl.host.driver import Stalls
-from tests.depthwise_sequences import random_sequence, sequence
+from tests.engines.depthwise import random_sequence, sequence
 from tests.rtl.depthwise_agreement import Levels, check
+from tests.rtl.engines.depthwise.test_agreement import CASES, flat, row
 from tests.rtl.mutants import Mutant, load, named
-from tests.rtl.test_depthwise_agreement import CASES, flat, row
 
 golden = import_module("accelsim.engines.depthwise.golden")  # not the function of this name
 

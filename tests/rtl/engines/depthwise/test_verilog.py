@@ -15,8 +15,8 @@ from accelsim.engines.depthwise import ENGINE, golden
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Conv
 from rtl.flow.cosim import SIMULATORS, Stalls, cosim
-from tests.depthwise import operands, plans_of
-from tests.depthwise_sequences import random_sequence
+from tests.accelsim.engines.depthwise.convolutions import operands, plans_of
+from tests.engines.depthwise import random_sequence
 
 needs_icarus = pytest.mark.skipif(
     shutil.which("iverilog") is None, reason="Icarus is not installed"

@@ -16,7 +16,7 @@ from rtl.engines.depthwise.job import memories, of_sequence, used
 from rtl.flow.cosim import result_bits
 from rtl.host.driver import Bytes
 from rtl.host.job import sums
-from tests.depthwise_sequences import Sequence, random_engine, sequence, small_sequence
+from tests.engines.depthwise import Sequence, random_engine, sequence, small_sequence
 from tests.rtl.mutants import Mutant, load, named
 from tests.rtl.waits_bench import Outcome, Reached, WaitsBench, Work, random_waits
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from accelsim.engines.systolic_array.cycle import State, random_state
 from accelsim.hardware import Operands, SystolicArray
 from accelsim.passes import ArrayPass, Opcode
+from tests.engines.systolic_array import Sequence, random_array, random_sequence, sequence
 from tests.rtl.agreement import Tally, check
-from tests.rtl.amaranth_bench import Pace
-from tests.sequences import Sequence, random_array, random_sequence, sequence
+from tests.rtl.bench import Pace
 
 OS, WS, IS, ROWS = Opcode
 MODES = ((OS,), (WS,), (IS,), (ROWS,), (WS, IS), (OS, ROWS), tuple(Opcode), tuple(Opcode))

@@ -12,11 +12,11 @@ from accelsim.engines.systolic_array import cycle, schedule
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from rtl.engines.systolic_array import accumulators, core, element, grid, sequencer
+from tests.engines.systolic_array import random_sequence, sequence
 from tests.rtl.agreement import Levels, check
-from tests.rtl.amaranth_bench import Pace
+from tests.rtl.bench import Pace
+from tests.rtl.engines.systolic_array.test_agreement import BANK_DEPTH, CASES, TALL_CASES
 from tests.rtl.mutants import Mutant, load, named
-from tests.rtl.test_agreement import BANK_DEPTH, CASES, TALL_CASES
-from tests.sequences import random_sequence, sequence
 
 # The package has a function of the same name.
 golden = import_module("accelsim.engines.systolic_array.golden")

@@ -14,7 +14,7 @@ from accelsim.hardware import SystolicArray
 from accelsim.passes import Opcode
 from rtl.engines.systolic_array.job import deepened
 from rtl.flow.cosim import Stalls, cosim
-from tests.sequences import random_sequence
+from tests.engines.systolic_array import random_sequence
 
 MODES = {opcode.name.lower(): (opcode,) for opcode in Opcode} | {"mixed": tuple(Opcode)}
 PASSES = 150

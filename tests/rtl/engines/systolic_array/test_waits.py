@@ -15,9 +15,9 @@ from accelsim.hls.nest import times
 from accelsim.passes import ArrayCommand, ArrayPass, Opcode, Wait, earliest_starts
 from rtl.engines.systolic_array import core, retirement
 from rtl.engines.systolic_array.core import Core
+from tests.engines.systolic_array import Sequence, random_array, random_sequence, sequence
 from tests.rtl.mutants import Mutant, load
 from tests.rtl.waits_bench import COUNTS, Outcome, Reached, WaitsBench, Work, random_waits
-from tests.sequences import Sequence, random_array, random_sequence, sequence
 
 OS, WS, IS, ROWS = Opcode
 MODES = {opcode.name.lower(): (opcode,) for opcode in Opcode} | {"mixed": tuple(Opcode)}
