@@ -22,7 +22,7 @@ from accelsim.numerics import (
     saturating_add,
 )
 from accelsim.tensors import Map
-from tests import onnx_oracle
+from tests.accelsim import onnx_oracle
 
 ALL = np.arange(-128, 128).astype(np.int8)
 INT32 = st.integers(-(2**31), 2**31 - 1)

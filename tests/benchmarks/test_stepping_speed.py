@@ -15,7 +15,7 @@ from accelsim.engines.systolic_array.cycle import simulate as step
 from accelsim.hardware import Hardware, SystolicArray
 from accelsim.passes import ArrayPass, Opcode
 from accelsim.simulation import simulate
-from tests.sequences import sequence
+from tests.engines.systolic_array import sequence
 
 pytestmark = pytest.mark.full
 

@@ -112,7 +112,7 @@ def seen(tmp_path_factory):
     arguments = ["report", str(folder / "result.json"), "-o", str(folder / "report.html")]
     code = f"from accelsim.cli import main; main({arguments})"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=TOP)
-    command = [sys.executable, "-m", "tests.browser", folder / "report.html"]
+    command = [sys.executable, "-m", "tests.accelsim.report.browser", folder / "report.html"]
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=TOP, timeout=120, check=False
     )

@@ -8,7 +8,7 @@ from accelsim.hardware import SystolicArray
 from accelsim.hls.nest import operations
 from accelsim.passes import ArrayPass, Opcode, Repeat
 from tests.accelsim.hls.calendar import Calendar
-from tests.sequences import random_sequence
+from tests.engines.systolic_array import random_sequence
 
 
 def one_by_one(array, passes):
