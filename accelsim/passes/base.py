@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from accelsim.errors import UnsupportedError
 
+LATEST = 1 << 60  # earliest start; the clocks of what follows it are int64 as well
+
 
 class Bits(int):
     """Width in bits of an unsigned field."""
@@ -139,14 +141,14 @@ def check_earliest(
     """int64[passes], the earliest starts; all 0 for None. UnsupportedError where they cannot be."""
     if earliest is None:
         return np.zeros(passes, np.int64)
-    found = np.asarray(earliest, np.int64)
+    found = np.asarray(earliest, object)
     if found.shape != (passes,):
         raise UnsupportedError(
             f"every one of {passes} passes has an earliest start, not {found.size} of them"
         )
-    if passes and found.min() < 0:
-        place = int(found.argmin())
-        raise UnsupportedError(
-            f"the earliest start of pass {place} is a clock from 0 on, not {found[place]}"
-        )
-    return found
+    for place, clock in enumerate(found):
+        if not isinstance(clock, int | np.integer) or not 0 <= clock <= LATEST:
+            raise UnsupportedError(
+                f"the earliest start of pass {place} is a clock from 0 to 2**60, not {clock!r}"
+            )
+    return found.astype(np.int64)
