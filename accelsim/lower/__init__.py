@@ -118,9 +118,10 @@ def _ways(sizes: tuple[Any, ...], dataflows: tuple[Dataflow, ...]) -> tuple[_Way
     """The engines that are allowed a dataflow, those for some kinds of layers first."""
     ways = []
     for each in sorted(sizes, key=lambda each: (not is_third_party(each), each.runs_all)):
+        model = engines.engine_of(each)  # which refuses what is in no list
         able = tuple(dataflow for dataflow in dataflows if dataflow.engine == each.name)
         if able:
-            ways.append(_Way(engines.engine_of(each), each, able, is_third_party(each)))
+            ways.append(_Way(model, each, able, is_third_party(each)))
     return tuple(ways)
 
 

@@ -121,6 +121,9 @@ def earliest_starts(
 
     UnsupportedError where a pass waits for what is never reached.
     """
+    for unit, clocks in enumerate(reached):
+        if list(clocks) != sorted(check_earliest(clocks, len(clocks)).tolist()):
+            raise UnsupportedError(f"unit {unit} retires passes in order, not at clocks {clocks}")
     starts = np.zeros(len(waits), np.int64)
     for place, (unit, count) in enumerate(waits):
         if count == 0:

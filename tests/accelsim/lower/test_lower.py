@@ -1,7 +1,8 @@
 """Lowering takes the fastest allowed dataflow and says why where there is none."""
 
 import contextlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import pytest
 
@@ -202,3 +203,16 @@ def test_idle_lanes_take_stripes():
     work = lower(layer(Depthwise((5, 5))), ((3, 56, 56),), few, ON_ENGINE)
     assert work.plans[0].tiling.stripes == 5
     assert work.cycles < 1.2 * work.bound_cycles
+
+
+def test_a_design_with_an_engine_that_is_not_listed_is_refused():
+    @dataclass(frozen=True)
+    class Unknown:
+        name: ClassVar[str] = "unknown"
+        runs_all: ClassVar[bool] = False
+        multipliers: int = 1
+        label: str = "unknown"
+
+    design = Hardware(ARRAY, engines=(Unknown(),))
+    with pytest.raises(UnsupportedError, match="there is no engine 'unknown'; there are array, "):
+        lower(layer(Linear(1)), ((3, 1, 1),), design)

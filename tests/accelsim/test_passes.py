@@ -1,0 +1,56 @@
+"""What passes wait for, and what records say of themselves."""
+
+import numpy as np
+import pytest
+
+from accelsim.errors import UnsupportedError
+from accelsim.passes import (
+    ArrayCommand,
+    DepthwiseCommand,
+    Wait,
+    addresses,
+    columns,
+    earliest_starts,
+    largest,
+    meanings,
+    widths,
+)
+
+
+def test_waits_become_the_clocks_at_which_counts_are_reached():
+    waits = [Wait(0, 0), Wait(1, 2), Wait(0, 1), Wait(1, 1)]
+    found = earliest_starts(waits, [[7], [3, 40]])
+    assert found.dtype == np.int64
+    assert found.tolist() == [0, 40, 7, 3]
+
+
+@pytest.mark.parametrize(
+    ("wait", "reached", "said"),
+    [
+        (Wait(0, 3), [[1, 2]], "pass 0 waits until unit 0 has retired 3 passes, and it retires 2"),
+        (Wait(2, 1), [[1], [2]], "pass 0 waits for unit 2, and the units are 0 to 1"),
+        (Wait(0, 1), [[-1]], "the earliest start of pass 0 is a clock from 0 to 2**60, not -1"),
+        (Wait(0, 1), [[9, 3]], "unit 0 retires passes in order, not at clocks [9, 3]"),
+    ],
+)
+def test_what_is_never_reached_is_refused(wait, reached, said):
+    with pytest.raises(UnsupportedError) as caught:
+        earliest_starts([wait], reached)
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("record", [ArrayCommand, DepthwiseCommand])
+def test_a_record_says_all_of_its_fields(record):
+    """Columns in the order of the fields, nested ones in place; every field has its words."""
+    work, *others = record._fields
+    flat = (*record.__annotations__[work]._fields, *others)
+    assert len(columns(record)) == len(set(flat))
+    assert max(columns(record).values()) == len(flat) - 1
+    assert list(meanings(record)) == [
+        *(f"{work}.{name}" for name in record.__annotations__[work]._fields),
+        *others,
+    ]
+    assert all(meanings(record).values())
+    assert all(flat[column] in others for column in addresses(record))
+    for name in others:
+        assert largest(record, name) == (1 << widths(record)[name]) - 1
