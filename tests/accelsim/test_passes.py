@@ -19,9 +19,9 @@ from accelsim.passes import (
 
 def test_waits_become_the_clocks_at_which_counts_are_reached():
     waits = [Wait(0, 0), Wait(1, 2), Wait(0, 1), Wait(1, 1)]
-    found = earliest_starts(waits, [[7], [3, 40]])
-    assert found.dtype == np.int64
-    assert found.tolist() == [0, 40, 7, 3]
+    starts = earliest_starts(waits, [[7], [3, 40]])
+    assert starts.dtype == np.int64
+    assert starts.tolist() == [0, 40, 7, 3]
 
 
 @pytest.mark.parametrize(
