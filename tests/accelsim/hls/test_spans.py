@@ -90,7 +90,7 @@ def test_the_result_port_is_taken_when_registers_leave(overlap):
         work = random_sequence(rng, array, 6)
         clocks = range(systolic_array.ENGINE.cycles(array, work.passes))
         leaves = systolic_array.ENGINE.registers.activity(
-            array, work.commands, (work.left, work.top), work.used, clocks
+            array, work.commands, work.memories, work.used, clocks
         )
         # Between the fires of a pass the port is kept, though nothing leaves.
         single = {number for number, p in enumerate(work.passes) if p.fires == 1}
