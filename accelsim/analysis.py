@@ -19,7 +19,7 @@ import polars
 
 from accelsim import sweep
 from accelsim.errors import FileError, SelectionError
-from accelsim.numerics import kernel
+from accelsim.kernels import kernel
 
 Frame = polars.DataFrame | polars.LazyFrame
 Bools = npt.NDArray[np.bool_]
@@ -165,10 +165,10 @@ def sensitivity(
     held: Sequence[str],
     where: Sequence[str] = (),
 ) -> polars.DataFrame:
-    """How a metric follows a parameter if all else is held.
+    """How a metric follows a parameter when all else is held.
 
-    Designs that are equal but for the parameter are compared with the one among them that has
-    the first value of all; groups without it are left out.
+    Designs that differ in the parameter alone are compared with the one among them that has its
+    first value; groups without that one are left out.
 
     Parameters
     ----------
@@ -310,7 +310,7 @@ def _condition(schema: polars.Schema, text: str) -> polars.Expr:
     if schema[name].is_numeric():
         return compare(polars.col(name), _number(value, text))  # type: ignore[no-any-return]
     if compare not in (operator.eq, operator.ne):
-        raise SelectionError(f"{name} is no number: {text!r} can only ask for = or !=")
+        raise SelectionError(f"{name} is not a number: {text!r} can only ask for = or !=")
     kind = schema[name]
     if kind == polars.Boolean and value not in TRUTHS:
         raise SelectionError(f"{name} is true or false, not {value!r}")
@@ -326,7 +326,7 @@ def _number(text: str, condition: str) -> int | float:
             number = kind(text)
             if math.isfinite(number):
                 return number
-    raise SelectionError(f"{condition!r} compares numbers, and {text!r} is none")
+    raise SelectionError(f"{condition!r} compares numbers, and {text!r} is not one")
 
 
 def check_columns(rows: Frame | polars.Schema, names: _Names) -> _Names:

@@ -204,7 +204,7 @@ class Network:
             for source in layer.inputs:
                 if source not in tensors:
                     raise NetworkError(
-                        f"layer {layer.name} reads {source!r}, which is no layer before it"
+                        f"layer {layer.name} reads {source!r}, which is not a layer before it"
                     )
             try:
                 inputs = tuple(tensors[source].shape for source in layer.inputs)

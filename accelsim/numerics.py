@@ -1,4 +1,4 @@
-"""Integer semantics in one place: how kernels are compiled, rounding, saturation, activations.
+"""Integer semantics in one place: rounding, saturation, activations, scales.
 
 The requantisation and the activations here are a stand-in for a post-processing unit: they make
 int8 inputs for the next layer from the int32 sums of an engine, with power-of-two scales chosen
@@ -9,12 +9,9 @@ the map times that of the kernel, and so is the bias that is added to it.
 """
 
 import math
-import re
 from collections.abc import Callable
-from functools import cache, partial, reduce
-from hashlib import sha256
-from pathlib import Path
-from typing import Any, TypeVar, cast
+from functools import cache, reduce
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,67 +20,6 @@ from accelsim.tensors import Map
 
 Int8 = npt.NDArray[np.int8]
 Int32 = npt.NDArray[np.int32]
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-def kernel(function: _Function, **options: Any) -> _Function:
-    """The function, compiled by Numba when it is first called.
-
-    One decorator for every kernel. error_model="numpy" drops the division checks; cache=True
-    keeps the compiled code between runs. Numba compiles again when the file of the function has
-    changed; here it also does when a module of accelsim has changed that this file imports, for
-    constants and what is called are compiled in. What those modules import is not looked at: a
-    kernel calls only kernels of its own file. Numba is imported here, so that what needs no kernel
-    starts without it.
-    """
-    import numba
-
-    jit: Any = numba.njit
-    compiled = jit(cache=True, error_model="numpy", nogil=True, **options)(function)
-    if compiled is not function:  # it is with NUMBA_DISABLE_JIT
-        kept = compiled._cache._cache_file
-        kept._source_stamp = kept._source_stamp, _imported(function.__code__.co_filename)
-        kept._load_index = partial(_index, kept._load_index)
-    return cast(_Function, compiled)
-
-
-def _index(read: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
-    """What Numba has kept of a kernel; nothing where its arguments were of classes now gone."""
-    try:
-        return read()
-    except (AttributeError, ImportError):
-        return {}
-
-
-def component(function: _Function) -> _Function:
-    """A kernel that is compiled into the kernels of its file that call it, once for each.
-
-    It allocates nothing. So Numba need not count who refers to an array, which it would do for
-    every array of a tuple in every call, and which takes longer than a small component does.
-    """
-    return kernel(function, forceinline=True, _nrt=False)
-
-
-def registers(*names: str, dtype: npt.DTypeLike = np.int64) -> np.dtype[np.void]:
-    """Type of a record of integers, which kernels read and write by name.
-
-    An element of an array of records is a record that all components share.
-    """
-    return np.dtype([(name, dtype) for name in names])
-
-
-@cache
-def _imported(file: str) -> bytes:
-    """Digest of the modules of accelsim that a file imports, of packages all they hold."""
-    source, root, digest = Path(file), Path(__file__).parents[1], sha256()
-    text = source.read_text() if source.is_file() else ""  # a cell of a notebook is no file
-    for name in sorted(set(re.findall(r"^from (accelsim[\w.]*) import", text, re.MULTILINE))):
-        place = root.joinpath(*name.split("."))
-        for module in sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]:
-            digest.update(module.read_bytes())
-    return digest.digest()
-
 
 FRACTION = -7  # exponent of weights, gates and the network's input
 
@@ -147,7 +83,8 @@ def activation_exponent(activation: str, exponent: int) -> int:
 
 def saturate(x: npt.NDArray[Any]) -> Int8:
     """int8: the nearest value from -128 to 127."""
-    return np.clip(x, -128, 127).astype(np.int8)
+    nearest: Int8 = np.clip(x, -128, 127).astype(np.int8)
+    return nearest
 
 
 def divide_half_even(
@@ -155,7 +92,9 @@ def divide_half_even(
 ) -> npt.NDArray[np.int64]:
     """int64: integers divided by positive integers, rounded to nearest, ties to even."""
     quotient, rest = np.divmod(dividend, divisor)
-    return quotient + ((2 * rest > divisor) | ((2 * rest == divisor) & (quotient % 2 == 1)))
+    up = (2 * rest > divisor) | ((2 * rest == divisor) & (quotient % 2 == 1))
+    rounded: npt.NDArray[np.int64] = quotient + up
+    return rounded
 
 
 def requantise(sums: npt.NDArray[Any], shift: int) -> Int8:
@@ -215,7 +154,8 @@ def layer_norm(x: Int8, gamma: Int8, beta: Int8) -> Int32:
     deviation = np.sqrt(np.maximum(variance, 1).astype(np.float64))
     z = np.rint((channels * wide - sums) * 2.0**_NORM_BITS / deviation).astype(np.int32)
     scaled = z * gamma.astype(np.int32)[:, None, None]
-    return scaled + (beta.astype(np.int32) << _NORM_BITS)[:, None, None]
+    shifted: Int32 = scaled + (beta.astype(np.int32) << _NORM_BITS)[:, None, None]
+    return shifted
 
 
 def epilogue(

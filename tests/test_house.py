@@ -1,6 +1,8 @@
 """The house: directions of imports, what the README promises, words that stay out."""
 
+import json
 import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -9,8 +11,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.house import BEGIN, PACKAGES, page
+
 TOP = Path(__file__).parents[1]
 PYPROJECT = (TOP / "pyproject.toml").read_text()
+README = (TOP / "README.md").read_text()
+CONTRIBUTING = (TOP / "CONTRIBUTING.md").read_text()
+
+# What the glossary has a word for.
+BANNED = (
+    "engines of other people",
+    "other people's engines",
+    "other peoples' engines",
+    "nothing to do but to address",
+    "leaving one out",
+    "peer engine",
+    "published engine",
+)
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
@@ -121,3 +138,65 @@ def test_only_a_missing_icarus_may_skip_in_continuous_integration(tmp_path):
     assert done.returncode == 1
     assert "1 failed, 1 skipped" in done.stdout
     assert "no Verilator" in done.stdout
+
+
+def glossary() -> list[tuple[str, str, str]]:
+    """The lines of the README's table of words: word, meaning, dotted name."""
+    table = README.partition("## Words\n")[2]
+    return re.findall(r"^\| ([^|]+) \| ([^|]+) \| `([\w.]+)` \|$", table, re.MULTILINE)
+
+
+def test_the_glossary_is_in_order_and_every_meaning_is_a_sentence():
+    words, meanings, _ = zip(*glossary(), strict=True)
+    assert len(words) > 20
+    assert list(words) == sorted(set(words), key=str.lower)
+    assert all(re.fullmatch(r"[A-Z][^.]*\.", meaning) for meaning in meanings)
+
+
+@pytest.mark.parametrize("name", [name for _, _, name in glossary()])
+def test_the_glossary_names_what_there_is(name):
+    owner, _, last = name.rpartition(".")
+    thing = pkgutil.resolve_name(owner)
+    assert hasattr(thing, last) or last in thing.__annotations__  # fields without a default
+
+
+def test_the_words_of_the_glossary_are_in_use():
+    text = f"{README.partition('## Words')[0]} {CONTRIBUTING}".lower()
+    unused = [word for word, _, _ in glossary() if not re.search(rf"\b{word.lower()}", text)]
+    assert not unused
+
+
+def prose() -> list[tuple[Path, str]]:
+    """What people read: pages, sources, and the text of notebooks."""
+    pages = [TOP / "README.md", TOP / "CONTRIBUTING.md"]
+    sources = [path for package in PACKAGES for path in sorted((TOP / package).rglob("*.py"))]
+    texts = [(path, path.read_text()) for path in (*pages, *sources)]
+    for path in sorted((TOP / "notebooks").glob("*.ipynb")):
+        cells = json.loads(path.read_text())["cells"]
+        text = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+        texts.append((path, "\n".join(text)))
+    return texts
+
+
+def test_words_that_the_glossary_replaces_do_not_come_back():
+    texts = [(path.name, " ".join(text.lower().split())) for path, text in prose()]
+    wrong = [(name, phrase) for name, text in texts for phrase in BANNED if phrase in text]
+    assert not wrong
+
+
+def test_the_map_of_the_house_is_up_to_date():
+    assert page() == CONTRIBUTING, "python -m tests.house writes it anew"
+
+
+def test_paths_in_the_contributing_page_exist():
+    text = CONTRIBUTING.partition(BEGIN)[0]
+    named = [each.partition("<")[0] for each in re.findall(r"`(\.?\w+/[\w./<>]*|\w+\.toml)`", text)]
+    folders = (TOP, *(TOP / package for package in PACKAGES))
+    assert len(named) > 10
+    assert not [each for each in named if not any((folder / each).exists() for folder in folders)]
+
+
+def test_links_of_the_pages_lead_somewhere():
+    links = re.findall(r"\]\(((?!https?:)[^)#\s]+)", README + CONTRIBUTING)
+    assert len(links) > 10
+    assert not [link for link in links if not (TOP / link).exists()]

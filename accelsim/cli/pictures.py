@@ -46,7 +46,7 @@ def film_layer(
     dataflow: DataflowOption = "auto",
     against: Annotated[
         str | None,
-        typer.Option(metavar="MODES", help="Compare with these dataflows, or with `engine`."),
+        typer.Option(metavar="NAME,...", help="Compare with these dataflows, or with `engine`."),
     ] = None,
     depthwise: DepthwiseOption = None,
     depthwise_on: DepthwiseOnOption = "auto",

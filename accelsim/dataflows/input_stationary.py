@@ -3,14 +3,8 @@
 from collections.abc import Hashable, Iterator
 
 from accelsim.dataflows import stationary
-from accelsim.dataflows.array import (
-    ArrayProgram,
-)
-from accelsim.dataflows.base import (
-    UNBOUNDED,
-    Candidate,
-    Plan,
-)
+from accelsim.dataflows.array import ArrayProgram
+from accelsim.dataflows.base import UNBOUNDED, Candidate, Plan
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
 from accelsim.passes import Body, Opcode

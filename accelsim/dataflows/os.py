@@ -12,7 +12,7 @@ crossed    where one operand has few vectors p (pixels of a fully connected laye
            pass instead of R or C; the products of a vector with its own kind are thrown away.
 
 A depthwise Conv runs channel by channel in a single column, pixels on the rows: what a plain array
-does and what published baselines count. Mappings that spread its pixels are found under `is`, `ws`
+does and what published baselines count. Mappings that spread its pixels are those of `is`, `ws`
 and `rows`.
 """
 
@@ -30,18 +30,8 @@ from accelsim.dataflows.array import (
     repeat,
     split,
 )
-from accelsim.dataflows.base import (
-    UNBOUNDED,
-    Candidate,
-    Indices,
-    Plan,
-    Tiles,
-    ceil_div,
-)
-from accelsim.dataflows.im2col import (
-    depth_of,
-    gemm,
-)
+from accelsim.dataflows.base import UNBOUNDED, Candidate, Indices, Plan, Tiles, ceil_div
+from accelsim.dataflows.im2col import depth_of, gemm
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv

@@ -29,21 +29,8 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from accelsim.dataflows.array import (
-    FIELD_LIMIT,
-    ArrayProgram,
-    address,
-    expand,
-    port_clocks,
-    repeat,
-)
-from accelsim.dataflows.base import (
-    UNBOUNDED,
-    Candidate,
-    Indices,
-    Plan,
-    ceil_div,
-)
+from accelsim.dataflows.array import FIELD_LIMIT, ArrayProgram, address, expand, port_clocks, repeat
+from accelsim.dataflows.base import UNBOUNDED, Candidate, Indices, Plan, ceil_div
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv

@@ -19,24 +19,9 @@ from typing import NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.dataflows.array import (
-    FIELD_LIMIT,
-    ArrayProgram,
-    address,
-    expand,
-    repeat,
-    split,
-)
-from accelsim.dataflows.base import (
-    Indices,
-    Plan,
-    Tiles,
-    ceil_div,
-)
-from accelsim.dataflows.im2col import (
-    gemm,
-    seen,
-)
+from accelsim.dataflows.array import FIELD_LIMIT, ArrayProgram, address, expand, repeat, split
+from accelsim.dataflows.base import Indices, Plan, Tiles, ceil_div
+from accelsim.dataflows.im2col import gemm, seen
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
 from accelsim.passes import ArrayPass, Body, Opcode

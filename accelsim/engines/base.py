@@ -1,12 +1,12 @@
 """What an engine is to everybody else.
 
-An engine works off passes of its own kind, in order. Four levels say what that gives and how long
-it takes, and all four are equal: `golden` the values, `nest` the clocks, `simulate` both, and the
+An engine executes passes of its own kind, in order. Four levels say what comes out and how long it
+takes, and all four agree: `golden` the values, `nest` the clocks, `simulate` both, and the
 hardware of the folder of the same name in rtl/engines.
 
 Clocks count from the first one at which the first pass could start. A pass *starts* when its first
 operand is at a port. It has *retired* when its last result, and that of every pass before it, has
-left: from then on whatever waits for it may go on.
+left: from then on, whatever waits for it may proceed.
 """
 
 import importlib

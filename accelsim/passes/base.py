@@ -1,8 +1,8 @@
 """What the commands of all engines share: widths, addresses, waits, and repetition.
 
 A record is a NamedTuple whose fields are Annotated, with `Bits` or `Address` and then, in words,
-what the field means. All that else is to be known of a field follows from that: its column in a
-table of commands, its largest value, the line of the generated manual.
+what the field means. Everything else about a field follows from that: its column in a table of
+commands, its largest value, its line in the generated manual.
 """
 
 from collections.abc import Sequence

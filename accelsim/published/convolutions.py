@@ -37,7 +37,7 @@ NOT_MODELLED = Cost(0, None)
 
 
 def padded_conv(layer: Layer, in_shapes: tuple[Shape, ...], timing: str) -> PaddedConv | None:
-    """The layer's convolution; None where it has none, as pooling and adding.
+    """The layer's convolution; None where it has none, like pooling and adding.
 
     UnsupportedError for what no publication covers: dilation, groups that are not depthwise,
     several output channels or several kernel shapes in one depthwise layer.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.numerics import kernel
+from accelsim.kernels import kernel
 
 Int = npt.NDArray[np.int64]
 

@@ -115,12 +115,12 @@ def test_the_best_design_under_constraints():
 
 
 MISTAKES = {
-    "rows<<3": "'<3' is none",
+    "rows<<3": "'<3' is not one",
     "rows": "a condition must be COLUMN, one of <= >= != == < > =, and a value, not 'rows'",
     "lines<3": "there is no column 'lines'; there are network, rows, overlap, cycles, area",
-    "rows<many": "'rows<many' compares numbers, and 'many' is none",
-    "rows<nan": "'nan' is none",
-    "network<b": "network is no number: 'network<b' can only ask for = or !=",
+    "rows<many": "'rows<many' compares numbers, and 'many' is not one",
+    "rows<nan": "'nan' is not one",
+    "network<b": "network is not a number: 'network<b' can only ask for = or !=",
     "overlap=yes": "overlap is true or false, not 'yes'",
 }
 

@@ -111,7 +111,7 @@ def test_a_damaged_result_is_refused(change, words, tmp_path):
 
 @pytest.mark.parametrize("saved", [[], "x", 3, None])
 def test_other_json_is_refused(saved, tmp_path):
-    with pytest.raises(FileError, match=r"is no result of `accelsim run --json`: it has no"):
+    with pytest.raises(FileError, match=r"is not a result of `accelsim run --json`: it has no"):
         load_result(save(tmp_path, saved))
 
 

@@ -32,7 +32,7 @@ from accelsim.engines.base import Run
 from accelsim.engines.vectors import BIT, INT16, INT32, filled, load, pointers, splat, store, widen
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import DepthwiseEngine
-from accelsim.numerics import component, kernel, registers
+from accelsim.kernels import component, kernel, registers
 from accelsim.passes import (
     DepthwiseCommand,
     DepthwiseOpcode,

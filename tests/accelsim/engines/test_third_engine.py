@@ -6,7 +6,6 @@ Its files are those that the notebook writes.
 import importlib
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -25,7 +24,7 @@ from rtl.flow.cosim import cosim, level
 from rtl.flow.generate import generate
 from rtl.flow.waves import read_waves
 from rtl.host.driver import Stalls
-from tests.engines.base import Kind, Sequence, Subject
+from tests.engines.base import Sequence, Subject
 from tests.rtl.agreement import check, stall_cycles
 from tests.rtl.units import random_units
 
@@ -41,7 +40,6 @@ class Dot:
         self.sizes = importlib.import_module("accelsim.hardware.dot").DotEngine
         self.passes = importlib.import_module("accelsim.passes.dot")
         self.engine = importlib.import_module("accelsim.engines.dot").ENGINE
-        self.cycle = importlib.import_module("accelsim.engines.dot.cycle")
         self.dataflow = importlib.import_module("accelsim.dataflows.dot")
         self.core = importlib.import_module("rtl.engines.dot").CORE
 
@@ -81,17 +79,11 @@ def dot(tmp_path_factory):
 def subject(dot):
     """The engine under test as those of accelsim are."""
 
-    def sizes(rng, shape):
-        return dot.sizes(shape[1], bank_depth=int(rng.choice((16, 4096))))
-
-    def work(rng, engine, passes):
-        return random_sequence(rng, dot, engine, passes)
-
     return Subject(
         engine=dot.engine,
         core=dot.core,
         plain=None,
-        kinds={"dot": Kind(sizes, work, work)},
+        kinds={},
         lead=lambda engine: 0,
     )
 
@@ -111,19 +103,26 @@ def random_sequence(rng, dot, engine, passes):
     return Sequence(body, table, (weights, inputs), np.ones((outputs.sum(), 1), np.bool_))
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("bank_depth", [16, 4096])
 @pytest.mark.parametrize("multipliers", [1, 3, 8])
-def test_all_levels_agree(subject, multipliers, seed):
-    rng = np.random.default_rng((multipliers, seed))
-    kind = subject.kinds["dot"]
-    sizes = kind.sizes(rng, (1, multipliers))
-    work = [kind.sequence(rng, sizes, 15) for _ in range(3)]
-    for outcome, sequence in zip(check(subject, sizes, work), work, strict=True):
-        assert outcome.busy_cycles == sum(p.outputs * p.depth for p in sequence.passes) + 2
-    stalls = Stalls(0.3, 0.2, 0.2, 0.7, seed=1)
-    assert stall_cycles(check(subject, sizes, work, stalls)) > 0
-    deep = replace(sizes, bank_depth=4096)
-    check(subject, deep, work[:1], units=random_units(rng, 15))
+def test_all_levels_agree(dot, subject, multipliers, bank_depth):
+    rng, sizes = (
+        np.random.default_rng((multipliers, bank_depth)),
+        dot.sizes(multipliers, bank_depth),
+    )
+    work = [random_sequence(rng, dot, sizes, 15) for _ in range(3)]
+    for stalls in (Stalls(), Stalls(0.3, 0.2, 0.2, 0.7, seed=1)):
+        outcomes = check(subject, sizes, work, stalls)
+        for outcome, sequence in zip(outcomes, work, strict=True):
+            assert outcome.busy_cycles == sum(p.outputs * p.depth for p in sequence.passes) + 2
+    assert stall_cycles(outcomes) > 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("multipliers", [1, 3, 8])
+def test_passes_wait_at_all_levels(dot, subject, multipliers, seed):
+    rng, sizes = np.random.default_rng((multipliers, seed)), dot.sizes(multipliers)
+    check(subject, sizes, [random_sequence(rng, dot, sizes, 15)], units=random_units(rng, 15))
 
 
 def test_registers_are_those_of_the_rtl_at_every_clock(dot, tmp_path):
@@ -136,19 +135,18 @@ def test_registers_are_those_of_the_rtl_at_every_clock(dot, tmp_path):
     names = [name.format(place) for name in data for place in range(2)]
     *operands, before = (wave.signed.values for wave in read_waves(path, [*names, "row.before"]))
     weights, vector, products = np.array(operands).reshape(3, 2, -1)
-    names = ("idle", "reader.position", "reader.place", "reader.output")
+    places = ("place", "output", "position")
+    names = ("idle", *(f"reader.{name}" for name in places))
     idle, *numbers = (wave.values for wave in read_waves(path, names))
     first = int(np.flatnonzero(idle == 0)[0]) - 1  # the clock before, a word was read
-    cycle = dot.cycle
     for clock in range(dot.engine.cycles(sizes, sequence.passes)):
         found = dot.engine.registers.simulate(*parts, clock=clock).registers
         at = first + clock
         assert np.array_equal(found.weights, weights[:, at])
         assert np.array_equal(found.vector, vector[:, at])
         assert np.array_equal(found.products, products[:, at])
-        assert found.controls[cycle.TOTAL] == before[at]
-        places = found.controls[[cycle.POSITION, cycle.PLACE, cycle.OUTPUT]]
-        assert places.tolist() == [values[at] for values in numbers]
+        assert found.control["before"] == before[at]
+        assert [found.control[name] for name in places] == [values[at] for values in numbers]
 
 
 # --- in a design
@@ -217,7 +215,7 @@ def test_reports_show_it(design):
     assert made.report.multiplies == 2 * 23 * 8
     film = ax.film(NETWORK, "fc", design, clocks=range(48))
     assert film.activity.multiplies.sum() == made.report.multiplies
-    assert (film.activity.work == activity.Work.BUSY).sum() == 12 * 23
+    assert (film.activity.states == activity.ElementState.BUSY).sum() == 12 * 23
     assert ax.trace(NETWORK, design).tracks == ("array", "host", "dot")
     assert ax.trace(NETWORK, design, "fc").tracks == (
         "passes 1",

@@ -91,11 +91,7 @@ def test_presets_survive_their_file_form(preset, tmp_path):
         ("columns = 3", "columns = true", "4: array.columns must be a whole number"),
         ("overlap = false", "overlap = 0", "7: array.overlap must be true or false, not 0"),
         ("max_taps = 11", "taps = 11", "5: unknown key 'taps' in [array], allowed are rows, "),
-        (
-            "[operands]",
-            "[operand]",
-            "10: unknown table 'operand', allowed are array, depthwise, operands",
-        ),
+        ("[operands]", "[operand]", "10: unknown table 'operand', allowed are array, depthwise, "),
         ("accumulator_bits = 24", "accumulator_bits = 15", "12: operands.accumulator_bits must be"),
         ("mhz = 125.5", "mhz = nan", "15: clock.mhz must be a positive number, not nan"),
         ("mhz = 125.5", "mhz = -1", "15: clock.mhz must be a positive number, not -1"),

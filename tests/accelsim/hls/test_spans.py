@@ -12,9 +12,10 @@ from accelsim.engines.base import passes_of
 from accelsim.hls.nest import operations
 from accelsim.hls.spans import Kind, spans_of
 from accelsim.passes import DepthwiseOpcode, DepthwisePass, Opcode, Repeat
-from tests.accelsim.engines.depthwise.convolutions import engines, law, law_with_fill
+from tests.accelsim.engines.depthwise.convolutions import engines
 from tests.accelsim.hls.calendar import PORTS, Calendar, loops
 from tests.engines.systolic_array import random_array, random_sequence
+from tests.naive.depthwise_law import law, law_with_fill
 
 MODES = (*((mode,) for mode in Opcode), tuple(Opcode))
 

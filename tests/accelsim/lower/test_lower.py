@@ -27,7 +27,8 @@ def layer(op):
 
 
 def test_names_are_those_of_the_dataflows():
-    assert NAMES == tuple(map(public_name, OF_ARRAY)) == ("os", "ws", "is", "rows")
+    assert tuple(map(public_name, OF_ARRAY)) == NAMES
+    assert {"os", "ws", "is", "rows"} <= set(NAMES)
 
 
 def test_a_dataflow_that_is_the_only_one_of_its_engine_has_no_name_for_users():
@@ -56,7 +57,9 @@ def test_parse(text, expected):
 
 @pytest.mark.parametrize("text", ["", "os,", "OS", "os;ws", "auto,os", "systolic"])
 def test_parse_refuses(text):
-    with pytest.raises(UnsupportedError, match="dataflow must be auto or some of os, ws, is, rows"):
+    with pytest.raises(
+        UnsupportedError, match=f"dataflow must be auto or some of {', '.join(NAMES)}"
+    ):
         parse_dataflows(text)
 
 

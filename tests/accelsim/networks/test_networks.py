@@ -20,7 +20,12 @@ from tests.naive import operators as naive
 NAMES = [definition.__name__ for definition in networks.NETWORKS]
 LARGE_KERNELS = ("convnext", "inception_next", "replknet", "slak")
 # Whose maps all but the pairs stay: not where a layer norm or a large kernel's branches follow.
-WITH_DEPTHWISE = [x for x in NAMES if not x.startswith(("resnet", *LARGE_KERNELS))]
+WITH_DEPTHWISE = [
+    name
+    for name in NAMES
+    if not name.startswith(LARGE_KERNELS)
+    and any(isinstance(layer.op, Depthwise) for layer in networks.get(name).layers)
+]
 
 # torchvision's documented num_params; MobileNetV1 and the authors' MobileNetV3 from FuSeConv;
 # MixNet and Single-Path NAS as counted in timm; RetinaFace as counted in Pytorch_Retinaface.

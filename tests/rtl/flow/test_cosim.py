@@ -88,7 +88,7 @@ def test_waves_hold_the_ports(work, tmp_path, simulator):
 def test_progress_rises_to_the_end(work):
     reports = []
     long = random_sequence(np.random.default_rng(1), ARRAY, 700)
-    cosim(ARRAY, *long[1:4], progress=lambda *report: reports.append(report))
+    cosim(ARRAY, long.commands, *long.memories, progress=lambda *report: reports.append(report))
     shares = [share for what, share in reports if what == "simulate"]
     assert len(shares) > 2
     assert shares == sorted(shares)

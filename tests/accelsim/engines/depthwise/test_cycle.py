@@ -37,12 +37,12 @@ def assert_agreement(engine, work, earliest=None):
     """Values of the golden model, clocks of the schedule."""
     about = f"{engine}\n{work.passes}\n{earliest}"
     done = simulate(engine, work.commands, *work.memories, earliest=earliest)
-    started, retired = times(depthwise.ENGINE.nest(engine, work.body, ""), earliest)
+    started, retired = times(depthwise.ENGINE.nest(engine, work.passes, ""), earliest)
     assert np.array_equal(done.started, started), about
     assert np.array_equal(done.retired, retired), about
     assert done.busy_cycles == retired[-1] - started[0], about
     if earliest is None:
-        assert done.busy_cycles == depthwise.ENGINE.cycles(engine, work.body), about
+        assert done.busy_cycles == depthwise.ENGINE.cycles(engine, work.passes), about
     expected = depthwise.golden(engine, work.commands, *work.memories)
     assert np.array_equal(done.words, expected), about
 

@@ -14,8 +14,8 @@ from accelsim.engines.systolic_array.schedule import limits
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayPass, Opcode, Repeat, array_words
-from tests.accelsim.dataflows.test_dataflows import interpret
 from tests.engines.systolic_array import random_array, random_pass, random_sequence, sequence
+from tests.naive import array_passes
 
 OS, WS, IS, ROWS = Opcode
 MODES = ((OS,), (WS,), (IS,), (ROWS,), (WS, IS), (OS, ROWS), tuple(Opcode), tuple(Opcode))
@@ -85,7 +85,8 @@ def test_golden_is_what_the_passes_mean():
     for _ in range(60):
         array = random_array(rng, tuple(rng.integers(1, 6, 2).tolist()))
         work = random_sequence(rng, array, 3)
-        meaning = interpret(array, work.commands, *(memory.astype(int) for memory in work.memories))
+        operands = (memory.astype(int) for memory in work.memories)
+        meaning = array_passes.result_words(array, work.commands, *operands)
         words = golden(array, work.commands, *work.memories)
         assert np.array_equal(words[work.used], meaning.reshape(words.shape)[work.used])
 

@@ -28,7 +28,7 @@ def check(engine, work, simulator, seed=0):
     stalls = Stalls(*rng.uniform(0.3, 0.9, 4), seed=seed)
     run = cosim(engine, work.commands, *work.memories, simulator=simulator, stalls=stalls)
     assert np.array_equal(run.words, golden(engine, work.commands, *work.memories))
-    assert run.busy_cycles == ENGINE.cycles(engine, work.body)
+    assert run.busy_cycles == ENGINE.cycles(engine, work.passes)
     assert run.stall_cycles > 0
 
 
