@@ -13,7 +13,7 @@ import accelsim as ax
 from accelsim.engines.activity import ElementState
 from accelsim.errors import FileError, UnsupportedError
 from accelsim.report import plot_film
-from tests.accelsim.cli.test_cli import PROBE
+from tests.accelsim.cli.probe import PROBE
 
 TINY = """
 name = "tiny"

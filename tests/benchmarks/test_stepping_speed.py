@@ -55,9 +55,9 @@ def test_stepping_rate_by_mode_and_side():
             p = passes(side)[name]
             count = max(2, 20_000 // (p.k + p.m))
             work = sequence(rng, array, (p,) * count)
-            step(array, work.commands[:1], work.left, work.top)
+            step(array, work.commands[:1], *work.memories)
             start = time.thread_time()
-            clocks = step(array, work.commands, work.left, work.top).busy_cycles
+            clocks = step(array, work.commands, *work.memories).busy_cycles
             rates.append(clocks * side * side / (time.thread_time() - start) / 1e9)
         print(f"{name:14}" + "".join(f"{rate:8.2f}" for rate in rates))
 
@@ -67,11 +67,11 @@ def test_stepping_against_numpy_products():
     side, depth = 64, 4096
     array, rng = SystolicArray(side, side), np.random.default_rng(0)
     work = sequence(rng, array, (ArrayPass(Opcode.OS, side, side, depth),) * 8)
-    step(array, work.commands[:1], work.left, work.top)
+    step(array, work.commands[:1], *work.memories)
     start = time.thread_time()
-    step(array, work.commands, work.left, work.top)
+    step(array, work.commands, *work.memories)
     stepped = time.thread_time() - start
-    left, top = work.left.astype(np.int32), work.top.astype(np.int32)
+    left, top = (memory.astype(np.int32) for memory in work.memories)
     start = time.thread_time()
     for i in range(8):
         left[i * depth : (i + 1) * depth].T @ top[i * depth : (i + 1) * depth]

@@ -1,30 +1,23 @@
-"""Random passes and sequences for any depthwise engine, as banks, tap memory and commands."""
+"""The depthwise engine under test: random passes and sequences for it, and its registers."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from accelsim.dataflows.tap_serial import tap_places
-from accelsim.engines.base import Body
+from accelsim.engines.depthwise import ENGINE
+from accelsim.engines.depthwise.cycle import FIRST, LAST, TAP
 from accelsim.engines.depthwise.schedule import limits, tile_count, words
 from accelsim.hardware import DepthwiseEngine
 from accelsim.passes import DepthwiseOpcode, DepthwisePass, depthwise_command
+from rtl.engines.depthwise import CORE
+from tests.engines.base import Kind, Registers, Sequence, Subject, signals
+from tests.naive import depthwise as plain
 
 CLOCKS = 300  # of the taps of a random pass, unless one or two tiles take more
-
-
-class Sequence(NamedTuple):
-    """A sequence of passes with its data."""
-
-    passes: tuple[DepthwisePass, ...]
-    commands: npt.NDArray[np.int64]
-    maps: npt.NDArray[np.int16]
-    taps: npt.NDArray[np.int16]
-
-    @property
-    def body(self) -> Body:
-        return self.passes
 
 
 def random_engine(
@@ -139,6 +132,118 @@ def sequence(
     return Sequence(
         passes,
         np.array(commands, np.int64),
-        np.concatenate(maps),
-        np.concatenate(taps).astype(np.int16),
+        (np.concatenate(maps), np.concatenate(taps).astype(np.int16)),
+        np.concatenate([_used(engine, p) for p in passes]),
     )
+
+
+def _used(engine: DepthwiseEngine, p: DepthwisePass) -> npt.NDArray[np.bool_]:
+    """Result words of a pass: tile by tile, so many lanes at once, those with a channel first."""
+    lanes = np.arange(-(-p.channels // engine.result_lanes) * engine.result_lanes) < p.channels
+    tile = np.repeat(lanes, engine.pixels).reshape(-1, engine.result_lanes * engine.pixels)
+    return np.tile(tile, (tile_count(engine, p), 1))
+
+
+# --- registers
+
+
+def registers(core: Any) -> Registers:
+    """Those of lanes, steps and tiles, named as in the simulation; a number is of clocks ago.
+
+    `next` and `tile` are a stage's valid bit, the word of its tile, and y and x of its pixels.
+    """
+    shared, lanes, pixels = core.lanes, core.lanes.lanes, core.engine.pixels
+    grid = (pixels, len(lanes))
+    of_pixels = {
+        name: signals(grid, lambda p, lane, own=own: getattr(lanes[lane], own)[p])
+        for name, own in (
+            ("operand", "operand"), ("product", "product"), ("total", "acc"), ("shadow", "shadow"),
+        )
+    }  # fmt: skip
+    of_lanes = {
+        name: signals(grid[1:], lambda lane, name=name: getattr(lanes[lane], name))
+        for name in ("weight1", "weight2")
+    }
+    masks = {
+        name: signals(grid[:1], lambda p, name=name: getattr(shared, name)[p])
+        for name in ("mask1", "mask2")
+    }
+    single = {name: signals((), lambda name=name: getattr(shared, name))
+              for name in ("shift2", "odd2")}  # fmt: skip
+    steps = {
+        name: signals((len(shared.steps),), lambda n, own=own: getattr(shared.steps[n], own))
+        for name, own in (("first", "first"), ("last", "beats"))
+    }
+    stages = {"next": _stage(core.generator, pixels), "tile": _stage(core.issue, pixels)}
+    return {**of_pixels, **of_lanes, **masks, **single, **steps, **stages}
+
+
+def _stage(stage: Any, pixels: int) -> npt.NDArray[Any]:
+    tile = stage.tile
+    places = [*(tile.y[p] for p in range(pixels)), *(tile.x[p] for p in range(pixels))]
+    held = [stage.valid, tile.word, *places]
+    return signals((len(held),), held.__getitem__)
+
+
+def check_registers(
+    simulate: Callable[..., Any],
+    engine: DepthwiseEngine,
+    sequence: Sequence,
+    words: npt.NDArray[np.int32],
+    trace: Registers,
+    clock: int,
+) -> None:
+    """Compare what belongs to a tap or a tile; what belongs to none is anything in hardware.
+
+    Behind a fill port, lanes that have no channel keep what was there before, and maps lie where
+    there is room for them: there, and where a sequence does not fit into half of the memories,
+    places in the banks are not the same.
+    """
+    maps, taps = sequence.memories
+    used = min(p.channels for p in sequence.passes) if engine.fill_port else engine.lanes
+    fits = 2 * len(maps) <= engine.bank_depth, 2 * len(taps) <= engine.tap_depth
+    placed = all(fits) and not engine.fill_port
+    model = simulate(engine, sequence.commands, maps, taps, clock=clock).registers
+    ours = {name: values[clock] for name, values in trace.items()}
+    for name in ("operand", "product", "total", "shadow"):
+        same = np.array_equal(ours[name][:, :used], getattr(model, name)[:, :used])
+        assert same, f"register {name} at clock {clock}"
+    has_tap = model.tags & TAP != 0
+    for name, there in (
+        ("weight1", has_tap[1]), ("weight2", has_tap[2]), ("shift2", has_tap[1]),
+        ("odd2", has_tap[1] and placed), ("mask1", True), ("mask2", True),
+    ):  # fmt: skip
+        same = not there or np.array_equal(ours[name], getattr(model, name))
+        assert same, f"register {name} at clock {clock}"
+    for name, tag in (("first", FIRST), ("last", LAST)):
+        assert np.array_equal(ours[name] != 0, model.tags & tag != 0), f"{name} at clock {clock}"
+    for name, there in (
+        ("next", model.counters.generator_valid), ("tile", model.counters.issue_valid),
+    ):  # fmt: skip
+        tile = getattr(model, name)
+        valid, word, *pixels = ours[name].tolist()
+        assert valid == there, f"{name} at clock {clock}"
+        assert not there or pixels == [*tile.y, *tile.x], f"pixels of {name} at clock {clock}"
+        assert not (there and placed) or word == tile.word, f"word of {name} at clock {clock}"
+
+
+def _kind(fill: bool) -> Kind:
+    def sizes(rng: np.random.Generator, shape: tuple[int, int]) -> DepthwiseEngine:
+        """Results one lane at a time or more: then a pass may wait for those before it."""
+        engine = random_engine(rng, shape, fill)
+        narrow = replace(engine, results_per_clock=engine.pixels)
+        return narrow if rng.random() < 0.5 else engine
+
+    return Kind(sizes, random_sequence, small_sequence)
+
+
+SUBJECT = Subject(
+    engine=ENGINE,
+    core=CORE,
+    plain=plain,
+    kinds={"banks": _kind(False), "fill port": _kind(True)},
+    lead=lambda engine: 1 if engine.fill_port else 2,
+    registers=registers,
+    check_registers=check_registers,
+    from_reset=True,
+)

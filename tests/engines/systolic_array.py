@@ -1,23 +1,19 @@
-"""Random passes and sequences for any array, as operand banks and commands."""
+"""The systolic array under test: random passes and sequences for it, and its registers."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.engines.systolic_array import ENGINE
+from accelsim.engines.systolic_array.cycle import State, random_state
 from accelsim.engines.systolic_array.schedule import limits
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayPass, Opcode, array_words
-
-
-class Sequence(NamedTuple):
-    """A sequence of passes with its data; `used` marks the result words' meaningful columns."""
-
-    passes: tuple[ArrayPass, ...]
-    commands: npt.NDArray[np.int64]
-    left: npt.NDArray[np.int16]
-    top: npt.NDArray[np.int16]
-    used: npt.NDArray[np.bool_]
+from rtl.engines.systolic_array import CORE
+from tests.engines.base import Kind, Registers, Sequence, Subject, signals
+from tests.naive import systolic_array as plain
 
 
 def random_array(
@@ -117,7 +113,97 @@ def sequence(
     return Sequence(
         passes,
         np.array(commands, np.int64),
-        operands(left_words, array.rows),
-        operands(top_words, array.columns),
+        (operands(left_words, array.rows), operands(top_words, array.columns)),
         np.array(used, np.bool_).reshape(-1, array.columns),
     )
+
+
+# --- registers
+
+
+def registers(core: Any) -> Registers:
+    """Those of all elements, and the tap buffers, by the names of State."""
+    elements, taps = core.grid.elements, core.grid.taps
+    shape = core.array.rows, core.array.columns
+    grids = {
+        name: signals(shape, lambda i, j, name=name: getattr(elements[i][j], name))
+        for name in ("acc", "s", "a", "b", "w")
+    }
+    bits = signals(shape, lambda i, j: elements[i][j].f.as_value())
+    buffers = signals((shape[0], core.array.max_taps), lambda i, tap: taps[i][tap])
+    return {**grids, "f": bits, "taps": buffers}
+
+
+def first_registers(rng: np.random.Generator, array: SystolicArray) -> Registers:
+    """Random data, and random control bits that an element may hold at power-up."""
+    state = random_state(array, rng)
+    bits = rng.integers(0, 128, (array.rows, array.columns)).astype(np.int32)
+    return state._replace(f=bits)._asdict()
+
+
+def check_registers(
+    simulate: Callable[..., Any],
+    array: SystolicArray,
+    sequence: Sequence,
+    words: npt.NDArray[np.int32],
+    trace: Registers,
+    clock: int,
+) -> None:
+    """Compare from the first frame of each element on, element (i, j) being i + j clocks late.
+
+    The simulation begins with the registers of the RTL, so that all its words are equal, too,
+    those of unused columns among them.
+    """
+    row, column = np.indices((array.rows, array.columns))
+    last = len(trace["acc"]) - 1
+    begins = np.minimum(row + column, last)
+    grids = {name: trace[name][begins, row, column] for name in State._fields if name != "taps"}
+    buffer = np.arange(array.rows)
+    state = State(**grids, taps=trace["taps"][np.minimum(buffer, last), buffer])
+    first = State._make(
+        register.astype(np.int32 if name in ("acc", "s", "f") else np.int16)
+        for name, register in state._asdict().items()
+    )
+    run = simulate(array, sequence.commands, *sequence.memories, state=first, clock=clock)
+    assert np.array_equal(run.words, words)
+    begun = row + column < clock
+    for name in grids:
+        same = getattr(run.registers, name) == trace[name][clock]
+        assert (same | ~begun).all(), f"register {name} at clock {clock}"
+    same = run.registers.taps == trace["taps"][clock]
+    assert same[:clock].all(), f"taps at clock {clock}"
+
+
+def _kind(opcodes: tuple[Opcode, ...], overlap: bool) -> Kind:
+    def sizes(rng: np.random.Generator, shape: tuple[int, int]) -> SystolicArray:
+        return random_array(rng, shape, overlap)
+
+    def passes(rng: np.random.Generator, array: SystolicArray, length: int) -> Sequence:
+        return random_sequence(rng, array, length, opcodes)
+
+    return Kind(sizes, passes, passes)
+
+
+MIXED = tuple(Opcode)
+MODES = (*((opcode,) for opcode in Opcode), MIXED)
+
+
+def _named(opcodes: tuple[Opcode, ...], overlap: bool) -> str:
+    mode = "mixed" if opcodes == MIXED else opcodes[0].name.lower()
+    return mode if overlap else f"{mode}, one by one"
+
+
+SUBJECT = Subject(
+    engine=ENGINE,
+    core=CORE,
+    plain=plain,
+    kinds={
+        _named(opcodes, overlap): _kind(opcodes, overlap)
+        for opcodes in MODES
+        for overlap in (True, False)
+    },
+    lead=lambda array: 1,
+    registers=registers,
+    check_registers=check_registers,
+    first_registers=first_registers,
+)

@@ -1,4 +1,4 @@
-"""The contract between the four levels, as one check that the tests share."""
+"""The contract between the four levels, as one check for all engines."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -6,94 +6,105 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.engines import systolic_array
 from accelsim.engines.base import Run
-from accelsim.engines.systolic_array import cycle as systolic_array_cycle
-from accelsim.engines.systolic_array.cycle import State
-from accelsim.hardware import SystolicArray
-from rtl.engines.systolic_array.core import Core
-from tests.engines.systolic_array import Sequence
-from tests.rtl.bench import ELEMENT_REGISTERS, Bench, Outcome, Pace
+from accelsim.hls.nest import Loop, times
+from rtl.host.driver import Stalls
+from tests.engines.base import Registers, Sequence, Subject
+from tests.rtl import bench
+from tests.rtl.bench import NOBODY, Outcome
+from tests.rtl.units import Units
 
-CLOCKS = 4  # at which the registers of a traced sequence are compared
+CLOCKS = 4  # at which registers are compared, beside the first and the last
 
 
 class Levels(NamedTuple):
     """Who answers at each level; tests of the check itself put wrong ones in place."""
 
-    golden: Callable[..., npt.NDArray[np.int32]] = systolic_array.golden
-    cycles: Callable[..., int] = systolic_array.ENGINE.cycles
-    simulate: Callable[..., Run] = systolic_array_cycle.simulate
-    core: Any = Core
+    nest: Callable[..., Loop]
+    golden: Callable[..., npt.NDArray[np.int32]]
+    simulate: Callable[..., Run]
+    core: Callable[..., Any]
 
 
-class Tally(NamedTuple):
-    """What a check has compared."""
-
-    passes: int = 0
-    stall_cycles: int = 0
+def levels_of(subject: Subject) -> Levels:
+    """Those of an engine."""
+    engine = subject.engine
+    return Levels(
+        engine.nest, engine.registers.golden, engine.registers.simulate, subject.core.core
+    )
 
 
 def check(
-    array: SystolicArray,
+    subject: Subject,
+    sizes: Any,
     sequences: list[Sequence],
-    pace: Pace | None = None,
-    state: State | None = None,
+    stalls: Stalls | None = None,
+    units: Units = NOBODY,
     trace: bool = False,
+    first: Registers | None = None,
     levels: Levels | None = None,
-) -> Tally:
+) -> list[Outcome]:
     """AssertionError unless all levels agree on every sequence, run one after another.
 
-    Values are equal in the used columns, cycles to the clock; without a pause nothing stalls.
-    With `trace` the register-accurate simulation starts from the RTL's registers and must equal
-    it in every column, used or not, and in every register at random clocks.
+    Values are equal where they mean something, clocks everywhere; without stalls of the host,
+    nothing stalls. With `units`, passes start and retire at the same clocks at all levels. With
+    `trace` the registers are equal at random clocks. Parameters are those of `bench.run`.
     """
-    levels = levels or Levels()
-    outcomes = Bench(array, levels.core).run(sequences, pace, state, trace)
-    passes = 0
-    for sequence, outcome in zip(sequences, outcomes, strict=True):
-        about = f"{array}\n{sequence.passes}"
-        passes += len(sequence.passes)
-        _check_numbers(levels, array, sequence, outcome, about)
-        if pace is None or not pace.pause:
-            assert outcome.stall_cycles == 0, about
-        if trace:
-            _check_registers(levels, array, sequence, outcome, about)
-    return Tally(passes, sum(outcome.stall_cycles for outcome in outcomes))
+    levels = levels or levels_of(subject)
+    outcomes = bench.run(subject, sizes, sequences, stalls, units, trace, first, made=levels.core)
+    for place, (sequence, outcome) in enumerate(zip(sequences, outcomes, strict=True)):
+        about = f"{sizes}\n{sequence.passes}\n{units}"
+        _check_numbers(levels, sizes, sequence, units, outcome, about)
+        _check_counters(subject.lead(sizes), stalls, outcome, about)
+        if trace and not (place and subject.from_reset):
+            _check_registers(subject, levels, sizes, sequence, outcome, about)
+    return outcomes
+
+
+def stall_cycles(outcomes: list[Outcome]) -> int:
+    """Of all sequences."""
+    return sum(outcome.stall_cycles for outcome in outcomes)
 
 
 def _check_numbers(
-    levels: Levels, array: SystolicArray, sequence: Sequence, outcome: Outcome, about: str
+    levels: Levels, sizes: Any, sequence: Sequence, units: Units, outcome: Outcome, about: str
 ) -> None:
-    _, commands, left, top, used = sequence
-    run = levels.simulate(array, commands, left, top)
-    schedule = levels.cycles(array, sequence.passes)
-    assert (schedule, run.busy_cycles) == (outcome.busy_cycles,) * 2, f"cycles of {about}"
-    assert outcome.clocks == outcome.busy_cycles + outcome.stall_cycles, f"clocks of {about}"
-    golden = levels.golden(array, commands, left, top)
+    """Clocks and values."""
+    _, commands, memories, used = sequence
+    earliest = units.earliest if units.waits else None
+    started, retired = times(levels.nest(sizes, sequence.passes, "sequence"), earliest)
+    run = levels.simulate(sizes, commands, *memories, earliest=earliest)
+    busy = int(retired[-1] - started[0])
+    assert (busy, run.busy_cycles) == (outcome.busy_cycles,) * 2, f"cycles of {about}"
+    levels_with_times = (run, outcome) if units.waits else (run,)
+    for level in levels_with_times:
+        assert np.array_equal(level.started, started), f"starts of {about}"
+        assert np.array_equal(level.retired, retired), f"ends of {about}"
+    assert earliest is None or (started >= earliest).all(), f"starts of {about}"
+    golden = levels.golden(sizes, commands, *memories)
     assert np.array_equal(golden[used], outcome.words[used]), f"values of {about}"
     assert np.array_equal(run.words[used], outcome.words[used]), f"values of cycle, {about}"
 
 
+def _check_counters(lead: int, stalls: Stalls | None, outcome: Outcome, about: str) -> None:
+    """A sequence is under way from the clock behind its first command on."""
+    if stalls is None:
+        assert outcome.stall_cycles == 0, f"stalls of {about}"
+    ahead = outcome.clocks - outcome.busy_cycles - outcome.stall_cycles
+    # A core that is frozen before its first operand counts neither.
+    assert ahead == lead - 1 or (stalls and ahead > lead - 1 > 0), f"clocks of {about}"
+
+
 def _check_registers(
-    levels: Levels, array: SystolicArray, sequence: Sequence, outcome: Outcome, about: str
+    subject: Subject, levels: Levels, sizes: Any, sequence: Sequence, outcome: Outcome, about: str
 ) -> None:
-    """Compare from the first frame of each element on, element (i, j) being i + j clocks late."""
-    assert outcome.trace is not None
-    trace, clocks = outcome.trace, outcome.busy_cycles + 1
-    rng = np.random.default_rng(clocks)
-    row, column = np.indices((array.rows, array.columns))
-    begins = np.minimum(row + column, clocks - 1)
-    grids = [grid[begins, row, column] for grid in trace[: len(ELEMENT_REGISTERS)]]
-    taps_begin = np.minimum(np.arange(array.rows), clocks - 1)
-    begin = State(*grids, trace.taps[taps_begin, np.arange(array.rows)])
-    for clock in sorted({0, clocks - 1, *rng.integers(clocks, size=CLOCKS).tolist()}):
-        run = levels.simulate(array, sequence.commands, sequence.left, sequence.top, begin, clock)
-        assert np.array_equal(run.words, outcome.words), f"words of {about}"
-        assert run.registers is not None
-        begun = row + column < clock
-        for name in ELEMENT_REGISTERS:
-            same = getattr(run.registers, name) == getattr(trace, name)[clock]
-            assert (same | ~begun).all(), f"register {name} at clock {clock} of {about}"
-        same = run.registers.taps == trace.taps[clock]
-        assert same[:clock].all(), f"taps at clock {clock} of {about}"
+    """At random clocks, the first and the last."""
+    busy = outcome.busy_cycles
+    some = np.random.default_rng(busy).integers(busy, size=CLOCKS).tolist()
+    for clock in sorted({0, busy - 1, *some}):
+        try:
+            subject.check_registers(
+                levels.simulate, sizes, sequence, outcome.words, outcome.trace, clock
+            )
+        except AssertionError as error:
+            raise AssertionError(f"{error} of {about}") from error

@@ -1,268 +1,210 @@
-"""Many short sequences on one core in Amaranth's simulator, at any pace, registers in view.
+"""Many short sequences on one core in Amaranth's simulator, registers in view.
 
-The co-simulation runs one sequence of any length from reset. This bench elaborates a core once and
-runs sequence after sequence on it, the operands of the next filled while the current one runs; it
-can start from random registers and record every register of the array at every clock.
+The co-simulation runs one sequence of any length from reset. Here a core is elaborated once and
+works off sequence after sequence, the words of the next filled while the current one runs; it can
+start from any registers, every register can be recorded at every clock, and passes may wait for
+other units, which the bench plays.
 """
 
-import random
-from collections import deque
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from amaranth.lib.wiring import Component
 from amaranth.sim import Simulator
 
-from accelsim.engines.systolic_array.cycle import State, empty_state
-from accelsim.hardware import SystolicArray
-from accelsim.passes import ArrayCommand, ArrayPass
-from rtl.engines.systolic_array.core import Core
-from rtl.lib.layout import values
-from tests.engines.systolic_array import Sequence
+from accelsim.passes import addresses, columns
+from rtl.flow.cosim import AmaranthWires, result_bits
+from rtl.flow.ports import payload
+from rtl.host.driver import Host, Job, Stalls
+from rtl.host.job import sums
+from tests.engines.base import Ints, Registers, Sequence, Subject
+from tests.rtl.units import Units
 
 PERIOD = 1e-8
-PATIENCE = 1000  # clocks without any progress, beyond the longest pass: then a core is stuck
-ELEMENT_REGISTERS = ("acc", "s", "a", "b", "w", "f")
-
-
-class Pace(NamedTuple):
-    """How a host dawdles: each stream pauses at random for up to `longest` clocks.
-
-    pause : probability, at any clock, that a stream begins a pause.
-    """
-
-    pause: float = 0.0
-    longest: int = 1
-    seed: int = 0
+QUIET = 40  # clocks behind the last sequence in which no further result may come
+NOBODY = Units((), (), ())
 
 
 class Outcome(NamedTuple):
     """What the core did with one sequence.
 
-    words : int64[result words, C], in the order in which they left.
-    busy_cycles, stall_cycles : its counters.  clocks : counted from outside.
-    trace : registers at the start of clock 0 .. busy_cycles, one more axis in front; None where
+    words : int32[result words, values], as they left, used or not.
+    busy_cycles, stall_cycles : its counters.  clocks : during which a sequence was under way.
+    started, retired : int64[passes], clocks of the first operands, and behind the last results;
+        empty without units.
+    trace : registers at the start of clocks 0 .. busy_cycles, one more axis in front; empty where
         not recorded.
     """
 
-    words: npt.NDArray[np.int64]
+    words: npt.NDArray[np.int32]
     busy_cycles: int
     stall_cycles: int
     clocks: int
-    trace: State | None
+    started: Ints
+    retired: Ints
+    trace: Registers
 
 
-class _Pauses:
-    """The pauses of one stream."""
+def run(
+    subject: Subject,
+    sizes: Any,
+    sequences: list[Sequence],
+    stalls: Stalls | None = None,
+    units: Units = NOBODY,
+    trace: bool = False,
+    first: Registers | None = None,
+    made: Callable[..., Any] | None = None,
+) -> list[Outcome]:
+    """Outcome of every sequence, one after another; AccelsimError where the core is stuck.
 
-    def __init__(self, pace: Pace, stream: str) -> None:
-        self._pace = pace
-        self._random = random.Random(f"{pace.seed} {stream}")
-        self._left = 0
+    Parameters
+    ----------
+    units : what the passes of the only sequence wait for.
+    first : registers at clock 0 of the first sequence; those of reset if None.
+    made : made(sizes, units=0), the core; that of the subject if None.
+    """
+    core = (made or subject.core.core)(sizes, units=len(units.reached))
+    commands, memories = _in_a_row(subject, sequences)
+    job = _job(subject, sizes, core, commands, memories, units)
+    bench = _Bench(core, Host(job, stalls or Stalls()), job.streams, subject.lead(sizes), units)
+    simulation = Simulator(core)  # elaborates it: some registers are there only then
+    simulation.add_clock(PERIOD)
+    simulation.add_testbench(bench.work)
+    if trace:
+        bench.observed = subject.registers(core)
+    if first is not None:
+        bench.first = [
+            (signal, int(first[name][place]))
+            for name, table in subject.registers(core).items()
+            for place, signal in np.ndenumerate(table)
+        ]
+    simulation.run()
+    return bench.outcomes(sequences)
 
-    def pausing(self) -> bool:
-        if self._left:
-            self._left -= 1
-        elif self._pace.pause and self._random.random() < self._pace.pause:
-            self._left = self._random.randint(1, self._pace.longest) - 1
-            return True
-        else:
-            return False
-        return True
+
+def deepened(subject: Subject, sizes: Any, sequences: list[Sequence]) -> Any:
+    """The sizes with memories in which these sequences run one after another without a stall."""
+    return subject.core.deepened(sizes, _in_a_row(subject, sequences)[0])
 
 
-class Bench:
-    """A core in Amaranth's simulator; `run` begins with a reset.
+def _in_a_row(subject: Subject, sequences: list[Sequence]) -> tuple[Ints, list[Any]]:
+    """Commands of all sequences, and memories in which their words follow each other."""
+    places = list(addresses(subject.engine.registers.command))
+    behind = np.zeros(len(places), np.int64)
+    commands = []
+    for sequence in sequences:
+        moved = sequence.commands.copy()
+        moved[:, places] += behind
+        commands.append(moved)
+        behind += [len(memory) for memory in sequence.memories]
+    memories = zip(*(sequence.memories for sequence in sequences), strict=True)
+    return np.concatenate(commands), [np.concatenate(parts) for parts in memories]
 
-    Banks are used in halves, so `array.bank_depth` holds two sequences.
+
+def _job(
+    subject: Subject, sizes: Any, core: Any, commands: Ints, memories: list[Any], units: Units
+) -> Job:
+    """What the host sends; its patience is longer by what the units take."""
+    as_one = commands.copy()
+    as_one[:-1, columns(subject.engine.registers.command)["last"]] = 0
+    held = subject.core.memories(sizes, as_one, *memories)
+    sent = np.hstack([commands, units.waits]) if units.waits else commands
+    job = subject.core.job(sizes, core, sent, held)
+    longest = max((clocks[-1] for clocks in units.reached if clocks), default=0)
+    return job._replace(patience=job.patience + longest)
+
+
+class _Bench:
+    """The clocks of a simulation.
+
+    observed : registers that are recorded.  first : and those that are set at clock 0.
     """
 
-    def __init__(self, array: SystolicArray, core: type[Component] = Core) -> None:
-        self.array = array
-        self.core: Any = core(array)
-        self._simulation = Simulator(self.core)
-        self._simulation.add_clock(PERIOD)
-        self._simulation.add_process(self._host)
-        grid = self.core.grid
-        self._elements = [element for row in grid.elements for element in row]
-        self._sequences: list[Sequence] = []
-        self._used = False
+    def __init__(
+        self, core: Any, host: Host, streams: tuple[str, ...], lead: int, units: Units
+    ) -> None:
+        self._core, self._host, self._streams = core, host, streams
+        self._lead, self._units = lead, units
+        self.observed: Registers = {}
+        self.first: list[tuple[Any, int]] = []
+        self._reports: list[tuple[int, int, int]] = []
+        self._seen: list[dict[int, list[int]]] = [{}]
+        self._started: list[int] = []
+        self._retired: list[int] = []
+        self._clock: int | None = None  # from the first command on
 
-    def run(
-        self,
-        sequences: list[Sequence],
-        pace: Pace | None = None,
-        state: State | None = None,
-        trace: bool = False,
-    ) -> list[Outcome]:
-        """Outcome of every sequence; AssertionError where the core does not finish.
-
-        state : registers of the array at clock 0 of the first sequence; reset's if None.
-        """
-        self._sequences = sequences
-        self._pace = pace or Pace()
-        self._state = state
-        self._trace = trace
-        self._outcomes: list[Outcome] = []
-        self._finished = False
-        if self._used:
-            self._simulation.reset()
-        self._used = True
-        while not self._finished:
-            self._simulation.advance()
-        return self._outcomes
-
-    def _fill(self, stream: Any, mem: npt.NDArray[np.int16], half: int) -> list[int]:
-        base = half * (self.array.bank_depth // 2)
-        assert len(mem) <= self.array.bank_depth // 2
-        shape = stream.payload.shape()
-        return [
-            shape.const({"address": base + at, "data": word}).as_bits()
-            for at, word in enumerate(mem.tolist())
-        ]
-
-    def _commands(self, sequence: Sequence, half: int) -> list[int]:
-        base = half * (self.array.bank_depth // 2)
-        shape = self.core.commands.payload.shape()
-        found = []
-        for row in sequence.commands.tolist():
-            command = ArrayCommand(ArrayPass(*row[:9]), row[9] + base, row[10] + base, row[11])
-            found.append(shape.const(values(command)).as_bits())
-        return found
-
-    def _registers(self) -> list[Any]:
-        """Every register of the array, elements first, in the order of `_states`."""
-        found = [getattr(e, name) for name in ELEMENT_REGISTERS[:-1] for e in self._elements]
-        found += [element.f.as_value() for element in self._elements]
-        return found + [row[tap] for row in self.core.grid.taps for tap in range(len(row))]
-
-    def _states(self, samples: list[tuple[int, ...]]) -> State:
-        table = np.array(samples, np.int32)
-        found, at = [], 0
-        for register in empty_state(self.array):
-            part = table[:, at : at + register.size]
-            found.append(part.reshape(-1, *register.shape).astype(register.dtype))
-            at += register.size
-        return State(*found)
-
-    def _wake(self, ctx: Any, state: State) -> None:
-        at_wake = [np.ravel(getattr(state, name)) for name in (*ELEMENT_REGISTERS, "taps")]
-        for register, value in zip(self._registers(), np.concatenate(at_wake), strict=True):
-            ctx.set(register, int(value))
-
-    async def _host(self, ctx: Any) -> None:
-        core, sequences, pace = self.core, self._sequences, self._pace
-        fills = {
-            name: deque(
-                (number, word)
-                for number, q in enumerate(sequences)
-                for word in self._fill(getattr(core, name), mem(q), number % 2)
-            )
-            for name, mem in (("left_fill", lambda q: q.left), ("top_fill", lambda q: q.top))
-        }
-        commands = deque(
-            (number, word)
-            for number, q in enumerate(sequences)
-            for word in self._commands(q, number % 2)
-        )
-        pauses = {name: _Pauses(pace, name) for name in (*fills, "commands", "results")}
-        payloads = {name: getattr(core, name).payload.as_value() for name in (*fills, "commands")}
-
-        # A half is filled again once every pass of the sequence before last has been read.
-        ends = np.cumsum([0, 0, *(len(q.commands) for q in sequences)]).tolist()
-        # Unused columns are behind the used ones, the result memory behind the array.
-        lag = self.array.rows + self.array.columns + 4
-        patience = PATIENCE + max(max(len(q.left), len(q.top)) for q in sequences)
-        done = 0  # sequences
-        offered = accepting = False
-        idle_before, clocks, waited, quiet = 1, 0, 0, 0
-        reports: list[tuple[int, int, int]] = []
-        words: list[int] = []
-        traces: list[list[tuple[int, ...]]] = [[] for _ in sequences]
-        asleep = self._state is not None
-        observed = self._registers() if self._trace else []
-        ticks = ctx.tick().sample(
-            core.commands.ready,
-            core.results.valid,
-            core.results.payload.as_value(),
-            core.idle,
-            core.busy_cycles,
-            core.stall_cycles,
-            core.passes_read,
-            *observed,
-        )
-        async for _, _, ready, valid, word, idle, busy, stall, read, *registers in ticks:
-            waited += 1
-            if offered and ready:
-                commands.popleft()
-                offered = False
-                waited = 0
-                if asleep:
-                    # The operands of the first pass reach the array in the clock that now begins;
-                    # at its edge the registers were set by themselves.
-                    await ctx.delay(PERIOD / 4)
-                    self._wake(ctx, self._state)
-                    asleep = False
-            if valid and accepting:
-                words.append(word)
-                waited = 0
-            quiet = 0 if valid or not idle else quiet + 1
-            if not idle:
-                clocks += 1
-            if self._trace and done < len(sequences) and (not idle or not idle_before):
+    async def work(self, ctx: Any) -> None:
+        """Every clock until all sequences are done, and some more."""
+        core, host = self._core, self._host
+        wires = AmaranthWires(core, ctx, self._streams)
+        observed = [signal for table in self.observed.values() for signal in table.ravel()]
+        clocks, idle_before, running = 0, True, True
+        while running:
+            host.drive(wires)
+            if self._clock is None and ctx.get(core.commands.valid):
+                self._clock = -self._lead
+            self._play_units(ctx)
+            if self._clock == 0:
+                for register, value in self.first:
+                    ctx.set(register, value)
+            running = host.sample(wires)
+            idle, busy = wires.idle(), ctx.get(core.busy_cycles)
+            clocks += not idle
+            if observed and self._clock is not None:
                 # Frozen clocks show the same registers; the last of them counts.
-                del traces[done][busy:]
-                traces[done].append(tuple(registers))
+                self._seen[-1][busy] = [ctx.get(signal) for signal in observed]
             if idle and not idle_before:
-                reports.append((busy, stall, clocks))
-                done += 1
-                clocks = waited = quiet = 0
+                self._reports.append((busy, ctx.get(core.stall_cycles), clocks))
+                self._seen.append({})
+                clocks = 0
             idle_before = idle
-            if done == len(sequences) and quiet == lag:
-                assert read == ends[-1], f"{read} passes were read instead of {ends[-1]}"
-                break
-            assert waited < patience, f"the core is stuck after {done} sequences"
+            await self._tick(ctx)
+        ctx.set(core.results.ready, 1)
+        for _ in range(QUIET):
+            self._play_units(ctx)
+            assert not ctx.get(core.results.valid), "a result word too many"
+            await self._tick(ctx)
 
-            # What the host drives in the coming clock: commands whose words are all in the banks.
-            if not offered and commands and not pauses["commands"].pausing():
-                number = commands[0][0]
-                offered = all(not queue or queue[0][0] > number for queue in fills.values())
-                if offered:
-                    ctx.set(payloads["commands"], commands[0][1])
-            for name, queue in fills.items():
-                may = bool(queue) and ends[queue[0][0]] <= read
-                begins = may and not pauses[name].pausing()
-                ctx.set(getattr(core, name).valid, begins)
-                if begins:
-                    ctx.set(payloads[name], queue.popleft()[1])
-                    waited = 0
-            ctx.set(core.commands.valid, offered)
-            accepting = not pauses["results"].pausing()
-            ctx.set(core.results.ready, accepting)
+    async def _tick(self, ctx: Any) -> None:
+        await ctx.tick()
+        if self._clock is not None:
+            self._clock += 1
 
-        self._outcomes = self._collect(sequences, words, reports, traces)
-        self._finished = True
+    def _play_units(self, ctx: Any) -> None:
+        """Drive the units' progress, and note when passes have started and retired.
 
-    def _collect(
-        self,
-        sequences: list[Sequence],
-        words: list[int],
-        reports: list[tuple[int, int, int]],
-        traces: list[list[tuple[int, ...]]],
-    ) -> list[Outcome]:
-        bits = self.array.operands.accumulator_bits
-        fields = [
-            [(word >> bits * j & (1 << bits) - 1) for j in range(self.array.columns)]
-            for word in words
-        ]
-        table = np.array(fields, np.int64).reshape(-1, self.array.columns)
-        table -= (table >> bits - 1) << bits
-        counts = [len(q.used) for q in sequences]
-        assert len(table) == sum(counts), f"{len(table)} result words instead of {sum(counts)}"
-        ends = np.cumsum(counts)
-        parts = np.split(table, ends[:-1])
+        The core sees it so many clocks before the passes that it lets start.
+        """
+        core, clock = self._core, self._clock
+        if clock is None or not self._units.reached:
+            return
+        ctx.set(core.progress, self._units.progress(clock + self._lead))
+        # `started` counts a pass from the clock behind its start on.
+        self._started += [clock - 1] * (ctx.get(core.started) - len(self._started))
+        self._retired += [clock] * (ctx.get(core.retired) - len(self._retired))
+
+    def outcomes(self, sequences: list[Sequence]) -> list[Outcome]:
+        """Of every sequence."""
+        results, core = self._host.results, self._core
+        every = np.full(len(results), len(payload(core, "results")))
+        words = sums(core, every, result_bits(core, results))
+        ends = np.cumsum([len(sequence.used) for sequence in sequences])
+        times = np.array(self._started, np.int64), np.array(self._retired, np.int64)
         return [
-            Outcome(part, *report, self._states(trace) if self._trace else None)
-            for part, report, trace in zip(parts, reports, traces, strict=True)
+            Outcome(part, *report, *times, self._trace(seen, report[0]))
+            for part, report, seen in zip(
+                np.split(words, ends[:-1]), self._reports, self._seen[:-1], strict=True
+            )
         ]
+
+    def _trace(self, seen: dict[int, list[int]], busy: int) -> Registers:
+        if not self.observed:
+            return {}
+        table = np.array([seen[clock] for clock in range(busy + 1)], np.int64)
+        traced, at = {}, 0
+        for name, signals in self.observed.items():
+            part = table[:, at : at + signals.size]
+            traced[name] = part.reshape(-1, *signals.shape)
+            at += signals.size
+        return traced

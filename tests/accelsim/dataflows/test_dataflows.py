@@ -1,7 +1,6 @@
 """Every plan of every dataflow computes its convolution, within the limits of the array."""
 
 from dataclasses import replace
-from itertools import product
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
 from accelsim.passes import ArrayCommand, ArrayPass, Opcode, addresses, columns
+from tests.naive import array_passes
 
 BY_NAME = {
     dataflow.name: dataflow for dataflow in DATAFLOWS if dataflow.engine == SystolicArray.name
@@ -37,51 +37,6 @@ def naive_conv(conv, x, w):
                 source = k // outputs * channels + c
                 out[k, oy, ox] += int(x[source, y, z]) * int(w[k, c, ky, kx])
     return out
-
-
-def interpret(array, commands, left, top):
-    """Result words of a sequence, value by value from the meaning of a pass."""
-    rows, columns = array.rows, array.columns
-    accumulator = np.zeros((array.accumulator_depth, columns), np.int64)
-    words = []
-    for row in commands.tolist():
-        p, at, above = ArrayPass(*row[:9]), row[LEFT], row[TOP]
-        if p.opcode == Opcode.OS:
-            for r in reversed(range(p.m)):
-                word = np.zeros(columns, np.int64)
-                for b in range(p.k):
-                    word[: p.n] += left[at + b, rows - p.m + r] * top[above + b, : p.n]
-                words.append(word)
-        elif p.opcode == Opcode.ROWS:
-            words += interpret_rows(array, p, left[at:])
-        else:
-            for t in range(p.m):
-                word = np.zeros(columns, np.int64)
-                for i in range(p.k):
-                    word[: p.n] += left[at + t, i] * top[above + p.k - 1 - i, : p.n]
-                if p.accumulate:
-                    word += accumulator[t]
-                if p.emit:
-                    words.append(word)
-                else:
-                    accumulator[t] = word
-    return np.array(words)
-
-
-def interpret_rows(array, p, left):
-    words = []
-    span = p.taps + p.k
-    for f, r in product(range(p.fires), reversed(range(p.m))):
-        word = np.zeros(array.columns, np.int64)
-        for s in range(p.streams):
-            signal = left[s * span :, array.rows - p.m + r]
-            for o in range(p.n):
-                for t in range(p.taps):
-                    i = p.k - p.n - p.taps + 1 + f * p.n + o + t
-                    value = signal[p.taps + i] if i >= 0 else 0
-                    word[p.n - 1 - o] += signal[t] * value
-        words.append(word)
-    return words
 
 
 @st.composite
@@ -160,7 +115,8 @@ def check(conv, array, name, seed=0):
         left, top = program.operands(x, w, array)
         assert left.dtype == top.dtype == np.int16
         assert (left.shape[1], top.shape[1]) == (array.rows, array.columns)
-        results = interpret(array, program.commands, left.astype(int), top.astype(int))
+        operands = left.astype(int), top.astype(int)
+        results = array_passes.result_words(array, program.commands, *operands)
         assert len(results) == len(program.dest)
         assert np.array_equal(
             gather(program.dest, results.astype(np.int32), expected.size), expected

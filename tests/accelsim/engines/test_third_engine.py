@@ -18,15 +18,15 @@ from accelsim.cli import main
 from accelsim.engines import activity
 from accelsim.errors import AccelsimError, FileError, HardwareError, UnsupportedError
 from accelsim.hardware import files, to_toml
-from accelsim.hls.nest import times
-from accelsim.passes import Wait, earliest_starts
 from accelsim.saved import load_result
 from rtl import engines as rtl_engines
 from rtl.flow.cosim import cosim, level
 from rtl.flow.generate import generate
 from rtl.flow.waves import read_waves
 from rtl.host.driver import Stalls
-from tests.rtl.waits_bench import WaitsBench, Work
+from tests.engines.base import Sequence, Subject
+from tests.rtl.agreement import check, stall_cycles
+from tests.rtl.units import random_units
 
 NOTEBOOK = Path(__file__).parents[3] / "notebooks" / "06_extend.ipynb"
 WRITES = "%%writefile "
@@ -75,80 +75,62 @@ def dot(tmp_path_factory):
             del sys.modules[name]
 
 
-class Sequence:
-    """Passes of random sizes on an engine, and its memories."""
+@pytest.fixture(scope="module")
+def subject(dot):
+    """The engine under test as those of accelsim are."""
 
-    def __init__(self, dot, multipliers, bank_depth, passes=15):
-        rng = np.random.default_rng((multipliers, bank_depth))
-        self.sizes = dot.sizes(multipliers, bank_depth)
-        depth = rng.integers(1, 8, passes)
-        outputs = rng.integers(1, 1 + np.minimum(9, self.sizes.bank_depth // 2 // depth))
-        words = outputs * depth
-        weights, vector = np.cumsum(words) - words, rng.integers(0, 4, passes)
-        last = np.arange(passes) == passes - 1
-        self.commands = np.stack([outputs, depth, weights, vector, last], axis=1)
-        self.weights, self.vectors = (
-            rng.integers(-256, 256, (length, multipliers), np.int16)
-            for length in (words.sum(), (vector + depth).max())
-        )
-        self.records = [
-            dot.passes.DotCommand(dot.passes.DotPass(*row[:2]), *row[2:])
-            for row in self.commands.tolist()
-        ]
-        self.body = tuple(record.work for record in self.records)
-        self.parts = self.sizes, self.commands, self.weights, self.vectors
-        self.golden = dot.engine.registers.golden(*self.parts)
+    return Subject(
+        engine=dot.engine,
+        core=dot.core,
+        plain=None,
+        kinds={},
+        lead=lambda engine: 0,
+    )
+
+
+def random_sequence(rng, dot, engine, passes):
+    """Passes of random sizes, each half of the memory of an engine at most."""
+    depth = rng.integers(1, 8, passes)
+    outputs = rng.integers(1, 1 + np.minimum(9, engine.bank_depth // 2 // depth))
+    words = outputs * depth
+    vectors, last = rng.integers(0, 4, passes), np.arange(passes) == passes - 1
+    weights, inputs = (
+        rng.integers(-256, 256, (length, engine.multipliers), np.int16)
+        for length in (words.sum(), (vectors + depth).max())
+    )
+    table = np.stack([outputs, depth, np.cumsum(words) - words, vectors, last], axis=1)
+    body = tuple(dot.passes.DotPass(*row[:2]) for row in table.tolist())
+    return Sequence(body, table, (weights, inputs), np.ones((outputs.sum(), 1), np.bool_))
 
 
 @pytest.mark.parametrize("bank_depth", [16, 4096])
 @pytest.mark.parametrize("multipliers", [1, 3, 8])
-def test_all_levels_agree(dot, multipliers, bank_depth):
-    sequence = Sequence(dot, multipliers, bank_depth)
-    run = dot.engine.registers.simulate(*sequence.parts)
-    cycles = dot.engine.cycles(sequence.sizes, sequence.body)
-    assert cycles == run.busy_cycles == sum(p.outputs * p.depth for p in sequence.body) + 2
-    assert np.array_equal(run.words, sequence.golden)
+def test_all_levels_agree(dot, subject, multipliers, bank_depth):
+    rng, sizes = (
+        np.random.default_rng((multipliers, bank_depth)),
+        dot.sizes(multipliers, bank_depth),
+    )
+    work = [random_sequence(rng, dot, sizes, 15) for _ in range(3)]
     for stalls in (Stalls(), Stalls(0.3, 0.2, 0.2, 0.7, seed=1)):
-        hardware = cosim(*sequence.parts, stalls=stalls)
-        assert np.array_equal(hardware.words, sequence.golden)
-        assert hardware.busy_cycles == cycles
-    assert hardware.stall_cycles > 0
+        outcomes = check(subject, sizes, work, stalls)
+        for outcome, sequence in zip(outcomes, work, strict=True):
+            assert outcome.busy_cycles == sum(p.outputs * p.depth for p in sequence.passes) + 2
+    assert stall_cycles(outcomes) > 0
 
 
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("multipliers", [1, 3, 8])
-def test_passes_wait_at_all_levels(dot, multipliers):
-    sequence = Sequence(dot, multipliers, bank_depth=4096)
-    rng = np.random.default_rng(multipliers)
-    passes = len(sequence.body)
-    reached = [np.cumsum(rng.integers(0, 40, passes)).tolist() for _ in range(2)]
-    waits = [Wait(*rng.integers((0, 0), (2, passes + 1)).tolist()) for _ in range(passes)]
-    earliest = earliest_starts(waits, reached)
-    assert earliest.any()
-    started, retired = times(dot.engine.nest(sequence.sizes, sequence.body, "waits"), earliest)
-    run = dot.engine.registers.simulate(*sequence.parts, earliest=earliest)
-    bench = WaitsBench(dot.core.core(sequence.sizes, units=2), first=0)
-    fills = {
-        name: [{"address": at, "data": word} for at, word in enumerate(words.tolist())]
-        for name, words in (
-            ("weight_fill", sequence.weights),
-            ("vector_fill", sequence.vectors),
-        )
-    }
-    work = Work(fills, sequence.records, waits, reached, (0, 0), len(sequence.golden))
-    hardware = bench.run(work, int(retired[-1]) + 2000)
-    for level_ in (run, hardware):
-        assert np.array_equal(level_.started, started)
-        assert np.array_equal(level_.retired, retired)
-        assert level_.busy_cycles == retired[-1] - started[0]
-    assert np.array_equal(run.words, sequence.golden)
-    words = np.array(hardware.words, np.uint32).astype(np.int32)
-    assert np.array_equal(words, sequence.golden.ravel())
+def test_passes_wait_at_all_levels(dot, subject, multipliers, seed):
+    rng, sizes = np.random.default_rng((multipliers, seed)), dot.sizes(multipliers)
+    check(subject, sizes, [random_sequence(rng, dot, sizes, 15)], units=random_units(rng, 15))
 
 
 def test_registers_are_those_of_the_rtl_at_every_clock(dot, tmp_path):
-    sequence = Sequence(dot, multipliers=2, bank_depth=4096, passes=5)
+    sizes = dot.sizes(2)
+    sequence = random_sequence(np.random.default_rng(2), dot, sizes, 5)
+    parts = sizes, sequence.commands, *sequence.memories
     path = tmp_path / "core.vcd"
-    cosim(*sequence.parts, waves=path)
+    cosim(*parts, waves=path)
     data = ("row.weights[{}]", "row.vector[{}]", "row.product_{}")
     names = [name.format(place) for name in data for place in range(2)]
     *operands, before = (wave.signed.values for wave in read_waves(path, [*names, "row.before"]))
@@ -157,8 +139,8 @@ def test_registers_are_those_of_the_rtl_at_every_clock(dot, tmp_path):
     names = ("idle", *(f"reader.{name}" for name in places))
     idle, *numbers = (wave.values for wave in read_waves(path, names))
     first = int(np.flatnonzero(idle == 0)[0]) - 1  # the clock before, a word was read
-    for clock in range(dot.engine.cycles(sequence.sizes, sequence.body)):
-        found = dot.engine.registers.simulate(*sequence.parts, clock=clock).registers
+    for clock in range(dot.engine.cycles(sizes, sequence.passes)):
+        found = dot.engine.registers.simulate(*parts, clock=clock).registers
         at = first + clock
         assert np.array_equal(found.weights, weights[:, at])
         assert np.array_equal(found.vector, vector[:, at])
@@ -313,6 +295,7 @@ def test_published_timings_do_not_know_it(design):
 
 
 def test_operands_of_another_shape_are_refused(dot):
-    sizes, commands, weights, vectors = Sequence(dot, 2, 16).parts
+    sizes = dot.sizes(2, 16)
+    _, commands, (weights, vectors), _ = random_sequence(np.random.default_rng(0), dot, sizes, 5)
     with pytest.raises(AccelsimError, match="vector words have 2 operands, not shape"):
         cosim(sizes, commands, weights, vectors[:, :1])

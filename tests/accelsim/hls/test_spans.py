@@ -12,9 +12,10 @@ from accelsim.engines.base import passes_of
 from accelsim.hls.nest import operations
 from accelsim.hls.spans import Kind, spans_of
 from accelsim.passes import DepthwiseOpcode, DepthwisePass, Opcode, Repeat
-from tests.accelsim.engines.depthwise.convolutions import engines, law, law_with_fill
+from tests.accelsim.engines.depthwise.convolutions import engines
 from tests.accelsim.hls.calendar import PORTS, Calendar, loops
 from tests.engines.systolic_array import random_array, random_sequence
+from tests.naive.depthwise_law import law, law_with_fill
 
 MODES = (*((mode,) for mode in Opcode), tuple(Opcode))
 
@@ -90,7 +91,7 @@ def test_the_result_port_is_taken_when_registers_leave(overlap):
         work = random_sequence(rng, array, 6)
         clocks = range(systolic_array.ENGINE.cycles(array, work.passes))
         leaves = systolic_array.ENGINE.registers.activity(
-            array, work.commands, (work.left, work.top), work.used, clocks
+            array, work.commands, work.memories, work.used, clocks
         )
         # Between the fires of a pass the port is kept, though nothing leaves.
         single = {number for number, p in enumerate(work.passes) if p.fires == 1}

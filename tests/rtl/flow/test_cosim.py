@@ -23,7 +23,7 @@ def work():
 
 def test_an_unknown_simulator_is_refused(work):
     with pytest.raises(AccelsimError, match="amaranth, icarus, verilator, not 'modelsim'"):
-        cosim(ARRAY, work.commands, work.left, work.top, simulator="modelsim")
+        cosim(ARRAY, work.commands, *work.memories, simulator="modelsim")
 
 
 def changed(table, row, column, value):
@@ -47,7 +47,7 @@ def changed(table, row, column, value):
 )
 def test_what_is_no_sequence_is_refused(work, wrong, message):
     with pytest.raises(AccelsimError, match=message):
-        cosim(ARRAY, *wrong(work.commands, work.left, work.top))
+        cosim(ARRAY, *wrong(work.commands, *work.memories))
 
 
 def test_a_pass_longer_than_half_a_bank_is_refused():
@@ -55,10 +55,8 @@ def test_a_pass_longer_than_half_a_bank_is_refused():
     work = sequence(np.random.default_rng(0), ARRAY, (p,))
     array = SystolicArray(3, 2, bank_depth=64)
     with pytest.raises(AccelsimError, match="a pass reads 33 left words, more than half a bank"):
-        memories(array, work.commands, work.left, work.top)
-    assert cosim(array, work.commands, work.left, work.top).busy_cycles == ENGINE.cycles(
-        array, (p,)
-    )
+        memories(array, work.commands, *work.memories)
+    assert cosim(array, work.commands, *work.memories).busy_cycles == ENGINE.cycles(array, (p,))
 
 
 def test_a_pass_longer_than_any_bank_is_refused():
@@ -73,7 +71,7 @@ def test_banks_are_never_made_shallower(work):
 
 def test_waves_into_nowhere_are_refused(work, tmp_path):
     with pytest.raises(FileError, match=r"nowhere/a\.vcd cannot be written: .* no writable direc"):
-        cosim(ARRAY, *work[1:4], waves=tmp_path / "nowhere" / "a.vcd")
+        cosim(ARRAY, work.commands, *work.memories, waves=tmp_path / "nowhere" / "a.vcd")
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
@@ -81,7 +79,7 @@ def test_waves_hold_the_ports(work, tmp_path, simulator):
     if simulator == "icarus" and shutil.which("iverilog") is None:
         pytest.skip("Icarus is not installed")
     path = tmp_path / "waves.vcd"
-    cosim(ARRAY, work.commands, work.left, work.top, simulator=simulator, waves=path)
+    cosim(ARRAY, work.commands, *work.memories, simulator=simulator, waves=path)
     text = path.read_text()
     assert "$enddefinitions" in text
     assert "busy_cycles" in text
@@ -90,7 +88,7 @@ def test_waves_hold_the_ports(work, tmp_path, simulator):
 def test_progress_rises_to_the_end(work):
     reports = []
     long = random_sequence(np.random.default_rng(1), ARRAY, 700)
-    cosim(ARRAY, *long[1:4], progress=lambda *report: reports.append(report))
+    cosim(ARRAY, long.commands, *long.memories, progress=lambda *report: reports.append(report))
     shares = [share for what, share in reports if what == "simulate"]
     assert len(shares) > 2
     assert shares == sorted(shares)
@@ -102,10 +100,10 @@ def test_no_host_changes_values_or_busy_cycles(seed):
     rng = np.random.default_rng(seed)
     array = SystolicArray(4, 3, bank_depth=2, overlap=seed != 3)
     work = random_sequence(rng, array, 60)
-    expected = golden(array, work.commands, work.left, work.top)
+    expected = golden(array, work.commands, *work.memories)
     stalls = []
     for pace in (None, Stalls(*rng.random(4) * 0.9, seed=seed)):
-        run = cosim(array, work.commands, work.left, work.top, stalls=pace)
+        run = cosim(array, work.commands, *work.memories, stalls=pace)
         assert np.array_equal(run.words, expected)
         assert run.busy_cycles == ENGINE.cycles(array, work.passes)
         stalls.append(run.stall_cycles)
@@ -115,14 +113,14 @@ def test_no_host_changes_values_or_busy_cycles(seed):
 def test_operands_and_sums_of_other_widths():
     array = SystolicArray(2, 2, operands=Operands(12, 27))
     work = random_sequence(np.random.default_rng(0), array, 20)
-    assert np.abs(work.left).max() > 1 << 10
-    run = cosim(array, work.commands, work.left, work.top)
-    assert np.array_equal(run.words, golden(array, work.commands, work.left, work.top))
+    assert np.abs(work.memories[0]).max() > 1 << 10
+    run = cosim(array, work.commands, *work.memories)
+    assert np.array_equal(run.words, golden(array, work.commands, *work.memories))
 
 
 def test_a_sequence_without_results():
     p = ArrayPass(Opcode.WS, 3, 2, 3, emit=0)
     work = sequence(np.random.default_rng(0), ARRAY, (p, p))
-    run = cosim(ARRAY, work.commands, work.left, work.top)
+    run = cosim(ARRAY, work.commands, *work.memories)
     assert run.words.shape == (0, 2)
     assert run.busy_cycles == ENGINE.cycles(ARRAY, (p, p))

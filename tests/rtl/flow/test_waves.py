@@ -71,7 +71,7 @@ def test_waves_show_what_the_core_sent(tmp_path):
     array = SystolicArray(2, 3)
     work = random_sequence(np.random.default_rng(5), array, 8)
     path = tmp_path / "core.vcd"
-    run = cosim(array, work.commands, work.left, work.top, waves=path)
+    run = cosim(array, work.commands, *work.memories, waves=path)
     names = ["busy_cycles", "results__valid", "results__payload[0]"]
     busy, valid, first = read_waves(path, names)
     assert busy.values.max() == run.busy_cycles

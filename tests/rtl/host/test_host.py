@@ -103,7 +103,7 @@ class FakeCore:
 
     def finish(self, command):
         """Read the operands of a pass, now that its words must have been filled."""
-        _, commands, left, top, _ = self.sequence
+        commands, (left, top) = self.sequence.commands, self.sequence.memories
         index = self.read
         for bank, source, name, column, count in (
             (self.banks["left_fill"], left, "left", LEFT, self.used.left[index]),
@@ -127,11 +127,11 @@ class Case:
         rng = np.random.default_rng(seed)
         array = SystolicArray(3, 4, bank_depth=2)
         self.sequence = random_sequence(rng, array, length)
-        _, commands, left, top, _ = self.sequence
+        commands, filled = self.sequence.commands, self.sequence.memories
         array = deepened(array, commands)
         core = Core(array)
         verilog(core)  # Amaranth objects to hardware that is never elaborated
-        held = memories(array, commands, left, top)
+        held = memories(array, commands, *filled)
         self.job = of_sequence(array, core, commands, held)
         self.fake = FakeCore(self.sequence, array, core, seed)
 

@@ -8,13 +8,8 @@ from accelsim.dataflows import tap_serial
 from accelsim.engines import depthwise
 from accelsim.engines.activity import ElementState
 from accelsim.engines.base import passes_of
-from tests.accelsim.engines.depthwise.convolutions import (
-    convolutions,
-    engines,
-    law,
-    plans_of,
-    tile_clocks,
-)
+from tests.accelsim.engines.depthwise.convolutions import convolutions, engines, plans_of
+from tests.naive.depthwise_law import law, tile_clocks
 
 TO_MULTIPLIER = 3  # clocks from a tap's address to its operands
 

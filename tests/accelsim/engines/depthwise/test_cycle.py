@@ -36,14 +36,14 @@ SHAPES = (
 def assert_agreement(engine, work, earliest=None):
     """Values of the golden model, clocks of the schedule."""
     about = f"{engine}\n{work.passes}\n{earliest}"
-    done = simulate(engine, work.commands, work.maps, work.taps, earliest=earliest)
-    started, retired = times(depthwise.ENGINE.nest(engine, work.body, ""), earliest)
+    done = simulate(engine, work.commands, *work.memories, earliest=earliest)
+    started, retired = times(depthwise.ENGINE.nest(engine, work.passes, ""), earliest)
     assert np.array_equal(done.started, started), about
     assert np.array_equal(done.retired, retired), about
     assert done.busy_cycles == retired[-1] - started[0], about
     if earliest is None:
-        assert done.busy_cycles == depthwise.ENGINE.cycles(engine, work.body), about
-    expected = depthwise.golden(engine, work.commands, work.maps, work.taps)
+        assert done.busy_cycles == depthwise.ENGINE.cycles(engine, work.passes), about
+    expected = depthwise.golden(engine, work.commands, *work.memories)
     assert np.array_equal(done.words, expected), about
 
 
@@ -112,7 +112,7 @@ def test_registers_are_those_of_a_plain_machine(shape, fill, seed):
     engine = random_engine(rng, shape, fill)
     work = small_sequence(rng, engine, 4)
     earliest = random_earliest(rng, 4)
-    rows = work.commands, work.maps, work.taps
+    rows = work.commands, *work.memories
     done = simulate(engine, *rows, earliest=earliest)
     machine = plain.Machine(engine, *rows, earliest)
     for clock, expected in enumerate(plain.run(machine)):
@@ -131,7 +131,7 @@ def test_earliest_starts_that_are_past_change_nothing(fill):
     rng = np.random.default_rng(3)
     engine = DepthwiseEngine(2, 3, fill_port=fill)
     work = small_sequence(rng, engine, 6)
-    rows = work.commands, work.maps, work.taps
+    rows = work.commands, *work.memories
     without = simulate(engine, *rows)
     assert without.started[0] == 0
     for earliest in (np.zeros(6, int), without.started):
@@ -146,12 +146,12 @@ def test_passes_that_wait_very_long(fill):
     engine = DepthwiseEngine(2, 3, fill_port=fill)
     work = small_sequence(rng, engine, 5)
     earliest = 10**15 * np.arange(1, 6)
-    done = simulate(engine, work.commands, work.maps, work.taps, 3 * 10**15 - 5, earliest)
+    done = simulate(engine, work.commands, *work.memories, 3 * 10**15 - 5, earliest)
     assert np.array_equal(done.started, earliest)
     alone = [depthwise.ENGINE.cycles(engine, (p,)) for p in work.passes]
     assert (done.retired - done.started).tolist() == alone
     assert done.busy_cycles == 4 * 10**15 + alone[-1]
-    expected = depthwise.golden(engine, work.commands, work.maps, work.taps)
+    expected = depthwise.golden(engine, work.commands, *work.memories)
     assert np.array_equal(done.words, expected)
     counters = done.registers.counters
     assert not any((counters.generator_valid, counters.issue_valid, counters.loader_valid))
@@ -169,7 +169,7 @@ def test_earliest_starts_that_cannot_be_are_refused(earliest, reason):
     engine = DepthwiseEngine(2, 3)
     work = small_sequence(np.random.default_rng(5), engine, 2)
     with pytest.raises(UnsupportedError, match=reason):
-        simulate(engine, work.commands, work.maps, work.taps, None, earliest)
+        simulate(engine, work.commands, *work.memories, None, earliest)
 
 
 def test_registers_long_after_the_end():
@@ -177,7 +177,7 @@ def test_registers_long_after_the_end():
     rng = np.random.default_rng(1)
     engine = DepthwiseEngine(2, 3)
     work = sequence(rng, engine, (DepthwisePass(1, 2, 4, 4, 4, 4, 3, 3, pt=1, pl=1),))
-    rows = work.commands, work.maps, work.taps
+    rows = work.commands, *work.memories
     clocks = simulate(engine, *rows).busy_cycles
     after, later = (simulate(engine, *rows, clock).registers for clock in (clocks, clocks + 1000))
     assert_same_registers(later, after, "later")
@@ -193,8 +193,9 @@ def test_largest_operands(shape, x, w, total):
     engine = DepthwiseEngine(*shape)
     p = DepthwisePass(0, engine.lanes, 31, 31, 1, 1, 31, 31)
     work = sequence(np.random.default_rng(0), engine, (p,))
-    taps = np.concatenate([work.taps[:, :2], np.full_like(work.taps[:, 2:], w)], axis=1)
-    done = simulate(engine, work.commands, np.full_like(work.maps, x), taps)
+    maps, taps = work.memories
+    taps = np.concatenate([taps[:, :2], np.full_like(taps[:, 2:], w)], axis=1)
+    done = simulate(engine, work.commands, np.full_like(maps, x), taps)
     assert (done.words[:, 0] == total).all()
     assert not done.words[:, 1:].any()
 
@@ -206,7 +207,7 @@ def test_a_command_that_says_too_little_is_refused():
     commands = work.commands.copy()
     commands[0, BOTTOM] = 2
     with pytest.raises(UnsupportedError, match="left 12 result words instead of 20"):
-        simulate(engine, commands, work.maps, work.taps)
+        simulate(engine, commands, *work.memories)
 
 
 def test_a_command_that_says_too_much_is_refused():
@@ -215,4 +216,4 @@ def test_a_command_that_says_too_much_is_refused():
     commands = work.commands.copy()
     commands[0, BOTTOM] = 5
     with pytest.raises(UnsupportedError, match="leaves more than 20 result words"):
-        simulate(engine, commands, work.maps, work.taps)
+        simulate(engine, commands, *work.memories)

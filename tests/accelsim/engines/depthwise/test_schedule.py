@@ -28,13 +28,11 @@ from tests.accelsim.engines.depthwise.convolutions import (
     SMALL_KERNELS,
     convolutions,
     engines,
-    law,
-    law_with_fill,
     operands,
     plans_of,
-    tile_clocks,
 )
 from tests.naive import operators as naive
+from tests.naive.depthwise_law import law, law_with_fill, tile_clocks
 
 
 def expected(conv, x, w):

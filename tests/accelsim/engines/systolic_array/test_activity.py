@@ -18,7 +18,7 @@ MODES = ((OS,), (WS,), (IS,), (ROWS,), tuple(Opcode))
 
 def film(array, work):
     clocks = range(systolic_array.ENGINE.cycles(array, work.passes))
-    return ACTIVITY(array, work.commands, (work.left, work.top), work.used, clocks)
+    return ACTIVITY(array, work.commands, work.memories, work.used, clocks)
 
 
 def frames(passes):
@@ -85,8 +85,8 @@ def test_zeros_are_told_from_operands():
         array = SystolicArray(4, 3)
         p = ArrayPass(mode, 4, 3, 4)
         work = sequence(rng, array, (p,))
-        left, top = (rng.integers(0, 2, bank.shape).astype(np.int16) for bank in work[2:4])
-        seen = film(array, work._replace(left=left, top=top))
+        left, top = (rng.integers(0, 2, bank.shape).astype(np.int16) for bank in work.memories)
+        seen = film(array, work._replace(memories=(left, top)))
         a = left[: array_words(p)[0]].astype(int)
         b = top[: p.k].astype(int)
         real = (a.T @ b if mode == OS else a @ b[::-1]).sum()
@@ -98,7 +98,8 @@ def test_row_streams_begin_with_zeros():
     """Three taps over two values: the windows that end before them hold nothing real."""
     array = SystolicArray(1, 3)
     work = sequence(np.random.default_rng(12), array, (ArrayPass(ROWS, 1, 3, 2, taps=3),))
-    seen = film(array, work._replace(left=np.ones_like(work.left)))
+    left, top = work.memories
+    seen = film(array, work._replace(memories=(np.ones_like(left), top)))
     pairs = sum(1 for end in (-1, 0, 1) for tap in range(3) if end - tap >= 0)
     assert np.count_nonzero(seen.states == ElementState.BUSY) == pairs == 3
     assert seen.multiplies.sum() == 9
@@ -108,7 +109,8 @@ def test_fill_and_drain_of_one_pass():
     """Two rows, one column, two products, on 2 x 2: every element at every clock, by hand."""
     array = SystolicArray(2, 2)
     work = sequence(np.random.default_rng(13), array, (ArrayPass(OS, 2, 1, 2),))
-    work.left[:] = work.top[:] = 1
+    for memory in work.memories:
+        memory[:] = 1
     seen = film(array, work)
     idle, fill, busy = ElementState.IDLE, ElementState.FILL, ElementState.BUSY
     assert seen.states.tolist() == [
@@ -137,6 +139,6 @@ def test_a_part_is_what_the_whole_shows(overlap, monkeypatch):
     monkeypatch.setattr(of_array, "RECORDED_BYTES", 2000)
     middle = len(whole.states) // 2
     for clocks in (range(middle, len(whole.states)), range(middle, middle + 7), range(3)):
-        part = ACTIVITY(array, work.commands, (work.left, work.top), work.used, clocks)
+        part = ACTIVITY(array, work.commands, work.memories, work.used, clocks)
         assert np.array_equal(part.states, whole.states[clocks.start : clocks.stop])
         assert np.array_equal(part.drain, whole.drain[clocks.start : clocks.stop])

@@ -14,8 +14,8 @@ from accelsim.engines.systolic_array.schedule import limits
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayPass, Opcode, Repeat, array_words
-from tests.accelsim.dataflows.test_dataflows import interpret
 from tests.engines.systolic_array import random_array, random_pass, random_sequence, sequence
+from tests.naive import array_passes
 
 OS, WS, IS, ROWS = Opcode
 MODES = ((OS,), (WS,), (IS,), (ROWS,), (WS, IS), (OS, ROWS), tuple(Opcode), tuple(Opcode))
@@ -25,9 +25,9 @@ LARGE = ((16, 16), (17, 32), (32, 16), (64, 64), (64, 48), (128, 128), (1, 128),
 def assert_agreement(array, work, state=None):
     """The three levels on one sequence, golden in the used columns."""
     about = f"{array}\n{work.passes}"
-    run = simulate(array, work.commands, work.left, work.top, state)
+    run = simulate(array, work.commands, *work.memories, state)
     assert run.busy_cycles == ENGINE.cycles(array, work.passes), about
-    expected = golden(array, work.commands, work.left, work.top)
+    expected = golden(array, work.commands, *work.memories)
     assert np.array_equal(run.words[work.used], expected[work.used]), about
 
 
@@ -85,8 +85,9 @@ def test_golden_is_what_the_passes_mean():
     for _ in range(60):
         array = random_array(rng, tuple(rng.integers(1, 6, 2).tolist()))
         work = random_sequence(rng, array, 3)
-        meaning = interpret(array, work.commands, work.left.astype(int), work.top.astype(int))
-        words = golden(array, work.commands, work.left, work.top)
+        operands = (memory.astype(int) for memory in work.memories)
+        meaning = array_passes.result_words(array, work.commands, *operands)
+        words = golden(array, work.commands, *work.memories)
         assert np.array_equal(words[work.used], meaning.reshape(words.shape)[work.used])
 
 
@@ -228,15 +229,16 @@ def test_drain_goes_as_in_its_proof():
     work = sequence(
         np.random.default_rng(4), array, tuple(ArrayPass(OS, m, 2, k) for m, k in DRAIN_PASSES)
     )
+    left, top = work.memories
     results = {}
     for number, (m, k) in enumerate(DRAIN_PASSES):
         a_at, b_at = work.commands[number, 9:11]
-        a = work.left[a_at : a_at + k, array.rows - m :].astype(int)
-        b = work.top[b_at : b_at + k, 0].astype(int)
+        a = left[a_at : a_at + k, array.rows - m :].astype(int)
+        b = top[b_at : b_at + k, 0].astype(int)
         results |= {(number, row): a[:, row] @ b for row in range(m)}
     captures, shifts = set(), {}
     for clock in range(15):
-        state = simulate(array, work.commands, work.left, work.top, None, clock).registers
+        state = simulate(array, work.commands, *work.memories, None, clock).registers
         if clock in DRAIN_BOTTOM:
             assert state.s[2, 0] == results[DRAIN_BOTTOM[clock]], clock
         # Control bits are seen one clock after they take effect.

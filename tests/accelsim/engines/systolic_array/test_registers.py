@@ -28,7 +28,7 @@ def random_work(rng, shape, overlap, mode):
 def test_registers_are_those_of_a_plain_machine(overlap, shape, mode, seed):
     """Of all elements and tap buffers, at every clock of a sequence."""
     array, work = random_work(np.random.default_rng(seed), shape, overlap, mode)
-    rows = work.commands, work.left, work.top
+    rows = work.commands, *work.memories
     machine = plain.Machine(array, *rows)
     expected = [machine.registers for _ in plain.run(machine)]
     recorded = record(array, *rows, range(len(expected)))._asdict()
@@ -45,7 +45,7 @@ def test_passes_that_wait_are_those_of_a_plain_machine(overlap, shape, mode, see
     """Words, times, and registers at some clocks."""
     rng = np.random.default_rng(seed)
     array, work = random_work(rng, shape, overlap, mode)
-    rows = work.commands, work.left, work.top
+    rows = work.commands, *work.memories
     earliest = random_earliest(rng, len(work.passes))
     machine = plain.Machine(array, *rows, earliest)
     expected = [machine.registers for _ in plain.run(machine)]
@@ -65,7 +65,7 @@ def test_what_waits_changes_no_value(shape, overlap, seed):
     """From any registers; passes start in order, and none before its clock."""
     rng = np.random.default_rng(seed)
     array, work = random_work(rng, shape, overlap, None)
-    rows = work.commands, work.left, work.top
+    rows = work.commands, *work.memories
     state, passes = random_state(array, rng), len(work.passes)
     alone = simulate(array, *rows, state)
     none = simulate(array, *rows, state, earliest=np.zeros(passes, np.int64))
@@ -122,5 +122,5 @@ def test_earliest_starts_that_cannot_be_are_refused(earliest, reason):
     array = SystolicArray(2, 2)
     work = sequence(np.random.default_rng(0), array, (ArrayPass(Opcode.OS, 1, 1, 1),) * 2)
     with pytest.raises(UnsupportedError) as caught:
-        simulate(array, work.commands, work.left, work.top, earliest=earliest)
+        simulate(array, work.commands, *work.memories, earliest=earliest)
     assert str(caught.value) == reason

@@ -1,6 +1,5 @@
 """Planted errors in the depthwise engine: the comparison of its levels finds them all."""
 
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -14,9 +13,9 @@ from accelsim.errors import AccelsimError
 from accelsim.hardware import DepthwiseEngine
 from rtl.engines.depthwise import core, issue, lanes, loader, tiles
 from rtl.host.driver import Stalls
-from tests.engines.depthwise import random_sequence, sequence
-from tests.rtl.depthwise_agreement import Levels, check
-from tests.rtl.engines.depthwise.test_agreement import CASES, flat, row
+from tests.engines.depthwise import SUBJECT, random_sequence, sequence
+from tests.rtl.agreement import Levels, check, levels_of
+from tests.rtl.engines.depthwise.cases import CASES, flat, row
 from tests.rtl.mutants import Mutant, load, named
 
 golden = import_module("accelsim.engines.depthwise.golden")  # not the function of this name
@@ -148,23 +147,26 @@ GOLDEN = (
 CYCLE = (Mutant("results are awaited too long", "tile.beats if final", "tile.beats + 1 if final"),)
 
 
+LEVELS = levels_of(SUBJECT)
+
+
 def verdict(levels: Levels) -> None:
     """AssertionError if the levels do not agree; the shortest sequences come first."""
-    rng = np.random.default_rng(9)
+    rng, stalls = np.random.default_rng(9), Stalls(0.2, 0.2, 0.2, 0.4)
     engine = DepthwiseEngine(3, 4)
     passes = tuple(p for name in CASES if "large" not in name for p in CASES[name])
     short = tuple(p for p in passes if p.fh * p.fw < 30)
-    check(engine, [sequence(rng, engine, short)], levels=levels)
-    check(engine, [sequence(rng, engine, short)], Stalls(0.2, 0.1, 0.1, 0.4), True, levels)
+    check(SUBJECT, engine, [sequence(rng, engine, short)], levels=levels)
+    check(SUBJECT, engine, [sequence(rng, engine, short)], stalls, trace=True, levels=levels)
     tiny = (row(1, 1, 1, 1, 1), flat(1, 2, 2, 2, 2), row(3, 2, 4, 2, 4, 3, 3), flat(1, 1, 2, 1, 1))
-    check(engine, [sequence(rng, engine, tiny * 2)], Stalls(commands=0.9), levels=levels)
+    check(SUBJECT, engine, [sequence(rng, engine, tiny * 2)], Stalls(commands=0.9), levels=levels)
     for port in (5, 12):
         engine = DepthwiseEngine(3, 4, 8, fill_port=port, bank_depth=128)
         work = [sequence(rng, engine, tiny * 2), sequence(rng, engine, short)]
-        check(engine, work, None, levels=levels)
-        check(engine, work, Stalls(0.2, 0.2, 0.2, 0.3), True, levels)
+        check(SUBJECT, engine, work, levels=levels)
+        check(SUBJECT, engine, work, stalls, trace=True, levels=levels)
     engine = DepthwiseEngine(2, 3, 6)
-    check(engine, [random_sequence(rng, engine, 8) for _ in range(2)], levels=levels)
+    check(SUBJECT, engine, [random_sequence(rng, engine, 8) for _ in range(2)], levels=levels)
 
 
 def core_with(
@@ -175,11 +177,6 @@ def core_with(
     return load(core, None, path, monkeypatch).DepthwiseCore
 
 
-def cycles_of(schedule: ModuleType) -> Callable[..., int]:
-    """Busy clocks by the loop nests of a schedule."""
-    return lambda engine, body: schedule.nest(engine, body).latency
-
-
 def assert_caught(levels: Levels) -> None:
     with pytest.raises((AssertionError, AccelsimError)):
         verdict(levels)
@@ -187,42 +184,42 @@ def assert_caught(levels: Levels) -> None:
 
 @named(LANES)
 def test_error_in_the_lanes_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(Levels(core=core_with(lanes, mutant, tmp_path, monkeypatch)))
+    assert_caught(LEVELS._replace(core=core_with(lanes, mutant, tmp_path, monkeypatch)))
 
 
 @named(ISSUE)
 def test_error_in_the_issue_stage_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(Levels(core=core_with(issue, mutant, tmp_path, monkeypatch)))
+    assert_caught(LEVELS._replace(core=core_with(issue, mutant, tmp_path, monkeypatch)))
 
 
 @named(TILES)
 def test_error_in_the_tile_generator_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(Levels(core=core_with(tiles, mutant, tmp_path, monkeypatch)))
+    assert_caught(LEVELS._replace(core=core_with(tiles, mutant, tmp_path, monkeypatch)))
 
 
 @named(LOADER)
 def test_error_in_the_loader_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(Levels(core=core_with(loader, mutant, tmp_path, monkeypatch)))
+    assert_caught(LEVELS._replace(core=core_with(loader, mutant, tmp_path, monkeypatch)))
 
 
 @named(CORE)
 def test_error_in_the_core_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(Levels(core=load(core, mutant, tmp_path, monkeypatch).DepthwiseCore))
+    assert_caught(LEVELS._replace(core=load(core, mutant, tmp_path, monkeypatch).DepthwiseCore))
 
 
 @named(SCHEDULE)
 def test_error_in_the_schedule_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(Levels(cycles=cycles_of(load(schedule, mutant, tmp_path, monkeypatch))))
+    assert_caught(LEVELS._replace(nest=load(schedule, mutant, tmp_path, monkeypatch).nest))
 
 
 @named(GOLDEN)
 def test_error_in_golden_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(Levels(golden=load(golden, mutant, tmp_path, monkeypatch).golden))
+    assert_caught(LEVELS._replace(golden=load(golden, mutant, tmp_path, monkeypatch).golden))
 
 
 @named(CYCLE)
 def test_error_in_the_register_accurate_simulation_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(Levels(simulate=load(cycle, mutant, tmp_path, monkeypatch).simulate))
+    assert_caught(LEVELS._replace(simulate=load(cycle, mutant, tmp_path, monkeypatch).simulate))
 
 
 def test_without_an_error_nothing_is_caught(tmp_path, monkeypatch):
@@ -231,7 +228,7 @@ def test_without_an_error_nothing_is_caught(tmp_path, monkeypatch):
         changed = core_with(part, None, tmp_path, monkeypatch)
     levels = Levels(
         golden=load(golden, None, tmp_path, monkeypatch).golden,
-        cycles=cycles_of(load(schedule, None, tmp_path, monkeypatch)),
+        nest=load(schedule, None, tmp_path, monkeypatch).nest,
         simulate=load(cycle, None, tmp_path, monkeypatch).simulate,
         core=changed,
     )

@@ -26,9 +26,9 @@ needs_icarus = pytest.mark.skipif(
 def check(engine, work, simulator, seed=0):
     rng = np.random.default_rng(seed)
     stalls = Stalls(*rng.uniform(0.3, 0.9, 4), seed=seed)
-    run = cosim(engine, work.commands, work.maps, work.taps, simulator=simulator, stalls=stalls)
-    assert np.array_equal(run.words, golden(engine, work.commands, work.maps, work.taps))
-    assert run.busy_cycles == ENGINE.cycles(engine, work.body)
+    run = cosim(engine, work.commands, *work.memories, simulator=simulator, stalls=stalls)
+    assert np.array_equal(run.words, golden(engine, work.commands, *work.memories))
+    assert run.busy_cycles == ENGINE.cycles(engine, work.passes)
     assert run.stall_cycles > 0
 
 
@@ -59,7 +59,7 @@ def test_all_simulators_agree_on_stalls(fill):
     work = random_sequence(rng, engine, 8)
     stalls = Stalls(0.9, 0.3, 0.4, 0.5, seed=9)
     runs = [
-        cosim(engine, work.commands, work.maps, work.taps, simulator=simulator, stalls=stalls)
+        cosim(engine, work.commands, *work.memories, simulator=simulator, stalls=stalls)
         for simulator in SIMULATORS
     ]
     assert runs[0].stall_cycles == runs[1].stall_cycles == runs[2].stall_cycles > 0

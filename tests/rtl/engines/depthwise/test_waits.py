@@ -1,175 +1,45 @@
-"""Passes of the depthwise engine that wait for other units: RTL against schedule and golden."""
+"""Passes of the depthwise engine that wait for units: what is the engine's own, and mutants."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from accelsim.engines.depthwise import ENGINE, golden
+from accelsim.engines.depthwise import ENGINE
+from accelsim.errors import AccelsimError
 from accelsim.hardware import DepthwiseEngine
 from accelsim.hls.nest import times
-from accelsim.passes import DepthwiseCommand, DepthwiseOpcode, DepthwisePass, Wait, earliest_starts
+from accelsim.passes import DepthwiseOpcode, DepthwisePass
 from rtl.engines.depthwise import core, lanes
-from rtl.engines.depthwise.core import DepthwiseCore
-from rtl.engines.depthwise.job import memories, of_sequence, used
-from rtl.flow.cosim import result_bits
-from rtl.host.driver import Bytes
-from rtl.host.job import sums
-from tests.engines.depthwise import Sequence, random_engine, sequence, small_sequence
+from tests.engines.depthwise import SUBJECT, sequence
+from tests.rtl.agreement import check, levels_of
 from tests.rtl.mutants import Mutant, load, named
-from tests.rtl.waits_bench import Outcome, Reached, WaitsBench, Work, random_waits
+from tests.rtl.units import one_unit, random_units
 
-# In the last ones the results of a tile may take longer than the taps of the next.
-SHAPES = ((1, 1), (1, 4), (4, 1), (3, 2), (2, 3), (8, 1), (12, 2))
-UNITS = (1, 3, 16)
-
-
-def work(core: Any, q: Sequence, waits: list[Wait], reached: Reached) -> Work:
-    """A sequence as the bench takes it, all words where the host puts them."""
-    held = memories(core.engine, q.commands, q.maps, q.taps)
-    job = of_sequence(core.engine, core, np.hstack([q.commands, waits]), held)
-    assert not any(fill.after.any() for fill in job.fills)  # the memories hold all of them
-    return Work(
-        {fill.stream: payloads(core, fill.stream, fill.words) for fill in job.fills},
-        [record(command) for command in payloads(core, "commands", job.commands)],
-        waits,
-        reached,
-        before=[0] * len(reached),
-        results=job.results,
-    )
-
-
-def payloads(core: Any, stream: str, words: Bytes) -> list[Any]:
-    """Words of a stream, by their fields."""
-    shape = getattr(core, stream).payload.shape()
-    return [shape.from_bits(int.from_bytes(word.tobytes(), "little")) for word in words]
-
-
-def record(payload: Any) -> DepthwiseCommand:
-    """The command of a payload, without its Wait."""
-    work = DepthwisePass(*(payload.work[name] for name in DepthwisePass._fields))
-    return DepthwiseCommand(work, *(payload[name] for name in DepthwiseCommand._fields[1:]))
-
-
-def check(
-    engine: DepthwiseEngine,
-    q: Sequence,
-    waits: list[Wait],
-    reached: Reached,
-    made: Any = DepthwiseCore,
-) -> Outcome:
-    """AssertionError unless the core starts and retires every pass when the schedule does."""
-    earliest = earliest_starts(waits, reached)
-    started, retired = times(ENGINE.nest(engine, q.body), earliest)
-    component = made(engine, units=len(reached))
-    bench = WaitsBench(component, 1 if engine.fill_port else 2)
-    patience = len(q.maps) + len(q.taps) + int(retired[-1]) + 100
-    outcome = bench.run(work(component, q, waits, reached), patience)
-    about = f"{engine}\n{q.passes}\n{earliest}"
-    assert np.array_equal(outcome.started, started), f"starts of {about}"
-    assert np.array_equal(outcome.retired, retired), f"ends of {about}"
-    assert (outcome.started >= earliest).all(), f"starts of {about}"
-    assert outcome.busy_cycles == retired[-1] - started[0], f"busy cycles of {about}"
-    assert outcome.stall_cycles == 0, f"stalls of {about}"
-    bits = result_bits(component, outcome.words)
-    words = sums(component, used(engine, q.commands), bits)
-    expected = golden(engine, q.commands, q.maps, q.taps)
-    assert np.array_equal(words, expected), f"values of {about}"
-    return outcome
-
-
-def random_check(
-    rng: np.random.Generator, shape: tuple[int, int], fill: bool, made: Any = DepthwiseCore
-) -> None:
-    """A random sequence on a random engine of a shape, its results one lane at a time or more."""
-    engine = random_engine(rng, shape, fill)
-    if rng.random() < 0.5:
-        engine = replace(engine, results_per_clock=engine.pixels)
-    q = small_sequence(rng, engine, int(rng.integers(1, 9)))
-    units = int(rng.choice(UNITS))
-    check(engine, q, *random_waits(rng, len(q.passes), (0,) * units), made)
-
-
-@pytest.mark.parametrize("fill", [False, True], ids=["banks", "fill port"])
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_passes_start_and_retire_as_in_the_schedule(shape, fill):
-    rng = np.random.default_rng((*shape, fill))
-    for _ in range(3):
-        random_check(rng, shape, fill)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_many_passes_start_and_retire_as_in_the_schedule(shape, seed):
-    rng = np.random.default_rng((*shape, seed))
-    random_check(rng, shape, bool(rng.integers(2)))
-
-
-def fixed(
-    engine: DepthwiseEngine, *passes: DepthwisePass
-) -> tuple[DepthwiseEngine, Sequence, list[int]]:
-    """A sequence, and the clocks of each of its passes alone."""
-    alone = [ENGINE.cycles(engine, (p,)) for p in passes]
-    return engine, sequence(np.random.default_rng(1), engine, passes), alone
-
-
+SHAPES = ((3, 2), (2, 3), (8, 1))
 SQUARE = DepthwisePass(DepthwiseOpcode.ROW, 2, 4, 6, 4, 6, 3, 3, 1, 1, 1, 1, 1, 1)
 POINT = DepthwisePass(DepthwiseOpcode.ROW, 6, 1, 1, 1, 1)  # one tile of one tap
 
 
-@pytest.mark.parametrize("fill", [0, 5])
-def test_units_that_nobody_waits_for_change_nothing(fill):
-    rng = np.random.default_rng(2)
-    engine = DepthwiseEngine(3, 4, 8, fill)
-    q = small_sequence(rng, engine, 8)
-    outcome = check(engine, q, [Wait(1, 0)] * 8, ((), (5, 6)))
-    assert outcome.started[0] == 0
-    assert outcome.busy_cycles == ENGINE.cycles(engine, q.body)
-
-
-@pytest.mark.parametrize("fill", [0, 5])
-def test_a_pass_that_waits_blocks_the_ones_behind_it_and_not_those_before_it(fill):
-    """Nor is it a stall: the results of the pass before it are out long before it starts."""
-    engine, q, alone = fixed(DepthwiseEngine(3, 4, 8, fill), SQUARE, SQUARE, SQUARE)
-    outcome = check(engine, q, [Wait(0, 0), Wait(0, 1), Wait(0, 0)], ((900,),))
-    assert outcome.started[:2].tolist() == [0, 900]
-    assert outcome.retired[0] == alone[0]
-    assert outcome.started[2] > 900
-
-
-@pytest.mark.parametrize("fill", [0, 5])
-def test_clocks_before_the_first_pass_starts_are_not_busy(fill):
-    engine, q, alone = fixed(DepthwiseEngine(2, 3, 3, fill), SQUARE)
-    outcome = check(engine, q, [Wait(0, 2)], ((7, 1000),))
-    assert outcome.started.tolist() == [1000]
-    assert outcome.busy_cycles == alone[0]
-
-
-@pytest.mark.parametrize("gap", range(-3, 4))
-def test_a_pass_starts_in_the_clock_in_which_it_may(gap):
-    """Clocks around the one in which it would have started anyway, behind the taps before it."""
-    engine, q, _ = fixed(DepthwiseEngine(2, 3), SQUARE, SQUARE)
-    free = int(times(ENGINE.nest(engine, q.body))[0][1])
-    outcome = check(engine, q, [Wait(0, 0), Wait(0, 1)], ((free + gap,),))
-    assert outcome.started.tolist() == [0, free + max(gap, 0)]
+def started(
+    engine: DepthwiseEngine, passes: tuple[DepthwisePass, ...], *waits: tuple[int, ...]
+) -> list[int]:
+    """Starts of passes that wait for counts of a unit, which are reached at these clocks."""
+    work = sequence(np.random.default_rng(1), engine, passes)
+    return check(SUBJECT, engine, [work], units=one_unit(*waits))[0].started.tolist()
 
 
 def test_a_single_tap_waits_for_the_result_port_as_well():
     """Its only tap is the last one of its tile, and the tile before it leaves in six clocks."""
-    engine, q, _ = fixed(DepthwiseEngine(6, 2, 2), POINT, POINT, POINT, POINT)
-    waits = [Wait(0, 0), Wait(0, 1), Wait(0, 2), Wait(0, 3)]
-    outcome = check(engine, q, waits, ((3, 12, 20),))
-    assert outcome.started.tolist() == [0, 6, 12, 20]
+    engine = DepthwiseEngine(6, 2, 2)
+    assert started(engine, (POINT,) * 4, (0, 1, 2, 3), (3, 12, 20)) == [0, 6, 12, 20]
 
 
 def test_a_pass_is_filled_when_it_may_and_not_before_its_half_is_free():
-    engine, q, _ = fixed(DepthwiseEngine(2, 3, 3, 1), SQUARE, POINT._replace(channels=2), SQUARE)
-    free = times(ENGINE.nest(engine, q.body))[0]
-    later = int(free[2]) + 1
-    outcome = check(engine, q, [Wait(0, 0), Wait(0, 1), Wait(0, 2)], ((1, later),))
-    assert outcome.started.tolist() == [*free[:2].tolist(), later]
+    engine, passes = DepthwiseEngine(2, 3, 3, 1), (SQUARE, POINT._replace(channels=2), SQUARE)
+    free = times(ENGINE.nest(engine, passes))[0].tolist()
+    later = free[2] + 1
+    assert started(engine, passes, (0, 1, 2), (1, later)) == [*free[:2], later]
 
 
 CORE = (
@@ -192,21 +62,27 @@ LANES = (
 
 def verdict(made: Any) -> None:
     """AssertionError if a core is not in time with the schedule on random sequences."""
+    levels = levels_of(SUBJECT)._replace(core=made)
+    banks, fill_port = SUBJECT.kinds.values()
     for seed in range(8):
         rng = np.random.default_rng((seed, 3))
-        random_check(rng, SHAPES[3 + seed % 3], bool(seed % 2), made)
+        kind = fill_port if seed % 2 else banks
+        engine = kind.sizes(rng, SHAPES[seed % 3])
+        work = kind.small(rng, engine, int(rng.integers(1, 9)))
+        units = random_units(rng, len(work.passes))
+        check(SUBJECT, engine, [work], units=units, levels=levels)
 
 
 @named(CORE)
 def test_error_in_the_core_is_caught(mutant, tmp_path, monkeypatch):
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, AccelsimError)):
         verdict(load(core, mutant, tmp_path, monkeypatch).DepthwiseCore)
 
 
 @named(LANES)
 def test_error_in_the_lanes_is_caught(mutant, tmp_path, monkeypatch):
     load(lanes, mutant, tmp_path, monkeypatch)
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, AccelsimError)):
         verdict(load(core, None, tmp_path, monkeypatch).DepthwiseCore)
 
 

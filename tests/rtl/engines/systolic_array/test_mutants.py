@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from accelsim.engines.systolic_array import cycle, schedule
-from accelsim.errors import UnsupportedError
+from accelsim.errors import AccelsimError
 from accelsim.hardware import SystolicArray
 from rtl.engines.systolic_array import accumulators, core, element, grid, sequencer
-from tests.engines.systolic_array import random_sequence, sequence
-from tests.rtl.agreement import Levels, check
-from tests.rtl.bench import Pace
-from tests.rtl.engines.systolic_array.test_agreement import BANK_DEPTH, CASES, TALL_CASES
+from rtl.host.driver import Stalls
+from tests.engines.systolic_array import SUBJECT, random_sequence, sequence
+from tests.rtl.agreement import Levels, check, levels_of
+from tests.rtl.engines.systolic_array.cases import BANK_DEPTH, CASES, TALL_CASES
 from tests.rtl.mutants import Mutant, load, named
 
 # The package has a function of the same name.
@@ -150,6 +150,9 @@ CYCLE = (
 )
 
 
+LEVELS = levels_of(SUBJECT)
+
+
 def verdict(levels: Levels) -> None:
     """AssertionError if the levels do not agree on explicit and random sequences, at any pace.
 
@@ -157,16 +160,19 @@ def verdict(levels: Levels) -> None:
     """
     rng = np.random.default_rng(9)
     tall = SystolicArray(6, 2, max_taps=4, bank_depth=BANK_DEPTH)
-    check(tall, [sequence(rng, tall, passes) for passes in TALL_CASES.values()], levels=levels)
+    work = [sequence(rng, tall, passes) for passes in TALL_CASES.values()]
+    check(SUBJECT, tall, work, levels=levels)
     plain = SystolicArray(2, 3, max_taps=4, overlap=False, bank_depth=BANK_DEPTH)
-    check(plain, [random_sequence(rng, plain, 5) for _ in range(2)], levels=levels)
+    work = [random_sequence(rng, plain, 5) for _ in range(2)]
+    check(SUBJECT, plain, work, levels=levels)
     array = SystolicArray(3, 4, accumulator_depth=16, bank_depth=BANK_DEPTH)
     work = [sequence(rng, array, passes) for passes in CASES.values()]
-    check(array, work, Pace(0.05, 40, seed=1), trace=True, levels=levels)
+    stalls = Stalls(0.2, 0.1, 0.1, 0.9, seed=1)
+    check(SUBJECT, array, work, stalls, trace=True, levels=levels)
 
 
 def assert_caught(levels: Levels) -> None:
-    with pytest.raises((AssertionError, UnsupportedError)):
+    with pytest.raises((AssertionError, AccelsimError)):
         verdict(levels)
 
 
@@ -195,29 +201,29 @@ def load_core(part: ModuleType | None, mutant: Mutant | None, path: Path, patch:
     ],
 )
 def test_error_in_the_hardware_is_caught(part, mutant, tmp_path, monkeypatch):
-    assert_caught(Levels(core=load_core(part, mutant, tmp_path, monkeypatch)))
+    assert_caught(LEVELS._replace(core=load_core(part, mutant, tmp_path, monkeypatch)))
 
 
 @named(SCHEDULE)
 def test_error_in_the_schedule_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(Levels(cycles=load(schedule, mutant, tmp_path, monkeypatch).cycles))
+    assert_caught(LEVELS._replace(nest=load(schedule, mutant, tmp_path, monkeypatch).nest))
 
 
 @named(GOLDEN)
 def test_error_in_golden_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(Levels(golden=load(golden, mutant, tmp_path, monkeypatch).golden))
+    assert_caught(LEVELS._replace(golden=load(golden, mutant, tmp_path, monkeypatch).golden))
 
 
 @named(CYCLE)
 def test_error_in_the_register_accurate_simulation_is_caught(mutant, tmp_path, monkeypatch):
     twin = load(cycle, mutant, tmp_path, monkeypatch)
-    assert_caught(Levels(simulate=twin.simulate))
+    assert_caught(LEVELS._replace(simulate=twin.simulate))
 
 
 def test_without_an_error_nothing_is_caught(tmp_path, monkeypatch):
     """The same way through copies of the sources, unchanged."""
     copied = {
         name: getattr(load(module, None, tmp_path, monkeypatch), name)
-        for name, module in (("golden", golden), ("cycles", schedule), ("simulate", cycle))
+        for name, module in (("golden", golden), ("nest", schedule), ("simulate", cycle))
     }
     verdict(Levels(core=load_core(None, None, tmp_path, monkeypatch), **copied))

@@ -30,8 +30,8 @@ def check(shape, modes, seed, simulator, passes=PASSES, overlap=True):
     array = SystolicArray(*shape, overlap=overlap, bank_depth=BANK_DEPTH)
     work = random_sequence(rng, array, passes, modes)
     stalls = Stalls(*rng.uniform(0.5, 0.95, 4), seed=seed)
-    run = cosim(array, work.commands, work.left, work.top, simulator=simulator, stalls=stalls)
-    assert np.array_equal(run.words, golden(array, work.commands, work.left, work.top))
+    run = cosim(array, work.commands, *work.memories, simulator=simulator, stalls=stalls)
+    assert np.array_equal(run.words, golden(array, work.commands, *work.memories))
     assert run.busy_cycles == ENGINE.cycles(array, work.passes)
     assert run.stall_cycles > 0 or not overlap  # the plain machine leaves a host time enough
     assert deepened(array, work.commands) == array
@@ -67,7 +67,7 @@ def test_all_simulators_agree_on_stalls():
     work = random_sequence(rng, array, 60)
     stalls = Stalls(0.9, 0.5, 0.4, 0.8, seed=9)
     runs = [
-        cosim(array, work.commands, work.left, work.top, simulator=simulator, stalls=stalls)
+        cosim(array, work.commands, *work.memories, simulator=simulator, stalls=stalls)
         for simulator in ("amaranth", "icarus", "verilator")
     ]
     assert runs[0].stall_cycles == runs[1].stall_cycles == runs[2].stall_cycles > 0

@@ -1,157 +1,54 @@
-"""Passes of the systolic array that wait for other units: RTL against schedule and golden."""
+"""Passes of the systolic array that wait for other units: what is the array's own, and mutants."""
 
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 import rtl.lib.waits
-from accelsim.engines.systolic_array import ENGINE, golden
+from accelsim.engines.systolic_array import ENGINE
+from accelsim.errors import AccelsimError
 from accelsim.hardware import SystolicArray
-from accelsim.hls.nest import times
-from accelsim.passes import ArrayCommand, ArrayPass, Opcode, Wait, earliest_starts
+from accelsim.passes import ArrayPass, Opcode
 from rtl.engines.systolic_array import core, retirement
-from rtl.engines.systolic_array.core import Core
-from tests.engines.systolic_array import Sequence, random_array, random_sequence, sequence
+from tests.engines.systolic_array import SUBJECT, random_array, random_sequence, sequence
+from tests.rtl.agreement import check, levels_of
+from tests.rtl.bench import Outcome
 from tests.rtl.mutants import Mutant, load
-from tests.rtl.waits_bench import COUNTS, Outcome, Reached, WaitsBench, Work, random_waits
+from tests.rtl.units import one_unit, random_units
 
-OS, WS, IS, ROWS = Opcode
-MODES = {opcode.name.lower(): (opcode,) for opcode in Opcode} | {"mixed": tuple(Opcode)}
-# In tall arrays, streams of rows run ahead of the results of the pass before them.
-SHAPES = ((1, 1), (1, 6), (6, 1), (2, 5), (5, 3), (4, 4), (12, 2))
-UNITS = (1, 3, 16)
-FIRST = 1  # clocks from a command to the first operand
-BEFORE = (0, 1, 32767, 32768, 65530, 65535)  # passes that units have retired before
+OS, WS, *_ = Opcode
 
 
-def work(q: Sequence, waits: list[Wait], reached: Reached, before: tuple[int, ...]) -> Work:
-    """A sequence as the bench takes it."""
-    commands = [ArrayCommand(ArrayPass(*row[:9]), *row[9:]) for row in q.commands.tolist()]
-    fills = {
-        name: [{"address": at, "data": word} for at, word in enumerate(words.tolist())]
-        for name, words in (("left_fill", q.left), ("top_fill", q.top))
-    }
-    return Work(fills, commands, waits, reached, before, len(q.used))
-
-
-def words_of(array: SystolicArray, outcome: Outcome) -> npt.NDArray[np.int64]:
-    """int64[result words, C]."""
-    bits = array.operands.accumulator_bits
-    fields = [
-        [word >> bits * j & (1 << bits) - 1 for j in range(array.columns)] for word in outcome.words
-    ]
-    table = np.array(fields, np.int64).reshape(-1, array.columns)
-    return table - ((table >> bits - 1) << bits)
-
-
-def check(
-    array: SystolicArray,
-    q: Sequence,
-    waits: list[Wait],
-    reached: Reached,
-    before: tuple[int, ...] = (),
-    core: Any = Core,
+def outcome(
+    array: SystolicArray, passes: tuple[ArrayPass, ...], *waits: tuple[int, ...]
 ) -> Outcome:
-    """AssertionError unless the core starts and retires every pass when the schedule does.
-
-    before : as in Work; none if not given.
-    """
-    before = before or (0,) * len(reached)
-    behind = [Wait(unit, (count - before[unit]) % COUNTS if count else 0) for unit, count in waits]
-    earliest = earliest_starts(behind, reached)
-    started, retired = times(ENGINE.nest(array, q.passes), earliest)
-    bench = WaitsBench(core(array, units=len(reached)), FIRST)
-    outcome = bench.run(work(q, waits, reached, before), int(retired[-1]) + 100)
-    about = f"{array}\n{q.passes}\n{earliest}"
-    assert np.array_equal(outcome.started, started), f"starts of {about}"
-    assert np.array_equal(outcome.retired, retired), f"ends of {about}"
-    assert outcome.busy_cycles == retired[-1] - started[0], f"busy cycles of {about}"
-    assert outcome.stall_cycles == 0, f"stalls of {about}"
-    expected = golden(array, q.commands, q.left, q.top)
-    assert np.array_equal(words_of(array, outcome)[q.used], expected[q.used]), f"values of {about}"
-    return outcome
-
-
-def random_check(
-    rng: np.random.Generator,
-    shape: tuple[int, int],
-    modes: tuple[Opcode, ...],
-    overlap: bool,
-    core: Any = Core,
-) -> None:
-    """A random sequence on a random array of a shape; units that have counted far before."""
-    array = random_array(rng, shape, overlap)
-    q = random_sequence(rng, array, int(rng.integers(1, 12)), modes)
-    before = tuple(rng.choice(BEFORE, int(rng.choice(UNITS))).tolist())
-    check(array, q, *random_waits(rng, len(q.passes), before), before, core)
-
-
-@pytest.mark.parametrize("overlap", [True, False], ids=["overlapped", "plain"])
-@pytest.mark.parametrize("modes", MODES.values(), ids=MODES)
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_passes_start_and_retire_as_in_the_schedule(shape, modes, overlap):
-    random_check(np.random.default_rng((*shape, *modes, overlap)), shape, modes, overlap)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_many_passes_start_and_retire_as_in_the_schedule(shape, seed):
-    rng = np.random.default_rng((*shape, seed))
-    random_check(rng, shape, tuple(Opcode), bool(rng.integers(4)))
-
-
-def fixed(shape: tuple[int, int], passes: tuple[ArrayPass, ...]) -> tuple[SystolicArray, Sequence]:
-    array = SystolicArray(*shape, bank_depth=256)
-    return array, sequence(np.random.default_rng(1), array, passes)
-
-
-@pytest.mark.parametrize("overlap", [True, False], ids=["overlapped", "plain"])
-def test_units_that_nobody_waits_for_change_nothing(overlap):
-    rng = np.random.default_rng(2)
-    array = random_array(rng, (4, 3), overlap)
-    q = random_sequence(rng, array, 12)
-    outcome = check(array, q, [Wait(1, 0)] * len(q.passes), ((), (5, 6)))
-    assert outcome.started[0] == 0
-    assert outcome.busy_cycles == ENGINE.cycles(array, q.passes)
-
-
-def test_a_pass_that_waits_blocks_the_ones_behind_it_and_not_those_before_it():
-    """Nor is it a stall: the results of the pass before it are out long before it starts."""
-    array, q = fixed(
-        (2, 3), (ArrayPass(OS, 2, 3, 4), ArrayPass(WS, 5, 3, 2), ArrayPass(OS, 1, 1, 1))
-    )
-    outcome = check(array, q, [Wait(0, 0), Wait(0, 1), Wait(0, 0)], ((5000,),))
-    assert outcome.retired[0] == ENGINE.cycles(array, q.passes[:1])
-    assert outcome.started[1] == 5000
-    assert outcome.started[2] > 5000
+    """Of passes that wait for counts of a unit, which are reached at these clocks."""
+    work = sequence(np.random.default_rng(1), array, passes)
+    return check(SUBJECT, array, [work], units=one_unit(*waits))[0]
 
 
 def test_a_stationary_tile_waits_and_the_stream_before_it_goes_on():
-    array, q = fixed((3, 2), (ArrayPass(WS, 9, 2, 3),) * 3)
-    alone = ENGINE.cycles(array, q.passes[:1])
-    outcome = check(array, q, [Wait(0, 0), Wait(0, 1), Wait(0, 2)], ((8, 200),))
-    assert outcome.started.tolist() == [0, 8, 200]
-    assert outcome.retired[0] == alone
+    array, passes = SystolicArray(3, 2), (ArrayPass(WS, 9, 2, 3),) * 3
+    seen = outcome(array, passes, (0, 1, 2), (8, 200))
+    assert seen.started.tolist() == [0, 8, 200]
+    assert seen.retired[0] == ENGINE.cycles(array, passes[:1])
 
 
 def test_passes_retire_with_a_wider_one_in_front_of_them():
     """One that is one column narrower ends a clock later in its first column: all in one clock."""
-    array, q = fixed((1, 6), tuple(ArrayPass(OS, 1, n, 1) for n in range(6, 0, -1)))
-    outcome = check(array, q, [Wait(0, 0)] * 6, ((),))
-    assert outcome.started.tolist() == [0, 1, 2, 3, 4, 5]
-    assert set(outcome.retired.tolist()) == {ENGINE.cycles(array, q.passes[:1])}
+    array, passes = SystolicArray(1, 6), tuple(ArrayPass(OS, 1, n, 1) for n in range(6, 0, -1))
+    seen = outcome(array, passes, (0,) * 6, (1,))
+    assert seen.started.tolist() == [0, 1, 2, 3, 4, 5]
+    assert set(seen.retired.tolist()) == {ENGINE.cycles(array, passes[:1])}
 
 
-def test_counts_go_on_behind_their_largest_value():
-    array, q = fixed((1, 1), (ArrayPass(OS, 1, 1, 1),) * 4)
-    waits = [Wait(0, 65535), Wait(0, 0), Wait(0, 1), Wait(0, 2)]
-    outcome = check(array, q, waits, ((10, 20, 30, 40),), (65534,))
-    assert outcome.started.tolist() == [10, 11, 30, 40]
+def test_passes_of_one_clock_start_one_behind_another():
+    array, passes = SystolicArray(1, 1), (ArrayPass(OS, 1, 1, 1),) * 4
+    seen = outcome(array, passes, (1, 0, 3, 4), (10, 20, 30, 40))
+    assert seen.started.tolist() == [10, 11, 30, 40]
 
 
 WAITS = (
@@ -189,11 +86,15 @@ def load_core(part: ModuleType | None, mutant: Mutant | None, path: Path, patch:
     return twin.Core
 
 
-def verdict(core: Any) -> None:
+def verdict(made: Any) -> None:
     """AssertionError if a core is not in time with the schedule on random sequences."""
+    levels = levels_of(SUBJECT)._replace(core=made)
     for seed in range(12):
         rng = np.random.default_rng((seed, 3))
-        random_check(rng, ((1, 6), (3, 2), (5, 3))[seed % 3], tuple(Opcode), seed != 0, core)
+        array = random_array(rng, ((1, 6), (3, 2), (5, 3))[seed % 3], overlap=seed != 0)
+        work = random_sequence(rng, array, int(rng.integers(1, 12)))
+        units = random_units(rng, len(work.passes))
+        check(SUBJECT, array, [work], units=units, levels=levels)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +107,7 @@ def verdict(core: Any) -> None:
 )
 def test_error_in_waiting_is_caught(part, mutant, tmp_path, monkeypatch):
     changed = load_core(part, mutant, tmp_path, monkeypatch)
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, AccelsimError)):
         verdict(changed)
 
 

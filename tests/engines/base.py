@@ -1,0 +1,84 @@
+"""What the tests know of an engine with registers, beyond its records in accelsim and rtl."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.engines import Engine
+from rtl.engines.base import CoreOf
+
+Ints = npt.NDArray[np.int64]
+Registers = Mapping[str, npt.NDArray[Any]]  # by name: values of Amaranth, or what they were
+
+
+class Sequence(NamedTuple):
+    """Passes with their data.
+
+    commands : int64[passes, fields].
+    memories : what they point to, as the golden model of the engine takes it.
+    used : bool[result words, values], what means something.
+    """
+
+    passes: tuple[Any, ...]
+    commands: Ints
+    memories: tuple[npt.NDArray[np.int16], ...]
+    used: npt.NDArray[np.bool_]
+
+
+class Kind(NamedTuple):
+    """One way in which an engine works, on random passes.
+
+    sizes : sizes(rng, shape) of an engine.
+    sequence : sequence(rng, sizes, passes), everything that this engine can do.
+    small : the same, of few clocks.
+    """
+
+    sizes: Callable[[np.random.Generator, tuple[int, int]], Any]
+    sequence: Callable[[np.random.Generator, Any, int], Sequence]
+    small: Callable[[np.random.Generator, Any, int], Sequence]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """An engine under test.
+
+    engine, core : its records in accelsim.engines and rtl.engines.
+    plain : the module of its plain machine, in tests.naive; None where there is none.
+    kinds : by name.
+    lead : lead(sizes), clocks from taking a command that waits for nothing, by a core that is
+        idle, to the first operand of its pass.
+    registers : registers(core), those that are compared; None where they are compared otherwise.
+    check_registers : check_registers(simulate, sizes, sequence, words, trace, clock), with an
+        AssertionError unless the simulation has the registers of the RTL at the start of a clock.
+        `words` are those of the RTL; `trace` its registers at clocks 0 .. busy cycles, one more
+        axis in front.
+    first_registers : first_registers(rng, sizes), random ones to begin with; None where those of
+        reset are the only ones.
+    from_reset : whether only those of the first sequence behind reset are known.
+    """
+
+    engine: Engine
+    core: CoreOf
+    plain: ModuleType | None
+    kinds: Mapping[str, Kind]
+    lead: Callable[[Any], int]
+    registers: Callable[[Any], Registers] | None = None
+    check_registers: Callable[..., None] | None = None
+    first_registers: Callable[[np.random.Generator, Any], Registers] | None = None
+    from_reset: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.engine.name
+
+
+def signals(shape: tuple[int, ...], of: Callable[..., Any]) -> npt.NDArray[Any]:
+    """The values of Amaranth at every place of a shape."""
+    table = np.empty(shape, object)
+    for place in np.ndindex(*shape):
+        table[place] = of(*place)
+    return table
