@@ -1,5 +1,7 @@
 """Operators against naive loops, onnxruntime and published counts."""
 
+import json
+from dataclasses import fields
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from accelsim.errors import NetworkError, ShapeError, UnsupportedError
+from accelsim.importers import load
 from accelsim.ir import Conv, Layer, Network, Operator, Piece, Shape
 from accelsim.ops import (
     MACROS,
@@ -225,6 +228,25 @@ def test_shapes(case):
 def test_golden_equals_naive_loops(case):
     weights, inputs = tensors(case)
     assert np.array_equal(case.op.golden(weights, *inputs), by_hand(case.op, weights, inputs))
+
+
+@pytest.mark.parametrize("case", CASES, ids=case_id)
+def test_a_network_file_says_the_same(case, tmp_path):
+    """Every attribute as JSON writes it, which TOML reads alike; inputs brought to their shapes."""
+    tables = []
+    for i, (c, h, w) in enumerate(case.inputs):
+        source = 'inputs = ["input"]'
+        tables.append(f'name = "c{i}"\nop = "pointwise"\nout_channels = {c}\n{source}')
+        tables.append(f'name = "i{i}"\nop = "resize"\nsize = [{h}, {w}]')
+    inputs = json.dumps([f"i{i}" for i in range(len(case.inputs))])
+    values = {each.name: getattr(case.op, each.name) for each in fields(case.op)}
+    given = [f"{key} = {json.dumps(v)}" for key, v in values.items() if v is not None]
+    tables.append("\n".join((f'name = "it"\nop = "{case.op.name}"\ninputs = {inputs}', *given)))
+    path = tmp_path / "n.toml"
+    path.write_text('name = "n"\ninput = [1, 1, 1]\n[[layer]]\n' + "\n[[layer]]\n".join(tables))
+    network = load(path)
+    assert network.layers[-1] == Layer("it", case.op, tuple(json.loads(inputs)))
+    assert network.shape("it") == case.out
 
 
 def naive_piece(piece: Piece, weights, x):
