@@ -11,10 +11,9 @@ which asks for none, starts without them.
 """
 
 import importlib.util
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from accelsim.packages import functions_win
 from accelsim.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -44,13 +43,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__getattr__("__all__")})
 
 
-class _Package(ModuleType):
-    """The package, in which no module takes the place of a function."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute, as Python sets every module that it has imported."""
-        if name not in FUNCTIONS or not isinstance(value, ModuleType):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
+functions_win(__name__, FUNCTIONS)

@@ -108,6 +108,18 @@ def test_names_are_loaded_when_asked_for_and_functions_win_over_modules():
     assert done.returncode == 0, done.stderr
 
 
+def test_a_network_may_have_the_name_of_its_module():
+    """Python sets a module that it has imported as an attribute of its package."""
+    code = (
+        "from types import ModuleType\n"
+        "from accelsim import networks\n"
+        "networks.mobilenet_v2 = ModuleType('accelsim.networks.mobilenet_v2')\n"
+        "assert networks.mobilenet_v2 is networks.NETWORKS[networks.NAMES.index('mobilenet_v2')]\n"
+    )
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
+
+
 def test_only_a_missing_icarus_may_skip_in_continuous_integration(tmp_path):
     (tmp_path / "conftest.py").write_text((TOP / "tests" / "conftest.py").read_text())
     (tmp_path / "test_skips.py").write_text(

@@ -11,6 +11,7 @@ from accelsim.errors import NetworkError
 from accelsim.ir import Network
 from accelsim.networks.builder import Size, check_size
 from accelsim.networks.variants import VARIANTS
+from accelsim.packages import functions_win
 
 
 class Definition(Protocol):
@@ -95,3 +96,6 @@ def _definition(name: str) -> Definition:
     module = PLACES[NAMES.index(name)].partition(".")[0]
     definition: Definition = getattr(importlib.import_module(f"{__name__}.{module}"), name)
     return definition
+
+
+functions_win(__name__, NAMES)
