@@ -27,7 +27,8 @@ def layer(op):
 
 
 def test_names_are_those_of_the_dataflows():
-    assert NAMES == tuple(map(public_name, OF_ARRAY)) == ("os", "ws", "is", "rows")
+    assert NAMES[:4] == ("os", "ws", "is", "rows")
+    assert NAMES == tuple(map(public_name, OF_ARRAY))
 
 
 def test_a_dataflow_that_is_the_only_one_of_its_engine_has_no_name_for_users():
