@@ -28,7 +28,7 @@ def layer(op):
 
 def test_names_are_those_of_the_dataflows():
     assert NAMES[:4] == ("os", "ws", "is", "rows")
-    assert NAMES == tuple(map(public_name, OF_ARRAY))
+    assert tuple(map(public_name, OF_ARRAY)) == NAMES
 
 
 def test_a_dataflow_that_is_the_only_one_of_its_engine_has_no_name_for_users():
