@@ -20,6 +20,7 @@ from accelsim.ops import (
     Scale,
 )
 from accelsim.published.fuseconv import gemm
+from accelsim.study.published import MODELS
 
 BOTH = ("fuseconv-2020", "fuseconv-2021")
 
@@ -228,8 +229,20 @@ def test_what_publications_leave_out_is_marked(timing):
         inputs = tuple(f"i{n}" for n in range(len(shapes)))
         assert model.cost(Layer("it", op, inputs), shapes) == published.NOT_MODELLED
     cost = model.cost(Layer("it", Depthwise((1, 3)), (INPUT,)), (shape,))
-    assert cost.dataflow == ("ws" if timing == "scalesim" else "rows")
+    assert cost.dataflow == {"scalesim": "ws"}.get(timing, cost.dataflow)
+    assert cost.dataflow
     assert cost.cycles > 0
+
+
+@pytest.mark.parametrize("timing", BOTH)
+def test_fuseconv_runs_one_dimensional_layers_on_rows(timing):
+    layer = Layer("it", Depthwise((1, 3)), (INPUT,))
+    assert published.get(timing, 8, 8).cost(layer, ((4, 6, 6),)).dataflow == "rows"
+
+
+def test_models_are_asked_in_each_of_their_dataflows():
+    assert {name for name, _ in MODELS} == set(published.TIMINGS)
+    assert [dataflow for name, dataflow in MODELS if name == "scalesim"] == ["os", "ws", "is"]
 
 
 @pytest.mark.parametrize("timing", published.TIMINGS)
