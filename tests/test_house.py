@@ -62,6 +62,26 @@ def test_readme_commands_set_up_from_nothing():
     assert tests.endswith("pytest")
 
 
+def test_contributing_names_files_and_lists_that_exist():
+    """Every path, but for the part that is to be written; every list in a file named beside it."""
+    text = (TOP / "CONTRIBUTING.md").read_text()
+    lists = 0
+    for step in re.split(r"\n\n|\n\d\. ", text):
+        contents = ""
+        for path in re.findall(r"`((?!\.venv)[\w.<>]+/[\w.<>/]*)`", step):
+            known, *unwritten = re.split(r"[\w.]*(?:<name>|NAME)", path)
+            there = next(
+                TOP / top / known for top in ("", "accelsim") if (TOP / top / known).exists()
+            )
+            contents += there.read_text() if there.is_file() and not unwritten else ""
+        for name in re.findall(r"`(_?[A-Z_]{3,})`", step) if step.startswith("`") else ():
+            assert re.search(rf"^{name}\b.* = ", contents, re.MULTILINE), f"{name} in: {step}"
+            lists += 1
+    assert lists > 8
+    for place in re.findall(r"\]\((?!http)([^)]+)\)", text):
+        assert (TOP / place).exists()
+
+
 def test_extras_and_licence_are_declared():
     project = tomllib.loads(PYPROJECT)["project"]
     assert {"rtl", "test", "notebooks"} <= set(project["optional-dependencies"])
