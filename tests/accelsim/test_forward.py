@@ -28,7 +28,7 @@ from accelsim.ops import (
 )
 from accelsim.ops import base as operators
 from accelsim.weights import seeded_weights
-from tests import naive
+from tests.naive import operators as naive
 
 # Every way in which maps meet: sums and concatenations of maps that few and many layers made, gates
 # with and without a function, a kernel that a layer makes.
