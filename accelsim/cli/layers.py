@@ -191,8 +191,9 @@ def cosim(
         show(table.levels(comparison))
         used = comparison.dataflow
         mode = f"in dataflow {used}" if used else f"on engine {comparison.engine}"
+        passes = "pass" if comparison.passes == 1 else "passes"
         print(
-            f"\n{comparison.passes:,} passes {mode}, {comparison.values:,} values, "
+            f"\n{comparison.passes:,} {passes} {mode}, {comparison.values:,} values, "
             f"{comparison.stall_cycles:,} stalls, simulator {simulator}."
         )
     if not (comparison.values_equal and comparison.cycles_equal):

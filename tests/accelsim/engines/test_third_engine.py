@@ -298,7 +298,7 @@ def test_the_command_line_runs_its_hardware(design, tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
         main(f"cosim {network} --layer fc --hardware {hardware}".split())
     assert not end.value.code
-    assert "1 passes on engine dot, 5 values, 0 stalls" in capsys.readouterr().out
+    assert "1 pass on engine dot, 5 values, 0 stalls" in capsys.readouterr().out
 
 
 # --- what cannot be
