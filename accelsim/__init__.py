@@ -13,7 +13,6 @@ which asks for none, starts without them.
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
-from accelsim.packages import functions_win
 from accelsim.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -24,12 +23,10 @@ if TYPE_CHECKING:
     from accelsim.api import *  # noqa: F403  as in __getattr__
 
 MODULES = ("networks", "ops", "plot", "sweep")  # for users
-# Functions that bear the names of their modules, and stand here in their places.
-FUNCTIONS = ("compare", "cosim", "csynth", "film", "simulate", "trace")
 
 
 def __getattr__(name: str) -> Any:
-    if name not in FUNCTIONS and importlib.util.find_spec(f"accelsim.{name}"):
+    if importlib.util.find_spec(f"accelsim.{name}"):
         return importlib.import_module(f"accelsim.{name}")
     api = importlib.import_module("accelsim.api")
     if name == "__all__":
@@ -41,6 +38,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__getattr__("__all__")})
-
-
-functions_win(__name__, FUNCTIONS)

@@ -165,10 +165,10 @@ def sensitivity(
     held: Sequence[str],
     where: Sequence[str] = (),
 ) -> polars.DataFrame:
-    """How a metric follows a parameter if all else is held.
+    """How a metric follows a parameter when all else is held.
 
-    Designs that are equal but for the parameter are compared with the one among them that has
-    the first value of all; groups without it are left out.
+    Designs that differ in the parameter alone are compared with the one among them that has its
+    first value; groups without that one are left out.
 
     Parameters
     ----------
@@ -234,8 +234,8 @@ def _check_held(
 
 def count(frame: Frame, where: Sequence[str] = ()) -> int:
     """How many rows meet the conditions."""
-    found: int = matching(frame, where).select(polars.len()).collect(engine="streaming").item()
-    return found
+    rows: int = matching(frame, where).select(polars.len()).collect(engine="streaming").item()
+    return rows
 
 
 def front(ranks: Ranks) -> Bools:
@@ -255,9 +255,9 @@ def front(ranks: Ranks) -> Bools:
         kept = np.append(True, ordered[1:, 1] < least[:-1])[:count]
     else:
         kept = _undominated(ordered)
-    found = np.zeros(count, np.bool_)
-    found[order] = kept
-    return found
+    undominated = np.zeros(count, np.bool_)
+    undominated[order] = kept
+    return undominated
 
 
 @kernel
@@ -298,19 +298,19 @@ def matching(frame: Frame, where: Sequence[str]) -> polars.LazyFrame:
 
 def _condition(schema: polars.Schema, text: str) -> polars.Expr:
     """A condition such as rows<=64 on the columns of a schema."""
-    found = re.fullmatch(r"\s*(\w+)\s*(<=|>=|!=|==|<|>|=)\s*(.*?)\s*", text)
-    if found is None:
+    parts = re.fullmatch(r"\s*(\w+)\s*(<=|>=|!=|==|<|>|=)\s*(.*?)\s*", text)
+    if parts is None:
         signs = " ".join(sign for sign, _ in COMPARISONS)
         raise SelectionError(
             f"a condition must be COLUMN, one of {signs}, and a value, not {text!r}"
         )
-    name, sign, value = found.groups()
+    name, sign, value = parts.groups()
     check_columns(schema, (name,))
     compare = dict(COMPARISONS)[sign]
     if schema[name].is_numeric():
         return compare(polars.col(name), _number(value, text))  # type: ignore[no-any-return]
     if compare not in (operator.eq, operator.ne):
-        raise SelectionError(f"{name} is no number: {text!r} can only ask for = or !=")
+        raise SelectionError(f"{name} is not a number: {text!r} can only ask for = or !=")
     kind = schema[name]
     if kind == polars.Boolean and value not in TRUTHS:
         raise SelectionError(f"{name} is true or false, not {value!r}")
@@ -326,7 +326,7 @@ def _number(text: str, condition: str) -> int | float:
             number = kind(text)
             if math.isfinite(number):
                 return number
-    raise SelectionError(f"{condition!r} compares numbers, and {text!r} is none")
+    raise SelectionError(f"{condition!r} compares numbers, and {text!r} is not one")
 
 
 def check_columns(rows: Frame | polars.Schema, names: _Names) -> _Names:

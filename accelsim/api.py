@@ -1,10 +1,9 @@
 """What `import accelsim as ax` offers besides its modules."""
 
-from accelsim.compare import Entry, compare
-from accelsim.cosim import compare as cosim
-from accelsim.csynth import csynth
+from accelsim.c_synthesis import csynth
+from accelsim.cosimulation import cosim
 from accelsim.errors import AccelsimError
-from accelsim.film import Film, film
+from accelsim.films import Film, film
 from accelsim.hardware import (
     ColumnArray,
     DepthwiseEngine,
@@ -20,9 +19,10 @@ from accelsim.hardware import (
 from accelsim.importers import load
 from accelsim.ir import Layer, Network
 from accelsim.result import LayerResult, Result
-from accelsim.simulate import simulate
+from accelsim.side_by_side import Entry, compare
+from accelsim.simulation import simulate
 from accelsim.study.depthwise import depthwise_study
-from accelsim.trace import Trace, trace
+from accelsim.traces import Trace, trace
 
 PeerHardware = third_party_design  # as users know it
 

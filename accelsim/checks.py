@@ -2,8 +2,8 @@
 
     check("array.rows", rows, whole(1, 1024), HardwareError)
 
-Whoever asks says which exception refuses a value, because only they know whether it came from
-Python, from the command line, or from a line of a file.
+The caller chooses the exception, because only the caller knows whether a value came from Python,
+from the command line, or from a line of a file.
 """
 
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 class Requirement(NamedTuple):
     """What a value must be.
 
-    words : complete the sentence "NAME must be ...".
+    phrase : completes the sentence "NAME must be ...".
     allows : allows(value), whether it is that.
     """
 
-    words: str
+    phrase: str
     allows: Callable[[Any], bool]
 
 
@@ -27,7 +27,7 @@ def check(
 ) -> None:
     """Raise refuse(message) where a field of that name must not have the value."""
     if not requirement.allows(value):
-        raise refuse(f"{name} must be {requirement.words}, not {show(value)}")
+        raise refuse(f"{name} must be {requirement.phrase}, not {show(value)}")
 
 
 def show(value: Any) -> str:
@@ -39,7 +39,7 @@ def show(value: Any) -> str:
 
 @cache
 def whole(least: int, most: int | None = None) -> Requirement:
-    """A whole number; True and False are none."""
+    """A whole number, which True and False are not."""
 
     def allows(value: Any) -> bool:
         number = isinstance(value, int) and not isinstance(value, bool)

@@ -40,13 +40,13 @@ class TomlFile(NamedTuple):
                 if header[1] == "[[":
                     seen[table] += 1
                     table = f"{table}.{seen[table] - 1}"
-                found = table + "."
+                path = table + "."
             elif entry := re.match(r"([^=#]+)=", line):
-                found = (f"{table}." if table else "") + _bare(entry[1]) + "."
+                path = (f"{table}." if table else "") + _bare(entry[1]) + "."
             else:
                 continue
-            if wanted.startswith(found) and len(found) > len(best):
-                best, best_line = found, number
+            if wanted.startswith(path) and len(path) > len(best):
+                best, best_line = path, number
         return best_line
 
 

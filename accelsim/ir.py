@@ -204,7 +204,7 @@ class Network:
             for source in layer.inputs:
                 if source not in tensors:
                     raise NetworkError(
-                        f"layer {layer.name} reads {source!r}, which is no layer before it"
+                        f"layer {layer.name} reads {source!r}, which is not a layer before it"
                     )
             try:
                 inputs = tuple(tensors[source].shape for source in layer.inputs)
@@ -245,15 +245,15 @@ class Network:
     @cached_property
     def _counts(self) -> dict[str, tuple[int, int]]:
         """MACs and parameters by layer."""
-        found = {}
+        counts = {}
         for layer in self.layers:
             inputs = self.in_shapes(layer)
             weights = math.prod(shape) if (shape := layer.op.weight_shape(*inputs)) else 0
             each = int(layer.bias) + 2 * int(layer.norm) + int(layer.layer_scale)
             others = each * self.shape(layer.name)[0]
             before = 2 * inputs[0][0] if layer.prenorm else 0
-            found[layer.name] = layer.op.macs(*inputs), weights + others + before
-        return found
+            counts[layer.name] = layer.op.macs(*inputs), weights + others + before
+        return counts
 
     @cached_property
     def total_macs(self) -> int:

@@ -65,12 +65,12 @@ def registers(*names: str, dtype: npt.DTypeLike = np.int64) -> np.dtype[np.void]
 @cache
 def _imported(file: str) -> bytes:
     """Digest of the modules of accelsim that a file imports, of packages all they hold."""
-    source, found = Path(file), sha256()
+    source, digest = Path(file), sha256()
     text = source.read_text() if source.is_file() else ""  # a cell of a notebook is no file
     for name in sorted(set(re.findall(r"^from (accelsim[\w.]*) import", text, re.MULTILINE))):
         module = sys.modules[name]  # the file is running, so what it imports is there
         places = [Path(place) for place in getattr(module, "__path__", ())]
         files = [each for place in places for each in sorted(place.rglob("*.py"))]
         for each in files or [Path(str(module.__file__))]:
-            found.update(each.read_bytes())
-    return found.digest()
+            digest.update(each.read_bytes())
+    return digest.digest()

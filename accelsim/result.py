@@ -118,7 +118,7 @@ class Result(Totals):
 
     def to_dict(self) -> dict[str, Any]:
         """What `--json` prints."""
-        found: dict[str, Any] = {
+        values: dict[str, Any] = {
             "network": self.network,
             "variant": self.variant,
             "input": self.graph.input,
@@ -135,8 +135,8 @@ class Result(Totals):
             "published_params": self.published_params,
         }
         if self.fidelity == "cycle":
-            found["values_equal"] = self.values_equal
-        return found
+            values["values_equal"] = self.values_equal
+        return values
 
     def to_frame(self) -> "polars.DataFrame":
         """One row per layer, a column per field of LayerResult."""

@@ -61,13 +61,13 @@ def load_result(path: str | Path) -> SavedResult:
     try:
         return _result(data)
     except FileError as error:
-        raise FileError(f"{path} is no result of `accelsim run --json`: {error}") from None
+        raise FileError(f"{path} is not a result of `accelsim run --json`: {error}") from None
     except AccelsimError as error:
         raise FileError(f"{path} cannot be used: {error}") from None
 
 
 def restore(result: SavedResult) -> Result | None:
-    """The result with its graph; None where the network is of a file, or has changed since."""
+    """The result with its graph; None where the network came from a file, or has changed since."""
     try:
         graph = networks.get(result.network, result.variant, result.input[1:])
     except AccelsimError:
@@ -116,7 +116,7 @@ def _check(layer: LayerResult) -> None:
 
 
 def _take(data: Any, key: str, kind: type | UnionType) -> Any:
-    """The value of a key, if it is of that kind; true and false are no numbers."""
+    """The value of a key, if it is of that kind; true and false are not numbers."""
     if not isinstance(data, dict) or key not in data:
         raise FileError(f"it has no {key!r}")
     value = data[key]
@@ -152,9 +152,9 @@ def _hardware(data: dict[str, Any]) -> Hardware:
     if "engine" in data:
         engine = _take(data, "engine", dict)
         name = _take(engine, "name", str)
-        kind = next((type(peer) for peer in THIRD_PARTY if peer.name == name), None)
+        kind = next((type(each) for each in THIRD_PARTY if each.name == name), None)
         if kind is None:
-            known = ", ".join(peer.name for peer in THIRD_PARTY)
+            known = ", ".join(each.name for each in THIRD_PARTY)
             raise FileError(f"there is no engine {name!r}; there are {known}")
         sizes = {each.name: _take(engine, each.name, int) for each in fields(kind) if each.init}
         return third_party_design(kind(**sizes), sized, mhz)

@@ -116,16 +116,16 @@ def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
         with path.open("rb") as file:  # opened here, because np.load leaves a broken file open
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise FileError(f"{path} is no .npz file of arrays by layer name")
+                raise FileError(f"{path} is not an .npz file of arrays by layer name")
             arrays = dict(archive)
             for name, array in arrays.items():
                 if not isinstance(array, np.ndarray):  # a member that is no .npy, as bytes
-                    raise FileError(f"{path} is no .npz file of arrays: {name} is no array")
+                    raise FileError(f"{path} is not an .npz file of arrays: {name} is not an array")
             return arrays
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise FileError(f"{path} is no .npz file of plain arrays: {error}") from None
+        raise FileError(f"{path} is not an .npz file of plain arrays: {error}") from None
 
 
 def _take(

@@ -1,6 +1,8 @@
 """The house: directions of imports, what the README promises, words that stay out."""
 
+import json
 import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -9,8 +11,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.house import BEGIN, PACKAGES, page
+
 TOP = Path(__file__).parents[1]
 PYPROJECT = (TOP / "pyproject.toml").read_text()
+README = (TOP / "README.md").read_text()
+CONTRIBUTING = (TOP / "CONTRIBUTING.md").read_text()
+
+# What the glossary has a word for.
+BANNED = (
+    "engines of other people",
+    "other people's engines",
+    "other peoples' engines",
+    "nothing to do but to address",
+    "leaving one out",
+    "peer engine",
+    "published engine",
+)
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
@@ -62,24 +79,17 @@ def test_readme_commands_set_up_from_nothing():
     assert tests.endswith("pytest")
 
 
-def test_contributing_names_files_and_lists_that_exist():
-    """Every path, but for the part that is to be written; every list in a file named beside it."""
-    text = (TOP / "CONTRIBUTING.md").read_text()
+def test_lists_in_the_contributing_page_exist():
+    """Every list that a recipe names is in a file that it names beside it."""
     lists = 0
-    for step in re.split(r"\n\n|\n\d\. ", text):
-        contents = ""
-        for path in re.findall(r"`((?!\.venv)[\w.<>]+/[\w.<>/]*)`", step):
-            known, *unwritten = re.split(r"[\w.]*(?:<name>|NAME)", path)
-            there = next(
-                TOP / top / known for top in ("", "accelsim") if (TOP / top / known).exists()
-            )
-            contents += there.read_text() if there.is_file() and not unwritten else ""
-        for name in re.findall(r"`(_?[A-Z_]{3,})`", step) if step.startswith("`") else ():
-            assert re.search(rf"^{name}\b.* = ", contents, re.MULTILINE), f"{name} in: {step}"
+    recipes = CONTRIBUTING.partition("## Recipes")[2].partition("## Rules")[0]
+    for step in re.split(r"\n\n|\n\d\. ", recipes):
+        paths = re.findall(r"`((?:accelsim|rtl|tests)/[\w/]+\.py)`", step)
+        sources = "".join((TOP / path).read_text() for path in paths)
+        for name in re.findall(r"`(_?[A-Z_]{3,})`", step) if paths else ():
+            assert re.search(rf"^{name}\b.* = ", sources, re.MULTILINE), f"{name} in: {step}"
             lists += 1
     assert lists > 8
-    for place in re.findall(r"\]\((?!http)([^)]+)\)", text):
-        assert (TOP / place).exists()
 
 
 def test_extras_and_licence_are_declared():
@@ -112,29 +122,16 @@ def test_the_schedule_path_loads_nothing_heavy():
     assert done.returncode == 0, done.stderr
 
 
-def test_names_are_loaded_when_asked_for_and_functions_win_over_modules():
+def test_names_are_loaded_when_asked_for():
     code = (
         "import sys, accelsim as ax\n"
         "assert not [name for name in sys.modules if name.startswith('accelsim.s')]\n"
-        "import accelsim.film, accelsim.simulate, accelsim.compare\n"
+        "import accelsim.films, accelsim.simulation, accelsim.side_by_side\n"
         "assert all(map(callable, (ax.film, ax.simulate, ax.compare, ax.networks.mobilenet_v2)))\n"
-        "from accelsim.simulate import RTL\n"
-        "assert callable(ax.simulate) and all(hasattr(ax, name) for name in ax.__all__)\n"
+        "assert all(hasattr(ax, name) for name in ax.__all__)\n"
         "assert all(hasattr(ax.networks, name) for name in ax.networks.__all__)\n"
         "assert [each.__name__ for each in ax.networks.NETWORKS] == list(ax.networks.NAMES)\n"
         "assert not hasattr(ax, 'nothing') and not hasattr(ax.networks, 'nothing')\n"
-    )
-    done = run_python(code)
-    assert done.returncode == 0, done.stderr
-
-
-def test_a_network_may_have_the_name_of_its_module():
-    """Python sets a module that it has imported as an attribute of its package."""
-    code = (
-        "from types import ModuleType\n"
-        "from accelsim import networks\n"
-        "networks.mobilenet_v2 = ModuleType('accelsim.networks.mobilenet_v2')\n"
-        "assert networks.mobilenet_v2 is networks.NETWORKS[networks.NAMES.index('mobilenet_v2')]\n"
     )
     done = run_python(code)
     assert done.returncode == 0, done.stderr
@@ -154,3 +151,65 @@ def test_only_a_missing_icarus_may_skip_in_continuous_integration(tmp_path):
     assert done.returncode == 1
     assert "1 failed, 1 skipped" in done.stdout
     assert "no Verilator" in done.stdout
+
+
+def glossary() -> list[tuple[str, str, str]]:
+    """The lines of the README's table of words: word, meaning, dotted name."""
+    table = README.partition("## Words\n")[2]
+    return re.findall(r"^\| ([^|]+) \| ([^|]+) \| `([\w.]+)` \|$", table, re.MULTILINE)
+
+
+def test_the_glossary_is_in_order_and_every_meaning_is_a_sentence():
+    words, meanings, _ = zip(*glossary(), strict=True)
+    assert len(words) > 20
+    assert list(words) == sorted(set(words), key=str.lower)
+    assert all(re.fullmatch(r"[A-Z][^.]*\.", meaning) for meaning in meanings)
+
+
+@pytest.mark.parametrize("name", [name for _, _, name in glossary()])
+def test_the_glossary_names_what_there_is(name):
+    owner, _, last = name.rpartition(".")
+    thing = pkgutil.resolve_name(owner)
+    assert hasattr(thing, last) or last in thing.__annotations__  # fields without a default
+
+
+def test_the_words_of_the_glossary_are_in_use():
+    text = f"{README.partition('## Words')[0]} {CONTRIBUTING}".lower()
+    unused = [word for word, _, _ in glossary() if not re.search(rf"\b{word.lower()}", text)]
+    assert not unused
+
+
+def prose() -> list[tuple[Path, str]]:
+    """What people read: pages, sources, and the text of notebooks."""
+    pages = [TOP / "README.md", TOP / "CONTRIBUTING.md"]
+    sources = [path for package in PACKAGES for path in sorted((TOP / package).rglob("*.py"))]
+    texts = [(path, path.read_text()) for path in (*pages, *sources)]
+    for path in sorted((TOP / "notebooks").glob("*.ipynb")):
+        cells = json.loads(path.read_text())["cells"]
+        text = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+        texts.append((path, "\n".join(text)))
+    return texts
+
+
+def test_words_that_the_glossary_replaces_do_not_come_back():
+    texts = [(path.name, " ".join(text.lower().split())) for path, text in prose()]
+    wrong = [(name, phrase) for name, text in texts for phrase in BANNED if phrase in text]
+    assert not wrong
+
+
+def test_the_map_of_the_house_is_up_to_date():
+    assert page() == CONTRIBUTING, "python -m tests.house writes it anew"
+
+
+def test_paths_in_the_contributing_page_exist():
+    text = CONTRIBUTING.partition(BEGIN)[0]
+    named = [each.partition("<")[0] for each in re.findall(r"`(\.?\w+/[\w./<>]*|\w+\.toml)`", text)]
+    folders = (TOP, *(TOP / package for package in PACKAGES))
+    assert len(named) > 10
+    assert not [each for each in named if not any((folder / each).exists() for folder in folders)]
+
+
+def test_links_of_the_pages_lead_somewhere():
+    links = re.findall(r"\]\(((?!https?:)[^)#\s]+)", README + CONTRIBUTING)
+    assert len(links) > 10
+    assert not [link for link in links if not (TOP / link).exists()]

@@ -38,7 +38,6 @@ PUBLIC = (
     "accelsim.engines.activity",
     "accelsim.engines.base",
     "accelsim.errors",
-    "accelsim.film",
     "accelsim.hardware.checks",
     "accelsim.hardware.files",
     "accelsim.hardware.operands",

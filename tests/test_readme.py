@@ -54,7 +54,7 @@ def refresh(block: re.Match[str]) -> str:
     command, shown = block[1], block[2].splitlines()
     lines = iter(printed(command))
     new = [
-        line if line == "..." else next(found for found in lines if key(found) == key(line))
+        line if line == "..." else next(each for each in lines if key(each) == key(line))
         for line in shown
     ]
     return "\n".join([f"$ accelsim {command}", *new, ""])

@@ -1,6 +1,6 @@
 """The command line.
 
-Every import that costs time is made by the command that needs it: `accelsim run` is to show its
+Every import that costs time is made by the command that needs it: `accelsim run` must show its
 table in well under a second. Only this package prints; only it loads the rtl package.
 """
 
@@ -100,5 +100,5 @@ def _refuse(sentence: str) -> NoReturn:
 
 
 def _drop_output() -> None:
-    """Let the interpreter's last flush of an output that cannot be written go nowhere."""
+    """Let the interpreter's last flush go nowhere: the output cannot be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

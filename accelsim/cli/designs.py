@@ -50,9 +50,9 @@ def compare_designs(
     plot: PlotOption = None,
 ) -> None:
     """Cycles of every layer on several designs, side by side."""
-    from accelsim.compare import Entry, compare
-    from accelsim.report import compare as report
     from accelsim.report import output
+    from accelsim.report import side_by_side as report
+    from accelsim.side_by_side import Entry, compare
 
     if plot:
         output.check_picture(plot)

@@ -1,6 +1,6 @@
 """A table as text, as Rich prints it: made here where it is plain, else by Rich.
 
-Loading Rich and laying a table out takes it longer than the schedules of a whole network. Plain is
+Loading Rich and laying out a table takes longer than scheduling a whole network. Plain is
 a table of printable ASCII that fits its width. What is wider, or holds other characters, follows
 Rich's rules of cutting and of the widths of letters.
 """

@@ -78,7 +78,7 @@ def run(
     """Cycles, utilisation and totals of a network, layer by layer."""
     from accelsim.report import output, table
     from accelsim.request import SCHEDULE, Request
-    from accelsim.simulate import answer
+    from accelsim.simulation import answer
     from accelsim.study.ways import depthwise_ways
 
     if overlap is not None and timing != "rtl":
@@ -133,7 +133,7 @@ def synthesize(
     json: JsonOption = None,
 ) -> None:
     """The loops of a layer with intervals, latencies and resources."""
-    from accelsim.csynth import csynth
+    from accelsim.c_synthesis import csynth
     from accelsim.report import hls
 
     net = load_network(network, variant, input_size)
@@ -169,7 +169,7 @@ def cosim(
     json: JsonOption = None,
 ) -> None:
     """Run a layer on the RTL, on real data, and compare all levels."""
-    from accelsim.cosim import compare
+    from accelsim.cosimulation import cosim as cosimulate
     from accelsim.files import check_writable
     from accelsim.report import table
 
@@ -184,7 +184,7 @@ def cosim(
         from rtl.flow.cosim import level
 
         run_rtl = level(design, simulator, waves, progress)
-        comparison = compare(net, layer, design, run_rtl, dataflow, seed, depthwise_on)
+        comparison = cosimulate(net, layer, design, run_rtl, dataflow, seed, depthwise_on)
     write_json(json, lambda: comparison.to_dict(simulator))
     if json != "-":
         print(f"{net.name} {net.variant}, {design.label}, layer {layer}", end="\n\n")

@@ -52,8 +52,8 @@ def _command(name: str, function: Callable[..., None]) -> Any:
 def _spared(parameters: list[Any], function: Callable[..., Any] | None) -> list[Any]:
     """The parameters of a function; what needs no conversion, text and defaults, has none.
 
-    Newer Typers convert by Pydantic, and load it even to make a string of a string; that takes as
-    long as the schedules of several networks.
+    Newer versions of Typer convert with pydantic, and load it even to turn a string into a string,
+    which takes as long as scheduling several networks.
     """
     annotations = inspect.get_annotations(inspect.unwrap(function)) if function else {}
     for parameter in parameters:

@@ -37,7 +37,7 @@ ClockOption = Annotated[
 ]
 DataflowOption = Annotated[
     str,
-    typer.Option(metavar="MODES", help="auto, or the dataflows allowed: some of os,ws,is,rows."),
+    typer.Option(metavar="NAME,...", help="auto, or the dataflows allowed: some of os,ws,is,rows."),
 ]
 DepthwiseOption = Annotated[
     str | None,

@@ -46,7 +46,7 @@ def film_layer(
     dataflow: DataflowOption = "auto",
     against: Annotated[
         str | None,
-        typer.Option(metavar="MODES", help="Compare with these dataflows, or with `engine`."),
+        typer.Option(metavar="NAME,...", help="Compare with these dataflows, or with `engine`."),
     ] = None,
     depthwise: DepthwiseOption = None,
     depthwise_on: DepthwiseOnOption = "auto",
@@ -63,7 +63,7 @@ def film_layer(
     This shows why a layer leaves most of an array idle.
     """
     from accelsim.files import check_writable
-    from accelsim.film import film
+    from accelsim.films import film
     from accelsim.report import plot_film
 
     plot_film.check_film(output)
@@ -109,7 +109,7 @@ def trace_layers(
     Of one layer it shows passes and ports.
     """
     from accelsim.files import check_writable
-    from accelsim.trace import trace
+    from accelsim.traces import trace
 
     if Path(output).suffix.lower() != ".json":
         raise UnsupportedError(f"{output} must end in .json")

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.dataflows.base import Body, Indices, Run, ceil_div
+from accelsim.dataflows.base import Indices, Tiles, ceil_div
 from accelsim.hardware import SystolicArray
 from accelsim.passes import (
     ArrayCommand,
     ArrayPass,
+    Body,
     Repeat,
     addresses,
     array_words,
@@ -25,7 +26,7 @@ PASS_FIELDS = len(ArrayPass._fields)
 
 
 @dataclass(frozen=True)
-class Program:
+class ArrayProgram:
     """The passes of a Plan with the place of every operand and result.
 
     commands : int64[passes, fields], of ArrayCommand.
@@ -76,7 +77,7 @@ def port_clocks(array: SystolicArray, costs: Iterable[Cost], groups: int = 1) ->
     return done + (groups - 1) * (clock - first + max(first, drained))
 
 
-def split(total: int, most: int, other: int) -> tuple[Run, ...]:
+def split(total: int, most: int, other: int) -> tuple[Tiles, ...]:
     """Cut `total` into the fewest parts of at most `most`, so that sum(max(part, other)) is least.
 
     A pass costs the larger of its load and its drain; `other` is the side that does not depend on

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.ir import Conv
+from accelsim.passes import Body
 
-Body = tuple[Any, ...]  # passes, and Repeats of passes, in order
-Run = tuple[int, int]  # (count, size): so many tiles of that size, one after another
+Tiles = tuple[int, int]  # (count, size): so many tiles of that size, one after another
 Candidate = tuple[int | None, Hashable]  # (clocks, tiling); None: the schedule says them
 Indices = npt.NDArray[np.int32]
 

@@ -3,18 +3,11 @@
 from collections.abc import Hashable, Iterator
 
 from accelsim.dataflows import stationary
-from accelsim.dataflows.array import (
-    Program,
-)
-from accelsim.dataflows.base import (
-    UNBOUNDED,
-    Body,
-    Candidate,
-    Plan,
-)
+from accelsim.dataflows.array import ArrayProgram
+from accelsim.dataflows.base import UNBOUNDED, Candidate, Plan
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
-from accelsim.passes import Opcode
+from accelsim.passes import Body, Opcode
 
 name = "is"
 engine = SystolicArray.name
@@ -31,6 +24,6 @@ def body(conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:
     return stationary.body(conv, Opcode.IS, tiling)
 
 
-def program(conv: Conv, array: SystolicArray, plan: Plan) -> Program:
+def program(conv: Conv, array: SystolicArray, plan: Plan) -> ArrayProgram:
     """The index maps of a plan."""
     return stationary.program(conv, array, plan, weights=False)

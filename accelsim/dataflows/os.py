@@ -12,7 +12,7 @@ crossed    where one operand has few vectors p (pixels of a fully connected laye
            pass instead of R or C; the products of a vector with its own kind are thrown away.
 
 A depthwise Conv runs channel by channel in a single column, pixels on the rows: what a plain array
-does and what published baselines count. Mappings that spread its pixels are found under `is`, `ws`
+does and what published baselines count. Mappings that spread its pixels are those of `is`, `ws`
 and `rows`.
 """
 
@@ -23,30 +23,19 @@ import numpy as np
 
 from accelsim.dataflows.array import (
     FIELD_LIMIT,
-    Program,
+    ArrayProgram,
     address,
     expand,
     port_clocks,
     repeat,
     split,
 )
-from accelsim.dataflows.base import (
-    UNBOUNDED,
-    Body,
-    Candidate,
-    Indices,
-    Plan,
-    Run,
-    ceil_div,
-)
-from accelsim.dataflows.im2col import (
-    depth_of,
-    gemm,
-)
+from accelsim.dataflows.base import UNBOUNDED, Candidate, Indices, Plan, Tiles, ceil_div
+from accelsim.dataflows.im2col import depth_of, gemm
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
-from accelsim.passes import ArrayPass, Opcode
+from accelsim.passes import ArrayPass, Body, Opcode
 
 name = "os"
 engine = SystolicArray.name
@@ -60,8 +49,8 @@ class Straight(NamedTuple):
     """
 
     swapped: bool
-    rows: tuple[Run, ...]
-    columns: tuple[Run, ...]
+    rows: tuple[Tiles, ...]
+    columns: tuple[Tiles, ...]
 
 
 class Crossed(NamedTuple):
@@ -138,16 +127,16 @@ def body(conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:
     down, across = "pixel tiles", "channel tiles"
     if straight.swapped:
         down, across = across, down
-    found: Body = ()
+    parts: Body = ()
     for count, n in straight.columns:
         steps = [
             repeat(many, (ArrayPass(Opcode.OS, m, n, depth),), down) for many, m in straight.rows
         ]
-        found += repeat(count, sum(steps, ()), across)
-    return repeat(conv.groups, found, "groups")
+        parts += repeat(count, sum(steps, ()), across)
+    return repeat(conv.groups, parts, "groups")
 
 
-def program(conv: Conv, array: SystolicArray, plan: Plan) -> Program:
+def program(conv: Conv, array: SystolicArray, plan: Plan) -> ArrayProgram:
     """The index maps of a plan."""
     maps = gemm(conv)
     pixels, channels, dest = maps.pixels, maps.weights, maps.dest
@@ -158,7 +147,7 @@ def program(conv: Conv, array: SystolicArray, plan: Plan) -> Program:
         left, top, out = _crossed_maps(array, tiling, pixels, channels, dest.swapaxes(1, 2))
     else:
         left, top, out = _straight_maps(array, tiling, pixels, channels, dest)
-    return Program(
+    return ArrayProgram(
         address(expand(plan.body)),
         left.reshape(-1, array.rows),
         top.reshape(-1, top.shape[-1]),

@@ -29,26 +29,12 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from accelsim.dataflows.array import (
-    FIELD_LIMIT,
-    Program,
-    address,
-    expand,
-    port_clocks,
-    repeat,
-)
-from accelsim.dataflows.base import (
-    UNBOUNDED,
-    Body,
-    Candidate,
-    Indices,
-    Plan,
-    ceil_div,
-)
+from accelsim.dataflows.array import FIELD_LIMIT, ArrayProgram, address, expand, port_clocks, repeat
+from accelsim.dataflows.base import UNBOUNDED, Candidate, Indices, Plan, ceil_div
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
-from accelsim.passes import ArrayPass, Opcode, largest
+from accelsim.passes import ArrayPass, Body, Opcode, largest
 
 name = "rows"
 engine = SystolicArray.name
@@ -147,13 +133,13 @@ def tilings(conv: Conv, array: SystolicArray, most: int = UNBOUNDED) -> Iterator
             f"{conv.fh}x{conv.fw}; a larger max_taps of the array allows it"
         )
     y, x = _axes(conv)
-    found = _search(max(x, y), min(x, y), conv.k, array)
-    if not found:
+    candidates = _search(max(x, y), min(x, y), conv.k, array)
+    if not candidates:
         raise UnsupportedError(
             f"rows cannot run kernel {conv.fh}x{conv.fw} at stride {conv.sh}x{conv.sw} with "
             f"{array.columns} columns and max_taps {array.max_taps}"
         )
-    for clocks, along, lines, jobs, runs in found:
+    for clocks, along, lines, jobs, runs in candidates:
         if clocks <= most:
             yield clocks, Tiling(along != x, lines, jobs, runs)
 
@@ -163,7 +149,7 @@ def _search(
     one: "Axis", other: "Axis", channels: int, array: SystolicArray
 ) -> list[tuple[int, "Axis", "Lines", tuple["Jobs", ...], tuple["PassRun", ...]]]:
     """Clocks, axis of the lines, lines, jobs and passes; the same for a map and its transpose."""
-    found = []
+    candidates = []
     least = UNBOUNDED
     for along, lines in _geometries(one, other, array.max_taps, array.columns == 1):
         if channels * lines.work // array.rows >= least:
@@ -179,8 +165,8 @@ def _search(
             if runs[0].fires <= FIELD_LIMIT:
                 clocks = _clocks(lines, array, runs)
                 least = min(least, clocks)
-                found.append((clocks, along, lines, jobs, tuple(runs)))
-    return found
+                candidates.append((clocks, along, lines, jobs, tuple(runs)))
+    return candidates
 
 
 def _axes(conv: Conv) -> tuple[Axis, Axis]:
@@ -196,13 +182,13 @@ def _geometries(one: Axis, other: Axis, max_taps: int, single: bool) -> list[tup
 
     single : whether the array has one column only.
     """
-    found = []
+    geometries = []
     for along, across in ((one, other), (other, one)) if one != other else ((one, other),):
         for discard in (False, True) if along.stride > 1 and across.kernel == 1 else (False,):
             lines = _lines(along, across, discard, max_taps, single)
             if lines is not None:
-                found.append((along, lines))
-    return sorted(found, key=lambda way: way[1].work)
+                geometries.append((along, lines))
+    return sorted(geometries, key=lambda way: way[1].work)
 
 
 def _lines(along: Axis, across: Axis, discard: bool, max_taps: int, single: bool) -> Lines | None:
@@ -295,13 +281,13 @@ def _bound(lines: Lines, jobs: tuple[Jobs, ...], channels: int, array: SystolicA
 def _whole_lines(lines: Lines, parts: int) -> tuple[Jobs, ...]:
     """Jobs of whole lines, as equal as possible."""
     few, more = divmod(lines.number, parts)
-    pitch, found = lines.pitch, []
+    pitch, jobs = lines.pitch, []
     if more:
         size = (few + 1) * pitch - lines.gap
-        found.append(Jobs(more, size, lines.lead, 0, (few + 1) * pitch))
+        jobs.append(Jobs(more, size, lines.lead, 0, (few + 1) * pitch))
     first = more * (few + 1) * pitch
-    found.append(Jobs(parts - more, few * pitch - lines.gap, lines.lead, first, few * pitch))
-    return tuple(found)
+    jobs.append(Jobs(parts - more, few * pitch - lines.gap, lines.lead, first, few * pitch))
+    return tuple(jobs)
 
 
 def _line_parts(lines: Lines, parts: int) -> tuple[Jobs, ...]:
@@ -309,19 +295,19 @@ def _line_parts(lines: Lines, parts: int) -> tuple[Jobs, ...]:
     few, more = divmod(lines.outputs, parts)
     sizes = [few + (i < more) for i in range(parts)]
     starts = accumulate(sizes[:-1], initial=0)
-    found = [
+    jobs = [
         Jobs(lines.number, size, lines.lead if start == 0 else 0, start, lines.pitch)
         for size, start in zip(sizes, starts, strict=True)
     ]
-    return tuple(sorted(found, key=lambda jobs: -jobs.need))
+    return tuple(sorted(jobs, key=lambda each: -each.need))
 
 
 def _flat(lines: Lines, parts: int) -> tuple[Jobs, ...]:
     """The flat signal cut into parts, as equal as possible, wherever a line may be."""
     few, more = divmod(lines.windows, parts)
-    found = [Jobs(more, few + 1, 0, 0, few + 1)] if more else []
-    found.append(Jobs(parts - more, few, 0, more * (few + 1), few))
-    return tuple(found)
+    jobs = [Jobs(more, few + 1, 0, 0, few + 1)] if more else []
+    jobs.append(Jobs(parts - more, few, 0, more * (few + 1), few))
+    return tuple(jobs)
 
 
 class PassRun(NamedTuple):
@@ -342,7 +328,7 @@ def _runs(
     A pass takes the next jobs, one per row; its sizes are those of its longest job.
     """
     rows = min(array.rows, array.columns) if fires else array.rows
-    found = []
+    passes = []
     m = size = need = 0  # of a pass that still has free rows
     for job in jobs:
         left = job.each * channels
@@ -351,13 +337,13 @@ def _runs(
             m, left, size = m + take, left - take, max(size, job.size)
             if m < rows:
                 continue
-            found.append(_shape(lines, array, 1, m, size, need))
+            passes.append(_shape(lines, array, 1, m, size, need))
         if left >= rows:
-            found.append(_shape(lines, array, left // rows, rows, job.size, job.need))
+            passes.append(_shape(lines, array, left // rows, rows, job.size, job.need))
         m, size, need = left % rows, job.size, job.need
     if m:
-        found.append(_shape(lines, array, 1, m, size, need))
-    return found
+        passes.append(_shape(lines, array, 1, m, size, need))
+    return passes
 
 
 def _shape(lines: Lines, array: SystolicArray, trips: int, m: int, size: int, need: int) -> PassRun:
@@ -395,7 +381,7 @@ def body(conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:
     )
 
 
-def program(conv: Conv, array: SystolicArray, plan: Plan) -> Program:
+def program(conv: Conv, array: SystolicArray, plan: Plan) -> ArrayProgram:
     """The index maps of a plan."""
     lines, runs, jobs = (tiling := cast(Tiling, plan.tiling)).lines, tiling.runs, tiling.jobs
     signal, window, taps = _flat_signal(conv, tiling), _windows(conv, tiling), _taps(conv, tiling)
@@ -416,14 +402,14 @@ def program(conv: Conv, array: SystolicArray, plan: Plan) -> Program:
         front = start[run] - np.maximum(0, drop - lead[run])
         values = k + (fires - 1) * n
         place = np.minimum((front + drop)[:, None] + np.arange(values), signal.shape[1] - 1)
-        found = signal[:, place]
-        found += (found > 0) * source[run, None]
+        streamed = signal[:, place]
+        streamed += (streamed > 0) * source[run, None]
         words = np.zeros((trips, lines.streams, lines.taps + values, array.rows), np.int32)
         rows = words[..., array.rows - m :]
         rows[:, :, : lines.taps] = (
             taps[channel[run]].reshape(trips, m, lines.streams, -1).transpose(0, 2, 3, 1)
         )
-        rows[:, :, lines.taps :] = found.reshape(-1, trips, m, values).transpose(1, 0, 3, 2)
+        rows[:, :, lines.taps :] = streamed.reshape(-1, trips, m, values).transpose(1, 0, 3, 2)
         left.append(words.reshape(-1, array.rows))
 
         # Column c of fire f holds window f n + n - 1 - c, and the bottom row leaves first.
@@ -435,7 +421,7 @@ def program(conv: Conv, array: SystolicArray, plan: Plan) -> Program:
         results = np.full((trips, fires, m, width), -1, np.int32)
         results[..., :n] = goal.reshape(trips, m, fires, n)[:, ::-1].swapaxes(1, 2)
         dest.append(results.reshape(-1, width))
-    return Program(
+    return ArrayProgram(
         address(expand(plan.body)),
         np.concatenate(left),
         np.zeros((0, 1), np.int32),

@@ -19,28 +19,12 @@ from typing import NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.dataflows.array import (
-    FIELD_LIMIT,
-    Program,
-    address,
-    expand,
-    repeat,
-    split,
-)
-from accelsim.dataflows.base import (
-    Body,
-    Indices,
-    Plan,
-    Run,
-    ceil_div,
-)
-from accelsim.dataflows.im2col import (
-    gemm,
-    seen,
-)
+from accelsim.dataflows.array import FIELD_LIMIT, ArrayProgram, address, expand, repeat, split
+from accelsim.dataflows.base import Indices, Plan, Tiles, ceil_div
+from accelsim.dataflows.im2col import gemm, seen
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
-from accelsim.passes import ArrayPass, Opcode
+from accelsim.passes import ArrayPass, Body, Opcode
 
 
 class Tiling(NamedTuple):
@@ -50,9 +34,9 @@ class Tiling(NamedTuple):
     """
 
     block: tuple[int, int]
-    streams: tuple[Run, ...]
-    columns: tuple[Run, ...]
-    depths: tuple[Run, ...]
+    streams: tuple[Tiles, ...]
+    columns: tuple[Tiles, ...]
+    depths: tuple[Tiles, ...]
 
 
 def tilings(
@@ -176,14 +160,14 @@ def body(conv: Conv, opcode: Opcode, tiling: Hashable) -> Body:
     streamed, waiting = "pixel tiles", "channel tiles"
     if opcode == Opcode.IS:
         streamed, waiting = waiting, streamed
-    found: Body = ()
+    parts: Body = ()
     for chunks, m in streams:
         tiles = [repeat(count, _accumulate(opcode, m, n, depths), waiting) for count, n in columns]
-        found += repeat(chunks, sum(tiles, ()), streamed)
-    return repeat(conv.groups, found, "groups")
+        parts += repeat(chunks, sum(tiles, ()), streamed)
+    return repeat(conv.groups, parts, "groups")
 
 
-def _accumulate(opcode: Opcode, m: int, n: int, depths: tuple[Run, ...]) -> Body:
+def _accumulate(opcode: Opcode, m: int, n: int, depths: tuple[Tiles, ...]) -> Body:
     """The passes over K: the first starts the sums, the last sends them."""
     sizes = [size for count, size in depths for _ in range(count)]
     last = len(sizes) - 1
@@ -194,14 +178,14 @@ def _accumulate(opcode: Opcode, m: int, n: int, depths: tuple[Run, ...]) -> Body
     return sum((repeat(len(list(same)), (p,), "depth tiles") for p, same in groupby(passes)), ())
 
 
-def program(conv: Conv, array: SystolicArray, plan: Plan, weights: bool) -> Program:
+def program(conv: Conv, array: SystolicArray, plan: Plan, weights: bool) -> ArrayProgram:
     """The index maps of a plan."""
     tiling = cast(Tiling, plan.tiling)
     x, s, dest = gemm(conv, tiling.block)
     if not weights:
         x, s, dest = s, x, dest.swapaxes(1, 2)
     left, top, out = _maps(array, tiling, x, s, dest)
-    return Program(address(expand(plan.body)), left, top, out)
+    return ArrayProgram(address(expand(plan.body)), left, top, out)
 
 
 def _maps(

@@ -14,10 +14,11 @@ from typing import NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.dataflows.base import UNBOUNDED, Body, Indices, Plan
+from accelsim.dataflows.base import UNBOUNDED, Indices, Plan
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Conv
 from accelsim.passes import (
+    Body,
     DepthwiseCommand,
     DepthwiseOpcode,
     DepthwisePass,
@@ -45,7 +46,7 @@ class Tiling(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Program:
+class DepthwiseProgram:
     """The passes of a Plan with the place of every operand and result.
 
     commands : int64[passes, fields], of DepthwiseCommand.
@@ -110,12 +111,12 @@ def body(conv: Conv, engine: DepthwiseEngine, tiling: Hashable) -> Body:
     """The passes of a tiling: those that fill all lanes, and one for the channels that are left."""
     opcode, stripes = cast(Tiling, tiling)
     full, rest = divmod(conv.k * stripes, engine.lanes)
-    found: Body = ()
+    parts: Body = ()
     for count, channels in ((full, engine.lanes), (1, rest)):
         if count and channels:
             p = _pass(conv, opcode, stripes, channels)
-            found += (Repeat(count, (p,), "passes"),)
-    return found
+            parts += (Repeat(count, (p,), "passes"),)
+    return parts
 
 
 def _pass(conv: Conv, opcode: DepthwiseOpcode, stripes: int, channels: int) -> DepthwisePass:
@@ -139,7 +140,7 @@ def _pass(conv: Conv, opcode: DepthwiseOpcode, stripes: int, channels: int) -> D
     )
 
 
-def program(conv: Conv, engine: DepthwiseEngine, plan: Plan) -> Program:
+def program(conv: Conv, engine: DepthwiseEngine, plan: Plan) -> DepthwiseProgram:
     """The index maps of a plan."""
     commands: list[DepthwiseCommand] = []
     maps: list[Indices] = []
@@ -162,7 +163,7 @@ def program(conv: Conv, engine: DepthwiseEngine, plan: Plan) -> Program:
             at += len(maps[-1])
     table = np.array([[*command.work, *command[1:]] for command in commands], np.int64)
     table[-1, -1] = 1
-    return Program(
+    return DepthwiseProgram(
         table,
         np.concatenate(maps),
         np.tile(places, (len(maps), 1)),
@@ -239,17 +240,17 @@ def _maps(
     if stripes > 1:
         y = np.where(y < 0, -1, y + row * conv.sh - conv.pt)
     inside = (y >= 0) & (y < conv.h) & (x >= 0)
-    found = np.zeros((*inputs.y.shape, engine.lanes), np.int32)
-    found[..., : len(channel)] = np.where(inside, 1 + (source * conv.h + y) * conv.w + x, 0)
-    return found
+    indices = np.zeros((*inputs.y.shape, engine.lanes), np.int32)
+    indices[..., : len(channel)] = np.where(inside, 1 + (source * conv.h + y) * conv.w + x, 0)
+    return indices
 
 
 def _weights(conv: Conv, engine: DepthwiseEngine, channel: npt.NDArray[np.int64]) -> Indices:
     """int32[fh fw, L] for the lanes' channels."""
     area = conv.fh * conv.fw
-    found = np.zeros((area, engine.lanes), np.int32)
-    found[:, : len(channel)] = 1 + channel * area + np.arange(area)[:, None]
-    return found
+    indices = np.zeros((area, engine.lanes), np.int32)
+    indices[:, : len(channel)] = 1 + channel * area + np.arange(area)[:, None]
+    return indices
 
 
 def _dest(

@@ -4,10 +4,11 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, NoReturn
 
-from accelsim.dataflows.base import UNBOUNDED, Body, Candidate, Plan
+from accelsim.dataflows.base import UNBOUNDED, Candidate, Plan
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import THIRD_PARTY, ThirdPartyEngine
 from accelsim.ir import Conv
+from accelsim.passes import Body
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 """What every processing element does at each clock, read from registers.
 
-How that is found, every engine says in its own `activity`. No formula of a schedule is used.
+Every engine says in its own `activity` how it is read. No formula of a schedule is used.
 """
 
 from enum import IntEnum
@@ -13,7 +13,7 @@ Int64 = npt.NDArray[np.int64]
 Bits = npt.NDArray[np.bool_]
 
 
-class Work(IntEnum):
+class ElementState(IntEnum):
     """What an element does in a clock."""
 
     IDLE = 0  # nothing comes in
@@ -25,16 +25,16 @@ class Work(IntEnum):
 class Activity(NamedTuple):
     """What the elements of an engine do.
 
-    work : uint8[clocks, rows, columns], of Work.
+    states : uint8[clocks, rows, columns], of ElementState.
     drain : bool[clocks, rows, columns], a finished result leaves the element for the one below,
         or for the result port.
     """
 
-    work: npt.NDArray[np.uint8]
+    states: npt.NDArray[np.uint8]
     drain: Bits
 
     @property
     def multiplies(self) -> Int64:
         """int64[clocks], elements that multiply, those that waste it included."""
-        found: Int64 = np.count_nonzero(self.work >= Work.WASTE, axis=(1, 2))
-        return found
+        elements: Int64 = np.count_nonzero(self.states >= ElementState.WASTE, axis=(1, 2))
+        return elements

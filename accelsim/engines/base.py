@@ -1,12 +1,12 @@
 """What an engine is to everybody else.
 
-An engine works off passes of its own kind, in order. Four levels say what that gives and how long
-it takes, and all four are equal: `golden` the values, `nest` the clocks, `simulate` both, and the
+An engine executes passes of its own kind, in order. Four levels say what comes out and how long it
+takes, and all four agree: `golden` the values, `nest` the clocks, `simulate` both, and the
 hardware of the folder of the same name in rtl/engines.
 
 Clocks count from the first one at which the first pass could start. A pass *starts* when its first
 operand is at a port. It has *retired* when its last result, and that of every pass before it, has
-left: from then on whatever waits for it may go on.
+left: from then on, whatever waits for it may proceed.
 """
 
 import importlib
@@ -23,11 +23,10 @@ from accelsim.errors import UnsupportedError
 from accelsim.hls.nest import Loop
 from accelsim.hls.report import Resource
 from accelsim.ir import Conv
-from accelsim.passes import Repeat
+from accelsim.passes import Body, Repeat
 
 REMEMBERED = 1024  # sequences: some come back in later layers
 
-Body = tuple[Any, ...]  # passes, and Repeats of passes, in order
 Times = npt.NDArray[np.int64]
 
 
@@ -156,7 +155,7 @@ def when_called(module: str, function: str) -> Callable[..., Any]:
 
 def passes_of(body: Body) -> list[Any]:
     """The passes of a body in the order of execution."""
-    found: list[Any] = []
+    passes: list[Any] = []
     for part in body:
-        found += part.trips * passes_of(part.body) if isinstance(part, Repeat) else [part]
-    return found
+        passes += part.trips * passes_of(part.body) if isinstance(part, Repeat) else [part]
+    return passes

@@ -52,7 +52,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from accelsim.engines.base import Body, Engine, dense_bound
+from accelsim.engines.base import Engine, dense_bound
 from accelsim.hardware import (
     THIRD_PARTY,
     ColumnArray,
@@ -66,6 +66,7 @@ from accelsim.hls.nest import MULTIPLY, Loop
 from accelsim.hls.report import Resource
 from accelsim.ir import Conv
 from accelsim.numerics import Int8, Int32
+from accelsim.passes import Body
 
 # Loops: those of the sizes of a Conv; PIXELS are all output pixels, row by row.
 GROUPS, FILTERS, DEPTH = "groups", "output channels", "input channels"

@@ -80,14 +80,14 @@ class Hardware:
     @property
     def array(self) -> SystolicArray | None:
         """Our systolic array, if the design has it."""
-        found: SystolicArray | None = self.engine(SystolicArray.name)
-        return found
+        array: SystolicArray | None = self.engine(SystolicArray.name)
+        return array
 
     @property
     def depthwise(self) -> DepthwiseEngine | None:
         """Our depthwise engine, if the design has it."""
-        found: DepthwiseEngine | None = self.engine(DepthwiseEngine.name)
-        return found
+        engine: DepthwiseEngine | None = self.engine(DepthwiseEngine.name)
+        return engine
 
     @property
     def third_party(self) -> "ThirdPartyEngine | None":

@@ -77,10 +77,10 @@ def load_hardware(path: str | Path) -> Hardware:
 
 def _load_third_party(file: TomlFile) -> ThirdPartyEngine | None:
     """The third-party engine that a file asks for, alone or beside the array."""
-    found = [engine for engine in THIRD_PARTY if engine.name in file.data]
-    if not found:
+    named = [engine for engine in THIRD_PARTY if engine.name in file.data]
+    if not named:
         return None
-    engine, *others = found
+    engine, *others = named
     excluded = [other.name for other in others]
     excluded += [each.name for each in own_engines() if engine.runs_all or not each.runs_all]
     if engine.runs_all:

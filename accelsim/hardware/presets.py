@@ -103,6 +103,6 @@ def _dimensions(text: str, engine: Sizes) -> tuple[int, ...]:
             f"{what} size must be {'x'.join(map(str.upper, names))}, for instance {example}{none}, "
             f"not {text!r}"
         )
-    found = tuple(map(int, size.groups()))
-    replace(engine, **dict(zip(names, found, strict=True)))  # type: ignore[type-var]
-    return found
+    values = tuple(map(int, size.groups()))
+    replace(engine, **dict(zip(names, values, strict=True)))  # type: ignore[type-var]
+    return values

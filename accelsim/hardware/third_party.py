@@ -1,6 +1,6 @@
 """Sizes of third-party engines: models without registers, which follow publications.
 
-What they mean says accelsim.engines.third_party.
+accelsim.engines.third_party says what they mean.
 """
 
 from dataclasses import dataclass, field, fields

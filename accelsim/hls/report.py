@@ -24,7 +24,7 @@ class Resource(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Row:
+class ReportLine:
     """A loop or a module (a task of a dataflow region, or a stage of a task).
 
     depth : in the tree, the outermost loop being 0.
@@ -59,7 +59,7 @@ class Report:
     multiplies : executed, those with padding included.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[ReportLine, ...]
     multiplies: int
     resources: tuple[Resource, ...]
     clock_mhz: float
@@ -109,8 +109,8 @@ def report(loop: Loop, resources: tuple[Resource, ...], clock_mhz: float) -> Rep
     return Report(tuple(_loop(loop, 0)), operations(loop), resources, clock_mhz)
 
 
-def _loop(loop: Loop, depth: int) -> Iterator[Row]:
-    yield Row(
+def _loop(loop: Loop, depth: int) -> Iterator[ReportLine]:
+    yield ReportLine(
         depth,
         loop.name,
         "loop",
@@ -133,15 +133,15 @@ def _pragmas(loop: Loop) -> Iterator[str]:
         yield "dataflow"
 
 
-def _task(task: Task, depth: int) -> Iterator[Row]:
-    yield Row(depth, task.name, "task", task.latency, interval_cycles=task.interval)
+def _task(task: Task, depth: int) -> Iterator[ReportLine]:
+    yield ReportLine(depth, task.name, "task", task.latency, interval_cycles=task.interval)
     for start, section in zip(task.starts, task.sections, strict=True):
         for stage in section.stages:
             yield from _stage(stage, start + stage.offset, depth + 1)
 
 
-def _stage(stage: Stage, start: int, depth: int) -> Iterator[Row]:
-    yield Row(
+def _stage(stage: Stage, start: int, depth: int) -> Iterator[ReportLine]:
+    yield ReportLine(
         depth, stage.name, "stage", stage.latency, start_cycles=start, ports=tuple(stage.ports)
     )
     for loop in stage.loops:

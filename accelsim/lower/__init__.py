@@ -7,7 +7,7 @@ from accelsim import engines
 from accelsim.dataflows import Dataflow, Plan
 from accelsim.dataflows.base import UNBOUNDED, Candidate
 from accelsim.dataflows.im2col import depth_of
-from accelsim.engines.base import Body, Engine
+from accelsim.engines.base import Engine
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware, Operands, is_third_party
 from accelsim.ir import Conv, Layer, Piece, Shape
@@ -20,7 +20,8 @@ from accelsim.lower.allowed import (
     parse_dataflows,
     public_name,
 )
-from accelsim.lower.work import Lowered, Sequence, chain
+from accelsim.lower.lowered import Lowered, Sequence, chain
+from accelsim.passes import Body
 
 __all__ = [
     "AUTO",
@@ -51,7 +52,7 @@ def lower(
     UnsupportedError names the layer and why each allowed dataflow or engine refuses it, or that
     its sums could exceed the accumulators.
     """
-    pieces, convs, out_shape, depthwise = _work(layer, in_shapes)
+    pieces, convs, out_shape, depthwise = _demand(layer, in_shapes)
     if not pieces:
         return None
     allowed = parse_dataflows(AUTO) if allowed is None else allowed
@@ -77,10 +78,10 @@ def is_depthwise(layer: Layer, in_shapes: tuple[Shape, ...]) -> bool:
 
     A convolution of a single channel is one only if it says so.
     """
-    return _work(layer, in_shapes).depthwise
+    return _demand(layer, in_shapes).depthwise
 
 
-class _Work(NamedTuple):
+class _Demand(NamedTuple):
     """What a layer asks of an engine."""
 
     pieces: tuple[Piece, ...]
@@ -90,14 +91,14 @@ class _Work(NamedTuple):
 
 
 @lru_cache(maxsize=1 << 12)
-def _work(layer: Layer, in_shapes: tuple[Shape, ...]) -> _Work:
+def _demand(layer: Layer, in_shapes: tuple[Shape, ...]) -> _Demand:
     pieces = layer.op.lower(*in_shapes)
     single = getattr(layer.op, "depthwise", False)
     depthwise = bool(pieces) and all(
         piece.conv.depthwise and (piece.conv.c > 1 or single) for piece in pieces
     )
     convs = tuple(piece.conv for piece in pieces)
-    return _Work(pieces, convs, layer.op.out_shape(*in_shapes), depthwise)
+    return _Demand(pieces, convs, layer.op.out_shape(*in_shapes), depthwise)
 
 
 class _Way(NamedTuple):

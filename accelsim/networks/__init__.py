@@ -11,7 +11,6 @@ from accelsim.errors import NetworkError
 from accelsim.ir import Network
 from accelsim.networks.builder import Size, check_size
 from accelsim.networks.variants import VARIANTS
-from accelsim.packages import functions_win
 
 
 class Definition(Protocol):
@@ -96,6 +95,3 @@ def _definition(name: str) -> Definition:
     module = PLACES[NAMES.index(name)].partition(".")[0]
     definition: Definition = getattr(importlib.import_module(f"{__name__}.{module}"), name)
     return definition
-
-
-functions_win(__name__, NAMES)

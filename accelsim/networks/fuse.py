@@ -137,7 +137,7 @@ class _Gate(NamedTuple):
 
 def _gates(network: Network) -> dict[str, _Gate]:
     """The layers with weights between the pool of a squeeze-excite and its Scale."""
-    found: dict[str, _Gate] = {}
+    gates: dict[str, _Gate] = {}
     for scale in network.layers:
         if not isinstance(scale.op, Scale):
             continue
@@ -148,10 +148,10 @@ def _gates(network: Network) -> dict[str, _Gate]:
             if isinstance(layer.op, GlobalPool | Pool) or len(layer.inputs) > 1:
                 break
             if isinstance(layer.op, Conv2d | Pointwise | Linear):
-                found[source] = _Gate(gated, last)
+                gates[source] = _Gate(gated, last)
                 last = False
             source = layer.inputs[0]
-    return found
+    return gates
 
 
 def _widen(layer: Layer, last: bool, widths: Pair, rules: Rules) -> Layer:

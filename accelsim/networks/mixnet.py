@@ -14,8 +14,8 @@ from accelsim.networks.variants import apply
 from accelsim.ops import SqueezeExcite
 
 
-class Row(NamedTuple):
-    """Blocks that repeat; the first one of them has the stride.
+class RepeatedBlock(NamedTuple):
+    """A block and how often it comes; the first one of them has the stride.
 
     expansion : of the block's input channels.
     groups : of the 1x1 convolutions that expand and project.
@@ -33,30 +33,30 @@ class Row(NamedTuple):
 
 
 S = (
-    Row(1, (3,), 1, 16, 1, activation="relu"),
-    Row(1, (3,), 6, 24, 2, (2, 2), activation="relu"),
-    Row(1, (3,), 3, 24, 1, (2, 2), activation="relu"),
-    Row(1, (3, 5, 7), 6, 40, 2, (1, 1), 0.5),
-    Row(3, (3, 5), 6, 40, 1, (2, 2), 0.5),
-    Row(1, (3, 5, 7), 6, 80, 2, (1, 2), 0.25),
-    Row(2, (3, 5), 6, 80, 1, (1, 2), 0.25),
-    Row(1, (3, 5, 7), 6, 120, 1, (2, 2), 0.5),
-    Row(2, (3, 5, 7, 9), 3, 120, 1, (2, 2), 0.5),
-    Row(1, (3, 5, 7, 9, 11), 6, 200, 2, (1, 1), 0.5),
-    Row(2, (3, 5, 7, 9), 6, 200, 1, (1, 2), 0.5),
+    RepeatedBlock(1, (3,), 1, 16, 1, activation="relu"),
+    RepeatedBlock(1, (3,), 6, 24, 2, (2, 2), activation="relu"),
+    RepeatedBlock(1, (3,), 3, 24, 1, (2, 2), activation="relu"),
+    RepeatedBlock(1, (3, 5, 7), 6, 40, 2, (1, 1), 0.5),
+    RepeatedBlock(3, (3, 5), 6, 40, 1, (2, 2), 0.5),
+    RepeatedBlock(1, (3, 5, 7), 6, 80, 2, (1, 2), 0.25),
+    RepeatedBlock(2, (3, 5), 6, 80, 1, (1, 2), 0.25),
+    RepeatedBlock(1, (3, 5, 7), 6, 120, 1, (2, 2), 0.5),
+    RepeatedBlock(2, (3, 5, 7, 9), 3, 120, 1, (2, 2), 0.5),
+    RepeatedBlock(1, (3, 5, 7, 9, 11), 6, 200, 2, (1, 1), 0.5),
+    RepeatedBlock(2, (3, 5, 7, 9), 6, 200, 1, (1, 2), 0.5),
 )
 M = (
-    Row(1, (3,), 1, 24, 1, activation="relu"),
-    Row(1, (3, 5, 7), 6, 32, 2, (2, 2), activation="relu"),
-    Row(1, (3,), 3, 32, 1, (2, 2), activation="relu"),
-    Row(1, (3, 5, 7, 9), 6, 40, 2, (1, 1), 0.5),
-    Row(3, (3, 5), 6, 40, 1, (2, 2), 0.5),
-    Row(1, (3, 5, 7), 6, 80, 2, (1, 1), 0.25),
-    Row(3, (3, 5, 7, 9), 6, 80, 1, (2, 2), 0.25),
-    Row(1, (3,), 6, 120, 1, (1, 1), 0.5),
-    Row(3, (3, 5, 7, 9), 3, 120, 1, (2, 2), 0.5),
-    Row(1, (3, 5, 7, 9), 6, 200, 2, (1, 1), 0.5),
-    Row(3, (3, 5, 7, 9), 6, 200, 1, (1, 2), 0.5),
+    RepeatedBlock(1, (3,), 1, 24, 1, activation="relu"),
+    RepeatedBlock(1, (3, 5, 7), 6, 32, 2, (2, 2), activation="relu"),
+    RepeatedBlock(1, (3,), 3, 32, 1, (2, 2), activation="relu"),
+    RepeatedBlock(1, (3, 5, 7, 9), 6, 40, 2, (1, 1), 0.5),
+    RepeatedBlock(3, (3, 5), 6, 40, 1, (2, 2), 0.5),
+    RepeatedBlock(1, (3, 5, 7), 6, 80, 2, (1, 1), 0.25),
+    RepeatedBlock(3, (3, 5, 7, 9), 6, 80, 1, (2, 2), 0.25),
+    RepeatedBlock(1, (3,), 6, 120, 1, (1, 1), 0.5),
+    RepeatedBlock(3, (3, 5, 7, 9), 3, 120, 1, (2, 2), 0.5),
+    RepeatedBlock(1, (3, 5, 7, 9), 6, 200, 2, (1, 1), 0.5),
+    RepeatedBlock(3, (3, 5, 7, 9), 6, 200, 1, (1, 2), 0.5),
 )
 
 
@@ -75,7 +75,9 @@ def mixnet_l(variant: str = "baseline", input: Size = (224, 224)) -> Network:
     return apply(_mixnet("mixnet_l", input, M, 24, 1.3), variant)
 
 
-def _mixnet(name: str, size: Size, rows: tuple[Row, ...], stem: int, width: float = 1) -> Network:
+def _mixnet(
+    name: str, size: Size, rows: tuple[RepeatedBlock, ...], stem: int, width: float = 1
+) -> Network:
     b = Builder(name, size)
     b.conv("stem", make_divisible(width * stem), 3, 2, "relu")
     blocks = [(row, row.stride if i == 0 else 1) for row in rows for i in range(row.repeats)]

@@ -21,7 +21,7 @@ from accelsim.networks.variants import Rules, apply
 from accelsim.ops import Add, GlobalPool, Linear, Pointwise, SqueezeExcite
 
 
-class Row(NamedTuple):
+class Block(NamedTuple):
     """A line of the paper's tables 1 and 2."""
 
     kernel: int
@@ -33,34 +33,34 @@ class Row(NamedTuple):
 
 
 LARGE = (
-    Row(3, 16, 16, False, "relu", 1),
-    Row(3, 64, 24, False, "relu", 2),
-    Row(3, 72, 24, False, "relu", 1),
-    Row(5, 72, 40, True, "relu", 2),
-    Row(5, 120, 40, True, "relu", 1),
-    Row(5, 120, 40, True, "relu", 1),
-    Row(3, 240, 80, False, "hswish", 2),
-    Row(3, 200, 80, False, "hswish", 1),
-    Row(3, 184, 80, False, "hswish", 1),
-    Row(3, 184, 80, False, "hswish", 1),
-    Row(3, 480, 112, True, "hswish", 1),
-    Row(3, 672, 112, True, "hswish", 1),
-    Row(5, 672, 160, True, "hswish", 2),
-    Row(5, 960, 160, True, "hswish", 1),
-    Row(5, 960, 160, True, "hswish", 1),
+    Block(3, 16, 16, False, "relu", 1),
+    Block(3, 64, 24, False, "relu", 2),
+    Block(3, 72, 24, False, "relu", 1),
+    Block(5, 72, 40, True, "relu", 2),
+    Block(5, 120, 40, True, "relu", 1),
+    Block(5, 120, 40, True, "relu", 1),
+    Block(3, 240, 80, False, "hswish", 2),
+    Block(3, 200, 80, False, "hswish", 1),
+    Block(3, 184, 80, False, "hswish", 1),
+    Block(3, 184, 80, False, "hswish", 1),
+    Block(3, 480, 112, True, "hswish", 1),
+    Block(3, 672, 112, True, "hswish", 1),
+    Block(5, 672, 160, True, "hswish", 2),
+    Block(5, 960, 160, True, "hswish", 1),
+    Block(5, 960, 160, True, "hswish", 1),
 )
 SMALL = (
-    Row(3, 16, 16, True, "relu", 2),
-    Row(3, 72, 24, False, "relu", 2),
-    Row(3, 88, 24, False, "relu", 1),
-    Row(5, 96, 40, True, "hswish", 2),
-    Row(5, 240, 40, True, "hswish", 1),
-    Row(5, 240, 40, True, "hswish", 1),
-    Row(5, 120, 48, True, "hswish", 1),
-    Row(5, 144, 48, True, "hswish", 1),
-    Row(5, 288, 96, True, "hswish", 2),
-    Row(5, 576, 96, True, "hswish", 1),
-    Row(5, 576, 96, True, "hswish", 1),
+    Block(3, 16, 16, True, "relu", 2),
+    Block(3, 72, 24, False, "relu", 2),
+    Block(3, 88, 24, False, "relu", 1),
+    Block(5, 96, 40, True, "hswish", 2),
+    Block(5, 240, 40, True, "hswish", 1),
+    Block(5, 240, 40, True, "hswish", 1),
+    Block(5, 120, 48, True, "hswish", 1),
+    Block(5, 144, 48, True, "hswish", 1),
+    Block(5, 288, 96, True, "hswish", 2),
+    Block(5, 576, 96, True, "hswish", 1),
+    Block(5, 576, 96, True, "hswish", 1),
 )
 LARGE_HALF = tuple(f"b{n}.dw" for n in range(2, 9))
 SMALL_HALF = tuple(f"b{n}.dw" for n in (3, 5, 6, 7, 8))
@@ -98,7 +98,7 @@ def _quarter(channels: int) -> int:
     return channels // 4
 
 
-def _official(name: str, size: Size, rows: tuple[Row, ...], hidden: int) -> Network:
+def _official(name: str, size: Size, rows: tuple[Block, ...], hidden: int) -> Network:
     b = Builder(name, size)
     b.conv("stem", 16, 3, 2, "hswish")
     for n, row in enumerate(rows, 1):
@@ -112,7 +112,7 @@ def _official(name: str, size: Size, rows: tuple[Row, ...], hidden: int) -> Netw
     return b.network()
 
 
-def _fuseconv(name: str, size: Size, rows: tuple[Row, ...]) -> Network:
+def _fuseconv(name: str, size: Size, rows: tuple[Block, ...]) -> Network:
     b = Builder(name, size)
     b.conv("stem", 16, 3, 2, "hswish")
     for n, row in enumerate(rows, 1):
@@ -124,7 +124,7 @@ def _fuseconv(name: str, size: Size, rows: tuple[Row, ...]) -> Network:
     return b.network()
 
 
-def _fuseconv_block(b: Builder, block: str, row: Row) -> None:
+def _fuseconv_block(b: Builder, block: str, row: Block) -> None:
     start, channels = b.last, b.channels
     b.pointwise(f"{block}.expand", row.expanded, row.activation)
     if row.squeeze:

@@ -18,7 +18,7 @@ from accelsim.ops.geometry import Pair
 DEPTHS = (2, 2, 18, 2)
 
 
-class Design(NamedTuple):
+class Dimensions(NamedTuple):
     """What differs between the sizes.
 
     width : channels of the first stage; each has twice those of the one before.
@@ -35,41 +35,41 @@ class Design(NamedTuple):
 
 def replknet_31b(variant: str = "baseline", input: Size = (224, 224)) -> Network:
     """RepLKNet-31B, merged."""
-    return apply(replknet("replknet_31b", input, Design(128)), variant)
+    return apply(replknet("replknet_31b", input, Dimensions(128)), variant)
 
 
 def replknet_31l(variant: str = "baseline", input: Size = (224, 224)) -> Network:
     """RepLKNet-31L, merged; its authors use 384 x 384."""
-    return apply(replknet("replknet_31l", input, Design(192)), variant)
+    return apply(replknet("replknet_31l", input, Dimensions(192)), variant)
 
 
 def replknet_xl(variant: str = "baseline", input: Size = (224, 224)) -> Network:
     """RepLKNet-XL, merged; its authors use 320 x 320. It has no small kernels."""
-    design = Design(256, (27, 27, 27, 13), small=0, ratio=3)
-    return apply(replknet("replknet_xl", input, design), variant)
+    dimensions = Dimensions(256, (27, 27, 27, 13), small=0, ratio=3)
+    return apply(replknet("replknet_xl", input, dimensions), variant)
 
 
-def replknet(name: str, size: Size, design: Design, merged: bool = True) -> Network:
+def replknet(name: str, size: Size, dimensions: Dimensions, merged: bool = True) -> Network:
     """A RepLKNet for inference, or for training where it is not merged."""
     b = Builder(name, size)
-    width = design.width
+    width = dimensions.width
     b.conv("stem", width, 3, 2, "relu")
     b.depthwise("stem.dw1", 3, 1, "relu")
     b.pointwise("stem.project", width, "relu")
     b.depthwise("stem.dw2", 3, 2, "relu")
     n = 0
-    for stage, (depth, kernel) in enumerate(zip(DEPTHS, design.kernels, strict=True)):
+    for stage, (depth, kernel) in enumerate(zip(DEPTHS, dimensions.kernels, strict=True)):
         if stage:
             width *= 2
             b.pointwise(f"down{stage}", width, "relu")
             b.depthwise(f"down{stage}.dw", 3, 2, "relu")
         shapes: tuple[Pair, ...] = ((kernel, kernel),)
-        if design.small:
-            shapes += ((design.small, design.small),)
+        if dimensions.small:
+            shapes += ((dimensions.small, dimensions.small),)
         for _ in range(depth):
             n += 1
             mixer = ParallelDepthwise(shapes, merged=merged, activation="relu")
-            _large_kernel(b, f"b{n}", mixer, width * design.ratio // 2)
+            _large_kernel(b, f"b{n}", mixer, width * dimensions.ratio // 2)
             _feed_forward(b, f"b{n}.ffn", 4 * width)
     b.add("pool", GlobalPool())
     b.add("fc", Linear(1000), bias=True, prenorm=True)

@@ -1,4 +1,4 @@
-"""Channels of groups in turn (arXiv 1707.01083): an alias, found by address."""
+"""Channels of groups in turn (arXiv 1707.01083): an alias, which moves nothing."""
 
 from dataclasses import dataclass
 from typing import ClassVar

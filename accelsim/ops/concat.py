@@ -1,4 +1,4 @@
-"""Maps behind one another along the channels: an alias, found by address."""
+"""Maps behind one another along the channels: an alias, which moves nothing."""
 
 from dataclasses import dataclass
 from typing import ClassVar

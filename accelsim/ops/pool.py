@@ -26,7 +26,7 @@ from accelsim.ops.geometry import (
 class Pool(OnHost):
     """The maximum or the average of the input values under each window.
 
-    Padding counts for nothing: it never is the maximum, and the average divides by the number of
+    Padding does not count: it is never the maximum, and the average divides by the number of
     input values, rounded half to even.
     """
 

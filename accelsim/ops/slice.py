@@ -1,4 +1,4 @@
-"""Some channels of a map: an alias, found by address."""
+"""Some channels of a map: an alias, which moves nothing."""
 
 from dataclasses import dataclass
 from typing import ClassVar

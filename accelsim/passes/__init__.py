@@ -7,6 +7,7 @@ hashable (cost tables), goes into Numba kernels, and becomes the command word of
 from accelsim.passes.base import (
     Address,
     Bits,
+    Body,
     Repeat,
     Wait,
     addresses,
@@ -45,6 +46,7 @@ __all__ = [
     "ArrayPass",
     "ArrayWords",
     "Bits",
+    "Body",
     "DepthwiseCommand",
     "DepthwiseLayout",
     "DepthwiseOpcode",

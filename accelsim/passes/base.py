@@ -1,8 +1,8 @@
 """What the commands of all engines share: widths, addresses, waits, and repetition.
 
 A record is a NamedTuple whose fields are Annotated, with `Bits` or `Address` and then, in words,
-what the field means. All that else is to be known of a field follows from that: its column in a
-table of commands, its largest value, the line of the generated manual.
+what the field means. Everything else about a field follows from that: its column in a table of
+commands, its largest value, its line in the generated manual.
 """
 
 from collections.abc import Sequence
@@ -37,18 +37,21 @@ class Repeat(NamedTuple):
     """`trips` times the passes of `body`, in order; `name` is for reports."""
 
     trips: int
-    body: tuple[Any, ...]
+    body: "Body"
     name: str = "tiles"
+
+
+Body = tuple[Any, ...]  # passes, and Repeats of passes, in order
 
 
 @cache
 def widths(record: type) -> dict[str, int | dict[str, int]]:
     """Width of every field of a pass record, nested records as nested dicts."""
-    found: dict[str, int | dict[str, int]] = {}
+    sizes: dict[str, int | dict[str, int]] = {}
     for name, hint in get_type_hints(record, include_extras=True).items():
         bits = [extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Bits)]
-        found[name] = int(bits[0]) if bits else widths(hint)  # type: ignore[assignment]
-    return found
+        sizes[name] = int(bits[0]) if bits else widths(hint)  # type: ignore[assignment]
+    return sizes
 
 
 @cache
@@ -74,14 +77,14 @@ def addresses(record: type) -> tuple[int, ...]:
 @cache
 def meanings(record: type) -> dict[str, str]:
     """What every field means, in words, by its name in the layout of the record."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for name, hint in get_type_hints(record, include_extras=True).items():
         extras = getattr(hint, "__metadata__", ())
         if not extras:
-            found |= {f"{name}.{inner}": words for inner, words in meanings(hint).items()}
+            texts |= {f"{name}.{inner}": words for inner, words in meanings(hint).items()}
             continue
-        found[name] = next(extra for extra in extras if isinstance(extra, str))
-    return found
+        texts[name] = next(extra for extra in extras if isinstance(extra, str))
+    return texts
 
 
 def largest(record: type, field: str) -> int:
@@ -116,7 +119,7 @@ def earliest_starts(
 
     UnsupportedError where a pass waits for what is never reached.
     """
-    found = np.zeros(len(waits), np.int64)
+    starts = np.zeros(len(waits), np.int64)
     for place, (unit, count) in enumerate(waits):
         if count == 0:
             continue
@@ -129,8 +132,8 @@ def earliest_starts(
                 f"pass {place} waits until unit {unit} has retired {count} passes, and it retires "
                 f"{len(reached[unit])}"
             )
-        found[place] = reached[unit][count - 1]
-    return check_earliest(found, len(waits))
+        starts[place] = reached[unit][count - 1]
+    return check_earliest(starts, len(waits))
 
 
 def check_earliest(
@@ -139,14 +142,14 @@ def check_earliest(
     """int64[passes], the earliest starts; all 0 for None. UnsupportedError where they cannot be."""
     if earliest is None:
         return np.zeros(passes, np.int64)
-    found = np.asarray(earliest, np.int64)
-    if found.shape != (passes,):
+    starts = np.asarray(earliest, np.int64)
+    if starts.shape != (passes,):
         raise UnsupportedError(
-            f"every one of {passes} passes has an earliest start, not {found.size} of them"
+            f"every one of {passes} passes has an earliest start, not {starts.size} of them"
         )
-    if passes and found.min() < 0:
-        place = int(found.argmin())
+    if passes and starts.min() < 0:
+        place = int(starts.argmin())
         raise UnsupportedError(
-            f"the earliest start of pass {place} is a clock from 0 on, not {found[place]}"
+            f"the earliest start of pass {place} is a clock from 0 on, not {starts[place]}"
         )
-    return found
+    return starts

@@ -4,9 +4,9 @@ from typing import ClassVar, Protocol
 
 from accelsim.errors import UnsupportedError
 from accelsim.ir import Layer, Shape
+from accelsim.published.convolutions import NOT_MODELLED, Cost
 from accelsim.published.fuseconv import Fuseconv2020, Fuseconv2021
 from accelsim.published.scalesim import DEPTHWISE, ScaleSim
-from accelsim.published.work import NOT_MODELLED, Cost
 
 __all__ = [
     "DEPTHWISE",

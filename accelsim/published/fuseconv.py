@@ -29,7 +29,7 @@ from typing import ClassVar
 
 from accelsim.errors import UnsupportedError
 from accelsim.ir import Layer, Shape
-from accelsim.published.work import NOT_MODELLED, Cost, Kind, Work, work
+from accelsim.published.convolutions import NOT_MODELLED, Cost, Kind, PaddedConv, padded_conv
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Fuseconv2020:
 
     def cost(self, layer: Layer, in_shapes: tuple[Shape, ...]) -> Cost:
         """Cycles of a layer."""
-        item = work(layer, in_shapes, self.name)
+        item = padded_conv(layer, in_shapes, self.name)
         if item is None:
             return NOT_MODELLED
         conv = item.conv
@@ -78,7 +78,7 @@ class Fuseconv2021:
 
     def cost(self, layer: Layer, in_shapes: tuple[Shape, ...]) -> Cost:
         """Cycles of a layer."""
-        item = work(layer, in_shapes, self.name)
+        item = padded_conv(layer, in_shapes, self.name)
         if item is None:
             return NOT_MODELLED
         conv = item.conv
@@ -88,7 +88,7 @@ class Fuseconv2021:
         return _products(item, Fraction(conv.oh * conv.ow), self.rows, self.columns)
 
 
-def _products(item: Work, pixels: Fraction, rows: int, columns: int) -> Cost:
+def _products(item: PaddedConv, pixels: Fraction, rows: int, columns: int) -> Cost:
     """One product of all channels, or for depthwise one of each."""
     conv = item.conv
     if item.kind is Kind.DENSE:
@@ -102,7 +102,7 @@ def gemm(i: Fraction, t: int, m: int, rows: int, columns: int) -> int:
     return floor(folds_i * folds_m * (t - 1) + folds_m * i + folds_i * m)
 
 
-def _lines(item: Work, along: int, rows: int, columns: int) -> Cost:
+def _lines(item: PaddedConv, along: int, rows: int, columns: int) -> Cost:
     """One line of one channel per row; `along` gives the folds along a line."""
     conv = item.conv
     if conv.fh == 1:

@@ -19,7 +19,7 @@ from typing import ClassVar
 
 from accelsim.errors import UnsupportedError
 from accelsim.ir import Layer, Shape
-from accelsim.published.work import NOT_MODELLED, Cost, Kind, work
+from accelsim.published.convolutions import NOT_MODELLED, Cost, Kind, padded_conv
 
 DEPTHWISE = ("one-filter", "per-channel")
 
@@ -49,7 +49,7 @@ class ScaleSim:
 
     def cost(self, layer: Layer, in_shapes: tuple[Shape, ...]) -> Cost:
         """Cycles of a layer."""
-        item = work(layer, in_shapes, self.name)
+        item = padded_conv(layer, in_shapes, self.name)
         if item is None:
             return NOT_MODELLED
         conv = item.conv

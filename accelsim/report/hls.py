@@ -1,7 +1,7 @@
 """Tables of an HLS report, in the form that users of HLS tools know."""
 
-from accelsim.csynth import Synthesis
-from accelsim.hls.report import Report, Row
+from accelsim.c_synthesis import Synthesis
+from accelsim.hls.report import Report, ReportLine
 from accelsim.report.table import Table, fit, percent
 
 TREE = "modules & loops"
@@ -38,7 +38,7 @@ def nest(made: Report, width: int) -> Table:
     return Table(columns, kept, WORDS)
 
 
-def _row(made: Report, row: Row) -> tuple[str, ...]:
+def _row(made: Report, row: ReportLine) -> tuple[str, ...]:
     return (
         f"{'  ' * row.depth}{MARKS[row.kind]} {row.name}",
         f"{row.latency_cycles:,}",

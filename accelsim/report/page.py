@@ -246,7 +246,7 @@ def _figure(made: Figure, name: str, caption: str) -> str:
         made.savefig(content, format="svg", bbox_inches="tight", pad_inches=0.15)
     svg = content.getvalue()
     svg = re.sub("<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-    # Marks and clips are found by name, which must be another one in every plot of the page.
+    # Marks and clips go by names, which must differ between the plots of a page.
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r'(href="|url\()#', rf"\1#{name}-", svg)
     label = f'<svg role="img" aria-label="{escape(caption)}"'

@@ -80,7 +80,7 @@ def to_dict(
     maximise: Sequence[str],
     where: Sequence[str],
 ) -> dict[str, Any]:
-    """What `--json` prints; what is no number in JSON is null."""
+    """What `--json` prints; what JSON has no number for is null."""
     finite = [
         polars.when(polars.col(name).is_finite()).then(polars.col(name))
         for name, kind in designs.schema.items()

@@ -10,7 +10,6 @@ from matplotlib.ticker import (
     PercentFormatter,
 )
 
-from accelsim.compare import SideBySide
 from accelsim.report.style import (
     BLUE,
     COLOURS,
@@ -21,6 +20,7 @@ from accelsim.report.style import (
     VERMILION,
     bare,
 )
+from accelsim.side_by_side import SideBySide
 from accelsim.study.depthwise import FUSE, Point
 from accelsim.study.ways import ENGINE, IM2COL, ROWS
 

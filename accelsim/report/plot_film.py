@@ -22,10 +22,10 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 
-from accelsim.engines.activity import Work
+from accelsim.engines.activity import ElementState
 from accelsim.errors import FileError, UnsupportedError
 from accelsim.files import write_whole
-from accelsim.film import Film
+from accelsim.films import Film
 from accelsim.report.output import PICTURES, write_figure
 from accelsim.report.style import (
     BLUE,
@@ -47,12 +47,17 @@ CELL = 8  # pixels of the picture of an element, one of them its border, two its
 LEGEND_INCHES = (6.2, 8.5)  # of two columns of the legend, and of three
 BORDERS = 40  # elements along a side beyond which borders would be all that one sees
 
-COLOURS = {Work.IDLE: "#FFFFFF", Work.FILL: LIGHT, Work.WASTE: ORANGE, Work.BUSY: BLUE}
+COLOURS = {
+    ElementState.IDLE: "#FFFFFF",
+    ElementState.FILL: LIGHT,
+    ElementState.WASTE: ORANGE,
+    ElementState.BUSY: BLUE,
+}
 LABELS = {
-    Work.BUSY: "multiplies operands of the layer",
-    Work.WASTE: "multiplies a zero, or for a result thrown away",
-    Work.FILL: "an operand comes in or passes, nothing is multiplied",
-    Work.IDLE: "idle",
+    ElementState.BUSY: "multiplies operands of the layer",
+    ElementState.WASTE: "multiplies a zero, or for a result thrown away",
+    ElementState.FILL: "an operand comes in or passes, nothing is multiplied",
+    ElementState.IDLE: "idle",
 }
 DRAIN, BORDER = "#000000", "#AAAAAA"
 GREYS = 32  # of letters and lines in an animation
@@ -231,8 +236,8 @@ def _elements(axes: Axes, film: Film, at: int, named: bool) -> AxesImage:
 
 def _picture(film: Film, at: int) -> npt.NDArray[np.uint8]:
     """uint8[rows x CELL, columns x CELL, 3]."""
-    work, drain = film.activity.work[at], film.activity.drain[at]
-    colours = np.stack([_bytes(COLOURS[work]) for work in Work])[work]
+    states, drain = film.activity.states[at], film.activity.drain[at]
+    colours = np.stack([_bytes(COLOURS[state]) for state in ElementState])[states]
     cells = np.repeat(np.repeat(colours, CELL, axis=0), CELL, axis=1)
     tiles = cells.reshape(film.rows, CELL, film.columns, CELL, 3)  # a view
     rows, columns = np.nonzero(drain)
@@ -251,11 +256,11 @@ def _bytes(colour: str) -> npt.NDArray[np.uint8]:
 def _share(axes: Axes, film: Film) -> None:
     """Share of the elements that multiply, clock by clock, use and waste apart."""
     elements = film.rows * film.columns
-    counts = [film.count(work) / elements for work in (Work.BUSY, Work.WASTE)]
+    counts = [film.count(state) / elements for state in (ElementState.BUSY, ElementState.WASTE)]
     edges = np.arange(film.clocks.start, film.clocks.stop + 1)
     low = np.zeros(len(film.clocks))
-    for share, work in zip(counts, (Work.BUSY, Work.WASTE), strict=True):
-        axes.stairs(low + share, edges, baseline=low, fill=True, color=COLOURS[work], linewidth=0)
+    for share, state in zip(counts, (ElementState.BUSY, ElementState.WASTE), strict=True):
+        axes.stairs(low + share, edges, baseline=low, fill=True, color=COLOURS[state], linewidth=0)
         low = low + share
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(0, 1)
@@ -272,8 +277,8 @@ def _share(axes: Axes, film: Film) -> None:
 def _legend(made: Figure, width: float) -> None:
     columns = 1 + sum(width > needed for needed in LEGEND_INCHES)
     handles: list[Patch | Line2D] = [
-        Patch(facecolor=COLOURS[work], edgecolor=BORDER, label=label)
-        for work, label in LABELS.items()
+        Patch(facecolor=COLOURS[state], edgecolor=BORDER, label=label)
+        for state, label in LABELS.items()
     ]
     handles.append(Line2D([], [], color=DRAIN, linewidth=3, label="a result leaves downward"))
     made.legend(

@@ -245,7 +245,7 @@ def sensitivity(
     held: Sequence[str],
     where: Sequence[str] = (),
 ) -> Figure:
-    """How a metric follows a parameter if all else is held: median, quartiles and extremes.
+    """How a metric follows a parameter when all else is held: median, quartiles and extremes.
 
     Parameters
     ----------

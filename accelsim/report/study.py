@@ -8,7 +8,7 @@ from itertools import groupby
 
 from accelsim.files import write_whole
 from accelsim.hardware import DepthwiseEngine
-from accelsim.report.compare import mark, plain
+from accelsim.report.side_by_side import mark, plain
 from accelsim.report.table import Table
 from accelsim.study.depthwise import FUSE, WAYS, Point
 from accelsim.study.ways import ENGINE, IM2COL, ROWS

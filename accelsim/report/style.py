@@ -78,7 +78,7 @@ def ink(colour: str) -> str:
 
 @contextmanager
 def any_script() -> Iterator[None]:
-    """Draw names in letters that the font lacks as boxes, and say nothing about it."""
+    """Draw letters that the font lacks as boxes, without a warning."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing", UserWarning)
         yield

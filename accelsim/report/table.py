@@ -10,7 +10,7 @@ from accelsim.result import LayerResult, Result
 from accelsim.study.ways import ENGINE, IM2COL, ROWS, DepthwiseWays
 
 if TYPE_CHECKING:
-    from accelsim.cosim import Comparison
+    from accelsim.cosimulation import Comparison
 
 LAYER_COLUMNS = (
     *("layer", "op", "engine", "dataflow", "shape", "cycles", "bound", "share", "utilisation"),

@@ -2,13 +2,13 @@
 
 im2col     plain depthwise layers by im2col, in one column of the array: what an array without row
            streams does
-rows       the same layers as row streams on the array, or in what other mode is faster
+rows       the same layers as row streams on the array, or in another dataflow if it is faster
 fuse_half  the network changed: every depthwise layer becomes two of half the channels each with
            one-dimensional kernels (FuSeConv, arXiv 2105.13434), on the same array
 engine     the hardware changed: plain depthwise layers where they are faster, on the array or on
            a depthwise engine beside it
 
-All other layers take the fastest mode of the array.
+All other layers take the fastest dataflow of the array.
 """
 
 from collections.abc import Callable, Iterable

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from accelsim import networks
 from accelsim.hardware import Hardware, SystolicArray
-from accelsim.simulate import simulate
+from accelsim.simulation import simulate
 
 
 class Comparison(NamedTuple):

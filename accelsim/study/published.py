@@ -6,7 +6,7 @@ from accelsim import published
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Hardware
 from accelsim.result import LayerResult, Result
-from accelsim.simulate import simulate
+from accelsim.simulation import simulate
 
 # Every published model in each of its dataflows.
 MODELS = tuple((model.name, dataflow) for model in published.MODELS for dataflow in model.dataflows)

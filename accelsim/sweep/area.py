@@ -3,8 +3,8 @@
 lut4, ff, mult18 and gate_equivalents are linear in features of what a core consists of, which each
 engine says of itself: see accelsim/engines/*/area.py. The coefficients fit the calibration points
 of area.json best, by the squares of the relative errors. dp16kd follows from the memories
-themselves, as Yosys makes them out of blocks. How good an estimate is says its leave-one-out
-error: of every point, against the fit to all others. Engines larger than the points are
+themselves, as Yosys makes them out of blocks. The leave-one-out error says how good an
+estimate is: that of every point, against the fit to all others. Engines larger than the points are
 extrapolated.
 
 Estimated are the cores that accelsim generates, with operands as usual. The buffers of

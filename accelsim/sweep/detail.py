@@ -8,7 +8,7 @@ import polars
 from accelsim.find import find_network
 from accelsim.ir import Network
 from accelsim.result import LayerResult, Result
-from accelsim.simulate import simulate
+from accelsim.simulation import simulate
 from accelsim.sweep.reuse import Moved, moved
 from accelsim.sweep.spec import Spec
 

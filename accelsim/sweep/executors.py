@@ -198,7 +198,7 @@ def _connect(scheduler: str) -> Any:
     """A client of the scheduler; OSError, ValueError or TimeoutError where it does not answer.
 
     A client that fails is hard to get rid of, and one may wait without end for what accepts a
-    connection and is no scheduler: so the address is tried first, and the client made aside.
+    connection and is not a scheduler: so the address is tried first, and the client made aside.
     """
     from distributed import Client
 
@@ -238,7 +238,7 @@ def _try(scheduler: str) -> None:
                     raise ConnectionError("the connection was closed at once")
                 length += heard
             if int.from_bytes(length, "little") > MOST_GREETING:
-                raise ConnectionError("what listens there is no scheduler of Dask")
+                raise ConnectionError("what listens there is not a scheduler of Dask")
 
 
 def _first_line(error: Exception) -> str:

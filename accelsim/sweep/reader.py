@@ -117,7 +117,7 @@ class _Reader:
         check(".".join(keys), value, requirement, lambda said: self.file.error(said, *keys))
 
     def spec(self, force: bool) -> Spec:
-        """The specification; whatever is wrong in it is found here."""
+        """The specification; whatever is wrong in it is refused here."""
         if "networks" not in self.file.data:
             self.fail("a specification needs networks, for instance networks = ['mobilenet_v2']")
         base = self.base()

@@ -101,15 +101,15 @@ def _lives(network: Network) -> dict[str, _Map]:
 @lru_cache(maxsize=64)
 def _places(network: Network) -> dict[str, Channels]:
     """Where every channel of what a layer makes lies."""
-    found = {INPUT: _own(network, INPUT)}
+    places = {INPUT: _own(network, INPUT)}
     for layer in network.layers:
         sources = _alias(network, layer)
         if sources is None:
-            found[layer.name] = _own(network, layer.name)
+            places[layer.name] = _own(network, layer.name)
         else:
-            inputs = [found[name] for name in layer.inputs]
-            found[layer.name] = tuple(inputs[place][channel] for place, channel in sources)
-    return found
+            inputs = [places[name] for name in layer.inputs]
+            places[layer.name] = tuple(inputs[place][channel] for place, channel in sources)
+    return places
 
 
 def _own(network: Network, name: str) -> Channels:
@@ -120,15 +120,15 @@ def _own(network: Network, name: str) -> Channels:
 def _reads(network: Network) -> tuple[dict[str, int], ...]:
     """What every layer reads of which map, in bytes; aliases read nothing."""
     places = _places(network)
-    found = []
+    reads = []
     for layer in network.layers:
         channels = Counter[str]()
         if _alias(network, layer) is None:
             channels.update(name for name, _ in _needed(network, layer, places))
-        found.append(
+        reads.append(
             {name: count * math.prod(network.shape(name)[1:]) for name, count in channels.items()}
         )
-    return tuple(found)
+    return tuple(reads)
 
 
 def _needed(network: Network, layer: Layer, places: dict[str, Channels]) -> set[tuple[str, int]]:
@@ -137,11 +137,11 @@ def _needed(network: Network, layer: Layer, places: dict[str, Channels]) -> set[
     inputs = [places[name] for name in layer.inputs]
     if (sources := layer.op.alias(*shapes)) is not None:
         return {inputs[place][channel] for place, channel in sources}
-    found: set[tuple[str, int]] = set()
+    needed: set[tuple[str, int]] = set()
     for lie in inputs:
         for channels in [piece.channels for piece in layer.op.lower(*shapes)] or [None]:
-            found |= set(lie if channels is None else [lie[channel] for channel in channels])
-    return found
+            needed |= set(lie if channels is None else [lie[channel] for channel in channels])
+    return needed
 
 
 def _kept(maps: dict[str, _Map], layers: int, room: int) -> Iterator[str]:

@@ -5,8 +5,8 @@ costs/NUMBER-DIGEST.parquet          costs of some engines
 points/NUMBER-DIGEST.parquet         rows of some points
 
 A part is there whole or not at all, and its name holds the digest of its content, its number and
-the sweep that it is of: what is there is finished, and what was damaged since or is of another
-sweep is found. Nothing that is finished is written again.
+the sweep that it is of: what is there is finished, and what was damaged since, or belongs to
+another sweep, is noticed. Nothing that is finished is written again.
 """
 
 import fcntl
@@ -191,7 +191,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise FileError(f"{path} holds no sweep: {MANIFEST}: {error.strerror or error}") from None
     except (ValueError, RecursionError):
-        raise FileError(f"{path / MANIFEST} is damaged: it is no manifest of a sweep") from None
+        raise FileError(
+            f"{path / MANIFEST} is damaged: it is not the manifest of a sweep"
+        ) from None
     return manifest
 
 

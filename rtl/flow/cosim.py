@@ -111,7 +111,7 @@ def level(
     waves: Path | None = None,
     progress: Progress | None = None,
 ) -> Callable[[Sequence], CosimResult]:
-    """The RTL of the hardware as the level that accelsim.cosim.compare takes.
+    """The RTL of the hardware as the level that accelsim.cosimulation.cosim takes.
 
     simulator, waves, progress : as for `cosim`.
     """

@@ -59,7 +59,7 @@ class CoreOfDesign(NamedTuple):
     core: Any
 
 
-class Design(NamedTuple):
+class Generated(NamedTuple):
     """What is to be written.
 
     top : the module `core`.  text : its Verilog.
@@ -70,12 +70,12 @@ class Design(NamedTuple):
     cores: tuple[CoreOfDesign, ...]
 
 
-def make_design(hardware: Hardware) -> Design:
+def make_cores(hardware: Hardware) -> Generated:
     """Verilog of the engines of a design."""
     if len(hardware.engines) == 1:
         (sizes,) = hardware.engines
         core, text = core_verilog(sizes)
-        return Design(core, text, (CoreOfDesign("", sizes, core),))
+        return Generated(core, text, (CoreOfDesign("", sizes, core),))
     cores = {sizes.name: core_of(sizes).core(sizes, shared=True) for sizes in hardware.engines}
     top = Cores(cores)
     shared = [module for sizes in hardware.engines for module in core_of(sizes).shared(sizes)]
@@ -83,7 +83,7 @@ def make_design(hardware: Hardware) -> Design:
     parts = (
         CoreOfDesign(f"{sizes.name}__", sizes, cores[sizes.name]) for sizes in hardware.engines
     )
-    return Design(top, text, tuple(parts))
+    return Generated(top, text, tuple(parts))
 
 
 def generate(
@@ -96,21 +96,21 @@ def generate(
     report = progress or _ignore
     report("generate", 0.0)
     _check_writable(directory)
-    design = make_design(hardware)
+    made = make_cores(hardware)
     report("generate", 0.9)
     files = {
-        "core.sv": design.text,
-        "parameters.json": json.dumps(parameters(design), indent=2) + "\n",
-        "core.md": page(chapters(design)),
+        "core.sv": made.text,
+        "parameters.json": json.dumps(parameters(made), indent=2) + "\n",
+        "core.md": page(chapters(made)),
     }
     written = tuple(_write(directory / name, content) for name, content in files.items())
     report("generate", 1.0)
     return written
 
 
-def chapters(design: Design) -> list[tuple[str, Chapter]]:
+def chapters(made: Generated) -> list[tuple[str, Chapter]]:
     """What the page says of each engine, and the prefix of its ports."""
-    return [(prefix, core_of(sizes).chapter(sizes, core)) for prefix, sizes, core in design.cores]
+    return [(prefix, core_of(sizes).chapter(sizes, core)) for prefix, sizes, core in made.cores]
 
 
 def _ignore(what: str, done: float) -> None:
@@ -141,26 +141,26 @@ def _write(path: Path, content: str) -> Path:
     return path
 
 
-def parameters(design: Design) -> dict[str, Any]:
+def parameters(made: Generated) -> dict[str, Any]:
     """Sizes, ports and payload layouts of a core, as written to parameters.json."""
     directions = ("output", "input")
     return {
         "module": TOP,
-        **{sizes.name: asdict(sizes) for _, sizes, _ in design.cores},
+        **{sizes.name: asdict(sizes) for _, sizes, _ in made.cores},
         "clock": CLOCK,
         "reset": RESET,
         "ports": [
             {"name": port.name, "direction": directions[port.is_input], "bits": port.bits}
-            for port in ports(design.top)
+            for port in ports(made.top)
         ],
         "payloads": {
             prefix + stream: [field._asdict() for field in payload(core, stream)]
-            for prefix, _, core in design.cores
+            for prefix, _, core in made.cores
             for stream in (*streams(core), "results")
         },
         **{
             "opcodes" if sizes.runs_all else f"{sizes.name}_opcodes": _numbers(opcodes)
-            for _, sizes, _ in design.cores
+            for _, sizes, _ in made.cores
             if (opcodes := core_of(sizes).opcodes) is not None
         },
     }

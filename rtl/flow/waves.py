@@ -64,7 +64,7 @@ class _Variable(NamedTuple):
 
 def _declarations(lines: Iterable[str]) -> dict[str, _Variable]:
     """Variables by their names below the core; of names used twice the first."""
-    found: dict[str, _Variable] = {}
+    variables: dict[str, _Variable] = {}
     scopes: list[str] = []
     for line in lines:
         match line.split():
@@ -75,10 +75,10 @@ def _declarations(lines: Iterable[str]) -> dict[str, _Variable]:
             case ["$var", _, bits, code, name, *_]:
                 # The two outermost scopes are the bench and the core.
                 path = ".".join([*scopes[2:], name.removeprefix("\\")])
-                found.setdefault(path, _Variable(code, int(bits)))
+                variables.setdefault(path, _Variable(code, int(bits)))
             case ["$enddefinitions", *_]:
                 break
-    return found
+    return variables
 
 
 def _edges(lines: Iterable[str], clock: str, codes: Sequence[str]) -> Iterator[dict[str, int]]:

@@ -109,8 +109,8 @@ def _chunked(
 
 def steps(lengths: Int) -> Int:
     """0 .. length - 1 for each length, one after another."""
-    found: Int = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return found
+    numbers: Int = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return numbers
 
 
 def pack(fields: list[Field], values: npt.NDArray[Any]) -> Bytes:
@@ -137,7 +137,7 @@ def sums(component: Any, used: Int, bits: Bytes) -> npt.NDArray[np.int32]:
     used : int64[words], how many sums of each word mean something; the others are zero.
     """
     columns = payload(component, "results")
-    found = np.zeros((len(bits), len(columns)), np.int32)
+    values = np.zeros((len(bits), len(columns)), np.int32)
     for column, field in enumerate(columns):
         (rows,) = np.nonzero(column < used)
         value = bits[rows, field.offset : field.offset + field.bits]
@@ -145,5 +145,5 @@ def sums(component: Any, used: Int, bits: Bytes) -> npt.NDArray[np.int32]:
             raise AccelsimError(f"column {column} of the results has undefined bits")
         weights = 1 << np.arange(field.bits, dtype=np.int64)
         weights[-1] = -weights[-1]
-        found[rows, column] = value.astype(np.int64) @ weights
-    return found
+        values[rows, column] = value.astype(np.int64) @ weights
+    return values

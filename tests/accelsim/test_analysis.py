@@ -41,14 +41,14 @@ def test_the_front_is_what_no_other_row_dominates(few, seed, values, objectives,
     frame = random_designs(seed, 300, objectives, values)
     names = frame.columns[1:]
     minimise, maximise = names[seed:], names[:seed]
-    found = analysis.pareto(frame, minimise, maximise)
+    front = analysis.pareto(frame, minimise, maximise)
     signs = [-1 if name in maximise else 1 for name in names]
     points = [
         (design, *(sign * value for sign, value in zip(signs, values, strict=True)))
         for design, *values in frame.drop_nulls().rows()
     ]
-    assert set(found["design"]) == fronts.pareto(points)
-    assert len(found) == len(set(found["design"]))
+    assert set(front["design"]) == fronts.pareto(points)
+    assert len(front) == len(set(front["design"]))
 
 
 @pytest.mark.parametrize("bits", [62, 53])
@@ -68,9 +68,9 @@ def test_front_of_a_sphere_is_all_of_it():
 
 
 def test_the_front_is_sorted_and_keeps_all_columns():
-    found = analysis.pareto(DESIGNS, minimise=["cycles"], maximise=["rows"])
-    assert found["network"].to_list() == ["a", "b"]  # equal ones in the order they had
-    assert found.columns == DESIGNS.columns
+    front = analysis.pareto(DESIGNS, minimise=["cycles"], maximise=["rows"])
+    assert front["network"].to_list() == ["a", "b"]  # equal ones in the order they had
+    assert front.columns == DESIGNS.columns
     assert analysis.pareto(DESIGNS.lazy(), ["area"])["area"].to_list() == [0.5]
 
 
@@ -97,14 +97,14 @@ CONDITIONS = {
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_conditions_mean_what_they_say(condition):
     expected = [row for row in DESIGNS.iter_rows(named=True) if CONDITIONS[condition](row)]
-    found = analysis.matching(DESIGNS, [condition]).collect()
-    assert found["rows"].to_list() == [row["rows"] for row in expected]
-    assert 0 < len(found) < len(DESIGNS)
+    rows = analysis.matching(DESIGNS, [condition]).collect()
+    assert rows["rows"].to_list() == [row["rows"] for row in expected]
+    assert 0 < len(rows) < len(DESIGNS)
 
 
 def test_conditions_are_all_met():
-    found = analysis.matching(DESIGNS, ["rows<=16", "network=b"]).collect()
-    assert found["rows"].to_list() == [8, 16]
+    rows = analysis.matching(DESIGNS, ["rows<=16", "network=b"]).collect()
+    assert rows["rows"].to_list() == [8, 16]
 
 
 def test_the_best_design_under_constraints():
@@ -115,12 +115,12 @@ def test_the_best_design_under_constraints():
 
 
 MISTAKES = {
-    "rows<<3": "'<3' is none",
+    "rows<<3": "'<3' is not one",
     "rows": "a condition must be COLUMN, one of <= >= != == < > =, and a value, not 'rows'",
     "lines<3": "there is no column 'lines'; there are network, rows, overlap, cycles, area",
-    "rows<many": "'rows<many' compares numbers, and 'many' is none",
-    "rows<nan": "'nan' is none",
-    "network<b": "network is no number: 'network<b' can only ask for = or !=",
+    "rows<many": "'rows<many' compares numbers, and 'many' is not one",
+    "rows<nan": "'nan' is not one",
+    "network<b": "network is not a number: 'network<b' can only ask for = or !=",
     "overlap=yes": "overlap is true or false, not 'yes'",
 }
 
@@ -157,11 +157,11 @@ def grid() -> polars.DataFrame:
 
 
 def test_sensitivity_compares_designs_that_are_else_equal():
-    found = analysis.sensitivity(grid(), "rows", "cycles", ["network", "columns", "mhz"])
-    assert found["rows"].to_list() == [2, 4, 8]
-    assert found["designs"].to_list() == [6, 6, 6]  # those of b with 4 columns have no first
+    ratios = analysis.sensitivity(grid(), "rows", "cycles", ["network", "columns", "mhz"])
+    assert ratios["rows"].to_list() == [2, 4, 8]
+    assert ratios["designs"].to_list() == [6, 6, 6]  # those of b with 4 columns have no first
     for name in ("least", "lower", "median", "upper", "most"):
-        assert found[name].to_list() == [1, 1 / 2, 1 / 4]
+        assert ratios[name].to_list() == [1, 1 / 2, 1 / 4]
     load = analysis.sensitivity(grid(), "rows", "load", ["network", "columns", "mhz"])
     assert load["most"].to_list() == [1, 1, 1]
 

@@ -8,8 +8,7 @@ import pytest
 
 import accelsim as ax
 from accelsim import networks
-from accelsim.compare import Entry, compare
-from accelsim.csynth import csynth
+from accelsim.c_synthesis import csynth
 from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.hardware import (
     ColumnArray,
@@ -22,7 +21,8 @@ from accelsim.hardware import (
 )
 from accelsim.report import plot_designs
 from accelsim.report import study as report
-from accelsim.report.compare import designs, notes, write_csv
+from accelsim.report.side_by_side import designs, notes, write_csv
+from accelsim.side_by_side import Entry, compare
 from accelsim.study.depthwise import FUSE, WAYS, depthwise_study
 from accelsim.study.ways import ENGINE, IM2COL, ROWS
 
@@ -46,22 +46,22 @@ def mobilenet():
 
 
 @pytest.fixture(scope="module")
-def found(mobilenet):
+def comparison(mobilenet):
     return compare(mobilenet, (TAPS, WINDOWS, COLUMN, OURS), depthwise_only=True)
 
 
 # --- simulate on such designs
 
 
-def test_depthwise_layers_take_what_the_formulas_say(found):
+def test_depthwise_layers_take_what_the_formulas_say(comparison):
     expected = (
         sum(ceil(m / 4) * ceil(m / 8) * ceil(c / 16) * 9 for c, m in MOBILENET_V2),
         sum(ceil(c / 8) * m * ceil(m / 7) for c, m in MOBILENET_V2),
         sum(c * (ceil(m * m / 64) * 9 + m * m) for c, m in MOBILENET_V2),
     )
-    assert tuple(total.cycles for total in found.totals[:3]) == expected
+    assert tuple(total.cycles for total in comparison.totals[:3]) == expected
     macs = sum(c * m * m * 9 for c, m in MOBILENET_V2)
-    assert [total.macs for total in found.totals] == [macs] * 4
+    assert [total.macs for total in comparison.totals] == [macs] * 4
 
 
 def test_layers_run_where_the_design_says(mobilenet):
@@ -116,20 +116,22 @@ def test_the_loops_of_a_model_are_reported(mobilenet):
 # --- side by side
 
 
-def test_rows_are_what_simulate_gives(mobilenet, found):
-    assert [row.name for row in found.rows][:2] == ["b1.dw", "b2.dw"]
-    assert len(found.rows) == len(MOBILENET_V2)
-    for index, entry in enumerate(found.entries):
+def test_rows_are_what_simulate_gives(mobilenet, comparison):
+    assert [row.name for row in comparison.rows][:2] == ["b1.dw", "b2.dw"]
+    assert len(comparison.rows) == len(MOBILENET_V2)
+    for index, entry in enumerate(comparison.entries):
         whole = {layer.name: layer for layer in ax.simulate(mobilenet, entry.design).layers}
-        assert [row.costs[index] for row in found.rows] == [whole[row.name] for row in found.rows]
-    assert all(row.fastest == min(cost.cycles for cost in row.costs) for row in found.rows)
+        assert [row.costs[index] for row in comparison.rows] == [
+            whole[row.name] for row in comparison.rows
+        ]
+    assert all(row.fastest == min(cost.cycles for cost in row.costs) for row in comparison.rows)
 
 
-def test_only_engines_that_work_count(mobilenet, found):
-    assert [total.multipliers for total in found.totals] == [512, 504, 64, 64]
-    whole = compare(mobilenet, found.entries)
+def test_only_engines_that_work_count(mobilenet, comparison):
+    assert [total.multipliers for total in comparison.totals] == [512, 504, 64, 64]
+    whole = compare(mobilenet, comparison.entries)
     assert [total.multipliers for total in whole.totals] == [512, 504 + 256, 64 + 256, 64 + 256]
-    for total in (*found.totals, *whole.totals):
+    for total in (*comparison.totals, *whole.totals):
         assert total.multiplier_cycles == total.multipliers * total.cycles
         assert 0 < total.utilization == total.macs / total.multiplier_cycles <= 1
 
@@ -145,10 +147,10 @@ def test_layers_that_were_asked_for(mobilenet):
         compare(networks.resnet18(), (TAPS, OURS), depthwise_only=True)
 
 
-def test_the_table_marks_the_fastest(found):
-    made = designs(found, 200)
+def test_the_table_marks_the_fastest(comparison):
+    made = designs(comparison, 200)
     assert made.columns[:2] == ["layer", "op"]
-    for cells, row in zip(made.rows, found.rows, strict=True):
+    for cells, row in zip(made.rows, comparison.rows, strict=True):
         shown = cells[2:]
         assert [text.rstrip(" *") for text in shown] == [f"{c.cycles:,}" for c in row.costs]
         assert [text.endswith("*") for text in shown] == [
@@ -156,36 +158,36 @@ def test_the_table_marks_the_fastest(found):
         ]
     names = [cells[0] for cells in made.summary]
     assert names == ["total", "multipliers", "utilisation", "cycles x multipliers"]
-    assert "windows: array 16x16, window 8x7." in notes(found)
+    assert "windows: array 16x16, window 8x7." in notes(comparison)
     assert (
         "ours: array 16x16, depthwise 8x8, which has a fill port as wide as it takes and gives "
-        "8 results a clock." in notes(found)
+        "8 results a clock." in notes(comparison)
     )
-    assert notes(found)[-1].startswith("Left out is what runs on the host")
-    assert len(designs(found, 40).columns) == 1 + len(found.entries)
+    assert notes(comparison)[-1].startswith("Left out is what runs on the host")
+    assert len(designs(comparison, 40).columns) == 1 + len(comparison.entries)
 
 
-def test_files_hold_the_numbers(found, tmp_path):
-    write_csv(str(tmp_path / "a.csv"), found)
+def test_files_hold_the_numbers(comparison, tmp_path):
+    write_csv(str(tmp_path / "a.csv"), comparison)
     with (tmp_path / "a.csv").open() as file:
         lines = list(csv.DictReader(file))
-    for index, entry in enumerate(found.entries):
+    for index, entry in enumerate(comparison.entries):
         cycles = [int(line["cycles"]) for line in lines if line["design"] == entry.name]
-        assert cycles == [row.costs[index].cycles for row in found.rows]
-    as_json = json.loads(json.dumps(found.to_dict()))
+        assert cycles == [row.costs[index].cycles for row in comparison.rows]
+    as_json = json.loads(json.dumps(comparison.to_dict()))
     assert [each["total_cycles"] for each in as_json["designs"]] == [
-        total.cycles for total in found.totals
+        total.cycles for total in comparison.totals
     ]
     assert as_json["designs"][0]["hardware"]["engine"]["name"] == "tap_serial"
 
 
-def test_the_plot_shows_the_numbers(found):
-    cycles, share = plot_designs.side_by_side(found).axes
+def test_the_plot_shows_the_numbers(comparison):
+    cycles, share = plot_designs.side_by_side(comparison).axes
     for index, line in enumerate(cycles.lines):
-        assert list(line.get_xdata()) == [row.costs[index].cycles for row in found.rows]
-        assert f"{found.totals[index].cycles:,} cycles" in line.get_label()
+        assert list(line.get_xdata()) == [row.costs[index].cycles for row in comparison.rows]
+        assert f"{comparison.totals[index].cycles:,} cycles" in line.get_label()
     for index, line in enumerate(share.lines):
-        assert list(line.get_xdata()) == [row.costs[index].utilization for row in found.rows]
+        assert list(line.get_xdata()) == [row.costs[index].utilization for row in comparison.rows]
 
 
 # --- the study

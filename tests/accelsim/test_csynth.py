@@ -6,8 +6,8 @@ import re
 import pytest
 
 from accelsim import networks
+from accelsim.c_synthesis import csynth
 from accelsim.cli import main
-from accelsim.csynth import csynth
 from accelsim.engines.systolic_array.schedule import resources
 from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.hardware import Hardware, SystolicArray
@@ -18,7 +18,7 @@ NETWORK = networks.get("mobilenet_v2", "fuse_half")
 @pytest.mark.parametrize("dataflow", ["auto", "os", "ws", "is"])
 @pytest.mark.parametrize("overlap", [True, False])
 def test_report_agrees_with_what_a_run_counts(dataflow, overlap):
-    from accelsim.simulate import simulate
+    from accelsim.simulation import simulate
 
     hardware = Hardware(SystolicArray(16, 12, overlap=overlap), clock_mhz=200.0)
     counted = simulate(NETWORK, hardware, dataflow)

@@ -10,10 +10,10 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 import accelsim as ax
-from accelsim.engines.activity import Work
+from accelsim.engines.activity import ElementState
 from accelsim.errors import FileError, UnsupportedError
 from accelsim.report import plot_film
-from tests.test_cli import PROBE
+from tests.accelsim.cli.test_cli import PROBE
 
 TINY = """
 name = "tiny"
@@ -58,7 +58,7 @@ def test_busy_elements_are_the_products_inside_the_map(tiny, dataflow, overlap):
     """3 x 3 taps with padding 1: (3 h - 2) (3 w - 2) of them meet the map, in every dataflow."""
     hardware = ax.Hardware(ax.SystolicArray(4, 6, overlap=overlap))
     film = whole(tiny, "dw", hardware, dataflow)
-    assert film.count(Work.BUSY).sum() == 3 * (3 * 7 - 2) * (3 * 6 - 2)
+    assert film.count(ElementState.BUSY).sum() == 3 * (3 * 7 - 2) * (3 * 6 - 2)
     assert film.activity.multiplies.sum() == film.multiplies
     assert film.multiplies >= 3 * 7 * 6 * 9
     assert film.share == pytest.approx(film.activity.multiplies.mean() / 24)
@@ -70,11 +70,11 @@ def test_dense_layers_multiply_every_operand_once(probe, layer, dataflow):
     film = whole(probe, layer, ax.Hardware(ax.SystolicArray(5, 4)), dataflow)
     assert film.activity.multiplies.sum() == film.multiplies
     if layer == "fc":  # no padding: every weight once
-        assert film.count(Work.BUSY).sum() == probe.macs(probe.layer(layer))
+        assert film.count(ElementState.BUSY).sum() == probe.macs(probe.layer(layer))
     else:  # 3 x 3 at stride (2, 1), dilation (1, 2), padding 1, 0, 0, 2
         down = sum(0 <= 2 * y + k - 1 < 17 for y in range(9) for k in range(3))
         across = sum(x + 2 * k < 19 for x in range(17) for k in range(3))
-        assert film.count(Work.BUSY).sum() == 5 * 3 * down * across
+        assert film.count(ElementState.BUSY).sum() == 5 * 3 * down * across
 
 
 KINDS = """
@@ -122,7 +122,7 @@ def test_row_streams_do_the_products_of_the_layer(layer, shape, tmp_path):
             for at in range(0, size, stride)
             for k in range(kernel)
         )
-    assert film.count(Work.BUSY).sum() == expected
+    assert film.count(ElementState.BUSY).sum() == expected
     assert film.activity.multiplies.sum() == film.multiplies
 
 
@@ -132,7 +132,7 @@ def test_im2col_starves_the_array_of_a_depthwise_layer():
     hardware = ax.Hardware(ax.SystolicArray(16, 16))
     by_os, by_rows = (ax.film(network, "b5.dw", hardware, way) for way in ("os", "rows"))
     assert by_os.clocks == by_rows.clocks == range(96)
-    busy = [film.activity.work >= Work.WASTE for film in (by_os, by_rows)]
+    busy = [film.activity.states >= ElementState.WASTE for film in (by_os, by_rows)]
     assert not busy[0][:, :, 1:].any()
     assert busy[0].any(axis=0).sum() == 16
     assert busy[1].any(axis=(0, 1)).sum() == 14  # windows of a pass of b5.dw, 28 wide
@@ -194,10 +194,10 @@ def test_a_strip_shows_states_clocks_and_shares(films):
                 for j in range(6):
                     corner = picture[i * plot_film.CELL + 1, j * plot_film.CELL + 1]
                     bar = picture[(i + 1) * plot_film.CELL - 2, j * plot_film.CELL + 1]
-                    work = plot_film.COLOURS[Work(int(film.activity.work[at, i, j]))]
-                    assert tuple(corner.tolist()) == colour(work)
+                    inside = plot_film.COLOURS[ElementState(int(film.activity.states[at, i, j]))]
+                    assert tuple(corner.tolist()) == colour(inside)
                     leaves = film.activity.drain[at, i, j]
-                    expected = plot_film.DRAIN if leaves else work
+                    expected = plot_film.DRAIN if leaves else inside
                     assert tuple(bar.tolist()) == colour(expected)
         tops = share.patches[1].get_data().values
         assert tops == pytest.approx(film.activity.multiplies / 24)
@@ -222,7 +222,7 @@ def test_an_animation_moves_from_the_first_clock_to_the_last(films):
 
 def test_one_clock_is_a_film(films):
     tiny = [film.activity for film in films]
-    assert all(activity.work.shape == (30, 4, 6) for activity in tiny)
+    assert all(activity.states.shape == (30, 4, 6) for activity in tiny)
     assert Image.open(io.BytesIO(plot_film.animation(films, 1))).n_frames == 1
 
 

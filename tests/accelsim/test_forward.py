@@ -143,8 +143,8 @@ def reals(op, weights, inputs):
 def activated(integers, function):
     """An activation takes a sixteenth for every step, whatever the map says."""
     step = Fraction(1, 128 if function == "sigmoid" else 16)
-    found = numerics.activate(integers.astype(np.int8), function)
-    return found.astype(object) * step, step
+    active = numerics.activate(integers.astype(np.int8), function)
+    return active.astype(object) * step, step
 
 
 def expected(network, weights, image):
@@ -175,9 +175,9 @@ def differing(network, seed):
     wanted = expected(network, weights, maps[INPUT].values)
     return [
         name
-        for name, found in maps.items()
-        if Fraction(2) ** found.exponent != wanted[name].step
-        or (found.values.astype(object) * wanted[name].step != wanted[name].values).any()
+        for name, ours in maps.items()
+        if Fraction(2) ** ours.exponent != wanted[name].step
+        or (ours.values.astype(object) * wanted[name].step != wanted[name].values).any()
     ]
 
 
@@ -215,10 +215,10 @@ def test_one_layer_after_all_before_it():
     maps = {INPUT: first_map(NETWORK, 1)}
     for before in NETWORK.layers[: NETWORK.layers.index(layer)]:
         maps[before.name] = step(before, weights, maps).output
-    found, wanted = step_of(NETWORK, layer, weights, 1), step(layer, weights, maps)
-    assert np.array_equal(found.sums, wanted.sums)
-    assert all(map(np.array_equal, found.inputs, wanted.inputs))
-    assert found.output.exponent == wanted.output.exponent
+    last, wanted = step_of(NETWORK, layer, weights, 1), step(layer, weights, maps)
+    assert np.array_equal(last.sums, wanted.sums)
+    assert all(map(np.array_equal, last.inputs, wanted.inputs))
+    assert last.output.exponent == wanted.output.exponent
 
 
 def test_values_without_add_are_those_of_integers_alone():

@@ -22,7 +22,7 @@ from accelsim.numerics import (
     saturating_add,
 )
 from accelsim.tensors import Map
-from tests import onnx_oracle
+from tests.accelsim import onnx_oracle
 
 ALL = np.arange(-128, 128).astype(np.int8)
 INT32 = st.integers(-(2**31), 2**31 - 1)
@@ -149,9 +149,9 @@ def test_epilogue_adds_bias_requantises_and_activates():
 
 def test_epilogue_keeps_what_fits():
     x = ALL.reshape(4, 8, 8)
-    found = epilogue(x.astype(np.int32), -9)
-    assert np.array_equal(found.values, x)
-    assert found.exponent == -9
+    out = epilogue(x.astype(np.int32), -9)
+    assert np.array_equal(out.values, x)
+    assert out.exponent == -9
 
 
 def test_epilogue_never_wraps():

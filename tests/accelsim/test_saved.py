@@ -15,9 +15,9 @@ DESIGNS = [*(preset.hardware for preset in PRESETS), DEPTHWISE]
 NETWORK = ax.networks.mobilenet_v3_small(variant="fuse_half", input=(64, 96))
 
 
-def save(tmp_path, found):
+def save(tmp_path, saved):
     path = tmp_path / "result.json"
-    path.write_text(json.dumps(found))
+    path.write_text(json.dumps(saved))
     return path
 
 
@@ -25,10 +25,10 @@ def save(tmp_path, found):
 def test_a_result_comes_back(design, tmp_path):
     network = ax.networks.resnet18(input=(64, 64)) if design.array is None else NETWORK
     result = ax.simulate(network, design, seed=3)
-    found = load_result(save(tmp_path, result.to_dict()))
-    assert found.layers == result.layers
-    assert found.hardware == design
-    assert found.input == network.input
+    restored = load_result(save(tmp_path, result.to_dict()))
+    assert restored.layers == result.layers
+    assert restored.hardware == design
+    assert restored.input == network.input
     for name in (
         "network",
         "variant",
@@ -38,8 +38,8 @@ def test_a_result_comes_back(design, tmp_path):
         "total_cycles",
         "total_params",
     ):
-        assert getattr(found, name) == getattr(result, name)
-    assert restore(found) == result
+        assert getattr(restored, name) == getattr(result, name)
+    assert restore(restored) == result
 
 
 def test_no_graph_for_a_network_that_is_not_ours(tmp_path):
@@ -51,34 +51,55 @@ def test_no_graph_for_a_network_that_is_not_ours(tmp_path):
 
 
 def damage(change):
-    found = ax.simulate(NETWORK, DEPTHWISE).to_dict()
-    found = json.loads(json.dumps(found))
-    change(found)
-    return found
+    saved = ax.simulate(NETWORK, DEPTHWISE).to_dict()
+    saved = json.loads(json.dumps(saved))
+    change(saved)
+    return saved
 
 
 def drop(key):
-    return lambda found: found.pop(key)
+    return lambda saved: saved.pop(key)
 
 
 MISTAKES = [
     (drop("layers"), "it has no 'layers'"),
-    (lambda found: found.update(layers=[]), "it has no layers"),
-    (lambda found: found["layers"].pop(), "total_cycles is "),
-    (lambda found: found["layers"][0].pop("cycles"), "it has no 'cycles'"),
-    (lambda found: found["layers"][0].update(cycles="1"), "cycles must be of type int, not '1'"),
-    (lambda found: found["layers"][0].update(cycles=True), "cycles must be of type int, not True"),
-    (lambda found: found.update(timing="mine"), "there is no timing 'mine'"),
-    (lambda found: found.update(variant="\ud800"), "variant must be text"),
-    (lambda found: found["layers"][0].update(cycles=-5), "cycles must be a number from 0 to"),
-    (lambda found: found["layers"][0].update(read_bytes=10**400), "read_bytes must be a number"),
-    (lambda found: found["layers"][0].update(utilization=float("nan")), "utilization must be a"),
-    (lambda found: found["layers"][0].update(busy_utilization=float("inf")), "busy_utilization"),
-    (lambda found: found["layers"][0].update(not_modelled=True), "cycles of what is not modelled"),
-    (lambda found: found.update(input=[3, 64]), "input must be three whole numbers"),
-    (lambda found: found["hardware"]["array"].update(rows=0), "array.rows must be a whole number"),
-    (lambda found: found["hardware"].update(array=None), "hardware has no array"),
-    (lambda found: found["hardware"].update(engine={"name": "x"}), "there is no engine 'x'"),
+    (lambda saved: saved.update(layers=[]), "it has no layers"),
+    (lambda saved: saved["layers"].pop(), "total_cycles is "),
+    (lambda saved: saved["layers"][0].pop("cycles"), "it has no 'cycles'"),
+    (
+        lambda saved: saved["layers"][0].update(cycles="1"),
+        "cycles must be of type int, not '1'",
+    ),
+    (
+        lambda saved: saved["layers"][0].update(cycles=True),
+        "cycles must be of type int, not True",
+    ),
+    (lambda saved: saved.update(timing="mine"), "there is no timing 'mine'"),
+    (lambda saved: saved.update(variant="\ud800"), "variant must be text"),
+    (lambda saved: saved["layers"][0].update(cycles=-5), "cycles must be a number from 0 to"),
+    (
+        lambda saved: saved["layers"][0].update(read_bytes=10**400),
+        "read_bytes must be a number",
+    ),
+    (
+        lambda saved: saved["layers"][0].update(utilization=float("nan")),
+        "utilization must be a",
+    ),
+    (
+        lambda saved: saved["layers"][0].update(busy_utilization=float("inf")),
+        "busy_utilization",
+    ),
+    (
+        lambda saved: saved["layers"][0].update(not_modelled=True),
+        "cycles of what is not modelled",
+    ),
+    (lambda saved: saved.update(input=[3, 64]), "input must be three whole numbers"),
+    (
+        lambda saved: saved["hardware"]["array"].update(rows=0),
+        "array.rows must be a whole number",
+    ),
+    (lambda saved: saved["hardware"].update(array=None), "hardware has no array"),
+    (lambda saved: saved["hardware"].update(engine={"name": "x"}), "there is no engine 'x'"),
 ]
 
 
@@ -88,17 +109,17 @@ def test_a_damaged_result_is_refused(change, words, tmp_path):
         load_result(save(tmp_path, damage(change)))
 
 
-@pytest.mark.parametrize("found", [[], "x", 3, None])
-def test_other_json_is_refused(found, tmp_path):
-    with pytest.raises(FileError, match=r"is no result of `accelsim run --json`: it has no"):
-        load_result(save(tmp_path, found))
+@pytest.mark.parametrize("saved", [[], "x", 3, None])
+def test_other_json_is_refused(saved, tmp_path):
+    with pytest.raises(FileError, match=r"is not a result of `accelsim run --json`: it has no"):
+        load_result(save(tmp_path, saved))
 
 
 def test_what_is_no_json_is_refused(tmp_path):
     path = tmp_path / "a.json"
     with pytest.raises(FileError, match="cannot be read: No such file"):
         load_result(path)
-    for content in (b"{", b"\xff\xfe", b"[" * 100_000):
-        path.write_bytes(content)
+    for saved in (b"{", b"\xff\xfe", b"[" * 100_000):
+        path.write_bytes(saved)
         with pytest.raises(FileError, match=r"a.json is not valid JSON$"):
             load_result(path)

@@ -17,7 +17,7 @@ from accelsim.ir import Layer, Network
 from accelsim.lower import Lowered
 from accelsim.ops import Add, Conv2d, Depthwise, GlobalPool, Linear, Pointwise
 from accelsim.request import select
-from accelsim.simulate import simulate
+from accelsim.simulation import simulate
 
 MIXED = ((3, 3), (1, 5), (5, 1), (2, 2), (3, 3), (1, 1))
 
@@ -124,8 +124,8 @@ def test_rows_alone_for_depthwise():
 def test_dense_layers():
     """Best of os, ws, is per layer without sharing a column: 144,196 clocks of intervals."""
     network = networks.mobilenet_v2()
-    found = simulate(network, hardware(64, 64), "os,ws,is")
-    dense = [x for x in found.layers if x.op != "depthwise" and not x.not_modelled]
+    result = simulate(network, hardware(64, 64), "os,ws,is")
+    dense = [x for x in result.layers if x.op != "depthwise" and not x.not_modelled]
     assert len(dense) == 36
     assert sum(x.cycles for x in dense) <= 144_196
 
@@ -171,10 +171,10 @@ def test_a_dataflow_of_the_user():
     design, mine = hardware(8, 8), Named("mine")
     for fidelity in ("schedule", "cycle"):
         listed = simulate(PROBE, design, "os", fidelity)
-        found = simulate(PROBE, design, (mine,), fidelity)
-        assert {layer.dataflow for layer in found.layers} == {"mine", None}
-        assert [x.cycles for x in found.layers] == [x.cycles for x in listed.layers]
-        assert found.values_equal in (None, True)
+        result = simulate(PROBE, design, (mine,), fidelity)
+        assert {layer.dataflow for layer in result.layers} == {"mine", None}
+        assert [x.cycles for x in result.layers] == [x.cycles for x in listed.layers]
+        assert result.values_equal in (None, True)
     with pytest.raises(UnsupportedError, match=r"a dataflow has a name, .*; 'half' has no"):
         simulate(PROBE, design, (SimpleNamespace(name="half"),))
     both = simulate(PROBE, design, (*DATAFLOWS[1:], mine)).layers
@@ -224,26 +224,26 @@ def test_result():
     assert result.total_macs == PROBE.total_macs
     assert result.total_params == PROBE.total_params
     for layer in PROBE.layers:
-        found = by_name[layer.name]
-        assert (found.op, found.macs) == (layer.op.name, PROBE.macs(layer))
+        cost = by_name[layer.name]
+        assert (cost.op, cost.macs) == (layer.op.name, PROBE.macs(layer))
         if layer.name in ("sum", "pool"):
-            assert (found.engine, found.dataflow, found.cycles) == ("host", None, 0)
-            assert found.not_modelled
+            assert (cost.engine, cost.dataflow, cost.cycles) == ("host", None, 0)
+            assert cost.not_modelled
         else:
-            assert found.engine == "array"
-            assert found.utilization == found.macs / (64 * found.cycles)
-            assert 0 < found.busy_utilization <= 1
+            assert cost.engine == "array"
+            assert cost.utilization == cost.macs / (64 * cost.cycles)
+            assert 0 < cost.busy_utilization <= 1
             # Every operand is filled at least once, every output written.
             weights = np.prod(layer.op.weight_shape(*PROBE.in_shapes(layer)))
-            assert found.read_bytes >= weights
-            assert found.write_bytes >= 4 * np.prod(PROBE.shape(layer.name))
+            assert cost.read_bytes >= weights
+            assert cost.write_bytes >= 4 * np.prod(PROBE.shape(layer.name))
     assert result.values_equal is None
 
 
 def test_dictionary():
     result = simulate(PROBE, hardware(8, 8), seed=3)
-    found = json.loads(json.dumps(result.to_dict()))
-    assert list(found) == [
+    written = json.loads(json.dumps(result.to_dict()))
+    assert list(written) == [
         "network",
         "variant",
         "input",
@@ -259,16 +259,16 @@ def test_dictionary():
         "total_params",
         "published_params",
     ]
-    assert found["version"] == __version__
-    assert found["hardware"]["array"]["rows"] == 8
-    assert list(found["layers"][0])[:10] == [
+    assert written["version"] == __version__
+    assert written["hardware"]["array"]["rows"] == 8
+    assert list(written["layers"][0])[:10] == [
         *("name", "op", "engine", "dataflow", "cycles", "macs", "params"),
         *("utilization", "busy_utilization", "read_bytes"),
     ]
-    assert found["total_cycles"] == sum(x["cycles"] for x in found["layers"])
+    assert written["total_cycles"] == sum(x["cycles"] for x in written["layers"])
     other = simulate(PROBE, hardware(8, 8), seed=4)
-    assert other.weights_sha256 != found["weights_sha256"]
-    assert other.total_cycles == found["total_cycles"]
+    assert other.weights_sha256 != written["weights_sha256"]
+    assert other.total_cycles == written["total_cycles"]
 
 
 def test_frame():

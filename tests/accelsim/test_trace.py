@@ -20,9 +20,9 @@ def network():
 
 def tracks(trace):
     """Track -> its slices in order; the format as the viewers' documents have it."""
-    found = json.loads(json.dumps(trace.to_dict()))
+    written = json.loads(json.dumps(trace.to_dict()))
     names, slices = {}, {}
-    for event in found["traceEvents"]:
+    for event in written["traceEvents"]:
         assert event["pid"] == 1
         if event["ph"] == "M":
             if event["name"] == "thread_name":
@@ -55,10 +55,10 @@ def test_layers_follow_each_other_on_their_engines(network, depthwise_on):
     result = ax.simulate(network, HARDWARE, depthwise_on=depthwise_on)
     trace = ax.trace(network, HARDWARE, depthwise_on=depthwise_on)
     assert trace.cycles == result.total_cycles
-    found = tracks(trace)
+    named = tracks(trace)
     everything = sorted(
         (event["ts"], event["dur"], event["name"], track)
-        for track, there in found.items()
+        for track, there in named.items()
         for event in there
     )
     modelled = [layer for layer in result.layers if not layer.not_modelled]
@@ -82,12 +82,12 @@ def test_layers_follow_each_other_on_their_engines(network, depthwise_on):
 def test_passes_of_a_layer(network, layer, dataflow, depthwise_on, ports):
     trace = ax.trace(network, HARDWARE, layer, dataflow, depthwise_on)
     run = ax.simulate(network, HARDWARE, dataflow, layers=layer, depthwise_on=depthwise_on)
-    found = tracks(trace)
-    for there in found.values():
+    named = tracks(trace)
+    for there in named.values():
         assert_nested(there)
-    assert ports <= set(found)
+    assert ports <= set(named)
     passes = [
-        event for track, there in found.items() if track.startswith("passes") for event in there
+        event for track, there in named.items() if track.startswith("passes") for event in there
     ]
     assert max(event["ts"] + event["dur"] for event in passes) == run.total_cycles == trace.cycles
     assert sorted(event["args"]["pass"] for event in passes) == list(range(len(passes)))
@@ -125,6 +125,6 @@ def test_what_no_trace_shows(network, monkeypatch):
     assert ax.trace(network, peer).cycles == ax.simulate(network, peer).total_cycles
     with pytest.raises(UnsupportedError, match="a model without passes"):
         ax.trace(network, peer, "b5.dw")
-    monkeypatch.setattr(sys.modules["accelsim.trace"], "MOST_SPANS", 100)
+    monkeypatch.setattr(sys.modules["accelsim.traces"], "MOST_SPANS", 100)
     with pytest.raises(UnsupportedError, match=r"more than 100 spans of time; .* --clocks FIRST"):
         ax.trace(network, HARDWARE, "b5.dw", "os", "array")

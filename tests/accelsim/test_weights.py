@@ -119,8 +119,8 @@ def test_a_file_gives_the_arrays(tmp_path):
     np.savez(path, **ARRAYS)
     weights = load_weights(replace(NETWORK, weights_file=str(path)))
     for name, array in ARRAYS.items():
-        found = weights.biases[name[:-5]] if name.endswith(".bias") else weights.kernels[name]
-        assert np.array_equal(found, array)
+        given = weights.biases[name[:-5]] if name.endswith(".bias") else weights.kernels[name]
+        assert np.array_equal(given, array)
     assert "stem" not in weights.biases  # a folded batch norm need not add anything
     np.savez(path, **ARRAYS, **{"stem.bias": np.arange(4, dtype=np.int32)})
     assert read_weights(NETWORK, path).biases["stem"].tolist() == [0, 1, 2, 3]
@@ -136,7 +136,7 @@ def test_a_file_gives_the_arrays(tmp_path):
         ({"b.bias": np.ones(6, np.int8)}, r"b.bias must be int32 \[6\], not int8 \[6\]"),
         ({"pool": np.ones(1, np.int8)}, "array pool belongs to no layer of n with weights"),
         ({"a.bias": np.ones(4, np.int32)}, r"array a\.bias belongs to no layer"),
-        ({"a": np.array([None])}, "is no .npz file of plain arrays"),
+        ({"a": np.array([None])}, "is not an .npz file of plain arrays"),
     ],
     ids=str,
 )
@@ -153,24 +153,26 @@ def test_what_is_no_npz_is_refused(tmp_path):
     with pytest.raises(FileError, match=r"w\.npz cannot be read: No such file or directory"):
         read_weights(NETWORK, path)
     path.write_bytes(b"")
-    with pytest.raises(FileError, match=r"w\.npz is no \.npz file"):
+    with pytest.raises(FileError, match=r"w\.npz is not an \.npz file"):
         read_weights(NETWORK, path)
     path.write_bytes(b"PK\x03\x04 broken")
-    with pytest.raises(FileError, match=r"w\.npz is no \.npz file"):
+    with pytest.raises(FileError, match=r"w\.npz is not an \.npz file"):
         read_weights(NETWORK, path)
     np.savez_compressed(path, **ARRAYS)
     broken = bytearray(path.read_bytes())
     broken[60:90] = bytes(30)
     path.write_bytes(broken)
-    with pytest.raises(FileError, match=r"w\.npz is no \.npz file"):
+    with pytest.raises(FileError, match=r"w\.npz is not an \.npz file"):
         read_weights(NETWORK, path)
     np.save(tmp_path / "w.npy", np.ones(3))
     (tmp_path / "w.npy").rename(path)
-    with pytest.raises(FileError, match=r"w\.npz is no \.npz file of arrays by layer name"):
+    with pytest.raises(FileError, match=r"w\.npz is not an \.npz file of arrays by layer name"):
         read_weights(NETWORK, path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("fc", "text")
-    with pytest.raises(FileError, match=r"w\.npz is no \.npz file of arrays: fc is no array"):
+    with pytest.raises(
+        FileError, match=r"w\.npz is not an \.npz file of arrays: fc is not an array"
+    ):
         read_weights(NETWORK, path)
     with pytest.raises(FileError, match="cannot be read: Is a directory"):
         read_weights(NETWORK, tmp_path)

@@ -16,7 +16,7 @@ from accelsim.engines.base import passes_of
 from accelsim.engines.depthwise.cycle import simulate
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Conv
-from tests.depthwise import plans_of
+from tests.accelsim.engines.depthwise.convolutions import plans_of
 
 pytestmark = pytest.mark.full
 

@@ -14,8 +14,8 @@ from accelsim import networks
 from accelsim.engines.systolic_array.cycle import simulate as step
 from accelsim.hardware import Hardware, SystolicArray
 from accelsim.passes import ArrayPass, Opcode
-from accelsim.simulate import simulate
-from tests.sequences import sequence
+from accelsim.simulation import simulate
+from tests.engines.systolic_array import sequence
 
 pytestmark = pytest.mark.full
 

@@ -49,12 +49,12 @@ finally:
 
 
 def seconds(work, repeats=REPEATS):
-    found = []
+    times = []
     for _ in range(repeats):
         start = time.process_time()
         work()
-        found.append(time.process_time() - start)
-    return min(found)
+        times.append(time.process_time() - start)
+    return min(times)
 
 
 def spec(tmp_path, text):
@@ -125,8 +125,8 @@ def test_kernels_against_numpy(tmp_path, kind, text):
         seconds(lambda size=size: with_numpy(made, numbers[:size])) / size for size in NUMPY_PIECES
     )
     expected = with_numpy(made, numbers[7777 : 7777 + PIECE])
-    for found, other in zip(made.metrics(7777, PIECE), expected, strict=True):
-        np.testing.assert_array_equal(found, other)
+    for metric, other in zip(made.metrics(7777, PIECE), expected, strict=True):
+        np.testing.assert_array_equal(metric, other)
     layers = made.tables.modelled[0]
     print(
         f"\n{kind} of {layers} layers: {1 / mine / 1e6:.1f} M points/s a core, "

@@ -58,7 +58,7 @@ class Machine:
     def pixels(self, tile):
         """Row and column of the input of every pixel."""
         command, first, *_ = tile
-        work, found = command.work, []
+        work, places = command.work, []
         for n in range(first, first + self.engine.pixels):
             if work.opcode == DepthwiseOpcode.FLAT:
                 oy, ox = divmod(n, command.wrap // work.sw)
@@ -66,8 +66,8 @@ class Machine:
                 tiles = -(-work.ow // self.engine.pixels)
                 oy, ox = divmod(first, tiles * self.engine.pixels)
                 ox += n - first
-            found.append((oy * work.sh, ox * work.sw))
-        return found
+            places.append((oy * work.sh, ox * work.sw))
+        return places
 
     def start(self, command, first=0):
         """A tile of a pass, given by its first pixel."""

@@ -108,7 +108,7 @@ def row_streams(number, command, array):
 
     Taps follow each other on their way such that the last one meets the last value.
     """
-    p, at, found = command.work, command.left, []
+    p, at, words = command.work, command.left, []
     for stream in range(p.streams):
         frames = []
         for fire in range(p.fires):
@@ -130,8 +130,8 @@ def row_streams(number, command, array):
                     )
                 )
                 at += 1
-        found.append(frames)
-    return found
+        words.append(frames)
+    return words
 
 
 def stationary(number, command):
@@ -359,12 +359,12 @@ class Machine:
     @property
     def registers(self):
         """acc, s, a, b, w and f of all elements as int[R, C], and the taps as int[R, max_taps]."""
-        found = {
+        registers = {
             name: np.array([[getattr(element, name) for element in row] for row in self.grid])
             for name in ("acc", "s", "a", "b", "w")
         }
         bits = [[sum(bit << n for n, bit in enumerate(e.f)) for e in row] for row in self.grid]
-        return found | {"f": np.array(bits), "taps": np.array(self.taps)}
+        return registers | {"f": np.array(bits), "taps": np.array(self.taps)}
 
 
 def after(old, a, b, w, s, f):

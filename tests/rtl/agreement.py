@@ -12,8 +12,8 @@ from accelsim.engines.systolic_array import cycle as systolic_array_cycle
 from accelsim.engines.systolic_array.cycle import State
 from accelsim.hardware import SystolicArray
 from rtl.engines.systolic_array.core import Core
-from tests.rtl.amaranth_bench import ELEMENT_REGISTERS, Bench, Outcome, Pace
-from tests.sequences import Sequence
+from tests.engines.systolic_array import Sequence
+from tests.rtl.bench import ELEMENT_REGISTERS, Bench, Outcome, Pace
 
 CLOCKS = 4  # at which the registers of a traced sequence are compared
 

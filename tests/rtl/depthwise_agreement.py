@@ -13,7 +13,7 @@ from accelsim.engines.depthwise.cycle import FIRST, LAST, TAP
 from accelsim.hardware import DepthwiseEngine
 from rtl.engines.depthwise.core import DepthwiseCore
 from rtl.host.driver import Stalls
-from tests.depthwise_sequences import Sequence
+from tests.engines.depthwise import Sequence
 from tests.rtl.depthwise_bench import Bench, Outcome
 
 CLOCKS = 4  # at which the registers of a traced sequence are compared

@@ -13,7 +13,7 @@ from rtl.engines.depthwise.job import memories, of_sequence, used
 from rtl.flow.cosim import AmaranthWires, result_bits
 from rtl.host.driver import Host, Stalls
 from rtl.host.job import sums
-from tests.depthwise_sequences import Sequence
+from tests.engines.depthwise import Sequence
 
 PERIOD = 1e-8
 

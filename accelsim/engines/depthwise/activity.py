@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.engines.activity import Activity, Bits, Int64, Work
+from accelsim.engines.activity import Activity, Bits, ElementState, Int64
 from accelsim.hardware import DepthwiseEngine
 
 Int16 = npt.NDArray[np.int16]
@@ -33,13 +33,13 @@ def activity(
 
     lane = np.arange(engine.lanes)[:, None]
     shape = len(clocks), engine.lanes, engine.pixels
-    work, drain = np.zeros(shape, np.uint8), np.zeros(shape, np.bool_)
+    states, drain = np.zeros(shape, np.uint8), np.zeros(shape, np.bool_)
     for at, clock in enumerate(clocks):
-        found = cycle.simulate(engine, commands, *memories, clock).registers
-        assert found is not None
-        if found.tags[2] & cycle.TAP:  # of the tap whose operands are at the multipliers
-            channels = found.weight2[:, None] != 0
-            operands = np.where(found.operand.T != 0, Work.BUSY, Work.WASTE)
-            work[at] = np.where(channels, operands, Work.IDLE)
-        drain[at] = lane < found.counters.beats_left * engine.result_lanes
-    return Activity(work, drain)
+        registers = cycle.simulate(engine, commands, *memories, clock).registers
+        assert registers is not None
+        if registers.tags[2] & cycle.TAP:  # of the tap whose operands are at the multipliers
+            channels = registers.weight2[:, None] != 0
+            operands = np.where(registers.operand.T != 0, ElementState.BUSY, ElementState.WASTE)
+            states[at] = np.where(channels, operands, ElementState.IDLE)
+        drain[at] = lane < registers.counters.beats_left * engine.result_lanes
+    return Activity(states, drain)

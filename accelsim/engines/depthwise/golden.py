@@ -72,5 +72,5 @@ def _arrange(engine: DepthwiseEngine, p: DepthwisePass, out: Int) -> npt.NDArray
     drain = drain_clocks(engine, p)
     missing = -line.shape[1] % pixels
     line = np.pad(line, ((0, 0), (0, missing), (0, drain * beat - p.channels)))
-    found = line.reshape(-1, pixels, drain, beat).transpose(0, 2, 3, 1)
-    return found.reshape(-1, beat * pixels).astype(np.int32)
+    words = line.reshape(-1, pixels, drain, beat).transpose(0, 2, 3, 1)
+    return words.reshape(-1, beat * pixels).astype(np.int32)

@@ -32,12 +32,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.engines.base import Body, Traffic, dense_bound
+from accelsim.engines.base import Traffic, dense_bound
 from accelsim.hardware import DepthwiseEngine
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task
 from accelsim.hls.report import Resource
 from accelsim.ir import Conv
-from accelsim.passes import DepthwiseOpcode, DepthwisePass, Repeat, outside
+from accelsim.passes import Body, DepthwiseOpcode, DepthwisePass, Repeat, outside
 
 Int = npt.NDArray[np.int64]
 REMEMBERED = 1024  # passes and sequences
@@ -49,7 +49,7 @@ RELEASED = 1  # clocks between the last tap of a pass and the first word that ta
 Counts = npt.NDArray[np.int64]
 
 
-class Run(NamedTuple):
+class TileRun(NamedTuple):
     """`trips` neighbouring tiles, each with so many kernel rows and columns; 0 where none meets."""
 
     trips: int
@@ -110,7 +110,7 @@ def drain_clocks(engine: DepthwiseEngine, p: DepthwisePass) -> int:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def tiles(pixels: int, p: DepthwisePass) -> tuple[tuple[int, tuple[Run, ...]], ...]:
+def tiles(pixels: int, p: DepthwisePass) -> tuple[tuple[int, tuple[TileRun, ...]], ...]:
     """The tiles of a pass in order: so many times each group of runs, the rows of tiles.
 
     Along an axis, a tile that spans the outputs a to b meets kernel positions from
@@ -142,14 +142,14 @@ def _meets(
 ) -> Counts:
     low = np.maximum(0, -((b * stride - padding) // dilation))
     high = np.minimum(kernel - 1, (size - 1 + padding - a * stride) // dilation)
-    found: Counts = np.maximum(0, high - low + 1)
-    return found
+    taps: Counts = np.maximum(0, high - low + 1)
+    return taps
 
 
-def _runs(rows: Counts, columns: Counts) -> tuple[Run, ...]:
+def _runs(rows: Counts, columns: Counts) -> tuple[TileRun, ...]:
     met = (rows > 0) & (columns > 0)
     pairs = np.where(met, rows, 0) << 16 | np.where(met, columns, 0)
-    return tuple(Run(trips, pair >> 16, pair & 0xFFFF) for trips, pair in _lengths(pairs))
+    return tuple(TileRun(trips, pair >> 16, pair & 0xFFFF) for trips, pair in _lengths(pairs))
 
 
 def _lengths(values: Counts) -> list[tuple[int, int]]:
@@ -191,11 +191,11 @@ def _task(engine: DepthwiseEngine, p: DepthwisePass, half: int) -> Task:
     return Task(name, (Section(load), Section(compute, after=fill + LOADED)))
 
 
-def _tiles(runs: tuple[Run, ...], work: int, drain: int) -> tuple[Loop, ...]:
+def _tiles(runs: tuple[TileRun, ...], work: int, drain: int) -> tuple[Loop, ...]:
     return tuple(_tile(run, work, drain) for run in runs if run.trips)
 
 
-def _tile(run: Run, work: int, drain: int) -> Loop:
+def _tile(run: TileRun, work: int, drain: int) -> Loop:
     """Tiles of a run, each at least as long as the results of the one before it take."""
     body: tuple[Loop, ...] = (Loop("nothing", 1),)
     if run.rows * run.columns:

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.engines.activity import Activity, Bits, Int64, Work
+from accelsim.engines.activity import Activity, Bits, ElementState, Int64
 from accelsim.engines.systolic_array.schedule import STATIONARY
 from accelsim.hardware import SystolicArray
 from accelsim.passes import (
@@ -56,8 +56,8 @@ def activity(
         _of_window(sequence, range(start, min(start + step, clocks.stop)))
         for start in range(clocks.start, clocks.stop, step)
     ]
-    work, drain = zip(*parts, strict=True)
-    return Activity(np.concatenate(work), np.concatenate(drain))
+    states, drain = zip(*parts, strict=True)
+    return Activity(np.concatenate(states), np.concatenate(drain))
 
 
 # ---- addresses -----------------------------------------------------------------------------
@@ -106,8 +106,8 @@ class _Sequence:
         stream = offset // (taps + values)
         inside = stream < self.field("streams")[owner]
         rows = self.field("opcode")[owner] == Opcode.ROWS
-        found: Bits = rows & inside & (offset - stream * (taps + values) < taps)
-        return found
+        taps_here: Bits = rows & inside & (offset - stream * (taps + values) < taps)
+        return taps_here
 
     def record(self, clocks: range) -> tuple[Int64, Int64, Int64, Int64]:
         """Addresses in the registers a, b and w, and control bits, at the start of the clocks."""
@@ -122,9 +122,9 @@ class _Sequence:
             digit = ((number >> low & (1 << DIGIT) - 1) + 1).astype(np.int16)
             left = np.repeat(digit[: self.words], array.rows, axis=1)
             state = cycle.record(array, self.placed, left, digit[self.words :] * inside, clocks)
-            for register, found in zip(registers, (state.a, state.b, state.w), strict=True):
-                here = found > 0
-                register[here] += (found[here].astype(np.int64) - 1 << low) + (low == 0)
+            for register, digits in zip(registers, (state.a, state.b, state.w), strict=True):
+                here = digits > 0
+                register[here] += (digits[here].astype(np.int64) - 1 << low) + (low == 0)
         a, b, w = registers
         return a, b, w, state.f.astype(np.int64)
 
@@ -158,13 +158,15 @@ def _of_window(sequence: _Sequence, clocks: range) -> Activity:
     tap &= np.arange(array.columns) < sequence.field("n")[owner[other]]
     products = np.where(slides, tap, (a >= 0) & (other >= 0) & (owner[a] == owner[other]))
     comes = (a >= 0) | (shifts & (b >= 0)) | (slides & (w >= 0))
-    work = np.where(comes, Work.FILL, Work.IDLE).astype(np.uint8)
+    states = np.where(comes, ElementState.FILL, ElementState.IDLE).astype(np.uint8)
     at = np.nonzero(products)
-    work[at] = np.where(_useful(sequence, a[at], other[at], *at[1:]), Work.BUSY, Work.WASTE)
+    states[at] = np.where(
+        _useful(sequence, a[at], other[at], *at[1:]), ElementState.BUSY, ElementState.WASTE
+    )
     captures = flags & cycle.CAPTURE != 0
     drain = _drains(products, streams, captures & ~streams, flags & cycle.SHIFT_SHADOW != 0)
     first = clocks.start - since
-    return Activity(work[first:], drain[first:])
+    return Activity(states[first:], drain[first:])
 
 
 def _useful(sequence: _Sequence, a: Int64, other: Int64, i: Int64, j: Int64) -> Bits:

@@ -254,9 +254,9 @@ def _simulate(
     count, total = int(port.registers["words"]), len(port.words)
     if count != total:
         raise UnsupportedError(f"the sequence left {count} result words instead of {total}")
-    found = State._make([*(each[:, :, : array.columns] for each in seen[:-1]), seen.taps])
+    recorded = State._make([*(each[:, :, : array.columns] for each in seen[:-1]), seen.taps])
     busy = int(port.retired[-1] - sequencer.started[0]) if len(commands) else 0
-    return Run(port.words, busy, sequencer.started, port.retired, found)
+    return Run(port.words, busy, sequencer.started, port.retired, recorded)
 
 
 def _sequencer(
@@ -325,10 +325,10 @@ def _pad(grid: npt.NDArray[Any], lanes: int, dtype: npt.DTypeLike) -> npt.NDArra
 
 def _padded(state: State, lanes: int) -> State:
     """A copy of the registers whose rows are whole vectors."""
-    found = [_aligned((len(grid), lanes), grid.dtype) for grid in state[:-1]]
-    for into, grid in zip(found, state, strict=False):
+    copies = [_aligned((len(grid), lanes), grid.dtype) for grid in state[:-1]]
+    for into, grid in zip(copies, state, strict=False):
         into[:, : grid.shape[1]] = grid
-    return State._make([*found, np.array(state.taps)])
+    return State._make([*copies, np.array(state.taps)])
 
 
 def _aligned(shape: tuple[int, int], dtype: np.dtype[Any]) -> Register:

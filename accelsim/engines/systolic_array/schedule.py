@@ -21,12 +21,12 @@ Not modelled here: the filling of the operand banks (reports show the bytes).
 from collections.abc import Sequence
 from functools import lru_cache
 
-from accelsim.engines.base import Body, Traffic, dense_bound
+from accelsim.engines.base import Traffic, dense_bound
 from accelsim.hardware import SystolicArray
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task, sequential
 from accelsim.hls.report import Resource
 from accelsim.ir import Conv
-from accelsim.passes import ArrayPass, Opcode, Repeat, array_words, outside
+from accelsim.passes import ArrayPass, Body, Opcode, Repeat, array_words, outside
 
 STATIONARY = (Opcode.WS, Opcode.IS)
 MODES = tuple(opcode.name.lower() for opcode in Opcode)

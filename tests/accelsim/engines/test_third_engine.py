@@ -233,7 +233,7 @@ def test_reports_show_it(design):
     assert made.report.multiplies == 2 * 23 * 8
     film = ax.film(NETWORK, "fc", design, clocks=range(48))
     assert film.activity.multiplies.sum() == made.report.multiplies
-    assert (film.activity.work == activity.Work.BUSY).sum() == 12 * 23
+    assert (film.activity.states == activity.ElementState.BUSY).sum() == 12 * 23
     assert ax.trace(NETWORK, design).tracks == ("array", "host", "dot")
     assert ax.trace(NETWORK, design, "fc").tracks == (
         "passes 1",

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from accelsim.engines import ENGINES, Engine, depthwise, systolic_array
 from accelsim.hls.nest import Loop, Section, times
 from accelsim.passes import Opcode
-from tests import depthwise_sequences, sequences
-from tests.earliest import random_earliest
+from tests.engines import depthwise as depthwise_sequences
+from tests.engines import systolic_array as sequences
+from tests.engines.earliest import random_earliest
 from tests.naive import depthwise as plain_depthwise
 from tests.naive import systolic_array as plain_array
 

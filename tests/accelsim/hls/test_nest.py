@@ -121,8 +121,8 @@ def test_earliest_starts_that_are_past_change_nothing(loop, data):
     for either in (loop, sequential(loop)):
         started, retired = times(either)
         earliest = [data.draw(st.integers(0, clock)) for clock in started.tolist()]
-        for found, expected in zip(times(either, earliest), (started, retired), strict=True):
-            assert found.tolist() == expected.tolist()
+        for clocks, expected in zip(times(either, earliest), (started, retired), strict=True):
+            assert clocks.tolist() == expected.tolist()
 
 
 @given(loops(3), st.data())

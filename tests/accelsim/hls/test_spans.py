@@ -12,24 +12,24 @@ from accelsim.engines.base import passes_of
 from accelsim.hls.nest import operations
 from accelsim.hls.spans import Kind, spans_of
 from accelsim.passes import DepthwiseOpcode, DepthwisePass, Opcode, Repeat
+from tests.accelsim.engines.depthwise.convolutions import engines, law, law_with_fill
 from tests.accelsim.hls.calendar import PORTS, Calendar, loops
-from tests.depthwise import engines, law, law_with_fill
-from tests.sequences import random_array, random_sequence
+from tests.engines.systolic_array import random_array, random_sequence
 
 MODES = (*((mode,) for mode in Opcode), tuple(Opcode))
 
 
 def ports(spans):
     """Port -> [(start, end), ...] in order, what is held on joined to what holds it."""
-    found = {}
+    held = {}
     for span in spans:
         if span.kind in (Kind.STAGE, Kind.HELD) and span.place.startswith("port "):
-            taken = found.setdefault(span.place.removeprefix("port "), [])
+            taken = held.setdefault(span.place.removeprefix("port "), [])
             if span.kind is Kind.HELD and taken and taken[-1][1] == span.start:
                 taken[-1] = (taken[-1][0], span.end)
             else:
                 taken.append((span.start, span.end))
-    return found
+    return held
 
 
 def assert_apart(spans):
@@ -47,10 +47,10 @@ def test_spans_are_those_of_a_calendar(loop):
     assert [span.start for span in tasks] == calendar.starts
     assert max((span.end for span in tasks), default=0) == end == loop.latency
     assert_apart(spans)
-    found = ports(spans)
+    held = ports(spans)
     for port in PORTS:
         expected = [(start, finish) for start, finish in calendar.reserved[port] if finish > start]
-        assert sorted(found.get(port, [])) == sorted(expected), port
+        assert sorted(held.get(port, [])) == sorted(expected), port
 
 
 @pytest.mark.parametrize("overlap", [True, False], ids=["overlapped", "plain"])
@@ -100,9 +100,9 @@ def test_the_result_port_is_taken_when_registers_leave(overlap):
             (s.start, s.end, s.number) for s in spans if s.place == "port result"
         ):
             (expected if number in single else kept).update(range(start, end))
-        found = set(np.flatnonzero(leaves.drain[:, -1, 0]).tolist())
-        assert found - kept == expected - kept
-        assert found <= expected | kept
+        leaving = set(np.flatnonzero(leaves.drain[:, -1, 0]).tolist())
+        assert leaving - kept == expected - kept
+        assert leaving <= expected | kept
 
 
 @given(engine=engines(), data=st.data())

@@ -112,7 +112,7 @@ def seen(tmp_path_factory):
     arguments = ["report", str(folder / "result.json"), "-o", str(folder / "report.html")]
     code = f"from accelsim.cli import main; main({arguments})"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=TOP)
-    command = [sys.executable, "-m", "tests.browser", folder / "report.html"]
+    command = [sys.executable, "-m", "tests.accelsim.report.browser", folder / "report.html"]
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=TOP, timeout=120, check=False
     )
@@ -147,10 +147,10 @@ def test_a_browser_shows_every_layer_and_the_totals(seen):
 def test_a_browser_shows_what_published_models_say(seen):
     _, page = seen
     table = next(table for table in page["tables"] if table[0][0] == "model")
-    found = {row[0]: row[1] for row in table[1:]}
-    assert found["fuseconv-2020"] == "411,910"  # as published
-    assert found["fuseconv-2021"] == "411,682"
-    assert {"scalesim os", "scalesim ws", "scalesim is"} < set(found)
+    shown = {row[0]: row[1] for row in table[1:]}
+    assert shown["fuseconv-2020"] == "411,910"  # as published
+    assert shown["fuseconv-2021"] == "411,682"
+    assert {"scalesim os", "scalesim ws", "scalesim is"} < set(shown)
 
 
 def test_a_browser_shows_every_plot(seen):

@@ -15,7 +15,7 @@ MOST = 0.05  # of the fit
 LEFT_OUT = 0.07  # of a point against the fit to all others
 
 
-def design(point):
+def sizes_of(point):
     parameters = {key: value for key, value in point.items() if key not in ("engine", "cells")}
     kind = ax.SystolicArray if point["engine"] == "array" else ax.DepthwiseEngine
     return kind(**parameters | {"operands": ax.Operands(**point["operands"])})
@@ -23,7 +23,7 @@ def design(point):
 
 @pytest.mark.parametrize("point", FILE["points"], ids=lambda p: f"{p['engine']}-{p['cells']['ff']}")
 def test_estimates_are_near_what_was_synthesised(point):
-    estimate = dict(zip(area.FIGURES, area.estimate(design(point)), strict=True))
+    estimate = dict(zip(area.FIGURES, area.estimate(sizes_of(point)), strict=True))
     for name, cells in point["cells"].items():
         assert estimate[name] == pytest.approx(cells, rel=MOST), name
     assert estimate["mult18"] == point["cells"]["mult18"]
@@ -40,10 +40,10 @@ def test_errors_that_are_shown_come_from_points_left_out():
 
 def test_one_multiplier_per_element_and_seven_for_addresses():
     for rows, columns in ((1, 1), (16, 32), (64, 64)):
-        found = area.estimate(ax.SystolicArray(rows, columns))
-        assert found[area.FIGURES.index("mult18")] == rows * columns
-    found = area.estimate(ax.DepthwiseEngine(16, 8))
-    assert found[area.FIGURES.index("mult18")] == 16 * 8 + 7
+        figures = area.estimate(ax.SystolicArray(rows, columns))
+        assert figures[area.FIGURES.index("mult18")] == rows * columns
+    figures = area.estimate(ax.DepthwiseEngine(16, 8))
+    assert figures[area.FIGURES.index("mult18")] == 16 * 8 + 7
 
 
 def test_what_is_unlike_every_point_has_no_estimate():

@@ -90,7 +90,7 @@ def test_a_scheduler_that_listens_and_says_nothing(tmp_path, monkeypatch):
             sweep.run(spec(tmp_path, TEXT), tmp_path / "out", executor=sweep.DaskExecutor(where))
 
 
-def test_something_else_that_speaks_first_is_no_scheduler(tmp_path):
+def test_something_else_that_speaks_first_is_not_a_scheduler(tmp_path):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -103,7 +103,9 @@ def test_something_else_that_speaks_first_is_no_scheduler(tmp_path):
         speaker = threading.Thread(target=greet)
         speaker.start()
         where = f"tcp://127.0.0.1:{other.getsockname()[1]}"
-        with pytest.raises(AccelsimError, match="does not answer: what listens there is no sched"):
+        with pytest.raises(
+            AccelsimError, match="does not answer: what listens there is not a sched"
+        ):
             sweep.run(spec(tmp_path, TEXT), tmp_path / "out", executor=sweep.DaskExecutor(where))
         speaker.join()
     assert not (tmp_path / "out").exists()

@@ -125,7 +125,7 @@ mhz = [1, 2, 3]
 """
     sweep.run(spec(tmp_path, text), tmp_path / "out")
     frame = sweep.load(tmp_path / "out")
-    found = frame.select("variant", "rows", "columns", "clock_mhz").rows()
+    designs = frame.select("variant", "rows", "columns", "clock_mhz").rows()
     expected = [
         (variant, rows, columns, mhz)
         for variant in ("baseline", "fuse_half")
@@ -133,5 +133,5 @@ mhz = [1, 2, 3]
         for columns in (4, 6, 8)
         for mhz in (1.0, 2.0, 3.0)
     ]
-    assert found == expected
+    assert designs == expected
     assert frame.get_column("point").to_list() == list(range(36))

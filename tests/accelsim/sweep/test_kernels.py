@@ -98,7 +98,7 @@ def random_tables(rng, others, workloads, places, operands, sizes, dataflows):
 
 def plain(tables, at, others):
     """The metrics of a point, layer by layer."""
-    found = [0] * (kernels.ELSEWHERE + others)
+    sums = [0] * (kernels.ELSEWHERE + others)
     workload, width = at[kernels.WORKLOAD], int(tables.widths[at[kernels.WIDTH]])
     main = at[kernels.DATAFLOW] * tables.main_rows
     main += tables.main_row[at[kernels.OPERANDS], at[kernels.MAIN]]
@@ -114,15 +114,15 @@ def plain(tables, at, others):
         _, runner, row = min(runs)  # of those that are equal, the last engine
         cost, moved = tables.costs[row, slot], tables.moved[at[kernels.BUFFERS], slot]
         for field in range(FIELDS):
-            found[field] += cost[field]
+            sums[field] += cost[field]
         if runner:
-            found[kernels.ELSEWHERE - 1 - runner] += cost[kernels.CYCLES]
+            sums[kernels.ELSEWHERE - 1 - runner] += cost[kernels.CYCLES]
         waits = width > 0 and moved > cost[kernels.CYCLES] * width
-        found[kernels.MEMORY] += waits
-        found[kernels.PORTS_BOUND] += 0 if waits else cost[kernels.PORTS]
+        sums[kernels.MEMORY] += waits
+        sums[kernels.PORTS_BOUND] += 0 if waits else cost[kernels.PORTS]
         moving += max(cost[kernels.CYCLES] * width, moved)
-    found[kernels.CLOCKS] = -(-moving // width) if width else found[kernels.CYCLES]
-    return found
+    sums[kernels.CLOCKS] = -(-moving // width) if width else sums[kernels.CYCLES]
+    return sums
 
 
 @pytest.mark.parametrize("sampled", [False, True])

@@ -35,8 +35,8 @@ mhz = {from = 100, to = 3000, step = 100}
 
 def files(folder: Path) -> dict[Path, tuple[int, int]]:
     """When each part was written, and to what place on the disk."""
-    found = {path: path.stat() for path in folder.glob("*/*.parquet")}
-    return {path: (stat.st_mtime_ns, stat.st_ino) for path, stat in found.items()}
+    stats = {path: path.stat() for path in folder.glob("*/*.parquet")}
+    return {path: (stat.st_mtime_ns, stat.st_ino) for path, stat in stats.items()}
 
 
 def test_killed_at_random_moments_and_resumed_it_gives_the_same_rows(tmp_path):

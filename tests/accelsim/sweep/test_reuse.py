@@ -42,16 +42,16 @@ def chain(tmp_path):
 
 
 def test_with_room_for_all_every_byte_moves_once(chain):
-    found = moved(chain, HUGE, HUGE)
+    traffic = moved(chain, HUGE, HUGE)
     # The input and a's weights; then weights only; the last map leaves.
-    assert [each.read for each in found] == [128 + 8, 36, 16, 0, 4]
-    assert [each.write for each in found] == [0, 0, 0, 0, 64]
+    assert [each.read for each in traffic] == [128 + 8, 36, 16, 0, 4]
+    assert [each.write for each in traffic] == [0, 0, 0, 0, 64]
 
 
 def test_without_room_every_layer_moves_its_maps(chain):
-    found = moved(chain, 1, HUGE)
-    assert [each.read for each in found] == [128 + 8, 256 + 36, 256 + 16, 512, 256 + 4]
-    assert [each.write for each in found] == [256, 256, 256, 256, 64]
+    traffic = moved(chain, 1, HUGE)
+    assert [each.read for each in traffic] == [128 + 8, 256 + 36, 256 + 16, 512, 256 + 4]
+    assert [each.write for each in traffic] == [256, 256, 256, 256, 64]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_weights_that_do_not_fit_cost_the_cheaper_of_two_orders(tmp_path):
     weights, inputs, outputs = 16 * 64, 256, 1024
     for room in (1, 100, 640, 1279, 1280):
         for weight_room in (1, 100, 512, 1023, 1024):
-            (found,) = moved(network, room, weight_room)
+            (traffic,) = moved(network, room, weight_room)
             on_chip = inputs + outputs <= room
             if weights <= weight_room or on_chip:
                 expected = weights + inputs
@@ -93,7 +93,7 @@ def test_weights_that_do_not_fit_cost_the_cheaper_of_two_orders(tmp_path):
                 by_weights = weights + inputs * -(-weights // weight_room)
                 by_maps = weights * -(-(inputs + outputs) // room) + inputs
                 expected = min(by_weights, by_maps)
-            assert found == (expected, outputs)
+            assert traffic == (expected, outputs)
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v2", "mobilenet_v3_small", "resnet18", "mixnet_s"])

@@ -21,8 +21,10 @@ def weights(network):
 
 
 def totals(network, room):
-    found = moved(network, room, HUGE)
-    return sum(each.read for each in found) - weights(network), sum(each.write for each in found)
+    traffic = moved(network, room, HUGE)
+    return sum(each.read for each in traffic) - weights(network), sum(
+        each.write for each in traffic
+    )
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small"])
@@ -30,9 +32,9 @@ def test_half_the_channels_to_either_branch_move_what_the_whole_layer_does(name)
     """FuSe half reads and makes what the layer in its place did; its concatenation is free."""
     plain, fused = (ax.networks.get(name, variant) for variant in ("baseline", "fuse_half"))
     rooms = [1, HUGE, *(int(2 ** random.Random(seed).uniform(10, 22)) for seed in range(30))]
-    found = {room: totals(plain, room) for room in rooms}
-    assert len(set(found.values())) > 8
-    assert found == {room: totals(fused, room) for room in rooms}
+    moves = {room: totals(plain, room) for room in rooms}
+    assert len(set(moves.values())) > 8
+    assert moves == {room: totals(fused, room) for room in rooms}
 
 
 def network(*layers):

@@ -13,11 +13,11 @@ HEAD = 'networks = ["mobilenet_v1"]\n'
 
 
 def test_defaults_are_one_point_as_run_has_them(tmp_path):
-    found = spec(tmp_path, HEAD)
-    assert (found.grid, found.points, found.parts) == (1, 1, 1)
-    assert found.sizes["array"] == (ax.SystolicArray(64, 64),)
-    assert found.sizes["depthwise"] == (None,)
-    assert [(each.variant, each.input) for each in found.workloads] == [("baseline", "224x224")]
+    sweep = spec(tmp_path, HEAD)
+    assert (sweep.grid, sweep.points, sweep.parts) == (1, 1, 1)
+    assert sweep.sizes["array"] == (ax.SystolicArray(64, 64),)
+    assert sweep.sizes["depthwise"] == (None,)
+    assert [(each.variant, each.input) for each in sweep.workloads] == [("baseline", "224x224")]
 
 
 def test_lists_ranges_and_single_values(tmp_path):
@@ -42,9 +42,9 @@ size = ["8x16", "4x4"]
 size = ["none", "4x8"]
 fill_port = [0, 4]
 """
-    found = spec(tmp_path, HEAD + text)
-    assert [(array.rows, array.columns) for array in found.sizes["array"]] == [(8, 16), (4, 4)]
-    assert found.sizes["depthwise"] == (
+    sweep = spec(tmp_path, HEAD + text)
+    assert [(array.rows, array.columns) for array in sweep.sizes["array"]] == [(8, 16), (4, 4)]
+    assert sweep.sizes["depthwise"] == (
         *(None, None),
         DepthwiseEngine(4, 8),
         DepthwiseEngine(4, 8, fill_port=4),
@@ -58,15 +58,15 @@ def test_what_no_axis_says_comes_from_the_hardware(tmp_path):
         "[clock]\nmhz = 123\n"
     )
     head = f'hardware = "{tmp_path / "base.toml"}"\n{HEAD}'
-    found = spec(tmp_path, head + "[array]\nrows = [6, 8]\n")
-    assert found.sizes["array"] == tuple(
+    sweep = spec(tmp_path, head + "[array]\nrows = [6, 8]\n")
+    assert sweep.sizes["array"] == tuple(
         ax.SystolicArray(rows, 7, overlap=False) for rows in (6, 8)
     )
-    assert found.sizes["depthwise"] == (DepthwiseEngine(2, 4, results_per_clock=8, bank_depth=64),)
-    assert found.axis("clock_mhz").values == ((123.0,),)
+    assert sweep.sizes["depthwise"] == (DepthwiseEngine(2, 4, results_per_clock=8, bank_depth=64),)
+    assert sweep.axis("clock_mhz").values == ((123.0,),)
     # The result port follows the pixels, as with `run --depthwise`.
-    found = spec(tmp_path, head + "[depthwise]\npixels = [4, 16]\n")
-    assert [each.results_per_clock for each in found.sizes["depthwise"]] == [8, None]
+    sweep = spec(tmp_path, head + "[depthwise]\npixels = [4, 16]\n")
+    assert [each.results_per_clock for each in sweep.sizes["depthwise"]] == [8, None]
 
 
 def test_columns_bear_the_name_of_their_engine_except_for_short_ones():

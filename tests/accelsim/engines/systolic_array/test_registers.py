@@ -9,9 +9,9 @@ from accelsim.engines.systolic_array.cycle import random_state, record, simulate
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayPass, Opcode
-from tests.earliest import random_earliest
+from tests.engines.earliest import random_earliest
+from tests.engines.systolic_array import random_array, random_sequence, sequence
 from tests.naive import systolic_array as plain
-from tests.sequences import random_array, random_sequence, sequence
 
 SHAPES = st.sampled_from(((1, 1), (1, 5), (5, 1), (3, 2), (2, 3), (4, 4), (12, 2)))
 
@@ -31,8 +31,8 @@ def test_registers_are_those_of_a_plain_machine(overlap, shape, mode, seed):
     rows = work.commands, work.left, work.top
     machine = plain.Machine(array, *rows)
     expected = [machine.registers for _ in plain.run(machine)]
-    found = record(array, *rows, range(len(expected)))._asdict()
-    for name, values in found.items():
+    recorded = record(array, *rows, range(len(expected)))._asdict()
+    for name, values in recorded.items():
         for clock, registers in enumerate(expected):
             about = f"{name} at clock {clock}\n{array}\n{work.passes}"
             assert np.array_equal(values[clock], registers[name]), about

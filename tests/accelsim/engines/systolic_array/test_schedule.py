@@ -8,7 +8,7 @@ from accelsim.hardware import SystolicArray
 from accelsim.hls.nest import operations
 from accelsim.passes import ArrayPass, Opcode, Repeat
 from tests.accelsim.hls.calendar import Calendar
-from tests.sequences import random_sequence
+from tests.engines.systolic_array import random_sequence
 
 
 def one_by_one(array, passes):
@@ -60,5 +60,5 @@ def test_multiplies_are_those_of_the_passes():
         ArrayPass(Opcode.ROWS, 3, 6, 7, 3, 4),
         Repeat(3, (ArrayPass(Opcode.ROWS, 3, 6, 7, 3, 1, 5),)),
     )
-    found = operations(nest(array, body))
-    assert found == 5 * 6 * 7 + 9 * 4 * 3 + 2 * 8 * 8 + 3 * 6 * 12 + 3 * (3 * 6 * 3 * 5)
+    multiplies = operations(nest(array, body))
+    assert multiplies == 5 * 6 * 7 + 9 * 4 * 3 + 2 * 8 * 8 + 3 * 6 * 12 + 3 * (3 * 6 * 3 * 5)

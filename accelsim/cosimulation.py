@@ -1,0 +1,113 @@
+"""Co-simulation of one layer of a network: all four levels on the same real data, compared.
+
+The RTL is passed in as a function, because this package does not know the hardware description.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from accelsim.forward import step_of
+from accelsim.hardware import Hardware
+from accelsim.ir import Network
+from accelsim.lower import AUTO, Choice, Sequence
+from accelsim.numerics import Int32
+from accelsim.request import Request
+from accelsim.weights import load_weights
+
+
+class RtlRun(Protocol):
+    """What the RTL returned."""
+
+    @property
+    def words(self) -> Int32:
+        """int32[result words, values], as they left."""
+
+    @property
+    def busy_cycles(self) -> int:
+        """The core's own count."""
+
+    @property
+    def stall_cycles(self) -> int:
+        """The core's own count."""
+
+
+class Cycles(NamedTuple):
+    """Busy cycles at each level that has them."""
+
+    schedule: int
+    cycle: int
+    rtl: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One layer at all levels.
+
+    passes, values : numbers of passes run and of values compared.
+    cycle_equal, rtl_equal : whether registers and RTL computed the golden values.
+    """
+
+    layer: str
+    engine: str
+    dataflow: str | None
+    passes: int
+    values: int
+    cycles: Cycles
+    cycle_equal: bool
+    rtl_equal: bool
+    stall_cycles: int
+
+    @property
+    def values_equal(self) -> bool:
+        """Whether every level computed the golden values."""
+        return self.cycle_equal and self.rtl_equal
+
+    @property
+    def cycles_equal(self) -> bool:
+        """Whether every level took the same busy cycles."""
+        return len(set(self.cycles)) == 1
+
+    def to_dict(self, simulator: str) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            "layer": self.layer,
+            "values_equal": self.values_equal,
+            "cycles": self.cycles._asdict(),
+            "busy_cycles": self.cycles.rtl,
+            "stall_cycles": self.stall_cycles,
+            "simulator": simulator,
+            "passes": self.passes,
+        }
+
+
+def cosim(
+    network: Network,
+    name: str,
+    hardware: Hardware,
+    run_rtl: Callable[[Sequence], RtlRun],
+    dataflow: Choice = "auto",
+    seed: int = 0,
+    depthwise_on: str = AUTO,
+) -> Comparison:
+    """The layer of that name at all levels, on the data that it has in the network."""
+    request = Request(network, hardware, dataflow, depthwise_on)
+    layer, _, lowered = request.layer_on(name, "RTL")
+    data = step_of(network, layer, load_weights(network, seed), seed)
+    sequence = lowered.sequence(*layer.op.operands(data.inputs, data.weights))
+    golden = data.sums
+    cycle = lowered.measure(sequence)
+    rtl = run_rtl(sequence)
+    return Comparison(
+        layer=name,
+        engine=lowered.engine,
+        dataflow=lowered.dataflow,
+        passes=len(sequence.commands),
+        values=golden.size,
+        cycles=Cycles(lowered.cycles, cycle.busy_cycles, rtl.busy_cycles),
+        cycle_equal=np.array_equal(sequence.output(cycle.words), golden),
+        rtl_equal=np.array_equal(sequence.output(rtl.words), golden),
+        stall_cycles=rtl.stall_cycles,
+    )

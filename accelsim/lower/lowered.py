@@ -1,0 +1,185 @@
+"""A layer as passes of an engine, and those passes on real data."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.dataflows import Dataflow, Plan, Program
+from accelsim.dataflows.base import gather
+from accelsim.engines.base import Engine, Registers, Run, Traffic
+from accelsim.errors import UnsupportedError
+from accelsim.hls.nest import Loop
+from accelsim.hls.report import Resource
+from accelsim.ir import Piece, Shape
+from accelsim.lower.allowed import public_name
+from accelsim.numerics import Int8, Int32
+from accelsim.passes import Body, Repeat, addresses, columns
+
+
+class Sequence(NamedTuple):
+    """One layer on real data: commands and memories for an engine.
+
+    engine : its name.
+    commands : int64[passes, fields], of the engine's command record.
+    memories : what the commands point to, an array for every memory of the engine.
+    parts : the layer's pieces with their programs, in order.
+    out_shape : of the layer.
+    """
+
+    engine: str
+    commands: npt.NDArray[np.int64]
+    memories: tuple[npt.NDArray[np.int16], ...]
+    parts: tuple[tuple[Piece, Program], ...]
+    out_shape: Shape
+
+    def output(self, words: Int32) -> Int32:
+        """The layer's int32[k, oh, ow] from the result words int32[result words, values]."""
+        out = np.zeros(self.out_shape, np.int32)
+        at = 0
+        for piece, program in self.parts:
+            conv, dest = piece.conv, program.dest
+            sums = gather(dest, words[at : at + len(dest)], conv.k * conv.oh * conv.ow)
+            piece.put(sums.reshape(conv.k, conv.oh, conv.ow), out)
+            at += len(dest)
+        return out
+
+    @property
+    def used(self) -> npt.NDArray[np.bool_]:
+        """bool[result words, values], what is not thrown away of the widest program's values."""
+        widest = max(program.dest.shape[1] for _, program in self.parts)
+        return np.concatenate(
+            [
+                np.pad(program.dest >= 0, ((0, 0), (0, widest - program.dest.shape[1])))
+                for _, program in self.parts
+            ]
+        )
+
+
+def chain(
+    engine: str,
+    command: type,
+    programs: list[tuple[Piece, Program]],
+    memories: list[tuple[npt.NDArray[np.int16], ...]],
+    out_shape: Shape,
+) -> Sequence:
+    """Programs and their operands as one sequence, the memories of one behind those of another.
+
+    command : the engine's record of commands, which says where addresses stand.
+    """
+    last = columns(command)["last"]
+    commands = []
+    used = [0] * len(addresses(command))
+    for (_, program), contents in zip(programs, memories, strict=True):
+        placed = program.commands.copy()
+        placed[:, last] = 0
+        for index, (column, content) in enumerate(zip(addresses(command), contents, strict=True)):
+            placed[:, column] += used[index]
+            used[index] += len(content)
+        commands.append(placed)
+    commands[-1][-1, last] = 1
+    # One program's memories are not copied: they can be large.
+    joined = (
+        contents[0] if len(contents) == 1 else np.concatenate(contents)
+        for contents in zip(*memories, strict=True)
+    )
+    return Sequence(engine, np.concatenate(commands), tuple(joined), tuple(programs), out_shape)
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A layer as passes of an engine.
+
+    mapping : the dataflow that cut it.
+    pieces, plans : the Convs of the layer and how each is cut; they form one sequence, in order.
+    """
+
+    model: Engine
+    sizes: Any
+    mapping: Dataflow
+    pieces: tuple[Piece, ...]
+    plans: tuple[Plan, ...]
+    out_shape: Shape
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine."""
+        return self.model.name
+
+    @property
+    def dataflow(self) -> str | None:
+        """Name of the dataflow, where the engine has several."""
+        return public_name(self.mapping)
+
+    @property
+    def multipliers(self) -> int:
+        """Of the engine."""
+        multipliers: int = self.sizes.multipliers
+        return multipliers
+
+    @property
+    def body(self) -> Body:
+        """All passes in execution order."""
+        return sum((plan.body for plan in self.plans), ())
+
+    @cached_property
+    def cycles(self) -> int:
+        """Busy clocks by the schedule of the engine."""
+        return self.model.cycles(self.sizes, self.body)
+
+    @property
+    def bound_cycles(self) -> int:
+        """The least that multipliers and ports allow for the dense MACs."""
+        convs = [piece.conv for piece in self.pieces]
+        return self.model.bound(self.sizes, convs, self.body)
+
+    @cached_property
+    def traffic(self) -> Traffic | None:
+        """What the sequence moves and does; None where that is not modelled."""
+        return None if self.model.traffic is None else self._traffic(self.body)
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """What the engine consists of."""
+        return self.model.resources(self.sizes)
+
+    def nest(self, name: str) -> Loop:
+        """The loop nest whose latency the cycles are."""
+        return self.model.nest(self.sizes, self.body, name)
+
+    def sequence(self, x: Int8, kernel: Int8) -> Sequence:
+        """Commands and memories for the layer's map int8[c, h, w] and its kernel."""
+        command = self.registers.command
+        programs, memories = [], []
+        for piece, plan in zip(self.pieces, self.plans, strict=True):
+            program = self.mapping.program(piece.conv, self.sizes, plan)
+            values = piece.take_input(x), piece.take_weights(kernel)
+            programs.append((piece, program))
+            memories.append(program.operands(*values, self.sizes))
+        return chain(self.engine, command, programs, memories, self.out_shape)
+
+    def measure(self, sequence: Sequence) -> Run:
+        """Result words and clocks, from registers alone."""
+        return self.registers.simulate(self.sizes, sequence.commands, *sequence.memories)
+
+    @property
+    def registers(self) -> Registers:
+        """The levels of the engine that compute values; UnsupportedError where it has none."""
+        if self.model.registers is None:
+            raise UnsupportedError(f"{self.engine} is a model without registers and RTL")
+        return self.model.registers
+
+    def _traffic(self, body: Body) -> Traffic:
+        assert self.model.traffic is not None
+        read = write = macs = 0
+        for part in body:
+            if isinstance(part, Repeat):
+                trips, moved = part.trips, self._traffic(part.body)
+            else:
+                trips, moved = 1, self.model.traffic(self.sizes, part)
+            read += trips * moved.read_bytes
+            write += trips * moved.write_bytes
+            macs += trips * moved.macs
+        return Traffic(read, write, macs)

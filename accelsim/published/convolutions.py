@@ -1,0 +1,77 @@
+"""What the published models look at in a layer: one dense or depthwise convolution."""
+
+from enum import Enum
+from typing import NamedTuple
+
+from accelsim.errors import UnsupportedError
+from accelsim.ir import Conv, Layer, Shape
+from accelsim.ops import Conv2d, Depthwise, DynamicDepthwise
+from accelsim.ops.geometry import resolve_padding
+
+
+class Kind(Enum):
+    """How a publication sees a layer."""
+
+    DENSE = "dense"
+    DEPTHWISE = "depthwise"
+    ONE_DIMENSIONAL = "one-dimensional"  # depthwise with a 1xK or Kx1 kernel
+
+
+class PaddedConv(NamedTuple):
+    """A convolution and the size of its padded input."""
+
+    kind: Kind
+    conv: Conv
+    padded_h: int
+    padded_w: int
+
+
+class Cost(NamedTuple):
+    """Cycles of a layer and how it runs; dataflow None marks what a publication leaves out."""
+
+    cycles: int
+    dataflow: str | None
+
+
+NOT_MODELLED = Cost(0, None)
+
+
+def padded_conv(layer: Layer, in_shapes: tuple[Shape, ...], timing: str) -> PaddedConv | None:
+    """The layer's convolution; None where it has none, like pooling and adding.
+
+    UnsupportedError for what no publication covers: dilation, groups that are not depthwise,
+    several output channels or several kernel shapes in one depthwise layer.
+    """
+    pieces = layer.op.lower(*in_shapes)
+    if not pieces:
+        return None
+    op, conv = layer.op, pieces[0].conv
+    depthwise = isinstance(op, Depthwise | DynamicDepthwise) or conv.groups > 1
+    reason = _refusal(conv, len(pieces), depthwise)
+    if reason:
+        raise UnsupportedError(f"timing {timing} does not cover {reason} (layer {layer.name})")
+    top = bottom = left = right = 0
+    if isinstance(op, Conv2d | Depthwise | DynamicDepthwise):
+        top, bottom, left, right = resolve_padding(
+            op.padding, (conv.h, conv.w), (conv.fh, conv.fw), (conv.sh, conv.sw), (1, 1)
+        )
+    return PaddedConv(_kind(conv, depthwise), conv, conv.h + top + bottom, conv.w + left + right)
+
+
+def _refusal(conv: Conv, pieces: int, depthwise: bool) -> str:
+    """What of a layer no publication covers; "" where all is well."""
+    if pieces > 1:
+        return "kernel shapes that differ between channels"
+    if (conv.dh, conv.dw) != (1, 1):
+        return f"dilation {conv.dh}x{conv.dw}"
+    if conv.groups not in (1, conv.c):
+        return f"{conv.groups} groups of {conv.c} channels, only 1 or one a channel"
+    if depthwise and conv.k != conv.c:
+        return f"{conv.k // conv.c} output channels per input channel of a depthwise layer"
+    return ""
+
+
+def _kind(conv: Conv, depthwise: bool) -> Kind:
+    if not depthwise:
+        return Kind.DENSE
+    return Kind.ONE_DIMENSIONAL if (conv.fh == 1) != (conv.fw == 1) else Kind.DEPTHWISE

@@ -1,0 +1,79 @@
+"""Designs side by side as a table and as a file."""
+
+import csv
+import io
+from dataclasses import astuple, fields
+
+from accelsim.files import write_whole
+from accelsim.report.table import Table, fit, percent, ports
+from accelsim.result import LayerResult
+from accelsim.side_by_side import LayerCosts, SideBySide
+
+WORDS = ("layer", "op")
+SPARED = ("op",)
+FASTEST = " *"
+
+
+def designs(comparison: SideBySide, width: int) -> Table:
+    """Cycles of every layer on every design, the fastest marked, and totals."""
+    columns = (*WORDS, *(plain(entry.name) for entry in comparison.entries))
+    rows = [_row(row) for row in comparison.rows]
+    fewest = min(total.cycles for total in comparison.totals)
+    cheapest = min(total.multiplier_cycles for total in comparison.totals)
+    summary = [
+        ("total", "", *(mark(total.cycles, fewest) for total in comparison.totals)),
+        ("multipliers", "", *(plain(f"{total.multipliers:,}") for total in comparison.totals)),
+        ("utilisation", "", *(plain(percent(total.utilization, 1)) for total in comparison.totals)),
+        (
+            "cycles x multipliers",
+            "",
+            *(mark(total.multiplier_cycles, cheapest) for total in comparison.totals),
+        ),
+    ]
+    names, kept = fit(columns, [*rows, *summary], SPARED, width)
+    return Table(names, kept[: len(rows)], WORDS, summary=kept[len(rows) :])
+
+
+def _row(row: LayerCosts) -> tuple[str, ...]:
+    return (row.name, row.costs[0].op, *(mark(cost.cycles, row.fastest) for cost in row.costs))
+
+
+def mark(number: int, least: int) -> str:
+    """The number, with a mark where it is the least."""
+    return f"{number:,}{FASTEST}" if number == least else plain(f"{number:,}")
+
+
+def plain(text: str) -> str:
+    """Text without the mark, as wide as with it."""
+    return text + " " * len(FASTEST)
+
+
+def title(comparison: SideBySide) -> str:
+    """What the table is about."""
+    return f"{comparison.network} {comparison.variant}, cycles by the schedule"
+
+
+def notes(comparison: SideBySide) -> list[str]:
+    """Sentences below the table: the designs, and what the marks and totals mean."""
+    lines = []
+    for entry in comparison.entries:
+        engine = entry.design.depthwise
+        lines.append(
+            f"{entry.name}: {entry.design.label}"
+            + (f", which has {ports(engine)}." if engine else ".")
+        )
+    return [
+        *lines,
+        "* is the least of a line. Multipliers are those of the engines that run these layers.",
+        "Left out is what runs on the host, and filling the banks where no fill port has a width.",
+    ]
+
+
+def write_csv(path: str, comparison: SideBySide) -> None:
+    """Write one line per design and layer, below a line of column names."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["design", *(field.name for field in fields(LayerResult))])
+    for index, entry in enumerate(comparison.entries):
+        writer.writerows([entry.name, *astuple(row.costs[index])] for row in comparison.rows)
+    write_whole(path, text.getvalue())

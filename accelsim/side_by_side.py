@@ -1,0 +1,141 @@
+"""The same layers on several designs, side by side."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from accelsim.errors import NetworkError
+from accelsim.hardware import Hardware
+from accelsim.ir import Network
+from accelsim.lower import Choice, is_depthwise
+from accelsim.request import Layers, Request, select
+from accelsim.result import LayerResult
+from accelsim.simulation import answer
+
+
+class Entry(NamedTuple):
+    """A design and the name under which it is shown."""
+
+    name: str
+    design: Hardware
+
+
+class LayerCosts(NamedTuple):
+    """One layer: its cost on every design, in their order."""
+
+    name: str
+    costs: tuple[LayerResult, ...]
+
+    @property
+    def fastest(self) -> int:
+        """The fewest cycles that a design takes."""
+        return min(cost.cycles for cost in self.costs)
+
+
+class Total(NamedTuple):
+    """What all layers cost on one design.
+
+    multipliers : of the engines that run any of the layers.
+    """
+
+    cycles: int
+    macs: int
+    multipliers: int
+
+    @property
+    def utilization(self) -> float:
+        """Dense MACs / (multipliers x cycles)."""
+        return self.macs / self.multiplier_cycles
+
+    @property
+    def multiplier_cycles(self) -> int:
+        """Cycles x multipliers: designs that use theirs equally well come to the same."""
+        return self.cycles * self.multipliers
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Layers of a network on several designs.
+
+    rows : the layers that engines run; what runs on the host costs nothing anywhere.
+    """
+
+    network: str
+    variant: str
+    entries: tuple[Entry, ...]
+    rows: tuple[LayerCosts, ...]
+
+    @cached_property
+    def totals(self) -> tuple[Total, ...]:
+        """One for every design."""
+        totals = []
+        for entry, *costs in zip(self.entries, *(row.costs for row in self.rows), strict=True):
+            engines = {cost.engine for cost in costs}
+            totals.append(
+                Total(
+                    sum(cost.cycles for cost in costs),
+                    sum(cost.macs for cost in costs),
+                    sum(_multipliers(entry.design, engine) for engine in engines),
+                )
+            )
+        return tuple(totals)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            "network": self.network,
+            "variant": self.variant,
+            "designs": [
+                {
+                    "name": entry.name,
+                    "label": entry.design.label,
+                    "hardware": entry.design.to_dict(),
+                    "total_cycles": total.cycles,
+                    "total_macs": total.macs,
+                    "multipliers": total.multipliers,
+                    "utilization": total.utilization,
+                    "multiplier_cycles": total.multiplier_cycles,
+                    "layers": [asdict(row.costs[index]) for row in self.rows],
+                }
+                for index, (entry, total) in enumerate(zip(self.entries, self.totals, strict=True))
+            ],
+        }
+
+
+def compare(
+    network: Network,
+    entries: Sequence[Entry],
+    layers: Layers = None,
+    depthwise_only: bool = False,
+    dataflow: Choice = "auto",
+) -> SideBySide:
+    """The layers on every design, by the schedule.
+
+    Parameters
+    ----------
+    layers : as in `simulate`.
+    depthwise_only : only layers whose output channels see one input channel each.
+    dataflow : what the arrays may use, as in `simulate`.
+    """
+    names = [
+        layer.name
+        for layer in select(network, layers)
+        if layer.op.lower(*network.in_shapes(layer))
+        and (not depthwise_only or is_depthwise(layer, network.in_shapes(layer)))
+    ]
+    if not names:
+        what = "depthwise layer" if depthwise_only else "layer that an engine runs"
+        raise NetworkError(f"there is no {what} among those of {network.name} to compare")
+    costs = [
+        [answer(Request(network, entry.design, dataflow, layers=name)).layers[0] for name in names]
+        for entry in entries
+    ]
+    rows = tuple(LayerCosts(name, tuple(each)) for name, *each in zip(names, *costs, strict=True))
+    return SideBySide(network.name, network.variant, tuple(entries), rows)
+
+
+def _multipliers(design: Hardware, engine: str) -> int:
+    """Multipliers of the engine of that name."""
+    sizes = design.engine(engine)
+    return sizes.multipliers if sizes else 0

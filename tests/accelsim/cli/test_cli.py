@@ -1,0 +1,810 @@
+"""The command line: what it prints, and one sentence for every mistake."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from accelsim import __version__, networks, published, sweep
+from accelsim.cli import COMMANDS, main
+from accelsim.cli.plots import KINDS
+from accelsim.dataflows import DATAFLOWS
+from accelsim.hardware import PRESETS, load_hardware
+from accelsim.lower import public_name
+from accelsim.ops import MACROS, OPS
+from tests.naive import fronts
+
+PROBE = """
+name = "probe"
+input = [3, 17, 19]
+[[layer]]
+name = "stem"
+op = "conv2d"
+out_channels = 5
+kernel = [3, 3]
+stride = [2, 1]
+padding = [1, 1, 0, 2]
+dilation = [1, 2]
+activation = "relu6"
+[[layer]]
+name = "mix"
+op = "depthwise"
+kernel = [3, 3]
+[[layer]]
+name = "sum"
+op = "add"
+inputs = ["stem", "mix"]
+[[layer]]
+name = "fc"
+op = "linear"
+out_features = 7
+bias = true
+"""
+
+
+class Outcome(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def accelsim(capsys):
+    """Runs the command line in this process."""
+
+    def run(*arguments: object) -> Outcome:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return Outcome(end.value.code or 0, out, err)
+
+    return run
+
+
+@pytest.fixture
+def probe(tmp_path):
+    path = tmp_path / "probe.toml"
+    path.write_text(PROBE)
+    return path
+
+
+def as_json(outcome: Outcome) -> dict:
+    assert outcome.status == 0, outcome.err
+    return json.loads(outcome.out)
+
+
+# --- lists
+
+
+def test_version(accelsim):
+    assert accelsim("--version") == (0, f"accelsim {__version__}\n", "")
+
+
+@pytest.mark.parametrize("command", ["", "plot", *COMMANDS, *(f"plot {kind}" for kind in KINDS)])
+def test_help_fits_and_is_not_cut(command, accelsim, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    outcome = accelsim(*command.split(), "--help")
+    assert outcome.status == 0
+    assert max(map(len, outcome.out.splitlines())) < 80
+    assert not any(line.endswith("...") for line in outcome.out.splitlines()[1:])
+
+
+def test_every_network_is_listed(accelsim):
+    outcome = accelsim("networks")
+    assert outcome.status == 0
+    for definition in networks.NETWORKS:
+        assert definition.__name__ in outcome.out
+    assert "3,504,872" in outcome.out  # parameters of MobileNetV2 as its authors count them
+    assert "fuse_half_50" in outcome.out
+
+
+def test_every_operator_is_listed(accelsim):
+    outcome = accelsim("ops")
+    assert outcome.status == 0
+    first_words = [line.split()[0] for line in outcome.out.splitlines() if line.strip()]
+    assert first_words[2:] == [op.name for op in (*OPS, *MACROS)]
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_a_printed_preset_is_a_hardware_file(preset, accelsim, tmp_path):
+    outcome = accelsim("hardware", preset.name)
+    path = tmp_path / "hw.toml"
+    path.write_text(outcome.out)
+    assert load_hardware(path) == preset.hardware
+    assert outcome.out in accelsim("hardware").out
+
+
+# --- run
+
+
+def test_the_table_holds_every_layer_the_total_and_what_is_not_modelled(accelsim):
+    outcome = accelsim("run", "mobilenet_v2", "--variant", "fuse_half", "--array", "64x64")
+    network = networks.mobilenet_v2(variant="fuse_half")
+    assert outcome.status == 0
+    shown = {line.split()[0] for line in outcome.out.splitlines() if line.strip()}
+    on_array = {layer.name for layer in network.layers if layer.op.lower(*network.in_shapes(layer))}
+    assert on_array | {"total"} <= shown
+    assert f"{network.total_macs:,}" in outcome.out
+    assert "Not modelled, on the host at 0 cycles: 52 relu6, 10 add, 1 global_pool" in outcome.out
+    assert "Address aliases, no work: 17 concat." in outcome.out
+    assert outcome.err == ""
+
+
+def test_numbers_are_never_cut_in_a_narrow_terminal(accelsim, monkeypatch):
+    wide = accelsim("run", "resnet18")
+    for module in ("common", "layers"):
+        monkeypatch.setattr(f"accelsim.cli.{module}.width", lambda: 60)
+    narrow = accelsim("run", "resnet18")
+    total = json.loads(accelsim("run", "resnet18", "--json", "-").out)["total_cycles"]
+    for outcome in (wide, narrow):
+        assert f"{total:,}" in outcome.out
+    table = narrow.out[narrow.out.index("layer ") : narrow.out.index("ms at")]
+    assert max(map(len, table.splitlines())) <= 60
+
+
+def test_json_has_the_agreed_shape(accelsim):
+    printed = as_json(accelsim("run", "mobilenet_v2", "--json", "-", "--seed", "3"))
+    assert printed["network"] == "mobilenet_v2"
+    assert (printed["variant"], printed["timing"], printed["fidelity"]) == (
+        "baseline",
+        "rtl",
+        "schedule",
+    )
+    assert printed["version"] == __version__
+    assert printed["seed"] == 3
+    assert len(printed["weights_sha256"]) == 64
+    assert printed["hardware"]["array"]["rows"] == 64
+    assert {"name", "op", "engine", "dataflow", "cycles", "macs", "params", "utilization"} <= set(
+        printed["layers"][0]
+    )
+    for total in ("cycles", "macs", "params"):
+        assert printed[f"total_{total}"] == sum(layer[total] for layer in printed["layers"])
+    assert printed["total_params"] == 3_504_872  # of the authors
+    hosted = [layer for layer in printed["layers"] if layer["engine"] == "host"]
+    assert {layer["op"] for layer in hosted} == {"add", "global_pool"}
+    assert all(layer["not_modelled"] and layer["cycles"] == 0 for layer in hosted)
+
+
+def test_published_models_give_the_published_cycles(accelsim):
+    def total(*arguments):
+        return as_json(accelsim("run", *arguments, "--json", "-"))["total_cycles"]
+
+    fuseconv = ("mobilenet_v2", "--timing", "fuseconv-2020")
+    assert total(*fuseconv) == 2_979_156
+    assert total(*fuseconv, "--variant", "fuse_half") == 411_910
+    scalesim = ("mobilenet_v1", "--timing", "scalesim", "--array", "32x32", "--dataflow", "ws")
+    assert total(*scalesim) == 1_599_384
+    assert total(*scalesim, "--scalesim-depthwise", "per-channel") == 3_318_011
+
+
+def test_files_hold_what_is_printed(accelsim, tmp_path):
+    outcome = accelsim(
+        *("run", "mobilenet_v3_small", "--json", tmp_path / "a.json"),
+        *("--csv", tmp_path / "a.csv", "--plot", tmp_path / "a.png"),
+    )
+    assert outcome.status == 0
+    written = json.loads((tmp_path / "a.json").read_text())
+    assert f"{written['total_cycles']:,}" in outcome.out
+    with (tmp_path / "a.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["cycles"]) for row in rows] == [layer["cycles"] for layer in written["layers"]]
+    assert [row["name"] for row in rows] == [layer["name"] for layer in written["layers"]]
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "a.json", "a.png"]
+
+
+def test_layers_of_the_host_alone_make_an_empty_plot(accelsim, tmp_path):
+    path = tmp_path / "p.png"
+    assert accelsim("run", "mobilenet_v2", "--layers", "pool", "--plot", path).status == 0
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_only_the_layers_asked_for(accelsim):
+    printed = as_json(
+        accelsim("run", "mobilenet_v2", "--layers", "b2.expand..b3.add", "--json", "-")
+    )
+    names = [layer["name"] for layer in printed["layers"]]
+    assert (names[0], names[-1], len(names)) == ("b2.expand", "b3.add", 7)
+
+
+def test_options_take_the_place_of_the_hardware_file(accelsim, tmp_path):
+    path = tmp_path / "hw.toml"
+    path.write_text("[array]\nrows = 5\ncolumns = 3\nmax_taps = 4\n[clock]\nmhz = 10\n")
+    common = ("run", "mobilenet_v3_small", "--input", "32x32", "--json", "-", "--hardware", path)
+    design = as_json(accelsim(*common))["hardware"]
+    assert (design["array"]["rows"], design["array"]["columns"], design["clock_mhz"]) == (5, 3, 10)
+    options = ("--array", "7x2", "--no-overlap", "--clock", "20")
+    design = as_json(accelsim(*common, *options))["hardware"]
+    assert (design["array"]["rows"], design["array"]["columns"]) == (7, 2)
+    assert (design["array"]["overlap"], design["array"]["max_taps"]) == (False, 4)
+    assert design["clock_mhz"] == 20
+
+
+def test_every_fidelity_gives_the_same_cycles(accelsim, probe):
+    results = [
+        as_json(accelsim("run", probe, "--array", "4x3", "--json", "-", "--fidelity", fidelity))
+        for fidelity in ("schedule", "golden", "cycle")
+    ]
+    cycles = [[layer["cycles"] for layer in each["layers"]] for each in results]
+    assert cycles[0] == cycles[1] == cycles[2]
+    assert sum(cycles[0]) > 0
+    assert results[2]["values_equal"] is True
+
+
+def test_wrong_values_are_status_1(accelsim, probe, monkeypatch):
+    from accelsim.ops import Depthwise
+
+    right = Depthwise.golden
+    monkeypatch.setattr(Depthwise, "golden", lambda *arguments: right(*arguments) + 1)
+    outcome = accelsim("run", probe, "--array", "4x3", "--fidelity", "cycle")
+    assert outcome.status == 1
+    assert outcome.err == "accelsim: values differ from golden in mix\n"
+
+
+# --- cosim
+
+
+def test_cosim_compares_all_levels(accelsim, probe):
+    outcome = accelsim("cosim", probe, "--layer", "mix", "--array", "4x3", "--json", "-")
+    printed = as_json(outcome)
+    assert printed["layer"] == "mix"
+    assert printed["values_equal"] is True
+    assert set(printed["cycles"]) == {"schedule", "cycle", "rtl"}
+    assert len(set(printed["cycles"].values())) == 1
+    assert printed["busy_cycles"] == printed["cycles"]["rtl"] > 0
+    assert printed["stall_cycles"] >= 0
+    assert printed["passes"] > 0
+    assert printed["simulator"] == "amaranth"
+
+
+@pytest.mark.parametrize(("level", "said"), [("golden", "values"), ("cycles", "cycles")])
+def test_cosim_is_status_1_where_a_level_differs(level, said, accelsim, probe, monkeypatch):
+    from accelsim.lower import Lowered
+    from accelsim.ops import Depthwise
+
+    if level == "golden":
+        right = Depthwise.golden
+        monkeypatch.setattr(Depthwise, "golden", lambda *arguments: right(*arguments) + 1)
+    else:
+        monkeypatch.setattr(Lowered, "cycles", property(lambda lowered: 7))
+    outcome = accelsim("cosim", probe, "--layer", "mix", "--array", "4x3")
+    assert outcome.status == 1
+    assert outcome.err == f"accelsim: the levels differ in {said} (layer mix)\n"
+
+
+@pytest.mark.parametrize("command", ["cosim resnet18 --layer stem", "rtl -o build"])
+def test_a_missing_extra_is_said(command, accelsim, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for module in [name for name in sys.modules if name.split(".")[0] in ("rtl", "amaranth")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "amaranth", None)
+    outcome = accelsim(*command.split())
+    assert outcome.status == 2
+    assert outcome.err.startswith("accelsim: amaranth")
+    assert outcome.err.endswith("the extra rtl brings it: pip install '.[rtl]'\n")
+    assert outcome.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- rtl and csynth
+
+
+def test_rtl_writes_the_core_its_parameters_and_its_page(accelsim, tmp_path):
+    outcome = accelsim("rtl", "--array", "2x3", "--output", tmp_path / "build")
+    assert (outcome.status, outcome.err) == (0, "")
+    written = [Path(line) for line in outcome.out.splitlines()]
+    assert sorted(written) == sorted((tmp_path / "build").iterdir())
+    texts = {path.suffix: path.read_text() for path in written}
+    assert "module core(" in texts[".sv"]
+    parameters = json.loads(texts[".json"])
+    assert (parameters["array"]["rows"], parameters["array"]["columns"]) == (2, 3)
+    assert "2 x 3" in texts[".md"]
+
+
+def test_csynth_reports_the_latency_that_run_counts(accelsim):
+    options = ("mobilenet_v2", "--array", "16x16", "--dataflow", "ws", "--json", "-")
+    printed = as_json(accelsim("csynth", *options, "--layer", "b5.expand"))
+    (layer,) = as_json(accelsim("run", *options, "--layers", "b5.expand"))["layers"]
+    assert printed["latency_cycles"] == layer["cycles"]
+    shown = accelsim("csynth", *options[:-2], "--layer", "b5.expand")
+    assert f"{layer['cycles']:,}" in shown.out
+    for word in ("trip count", "interval", "pipeline II=1", "multipliers", "register bits"):
+        assert word in shown.out
+
+
+# --- compare and study
+
+
+def test_compare_sets_designs_side_by_side(accelsim, tmp_path):
+    taps = tmp_path / "taps.toml"
+    taps.write_text("[tap_serial]\nrows = 8\ncolumns = 8\noutputs = 8\ninputs = 1\ndepthwise = 8\n")
+    command = ("compare", "mobilenet_v3_small", "--hardware", taps, "--hardware", "tiny")
+    files = (tmp_path / name for name in ("a.json", "a.csv", "a.png"))
+    written, lines, picture = files
+    options = ("--json", written, "--csv", lines, "--plot", picture, "--depthwise-only")
+    outcome = accelsim(*command, *options)
+    assert (outcome.status, outcome.err) == (0, "")
+    comparison = json.loads(written.read_text())
+    names = [layer.name for layer in networks.mobilenet_v3_small().layers if "dw" in layer.name]
+    for design, name in zip(comparison["designs"], ("taps", "tiny"), strict=True):
+        assert design["name"] == name
+        assert [layer["name"] for layer in design["layers"]] == names
+        assert f"{design['total_cycles']:,}" in outcome.out
+        assert f"{design['multipliers']:,}" in outcome.out
+    assert lines.read_text().startswith("design,name,op,engine,")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    some = as_json(accelsim(*command, "--layers", "b1.dw..b2.dw", "--json", "-"))
+    assert [layer["name"] for layer in some["designs"][1]["layers"]][::4] == ["b1.dw", "b2.expand"]
+
+
+def test_designs_of_one_file_name_are_told_apart(accelsim, tmp_path):
+    sources = [tmp_path / folder / "hw.toml" for folder in ("a", "b")]
+    for side, source in enumerate(sources, start=7):
+        source.parent.mkdir()
+        source.write_text(f"[array]\nrows = {side}\ncolumns = {side}\n")
+    options = (word for source in sources for word in ("--hardware", source))
+    printed = as_json(accelsim("compare", "resnet18", *options, "--json", "-"))
+    assert [design["name"] for design in printed["designs"]] == list(map(str, sources))
+    assert [design["label"] for design in printed["designs"]] == ["array 7x7", "array 8x8"]
+
+
+def test_study_answers_for_every_network_and_array(accelsim, tmp_path):
+    options = ("--arrays", "8x8,16x8", "--input", "64x64", "--depthwise", "4x16")
+    command = ("study", "mobilenet_v2", "mobilenet_v3_small", *options)
+    outcome = accelsim(*command, "--csv", tmp_path / "a.csv", "--plot", tmp_path / "a.svg")
+    assert (outcome.status, outcome.err) == (0, "")
+    points = as_json(accelsim(*command, "--json", "-"))["points"]
+    assert len(points) == 2 * 2 * 4
+    assert all(f"{point['cycles']:,}" in outcome.out for point in points)
+    assert "4 lanes x 16 pixels" in outcome.out
+    run = ("run", "mobilenet_v2", "--array", "16x8", "--depthwise", "4x16", "--input", "64x64")
+    (engine,) = (
+        point
+        for point in points
+        if (point["network"], point["array"], point["way"]) == ("mobilenet_v2", "16x8", "engine")
+    )
+    assert engine["cycles"] == as_json(accelsim(*run, "--json", "-"))["total_cycles"]
+    assert engine["multipliers"] == 16 * 8 + 4 * 16
+    assert (tmp_path / "a.csv").read_text().count("\n") == 17
+    assert (tmp_path / "a.svg").read_text().startswith("<?xml")
+
+
+def test_models_run_and_have_loops(accelsim):
+    printed = as_json(accelsim("run", "mobilenet_v2", "--hardware", "window", "--json", "-"))
+    assert printed["hardware"]["engine"]["name"] == "window"
+    engines = {layer["op"]: layer["engine"] for layer in printed["layers"]}
+    assert (engines["depthwise"], engines["pointwise"]) == ("window", "array")
+    shown = accelsim("run", "mobilenet_v2", "--hardware", "tap_serial").out
+    assert shown.startswith("mobilenet_v2 baseline, tap_serial 8x8x8x1x8, timing rtl")
+    loops = accelsim("csynth", "mobilenet_v2", "--layer", "b1.dw", "--hardware", "tap_serial").out
+    assert "kernel rows" in loops
+    assert "unroll 8" in loops
+
+
+# --- as a process
+
+
+def shell(*arguments):
+    program = "from accelsim.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_the_process_prints_a_table_and_nothing_else():
+    done = shell("run", "mobilenet_v3_small", "--array", "8x8", "--fidelity", "golden")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "total" in done.stdout
+
+
+def test_the_process_ends_with_status_2_and_without_a_traceback():
+    done = shell("run", "mobilenet_v2", "--array", "0x4")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == ("accelsim: array.rows must be a whole number from 1 to 1024, not 0\n")
+
+
+def test_a_reader_that_stops_early_is_no_error():
+    program = "from accelsim.cli import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "run", "mobilenet_v2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("> /dev/full", "standard output cannot be used: No space left on device"),
+        (">&-", "standard output is closed"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run mobilenet_v2", "run resnet18 --json -", "hardware"])
+def test_output_that_cannot_be_written_is_said(command, where, said):
+    script = f'"$0" -c "from accelsim.cli import main; main()" {command} {where}'
+    done = subprocess.run(
+        ["sh", "-c", script, sys.executable], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (2, f"accelsim: {said}\n")
+
+
+def test_names_that_the_terminal_cannot_show_are_replaced(probe, monkeypatch):
+    probe.write_text(PROBE.replace("mix", "\u6df7"), encoding="utf-8")
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    done = shell("run", str(probe), "--array", "4x3")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "?" in done.stdout
+
+
+def test_too_little_memory_is_said(accelsim, monkeypatch):
+    def full(*arguments, **options):
+        raise MemoryError("Unable to allocate 9 EiB")
+
+    monkeypatch.setattr("accelsim.cli.layers.load_network", full)
+    outcome = accelsim("run", "resnet18")
+    assert outcome.status == 2
+    assert outcome.err == "accelsim: there is not enough memory: Unable to allocate 9 EiB\n"
+
+
+def test_cosim_states_its_own_default_array(accelsim):
+    assert "[default: 8x8]" in accelsim("cosim", "--help").out
+
+
+def test_run_states_every_dataflow_and_every_timing(accelsim):
+    said = " ".join(accelsim("run", "--help").out.split())
+    names = (each.name for each in DATAFLOWS if public_name(each))
+    assert f"some of {','.join(names)}." in said
+    assert f"a published model: {', '.join(published.TIMINGS)}." in said
+
+
+# --- mistakes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("run nonet", "there is no network 'nonet'; there are mobilenet_v1, "),
+        ("run mobilenet_v2 --variant fuse", "there is no variant 'fuse'; there are baseline, "),
+        ("run mobilenet_v2 --variant fuse_half:k=7", "variant fuse_half takes no keys, not 'k'"),
+        ("run resnet18 --variant fuse_half", "variant fuse_half replaces square depthwise layers"),
+        ("run mobilenet_v2 --array 0x4", "array.rows must be a whole number from 1 to 1024, not 0"),
+        ("run mobilenet_v2 --array 64", "array size must be ROWSxCOLUMNS, for instance 64x64"),
+        ("run mobilenet_v2 --array axb", "array size must be ROWSxCOLUMNS, for instance 64x64"),
+        ("run mobilenet_v2 --array=-1x3", "array.rows must be a whole number from 1 to 1024"),
+        ("run mobilenet_v2 --array 2000x2000", "array.rows must be a whole number from 1 to 1024"),
+        ("run mobilenet_v2 --clock 0", "clock.mhz must be a positive number, not 0.0"),
+        ("run mobilenet_v2 --clock nan", "clock.mhz must be a positive number, not nan"),
+        ("run mobilenet_v2 --input 224", "input must be HEIGHTxWIDTH, for instance 224x224"),
+        ("run mobilenet_v2 --input 0x224", "input must be a height and a width of at least 1"),
+        ("run mobilenet_v2 --depthwise 8", "depthwise engine size must be LANESxPIXELS"),
+        ("run mobilenet_v2 --depthwise 0x8", "depthwise.lanes must be a whole number from 1"),
+        ("run mobilenet_v2 --depthwise-on engine", "depthwise-on engine needs a depthwise engine"),
+        ("run mobilenet_v2 --depthwise-on gpu", "depthwise-on must be one of auto, array, engine"),
+        (
+            "run mobilenet_v2 --timing fuseconv-2020 --depthwise 8x8",
+            "timing fuseconv-2020 knows no depthwise",
+        ),
+        ("run mobilenet_v2 --timing rt --depthwise 8x8", "there is no timing 'rt'; there are rtl"),
+        ("run mobilenet_v2 --hardware none.toml", "none.toml cannot be read: No such file"),
+        ("run none.toml", "none.toml cannot be read: No such file"),
+        ("run none.onnx", "none.onnx cannot be imported"),
+        ("run none.txt", "none.txt must end in .toml"),
+        ("run mobilenet_v2 --plot layers.gif", "layers.gif must end in one of .pdf, .png, .svg"),
+        ("run mobilenet_v2 --csv no/folder.csv", "no/folder.csv cannot be written: No such file"),
+        ("run mobilenet_v2 --json no/folder.json", "no/folder.json cannot be written: No such"),
+        ("run mobilenet_v2 --fidelity rtl", "fidelity must be one of schedule, golden, cycle"),
+        ("run mobilenet_v2 --timing rt", "there is no timing 'rt'; there are rtl, "),
+        ("run mobilenet_v2 --timing scalesim --no-overlap", "--overlap and --no-overlap are for"),
+        ("run mobilenet_v2 --scalesim-depthwise one-filter", "--scalesim-depthwise is for timing"),
+        ("run mobilenet_v2 --variant fuse_half:", "variant 'fuse_half:' must read NAME"),
+        (f"run mobilenet_v2 --csv {'x' * 300}", f"{'x' * 300} cannot be written: File name too"),
+        ("cosim mobilenet_v2 --layer stem --waves .", ". cannot be written: Is a directory"),
+        (f"cosim resnet18 --layer stem --waves {'x' * 300}", f"{'x' * 300} cannot be written"),
+        ("run mobilenet_v2 --dataflow os,xs", "dataflow must be auto or some of os, "),
+        ("run mobilenet_v2 --layers stem..nolayer", "mobilenet_v2 has no layer 'nolayer'"),
+        ("run mobilenet_v2 --layers fc..stem", "layer stem comes before fc in mobilenet_v2"),
+        ("run mobilenet_v2 --timing scalesim", "timing scalesim"),
+        ("run mobilenet_v2 --timing fuseconv-2020 --fidelity cycle", "timing fuseconv-2020"),
+        ("run mobilenet_v2 --timing fuseconv-2020 --array 4x8", "timing fuseconv-2020"),
+        ("cosim mobilenet_v2 --layer nolayer", "mobilenet_v2 has no layer 'nolayer'"),
+        ("cosim mobilenet_v2 --layer b3.add", "layer b3.add (add) runs on the host"),
+        ("csynth mobilenet_v2 --layer b3.add", "layer b3.add (add) runs on the host"),
+        ("csynth mobilenet_v2 --layer nolayer", "mobilenet_v2 has no layer 'nolayer'"),
+        ("rtl -o /proc/none", "/proc/none cannot be written"),
+        ("rtl -o build --array 0x1", "array.rows must be a whole number from 1 to 1024, not 0"),
+        ("rtl -o build --depthwise 1x999", "depthwise.pixels must be a whole number from 1"),
+        ("rtl -o build --hardware window", "window has a model without RTL; run, csynth and comp"),
+        ("cosim resnet18 --layer stem --hardware tap_serial", "tap_serial has a model without RTL"),
+        ("run resnet18 --hardware tap_serial --array 4x4", "--array and --overlap are for an arra"),
+        ("run resnet18 --hardware column --depthwise 4x4", "--depthwise is for our own engine; co"),
+        ("run resnet18 --hardware column --fidelity cycle", "column is a model without registers"),
+        ("run resnet18 --hardware column --depthwise-on array", "depthwise-on must be auto where "),
+        ("compare resnet18", "compare needs two or more different --hardware, not none"),
+        ("compare resnet18 --hardware tiny", "compare needs two or more different --hardware, not"),
+        ("compare resnet18 --hardware tiny --hardware tiny", "compare needs two or more different"),
+        ("compare resnet18 --hardware tiny --hardware no", "no cannot be read: No such file"),
+        ("compare resnet18 --hardware tiny --hardware edge --depthwise-only", "there is no depthw"),
+        ("compare resnet18 --hardware tiny --hardware edge --layers no", "resnet18 has no layer '"),
+        ("compare resnet18 --hardware tiny --hardware edge --plot a.gif", "a.gif must end in one"),
+        ("study nonet", "there is no network 'nonet'; there are mobilenet_v1, "),
+        ("study resnet18", "variant fuse_half replaces square depthwise layers"),
+        ("study mobilenet_v2 --arrays 8x8,9", "array size must be ROWSxCOLUMNS, for instance 64x6"),
+        ("study mobilenet_v2 --depthwise none", "study needs a depthwise engine, for instance "),
+        ("study mobilenet_v2 --depthwise 8", "depthwise engine size must be LANESxPIXELS"),
+        ("hardware huge", "there is no preset 'huge'; there are tiny, "),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_status_2(arguments, said, accelsim, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outcome = accelsim(*arguments.split())
+    assert outcome.status == 2
+    assert outcome.err.startswith(f"accelsim: {said}")
+    assert outcome.err.count("\n") == 1
+    assert outcome.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- designs and results that were written before
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A sweep of 16 designs, as a folder, a table and the results of two of them."""
+    folder = tmp_path_factory.mktemp("written")
+    (folder / "sweep.toml").write_text(
+        'networks = ["mobilenet_v3_small"]\nvariants = ["baseline", "fuse_half"]\n'
+        'inputs = "64x64"\n[array]\nsize = ["4x8", "8x8", "8x16", "16x16"]\n'
+        "overlap = [true, false]\n"
+    )
+    commands = [f"sweep {folder}/sweep.toml -o {folder}/designs"]
+    for variant in ("baseline", "fuse_half"):
+        name = f"mobilenet_v3_small --input 64x64 --variant {variant} --array 8x16"
+        commands.append(f"run {name} --json {folder}/{variant}.json")
+    for command in commands:
+        with pytest.raises(SystemExit) as end:
+            main(command.split())
+        assert not end.value.code
+    sweep.load(folder / "designs").write_csv(folder / "designs.csv")
+    sweep.load(folder / "designs").write_parquet(folder / "designs.parquet")
+    (folder / "damaged.parquet").write_bytes(b"PAR1" + bytes(99) + b"PAR1")
+    return folder
+
+
+@pytest.mark.parametrize("source", ["designs", "designs.csv", "designs.parquet"])
+def test_the_front_of_a_sweep(source, written, accelsim, tmp_path):
+    options = ("--minimise", "multipliers,total_cycles", "--where", "overlap=true")
+    files = ("--csv", tmp_path / "a.csv", "--plot", tmp_path / "a.png", "--colour", "variant")
+    outcome = accelsim("pareto", written / source, *options, *files)
+    assert outcome.status == 0, outcome.err
+    printed = as_json(accelsim("pareto", written / source, *options, "--json", "-"))
+    points = [
+        (row["point"], row["multipliers"], row["total_cycles"])
+        for row in sweep.load(written / "designs").iter_rows(named=True)
+        if row["overlap"]
+    ]
+    assert {row["point"] for row in printed["front"]} == fronts.pareto(points)
+    assert printed["designs"] == 8
+    result = json.loads((written / "fuse_half.json").read_text())
+    assert result["total_cycles"] in {row["total_cycles"] for row in printed["front"]}
+    for row in printed["front"]:
+        assert f"{row['total_cycles']:,}" in outcome.out
+    assert f"{len(printed['front'])} of 8 designs are best in least multipliers" in outcome.out
+    with (tmp_path / "a.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["point"]) for row in rows] == [row["point"] for row in printed["front"]]
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+PLOTS = [
+    "pareto {}/designs --minimise multipliers,total_cycles,time_ms --colour variant",
+    "scaling {}/designs --metric time_ms",
+    "heatmap {}/designs --where variant=baseline",
+    "heatmap {}/designs --metric utilization --maximise --x variant",
+    "sensitivity {}/designs --parameter overlap",
+    "sensitivity {}/designs.csv --parameter rows --held columns,overlap,variant",
+    "layers {}/baseline.json",
+    "stack {0}/baseline.json {0}/fuse_half.json",
+    "roofline {}/baseline.json --memory-width 8",
+    "timeline {}/baseline.json",
+]
+
+
+@pytest.mark.parametrize("command", PLOTS)
+def test_every_kind_of_plot_is_drawn(command, written, accelsim, tmp_path):
+    path = tmp_path / "a.svg"
+    outcome = accelsim("plot", *command.format(written).split(), "-o", path)
+    assert outcome == (0, f"{path}\n", "")
+    assert "<svg" in path.read_text()
+
+
+def test_a_sweep_and_its_front_say_what_they_are_models_of(accelsim, tmp_path):
+    (tmp_path / "a.toml").write_text('networks = ["mobilenet_v1"]\ninputs = "32x32"\n')
+    models = "Off-chip bytes are of a model: ", "Cells are estimates from "
+    done = accelsim("sweep", tmp_path / "a.toml", "-o", tmp_path / "out")
+    assert all(said in done.out for said in models)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["reuse_model"].startswith(models[0])
+    assert set(manifest["area_errors"]) == set(sweep.area.FIGURES)
+    for columns, said in [
+        ("total_cycles", (False, False)),
+        ("time_ms", (True, False)),
+        ("ff,clocks", (True, True)),
+    ]:
+        outcome = accelsim("pareto", tmp_path / "out", "--minimise", columns)
+        assert tuple(each in outcome.out for each in models) == said
+
+
+def test_every_kind_of_plot_is_listed(accelsim):
+    outcome = accelsim("plot")
+    assert outcome.status == 0
+    for kind in {command.split()[0] for command in PLOTS} | {"fuseconv"}:
+        assert f"\n  {kind} " in outcome.out
+
+
+def test_the_figure_of_the_fuseconv_paper_comes_out_of_one_command(accelsim, tmp_path):
+    files = ("-o", tmp_path / "a.png", "--csv", tmp_path / "a.csv")
+    assert accelsim("plot", "fuseconv", *files).status == 0
+    with (tmp_path / "a.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    figures = {
+        (row["timing"], row["baseline_dataflow"], row["network"], row["variant"], row["side"]): row
+        for row in rows
+    }
+    assert len(figures) == len(rows) == 3 * 3 * 2 * 5
+    for side, ratio in (("32", 3.3503), ("64", 5.1652)):  # as published
+        row = figures["fuseconv-2020", "auto", "mobilenet_v2", "fuse_full", side]
+        assert float(row["speedup"]) == pytest.approx(ratio, abs=5e-5)
+    ours = figures["rtl", "auto", "mobilenet_v2", "fuse_half", "64"]
+    run = as_json(accelsim("run", "mobilenet_v2", "--variant", "fuse_half", "--json", "-"))
+    assert int(ours["cycles"]) == run["total_cycles"]
+
+
+DESIGN_MISTAKES = [
+    ("pareto {}/designs", "a best design needs a column to minimise or to maximise"),
+    ("pareto {}/none --minimise rows", "{}/none cannot be read: there is no such file or folder"),
+    ("pareto {}/sweep.toml --minimise rows", "{}/sweep.toml must be the folder of a sweep, or a "),
+    ("pareto {}/damaged.parquet --minimise rows", "{}/damaged.parquet cannot be read: "),
+    ("pareto {} --minimise rows", "{} holds no sweep: manifest.json: No such file"),
+    ("pareto {}/designs --minimise speed", "there is no column 'speed'; there are point, network"),
+    ("pareto {}/designs --minimise rows --where rows>99", "no design meets rows>99"),
+    ("pareto {}/designs --minimise rows --where rows~9", "a condition must be COLUMN, one of"),
+    ("pareto {}/designs --minimise ,", "there is no column ''; there are point"),
+    (
+        "pareto {}/designs --minimise rows --where variant=fused",
+        "variant is baseline or fuse_half, not 'fused'",
+    ),
+    (
+        "plot scaling {}/designs --panel rows -o a.png",
+        "latency over array size needs different columns, not rows twice",
+    ),
+    (
+        "plot sensitivity {}/designs --parameter rows --metric rows -o a.png",
+        "a sensitivity needs different columns, not rows twice",
+    ),
+    ("pareto {}/designs --minimise rows --plot a.png", "a front is drawn over two objectives or"),
+    ("pareto {}/designs --minimise rows --colour variant", "--colour is for --plot"),
+    ("plot scaling {}/designs -o a.gif", "a.gif must end in one of"),
+    ("plot heatmap {}/designs --metric variant -o a.png", "variant holds no numbers; columns that"),
+    ("plot sensitivity {}/designs.csv --parameter rows -o a.png", "{}/designs.csv does not say"),
+    ("plot roofline {}/baseline.json --memory-width 0 -o a.png", "--memory-width must be whole"),
+    ("plot layers {}/sweep.toml -o a.png", "{}/sweep.toml is not valid JSON"),
+    ("plot stack {}/none.json -o a.png", "{}/none.json cannot be read: No such file"),
+    ("plot nothing", "No such command 'nothing'"),
+    ("report {}/baseline.json -o a.txt", "a.txt must end in .html"),
+    ("report {}/baseline.json -o none/a.html", "none/a.html cannot be written: No such file"),
+    ("report {}/sweep.toml -o a.html", "{}/sweep.toml is not valid JSON"),
+]
+
+
+@pytest.mark.parametrize(("command", "said"), DESIGN_MISTAKES)
+def test_a_mistake_about_designs_is_one_sentence(
+    command, said, written, accelsim, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    outcome = accelsim(*command.format(written).split())
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"accelsim: {said.format(written)}")
+    assert outcome.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- films and traces
+
+
+def test_films_and_traces_are_written(accelsim, tmp_path):
+    layer = ("mobilenet_v2", "--input", "32x32", "--layer", "b5.dw", "--array", "4x4")
+    for name, begin in (("film.gif", b"GIF89a"), ("strip.png", b"\x89PNG")):
+        path = tmp_path / name
+        options = ("--dataflow", "os", "--against", "rows", "--clocks", "3..9", "--frames", 2)
+        assert accelsim("film", *layer, *options, "-o", path) == (0, f"{path}\n", "")
+        assert path.read_bytes().startswith(begin)
+    path = tmp_path / "trace.json"
+    assert accelsim("trace", *layer, "-o", path) == (0, f"{path}\n", "")
+    run = as_json(accelsim("run", *layer[:3], "--array", "4x4", "--layers", "b5.dw", "--json", "-"))
+    events = json.loads(path.read_text())["traceEvents"]
+    ends = [event["ts"] + event["dur"] for event in events if event["ph"] == "X"]
+    assert max(ends) == run["total_cycles"]
+    some = tmp_path / "some.json"
+    assert accelsim("trace", *layer, "--clocks", "0..9", "-o", some).status == 0
+    assert len(some.read_text()) < len(path.read_text())
+
+
+def test_a_film_against_the_engine_shows_the_array_beside_it(accelsim, tmp_path):
+    """Left to itself the layer takes the engine, which would be compared with itself."""
+    layer = ("mobilenet_v2", "--input", "32x32", "--layer", "b5.dw", "--array", "4x4")
+    options = ("--depthwise", "4x4", "--against", "engine", "--frames", 2)
+    for path, more in (("a.gif", ()), ("b.gif", ("--depthwise-on", "array"))):
+        assert accelsim("film", *layer, *options, *more, "-o", tmp_path / path).status == 0
+    assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
+
+
+def test_two_files_are_written_both_or_none(accelsim, tmp_path):
+    picture, points = tmp_path / "a.png", tmp_path / "none" / "a.csv"
+    outcome = accelsim("plot", "fuseconv", "-o", picture, "--csv", points)
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err == f"accelsim: {points} cannot be written: No such file or directory\n"
+    assert not picture.exists()
+
+
+FILM_MISTAKES = (
+    ("film {} --clocks 5..2 -o a.png", "clocks must be FIRST..LAST, for instance 0..95, not"),
+    ("film {} --clocks 0..999999999 -o a.png", "clocks of layer b5.dw are 0.."),
+    ("trace {} -o a.png", "a.png must end in .json"),
+    ("film {} --frames 0 -o a.gif", "a film has at least 1 frame, not 0"),
+    ("film {} -o a.mp4", "a.mp4 must end in one of .gif, .pdf, .png, .svg"),
+    ("film {} -o none/a.gif", "none/a.gif cannot be written: No such file"),
+    ("film {} --against engine -o a.gif", "depthwise-on engine needs a depthwise engine"),
+    ("film mobilenet_v2 --layer pool -o a.gif", "layer pool (global_pool) runs on the host"),
+    ("trace {} -o none/a.json", "none/a.json cannot be written: No such file"),
+    ("trace mobilenet_v2 --clocks 0..9 -o a.json", "clocks are those of one layer"),
+    ("trace mobilenet_v2 --layer pool -o a.json", "layer pool (global_pool) runs on the host"),
+)
+
+
+@pytest.mark.parametrize(("command", "said"), FILM_MISTAKES)
+def test_a_mistake_about_films_is_one_sentence(command, said, accelsim, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outcome = accelsim(*command.format("mobilenet_v2 --layer b5.dw --array 4x4").split())
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"accelsim: {said}")
+    assert outcome.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- usage
+
+
+@pytest.mark.parametrize("arguments", ["run", "run a --clock x", "nothing", "run --no-such-option"])
+def test_usage_errors_are_status_2_too(arguments, accelsim):
+    outcome = accelsim(*arguments.split())
+    assert outcome.status == 2
+    assert outcome.err.startswith("accelsim: ")
+    assert outcome.err.count("\n") == 1
+    assert "Traceback" not in outcome.err
+
+
+def test_rtl_holds_both_engines(accelsim, tmp_path):
+    outcome = accelsim("rtl", "--array", "2x2", "--depthwise", "2x3", "-o", str(tmp_path))
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "array__commands__valid" in (tmp_path / "core.sv").read_text()
+    assert "depthwise__commands__valid" in (tmp_path / "core.sv").read_text()
+
+
+def test_cosim_of_a_depthwise_layer_runs_on_its_engine(accelsim, probe):
+    options = ("--array", "4x3", "--depthwise", "2x3", "--depthwise-on", "engine")
+    outcome = accelsim("cosim", probe, "--layer", "mix", *options, "--json", "-")
+    assert outcome.status == 0
+    printed = json.loads(outcome.out)
+    assert printed["values_equal"]
+    assert len(set(printed["cycles"].values())) == 1

@@ -1,0 +1,517 @@
+"""Expected values: parameter counts of torchvision and timm, the FuSeConv paper, the tables.
+
+Networks of large kernels have a file of their own, test_large_kernels.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from accelsim import networks
+from accelsim.errors import NetworkError
+from accelsim.ir import INPUT, Layer, Network
+from accelsim.networks import fuse
+from accelsim.networks.builder import make_divisible
+from accelsim.networks.variants import apply, parse
+from accelsim.ops import Add, Concat, Conv2d, Depthwise, GlobalPool, Linear, Pointwise, Scale
+from tests.naive import operators as naive
+
+NAMES = [definition.__name__ for definition in networks.NETWORKS]
+LARGE_KERNELS = ("convnext", "inception_next", "replknet", "slak")
+# Whose maps all but the pairs stay: not where a layer norm or a large kernel's branches follow.
+WITH_DEPTHWISE = [
+    name
+    for name in NAMES
+    if not name.startswith(LARGE_KERNELS)
+    and any(isinstance(layer.op, Depthwise) for layer in networks.get(name).layers)
+]
+
+# torchvision's documented num_params; MobileNetV1 and the authors' MobileNetV3 from FuSeConv;
+# MixNet and Single-Path NAS as counted in timm; RetinaFace as counted in Pytorch_Retinaface.
+PARAMS = [
+    ("mobilenet_v1", 4_231_976),
+    ("mobilenet_v2", 3_504_872),
+    ("mnasnet_b1", 4_383_312),
+    ("mobilenet_v3_small", 2_542_856),
+    ("mobilenet_v3_large", 5_483_032),
+    ("mobilenet_v3_large_fuseconv", 5_476_416),
+    ("resnet18", 11_689_512),
+    ("resnet50", 25_557_032),
+    ("shufflenet_v2_x1_0", 2_278_604),
+    ("efficientnet_b0", 5_288_548),
+    ("mixnet_s", 4_134_606),
+    ("mixnet_m", 5_014_382),
+    ("mixnet_l", 7_329_252),
+    ("single_path_nas", 4_421_616),
+    ("retinaface_mnet025", 426_608),
+]
+
+# Multiply-accumulates of convolutions and fully connected layers; from the same modules.
+MACS = [
+    ("mobilenet_v3_small", 56_510_400),
+    ("shufflenet_v2_x1_0", 144_907_992),
+    ("mixnet_s", 239_173_360),
+    ("single_path_nas", 333_470_000),
+    ("mixnet_l", 555_300_000),
+]
+
+# FuSeConv's table I: exact parameters of the authors' code and true MACs, in units of 10,000.
+FUSECONV = [
+    ("mobilenet_v1", "baseline", 56874, 4_231_976),
+    ("mobilenet_v1", "fuse_full", 110244, 7_366_600),
+    ("mobilenet_v1", "fuse_half", 55715, 4_202_216),
+    ("mobilenet_v2", "baseline", 30077, 3_504_872),
+    ("mobilenet_v2", "fuse_full", 41198, 4_462_024),
+    ("mobilenet_v2", "fuse_half", 28696, 3_463_144),
+    ("mobilenet_v3_large_fuseconv", "baseline", 21980, 5_476_416),
+    ("mobilenet_v3_large_fuseconv", "fuse_full", 29722, 10_577_064),
+    ("mobilenet_v3_large_fuseconv", "fuse_half", 20630, 5_405_664),
+]
+
+# Channels and side of the map at 224 x 224 (RetinaFace 640 x 640), as the papers' tables have them.
+SHAPES = {
+    "mobilenet_v1": [("stem", 32, 112), ("b1.project", 64, 112), ("b5.project", 256, 28),
+                     ("b6.dw", 256, 14), ("b11.project", 512, 14), ("b13.project", 1024, 7)],
+    "mobilenet_v2": [("b1.project", 16, 112), ("b2.expand", 96, 112), ("b3.add", 24, 56),
+                     ("b6.add", 32, 28), ("b10.add", 64, 14), ("b13.add", 96, 14),
+                     ("b16.add", 160, 7), ("b17.project", 320, 7), ("head", 1280, 7)],
+    "mnasnet_b1": [("b1.project", 16, 112), ("b4.add", 24, 56), ("b7.add", 40, 28),
+                   ("b10.add", 80, 14), ("b12.add", 96, 14), ("b16.add", 192, 7),
+                   ("b17.project", 320, 7), ("head", 1280, 7)],
+    "mobilenet_v3_small": [("stem", 16, 112), ("b1.project", 16, 56), ("b3.add", 24, 28),
+                           ("b6.add", 40, 14), ("b8.add", 48, 14), ("b11.add", 96, 7),
+                           ("head", 576, 7), ("head2", 1024, 1)],
+    "mobilenet_v3_large": [("b1.add", 16, 112), ("b3.add", 24, 56), ("b6.add", 40, 28),
+                           ("b10.add", 80, 14), ("b12.add", 112, 14), ("b15.add", 160, 7),
+                           ("b4.se1", 24, 1), ("b11.se1", 120, 1), ("b13.se1", 168, 1),
+                           ("head", 960, 7), ("head2", 1280, 1)],
+    "mobilenet_v3_small_fuseconv": [("b1.expand", 16, 112), ("b1.se1", 4, 1), ("b7.se1", 30, 1),
+                                    ("head", 576, 7), ("head2", 1280, 1)],
+    "mobilenet_v3_large_fuseconv": [("b1.expand", 16, 112), ("b4.se1", 18, 1), ("b4.se2", 72, 1),
+                                    ("head", 960, 7), ("head2", 1280, 1)],
+    "resnet18": [("stem", 64, 112), ("maxpool", 64, 56), ("b2.add", 64, 56), ("b3.down", 128, 28),
+                 ("b6.add", 256, 14), ("b8.add", 512, 7)],
+    "resnet50": [("maxpool", 64, 56), ("b1.down", 256, 56), ("b4.conv1", 128, 56),
+                 ("b4.conv2", 128, 28), ("b7.add", 512, 28), ("b13.add", 1024, 14),
+                 ("b16.add", 2048, 7)],
+    "shufflenet_v2_x1_0": [("stem", 24, 112), ("maxpool", 24, 56), ("b1.left", 58, 28),
+                           ("b1.expand", 58, 56), ("b1.shuffle", 116, 28), ("b4.shuffle", 116, 28),
+                           ("b5.left_dw", 116, 14), ("b12.right", 116, 14), ("b12.concat", 232, 14),
+                           ("b13.shuffle", 464, 7), ("b16.shuffle", 464, 7), ("head", 1024, 7)],
+    "efficientnet_b0": [("b1.project", 16, 112), ("b1.se1", 8, 1), ("b2.se1", 4, 1),
+                        ("b3.add", 24, 56), ("b5.add", 40, 28), ("b8.add", 80, 14),
+                        ("b11.add", 112, 14), ("b15.add", 192, 7), ("b16.project", 320, 7),
+                        ("head", 1280, 7)],
+    "mixnet_s": [("stem", 16, 112), ("b1.add", 16, 112), ("b3.add", 24, 56), ("b4.dw", 144, 28),
+                 ("b4.se1", 12, 1), ("b7.add", 40, 28), ("b8.se1", 10, 1), ("b10.add", 80, 14),
+                 ("b13.add", 120, 14), ("b14.dw", 720, 7), ("b16.add", 200, 7), ("head", 1536, 7)],
+    "mixnet_m": [("stem", 24, 112), ("b1.add", 24, 112), ("b3.add", 32, 56), ("b4.expand", 192, 56),
+                 ("b7.add", 40, 28), ("b11.add", 80, 14), ("b15.add", 120, 14), ("b19.add", 200, 7),
+                 ("head", 1536, 7)],
+    "mixnet_l": [("stem", 32, 112), ("b1.add", 32, 112), ("b3.add", 40, 56), ("b7.add", 56, 28),
+                 ("b11.add", 104, 14), ("b15.add", 160, 14), ("b19.add", 264, 7),
+                 ("head", 1536, 7)],
+    "single_path_nas": [("stem", 32, 112), ("b1.project", 16, 112), ("b2.expand", 48, 112),
+                        ("b4.add", 24, 56), ("b8.add", 40, 28), ("b12.add", 80, 14),
+                        ("b16.add", 96, 14), ("b20.add", 192, 7), ("b21.project", 320, 7)],
+    "retinaface_mnet025": [("stem", 8, 320), ("b5.project", 64, 80), ("b11.project", 128, 40),
+                           ("b13.project", 256, 20), ("fpn2.up", 64, 40), ("fpn1.merge", 64, 80),
+                           ("context3", 64, 20), ("head1.class", 4, 80), ("head2.box", 8, 40),
+                           ("head3.landmark", 20, 20)],
+    "convnext_atto": [
+        ("stem", 40, 56), ("b2.add", 40, 56), ("down1", 80, 28), ("b4.add", 80, 28),
+        ("down2", 160, 14), ("b10.add", 160, 14), ("down3", 320, 7), ("b12.add", 320, 7),
+        ("b1.expand", 160, 56), ("norm", 320, 1)
+    ],
+    "convnext_tiny": [
+        ("stem", 96, 56), ("b3.add", 96, 56), ("down1", 192, 28), ("b6.add", 192, 28),
+        ("down2", 384, 14), ("b15.add", 384, 14), ("down3", 768, 7), ("b18.add", 768, 7),
+        ("b1.expand", 384, 56), ("norm", 768, 1)
+    ],
+    "convnext_small": [
+        ("stem", 96, 56), ("b3.add", 96, 56), ("down1", 192, 28), ("b6.add", 192, 28),
+        ("down2", 384, 14), ("b33.add", 384, 14), ("down3", 768, 7), ("b36.add", 768, 7),
+        ("b1.expand", 384, 56), ("norm", 768, 1)
+    ],
+    "convnext_base": [
+        ("stem", 128, 56), ("b3.add", 128, 56), ("down1", 256, 28), ("b6.add", 256, 28),
+        ("down2", 512, 14), ("b33.add", 512, 14), ("down3", 1024, 7), ("b36.add", 1024, 7),
+        ("b1.expand", 512, 56), ("norm", 1024, 1)
+    ],
+    "convnext_large": [
+        ("stem", 192, 56), ("b3.add", 192, 56), ("down1", 384, 28), ("b6.add", 384, 28),
+        ("down2", 768, 14), ("b33.add", 768, 14), ("down3", 1536, 7), ("b36.add", 1536, 7),
+        ("b1.expand", 768, 56), ("norm", 1536, 1)
+    ],
+    "inception_next_atto": [
+        ("stem", 40, 56), ("b2.add", 40, 56), ("down1", 80, 28), ("b4.add", 80, 28),
+        ("down2", 160, 14), ("b10.add", 160, 14), ("down3", 320, 7), ("b12.add", 320, 7),
+        ("b1.dw_id", 10, 56), ("b1.dw_hw", 10, 56), ("b12.expand", 960, 7), ("head", 960, 1)
+    ],
+    "inception_next_tiny": [
+        ("stem", 96, 56), ("b3.add", 96, 56), ("down1", 192, 28), ("b6.add", 192, 28),
+        ("down2", 384, 14), ("b15.add", 384, 14), ("down3", 768, 7), ("b18.add", 768, 7),
+        ("b1.dw_id", 60, 56), ("b1.dw_hw", 12, 56), ("b18.expand", 2304, 7), ("head", 2304, 1)
+    ],
+    "inception_next_small": [
+        ("stem", 96, 56), ("b3.add", 96, 56), ("down1", 192, 28), ("b6.add", 192, 28),
+        ("down2", 384, 14), ("b33.add", 384, 14), ("down3", 768, 7), ("b36.add", 768, 7),
+        ("b1.dw_id", 60, 56), ("b1.dw_hw", 12, 56), ("b36.expand", 2304, 7), ("head", 2304, 1)
+    ],
+    "inception_next_base": [
+        ("stem", 128, 56), ("b3.add", 128, 56), ("down1", 256, 28), ("b6.add", 256, 28),
+        ("down2", 512, 14), ("b33.add", 512, 14), ("down3", 1024, 7), ("b36.add", 1024, 7),
+        ("b1.dw_id", 80, 56), ("b1.dw_hw", 16, 56), ("b36.expand", 3072, 7), ("head", 3072, 1)
+    ],
+    "replknet_31b": [
+        ("stem", 128, 112), ("b2.ffn_add", 128, 56), ("down1", 256, 56),
+        ("b4.ffn_add", 256, 28), ("down2", 512, 28), ("b22.ffn_add", 512, 14),
+        ("down3", 1024, 14), ("b24.ffn_add", 1024, 7), ("stem.dw2", 128, 56),
+        ("b1.dw", 128, 56), ("down3.dw", 1024, 7), ("b24.ffn_expand", 4096, 7)
+    ],
+    "replknet_31l": [
+        ("stem", 192, 112), ("b2.ffn_add", 192, 56), ("down1", 384, 56),
+        ("b4.ffn_add", 384, 28), ("down2", 768, 28), ("b22.ffn_add", 768, 14),
+        ("down3", 1536, 14), ("b24.ffn_add", 1536, 7), ("stem.dw2", 192, 56),
+        ("b1.dw", 192, 56), ("down3.dw", 1536, 7), ("b24.ffn_expand", 6144, 7)
+    ],
+    "replknet_xl": [
+        ("stem", 256, 112), ("b2.ffn_add", 256, 56), ("down1", 512, 56),
+        ("b4.ffn_add", 512, 28), ("down2", 1024, 28), ("b22.ffn_add", 1024, 14),
+        ("down3", 2048, 14), ("b24.ffn_add", 2048, 7), ("stem.dw2", 256, 56),
+        ("b1.dw", 384, 56), ("down3.dw", 2048, 7), ("b24.ffn_expand", 8192, 7)
+    ],
+    "slak_tiny": [
+        ("stem", 124, 56), ("b3.add", 124, 56), ("down1", 249, 28), ("b6.add", 249, 28),
+        ("down2", 499, 14), ("b15.add", 499, 14), ("down3", 998, 7), ("b18.add", 998, 7),
+        ("b1.dw_51x5", 124, 56), ("b4.dw_5x49", 249, 28), ("norm", 998, 1)
+    ],
+    "slak_small": [
+        ("stem", 124, 56), ("b3.add", 124, 56), ("down1", 249, 28), ("b6.add", 249, 28),
+        ("down2", 499, 14), ("b33.add", 499, 14), ("down3", 998, 7), ("b36.add", 998, 7),
+        ("b1.dw_51x5", 124, 56), ("b4.dw_5x49", 249, 28), ("norm", 998, 1)
+    ],
+    "slak_base": [
+        ("stem", 166, 56), ("b3.add", 166, 56), ("down1", 332, 28), ("b6.add", 332, 28),
+        ("down2", 665, 14), ("b33.add", 665, 14), ("down3", 1331, 7), ("b36.add", 1331, 7),
+        ("b1.dw_51x5", 166, 56), ("b4.dw_5x49", 332, 28), ("norm", 1331, 1)
+    ],
+}  # fmt: skip
+
+
+def hand_made(channels: int, *, stride: int = 1, padding: object = "same") -> Network:
+    """Two depthwise layers with squeeze-excite, as a user's file would have them."""
+    return Network(
+        "probe",
+        (3, 17, 19),
+        (
+            Layer("mix", Pointwise(channels), (INPUT,)),
+            Layer(
+                "dw",
+                Depthwise((5, 5), (stride, stride), padding),  # type: ignore[arg-type]
+                ("mix",),
+                norm=True,
+                activation="relu",
+            ),
+            Layer("pool", GlobalPool(), ("dw",)),
+            Layer("squeeze", Linear(4), ("pool",), bias=True),
+            Layer("excite", Pointwise(channels), ("squeeze",), bias=True),
+            Layer("scaled", Scale(), ("dw", "excite")),
+            Layer("out", Pointwise(6), ("scaled",)),
+            Layer("dw2", Depthwise((3, 3)), ("out",)),
+            Layer("dw3", Depthwise((3, 3), dilation=(2, 2)), ("dw2",)),
+        ),
+    )
+
+
+@pytest.mark.parametrize(("name", "params"), PARAMS)
+def test_parameters_as_published(name, params):
+    assert networks.get(name).total_params == params
+
+
+@pytest.mark.parametrize(("name", "variant", "macs", "params"), FUSECONV)
+def test_fuseconv_table(name, variant, macs, params):
+    network = networks.get(name, variant)
+    assert round(network.total_macs / 1e4) == macs
+    assert (network.published_params or network.total_params) == params
+
+
+@pytest.mark.parametrize(
+    ("variant", "executed"), [("fuse_full", 4_460_936), ("fuse_half", 3_462_056)]
+)
+def test_unused_layer_of_the_authors_is_not_executed(variant, executed):
+    assert networks.mobilenet_v2(variant).total_params == executed
+
+
+def test_published_params_only_where_they_differ():
+    differing = {
+        (d.__name__, v)
+        for d in networks.NETWORKS
+        for v in ("baseline", *fuse.VARIANTS)
+        if d.__name__ in WITH_DEPTHWISE and d(v).published_params is not None
+    }
+    assert differing == {("mobilenet_v2", "fuse_full"), ("mobilenet_v2", "fuse_half")}
+
+
+@pytest.mark.parametrize(("name", "macs"), MACS)
+def test_macs_as_counted(name, macs):
+    assert networks.get(name).total_macs == pytest.approx(macs, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_shapes(name):
+    network = networks.get(name)
+    shapes = [(layer, *network.shape(layer)) for layer, _, _ in SHAPES[name]]
+    assert shapes == [(layer, c, side, side) for layer, c, side in SHAPES[name]]
+    if name != "retinaface_mnet025":
+        assert network.shape("fc") == (1000, 1, 1)
+        assert network.layers[-1].name == "fc"
+
+
+def test_shapes_cover_all_networks():
+    assert set(SHAPES) == set(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("mobilenet_v1", "stem b1.dw b1.project b2.dw"),
+        ("mobilenet_v2", "stem b1.dw b1.project b2.expand b2.dw b2.project b3.expand b3.dw"),
+        ("mobilenet_v3_small", "stem b1.dw b1.se_pool b1.se1 b1.se2 b1.se b1.project b2.expand"),
+        ("mobilenet_v3_small_fuseconv", "stem b1.expand b1.dw b1.se_pool b1.se1 b1.se2 b1.se"),
+        ("mixnet_s", "stem b1.dw b1.project b1.add b2.expand b2.dw b2.project b3.expand b3.dw"),
+        ("retinaface_mnet025", "stem b1.dw b1.project b2.dw b2.project b3.dw"),
+        ("resnet18", "stem maxpool b1.conv1 b1.conv2 b1.add b2.conv1"),
+        ("resnet50", "stem maxpool b1.conv1 b1.conv2 b1.conv3 b1.down b1.add b2.conv1"),
+    ],
+)
+def test_layer_names(name, first):
+    expected = first.split()
+    assert [layer.name for layer in networks.get(name).layers[: len(expected)]] == expected
+
+
+@pytest.mark.parametrize("name", WITH_DEPTHWISE)
+@pytest.mark.parametrize("variant", fuse.VARIANTS)
+def test_variant_keeps_every_map_but_full_doubles_the_pairs(name, variant):
+    before, after = networks.get(name), networks.get(name, variant)
+    pairs = {layer.inputs for layer in after.layers if isinstance(layer.op, Concat)}
+    wider = 2 if "full" in variant else 1
+    assert pairs
+    for layer in before.layers:
+        c, h, w = before.shape(layer.name)
+        if (f"{layer.name}_h", f"{layer.name}_v") in pairs:
+            assert after.shape(layer.name) == (wider * c, h, w)
+        elif not layer.name.rpartition(".")[2].startswith("se"):
+            assert after.shape(layer.name) == (c, h, w)
+
+
+@pytest.mark.parametrize(
+    ("name", "blocks"),
+    [
+        ("mobilenet_v1", range(1, 6)),
+        ("mobilenet_v2", range(2, 11)),
+        ("mnasnet_b1", range(2, 11)),
+        ("mobilenet_v3_large", range(2, 9)),
+        ("mobilenet_v3_large_fuseconv", range(2, 9)),
+        ("mobilenet_v3_small", (3, 5, 6, 7, 8)),
+        ("mobilenet_v3_small_fuseconv", (3, 5, 6, 7, 8)),
+        ("efficientnet_b0", range(1, 9)),  # the first half of 16
+    ],
+)
+@pytest.mark.parametrize("variant", ["fuse_half_50", "fuse_full_50"])
+def test_blocks_of_the_half_variants(name, blocks, variant):
+    concats = [x.name for x in networks.get(name, variant).layers if isinstance(x.op, Concat)]
+    assert concats == [f"b{n}.dw" for n in blocks]
+
+
+@pytest.mark.parametrize(
+    ("name", "reduced"),
+    [
+        ("mobilenet_v3_large_fuseconv", 2 * 72 // 4),
+        ("mobilenet_v3_large", make_divisible(2 * 72 / 4)),
+        ("mobilenet_v3_small_fuseconv", 2 * 96 // 4),
+    ],
+)
+def test_full_doubles_squeeze_excite_by_the_networks_rule(name, reduced):
+    network = networks.get(name, "fuse_full")
+    assert network.shape("b4.se1")[0] == reduced
+    assert network.shape("b4.se2") == (network.shape("b4.dw")[0], 1, 1)
+
+
+def test_make_divisible_never_loses_more_than_a_tenth():
+    assert [make_divisible(c / 4) for c in (16, 72, 96, 120, 480, 960)] == [8, 24, 24, 32, 120, 240]
+
+
+@pytest.mark.parametrize("variant", fuse.VARIANTS)
+@pytest.mark.parametrize("channels", [2, 7, 8])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_hand_made_network(variant, channels, stride):
+    network = apply(hand_made(channels, stride=stride), variant)
+    full = "full" in variant
+    h, v, dw = (network.layer(name) for name in ("dw_h", "dw_v", "dw"))
+    first = -(-channels // 2)
+    assert network.shape("dw_h")[0] == (channels if full else first)
+    assert network.shape("dw_v")[0] == (channels if full else channels - first)
+    assert network.shape("dw")[1:] == (-(-17 // stride), -(-19 // stride))
+    assert h.norm
+    assert v.activation == "relu"
+    assert (dw.norm, dw.activation) == (False, "none")
+    assert network.shape("squeeze")[0] == (8 if full else 4)
+    assert network.shape("scaled") == network.shape("dw")
+    # Of three depthwise layers the 50 % variants replace two.
+    replaced = [layer.name for layer in network.layers if isinstance(layer.op, Concat)]
+    assert replaced == (["dw", "dw2"] if variant.endswith("50") else ["dw", "dw2", "dw3"])
+    doublings = len(replaced) - 1 if full else 0
+    assert network.shape(network.layers[-1].name)[0] == 6 * 2**doublings
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("padding", ["same", "same_tf", 2, (2, 2, 3, 1)])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_pair_computes_rows_and_columns(full, padding, stride):
+    channels, size = 5, (9, 8)
+    op = Depthwise((5, 5), (stride, stride), padding)
+    plain = Network("n", (channels, *size), (Layer("dw", op, (INPUT,)),))
+    fused = apply(plain, "fuse_full" if full else "fuse_half")
+    rng = np.random.default_rng(3)
+    x = rng.integers(-128, 128, (channels, *size), dtype=np.int8)
+    h, v, joined = fused.layers
+    taps = [rng.integers(-128, 128, n.op.weight_shape(x.shape), dtype=np.int8) for n in (h, v)]
+    if padding == "same_tf" and stride == 2:  # 9 rows become 5 by 2 + 2 zeros, 8 become 4 by 1 + 2
+        sides = (2, 2, 1, 2)
+    else:
+        sides = padding if isinstance(padding, tuple) else (2, 2, 2, 2)
+    horizontal, vertical = (x, x) if full else (x[:3], x[3:])
+    for part, source, taken, zeros in (
+        (h, horizontal, taps[0], (0, 0, *sides[2:])),
+        (v, vertical, taps[1], (*sides[:2], 0, 0)),
+    ):
+        expected = naive.depthwise(source, taken[:, 0], (stride, stride), [zeros] * len(source))
+        np.testing.assert_array_equal(part.op.golden(taken, x), expected)
+    assert joined.inputs == ("dw_h", "dw_v")
+
+
+def test_single_channel_halves_into_the_horizontal_branch():
+    plain = Network("n", (1, 6, 6), (Layer("dw", Depthwise((3, 3)), (INPUT,)),))
+    fused = apply(plain, "fuse_half")
+    assert [(layer.name, fused.shape(layer.name)[0]) for layer in fused.layers] == [
+        ("dw_h", 1),
+        ("dw", 1),
+    ]
+
+
+def test_gate_computed_from_an_input_of_one_pixel():
+    network = Network(
+        "n",
+        (4, 1, 1),
+        (
+            Layer("dw", Depthwise((3, 3)), (INPUT,)),
+            Layer("gate", Linear(4), (INPUT,)),
+            Layer("scaled", Scale(), ("dw", "gate")),
+        ),
+    )
+    assert apply(network, "fuse_full").shape("scaled") == (8, 1, 1)
+
+
+def test_grouped_convolution_of_one_channel_a_group_is_depthwise():
+    op = Conv2d(4, (3, 3), padding=1, groups=4)
+    plain = Network(
+        "n",
+        (4, 6, 6),
+        (
+            Layer("a", Depthwise((3, 3)), (INPUT,)),
+            Layer("b", op, ("a",)),
+            Layer("c", op, ("b",)),
+        ),
+    )
+    shapes = [apply(plain, "fuse_full").shape(name)[0] for name in ("a", "b", "c")]
+    assert shapes == [8, 16, 32]
+    shapes = [apply(plain, "fuse_full_50").shape(name)[0] for name in ("a", "b", "c")]
+    assert shapes == [8, 16, 16]
+
+
+def test_baseline_changes_nothing():
+    network = hand_made(7)
+    assert apply(network, "baseline") is network
+
+
+@pytest.mark.parametrize("definition", networks.NETWORKS)
+def test_input_size_and_defaults(definition):
+    name = definition.__name__
+    assert getattr(networks, name) is definition
+    usual = (640, 640) if name == "retinaface_mnet025" else (224, 224)
+    assert definition() == networks.get(name) == definition("baseline", usual)
+    network = definition(input=(96, 160))
+    assert network.input == (3, 96, 160)
+    last = [x.name for x in network.layers if network.shape(x.name)[1:] != (1, 1)][-1]
+    stride = usual[0] // definition().shape(last)[1]
+    assert network.shape(last)[1:] == (-(-96 // stride), -(-160 // stride))
+    assert network.total_params == definition().total_params
+    assert network.total_macs < definition().total_macs
+
+
+@pytest.mark.parametrize("definition", networks.NETWORKS)
+def test_every_layer_is_used(definition):
+    network = definition()
+    used = {source for layer in network.layers for source in layer.inputs}
+    heads = {f"head{n}.{head}" for n in (1, 2, 3) for head in ("class", "box", "landmark")}
+    ends = heads if network.name == "retinaface_mnet025" else {"fc"}
+    assert {layer.name for layer in network.layers} - used == ends
+    assert all(a.name != b.name for a, b in pairwise(network.layers))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: networks.get("mobilenet_v9"), "no network 'mobilenet_v9'; there are mobilenet_v1"),
+        (lambda: networks.get("mobilenet_v2", "fuse"), "no variant 'fuse'; there are baseline, fu"),
+        (
+            lambda: networks.get("resnet18", "fuse_half"),
+            "replaces square depthwise .* resnet18 has",
+        ),
+        (lambda: networks.get("mobilenet_v2", "fuse_half:k=7"), "fuse_half takes no keys, not 'k'"),
+        (lambda: networks.get("mobilenet_v2", "baseline:k"), "must read NAME"),
+        (lambda: networks.get("mobilenet_v2", "baseline:k=1"), "baseline takes no keys, not 'k'"),
+        (lambda: networks.get("mobilenet_v2", input=(0, 5)), r"at least 1, not \(0, 5\)"),
+        (lambda: apply(hand_made(4, padding=0), "fuse_half"), "padding 0 would .*layer dw"),
+    ],
+)
+def test_mistakes(call, message):
+    with pytest.raises(NetworkError, match=message):
+        call()
+
+
+def test_full_around_a_shortcut_is_refused_with_the_layer():
+    network = Network(
+        "n",
+        (4, 6, 6),
+        (Layer("dw", Depthwise((3, 3)), (INPUT,)), Layer("sum", Add(), (INPUT, "dw"))),
+    )
+    assert apply(network, "fuse_half").shape("sum") == (4, 6, 6)
+    with pytest.raises(NetworkError, match=r"fuse_full does not fit n: .*add.*layer sum"):
+        apply(network, "fuse_full")
+
+
+def test_full_before_chosen_channels_is_refused():
+    network = Network(
+        "n",
+        (4, 6, 6),
+        (
+            Layer("dw", Depthwise((3, 3)), (INPUT,)),
+            Layer("part", Depthwise((1, 3), channels=(2, 4)), ("dw",)),
+        ),
+    )
+    assert apply(network, "fuse_half").shape("part") == (2, 6, 6)
+    with pytest.raises(NetworkError, match=r"\[2, 4\] were chosen from 4.*layer part"):
+        apply(network, "fuse_full")
+
+
+def test_parse_gives_name_and_keys():
+    assert parse("fuse_half") == ("fuse_half", ())
+    assert parse("xsep:k=7") == ("xsep", (("k", "7"),))
+
+
+def test_one_number_is_no_size():
+    with pytest.raises(NetworkError, match=r"input must be a height and a width .* not 224"):
+        networks.mobilenet_v2(input=224)

@@ -1,0 +1,93 @@
+"""The generated Verilog of the depthwise engine returns what golden returns, in its clocks.
+
+Stalls are random on every stream; without a fill port the sequences are longer than the memories.
+"""
+
+import dataclasses
+import shutil
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from accelsim.dataflows import tap_serial
+from accelsim.engines.depthwise import ENGINE, golden
+from accelsim.hardware import DepthwiseEngine
+from accelsim.ir import Conv
+from rtl.flow.cosim import SIMULATORS, Stalls, cosim
+from tests.accelsim.engines.depthwise.convolutions import operands, plans_of
+from tests.engines.depthwise import random_sequence
+
+needs_icarus = pytest.mark.skipif(
+    shutil.which("iverilog") is None, reason="Icarus is not installed"
+)
+
+
+def check(engine, work, simulator, seed=0):
+    rng = np.random.default_rng(seed)
+    stalls = Stalls(*rng.uniform(0.3, 0.9, 4), seed=seed)
+    run = cosim(engine, work.commands, work.maps, work.taps, simulator=simulator, stalls=stalls)
+    assert np.array_equal(run.words, golden(engine, work.commands, work.maps, work.taps))
+    assert run.busy_cycles == ENGINE.cycles(engine, work.body)
+    assert run.stall_cycles > 0
+
+
+@pytest.mark.parametrize("fill", [0, 7])
+@pytest.mark.parametrize("shape", [(2, 4), (3, 5), (8, 8)], ids=str)
+def test_verilator_agrees(shape, fill):
+    for seed in range(3):
+        rng = np.random.default_rng((*shape, seed))
+        engine = DepthwiseEngine(*shape, 2 * shape[1], fill, bank_depth=1024, tap_depth=8192)
+        small = dataclasses.replace(engine, bank_depth=256)  # so that each shape is built once
+        check(engine, random_sequence(rng, small, 40), "verilator", seed)
+
+
+@needs_icarus
+@pytest.mark.parametrize(("shape", "fill"), [((1, 1), 0), ((2, 3), 0), ((3, 2), 4)], ids=str)
+def test_icarus_agrees(shape, fill):
+    rng = np.random.default_rng(shape)
+    engine = DepthwiseEngine(*shape, fill_port=fill, bank_depth=512, tap_depth=8192)
+    check(engine, random_sequence(rng, engine, 12), "icarus")
+
+
+@needs_icarus
+@pytest.mark.parametrize("fill", [0, 3])
+def test_all_simulators_agree_on_stalls(fill):
+    """The same host on the same core: not even the clocks of waiting differ."""
+    rng = np.random.default_rng(7)
+    engine = DepthwiseEngine(2, 3, fill_port=fill, bank_depth=512)
+    work = random_sequence(rng, engine, 8)
+    stalls = Stalls(0.9, 0.3, 0.4, 0.5, seed=9)
+    runs = [
+        cosim(engine, work.commands, work.maps, work.taps, simulator=simulator, stalls=stalls)
+        for simulator in SIMULATORS
+    ]
+    assert runs[0].stall_cycles == runs[1].stall_cycles == runs[2].stall_cycles > 0
+
+
+# As in networks: h, w, kernel, stride, dilation, channels.
+LAYERS = (
+    (14, 14, (3, 3), 1, 1, 24),
+    (14, 14, (5, 5), 2, 1, 24),
+    (14, 14, (1, 11), 1, 1, 10),
+    (12, 12, (31, 31), 1, 1, 8),
+    (16, 16, (3, 3), 1, 4, 12),
+)
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=str)
+def test_layers_agree_on_8x16(layer):
+    h, w, (fh, fw), stride, dilation, channels = layer
+    pt, pl = dilation * (fh - 1) // 2, dilation * (fw - 1) // 2
+    oh, ow = -(-h // stride), -(-w // stride)
+    axes = (fh, fw, stride, stride, dilation, dilation, pt, pl)
+    conv = Conv(channels, h, w, channels, oh, ow, *axes, channels)
+    engine = DepthwiseEngine(8, 16, tap_depth=8192)
+    x, weights = operands(np.random.default_rng(1), conv)
+    for plan in islice(plans_of(tap_serial, conv, engine), 2):  # row and flat
+        program = tap_serial.program(conv, engine, plan)
+        maps, taps = program.operands(x, weights, engine)
+        run = cosim(engine, program.commands, maps, taps, simulator="verilator")
+        assert np.array_equal(run.words, golden(engine, program.commands, maps, taps))
+        assert run.busy_cycles == ENGINE.cycles(engine, plan.body)
+        assert run.stall_cycles == 0

@@ -1,0 +1,223 @@
+"""Planted errors: whatever is wrong at one level, the comparison of the levels finds it."""
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from accelsim.engines.systolic_array import cycle, schedule
+from accelsim.errors import UnsupportedError
+from accelsim.hardware import SystolicArray
+from rtl.engines.systolic_array import accumulators, core, element, grid, sequencer
+from tests.engines.systolic_array import random_sequence, sequence
+from tests.rtl.agreement import Levels, check
+from tests.rtl.bench import Pace
+from tests.rtl.engines.systolic_array.test_agreement import BANK_DEPTH, CASES, TALL_CASES
+from tests.rtl.mutants import Mutant, load, named
+
+# The package has a function of the same name.
+golden = import_module("accelsim.engines.systolic_array.golden")
+
+ELEMENT = (
+    Mutant(
+        "os: operand of w",
+        "i.a * Mux(f.stationary | f.half_speed, self.w, i.b)",
+        "i.a * self.w",
+    ),
+    Mutant("ws, is: operand from above", "Mux(f.stationary | f.half_speed,", "Mux(f.half_speed,"),
+    Mutant("rows: operand from above", "Mux(f.stationary | f.half_speed,", "Mux(f.stationary,"),
+    Mutant("first is missing", "Mux(f.first, 0, self.acc)", "self.acc"),
+    Mutant("w not held in ws", "Mux(f.stationary, self.w, i.w)", "i.w"),
+    Mutant("acc not held in ws", "Mux(f.stationary, self.acc, total)", "total"),
+    Mutant("values at full speed", "Mux(self.f.half_speed, self.b, self.a)", "self.a"),
+    Mutant("sums pass the shadow", "Mux(f.capture, total, Mux(", "Mux(f.capture, self.acc, Mux("),
+    Mutant("elements never freeze", "with m.If(en):", "with m.If(1):"),
+)
+
+GRID = (
+    Mutant("rows of operands swapped", "self.left[i], 0", "self.left[rows - 1 - i], 0"),
+    Mutant("columns of operands swapped", "[self.top[j] for", "[self.top[columns - 1 - j] for"),
+    Mutant("a row too few", "frame.rows >= rows - i", "frame.rows > rows - i"),
+    Mutant("a row too many", "frame.rows > i", "frame.rows >= i"),
+    Mutant(
+        "edges never freeze",
+        "with m.If(self.en):\n                    m.d.sync += later.eq(frame)",
+        "with m.If(1):\n                    m.d.sync += later.eq(frame)",
+    ),
+    Mutant(
+        "the drain never freezes",
+        "with m.If(self.en):\n            with m.If(frame.token.drain != 0):",
+        "with m.If(1):\n            with m.If(frame.token.drain != 0):",
+    ),
+    Mutant(
+        "drain thermometer",
+        "self.results_remaining > rows - i",
+        "self.results_remaining >= rows - i",
+    ),
+    Mutant(
+        "drain without thermometer",
+        "self.results_remaining > rows - i",
+        "self.results_remaining != 0",
+    ),
+    Mutant("load thermometer", "self.load.beat >= i", "self.load.beat > i"),
+    Mutant("load without thermometer", " & (self.load.beat >= i)", ""),
+    Mutant("taps not zero for the values", "Mux(frame.tap_write, 0, value)", "value"),
+)
+
+SEQUENCER = (
+    Mutant("is is not known", " | (head.work.opcode == Opcode.IS)", ""),
+    Mutant("rows counted from the wrong end", "frame.from_top.eq(1)", "frame.from_top.eq(0)"),
+    Mutant("first on every stream", "(clocks == taps) & now.is_first", "clocks == taps"),
+    Mutant(
+        "drain slot one clock short",
+        "self._shadow_busy.eq(results - 1)",
+        "self._shadow_busy.eq(Mux(results > 1, results - 2, 0))",
+    ),
+    Mutant(
+        "drain slot one clock long",
+        "self._shadow_busy.eq(results - 1)",
+        "self._shadow_busy.eq(results)",
+    ),
+    Mutant("swap into a drain", " & (self._shadow_busy <= 1)", ""),
+    Mutant(
+        "swap one clock late", "(stream.clocks_remaining <= 1)", "(stream.clocks_remaining == 0)"
+    ),
+    Mutant("tap read one late", "taps + 1 - clocks)", "taps - clocks)"),
+    Mutant("tap written one early", "taps - now.taps_remaining)", "taps - now.taps_remaining - 1)"),
+    Mutant("taps end early", "(clocks >= 2) &", "(clocks >= 3) &"),
+    Mutant(
+        "fires one clock apart",
+        "clocks_remaining.eq(now.work.n)",
+        "clocks_remaining.eq(now.work.n + 1)",
+    ),
+    Mutant(
+        "plain, but overlapped",
+        "ready = self.commands.valid & self._may_start",
+        "ready = self.commands.valid",
+    ),
+)
+
+ACCUMULATORS = (
+    Mutant("accumulate is ignored", "Mux(now.accumulate, read_port.data, 0)", "0"),
+    Mutant("accumulate always", "Mux(now.accumulate, read_port.data, 0)", "read_port.data"),
+    Mutant("a sum read before it is written", "transparent_for=(write_port,)", ""),
+    Mutant("sums are stored and emitted", "now.store.eq(beat.beat & ~beat.emit)",
+           "now.store.eq(beat.beat)"),
+    Mutant("the last column is not awaited", "(width - 1 > rest)", "(width - 2 > rest)"),
+)  # fmt: skip
+
+CORE = (
+    Mutant("left banks never freeze", "left.en.eq(go)", "left.en.eq(1)"),
+    Mutant("top banks never freeze", "top.en.eq(go)", "top.en.eq(1)"),
+    Mutant("the sequencer never freezes", "EnableInserter(go)(sequencer)", "sequencer"),
+    Mutant("accumulators never freeze", "EnableInserter(go)(accumulators)", "accumulators"),
+    Mutant("a full result memory freezes nothing", "~(memory.full & memory.write[0])", "1"),
+    Mutant(
+        "a missing command freezes nothing",
+        "& ~(active & ~last & sequencer.needs & ~self.commands.valid)",
+        "",
+    ),
+)
+
+SCHEDULE = (
+    Mutant("os ends late", "offset=p.k - 1 + rows", "offset=p.k + rows"),
+    Mutant("os ends early", "offset=p.k - 1 + rows", "offset=p.k - 2 + rows"),
+    Mutant("ws, is end late", "offset=rows)", "offset=rows + 1)"),
+    Mutant("ws, is end early", "offset=rows)", "offset=rows - 1)"),
+    Mutant("rows ends late", "offset=first - 1 + rows", "offset=first + rows"),
+    Mutant("rows ends early", "offset=first - 1 + rows", "offset=first - 2 + rows"),
+    Mutant("os leaves a port free", '("left", "top")),\n            Stage("drain"',
+           '("top",)),\n            Stage("drain"'),
+    Mutant("a tile waits for its stream", "until=(1, -1)", "until=(1, 0)"),
+    Mutant("no clock for the swap", "after=p.k + 1", "after=p.k"),
+    Mutant("fires drain as one", '"earlier fires", p.fires - 1', '"earlier fires", 0'),
+)  # fmt: skip
+
+GOLDEN = (
+    Mutant("words of os in order", ".astype(np.int64))[::-1]", ".astype(np.int64))"),
+    Mutant("tiles upside down", "[::-1].astype(np.int64)", ".astype(np.int64)"),
+    Mutant("windows in order", "out[:, ::-1, ::-1]", "out[:, ::-1]"),
+    Mutant("accumulate is ignored", "found += accumulator", "accumulator"),
+)
+
+# Compiled anew for each, so a few only, and none that waits for ever.
+CYCLE = (
+    Mutant("drain slot one clock long", "shadow_busy = work.m - 1", "shadow_busy = work.m"),
+    Mutant("the first frame of rows meets a tap", "elif views.w == HELD:", "elif False:"),
+)
+
+
+def verdict(levels: Levels) -> None:
+    """AssertionError if the levels do not agree on explicit and random sequences, at any pace.
+
+    The shortest comes first, since most errors need no more.
+    """
+    rng = np.random.default_rng(9)
+    tall = SystolicArray(6, 2, max_taps=4, bank_depth=BANK_DEPTH)
+    check(tall, [sequence(rng, tall, passes) for passes in TALL_CASES.values()], levels=levels)
+    plain = SystolicArray(2, 3, max_taps=4, overlap=False, bank_depth=BANK_DEPTH)
+    check(plain, [random_sequence(rng, plain, 5) for _ in range(2)], levels=levels)
+    array = SystolicArray(3, 4, accumulator_depth=16, bank_depth=BANK_DEPTH)
+    work = [sequence(rng, array, passes) for passes in CASES.values()]
+    check(array, work, Pace(0.05, 40, seed=1), trace=True, levels=levels)
+
+
+def assert_caught(levels: Levels) -> None:
+    with pytest.raises((AssertionError, UnsupportedError)):
+        verdict(levels)
+
+
+PARTS = {
+    element: ELEMENT,
+    grid: GRID,
+    sequencer: SEQUENCER,
+    accumulators: ACCUMULATORS,
+    core: CORE,
+}
+
+
+def load_core(part: ModuleType | None, mutant: Mutant | None, path: Path, patch: Any) -> Any:
+    """The class Core of copies of all parts, one of them changed; the core comes last."""
+    for module in PARTS:
+        twin = load(module, mutant if module is part else None, path, patch)
+    return twin.Core
+
+
+@pytest.mark.parametrize(
+    ("part", "mutant"),
+    [
+        pytest.param(part, mutant, id=f"{part.__name__.rpartition('.')[2]}: {mutant.about}")
+        for part, mutants in PARTS.items()
+        for mutant in mutants
+    ],
+)
+def test_error_in_the_hardware_is_caught(part, mutant, tmp_path, monkeypatch):
+    assert_caught(Levels(core=load_core(part, mutant, tmp_path, monkeypatch)))
+
+
+@named(SCHEDULE)
+def test_error_in_the_schedule_is_caught(mutant, tmp_path, monkeypatch):
+    assert_caught(Levels(cycles=load(schedule, mutant, tmp_path, monkeypatch).cycles))
+
+
+@named(GOLDEN)
+def test_error_in_golden_is_caught(mutant, tmp_path, monkeypatch):
+    assert_caught(Levels(golden=load(golden, mutant, tmp_path, monkeypatch).golden))
+
+
+@named(CYCLE)
+def test_error_in_the_register_accurate_simulation_is_caught(mutant, tmp_path, monkeypatch):
+    twin = load(cycle, mutant, tmp_path, monkeypatch)
+    assert_caught(Levels(simulate=twin.simulate))
+
+
+def test_without_an_error_nothing_is_caught(tmp_path, monkeypatch):
+    """The same way through copies of the sources, unchanged."""
+    copied = {
+        name: getattr(load(module, None, tmp_path, monkeypatch), name)
+        for name, module in (("golden", golden), ("cycles", schedule), ("simulate", cycle))
+    }
+    verdict(Levels(core=load_core(None, None, tmp_path, monkeypatch), **copied))

