@@ -210,6 +210,7 @@ class Network:
                 inputs = tuple(tensors[source].shape for source in layer.inputs)
                 tensors[layer.name] = _tensor(layer.op.out_shape(*inputs), layer.dtype)
                 _check_folds(layer, inputs)
+                _check_dtypes(layer, inputs, [tensors[source].dtype for source in layer.inputs])
             except (ShapeError, NetworkError) as error:
                 raise type(error)(f"{error} (layer {layer.name})") from None
         object.__setattr__(self, "_tensors", tensors)
@@ -289,6 +290,16 @@ def _check_folds(layer: Layer, inputs: tuple[Shape, ...]) -> None:
         raise ShapeError(f"{what} folds into weights, and {layer.op.name} has none to multiply")
     if layer.prenorm and any(piece.conv.padded for piece in pieces):
         raise ShapeError("prenorm folds only into a layer without padding")
+
+
+def _check_dtypes(layer: Layer, inputs: tuple[Shape, ...], dtypes: list[str]) -> None:
+    """NetworkError where an address alias would have to change what it moves nothing of."""
+    others = [dtype for dtype in dtypes if dtype != layer.dtype]
+    if others and layer.op.alias(*inputs) is not None:
+        raise NetworkError(
+            f"{layer.op.name} only addresses its inputs, so that its dtype must be theirs, "
+            f"{others[0]}, not {layer.dtype}"
+        )
 
 
 def out_size(size: int, kernel: int, stride: int, dilation: int, before: int, after: int) -> int:

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from accelsim import published
-from accelsim.errors import NetworkError, UnsupportedError
+from accelsim.errors import HardwareError, NetworkError, UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.ir import Layer, Network, Shape
 from accelsim.lower import (
@@ -63,6 +63,12 @@ class Request:
 
     def __post_init__(self) -> None:
         hardware, timing, fidelity = self.hardware, self.timing, self.fidelity
+        if not isinstance(self.network, Network):
+            raise NetworkError(f"a simulation takes a Network, not {self.network!r}")
+        if not isinstance(hardware, Hardware):
+            raise HardwareError(
+                f"a simulation takes a design, Hardware(SystolicArray(64, 64)), not {hardware!r}"
+            )
         if fidelity not in FIDELITIES:
             raise UnsupportedError(
                 f"fidelity must be one of {', '.join(FIDELITIES)}, not {fidelity!r}"
@@ -152,7 +158,7 @@ def select(network: Network, layers: Layers) -> tuple[Layer, ...]:
     if isinstance(layers, str):
         first, dots, last = layers.partition("..")
         layers = first, last if dots else first
-    if len(layers) != 2:
+    if not isinstance(layers, tuple | list) or len(layers) != 2:
         raise NetworkError(f"layers must be FIRST..LAST, (first, last) or one name, not {layers!r}")
     start, end = (network.layers.index(network.layer(name)) for name in layers)
     if end < start:

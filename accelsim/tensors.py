@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.checks import is_tuple, whole
 from accelsim.errors import NetworkError, ShapeError, UnsupportedError
 
 Shape = tuple[int, int, int]
@@ -36,23 +37,22 @@ class Tensor:
 
     def __post_init__(self) -> None:
         shape = self.shape
-        three = isinstance(shape, tuple) and len(shape) == 3
-        if not three or not all(isinstance(size, int) and size >= 1 for size in shape):
+        if not is_tuple(shape, whole(1), 3):
             raise ShapeError(
                 "shape must be three whole numbers of at least 1, channels, rows and columns, "
                 f"not {shape!r}"
             )
         if self.dtype not in DTYPES:
             raise NetworkError(f"dtype must be one of {', '.join(DTYPES)}, not {self.dtype!r}")
-        if self.scale is not None and not 0 < self.scale < math.inf:
-            raise NetworkError(f"scale must be above 0 and finite, not {self.scale}")
-        if self.zero_point:
-            limits = np.iinfo(self.dtype)
-            if not limits.min <= self.zero_point <= limits.max:
-                raise NetworkError(
-                    f"zero_point must be from {limits.min} to {limits.max}, as {self.dtype} is, "
-                    f"not {self.zero_point}"
-                )
+        scale, zero_point = self.scale, self.zero_point
+        if scale is not None and not (isinstance(scale, int | float) and 0 < scale < math.inf):
+            raise NetworkError(f"scale must be above 0 and finite, not {scale!r}")
+        limits = np.iinfo(self.dtype)
+        if not whole(int(limits.min), int(limits.max)).allows(zero_point):
+            raise NetworkError(
+                f"zero_point must be a whole number from {limits.min} to {limits.max}, as "
+                f"{self.dtype} is, not {zero_point!r}"
+            )
 
 
 class Map(NamedTuple):

@@ -55,6 +55,8 @@ class Hardware:
         depthwise: DepthwiseEngine | None = None,
         engines: Iterable[Sizes] = (),
     ) -> None:
+        if not isinstance(engines, Iterable):
+            raise HardwareError(f"engines of a design are a tuple of records, not {engines!r}")
         ours = [engine for engine in (array, depthwise) if engine is not None]
         object.__setattr__(self, "engines", (*ours, *engines))
         object.__setattr__(self, "clock_mhz", clock_mhz)

@@ -52,6 +52,10 @@ def parse_dataflows(choice: Choice, depthwise_on: str = AUTO) -> Allowed:
 
 def _checked(choice: tuple[Dataflow, ...]) -> tuple[Dataflow, ...]:
     """The dataflows of a user, which have all that a dataflow has."""
+    if not isinstance(choice, tuple | list):
+        raise UnsupportedError(
+            f"dataflow must be a text such as os,ws or a tuple of dataflows, not {choice!r}"
+        )
     wanted = [name for name in vars(Dataflow) if not name.startswith("_")]
     for dataflow in choice:
         if missing := [name for name in wanted if not hasattr(dataflow, name)]:
@@ -60,7 +64,7 @@ def _checked(choice: tuple[Dataflow, ...]) -> tuple[Dataflow, ...]:
                 f"a dataflow has a name, an engine, eager, tilings, body and program; {shown!r} "
                 f"has no {missing[0]}"
             )
-    return choice
+    return tuple(choice)
 
 
 def _named(choice: str, named: tuple[Dataflow, ...]) -> tuple[Dataflow, ...]:

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from accelsim.errors import UnsupportedError
 
+LATEST = 1 << 60  # earliest start; the clocks of what follows it are int64 as well
+
 
 class Bits(int):
     """Width in bits of an unsigned field."""
@@ -142,14 +144,14 @@ def check_earliest(
     """int64[passes], the earliest starts; all 0 for None. UnsupportedError where they cannot be."""
     if earliest is None:
         return np.zeros(passes, np.int64)
-    starts = np.asarray(earliest, np.int64)
+    starts = np.asarray(earliest, object)
     if starts.shape != (passes,):
         raise UnsupportedError(
             f"every one of {passes} passes has an earliest start, not {starts.size} of them"
         )
-    if passes and starts.min() < 0:
-        place = int(starts.argmin())
-        raise UnsupportedError(
-            f"the earliest start of pass {place} is a clock from 0 on, not {starts[place]}"
-        )
-    return starts
+    for place, clock in enumerate(starts):
+        if not isinstance(clock, int | np.integer) or not 0 <= clock <= LATEST:
+            raise UnsupportedError(
+                f"the earliest start of pass {place} is a clock from 0 to 2**60, not {clock!r}"
+            )
+    return starts.astype(np.int64)

@@ -11,7 +11,7 @@ import pytest
 from accelsim import __version__, networks
 from accelsim.dataflows import DATAFLOWS, os
 from accelsim.engines.systolic_array import cycle as systolic_array_cycle
-from accelsim.errors import NetworkError, UnsupportedError
+from accelsim.errors import HardwareError, NetworkError, UnsupportedError
 from accelsim.hardware import Hardware, SystolicArray
 from accelsim.ir import Layer, Network
 from accelsim.lower import Lowered
@@ -201,6 +201,12 @@ def test_refusals():
         simulate(PROBE, design, layers="nope..fc")
     with pytest.raises(NetworkError, match="layer stem comes before fc"):
         simulate(PROBE, design, layers="fc..stem")
+    with pytest.raises(NetworkError, match=r"layers must be FIRST\.\.LAST, .*, not 5"):
+        simulate(PROBE, design, layers=5)
+    with pytest.raises(NetworkError, match="a simulation takes a Network, not 'probe'"):
+        simulate("probe", design)
+    with pytest.raises(HardwareError, match=r"a simulation takes a design, .*, not Systolic"):
+        simulate(PROBE, design.array)
 
 
 # --- what a result says

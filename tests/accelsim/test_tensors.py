@@ -7,7 +7,7 @@ import pytest
 import accelsim as ax
 from accelsim.errors import AccelsimError, NetworkError, ShapeError, UnsupportedError
 from accelsim.ir import INPUT, Layer, Network
-from accelsim.ops import Depthwise, GlobalPool, Linear
+from accelsim.ops import ChannelShuffle, Concat, Depthwise, GlobalPool, Linear, Slice
 from accelsim.tensors import DTYPES, Tensor, check_operand
 
 LAYERS = (
@@ -51,7 +51,14 @@ def test_a_layer_says_the_type_of_its_map():
         (
             lambda: Tensor((1, 1, 1), "uint8", 0.5, 256),
             NetworkError,
-            "zero_point must be from 0 to 255, as uint8 is, not 256",
+            "zero_point must be a whole number from 0 to 255, as uint8 is, not 256",
+        ),
+        (lambda: Tensor((True, 2, 3)), ShapeError, r"shape must be .*, not \(True, 2, 3\)"),
+        (lambda: Tensor((1, 1, 1), scale="1"), NetworkError, "scale must be above 0 .*, not '1'"),
+        (
+            lambda: Tensor((1, 1, 1), zero_point=1.5),
+            NetworkError,
+            "zero_point must be a whole number from -128 to 127, as int8 is, not 1.5",
         ),
         (
             lambda: Network("n", (2, 6, 4), (replace(LAYERS[0], dtype="bool"),)),
@@ -79,6 +86,16 @@ def test_engines_take_int8(dtype):
     else:
         with pytest.raises(UnsupportedError, match=f"map of {dtype}, and engines take int8 only"):
             check_operand(tensor)
+
+
+@pytest.mark.parametrize("op", [Concat(), ChannelShuffle(2), Slice((0, 1))], ids=lambda op: op.name)
+def test_an_alias_has_the_type_of_its_inputs(op):
+    """Nothing is converted, so that what no engine takes remains so behind it."""
+    layers = (replace(LAYERS[0], dtype="uint8"), Layer("alias", op, ("dw",), dtype="uint8"))
+    assert Network("n", (2, 6, 4), layers).tensor("alias").dtype == "uint8"
+    message = rf"^{op.name} only addresses .* theirs, uint8, not int8 \(layer alias\)$"
+    with pytest.raises(NetworkError, match=message):
+        Network("n", (2, 6, 4), (layers[0], replace(layers[1], dtype="int8")))
 
 
 def test_a_map_that_no_engine_takes_is_refused_where_it_is_read():

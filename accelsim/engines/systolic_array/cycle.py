@@ -14,7 +14,9 @@ do the same thing at the same time, so the simulation steps through frames:
 Kernels are components of rtl/engines/systolic_array, and what they change are its registers, under
 the same names. Sequencer, edges and result port are stepped by the clock. The two counters that
 are not delayed from row to row (results that remain, words of the tile) are kept by clock, and the
-sequencer runs R - 1 clocks ahead of the frames. No formula of the schedule is used.
+sequencer runs R - 1 clocks ahead of the frames. Clocks in which nothing moves, because all passes
+that have started have retired and the next one may not start yet, are taken at once. No formula of
+the schedule is used.
 """
 
 from collections.abc import Callable, Sequence
@@ -50,6 +52,7 @@ ROOM = 1024  # frames that a chain moves on before it is copied back
 LINE = 64  # bytes of a line of the cache, and of the widest vector
 
 NONE = -1  # no word, no tap
+NEVER = np.iinfo(np.int64).max  # a clock that does not come
 
 # Fields of a command.
 COMMAND = registers(*columns_of(ArrayCommand))
@@ -486,6 +489,9 @@ def _run(sequencer, grid, port, overlap, seen, since, until):
     clock = -1
     while True:
         clock += 1
+        if clock & mask == 0:
+            before = since - columns if clock - rows < until else NEVER
+            clock += _idle(sequencer, result, clock, mask + 1, before)
         quiet = overlap or (queue.head == result.retired and clock > result.last)
         loaded = _sequence(grid.frames[clock & mask], sequencer, clock, quiet, rows)
         _count(grid, clock, loaded)
@@ -504,6 +510,22 @@ def _run(sequencer, grid, port, overlap, seen, since, until):
         _deliver(frame, grid, port, number + rows)
         if result.retired == sequencer.commands.size and number >= until:
             return
+
+
+@component
+def _idle(sequencer, result, clock, turn, before):
+    """Clocks that change nothing: all started passes have retired, and the next one is not due.
+
+    Whole turns of the ring, whose frames are all alike when a turn has passed in this way; up to
+    `before` at most.
+    """
+    queue = sequencer.queue
+    if queue.head == sequencer.commands.size or result.retired < queue.head:
+        return 0
+    if clock <= result.last + turn:
+        return 0
+    due = min(sequencer.earliest[queue.head], before)
+    return max(due - clock, 0) // turn * turn
 
 
 # ---- the sequencer -------------------------------------------------------------------------

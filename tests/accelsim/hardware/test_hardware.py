@@ -223,6 +223,7 @@ def test_only_the_engine_that_runs_everything_stands_alone():
             (SystolicArray(2, 2), DepthwiseEngine(1, 1, operands=Operands(8, 24))),
             "the engines of one design must have the same operands",
         ),
+        (5, "engines of a design are a tuple of records, not 5"),
         (("array",), "an engine of a design is a record such as SystolicArray(64, 64), not 'array"),
         (
             (SystolicArray,),

@@ -63,6 +63,13 @@ def test_parse_refuses(text):
         parse_dataflows(text)
 
 
+@pytest.mark.parametrize("choice", [None, 5, DATAFLOWS[0]], ids=["None", "5", "a dataflow"])
+def test_dataflows_are_a_text_or_a_tuple(choice):
+    with pytest.raises(UnsupportedError, match="dataflow must be a text such as os,ws or a tuple"):
+        parse_dataflows(choice)
+    assert parse_dataflows(list(DATAFLOWS[:2]), "array").depthwise == DATAFLOWS[:2]
+
+
 @pytest.mark.parametrize("overlap", [True, False])
 @pytest.mark.parametrize("variant", ["baseline", "fuse_half"])
 def test_every_layer_takes_the_fastest(variant, overlap):

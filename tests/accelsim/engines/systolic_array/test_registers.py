@@ -85,10 +85,35 @@ def test_what_waits_changes_no_value(shape, overlap, seed):
         assert (run.started[1:] >= run.retired[:-1]).all()
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (2, 5), (12, 2)], ids=str)
+@pytest.mark.parametrize("overlap", [True, False], ids=["overlapped", "plain"])
+def test_passes_that_wait_very_long(shape, overlap):
+    """Each runs as if it were alone; nothing moves meanwhile, and no time is spent on that."""
+    rng = np.random.default_rng(shape)
+    array, work = random_work(rng, shape, overlap, Opcode.OS)
+    rows = work.commands, work.left, work.top
+    short, long = (far * np.arange(1, len(work.passes) + 1) for far in (2000, 10**15))
+    for before in (-1, 0, 1, 17):
+        one = simulate(array, *rows, clock=4000 + before, earliest=short)
+        other = simulate(array, *rows, clock=2 * 10**15 + before, earliest=long)
+        assert np.array_equal(other.words, one.words)
+        assert (other.started - long).tolist() == (one.started - short).tolist()
+        assert (other.retired - long).tolist() == (one.retired - short).tolist()
+        for found, expected in zip(other.registers, one.registers, strict=True):
+            assert np.array_equal(found, expected)
+
+
 @pytest.mark.parametrize(
     ("earliest", "reason"),
     [
-        ((0, -1), "the earliest start of pass 1 is a clock from 0 on, not -1"),
+        ((0, -1), "the earliest start of pass 1 is a clock from 0 to 2**60, not -1"),
+        (
+            (0, 2**60 + 1),
+            f"the earliest start of pass 1 is a clock from 0 to 2**60, not {2**60 + 1}",
+        ),
+        ((0, 1.5), "the earliest start of pass 1 is a clock from 0 to 2**60, not 1.5"),
+        ((None, 0), "the earliest start of pass 0 is a clock from 0 to 2**60, not None"),
+        (((0,), (0, 1)), "the earliest start of pass 0 is a clock from 0 to 2**60, not (0,)"),
         ((0,), "every one of 2 passes has an earliest start, not 1 of them"),
         ((0, 1, 2), "every one of 2 passes has an earliest start, not 3 of them"),
     ],
