@@ -14,8 +14,8 @@ from accelsim.request import Request
 class Synthesis:
     """The report of a layer.
 
-    engine : array or depthwise.
-    dataflow : os, ws, is or rows, in which the array runs the layer.
+    engine : the name of the one that runs the layer.
+    dataflow : its name, where the engine has several; else None.
     macs : dense multiply-accumulates of the layer.
     """
 

@@ -38,9 +38,9 @@ Layers = str | tuple[str, str] | None  # FIRST..LAST, (first, last), one name, o
 class Request:
     """A network on a design, and how it is to be simulated; valid from birth.
 
-    dataflow : auto, or the allowed ones of os, ws, is, rows with commas, or a tuple of dataflows
-        (see accelsim.dataflows); each layer takes the fastest that can run it. Timing scalesim
-        needs one of os, ws, is.
+    dataflow : auto, or names of the allowed ones, such as os,ws, or a tuple of dataflows (see
+        accelsim.dataflows); each layer takes the fastest that can run it. Timing scalesim needs
+        one of os, ws, is.
     depthwise_on : where depthwise layers run: array, engine (the depthwise engine), or auto, the
         faster of the two.
     fidelity : schedule, golden or cycle.

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class LayerResult:
     """What one layer cost.
 
-    engine : array, depthwise, or host for what no engine runs yet; such layers are `not_modelled`,
-        their cycles 0.
-    dataflow : os, ws, is or rows, where the array runs the layer.
+    engine : its name, or host for what no engine runs yet; such layers are `not_modelled`, their
+        cycles 0.
+    dataflow : its name, such as os, where the engine has several; else None.
     cycles : busy cycles, first operand at a port to last result at a port.
     macs : dense multiply-accumulates, padded taps included.
     params : trainable parameters.

@@ -79,6 +79,19 @@ def test_readme_commands_set_up_from_nothing():
     assert tests.endswith("pytest")
 
 
+def test_lists_in_the_contributing_page_exist():
+    """Every list that a recipe names is in a file that it names beside it."""
+    lists = 0
+    recipes = CONTRIBUTING.partition("## Recipes")[2].partition("## Rules")[0]
+    for step in re.split(r"\n\n|\n\d\. ", recipes):
+        paths = re.findall(r"`((?:accelsim|rtl|tests)/[\w/]+\.py)`", step)
+        sources = "".join((TOP / path).read_text() for path in paths)
+        for name in re.findall(r"`(_?[A-Z_]{3,})`", step) if paths else ():
+            assert re.search(rf"^{name}\b.* = ", sources, re.MULTILINE), f"{name} in: {step}"
+            lists += 1
+    assert lists > 8
+
+
 def test_extras_and_licence_are_declared():
     project = tomllib.loads(PYPROJECT)["project"]
     assert {"rtl", "test", "notebooks"} <= set(project["optional-dependencies"])

@@ -190,9 +190,10 @@ def cosim(
         print(f"{net.name} {net.variant}, {design.label}, layer {layer}", end="\n\n")
         show(table.levels(comparison))
         used = comparison.dataflow
-        mode = f"in dataflow {used}" if used else "of the depthwise engine"
+        mode = f"in dataflow {used}" if used else f"on engine {comparison.engine}"
+        passes = "pass" if comparison.passes == 1 else "passes"
         print(
-            f"\n{comparison.passes:,} passes {mode}, {comparison.values:,} values, "
+            f"\n{comparison.passes:,} {passes} {mode}, {comparison.values:,} values, "
             f"{comparison.stall_cycles:,} stalls, simulator {simulator}."
         )
     if not (comparison.values_equal and comparison.cycles_equal):

@@ -6,7 +6,11 @@ from accelsim.engines import depthwise, systolic_array, third_party
 from accelsim.engines.base import Engine
 from accelsim.errors import UnsupportedError
 
-ENGINES: tuple[Engine, ...] = (systolic_array.ENGINE, depthwise.ENGINE, *third_party.ENGINES)
+ENGINES: tuple[Engine, ...] = (
+    systolic_array.ENGINE,
+    depthwise.ENGINE,
+    *third_party.ENGINES,
+)
 
 
 def engine_of(sizes: Any) -> Engine:

@@ -1,6 +1,6 @@
 """Timing models that others published, kept apart from our hardware's."""
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from accelsim.errors import UnsupportedError
 from accelsim.ir import Layer, Shape
@@ -8,10 +8,9 @@ from accelsim.published.convolutions import NOT_MODELLED, Cost
 from accelsim.published.fuseconv import Fuseconv2020, Fuseconv2021
 from accelsim.published.scalesim import DEPTHWISE, ScaleSim
 
-TIMINGS = (Fuseconv2020.name, Fuseconv2021.name, ScaleSim.name)
-
 __all__ = [
     "DEPTHWISE",
+    "MODELS",
     "NOT_MODELLED",
     "TIMINGS",
     "Cost",
@@ -24,14 +23,22 @@ __all__ = [
 
 
 class Timing(Protocol):
-    """A published model for an array of one size."""
+    """A published model for an array of one size.
 
-    @property
-    def name(self) -> str:
-        """As the user writes it."""
+    name : as the user writes it.
+    dataflows : those that it can be told to use; auto alone where it chooses itself.
+    """
+
+    name: ClassVar[str]
+    dataflows: ClassVar[tuple[str, ...]]
 
     def cost(self, layer: Layer, in_shapes: tuple[Shape, ...]) -> Cost:
         """Cycles of a layer; UnsupportedError names what the publication does not cover."""
+
+
+_OF_SIZES = (Fuseconv2020, Fuseconv2021)  # those that know nothing but rows and columns
+MODELS: tuple[type[Timing], ...] = (*_OF_SIZES, ScaleSim)
+TIMINGS = tuple(model.name for model in MODELS)
 
 
 def get(
@@ -44,7 +51,7 @@ def get(
     """The published model of that name; what it cannot take is refused."""
     if name == ScaleSim.name:
         return ScaleSim(rows, columns, dataflow, scalesim_depthwise)
-    for model in (Fuseconv2020, Fuseconv2021):
+    for model in _OF_SIZES:
         if name == model.name:
             if dataflow != "auto":
                 raise UnsupportedError(

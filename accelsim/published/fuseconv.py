@@ -39,6 +39,7 @@ class Fuseconv2020:
     rows: int
     columns: int
     name: ClassVar[str] = "fuseconv-2020"
+    dataflows: ClassVar[tuple[str, ...]] = ("auto",)
 
     def __post_init__(self) -> None:
         if self.rows != self.columns:
@@ -73,6 +74,7 @@ class Fuseconv2021:
     rows: int
     columns: int
     name: ClassVar[str] = "fuseconv-2021"
+    dataflows: ClassVar[tuple[str, ...]] = ("auto",)
 
     def cost(self, layer: Layer, in_shapes: tuple[Shape, ...]) -> Cost:
         """Cycles of a layer."""

@@ -21,7 +21,6 @@ from accelsim.errors import UnsupportedError
 from accelsim.ir import Layer, Shape
 from accelsim.published.convolutions import NOT_MODELLED, Cost, Kind, padded_conv
 
-DATAFLOWS = ("os", "ws", "is")
 DEPTHWISE = ("one-filter", "per-channel")
 
 
@@ -34,11 +33,12 @@ class ScaleSim:
     dataflow: str
     depthwise: str = "one-filter"
     name: ClassVar[str] = "scalesim"
+    dataflows: ClassVar[tuple[str, ...]] = ("os", "ws", "is")
 
     def __post_init__(self) -> None:
-        if self.dataflow not in DATAFLOWS:
+        if self.dataflow not in self.dataflows:
             raise UnsupportedError(
-                f"timing {self.name} needs one dataflow of {', '.join(DATAFLOWS)}, "
+                f"timing {self.name} needs one dataflow of {', '.join(self.dataflows)}, "
                 f"not {self.dataflow!r}"
             )
         if self.depthwise not in DEPTHWISE:

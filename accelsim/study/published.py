@@ -2,17 +2,14 @@
 
 from typing import NamedTuple
 
+from accelsim import published
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Hardware
 from accelsim.result import LayerResult, Result
 from accelsim.simulation import simulate
 
-# A published model, and the dataflow where it needs one.
-MODELS = (
-    ("fuseconv-2020", "auto"),
-    ("fuseconv-2021", "auto"),
-    *(("scalesim", dataflow) for dataflow in ("os", "ws", "is")),
-)
+# Every published model in each of its dataflows.
+MODELS = tuple((model.name, dataflow) for model in published.MODELS for dataflow in model.dataflows)
 
 
 class ModelResult(NamedTuple):

@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 import pytest
 
-from accelsim import __version__, networks, sweep
+from accelsim import __version__, networks, published, sweep
 from accelsim.cli import COMMANDS, main
 from accelsim.cli.plots import KINDS
+from accelsim.dataflows import DATAFLOWS
 from accelsim.hardware import PRESETS, load_hardware
+from accelsim.lower import public_name
 from accelsim.ops import MACROS, OPS
 from tests.accelsim.cli.probe import PROBE
 from tests.naive import fronts
@@ -431,6 +433,13 @@ def test_too_little_memory_is_said(accelsim, monkeypatch):
 
 def test_cosim_states_its_own_default_array(accelsim):
     assert "[default: 8x8]" in accelsim("cosim", "--help").out
+
+
+def test_run_states_every_dataflow_and_every_timing(accelsim):
+    said = " ".join(accelsim("run", "--help").out.split())
+    names = (each.name for each in DATAFLOWS if public_name(each))
+    assert f"some of {','.join(names)}." in said
+    assert f"a published model: {', '.join(published.TIMINGS)}." in said
 
 
 # --- mistakes

@@ -21,6 +21,7 @@ from tests.naive import array_passes
 BY_NAME = {
     dataflow.name: dataflow for dataflow in DATAFLOWS if dataflow.engine == SystolicArray.name
 }
+TAKE_ALL = ("os", "ws", "is", "rows")  # every conv that these tests give them; others may refuse
 LEFT, TOP = addresses(ArrayCommand)
 LAST = columns(ArrayCommand)["last"]
 
@@ -102,7 +103,12 @@ def check(conv, array, name, seed=0):
     x = rng.integers(-128, 128, (conv.c, conv.h, conv.w)).astype(np.int8)
     w = rng.integers(-128, 128, (conv.k, conv.c // conv.groups, conv.fh, conv.fw)).astype(np.int8)
     expected = naive_conv(conv, x, w).ravel()
-    for clocks, tiling in dataflow.tilings(conv, array):
+    try:
+        candidates = list(dataflow.tilings(conv, array))
+    except UnsupportedError:
+        assert name not in TAKE_ALL
+        return
+    for clocks, tiling in candidates:
         plan = Plan(dataflow.body(conv, array, tiling), tiling)
         assert clocks == systolic_array.ENGINE.cycles(array, plan.body)
         program = dataflow.program(conv, array, plan)

@@ -272,6 +272,17 @@ def test_the_command_line_takes_its_file(design, tmp_path, capsys):
     assert "array 4x4, dot 8" in page.read_text()
 
 
+def test_the_command_line_runs_its_hardware(design, tmp_path, capsys):
+    hardware, network = tmp_path / "dot.toml", tmp_path / "small.toml"
+    hardware.write_text(to_toml(design))
+    layer = '[[layer]]\nname = "fc"\nop = "linear"\nout_features = 5\n'
+    network.write_text(f'name = "small"\ninput = [12, 1, 1]\n{layer}')
+    with pytest.raises(SystemExit) as end:
+        main(f"cosim {network} --layer fc --hardware {hardware}".split())
+    assert not end.value.code
+    assert "1 pass on engine dot, 5 values, 0 stalls" in capsys.readouterr().out
+
+
 # --- what cannot be
 
 

@@ -75,7 +75,7 @@ def test_probe(write):
     )
 
 
-# Every operator with every attribute, and what it must become.
+# What layers look like, and what they must become; test_ops writes every operator.
 TABLES = (
     (
         """op = "conv2d"
@@ -130,14 +130,13 @@ TABLES = (
 )
 
 
-def test_every_operator_can_be_written(write):
+def test_operators(write):
     text = 'name = "all"\ninput = [4, 16, 16]\nweights = "all.npz"\n'
     for index, (table, _, _) in enumerate(TABLES):
         text += f'[[layer]]\nname = "l{index}"\n{table}\n'
     path = write(text)
     network = load(path)
     assert network.weights_file == str(path.parent / "all.npz")
-    assert {type(layer.op) for layer in network.layers} == set(OPS)
     for layer, (_, op, epilogue) in zip(network.layers, TABLES, strict=True):
         assert layer.op == op
         assert (layer.bias, layer.norm, layer.activation) == epilogue

@@ -1,5 +1,7 @@
 """Operators against naive loops, onnxruntime and published counts."""
 
+import json
+from dataclasses import fields
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from accelsim.errors import NetworkError, ShapeError, UnsupportedError
+from accelsim.importers import load
 from accelsim.ir import Conv, Layer, Network, Operator, Piece, Shape
 from accelsim.ops import (
     MACROS,
@@ -30,6 +33,7 @@ from accelsim.ops import (
     Slice,
     SqueezeExcite,
 )
+from accelsim.ops.base import Alias
 from accelsim.ops.geometry import convolve
 from tests.accelsim import onnx_oracle
 from tests.naive import operators as naive
@@ -227,6 +231,25 @@ def test_golden_equals_naive_loops(case):
     assert np.array_equal(case.op.golden(weights, *inputs), by_hand(case.op, weights, inputs))
 
 
+@pytest.mark.parametrize("case", CASES, ids=case_id)
+def test_a_network_file_says_the_same(case, tmp_path):
+    """Every attribute as JSON writes it, which TOML reads alike; inputs brought to their shapes."""
+    tables = []
+    for i, (c, h, w) in enumerate(case.inputs):
+        source = 'inputs = ["input"]'
+        tables.append(f'name = "c{i}"\nop = "pointwise"\nout_channels = {c}\n{source}')
+        tables.append(f'name = "i{i}"\nop = "resize"\nsize = [{h}, {w}]')
+    inputs = json.dumps([f"i{i}" for i in range(len(case.inputs))])
+    values = {each.name: getattr(case.op, each.name) for each in fields(case.op)}
+    given = [f"{key} = {json.dumps(v)}" for key, v in values.items() if v is not None]
+    tables.append("\n".join((f'name = "it"\nop = "{case.op.name}"\ninputs = {inputs}', *given)))
+    path = tmp_path / "n.toml"
+    path.write_text('name = "n"\ninput = [1, 1, 1]\n[[layer]]\n' + "\n[[layer]]\n".join(tables))
+    network = load(path)
+    assert network.layers[-1] == Layer("it", case.op, tuple(json.loads(inputs)))
+    assert network.shape("it") == case.out
+
+
 def naive_piece(piece: Piece, weights, x):
     """A piece by nested loops; the zeros below and right follow from its output size."""
     conv = piece.conv
@@ -288,7 +311,7 @@ def test_aliases_say_where_every_channel_lies():
         for case in CASES
         if case.op.alias(*case.inputs) is not None
     }
-    assert set(sources) == {Concat, Slice, ChannelShuffle}
+    assert set(sources) == {op for op in OPS if Alias in op.__mro__}
     assert Concat().alias((1, 2, 2), (2, 2, 2), (1, 2, 2)) == ((0, 0), (1, 0), (1, 1), (2, 0))
     assert Slice((1, 3)).alias((5, 2, 2)) == ((0, 1), (0, 2))
     assert ChannelShuffle(2).alias((6, 2, 2)) == tuple((0, c) for c in (0, 3, 1, 4, 2, 5))

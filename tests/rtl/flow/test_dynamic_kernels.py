@@ -16,7 +16,7 @@ from accelsim.ops.geometry import make_conv
 from accelsim.sweep.reuse import moved
 from accelsim.weights import seeded_weights
 from rtl.flow.cosim import level
-from tests import naive
+from tests.naive import operators as naive
 
 C, KERNEL = 3, (3, 2)
 ARRAY = ax.Hardware(ax.SystolicArray(4, 3))
