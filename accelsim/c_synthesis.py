@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from accelsim.hardware import Hardware
-from accelsim.hls.report import Report, report
+from accelsim.hls.reports import Report, report
 from accelsim.ir import Network
-from accelsim.lower import AUTO, Choice
+from accelsim.lowering import AUTO, Choice
 from accelsim.request import Request
 
 

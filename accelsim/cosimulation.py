@@ -12,7 +12,7 @@ import numpy as np
 from accelsim.forward import step_of
 from accelsim.hardware import Hardware
 from accelsim.ir import Network
-from accelsim.lower import AUTO, Choice, Sequence
+from accelsim.lowering import AUTO, Choice, Sequence
 from accelsim.numerics import Int32
 from accelsim.request import Request
 from accelsim.weights import load_weights

@@ -13,7 +13,7 @@ from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.hls.nest import operations
 from accelsim.ir import Network
-from accelsim.lower import AUTO, Choice, Lowered
+from accelsim.lowering import AUTO, Choice, Lowered
 from accelsim.request import Request
 
 MOST_STATES = 1 << 26  # elements x clocks of a film, a byte and a bit each

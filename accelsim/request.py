@@ -8,7 +8,7 @@ from accelsim import published
 from accelsim.errors import HardwareError, NetworkError, UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.ir import Layer, Network, Shape
-from accelsim.lower import (
+from accelsim.lowering import (
     AUTO,
     Allowed,
     Choice,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from accelsim.errors import NetworkError
 from accelsim.hardware import Hardware
 from accelsim.ir import Network
-from accelsim.lower import Choice, is_depthwise
+from accelsim.lowering import Choice, is_depthwise
 from accelsim.request import Layers, Request, select
 from accelsim.result import LayerResult
 from accelsim.simulation import answer

@@ -15,7 +15,7 @@ from accelsim import published
 from accelsim.forward import Step, first_map, step
 from accelsim.hardware import Hardware
 from accelsim.ir import INPUT, Layer, Network
-from accelsim.lower import AUTO, Choice, Lowered
+from accelsim.lowering import AUTO, Choice, Lowered
 from accelsim.numerics import Int8, Int32
 from accelsim.request import CYCLE, RTL, SCHEDULE, Layers, Request
 from accelsim.result import LayerResult, Result

@@ -19,7 +19,7 @@ from accelsim.files import write_whole
 from accelsim.hardware import Hardware
 from accelsim.hls.spans import Kind, Span, spans_of
 from accelsim.ir import Network
-from accelsim.lower import AUTO, Choice
+from accelsim.lowering import AUTO, Choice
 from accelsim.request import Request
 from accelsim.result import LayerResult
 from accelsim.simulation import answer

@@ -42,7 +42,7 @@ PUBLIC = (
     "accelsim.hardware.files",
     "accelsim.hardware.operands",
     "accelsim.hls.nest",
-    "accelsim.hls.report",
+    "accelsim.hls.reports",
     "accelsim.ir",
     "accelsim.kernels",
     "accelsim.ops.base",

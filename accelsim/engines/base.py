@@ -21,7 +21,7 @@ import numpy.typing as npt
 from accelsim.engines.area import Area
 from accelsim.errors import UnsupportedError
 from accelsim.hls.nest import Loop
-from accelsim.hls.report import Resource
+from accelsim.hls.reports import Resource
 from accelsim.ir import Conv
 from accelsim.passes import Body, Repeat
 

@@ -63,7 +63,7 @@ from accelsim.hardware import (
 )
 from accelsim.hls.csim import Indices, execute
 from accelsim.hls.nest import MULTIPLY, Loop
-from accelsim.hls.report import Resource
+from accelsim.hls.reports import Resource
 from accelsim.ir import Conv
 from accelsim.numerics import Int8, Int32
 from accelsim.passes import Body

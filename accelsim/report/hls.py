@@ -1,7 +1,7 @@
 """Tables of an HLS report, in the form that users of HLS tools know."""
 
 from accelsim.c_synthesis import Synthesis
-from accelsim.hls.report import Report, ReportLine
+from accelsim.hls.reports import Report, ReportLine
 from accelsim.report.table import Table, fit, percent
 
 TREE = "modules & loops"

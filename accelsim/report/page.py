@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from accelsim.engines import engine_of
 from accelsim.hardware import Hardware, is_third_party, to_toml
-from accelsim.hls.report import Resource
+from accelsim.hls.reports import Resource
 from accelsim.report import plot, plot_results, style, table
 from accelsim.request import RTL
 from accelsim.result import LayerResult, Result

@@ -2,7 +2,7 @@
 
 from accelsim.hardware import Hardware
 from accelsim.ir import Layer, Network
-from accelsim.lower import Allowed, lower
+from accelsim.lowering import Allowed, lower
 
 
 def layer_cycles(network: Network, layer: Layer, hardware: Hardware, allowed: Allowed) -> int:

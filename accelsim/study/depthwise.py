@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
 from accelsim.ir import Network
-from accelsim.lower import AUTO, Allowed, is_depthwise, parse_dataflows
+from accelsim.lowering import AUTO, Allowed, is_depthwise, parse_dataflows
 from accelsim.study.cycles import layer_cycles
 from accelsim.study.ways import ENGINE, IM2COL, ROWS
 

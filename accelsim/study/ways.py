@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from accelsim.errors import UnsupportedError
 from accelsim.ir import Layer
-from accelsim.lower import AUTO, is_depthwise, parse_dataflows
+from accelsim.lowering import AUTO, is_depthwise, parse_dataflows
 from accelsim.request import RTL
 from accelsim.result import Result
 from accelsim.study.cycles import layer_cycles

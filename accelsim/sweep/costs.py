@@ -17,7 +17,7 @@ from accelsim.engines import engine_of
 from accelsim.errors import AccelsimError, UnsupportedError
 from accelsim.hardware import Hardware, Sizes
 from accelsim.ir import Layer, Shape
-from accelsim.lower import AUTO, Allowed, Lowered, is_depthwise, lower, parse_dataflows
+from accelsim.lowering import AUTO, Allowed, Lowered, is_depthwise, lower, parse_dataflows
 from accelsim.sweep.axes import MAIN, OTHERS
 from accelsim.sweep.spec import Spec
 
@@ -46,7 +46,7 @@ class DistinctLayer(NamedTuple):
 class Setting(NamedTuple):
     """An engine of some sizes and the dataflows that it may use: a row of the tables.
 
-    dataflows : a choice of accelsim.lower; of an engine beside the one that runs every layer, auto.
+    dataflows : a choice of accelsim.lowering; auto where an engine stands beside one that runs all.
     """
 
     engine: Sizes

@@ -38,7 +38,7 @@ import polars
 from accelsim.engines import engine_of
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Sizes
-from accelsim.lower import AUTO
+from accelsim.lowering import AUTO
 from accelsim.sweep import area, kernels
 from accelsim.sweep.axes import (
     BUFFERS,

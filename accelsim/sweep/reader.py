@@ -49,7 +49,7 @@ from accelsim.hardware import (
     load_hardware,
     parse_size,
 )
-from accelsim.lower import AUTO, DEPTHWISE_ON, parse_dataflows
+from accelsim.lowering import AUTO, DEPTHWISE_ON, parse_dataflows
 from accelsim.networks.variants import parse
 from accelsim.sweep.axes import BUFFERS, ENGINES, MAIN, OPERANDS, Axis, Value, column, presence
 from accelsim.sweep.spec import PART_POINTS, Spec

@@ -90,7 +90,7 @@ def cosim(
 
 
 class Sequence(Protocol):
-    """One layer on real data, as accelsim.lower makes it."""
+    """One layer on real data, as accelsim.lowering makes it."""
 
     @property
     def engine(self) -> str:

@@ -14,7 +14,7 @@ from accelsim.engines.systolic_array import cycle as systolic_array_cycle
 from accelsim.errors import HardwareError, NetworkError, UnsupportedError
 from accelsim.hardware import Hardware, SystolicArray
 from accelsim.ir import Layer, Network
-from accelsim.lower import Lowered
+from accelsim.lowering import Lowered
 from accelsim.ops import Add, Conv2d, Depthwise, GlobalPool, Linear, Pointwise
 from accelsim.request import select
 from accelsim.simulation import simulate

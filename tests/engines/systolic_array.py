@@ -7,13 +7,26 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.engines.systolic_array import ENGINE
-from accelsim.engines.systolic_array.cycle import State, random_state
+from accelsim.engines.systolic_array.cycle import State, empty_state
 from accelsim.engines.systolic_array.schedule import limits
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayPass, Opcode, array_words
 from rtl.engines.systolic_array import CORE
 from tests.engines.base import Kind, Registers, Sequence, Subject, signals
 from tests.naive import systolic_array as plain
+
+
+def random_state(array: SystolicArray, rng: np.random.Generator) -> State:
+    """Registers as they are after power-up: random data, control bits zero."""
+    high = 1 << (array.operands.bits - 1)
+    wide = 1 << 31
+
+    def draw(bound: int, like: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return rng.integers(-bound, bound, like.shape).astype(like.dtype)
+
+    zero = empty_state(array)
+    drawn = (draw(wide if r.dtype == np.int32 else high, r) for r in zero)
+    return State._make(drawn)._replace(f=zero.f)
 
 
 def random_array(

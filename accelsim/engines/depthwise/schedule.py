@@ -35,7 +35,7 @@ import numpy.typing as npt
 from accelsim.engines.base import Traffic, dense_bound
 from accelsim.hardware import DepthwiseEngine
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task
-from accelsim.hls.report import Resource
+from accelsim.hls.reports import Resource
 from accelsim.ir import Conv
 from accelsim.passes import Body, DepthwiseOpcode, DepthwisePass, Repeat, outside
 

@@ -80,7 +80,7 @@ FRAME = registers(
 
 # Registers of the sequencer: the head of the queue, and clocks until row 0 may capture again; the
 # pass whose operands are being read; the stationary tile that loads, or waits for its swap.
-QUEUE = registers("head", "shadow_busy")
+QUEUE = registers("head", "drain_left")
 STREAM = registers(
     "command",
     "clocks_remaining",
@@ -132,19 +132,6 @@ def empty_state(array: SystolicArray) -> State:
     operand = [np.zeros(grid, np.int16) for _ in range(3)]
     taps = np.zeros((array.rows, array.max_taps), np.int16)
     return State._make([*wide[:2], *operand, wide[2], taps])
-
-
-def random_state(array: SystolicArray, rng: np.random.Generator) -> State:
-    """Registers as found after power-up: random data, control bits zero."""
-    high = 1 << (array.operands.bits - 1)
-    wide = 1 << 31
-
-    def draw(bound: int, like: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return rng.integers(-bound, bound, like.shape).astype(like.dtype)
-
-    zero = empty_state(array)
-    drawn = (draw(wide if r.dtype == np.int32 else high, r) for r in zero)
-    return State._make(drawn)._replace(f=zero.f)
 
 
 def simulate(
@@ -544,7 +531,7 @@ def _sequence(frame, sequencer, clock, quiet, rows):
         and tile.words_remaining == 0
         and stream.clocks_remaining <= 1
         and not array_busy
-        and queue.shadow_busy <= 1
+        and queue.drain_left <= 1
     )
     start = False
     if stream.clocks_remaining == 0:
@@ -553,7 +540,7 @@ def _sequence(frame, sequencer, clock, quiet, rows):
         elif ready and tile.waits == 0:
             start = _start(commands[queue.head], queue, stream)
 
-    queue.shadow_busy = max(queue.shadow_busy - 1, 0)
+    queue.drain_left = max(queue.drain_left - 1, 0)
     if stream.clocks_remaining > 0:
         _read(frame, commands[stream.command], queue, stream, rows)
     else:
@@ -595,7 +582,7 @@ def _start(head, queue, stream):
     if head.opcode != OS and head.opcode != ROWS:
         return False
     length = head.k + head.taps
-    if head.streams == 1 and queue.shadow_busy >= length:
+    if head.streams == 1 and queue.drain_left >= length:
         return False
     stream.command = queue.head
     stream.clocks_remaining = length
@@ -611,7 +598,7 @@ def _start(head, queue, stream):
 @component
 def _resume(work, queue, stream):
     """Start the next stream of the pass, the last one if its results will find the port free."""
-    if stream.streams_remaining > 1 or queue.shadow_busy < work.k + work.taps:
+    if stream.streams_remaining > 1 or queue.drain_left < work.k + work.taps:
         stream.clocks_remaining = work.k + work.taps
         stream.streams_remaining -= 1
         stream.taps_remaining = work.taps
@@ -641,7 +628,7 @@ def _read(frame, work, queue, stream, rows):
     else:
         _read_stationary(frame, work, stream)
     if frame.drain > 0:
-        queue.shadow_busy = work.m - 1
+        queue.drain_left = work.m - 1
 
 
 @component

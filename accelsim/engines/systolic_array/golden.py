@@ -29,18 +29,18 @@ def golden(array: SystolicArray, commands: Int, left: Int, top: Int) -> npt.NDAr
         p, at, above = ArrayPass(*row[:FIELDS]), row[LEFT], row[TOP]
         if p.opcode == Opcode.OS:
             a = left[at : at + p.k, array.rows - p.m :].astype(np.int64)
-            found = (a.T @ top[above : above + p.k, : p.n].astype(np.int64))[::-1]
+            words = (a.T @ top[above : above + p.k, : p.n].astype(np.int64))[::-1]
         elif p.opcode == Opcode.ROWS:
-            found = _golden_rows(p, left[at : at + array_words(p).left, array.rows - p.m :])
+            words = _golden_rows(p, left[at : at + array_words(p).left, array.rows - p.m :])
         else:
             tile = top[above : above + p.k, : p.n][::-1].astype(np.int64)
-            found = left[at : at + p.m, : p.k].astype(np.int64) @ tile
+            words = left[at : at + p.m, : p.k].astype(np.int64) @ tile
             if p.accumulate:
-                found += accumulator[: p.m, : p.n]
+                words += accumulator[: p.m, : p.n]
             if not p.emit:
-                accumulator[: p.m, : p.n] = found
+                accumulator[: p.m, : p.n] = words
                 continue
-        results.append(np.pad(found, ((0, 0), (0, array.columns - p.n))))
+        results.append(np.pad(words, ((0, 0), (0, array.columns - p.n))))
     if not results:
         return np.zeros((0, array.columns), np.int32)
     return np.concatenate(results).astype(np.int32)

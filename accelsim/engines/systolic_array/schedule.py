@@ -24,7 +24,7 @@ from functools import lru_cache
 from accelsim.engines.base import Traffic, dense_bound
 from accelsim.hardware import SystolicArray
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task, sequential
-from accelsim.hls.report import Resource
+from accelsim.hls.reports import Resource
 from accelsim.ir import Conv
 from accelsim.passes import ArrayPass, Body, Opcode, Repeat, array_words, outside
 

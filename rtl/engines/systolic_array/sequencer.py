@@ -43,7 +43,7 @@ class Sequencer(wiring.Component):
     """Works off a queue of ArrayCommands; one pass may start in every clock.
 
     A pass starts at the first clock at which its ports are free and its results will find the
-    result port free. `shadow_busy` counts the clocks until then for the capture of os and rows. A
+    result port free. `drain_left` counts the clocks until then for the capture of os and rows. A
     stationary tile loads behind the stream of the tile before it and waits in the b registers for
     the swap, one clock before its own stream.
 
@@ -74,7 +74,7 @@ class Sequencer(wiring.Component):
         # Registers.
         self._stream = stream_signals("stream", address)
         self._tile = tile_signals(array, address)
-        self._shadow_busy = Signal(array.rows.bit_length(), name="shadow_busy")
+        self._drain_left = Signal(array.rows.bit_length(), name="drain_left")
         # This clock: the stream with a pass that starts now, and what the edge is told.
         self._now = stream_signals("now", address)
         self._frame = Signal(frame_layout(array), name="next_frame")
@@ -109,7 +109,7 @@ class Sequencer(wiring.Component):
             self._array_busy.eq(reads & keeps),
             self._swap.eq(
                 tile.waits & loaded & (stream.clocks_remaining <= 1) & ~self._array_busy
-                & (self._shadow_busy <= 1)
+                & (self._drain_left <= 1)
             ),
             self._tile_may_load.eq(loaded & (~tile.waits | self._swap) & ~self._array_busy),
             self.needs.eq(self._tile_may_load & self._may_start),
@@ -133,10 +133,10 @@ class Sequencer(wiring.Component):
             length.eq(head.work.k + Mux(is_rows, head.work.taps, 0)),
             start.eq(
                 ready & ~is_tile & idle & ~more & ~self._tile.waits
-                & ((head.work.streams > 1) | (self._shadow_busy < length))
+                & ((head.work.streams > 1) | (self._drain_left < length))
             ),
             resume.eq(
-                idle & more & ((stream.streams_remaining > 1) | (self._shadow_busy < next_length))
+                idle & more & ((stream.streams_remaining > 1) | (self._drain_left < next_length))
             ),
             self._load.eq(ready & is_tile & self._tile_may_load),
             self.starting.eq(start | self._load),
@@ -248,9 +248,9 @@ class Sequencer(wiring.Component):
         results = self._now.work.m
         with m.If(self._capture):
             m.d.comb += [self._frame.capture.eq(1), self._frame.token.drain.eq(results)]
-            m.d.sync += self._shadow_busy.eq(results - 1)
-        with m.Elif(self._shadow_busy != 0):
-            m.d.sync += self._shadow_busy.eq(self._shadow_busy - 1)
+            m.d.sync += self._drain_left.eq(results - 1)
+        with m.Elif(self._drain_left != 0):
+            m.d.sync += self._drain_left.eq(self._drain_left - 1)
         m.d.comb += self.read_done.eq(self._frame.token.end)
 
     def _swap_tile(self, m: Module) -> None:

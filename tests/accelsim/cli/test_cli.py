@@ -14,7 +14,7 @@ from accelsim.cli import COMMANDS, main
 from accelsim.cli.plots import KINDS
 from accelsim.dataflows import DATAFLOWS
 from accelsim.hardware import PRESETS, load_hardware
-from accelsim.lower import public_name
+from accelsim.lowering import public_name
 from accelsim.ops import MACROS, OPS
 from tests.accelsim.cli.probe import PROBE
 from tests.naive import fronts
@@ -238,7 +238,7 @@ def test_cosim_compares_all_levels(accelsim, probe):
 
 @pytest.mark.parametrize(("level", "said"), [("golden", "values"), ("cycles", "cycles")])
 def test_cosim_is_status_1_where_a_level_differs(level, said, accelsim, probe, monkeypatch):
-    from accelsim.lower import Lowered
+    from accelsim.lowering import Lowered
     from accelsim.ops import Depthwise
 
     if level == "golden":

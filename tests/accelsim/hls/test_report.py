@@ -3,7 +3,7 @@
 import json
 
 from accelsim.hls.nest import Loop, Section, Stage, Task
-from accelsim.hls.report import Resource, report
+from accelsim.hls.reports import Resource, report
 
 
 def test_report_of_a_nest_made_by_hand():

@@ -9,12 +9,18 @@ from hypothesis import strategies as st
 
 from accelsim.engines.base import passes_of
 from accelsim.engines.systolic_array import ENGINE, golden
-from accelsim.engines.systolic_array.cycle import CAPTURE, SHIFT_SHADOW, random_state, simulate
+from accelsim.engines.systolic_array.cycle import CAPTURE, SHIFT_SHADOW, simulate
 from accelsim.engines.systolic_array.schedule import limits
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayPass, Opcode, Repeat, array_words
-from tests.engines.systolic_array import random_array, random_pass, random_sequence, sequence
+from tests.engines.systolic_array import (
+    random_array,
+    random_pass,
+    random_sequence,
+    random_state,
+    sequence,
+)
 from tests.naive import array_passes
 
 OS, WS, IS, ROWS = Opcode

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from accelsim.engines.systolic_array.cycle import random_state, record, simulate
+from accelsim.engines.systolic_array.cycle import record, simulate
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayPass, Opcode
 from tests.engines.earliest import random_earliest
-from tests.engines.systolic_array import random_array, random_sequence, sequence
+from tests.engines.systolic_array import random_array, random_sequence, random_state, sequence
 from tests.naive import systolic_array as plain
 
 SHAPES = st.sampled_from(((1, 1), (1, 5), (5, 1), (3, 2), (2, 3), (4, 4), (12, 2)))
@@ -91,7 +91,7 @@ def test_passes_that_wait_very_long(shape, overlap):
     """Each runs as if it were alone; nothing moves meanwhile, and no time is spent on that."""
     rng = np.random.default_rng(shape)
     array, work = random_work(rng, shape, overlap, Opcode.OS)
-    rows = work.commands, work.left, work.top
+    rows = work.commands, *work.memories
     short, long = (far * np.arange(1, len(work.passes) + 1) for far in (2000, 10**15))
     for before in (-1, 0, 1, 17):
         one = simulate(array, *rows, clock=4000 + before, earliest=short)

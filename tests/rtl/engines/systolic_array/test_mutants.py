@@ -73,15 +73,15 @@ SEQUENCER = (
     Mutant("first on every stream", "(clocks == taps) & now.is_first", "clocks == taps"),
     Mutant(
         "drain slot one clock short",
-        "self._shadow_busy.eq(results - 1)",
-        "self._shadow_busy.eq(Mux(results > 1, results - 2, 0))",
+        "self._drain_left.eq(results - 1)",
+        "self._drain_left.eq(Mux(results > 1, results - 2, 0))",
     ),
     Mutant(
         "drain slot one clock long",
-        "self._shadow_busy.eq(results - 1)",
-        "self._shadow_busy.eq(results)",
+        "self._drain_left.eq(results - 1)",
+        "self._drain_left.eq(results)",
     ),
-    Mutant("swap into a drain", " & (self._shadow_busy <= 1)", ""),
+    Mutant("swap into a drain", " & (self._drain_left <= 1)", ""),
     Mutant(
         "swap one clock late", "(stream.clocks_remaining <= 1)", "(stream.clocks_remaining == 0)"
     ),
@@ -140,12 +140,12 @@ GOLDEN = (
     Mutant("words of os in order", ".astype(np.int64))[::-1]", ".astype(np.int64))"),
     Mutant("tiles upside down", "[::-1].astype(np.int64)", ".astype(np.int64)"),
     Mutant("windows in order", "out[:, ::-1, ::-1]", "out[:, ::-1]"),
-    Mutant("accumulate is ignored", "found += accumulator", "accumulator"),
+    Mutant("accumulate is ignored", "words += accumulator", "accumulator"),
 )
 
 # Compiled anew for each, so a few only, and none that waits for ever.
 CYCLE = (
-    Mutant("drain slot one clock long", "shadow_busy = work.m - 1", "shadow_busy = work.m"),
+    Mutant("drain slot one clock long", "drain_left = work.m - 1", "drain_left = work.m"),
     Mutant("the first frame of rows meets a tap", "elif views.w == HELD:", "elif False:"),
 )
 

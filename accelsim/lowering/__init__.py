@@ -11,7 +11,7 @@ from accelsim.engines.base import Engine
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware, Operands, is_third_party
 from accelsim.ir import Conv, Layer, Piece, Shape
-from accelsim.lower.allowed import (
+from accelsim.lowering.allowed import (
     AUTO,
     DEPTHWISE_ON,
     Allowed,
@@ -20,7 +20,7 @@ from accelsim.lower.allowed import (
     parse_dataflows,
     public_name,
 )
-from accelsim.lower.lowered import Lowered, Sequence, chain
+from accelsim.lowering.lowered import Lowered, Sequence, chain
 from accelsim.passes import Body
 
 __all__ = [

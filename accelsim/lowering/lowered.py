@@ -12,9 +12,9 @@ from accelsim.dataflows.base import gather
 from accelsim.engines.base import Engine, Registers, Run, Traffic
 from accelsim.errors import UnsupportedError
 from accelsim.hls.nest import Loop
-from accelsim.hls.report import Resource
+from accelsim.hls.reports import Resource
 from accelsim.ir import Piece, Shape
-from accelsim.lower.allowed import public_name
+from accelsim.lowering.allowed import public_name
 from accelsim.numerics import Int8, Int32
 from accelsim.passes import Body, Repeat, addresses, columns
 

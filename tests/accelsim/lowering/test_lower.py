@@ -12,7 +12,7 @@ from accelsim.engines import systolic_array
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import DepthwiseEngine, Hardware, Operands, SystolicArray
 from accelsim.ir import Layer
-from accelsim.lower import Allowed, Lowered, lower, parse_dataflows, public_name
+from accelsim.lowering import Allowed, Lowered, lower, parse_dataflows, public_name
 from accelsim.ops import Conv2d, Depthwise, GlobalPool, Linear
 from accelsim.passes import ArrayPass, Opcode, Repeat
 
