@@ -147,7 +147,7 @@ def simulate(
 
     Parameters
     ----------
-    commands : int64[passes, 12], the fields of ArrayCommand.
+    commands : int64[passes, fields], of ArrayCommand.
     left, top : int16[words, R], int16[words, C], contents of the operand banks.
     state : registers at the start, zero if None: those of element (i, j) at clock i + j, when its
         first frame begins. Control bits are taken as zero.
