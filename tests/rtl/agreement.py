@@ -52,11 +52,11 @@ def check(
     """
     levels = levels or levels_of(subject)
     outcomes = bench.run(subject, sizes, sequences, stalls, units, trace, first, made=levels.core)
-    for place, (sequence, outcome) in enumerate(zip(sequences, outcomes, strict=True)):
+    for sequence, outcome in zip(sequences, outcomes, strict=True):
         about = f"{sizes}\n{sequence.passes}\n{units}"
         _check_numbers(levels, sizes, sequence, units, outcome, about)
         _check_counters(subject.lead(sizes), stalls, outcome, about)
-        if trace and not (place and subject.from_reset):
+        if outcome.trace:
             _check_registers(subject, levels, sizes, sequence, outcome, about)
     return outcomes
 

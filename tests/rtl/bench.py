@@ -34,7 +34,7 @@ class Outcome(NamedTuple):
     started, retired : int64[passes], clocks of the first operands, and behind the last results;
         empty without units.
     trace : registers at the start of clocks 0 .. busy_cycles, one more axis in front; empty where
-        not recorded.
+        not recorded, or not known what they should be.
     """
 
     words: npt.NDArray[np.int32]
@@ -73,6 +73,7 @@ def run(
     simulation.add_testbench(bench.work)
     if trace:
         bench.observed = subject.registers(core)
+        bench.traced = 1 if subject.from_reset else len(sequences)
     if first is not None:
         bench.first = [
             (signal, int(first[name][place]))
@@ -118,7 +119,8 @@ def _job(
 class _Bench:
     """The clocks of a simulation.
 
-    observed : registers that are recorded.  first : and those that are set at clock 0.
+    observed : registers that are recorded, in the first `traced` sequences.
+    first : registers that are set at clock 0, and their values.
     """
 
     def __init__(
@@ -127,6 +129,7 @@ class _Bench:
         self._core, self._host, self._streams = core, host, streams
         self._lead, self._units = lead, units
         self.observed: Registers = {}
+        self.traced = 0
         self.first: list[tuple[Any, int]] = []
         self._reports: list[tuple[int, int, int]] = []
         self._seen: list[dict[int, list[int]]] = [{}]
@@ -151,7 +154,7 @@ class _Bench:
             running = host.sample(wires)
             idle, busy = wires.idle(), ctx.get(core.busy_cycles)
             clocks += not idle
-            if observed and self._clock is not None:
+            if len(self._reports) < self.traced and self._clock is not None:
                 # Frozen clocks show the same registers; the last of them counts.
                 self._seen[-1][busy] = [ctx.get(signal) for signal in observed]
             if idle and not idle_before:
@@ -192,15 +195,16 @@ class _Bench:
         ends = np.cumsum([len(sequence.used) for sequence in sequences])
         times = np.array(self._started, np.int64), np.array(self._retired, np.int64)
         return [
-            Outcome(part, *report, *times, self._trace(seen, report[0]))
-            for part, report, seen in zip(
-                np.split(words, ends[:-1]), self._reports, self._seen[:-1], strict=True
+            Outcome(part, *report, *times, self._trace(place))
+            for place, (part, report) in enumerate(
+                zip(np.split(words, ends[:-1]), self._reports, strict=True)
             )
         ]
 
-    def _trace(self, seen: dict[int, list[int]], busy: int) -> Registers:
-        if not self.observed:
+    def _trace(self, place: int) -> Registers:
+        if place >= self.traced:
             return {}
+        seen, (busy, *_) = self._seen[place], self._reports[place]
         table = np.array([seen[clock] for clock in range(busy + 1)], np.int64)
         traced, at = {}, 0
         for name, signals in self.observed.items():
