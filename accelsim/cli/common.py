@@ -55,10 +55,7 @@ def load_design(
     """A preset or a file, with what the other options say in its place."""
     from accelsim import hardware as parts
 
-    if source is None or source in [preset.name for preset in parts.PRESETS]:
-        design = parts.find_preset(source or DEFAULT_PRESET).hardware
-    else:
-        design = parts.load_hardware(source)
+    design = parts.load_hardware(source or DEFAULT_PRESET)
     if clock is not None:
         design = replace(design, clock_mhz=clock)
     if array is not None or overlap is not None:
