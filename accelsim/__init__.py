@@ -37,4 +37,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__getattr__("__all__")})
+    """What is for users; the other modules can be imported, but are not listed."""
+    return sorted(__getattr__("__all__"))

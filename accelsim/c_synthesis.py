@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.hardware import Hardware
 from accelsim.hls.reports import Report, report
-from accelsim.ir import Network
 from accelsim.lowering import AUTO, Choice
 from accelsim.request import Request
 
@@ -53,9 +53,9 @@ class Synthesis:
 
 
 def csynth(
-    network: Network,
+    network: AnyNetwork,
     layer: str,
-    hardware: Hardware,
+    hardware: AnyHardware,
     dataflow: Choice = "auto",
     depthwise_on: str = AUTO,
 ) -> Synthesis:
@@ -66,6 +66,7 @@ def csynth(
     dataflow : what the array may use, as in `simulate`.
     depthwise_on : where depthwise layers run: array, engine, or auto.
     """
+    network, hardware = as_network(network), as_hardware(hardware)
     request = Request(network, hardware, dataflow, depthwise_on)
     chosen, _, lowered = request.layer_on(layer, "a loop nest")
     made = report(lowered.nest(layer), lowered.resources, hardware.clock_mhz)

@@ -9,9 +9,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.forward import step_of
-from accelsim.hardware import Hardware
-from accelsim.ir import Network
 from accelsim.lowering import AUTO, Choice, Sequence
 from accelsim.numerics import Int32
 from accelsim.request import Request
@@ -84,15 +83,16 @@ class Comparison:
 
 
 def cosim(
-    network: Network,
+    network: AnyNetwork,
     name: str,
-    hardware: Hardware,
+    hardware: AnyHardware,
     run_rtl: Callable[[Sequence], RtlRun],
     dataflow: Choice = "auto",
     seed: int = 0,
     depthwise_on: str = AUTO,
 ) -> Comparison:
     """The layer of that name at all levels, on the data that it has in the network."""
+    network, hardware = as_network(network), as_hardware(hardware)
     request = Request(network, hardware, dataflow, depthwise_on)
     layer, _, lowered = request.layer_on(name, "RTL")
     data = step_of(network, layer, load_weights(network, seed), seed)

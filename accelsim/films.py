@@ -10,9 +10,8 @@ import numpy as np
 
 from accelsim.engines.activity import Activity, ElementState, Int64
 from accelsim.errors import UnsupportedError
-from accelsim.hardware import Hardware
+from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.hls.nest import operations
-from accelsim.ir import Network
 from accelsim.lowering import AUTO, Choice, Lowered
 from accelsim.request import Request
 
@@ -70,9 +69,9 @@ class Film:
 
 
 def film(
-    network: Network,
+    network: AnyNetwork,
     layer: str,
-    hardware: Hardware,
+    hardware: AnyHardware,
     dataflow: Choice = "auto",
     depthwise_on: str = AUTO,
     clocks: range | None = None,
@@ -85,6 +84,7 @@ def film(
     depthwise_on : where depthwise layers run: array, engine, or auto.
     clocks : consecutive ones of the layer; None for its first 3 (rows + columns).
     """
+    network, hardware = as_network(network), as_hardware(hardware)
     request = Request(network, hardware, dataflow, depthwise_on)
     chosen, shapes, lowered = request.layer_on(layer, "a film")
     if lowered.model.registers is None:

@@ -1,18 +1,36 @@
-"""Networks as users write them: a name or a file, a variant, and a size of the input."""
+"""Networks and designs as users write them.
+
+A network is a name or a file, with a variant and a size of the input; a design is the name of a
+preset or a file.
+"""
 
 import re
 from pathlib import Path
 
 from accelsim import networks
 from accelsim.errors import NetworkError
+from accelsim.hardware import Hardware, load_hardware
 from accelsim.importers import load
 from accelsim.ir import Network
 from accelsim.networks.variants import apply
 
 MOST_SIDE = 1 << 16  # pixels of an input
 
+AnyNetwork = Network | str | Path
+AnyHardware = Hardware | str | Path
 
-def find_network(name: str, variant: str = "baseline", size: str | None = None) -> Network:
+
+def as_network(network: AnyNetwork) -> Network:
+    """A network, also by its name or file; what is neither is for others to refuse."""
+    return find_network(network) if isinstance(network, str | Path) else network
+
+
+def as_hardware(hardware: AnyHardware) -> Hardware:
+    """A design, also by its preset's name or its file; what is neither is for others to refuse."""
+    return load_hardware(hardware) if isinstance(hardware, str | Path) else hardware
+
+
+def find_network(name: str | Path, variant: str = "baseline", size: str | None = None) -> Network:
     """The network of a name or a file; without a size such as 224x224 it has its own."""
     height_width = None if size is None else parse_input(size)
     if Path(name).suffix:
@@ -20,7 +38,7 @@ def find_network(name: str, variant: str = "baseline", size: str | None = None) 
         if height_width is not None:
             network = networks.resized(network, height_width)
         return apply(network, variant)
-    return networks.get(name, variant, height_width)
+    return networks.get(str(name), variant, height_width)
 
 
 def parse_input(text: str) -> tuple[int, int]:

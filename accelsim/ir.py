@@ -173,6 +173,16 @@ class Layer:
     dtype: str = "int8"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise NetworkError(f"the name of a layer is a text, not {self.name!r}")
+        if isinstance(self.op, type) or not hasattr(self.op, "out_shape"):
+            raise NetworkError(
+                f"op must be an operator such as Add(), not {self.op!r} (layer {self.name})"
+            )
+        if not isinstance(self.inputs, tuple | list):
+            raise NetworkError(
+                f"inputs must be a tuple of names, not {self.inputs!r} (layer {self.name})"
+            )
         if self.activation not in ACTIVATIONS:
             raise NetworkError(
                 f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r} "
@@ -197,6 +207,13 @@ class Network:
     _tensors: dict[str, Tensor] = field(init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise NetworkError(f"the name of a network is a text, not {self.name!r}")
+        if not isinstance(self.layers, tuple | list):
+            raise NetworkError(f"layers of a network are a tuple, not {self.layers!r}")
+        for layer in self.layers:
+            if not isinstance(layer, Layer):
+                raise NetworkError(f"a layer of a network is a Layer, not {layer!r}")
         tensors = {INPUT: Tensor(self.input, self.dtype)}
         for layer in self.layers:
             if layer.name in tensors:

@@ -2,8 +2,8 @@
 
 import re
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+Watcher = Callable[[str | None], None]  # takes the module whose kernel is compiled, None behind it
+
+_watchers: list[Watcher] = []
 
 
 def kernel(function: _Function, **options: Any) -> _Function:
@@ -27,6 +30,7 @@ def kernel(function: _Function, **options: Any) -> _Function:
     """
     import numba
 
+    _listen()
     jit: Any = numba.njit
     compiled = jit(cache=True, error_model="numpy", nogil=True, **options)(function)
     # Numba has no way to say it: these are its own names. It has no cache with NUMBA_DISABLE_JIT.
@@ -60,6 +64,47 @@ def registers(*names: str, dtype: npt.DTypeLike = np.int64) -> np.dtype[np.void]
     An element of an array of records is a record that all components share.
     """
     return np.dtype([(name, dtype) for name in names])
+
+
+@contextmanager
+def watching(watcher: Watcher) -> Iterator[None]:
+    """Say whose kernels are compiled meanwhile; those that Numba has kept are not.
+
+    Modules are named as within this package. Kernels that one calls are compiled with it.
+    """
+    _watchers.append(watcher)
+    try:
+        yield
+    finally:
+        _watchers.remove(watcher)
+
+
+@cache
+def _listen() -> None:
+    """Pass on to who is watching what Numba says of its work."""
+    from numba.core import event
+
+    class Listener(event.Listener):
+        """Numba compiles in one thread at a time, so that starts and ends are nested."""
+
+        depth = 0
+
+        def on_start(self, event: Any) -> None:
+            self.depth += 1
+            if self.depth == 1:
+                module = event.data["dispatcher"].py_func.__module__
+                self.tell(module.removeprefix("accelsim."))
+
+        def on_end(self, _: Any) -> None:
+            self.depth -= 1
+            if self.depth == 0:
+                self.tell(None)
+
+        def tell(self, module: str | None) -> None:
+            for watcher in _watchers:
+                watcher(module)
+
+    event.register("numba:compile", Listener())
 
 
 @cache

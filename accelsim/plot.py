@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from accelsim.report import plot
 from accelsim.report.plot import layers, layers_figure, layers_size, write_speedups
+from accelsim.report.plot_results import roofline, stack, timeline
 from accelsim.study.fuseconv import COMPARISONS, FUSECONV_NETWORKS, Comparison, Speedup, speedups
 
 __all__ = [
@@ -16,8 +17,11 @@ __all__ = [
     "layers",
     "layers_figure",
     "layers_size",
+    "roofline",
     "speedup",
     "speedups",
+    "stack",
+    "timeline",
     "write_speedups",
 ]
 

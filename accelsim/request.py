@@ -64,10 +64,13 @@ class Request:
     def __post_init__(self) -> None:
         hardware, timing, fidelity = self.hardware, self.timing, self.fidelity
         if not isinstance(self.network, Network):
-            raise NetworkError(f"a simulation takes a Network, not {self.network!r}")
+            raise NetworkError(
+                f"a simulation takes a Network, its name or a file, not {self.network!r}"
+            )
         if not isinstance(hardware, Hardware):
             raise HardwareError(
-                f"a simulation takes a design, Hardware(SystolicArray(64, 64)), not {hardware!r}"
+                "a simulation takes a design, such as Hardware(SystolicArray(64, 64)), a preset's "
+                f"name or a file, not {hardware!r}"
             )
         if fidelity not in FIDELITIES:
             raise UnsupportedError(

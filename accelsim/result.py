@@ -1,5 +1,6 @@
 """What a network cost: per layer and in total."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from accelsim.weights import load_weights
 
 if TYPE_CHECKING:
     import polars
+
+HTML_COLUMNS = ("layer", "op", "engine", "dataflow", "cycles", "utilisation", "MACs")
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,18 @@ class LayerResult:
 class Totals:
     """Sums over the layers of a result."""
 
+    hardware: Hardware
     layers: tuple[LayerResult, ...]
 
     @property
     def total_cycles(self) -> int:
         """Busy cycles of all layers, one after another."""
         return sum(layer.cycles for layer in self.layers)
+
+    @property
+    def time_ms(self) -> float:
+        """Milliseconds of the busy cycles of all layers at the design's clock."""
+        return self.total_cycles / (self.hardware.clock_mhz * 1e3)
 
     @property
     def total_macs(self) -> int:
@@ -73,7 +82,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class Result(Totals):
-    """What a network cost.
+    """What a network cost; accelsim.plot draws it: layers, timeline, roofline, stack.
 
     graph : the network that was simulated.
     timing : rtl, or the name of a published model.
@@ -159,3 +168,44 @@ class Result(Totals):
             "values_equal": polars.Boolean,
         }
         return polars.DataFrame([asdict(layer) for layer in self.layers], schema=schema)
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: the layers that an engine runs, and the totals."""
+        shown = [layer for layer in self.layers if not layer.not_modelled]
+        offered = self.hardware.multipliers * self.total_cycles
+        used = self.total_macs / offered if offered else 0.0
+        names = [(each.name, each.op, each.engine, each.dataflow or "-") for each in shown]
+        numbers = [(each.cycles, each.utilization, each.macs) for each in shown]
+        names.append(("total", "", "", ""))
+        numbers.append((self.total_cycles, used, self.total_macs))
+        rows = [
+            (*words, f"{cycles:,}", f"{100 * share:.1f} %", f"{macs:,}")
+            for words, (cycles, share, macs) in zip(names, numbers, strict=True)
+        ]
+        return _html(self._about(len(self.layers) - len(shown)), HTML_COLUMNS, rows)
+
+    def _about(self, not_modelled: int) -> str:
+        """What was simulated, its time, and what the time leaves out."""
+        text = (
+            f"{self.network} {self.variant}, {self.hardware.label}, timing {self.timing}, fidelity "
+            f"{self.fidelity}: {self.time_ms:,.3f} ms at {self.hardware.clock_mhz:g} MHz"
+        )
+        if not_modelled:
+            text += f"; layers on the host, not modelled: {not_modelled}"
+        if self.values_equal is not None:
+            text += f"; values {'equal' if self.values_equal else 'differ from'} golden"
+        return text
+
+
+def _html(about: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table that scrolls where it is long; the last row holds totals."""
+    from html import escape
+
+    def line(cells: Sequence[str], tag: str = "td") -> str:
+        return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
+
+    head, body, foot = line(columns, "th"), map(line, rows[:-1]), line(rows[-1], "th")
+    return (
+        f'<div style="max-height: 30em; overflow: auto"><table><caption>{escape(about)}</caption>'
+        f"<thead>{head}</thead><tbody>{''.join(body)}</tbody><tfoot>{foot}</tfoot></table></div>"
+    )

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from accelsim.errors import NetworkError
+from accelsim.find import AnyNetwork, as_network
 from accelsim.hardware import Hardware
-from accelsim.ir import Network
 from accelsim.lowering import Choice, is_depthwise
 from accelsim.request import Layers, Request, select
 from accelsim.result import LayerResult
@@ -104,7 +104,7 @@ class SideBySide:
 
 
 def compare(
-    network: Network,
+    network: AnyNetwork,
     entries: Sequence[Entry],
     layers: Layers = None,
     depthwise_only: bool = False,
@@ -118,6 +118,7 @@ def compare(
     depthwise_only : only layers whose output channels see one input channel each.
     dataflow : what the arrays may use, as in `simulate`.
     """
+    network = as_network(network)
     names = [
         layer.name
         for layer in select(network, layers)

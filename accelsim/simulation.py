@@ -12,8 +12,8 @@ from collections.abc import Callable
 import numpy as np
 
 from accelsim import published
+from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.forward import Step, first_map, step
-from accelsim.hardware import Hardware
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.lowering import AUTO, Choice, Lowered
 from accelsim.numerics import Int8, Int32
@@ -25,8 +25,8 @@ Progress = Callable[[str, float], None]  # what is being done, and the share of 
 
 
 def simulate(
-    network: Network,
-    hardware: Hardware,
+    network: AnyNetwork,
+    hardware: AnyHardware,
     dataflow: Choice = AUTO,
     fidelity: str = SCHEDULE,
     timing: str = RTL,
@@ -40,13 +40,15 @@ def simulate(
 
     Parameters
     ----------
+    network : also the name of one, or a file.
+    hardware : also the name of a preset, or a file.
     dataflow, fidelity, timing, seed, layers, scalesim_depthwise, depthwise_on : see
         accelsim.request.Request.
     progress : called before each layer in fidelities golden and cycle.
     """
     request = Request(
-        network,
-        hardware,
+        as_network(network),
+        as_hardware(hardware),
         dataflow=dataflow,
         depthwise_on=depthwise_on,
         fidelity=fidelity,

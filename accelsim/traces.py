@@ -16,9 +16,8 @@ from typing import Any
 
 from accelsim.errors import UnsupportedError
 from accelsim.files import write_whole
-from accelsim.hardware import Hardware
+from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.hls.spans import Kind, Span, spans_of
-from accelsim.ir import Network
 from accelsim.lowering import AUTO, Choice
 from accelsim.request import Request
 from accelsim.result import LayerResult
@@ -74,8 +73,8 @@ class Trace:
 
 
 def trace(
-    network: Network,
-    hardware: Hardware,
+    network: AnyNetwork,
+    hardware: AnyHardware,
     layer: str | None = None,
     dataflow: Choice = "auto",
     depthwise_on: str = AUTO,
@@ -90,6 +89,7 @@ def trace(
     depthwise_on : where depthwise layers run: array, engine, or auto.
     clocks : of the layer, with passes and ports that overlap this time only; None for all.
     """
+    network, hardware = as_network(network), as_hardware(hardware)
     request = Request(network, hardware, dataflow, depthwise_on)
     if layer is None:
         if clocks is not None:

@@ -137,6 +137,27 @@ def test_names_are_loaded_when_asked_for():
     assert done.returncode == 0, done.stderr
 
 
+def test_only_what_is_for_users_is_listed():
+    code = (
+        "import accelsim as ax, accelsim.simulation, accelsim.report.page, accelsim.cli\n"
+        "from accelsim import hardware\n"
+        "assert dir(ax) == sorted(ax.__all__), dir(ax)\n"
+        "modules = {name for name in dir(ax) if type(getattr(ax, name)) is type(ax)}\n"
+        "assert modules == {'networks', 'ops', 'plot', 'sweep'}, modules\n"
+    )
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_pages_and_notebooks_use_of_the_library_is_listed():
+    import accelsim
+
+    notebooks = "".join(path.read_text() for path in (TOP / "notebooks").glob("*.ipynb"))
+    used = set(re.findall(r"\bax\.(\w+)", README + notebooks))
+    assert len(used) > 10
+    assert used <= set(dir(accelsim))
+
+
 def test_only_a_missing_icarus_may_skip_in_continuous_integration(tmp_path):
     (tmp_path / "conftest.py").write_text((TOP / "tests" / "conftest.py").read_text())
     (tmp_path / "test_skips.py").write_text(

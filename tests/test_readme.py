@@ -90,8 +90,9 @@ def test_the_film_of_the_readme_can_be_made():
 def test_the_python_of_the_readme_runs(capsys):
     (code,) = PYTHON.findall(README.read_text())
     exec(code, {})
-    cycles, utilization = capsys.readouterr().out.split()
+    cycles, time, utilization = capsys.readouterr().out.split()
     assert int(cycles) > 0
+    assert float(time) == int(cycles) / 500e3
     assert 0 < float(utilization) <= 1
     mpl.pyplot.close("all")
 

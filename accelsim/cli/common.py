@@ -4,8 +4,9 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,6 +16,7 @@ from accelsim.errors import MissingToolError, UnsupportedError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from rich.progress import Progress
 
     from accelsim.hardware import Hardware
     from accelsim.ir import Network
@@ -53,10 +55,7 @@ def load_design(
     """A preset or a file, with what the other options say in its place."""
     from accelsim import hardware as parts
 
-    if source is None or source in [preset.name for preset in parts.PRESETS]:
-        design = parts.find_preset(source or DEFAULT_PRESET).hardware
-    else:
-        design = parts.load_hardware(source)
+    design = parts.load_hardware(source or DEFAULT_PRESET)
     if clock is not None:
         design = replace(design, clock_mhz=clock)
     if array is not None or overlap is not None:
@@ -112,7 +111,7 @@ def drawing(target: str, source: str | None = None) -> Iterator[list["Figure"]]:
     else:
         from accelsim.analysis import reading
 
-        with reading(source):
+        with progress_bar(), reading(source):
             yield figures
     output.write_figure(target, figures[0])
     print(target)
@@ -126,21 +125,25 @@ def names_of(text: str | None) -> list[str]:
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, float], None]]:
     """A bar on standard error, in a terminal only, from its first report on."""
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not _on_terminal():
         yield lambda what, done: None
         return
-    from rich.console import Console
-    from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda what, done: bar.update(task, description=what, completed=done)
+    def make() -> "Progress":
+        from rich.console import Console
+        from rich.progress import Progress
+
+        return Progress(console=Console(stderr=True), transient=True)
+
+    with _bars(make) as bars:
+        task = cache(lambda: bars().add_task("", total=1.0))
+        yield lambda what, done: bars().update(task(), description=what, completed=done)
 
 
 @contextmanager
 def counter() -> Iterator[Callable[[str, int, int], None]]:
     """A bar on standard error, in a terminal only, with the rate and the time that is left."""
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not _on_terminal():
         yield lambda what, done, total: None
         return
     from rich import progress
@@ -153,7 +156,9 @@ def counter() -> Iterator[Callable[[str, int, int], None]]:
         progress.TextColumn("{task.fields[rate]}"),
         progress.TimeRemainingColumn(),
     )
-    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    bar = progress.Progress(*columns, console=Console(stderr=True), transient=True)
+    with _bars(lambda: bar) as bars:
+        bars()  # before threads report
         tasks: dict[str, progress.TaskID] = {}
 
         def report(what: str, done: int, total: int) -> None:
@@ -163,6 +168,30 @@ def counter() -> Iterator[Callable[[str, int, int], None]]:
             bar.update(tasks[what], completed=done, rate=f"{speed:,.0f}/s")
 
         yield report
+
+
+def _on_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+@contextmanager
+def _bars(make: Callable[[], "Progress"]) -> Iterator[Callable[[], "Progress"]]:
+    """Bars that are made and shown when first asked for, or when a kernel is compiled.
+
+    Numba keeps what it has compiled: a user waits for that once, and should know why.
+    """
+    from accelsim.kernels import watching
+
+    with ExitStack() as entered:
+        bars = cache(lambda: entered.enter_context(make()))
+        task = cache(lambda: bars().add_task("", total=None, rate=""))
+
+        def watch(module: str | None) -> None:
+            about, shown = f"compiling {module}, once", module is not None
+            bars().update(task(), description=about, visible=shown, refresh=True)
+
+        with watching(watch):
+            yield bars
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from accelsim.cli.common import (
     load_design,
     load_network,
     names_of,
+    progress_bar,
     show,
     width,
     write_json,
@@ -193,7 +194,7 @@ def pareto_front(
     if colour and not plot:
         raise UnsupportedError("--colour is for --plot")
     goals = names_of(minimise), names_of(maximise)
-    with analysis.reading(source):
+    with progress_bar(), analysis.reading(source):
         rows, parameters = analysis.open_designs(source)
         best = analysis.pareto(rows, *goals, where or [])
         count = analysis.count(rows, where or [])

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli.common import load_design, load_network, parse_clocks
+from accelsim.cli.common import load_design, load_network, parse_clocks, progress_bar
 from accelsim.cli.options import (
     FILM_ARRAY,
     ArrayOption,
@@ -63,7 +63,7 @@ def film_layer(
     This shows why a layer leaves most of an array idle.
     """
     from accelsim.files import check_writable
-    from accelsim.films import film
+    from accelsim.films import Film, film
     from accelsim.report import plot_film
 
     plot_film.check_film(output)
@@ -80,8 +80,13 @@ def film_layer(
     elif against is not None:
         ways.append((against, depthwise_on))
     chosen = parse_clocks(clocks)
-    films = [film(net, layer, design, *way, chosen) for way in ways]
-    plot_film.write(output, films, frames)
+    films: list[Film] = []
+    with progress_bar() as progress:
+        for way in ways:
+            progress(f"running {layer}", len(films) / (len(ways) + 1))
+            films.append(film(net, layer, design, *way, chosen))
+        progress("drawing", len(ways) / (len(ways) + 1))
+        plot_film.write(output, films, frames)
     print(output)
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from accelsim.errors import HardwareError
 from accelsim.hardware.checks import check_whole
-from accelsim.hardware.operands import Operands
+from accelsim.hardware.operands import Operands, check_operands
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class DepthwiseEngine:
         check_whole("depthwise.fill_port", self.fill_port, 0, self.multipliers)
         check_whole("depthwise.bank_depth", self.bank_depth, 4, 1 << 22)
         check_whole("depthwise.tap_depth", self.tap_depth, 2, 1 << 16)
+        check_operands("depthwise", self.operands)
         check_whole("depthwise.max_kernel", self.max_kernel, 1, 255)
         check_whole("depthwise.max_stride", self.max_stride, 1, 15)
         check_whole("depthwise.max_dilation", self.max_dilation, 1, 63)

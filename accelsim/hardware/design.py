@@ -150,7 +150,7 @@ def is_third_party(sizes: Sizes) -> bool:
 
 def _check_engines(engines: tuple[Sizes, ...]) -> None:
     for engine in engines:
-        if not isinstance(getattr(engine, "name", None), str) or isinstance(engine, type):
+        if not hasattr(engine, "runs_all") or isinstance(engine, type):
             raise HardwareError(
                 f"an engine of a design is a record such as SystolicArray(64, 64), not {engine!r}"
             )

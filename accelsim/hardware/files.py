@@ -9,6 +9,7 @@ from accelsim.files import TomlFile, read_toml
 from accelsim.hardware.depthwise import DepthwiseEngine
 from accelsim.hardware.design import CLOCK_MHZ, Hardware, dimensions, is_third_party
 from accelsim.hardware.operands import Operands
+from accelsim.hardware.presets import PRESETS, find_preset
 from accelsim.hardware.systolic_array import SystolicArray
 from accelsim.hardware.third_party import THIRD_PARTY, ThirdPartyEngine
 
@@ -44,8 +45,22 @@ def tables() -> dict[str, tuple[str, ...]]:
 TABLES = tables()
 
 
-def load_hardware(path: str | Path) -> Hardware:
-    """Hardware of a TOML file; FileError with file, line and key where it says something wrong."""
+def load_hardware(source: str | Path) -> Hardware:
+    """Hardware of a preset's name or of a TOML file.
+
+    HardwareError where there is neither; FileError with file, line and key where a file says
+    something wrong.
+    """
+    if not isinstance(source, str | Path):
+        raise HardwareError(f"hardware is loaded by a preset's name or a file, not {source!r}")
+    named = isinstance(source, str) and not Path(source).suffix
+    if source in [preset.name for preset in PRESETS] or (named and not Path(source).exists()):
+        return find_preset(str(source)).hardware
+    return _read(source)
+
+
+def _read(path: str | Path) -> Hardware:
+    """Hardware of a TOML file."""
     file = read_toml(path)
     keys = tables()
     for name, table in file.data.items():

@@ -1,7 +1,9 @@
 """Widths of operands and sums, which all engines of a design share."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from accelsim.errors import HardwareError
 from accelsim.hardware.checks import check_whole
 
 
@@ -19,3 +21,11 @@ class Operands:
     def __post_init__(self) -> None:
         check_whole("operands.bits", self.bits, 8, 16)
         check_whole("operands.accumulator_bits", self.accumulator_bits, 2 * self.bits, 32)
+
+
+def check_operands(engine: str, value: Any) -> None:
+    """HardwareError where an engine of that name is given anything else."""
+    if not isinstance(value, Operands):
+        raise HardwareError(
+            f"{engine}.operands must be a record such as Operands(9), not {value!r}"
+        )

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from accelsim.hardware.checks import check_flag, check_whole
-from accelsim.hardware.operands import Operands
+from accelsim.hardware.operands import Operands, check_operands
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class SystolicArray:
         check_whole("array.accumulator_depth", self.accumulator_depth, 1, 65535)
         check_whole("array.bank_depth", self.bank_depth, 2, 1 << 24)
         check_flag("array.overlap", self.overlap)
+        check_operands("array", self.operands)
 
     @property
     def multipliers(self) -> int:

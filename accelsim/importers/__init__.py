@@ -9,6 +9,8 @@ from accelsim.ir import Network
 
 def load(path: str | Path) -> Network:
     """The network of a file; its ending says how the file is read."""
+    if not isinstance(path, str | Path):
+        raise FileError(f"a network is loaded from a file, not {path!r}")
     path = Path(path)
     match path.suffix.lower():
         case ".toml":

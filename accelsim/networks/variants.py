@@ -24,6 +24,8 @@ class Variant(NamedTuple):
 
 def parse(text: str) -> Variant:
     """The parts of NAME[:key=value,...]; NetworkError where it does not exist."""
+    if not isinstance(text, str):
+        raise NetworkError(f"variant must be one of {', '.join(VARIANTS)}, not {text!r}")
     name, colon, rest = text.partition(":")
     if name not in VARIANTS:
         raise NetworkError(f"there is no variant {name!r}; there are {', '.join(VARIANTS)}")

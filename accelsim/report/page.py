@@ -121,7 +121,7 @@ def _tiles(saved: SavedResult) -> str:
     hardware, cycles = saved.hardware, saved.total_cycles
     tiles = (
         ("cycles", f"{cycles:,}"),
-        (f"time at {hardware.clock_mhz:g} MHz", f"{cycles / hardware.clock_mhz / 1e3:,.3f} ms"),
+        (f"time at {hardware.clock_mhz:g} MHz", f"{saved.time_ms:,.3f} ms"),
         ("utilisation", table.percent(saved.total_macs, hardware.multipliers * cycles)),
         ("multipliers", f"{hardware.multipliers:,}"),
         ("MACs", f"{saved.total_macs:,}"),

@@ -59,3 +59,21 @@ def test_kernels_whose_arguments_were_of_classes_now_gone_are_compiled_again(tmp
         command = [sys.executable, "-B", "-c", "import accelsim.user"]
         printed.append(subprocess.check_output(command, cwd=tmp_path, text=True))
     assert printed == ["2\n", "2\n"]
+
+
+def test_who_watches_hears_of_what_is_compiled_and_not_of_what_is_kept(tmp_path):
+    """A kernel with one that it calls, in a copy of the package."""
+    package = tmp_path / "accelsim"
+    shutil.copytree(Path(kernels.__file__).parent, package)
+    (package / "user.py").write_text(
+        "from accelsim.kernels import component, kernel, watching\n\n"
+        "@component\ndef once(x):\n    return x + 1\n\n"
+        "@kernel\ndef twice(x):\n    return once(once(x))\n\n"
+        "heard = []\n"
+        "with watching(heard.append):\n    twice(1)\n"
+        "twice(1.5)\n"
+        "print(heard)\n"
+    )
+    command = [sys.executable, "-B", "-c", "import accelsim.user"]
+    printed = [subprocess.check_output(command, cwd=tmp_path, text=True) for _ in range(2)]
+    assert printed == ["['user', None]\n", "[]\n"]

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -9,15 +10,21 @@ import numpy as np
 import pytest
 
 from accelsim import __version__, networks
+from accelsim.c_synthesis import csynth
 from accelsim.dataflows import DATAFLOWS, os
 from accelsim.engines.systolic_array import cycle as systolic_array_cycle
 from accelsim.errors import HardwareError, NetworkError, UnsupportedError
-from accelsim.hardware import Hardware, SystolicArray
+from accelsim.films import film
+from accelsim.hardware import Hardware, SystolicArray, find_preset, to_toml
+from accelsim.importers import load
 from accelsim.ir import Layer, Network
 from accelsim.lowering import Lowered
 from accelsim.ops import Add, Conv2d, Depthwise, GlobalPool, Linear, Pointwise
 from accelsim.request import select
+from accelsim.side_by_side import Entry, compare
 from accelsim.simulation import simulate
+from accelsim.traces import trace
+from tests.accelsim.cli.probe import PROBE as SOURCE
 
 MIXED = ((3, 3), (1, 5), (5, 1), (2, 2), (3, 3), (1, 1))
 
@@ -203,13 +210,91 @@ def test_refusals():
         simulate(PROBE, design, layers="fc..stem")
     with pytest.raises(NetworkError, match=r"layers must be FIRST\.\.LAST, .*, not 5"):
         simulate(PROBE, design, layers=5)
-    with pytest.raises(NetworkError, match="a simulation takes a Network, not 'probe'"):
+    with pytest.raises(NetworkError, match="a simulation takes a Network, its name or a file, not"):
+        simulate(networks.resnet18, design)
+    with pytest.raises(NetworkError, match="there is no network 'probe'; there are mobilenet_v1,"):
         simulate("probe", design)
+    with pytest.raises(HardwareError, match="there is no preset 'probe'; there are tiny,"):
+        simulate(PROBE, "probe")
     with pytest.raises(HardwareError, match=r"a simulation takes a design, .*, not Systolic"):
         simulate(PROBE, design.array)
 
 
+# --- networks and designs by name
+
+
+def test_every_function_takes_names_and_files(tmp_path):
+    network, design = networks.resnet18(), find_preset("edge").hardware
+    (tmp_path / "edge.toml").write_text(to_toml(design))
+    (tmp_path / "probe.toml").write_text(SOURCE)
+    assert simulate("resnet18", "edge") == simulate(network, design)
+    assert simulate("resnet18", tmp_path / "edge.toml") == simulate(network, design)
+    assert simulate(str(tmp_path / "probe.toml"), "edge").layers[0].name == "stem"
+    assert csynth("resnet18", "stem", "edge") == csynth(network, "stem", design)
+    assert trace("resnet18", "edge") == trace(network, design)
+    entries = [Entry("edge", design), Entry("tiny", find_preset("tiny").hardware)]
+    assert compare("resnet18", entries) == compare(network, entries)
+    path = tmp_path / "probe.toml"
+    seen, expected = film(path, "fc", "edge"), film(load(path), "fc", design)
+    assert np.array_equal(seen.activity.states, expected.activity.states)
+
+
 # --- what a result says
+
+
+def test_the_time_is_cycles_at_the_clock():
+    result = simulate(PROBE, replace(hardware(8, 8), clock_mhz=250.0))
+    assert result.time_ms == result.total_cycles / 250e3
+    assert "time_ms" not in result.to_dict()
+
+
+class Cells(HTMLParser):
+    """The text of every cell of a table, row by row, and the names of all elements."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.elements: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, _: list[tuple[str, str | None]]) -> None:
+        self.elements.add(tag)
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.rows:
+            self.rows[-1][-1] += data
+
+
+def test_a_notebook_shows_the_layers_and_the_totals():
+    result = simulate(PROBE, hardware(8, 8), fidelity="cycle")
+    text = result._repr_html_()
+    cells = Cells(text)
+    modelled = [layer for layer in result.layers if not layer.not_modelled]
+    assert [row[0] for row in cells.rows] == ["layer", *(x.name for x in modelled), "total"]
+    assert [row[4] for row in cells.rows[1:-1]] == [f"{layer.cycles:,}" for layer in modelled]
+    assert cells.rows[-1][4] == f"{result.total_cycles:,}"
+    assert f"{result.time_ms:,.3f} ms at 500 MHz" in text
+    assert "values equal golden" in text
+    assert f"not modelled: {len(result.layers) - len(modelled)}" in text
+
+
+def test_names_are_no_markup_in_a_notebook():
+    name = "<script>alert('&amp;')</script>"
+    layers = (Layer(name, Pointwise(2), ("input",)),)
+    made = simulate(Network(name, (3, 4, 4), layers), hardware(8, 8))._repr_html_()
+    cells = Cells(made)
+    assert cells.rows[1][0] == name
+    assert "script" not in cells.elements
+
+
+def test_a_notebook_shows_a_result_without_cycles():
+    host = Network("host", (3, 4, 4), (Layer("pool", GlobalPool(), ("input",)),))
+    cells = Cells(simulate(host, hardware(8, 8))._repr_html_())
+    assert cells.rows[1:] == [["total", "", "", "", "0", "0.0 %", "0"]]
 
 
 def test_some_layers():

@@ -1,5 +1,7 @@
 """Hardware records and the files that describe them."""
 
+from pathlib import Path
+
 import pytest
 
 from accelsim.errors import FileError, HardwareError
@@ -13,6 +15,7 @@ from accelsim.hardware import (
     SystolicArray,
     TapSerial,
     WindowEngine,
+    find_preset,
     load_hardware,
     parse_array,
     third_party_design,
@@ -121,6 +124,44 @@ def test_an_unreadable_file_is_refused(tmp_path):
     (tmp_path / "broken.toml").write_text("[array]\nrows = = 3\n")
     with pytest.raises(FileError, match=r"broken\.toml is not valid TOML: .*line 2"):
         load_hardware(tmp_path / "broken.toml")
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_presets_are_loaded_by_name(preset):
+    assert load_hardware(preset.name) == preset.hardware
+
+
+def test_a_name_is_a_preset_before_it_is_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("mobile", "own"):
+        Path(name).write_text("[array]\nrows = 4\ncolumns = 6\n")
+    assert load_hardware("mobile") == find_preset("mobile").hardware
+    assert load_hardware("own") == load_hardware(Path("mobile")) == Hardware(SystolicArray(4, 6))
+    with pytest.raises(HardwareError, match="there is no preset 'mobil'; there are tiny, "):
+        load_hardware("mobil")
+    with pytest.raises(HardwareError, match="loaded by a preset's name or a file, not 64"):
+        load_hardware(64)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Hardware(64, 64), "a record such as SystolicArray(64, 64), not 64"),
+        (lambda: Hardware("mobile"), "a record such as SystolicArray(64, 64), not 'mobile'"),
+        (lambda: Hardware(SystolicArray), "a record such as SystolicArray(64, 64), not <class"),
+        (lambda: Hardware(PRESETS[0]), "a record such as SystolicArray(64, 64), not Preset("),
+        (lambda: Hardware(SystolicArray(8, 8), "500"), "clock.mhz must be a positive number, not"),
+        (lambda: SystolicArray("64", 64), "array.rows must be a whole number from 1 to 1024"),
+        (lambda: SystolicArray(8, 8, operands=9), "array.operands must be a record such as Operan"),
+        (lambda: DepthwiseEngine(8, 8, operands=None), "depthwise.operands must be a record such"),
+        (lambda: third_party_design(8), "a record such as SystolicArray(64, 64), not 8"),
+    ],
+)
+def test_wrong_types_are_refused_in_one_sentence(make, said):
+    with pytest.raises(HardwareError) as caught:
+        make()
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 # --- third-party engines
