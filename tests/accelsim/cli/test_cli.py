@@ -376,6 +376,13 @@ def test_the_process_prints_a_table_and_nothing_else():
     assert "total" in done.stdout
 
 
+def test_the_package_is_the_command_line():
+    done = subprocess.run(
+        [sys.executable, "-m", "accelsim", "--version"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"accelsim {__version__}\n", "")
+
+
 def test_the_process_ends_with_status_2_and_without_a_traceback():
     done = shell("run", "mobilenet_v2", "--array", "0x4")
     assert done.returncode == 2
