@@ -587,6 +587,29 @@ def test_the_front_of_a_sweep(source, written, accelsim, tmp_path):
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(
+    ("file", "command"),
+    [
+        ("network.toml", "run {}"),
+        ("hardware.toml", "run resnet18 --hardware {}"),
+        ("sweep.toml", "sweep {} -o designs"),
+        ("designs.csv", "pareto {} --minimise rows"),
+        ("baseline.json", "report {} -o a.html"),
+    ],
+)
+def test_files_may_begin_with_a_byte_order_mark(
+    file, command, written, accelsim, tmp_path, monkeypatch
+):
+    """As Windows writes them."""
+    monkeypatch.chdir(tmp_path)
+    own = {"network.toml": PROBE, "hardware.toml": accelsim("hardware", "tiny").out}
+    text = own.get(file) or (written / file).read_text()
+    Path(file).write_text(text, encoding="utf-8-sig")
+    assert Path(file).read_bytes().startswith(b"\xef\xbb\xbf")
+    outcome = accelsim(*command.format(file).split())
+    assert (outcome.status, outcome.err) == (0, "")
+
+
 PLOTS = [
     "pareto {}/designs --minimise multipliers,total_cycles,time_ms --colour variant",
     "scaling {}/designs --metric time_ms",
