@@ -6,10 +6,8 @@ from pathlib import Path
 from accelsim import networks
 from accelsim.errors import NetworkError
 from accelsim.importers import load
-from accelsim.ir import Network
+from accelsim.ir import MOST_SIDE, Network
 from accelsim.networks.variants import apply
-
-MOST_SIDE = 1 << 16  # pixels of an input
 
 
 def find_network(name: str, variant: str = "baseline", size: str | None = None) -> Network:

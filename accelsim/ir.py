@@ -21,6 +21,7 @@ from accelsim.tensors import Map, Shape, Tensor, check_operand
 
 __all__ = [
     "INPUT",
+    "MOST_SIDE",
     "Conv",
     "Layer",
     "Network",
@@ -33,6 +34,7 @@ __all__ = [
 
 Source = tuple[int, int]  # of a channel: the place of an input among a layer's, and channel in it
 INPUT = "input"  # the name under which layers refer to the network's input
+MOST_SIDE = 1 << 16  # pixels of an input
 
 
 class Conv(NamedTuple):

@@ -21,7 +21,7 @@ from typing import Any
 from accelsim.checks import whole
 from accelsim.errors import AccelsimError, FileError, ShapeError, UnsupportedError
 from accelsim.files import TomlFile, read_toml
-from accelsim.ir import INPUT, Layer, Network, Shape
+from accelsim.ir import INPUT, MOST_SIDE, Layer, Network, Shape
 from accelsim.ops import MACROS, OPS
 from accelsim.ops.geometry import check_bool
 
@@ -160,6 +160,8 @@ def _input(file: TomlFile) -> Shape:
             f"not {shape!r}",
             "input",
         )
+    if max(shape[1:]) > MOST_SIDE:
+        raise file.error(f"input must be at most {MOST_SIDE} a side, not {shape!r}", "input")
     return shape[0], shape[1], shape[2]
 
 

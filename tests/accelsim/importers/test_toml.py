@@ -259,6 +259,9 @@ WRONG = {
     changed("[3, 17, 19]", "[3, 17]"): r":2: input must be three whole .*, not \[3, 17\]",
     changed("[3, 17, 19]", "[3, 17, 0]"): r":2: input must be three .*, not \[3, 17, 0\]",
     changed("[3, 17, 19]", "[3, 17, 1.5]"): r":2: input must be three .*, not \[3, 17, 1.5\]",
+    changed("[3, 17, 19]", "[3, 1000000000, 1000000000]"): (
+        r":2: input must be at most 65536 a side, not \[3, 1000000000, 1000000000\]$"
+    ),
     changed("[3, 17, 19]", '"3x17x19"'): ":2: input must be three .*, not '3x17x19'",
     changed("[3, 17, 19]", "[3, 17, 19]\nweights = 3"): ":3: weights must be a text, not 3",
     # keys of a layer
