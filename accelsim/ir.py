@@ -15,6 +15,7 @@ from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.checks import suggestion
 from accelsim.errors import NetworkError, ShapeError, UnsupportedError
 from accelsim.numerics import ACTIVATIONS
 from accelsim.tensors import Map, Shape, Tensor, check_operand
@@ -177,8 +178,8 @@ class Layer:
     def __post_init__(self) -> None:
         if self.activation not in ACTIVATIONS:
             raise NetworkError(
-                f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r} "
-                f"(layer {self.name})"
+                f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}"
+                f"{suggestion(ACTIVATIONS, self.activation)} (layer {self.name})"
             )
 
 
@@ -273,9 +274,10 @@ class Network:
         for layer in self.layers:
             if layer.name == name:
                 return layer
+        names = [layer.name for layer in self.layers]
         raise NetworkError(
-            f"{self.name} has no layer {name!r}; its layers are "
-            + ", ".join(layer.name for layer in self.layers)
+            f"{self.name} has no layer {name!r}; its layers are {', '.join(names)}"
+            f"{suggestion(names, name)}"
         )
 
 

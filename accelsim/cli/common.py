@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from accelsim.errors import MissingToolError, UnsupportedError
+from accelsim.checks import suggestion
+from accelsim.errors import FileError, MissingToolError, UnsupportedError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,7 +57,7 @@ def load_design(
     if source is None or source in [preset.name for preset in parts.PRESETS]:
         design = parts.find_preset(source or DEFAULT_PRESET).hardware
     else:
-        design = parts.load_hardware(source)
+        design = _read_design(source)
     if clock is not None:
         design = replace(design, clock_mhz=clock)
     if array is not None or overlap is not None:
@@ -75,6 +76,19 @@ def load_design(
         engine = parts.parse_depthwise(depthwise, design)
         design = design.without("depthwise") if engine is None else design.with_engine(engine)
     return design
+
+
+def _read_design(source: str) -> "Hardware":
+    """The hardware of a file; where there is none, the preset that may have been meant is named."""
+    from accelsim import hardware as parts
+
+    try:
+        return parts.load_hardware(source)
+    except FileError as error:
+        if Path(source).exists():
+            raise
+        close = suggestion([preset.name for preset in parts.PRESETS], source)
+        raise FileError(f"{error}{close}") from None
 
 
 def check_rtl(design: "Hardware", source: str | None) -> None:

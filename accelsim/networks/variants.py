@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from accelsim.checks import suggestion
 from accelsim.errors import NetworkError
 from accelsim.ir import Network
 from accelsim.networks import fuse
@@ -26,7 +27,10 @@ def parse(text: str) -> Variant:
     """The parts of NAME[:key=value,...]; NetworkError where it does not exist."""
     name, colon, rest = text.partition(":")
     if name not in VARIANTS:
-        raise NetworkError(f"there is no variant {name!r}; there are {', '.join(VARIANTS)}")
+        raise NetworkError(
+            f"there is no variant {name!r}; there are {', '.join(VARIANTS)}"
+            f"{suggestion(VARIANTS, name)}"
+        )
     allowed = KEYS.get(name, ())
     keys: list[tuple[str, str]] = []
     for item in rest.split(",") if colon else []:

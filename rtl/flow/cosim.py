@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from amaranth.sim import Simulator
 
+from accelsim.checks import suggestion
 from accelsim.errors import AccelsimError, FileError
 from accelsim.hardware import Hardware
 from rtl.engines import core_of
@@ -66,7 +67,10 @@ def cosim(
     progress : called with what is being done and the share of it that is done.
     """
     if simulator not in SIMULATORS:
-        raise AccelsimError(f"simulator is one of {', '.join(SIMULATORS)}, not {simulator!r}")
+        raise AccelsimError(
+            f"simulator is one of {', '.join(SIMULATORS)}, not {simulator!r}"
+            f"{suggestion(SIMULATORS, simulator)}"
+        )
     _check_waves(waves)
     engine, report = core_of(sizes), progress or _ignore
     sizes = engine.deepened(sizes, commands)

@@ -536,6 +536,32 @@ def test_a_mistake_is_one_sentence_and_status_2(arguments, said, accelsim, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        ("run MobileNetV2", "mobilenet_v2"),
+        ("run mobilenet_v2 --variant fuse_haf", "fuse_half"),
+        ("run mobilenet_v2 --dataflow os,row", "rows"),
+        ("run mobilenet_v2 --depthwise-on arrays", "array"),
+        ("run mobilenet_v2 --fidelity cycles", "cycle"),
+        ("run mobilenet_v2 --timing fuseconv2021", "fuseconv-2021"),
+        ("run mobilenet_v2 --hardware mobil", "mobile"),
+        ("run mobilenet_v2 --layers stm", "stem"),
+        ("csynth mobilenet_v2 --layer b3.ad --array 8x8", "b3.add"),
+        ("cosim mobilenet_v2 --layer stem --simulator verilate", "verilator"),
+        ("hardware tinny", "tiny"),
+        ("sweep {}/sweep.toml -o designs --engine locl", "local"),
+        ("pareto {}/designs --minimise total_cycle", "total_cycles"),
+        ("pareto {}/designs --minimise rows --where variant=fused_half", "fuse_half"),
+    ],
+)
+def test_a_mistyped_word_is_answered_with_the_closest(arguments, meant, written, accelsim):
+    outcome = accelsim(*arguments.format(written).split())
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.endswith(f"; did you mean {meant}?\n")
+    assert outcome.err.count("\n") == 1
+
+
 # --- designs and results that were written before
 
 
