@@ -14,6 +14,7 @@ import typer
 
 from accelsim.cli.lazy import group
 from accelsim.errors import AccelsimError
+from accelsim.report.words import printable
 from accelsim.version import __version__
 
 # Unknown commands and options; Click's class, in whichever Click this Typer brings along.
@@ -95,7 +96,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _refuse(sentence: str) -> NoReturn:
-    print(f"accelsim: {sentence}", file=sys.stderr)
+    print(f"accelsim: {printable(sentence)}", file=sys.stderr)
     sys.exit(2)
 
 

@@ -13,6 +13,7 @@ import typer
 
 from accelsim.checks import suggestion
 from accelsim.errors import FileError, MissingToolError, UnsupportedError
+from accelsim.report.words import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -129,7 +130,7 @@ def drawing(target: str, source: str | None = None) -> Iterator[list["Figure"]]:
         with reading(source):
             yield figures
     output.write_figure(target, figures[0])
-    print(target)
+    say(target)
 
 
 def names_of(text: str | None) -> list[str]:
@@ -148,7 +149,7 @@ def progress_bar() -> Iterator[Callable[[str, float], None]]:
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=1.0)
-        yield lambda what, done: bar.update(task, description=what, completed=done)
+        yield lambda what, done: bar.update(task, description=printable(what), completed=done)
 
 
 @contextmanager
@@ -190,9 +191,14 @@ def needs_extra_rtl() -> Iterator[None]:
         ) from None
 
 
+def say(*lines: str) -> None:
+    """Print lines, with no letter in them that would steer a terminal."""
+    print(*map(printable, lines), sep="\n")
+
+
 def fail(message: str) -> NoReturn:
     """Say it and end with status 1: levels differ."""
-    print(f"accelsim: {message}", file=sys.stderr)
+    print(f"accelsim: {printable(message)}", file=sys.stderr)
     raise typer.Exit(1)
 
 

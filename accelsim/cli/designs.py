@@ -11,6 +11,7 @@ from accelsim.cli.common import (
     load_design,
     load_network,
     names_of,
+    say,
     show,
     width,
     write_json,
@@ -79,9 +80,9 @@ def compare_designs(
         output.write_figure(plot, side_by_side(comparison))
     write_json(json, comparison.to_dict)
     if json != "-":
-        print(report.title(comparison), end="\n\n")
+        say(report.title(comparison), "")
         show(report.designs(comparison, width()))
-        print("", *report.notes(comparison), sep="\n")
+        say("", *report.notes(comparison))
 
 
 def study_depthwise(
@@ -133,7 +134,7 @@ def study_depthwise(
     write_json(json, lambda: {"points": [asdict(point) for point in points]})
     if json != "-":
         show(report.depthwise(points))
-        print("", *report.notes(engine), sep="\n")
+        say("", *report.notes(engine))
 
 
 def sweep(
@@ -165,7 +166,7 @@ def sweep(
     spec = sweeps.load_spec(specification, force)
     with counter() as progress:
         done = sweeps.run(spec, output, resume, executor, progress)
-    print(*done.sentences(output), sep="\n")
+    say(*done.sentences(output))
 
 
 def pareto_front(
@@ -213,4 +214,4 @@ def pareto_front(
     write_json(json, lambda: report.to_dict(best, count, *goals, where or []))
     if json != "-":
         show(report.front(best, [*goals[0], *goals[1]], parameters, width()))
-        print("", *report.notes(best, count, *goals, parameters), sep="\n")
+        say("", *report.notes(best, count, *goals, parameters))

@@ -13,6 +13,7 @@ from accelsim.cli.common import (
     load_network,
     needs_extra_rtl,
     progress_bar,
+    say,
     show,
     width,
     write_json,
@@ -106,13 +107,13 @@ def run(
         output.write_plot(plot, result)
     write_json(json, result.to_dict)
     if json != "-":
-        print(table.title(result), end="\n\n")
+        say(table.title(result), "")
         show(table.layers(result, width()))
         baseline = None
         if net.variant != "baseline" and layers is None:
             plain = load_network(network, "baseline", input_size)
             baseline = answer(replace(request, network=plain, fidelity=SCHEDULE))
-        print("", *table.notes(result, depthwise_ways(result), baseline), sep="\n")
+        say("", *table.notes(result, depthwise_ways(result), baseline))
     if result.values_equal is False:
         wrong = [layer.name for layer in result.layers if layer.values_equal is False]
         fail(f"values differ from golden in {', '.join(wrong)}")
@@ -141,11 +142,11 @@ def synthesize(
     made = csynth(net, layer, design, dataflow, depthwise_on)
     write_json(json, made.to_dict)
     if json != "-":
-        print(hls.title(made), end="\n\n")
+        say(hls.title(made), "")
         show(hls.nest(made.report, width()))
         print()
         show(hls.resources(made.report))
-        print("", *hls.notes(made), sep="\n")
+        say("", *hls.notes(made))
 
 
 def cosim(
@@ -187,14 +188,15 @@ def cosim(
         comparison = cosimulate(net, layer, design, run_rtl, dataflow, seed, depthwise_on)
     write_json(json, lambda: comparison.to_dict(simulator))
     if json != "-":
-        print(f"{net.name} {net.variant}, {design.label}, layer {layer}", end="\n\n")
+        say(f"{net.name} {net.variant}, {design.label}, layer {layer}", "")
         show(table.levels(comparison))
         used = comparison.dataflow
         mode = f"in dataflow {used}" if used else f"on engine {comparison.engine}"
         passes = "pass" if comparison.passes == 1 else "passes"
-        print(
-            f"\n{comparison.passes:,} {passes} {mode}, {comparison.values:,} values, "
-            f"{comparison.stall_cycles:,} stalls, simulator {simulator}."
+        say(
+            "",
+            f"{comparison.passes:,} {passes} {mode}, {comparison.values:,} values, "
+            f"{comparison.stall_cycles:,} stalls, simulator {simulator}.",
         )
     if not (comparison.values_equal and comparison.cycles_equal):
         wrong = "cycles" if comparison.values_equal else "values"
@@ -220,4 +222,4 @@ def generate_rtl(
         from rtl.flow.generate import generate
 
         written = generate(design, output, progress)
-    print(*written, sep="\n")
+    say(*map(str, written))

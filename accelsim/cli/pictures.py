@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli.common import load_design, load_network, parse_clocks
+from accelsim.cli.common import load_design, load_network, parse_clocks, say
 from accelsim.cli.options import (
     FILM_ARRAY,
     ArrayOption,
@@ -82,7 +82,7 @@ def film_layer(
     chosen = parse_clocks(clocks)
     films = [film(net, layer, design, *way, chosen) for way in ways]
     plot_film.write(output, films, frames)
-    print(output)
+    say(str(output))
 
 
 def trace_layers(
@@ -117,7 +117,7 @@ def trace_layers(
     net = load_network(network, variant, input_size)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
     trace(net, design, layer, dataflow, depthwise_on, parse_clocks(clocks)).write(output)
-    print(output)
+    say(str(output))
 
 
 def report_result(
@@ -144,4 +144,4 @@ def report_result(
     depthwise = None if restored is None else depthwise_ways(restored)
     models = () if restored is None else published_models(restored)
     write_whole(output, page.html(saved, restored, depthwise, models))
-    print(output)
+    say(str(output))

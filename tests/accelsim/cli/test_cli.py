@@ -428,6 +428,30 @@ def test_names_that_the_terminal_cannot_show_are_replaced(probe, monkeypatch):
     assert "?" in done.stdout
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run {0}/evil.toml --array 4x3",
+        "run {0}/evil.toml --layers none",
+        "csynth {0}/evil.toml --array 4x3 --layer {1}",
+        "cosim {0}/evil.toml --array 4x3 --layer {1}",
+        "compare {0}/evil.toml --hardware tiny --hardware edge",
+        "pareto {0}/evil.csv --minimise cycles",
+        "pareto {0}/evil.csv --minimise none",
+    ],
+)
+def test_no_name_steers_the_terminal(command, accelsim, tmp_path):
+    """Names of users may hold escapes, which clear screens or set titles, and ends of lines."""
+    text = PROBE.replace('"mix"', r'"m\u001b[2J\u009bi\rx"').replace('"probe"', r'"p\u0007"')
+    (tmp_path / "evil.toml").write_text(text)
+    (tmp_path / "evil.csv").write_text("cycles,name\x1b[2J\n1,a\x1b[2J\n1,b\x07\n")
+    layer = "m\x1b[2J\x9bi\rx"
+    outcome = accelsim(*(word.format(tmp_path, layer) for word in command.split()))
+    for line in (outcome.out + outcome.err).split("\n"):
+        assert line.isprintable()
+    assert "?[2J" in outcome.out + outcome.err
+
+
 def test_too_little_memory_is_said(accelsim, monkeypatch):
     def full(*arguments, **options):
         raise MemoryError("Unable to allocate 9 EiB")
