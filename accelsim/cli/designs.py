@@ -7,6 +7,9 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.common import (
+    STDOUT,
+    check_named,
+    check_outputs,
     counter,
     load_design,
     load_network,
@@ -15,9 +18,11 @@ from accelsim.cli.common import (
     show,
     width,
     write_json,
+    write_text,
 )
 from accelsim.cli.options import (
     ColourOption,
+    CsvOption,
     InputOption,
     JsonOption,
     LayersOption,
@@ -45,9 +50,7 @@ def compare_designs(
         bool, typer.Option("--depthwise-only", help="Only depthwise layers.")
     ] = False,
     json: JsonOption = None,
-    csv: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write designs and layers as CSV.")
-    ] = None,
+    csv: CsvOption = None,
     plot: PlotOption = None,
 ) -> None:
     """Cycles of every layer on several designs, side by side."""
@@ -55,6 +58,7 @@ def compare_designs(
     from accelsim.report import side_by_side as report
     from accelsim.side_by_side import Entry, compare
 
+    check_outputs({"--json": json, "--csv": csv, "--plot": plot})
     if plot:
         output.check_picture(plot)
     net = load_network(network, variant, input_size)
@@ -72,14 +76,14 @@ def compare_designs(
         layers,
         depthwise_only,
     )
-    if csv:
-        report.write_csv(csv, comparison)
+    if csv is not None:
+        write_text(csv, report.to_csv(comparison))
     if plot:
         from accelsim.report.plot_designs import side_by_side
 
         output.write_figure(plot, side_by_side(comparison))
     write_json(json, comparison.to_dict)
-    if json != "-":
+    if STDOUT not in (json, csv):
         say(report.title(comparison), "")
         show(report.designs(comparison, width()))
         say("", *report.notes(comparison))
@@ -97,9 +101,7 @@ def study_depthwise(
     ] = "8x64",
     input_size: InputOption = None,
     json: JsonOption = None,
-    csv: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the points as CSV.")
-    ] = None,
+    csv: CsvOption = None,
     plot: PlotOption = None,
 ) -> None:
     """Depthwise layers four ways, over array sizes.
@@ -114,6 +116,7 @@ def study_depthwise(
     from accelsim.report import study as report
     from accelsim.study.depthwise import depthwise_study
 
+    check_outputs({"--json": json, "--csv": csv, "--plot": plot})
     if plot:
         output.check_picture(plot)
     sizes = [parse_array(size) for size in arrays.split(",")]
@@ -125,14 +128,14 @@ def study_depthwise(
         for name in dict.fromkeys(networks)
         for point in depthwise_study(partial(load_network, name, size=input_size), sizes, engine)
     ]
-    if csv:
-        report.write_csv(csv, points)
+    if csv is not None:
+        write_text(csv, report.to_csv(points))
     if plot:
         from accelsim.report import plot_designs
 
         output.write_figure(plot, plot_designs.depthwise_study(points))
     write_json(json, lambda: {"points": [asdict(point) for point in points]})
-    if json != "-":
+    if STDOUT not in (json, csv):
         show(report.depthwise(points))
         say("", *report.notes(engine))
 
@@ -140,7 +143,7 @@ def study_depthwise(
 def sweep(
     specification: Annotated[Path, typer.Argument(metavar="SPEC", help="The sweep, a .toml file.")],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the results.")
+        str, typer.Option("-o", "--output", metavar="DIR", help="Folder for the results.")
     ],
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the sweep of which DIR holds a part.")
@@ -162,11 +165,13 @@ def sweep(
     """
     from accelsim import sweep as sweeps
 
+    check_named("--output", output)
+    folder = Path(output)
     executor = sweeps.find_executor(engine, scheduler)
     spec = sweeps.load_spec(specification, force)
     with counter() as progress:
-        done = sweeps.run(spec, output, resume, executor, progress)
-    say(*done.sentences(output))
+        done = sweeps.run(spec, folder, resume, executor, progress)
+    say(*done.sentences(folder))
 
 
 def pareto_front(
@@ -176,9 +181,7 @@ def pareto_front(
     where: WhereOption = None,
     colour: ColourOption = None,
     json: JsonOption = None,
-    csv: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the designs as CSV.")
-    ] = None,
+    csv: CsvOption = None,
     plot: PlotOption = None,
 ) -> None:
     """The designs that no other design beats in all columns.
@@ -189,6 +192,7 @@ def pareto_front(
     from accelsim.report import output
     from accelsim.report import pareto as report
 
+    check_outputs({"--json": json, "--csv": csv, "--plot": plot})
     if plot:
         output.check_picture(plot)
     if colour and not plot:
@@ -209,9 +213,9 @@ def pareto_front(
 
             figure = plot_sweep.pareto(rows, *goals, where or [], colour)
             output.write_figure(plot, figure)
-    if csv:
-        report.write_csv(csv, best)
+    if csv is not None:
+        write_text(csv, report.to_csv(best))
     write_json(json, lambda: report.to_dict(best, count, *goals, where or []))
-    if json != "-":
+    if STDOUT not in (json, csv):
         show(report.front(best, [*goals[0], *goals[1]], parameters, width()))
         say("", *report.notes(best, count, *goals, parameters))

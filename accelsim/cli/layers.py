@@ -7,6 +7,9 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.common import (
+    STDOUT,
+    check_named,
+    check_outputs,
     check_rtl,
     fail,
     load_design,
@@ -17,12 +20,14 @@ from accelsim.cli.common import (
     show,
     width,
     write_json,
+    write_text,
 )
 from accelsim.cli.options import (
     COSIM_ARRAY,
     ArrayOption,
     ClockOption,
     CosimArrayOption,
+    CsvOption,
     DataflowOption,
     DepthwiseOnOption,
     DepthwiseOption,
@@ -71,9 +76,7 @@ def run(
     hardware: HardwareOption = None,
     clock: ClockOption = None,
     json: JsonOption = None,
-    csv: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the layers as CSV.")
-    ] = None,
+    csv: CsvOption = None,
     plot: PlotOption = None,
 ) -> None:
     """Cycles, utilisation and totals of a network, layer by layer."""
@@ -84,6 +87,7 @@ def run(
 
     if overlap is not None and timing != "rtl":
         raise UnsupportedError(f"--overlap and --no-overlap are for timing rtl, not {timing}")
+    check_outputs({"--json": json, "--csv": csv, "--plot": plot})
     if plot:
         output.check_picture(plot)
     net = load_network(network, variant, input_size)
@@ -101,12 +105,12 @@ def run(
     )
     with progress_bar() as progress:
         result = answer(request, progress)
-    if csv:
-        output.write_csv(csv, result)
+    if csv is not None:
+        write_text(csv, output.to_csv(result))
     if plot:
         output.write_plot(plot, result)
     write_json(json, result.to_dict)
-    if json != "-":
+    if STDOUT not in (json, csv):
         say(table.title(result), "")
         show(table.layers(result, width()))
         baseline = None
@@ -137,11 +141,12 @@ def synthesize(
     from accelsim.c_synthesis import csynth
     from accelsim.report import hls
 
+    check_outputs({"--json": json})
     net = load_network(network, variant, input_size)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap, clock=clock)
     made = csynth(net, layer, design, dataflow, depthwise_on)
     write_json(json, made.to_dict)
-    if json != "-":
+    if json != STDOUT:
         say(hls.title(made), "")
         show(hls.nest(made.report, width()))
         print()
@@ -165,17 +170,16 @@ def cosim(
         str, typer.Option(metavar="NAME", help="amaranth, icarus or verilator.")
     ] = "amaranth",
     waves: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Record every signal in a .vcd file.")
+        str | None, typer.Option(metavar="FILE", help="Record every signal in a .vcd file.")
     ] = None,
     json: JsonOption = None,
 ) -> None:
     """Run a layer on the RTL, on real data, and compare all levels."""
     from accelsim.cosimulation import cosim as cosimulate
-    from accelsim.files import check_writable
     from accelsim.report import table
 
-    if waves is not None:
-        check_writable(waves)
+    check_outputs({"--waves": waves, "--json": json})
+    record = None if waves is None else Path(waves)
     net = load_network(network, variant, input_size)
     if hardware is None and array is None:
         array = COSIM_ARRAY
@@ -184,10 +188,10 @@ def cosim(
     with needs_extra_rtl(), progress_bar() as progress:
         from rtl.flow.cosim import level
 
-        run_rtl = level(design, simulator, waves, progress)
+        run_rtl = level(design, simulator, record, progress)
         comparison = cosimulate(net, layer, design, run_rtl, dataflow, seed, depthwise_on)
     write_json(json, lambda: comparison.to_dict(simulator))
-    if json != "-":
+    if json != STDOUT:
         say(f"{net.name} {net.variant}, {design.label}, layer {layer}", "")
         show(table.levels(comparison))
         used = comparison.dataflow
@@ -205,7 +209,7 @@ def cosim(
 
 def generate_rtl(
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the files.")
+        str, typer.Option("-o", "--output", metavar="DIR", help="Folder for the files.")
     ],
     array: ArrayOption = None,
     depthwise: DepthwiseOption = None,
@@ -216,10 +220,11 @@ def generate_rtl(
 
     Its parameters are written as JSON.
     """
+    check_named("--output", output)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
     check_rtl(design, hardware)
     with needs_extra_rtl(), progress_bar() as progress:
         from rtl.flow.generate import generate
 
-        written = generate(design, output, progress)
+        written = generate(design, Path(output), progress)
     say(*map(str, written))

@@ -5,7 +5,6 @@ from typing import Any
 
 import polars
 
-from accelsim.files import write_whole
 from accelsim.report.table import Table, fit
 from accelsim.report.words import wording
 from accelsim.sweep import area, reuse
@@ -95,9 +94,9 @@ def to_dict(
     }
 
 
-def write_csv(path: str, designs: polars.DataFrame) -> None:
-    """Write one line per design, below a line of column names."""
-    write_whole(path, designs.write_csv())
+def to_csv(designs: polars.DataFrame) -> str:
+    """One line per design, below a line of column names."""
+    return designs.write_csv()
 
 
 def _cell(value: object) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import astuple, fields
 from itertools import groupby
 
-from accelsim.files import write_whole
 from accelsim.hardware import DepthwiseEngine
 from accelsim.report.side_by_side import mark, plain
 from accelsim.report.table import Table
@@ -50,10 +49,10 @@ def notes(engine: DepthwiseEngine) -> list[str]:
     ]
 
 
-def write_csv(path: str, points: Sequence[Point]) -> None:
-    """Write one line per point, below a line of column names."""
+def to_csv(points: Sequence[Point]) -> str:
+    """One line per point, below a line of column names."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(field.name for field in fields(Point))
     writer.writerows(astuple(point) for point in points)
-    write_whole(path, text.getvalue())
+    return text.getvalue()

@@ -542,6 +542,31 @@ def test_run_states_every_dataflow_and_every_timing(accelsim):
         ("compare resnet18 --hardware tiny --hardware edge --depthwise-only", "there is no depthw"),
         ("compare resnet18 --hardware tiny --hardware edge --layers no", "resnet18 has no layer '"),
         ("compare resnet18 --hardware tiny --hardware edge --plot a.gif", "a.gif must end in one"),
+        ("run resnet18 --json a --csv a", "--json and --csv cannot both write a\n"),
+        ("run resnet18 --json a.png --plot ./a.png", "--json and --plot cannot both write ./a.png"),
+        ("run resnet18 --json - --csv -", "--json and --csv cannot both write to standard output"),
+        ("run resnet18 --plot -", "--plot cannot be standard output"),
+        ("run resnet18 --csv=", "--csv needs a name, and that is empty"),
+        ("run resnet18 --json=", "--json needs a name, and that is empty"),
+        ("compare resnet18 --csv b --json b", "--json and --csv cannot both write b"),
+        ("study mobilenet_v2 --csv b --json b", "--json and --csv cannot both write b"),
+        ("pareto designs --csv b --json b", "--json and --csv cannot both write b"),
+        ("csynth resnet18 --layer stem --json none/a", "none/a cannot be written: No such file"),
+        (
+            "cosim resnet18 --layer stem --json a --waves a",
+            "--waves and --json cannot both write a",
+        ),
+        ("cosim resnet18 --layer stem --waves -", "--waves cannot be standard output"),
+        ("rtl -o -", "--output cannot be standard output"),
+        ("rtl --output=", "--output needs a name, and that is empty"),
+        ("sweep none.toml --output=", "--output needs a name, and that is empty"),
+        ("sweep none.toml -o -", "--output cannot be standard output"),
+        ("film resnet18 --layer stem -o -", "--output cannot be standard output"),
+        ("trace resnet18 -o -", "--output cannot be standard output"),
+        ("report none.json -o -", "--output cannot be standard output"),
+        ("plot layers none.json -o -", "--output cannot be standard output"),
+        ("plot fuseconv -o a.png --csv -", "--csv cannot be standard output, where"),
+        ("plot fuseconv -o a.png --csv a.png", "--output and --csv cannot both write a.png"),
         ("study nonet", "there is no network 'nonet'; there are mobilenet_v1, "),
         ("study resnet18", "variant fuse_half replaces square depthwise layers"),
         ("study mobilenet_v2 --arrays 8x8,9", "array size must be ROWSxCOLUMNS, for instance 64x6"),
@@ -658,6 +683,26 @@ def test_files_may_begin_with_a_byte_order_mark(
     assert Path(file).read_bytes().startswith(b"\xef\xbb\xbf")
     outcome = accelsim(*command.format(file).split())
     assert (outcome.status, outcome.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run resnet18",
+        "compare resnet18 --hardware tiny --hardware edge",
+        "study mobilenet_v3_small --arrays 8x8 --input 32x32",
+        "pareto {}/designs --minimise multipliers,total_cycles",
+    ],
+)
+def test_csv_is_printed_instead_of_the_table(command, written, accelsim, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = command.format(written).split()
+    assert accelsim(*arguments, "--csv", "a.csv").status == 0
+    assert accelsim(*arguments, "--csv", "-") == (0, Path("a.csv").read_text(), "")
+    both = accelsim(*arguments, "--csv", "b.csv", "--json", "-")
+    assert as_json(both)
+    assert Path("b.csv").read_text() == Path("a.csv").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "b.csv"]
 
 
 PLOTS = [
