@@ -170,7 +170,8 @@ def cosim(
         str, typer.Option(metavar="NAME", help="amaranth, icarus or verilator.")
     ] = "amaranth",
     waves: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Record every signal in a .vcd file.")
+        str | None,
+        typer.Option(metavar="FILE", help="Record every signal in a .vcd file; icarus also .fst."),
     ] = None,
     json: JsonOption = None,
 ) -> None:

@@ -66,12 +66,7 @@ def cosim(
     waves : file that records every signal (VCD; FST from Icarus where it ends in .fst).
     progress : called with what is being done and the share of it that is done.
     """
-    if simulator not in SIMULATORS:
-        raise AccelsimError(
-            f"simulator is one of {', '.join(SIMULATORS)}, not {simulator!r}"
-            f"{suggestion(SIMULATORS, simulator)}"
-        )
-    _check_waves(waves)
+    _check(simulator, waves)
     engine, report = core_of(sizes), progress or _ignore
     sizes = engine.deepened(sizes, commands)
     held = engine.memories(sizes, commands, *memories)
@@ -119,6 +114,7 @@ def level(
 
     simulator, waves, progress : as for `cosim`.
     """
+    _check(simulator, waves)
 
     def run(sequence: Sequence) -> CosimResult:
         return cosim(
@@ -133,7 +129,18 @@ def level(
     return run
 
 
-def _check_waves(waves: Path | None) -> None:
+def _check(simulator: str, waves: Path | None) -> None:
+    """Refuse an unknown simulator, and waves that it cannot record."""
+    if simulator not in SIMULATORS:
+        raise AccelsimError(
+            f"simulator is one of {', '.join(SIMULATORS)}, not {simulator!r}"
+            f"{suggestion(SIMULATORS, simulator)}"
+        )
+    if waves is not None and simulators.is_fst(waves) and simulator != "icarus":
+        raise AccelsimError(
+            f"{waves} cannot be recorded: of the simulators only icarus writes FST; {simulator} "
+            "writes VCD"
+        )
     if waves is not None and not (waves.parent.is_dir() and os.access(waves.parent, os.W_OK)):
         raise FileError(f"{waves} cannot be written: {waves.parent} is no writable directory")
 
