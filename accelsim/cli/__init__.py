@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from accelsim.cli.lazy import group
-from accelsim.errors import AccelsimError
+from accelsim.errors import INTERRUPTED, AccelsimError
 from accelsim.report.words import printable
 from accelsim.version import __version__
 
@@ -90,8 +90,8 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         _drop_output()
         sys.exit(0)
-    except typer.Abort:
-        sys.exit(130)  # interrupted, as shells count it
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
     sys.exit(status or 0)
 
 

@@ -230,10 +230,10 @@ def say(*lines: str) -> None:
     print(*map(printable, lines), sep="\n")
 
 
-def fail(message: str) -> NoReturn:
-    """Say it and end with status 1: levels differ."""
+def fail(message: str, status: int = 1) -> NoReturn:
+    """Say it and end with a status: 1, levels differ."""
     print(f"accelsim: {printable(message)}", file=sys.stderr)
-    raise typer.Exit(1)
+    raise typer.Exit(status)
 
 
 def width() -> int:

@@ -11,6 +11,7 @@ from accelsim.cli.common import (
     check_named,
     check_outputs,
     counter,
+    fail,
     load_design,
     load_network,
     names_of,
@@ -34,7 +35,7 @@ from accelsim.cli.options import (
     VariantOption,
     WhereOption,
 )
-from accelsim.errors import SelectionError, UnsupportedError
+from accelsim.errors import INTERRUPTED, SelectionError, UnsupportedError
 
 
 def compare_designs(
@@ -169,8 +170,11 @@ def sweep(
     folder = Path(output)
     executor = sweeps.find_executor(engine, scheduler)
     spec = sweeps.load_spec(specification, force)
-    with counter() as progress:
-        done = sweeps.run(spec, folder, resume, executor, progress)
+    try:
+        with counter() as progress:
+            done = sweeps.run(spec, folder, resume, executor, progress)
+    except KeyboardInterrupt:
+        fail(f"stopped; the same command with --resume continues {output}", INTERRUPTED)
     say(*done.sentences(folder))
 
 

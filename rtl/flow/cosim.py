@@ -6,8 +6,8 @@ cocotb runs it inside Icarus or Verilator beside the generated Verilog.
 
 import os
 import tempfile
-from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -83,7 +83,8 @@ def cosim(
         else:
             command = simulators.verilator_command(text, ports(component), recorder)
         job = engine.job(sizes, component, commands, held)
-        bits, *counters = _run_cocotb(simulator, command, job, stalls or Stalls(), report)
+        with _whole(waves):
+            bits, *counters = _run_cocotb(simulator, command, job, stalls or Stalls(), report)
     report("simulate", 1.0)
     return CosimResult(sums(component, engine.used(sizes, commands), bits), *counters)
 
@@ -143,6 +144,17 @@ def _check(simulator: str, waves: Path | None) -> None:
         )
     if waves is not None and not (waves.parent.is_dir() and os.access(waves.parent, os.W_OK)):
         raise FileError(f"{waves} cannot be written: {waves.parent} is no writable directory")
+
+
+@contextmanager
+def _whole(waves: Path | None) -> Iterator[None]:
+    """Remove the file of waves if its recording is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if waves is not None and waves.is_file():
+            waves.unlink()
+        raise
 
 
 def _ignore(what: str, done: float) -> None:
@@ -208,7 +220,8 @@ def _run_amaranth(
     simulation = Simulator(component)
     simulation.add_clock(1e-8)
     simulation.add_testbench(run)
-    with nullcontext() if waves is None else simulation.write_vcd(str(waves)):
+    recorder = nullcontext() if waves is None else simulation.write_vcd(str(waves))
+    with _whole(waves), recorder:
         simulation.run()
     busy, stall = counters
     return result_bits(component, driver.results), busy, stall

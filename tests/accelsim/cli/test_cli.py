@@ -390,6 +390,42 @@ def test_the_process_ends_with_status_2_and_without_a_traceback():
     assert done.stderr == ("accelsim: array.rows must be a whole number from 1 to 1024, not 0\n")
 
 
+@pytest.mark.parametrize(
+    "module",
+    ["accelsim.cli", "typer", "accelsim.find", "numpy", "accelsim.simulation", "accelsim.cli.grid"],
+)
+def test_an_interrupt_is_no_traceback_while_modules_are_loaded(module):
+    program = (
+        "import os, runpy, signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(name, *_):\n"
+        f"        if name == {module!r}:\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt)\n"
+        "sys.argv = ['accelsim', 'run', 'resnet18', '--array', '8x8']\n"
+        "runpy.run_module('accelsim', run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 130
+    assert done.stderr.strip() == ""
+
+
+def test_a_stopped_sweep_says_how_it_goes_on(accelsim, tmp_path, monkeypatch):
+    def stopped(*arguments):
+        raise KeyboardInterrupt
+
+    spec, out = tmp_path / "sweep.toml", tmp_path / "designs"
+    spec.write_text('networks = ["resnet18"]\ninputs = "32x32"\n[array]\nsize = ["4x4", "8x8"]\n')
+    with monkeypatch.context() as patch:
+        patch.setattr("accelsim.sweep.run", stopped)
+        outcome = accelsim("sweep", spec, "-o", out)
+    said = f"accelsim: stopped; the same command with --resume continues {out}\n"
+    assert outcome == (130, "", said)
+    assert accelsim("sweep", spec, "-o", out, "--resume").status == 0
+
+
 def test_a_reader_that_stops_early_is_no_error():
     program = "from accelsim.cli import main; main()"
     process = subprocess.Popen(

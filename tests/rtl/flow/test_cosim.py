@@ -81,6 +81,19 @@ def test_fst_is_refused_where_it_would_be_vcd(tmp_path, simulator, name):
         level(Hardware(ARRAY), simulator, tmp_path / name)
 
 
+def test_waves_of_an_interrupted_run_are_removed(work, tmp_path, monkeypatch):
+    path = tmp_path / "waves.vcd"
+
+    def interrupt(what, done):
+        if path.exists():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("rtl.flow.cosim.REPORT_EVERY", 1)
+    with pytest.raises(KeyboardInterrupt):
+        cosim(ARRAY, work.commands, *work.memories, waves=path, progress=interrupt)
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("simulator", SIMULATORS)
 def test_waves_hold_the_ports(work, tmp_path, simulator):
     if simulator == "icarus" and shutil.which("iverilog") is None:
