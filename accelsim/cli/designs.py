@@ -36,6 +36,7 @@ from accelsim.cli.options import (
     WhereOption,
 )
 from accelsim.errors import INTERRUPTED, SelectionError, UnsupportedError
+from accelsim.phrases import counted
 
 
 def compare_designs(
@@ -208,7 +209,7 @@ def pareto_front(
         count = analysis.count(rows, where or [])
         if best.is_empty():
             raise SelectionError(
-                f"none of the {count:,} designs has a value in all of these columns"
+                f"none of {counted(count, 'design')} has a value in all of these columns"
                 if count
                 else f"no design meets {' and '.join(where or ['that'])}"
             )

@@ -43,6 +43,7 @@ from accelsim.cli.options import (
     VariantOption,
 )
 from accelsim.errors import UnsupportedError
+from accelsim.phrases import counted
 
 
 def run(
@@ -197,11 +198,11 @@ def cosim(
         show(table.levels(comparison))
         used = comparison.dataflow
         mode = f"in dataflow {used}" if used else f"on engine {comparison.engine}"
-        passes = "pass" if comparison.passes == 1 else "passes"
+        passes = counted(comparison.passes, "pass", "passes")
         say(
             "",
-            f"{comparison.passes:,} {passes} {mode}, {comparison.values:,} values, "
-            f"{comparison.stall_cycles:,} stalls, simulator {simulator}.",
+            f"{passes} {mode}, {counted(comparison.values, 'value')}, "
+            f"{counted(comparison.stall_cycles, 'stall')}, simulator {simulator}.",
         )
     if not (comparison.values_equal and comparison.cycles_equal):
         wrong = "cycles" if comparison.values_equal else "values"

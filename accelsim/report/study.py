@@ -7,6 +7,7 @@ from dataclasses import astuple, fields
 from itertools import groupby
 
 from accelsim.hardware import DepthwiseEngine
+from accelsim.phrases import counted
 from accelsim.report.side_by_side import mark, plain
 from accelsim.report.table import Table
 from accelsim.study.depthwise import FUSE, WAYS, Point
@@ -38,7 +39,7 @@ def depthwise(points: Sequence[Point]) -> Table:
 
 def notes(engine: DepthwiseEngine) -> list[str]:
     """Sentences below the table: what the ways are."""
-    size = f"{engine.lanes} lanes x {engine.pixels} pixels"
+    size = f"{counted(engine.lanes, 'lane')} x {counted(engine.pixels, 'pixel')}"
     return [
         "Cycles of all layers that an engine runs; * is the fewest. Depthwise layers run:",
         f"{IM2COL}: on the array by im2col, in one of its columns.",

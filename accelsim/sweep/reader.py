@@ -51,6 +51,7 @@ from accelsim.hardware import (
 )
 from accelsim.lowering import AUTO, DEPTHWISE_ON, parse_dataflows
 from accelsim.networks.variants import parse
+from accelsim.phrases import counted
 from accelsim.sweep.axes import BUFFERS, ENGINES, MAIN, OPERANDS, Axis, Value, column, presence
 from accelsim.sweep.spec import PART_POINTS, Spec
 
@@ -329,7 +330,7 @@ class _Reader:
             self.fail(f"the grid has {spec.grid:,} points, which is more than can be numbered")
         if spec.sample > spec.grid:
             self.fail(
-                f"sample.points must be at most the {spec.grid:,} points of the grid, not "
+                f"sample.points must be at most the {counted(spec.grid, 'point')} of the grid, not "
                 f"{spec.sample:,}",
                 *("sample", "points"),
             )
