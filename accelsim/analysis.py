@@ -18,6 +18,7 @@ import numpy.typing as npt
 import polars
 
 from accelsim import sweep
+from accelsim.checks import suggestion
 from accelsim.errors import FileError, SelectionError
 from accelsim.kernels import kernel
 
@@ -315,7 +316,8 @@ def _condition(schema: polars.Schema, text: str) -> polars.Expr:
     if kind == polars.Boolean and value not in TRUTHS:
         raise SelectionError(f"{name} is true or false, not {value!r}")
     if isinstance(kind, polars.Enum) and value not in kind.categories:
-        raise SelectionError(f"{name} is {' or '.join(kind.categories)}, not {value!r}")
+        close = suggestion(kind.categories, value)
+        raise SelectionError(f"{name} is {' or '.join(kind.categories)}, not {value!r}{close}")
     known = TRUTHS[value] if kind == polars.Boolean else value
     return compare(polars.col(name), polars.lit(known))  # type: ignore[no-any-return]
 
@@ -334,7 +336,10 @@ def check_columns(rows: Frame | polars.Schema, names: _Names) -> _Names:
     schema = rows if isinstance(rows, polars.Schema) else rows.collect_schema()
     for name in names:
         if name not in schema:
-            raise SelectionError(f"there is no column {name!r}; there are {', '.join(schema)}")
+            raise SelectionError(
+                f"there is no column {name!r}; there are {', '.join(schema)}"
+                f"{suggestion(schema, name)}"
+            )
     return names
 
 

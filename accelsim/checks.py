@@ -6,7 +6,7 @@ The caller chooses the exception, because only the caller knows whether a value 
 from the command line, or from a line of a file.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -16,10 +16,12 @@ class Requirement(NamedTuple):
 
     phrase : completes the sentence "NAME must be ...".
     allows : allows(value), whether it is that.
+    words : all that it may be, where these are words.
     """
 
     phrase: str
     allows: Callable[[Any], bool]
+    words: tuple[str, ...] = ()
 
 
 def check(
@@ -27,7 +29,22 @@ def check(
 ) -> None:
     """Raise refuse(message) where a field of that name must not have the value."""
     if not requirement.allows(value):
-        raise refuse(f"{name} must be {requirement.phrase}, not {show(value)}")
+        close = suggestion(requirement.words, value)
+        raise refuse(f"{name} must be {requirement.phrase}, not {show(value)}{close}")
+
+
+def suggestion(known: Iterable[str], *words: Any) -> str:
+    """What a sentence about unknown words ends with: the closest known ones, or nothing."""
+    from difflib import get_close_matches  # of use only where something is wrong
+
+    names = {name.lower(): name for name in known}
+    close = [
+        names[match]
+        for word in words
+        if isinstance(word, str)
+        for match in get_close_matches(word.lower(), names, n=1)
+    ]
+    return f"; did you mean {', '.join(dict.fromkeys(close))}?" if close else ""
 
 
 def show(value: Any) -> str:
@@ -57,7 +74,7 @@ def is_tuple(value: Any, each: Requirement, count: int | None = None) -> bool:
 
 def one_of(allowed: tuple[str, ...]) -> Requirement:
     """One of some words."""
-    return Requirement(f"one of {', '.join(allowed)}", lambda value: value in allowed)
+    return Requirement(f"one of {', '.join(allowed)}", lambda value: value in allowed, allowed)
 
 
 def of_type(*types: type) -> Requirement:

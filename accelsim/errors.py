@@ -10,6 +10,8 @@ AccelsimError                a user's mistake: one sentence, exit status 2
 `- MissingToolError          an extra or a simulator that is not installed
 """
 
+INTERRUPTED = 130  # the exit status after Ctrl-C, as shells count it
+
 
 class AccelsimError(Exception):
     """A user's mistake, said in one sentence that names the value and what is allowed."""

@@ -59,7 +59,7 @@ def read_toml(path: str | Path) -> TomlFile:
     """Read and parse a TOML file; FileError names the file, and the line where there is one."""
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # with or without a byte order mark
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:

@@ -11,10 +11,8 @@ from accelsim import networks
 from accelsim.errors import NetworkError
 from accelsim.hardware import Hardware, load_hardware
 from accelsim.importers import load
-from accelsim.ir import Network
+from accelsim.ir import MOST_SIDE, Network
 from accelsim.networks.variants import apply
-
-MOST_SIDE = 1 << 16  # pixels of an input
 
 AnyNetwork = Network | str | Path
 AnyHardware = Hardware | str | Path

@@ -15,12 +15,14 @@ from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.checks import suggestion
 from accelsim.errors import NetworkError, ShapeError, UnsupportedError
 from accelsim.numerics import ACTIVATIONS
 from accelsim.tensors import Map, Shape, Tensor, check_operand
 
 __all__ = [
     "INPUT",
+    "MOST_SIDE",
     "Conv",
     "Layer",
     "Network",
@@ -33,6 +35,7 @@ __all__ = [
 
 Source = tuple[int, int]  # of a channel: the place of an input among a layer's, and channel in it
 INPUT = "input"  # the name under which layers refer to the network's input
+MOST_SIDE = 1 << 16  # pixels of an input
 
 
 class Conv(NamedTuple):
@@ -185,8 +188,8 @@ class Layer:
             )
         if self.activation not in ACTIVATIONS:
             raise NetworkError(
-                f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r} "
-                f"(layer {self.name})"
+                f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}"
+                f"{suggestion(ACTIVATIONS, self.activation)} (layer {self.name})"
             )
 
 
@@ -288,9 +291,10 @@ class Network:
         for layer in self.layers:
             if layer.name == name:
                 return layer
+        names = [layer.name for layer in self.layers]
         raise NetworkError(
-            f"{self.name} has no layer {name!r}; its layers are "
-            + ", ".join(layer.name for layer in self.layers)
+            f"{self.name} has no layer {name!r}; its layers are {', '.join(names)}"
+            f"{suggestion(names, name)}"
         )
 
 

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from accelsim import published
+from accelsim.checks import suggestion
 from accelsim.errors import HardwareError, NetworkError, UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.ir import Layer, Network, Shape
@@ -75,9 +76,13 @@ class Request:
         if fidelity not in FIDELITIES:
             raise UnsupportedError(
                 f"fidelity must be one of {', '.join(FIDELITIES)}, not {fidelity!r}"
+                f"{suggestion(FIDELITIES, fidelity)}"
             )
         if timing not in TIMINGS:
-            raise UnsupportedError(f"there is no timing {timing!r}; there are {', '.join(TIMINGS)}")
+            raise UnsupportedError(
+                f"there is no timing {timing!r}; there are {', '.join(TIMINGS)}"
+                f"{suggestion(TIMINGS, timing)}"
+            )
         if timing == RTL:
             _ = self.allowed
         check_place(hardware, self.depthwise_on)

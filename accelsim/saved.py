@@ -53,7 +53,7 @@ AnyResult = Result | SavedResult
 def load_result(path: str | Path) -> SavedResult:
     """The result in a file; FileError says what is wrong with it."""
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        data = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError):

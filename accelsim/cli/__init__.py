@@ -13,7 +13,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from accelsim.cli.lazy import group
-from accelsim.errors import AccelsimError
+from accelsim.errors import INTERRUPTED, AccelsimError
+from accelsim.report.words import printable
 from accelsim.version import __version__
 
 # Unknown commands and options; Click's class, in whichever Click this Typer brings along.
@@ -89,13 +90,13 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         _drop_output()
         sys.exit(0)
-    except typer.Abort:
-        sys.exit(130)  # interrupted, as shells count it
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
     sys.exit(status or 0)
 
 
 def _refuse(sentence: str) -> NoReturn:
-    print(f"accelsim: {sentence}", file=sys.stderr)
+    print(f"accelsim: {printable(sentence)}", file=sys.stderr)
     sys.exit(2)
 
 

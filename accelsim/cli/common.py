@@ -1,9 +1,10 @@
 """What commands share: reading what the options name, bars, and writing."""
 
+import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cache
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 from accelsim.errors import MissingToolError, UnsupportedError
+from accelsim.report.words import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 500  # characters; a table that goes to a file is never cut
 DEFAULT_PRESET = "mobile"
+STDOUT = "-"  # as the name of a file: standard output
+PRINTED = ("--json", "--csv")  # options of what standard output can be
 
 
 def parse_clocks(text: str | None) -> range | None:
@@ -55,7 +59,7 @@ def load_design(
     """A preset or a file, with what the other options say in its place."""
     from accelsim import hardware as parts
 
-    design = parts.load_hardware(source or DEFAULT_PRESET)
+    design = parts.load_hardware(DEFAULT_PRESET if source is None else source)
     if clock is not None:
         design = replace(design, clock_mhz=clock)
     if array is not None or overlap is not None:
@@ -82,16 +86,48 @@ def check_rtl(design: "Hardware", source: str | None) -> None:
         raise UnsupportedError(f"{source} has a model without RTL; run, csynth and compare take it")
 
 
+def check_outputs(outputs: Mapping[str, str | None]) -> None:
+    """Refuse, before any work, files that cannot be written, and one file for two outputs.
+
+    outputs : what every option names, as for `check_named`.
+    """
+    from accelsim.files import check_writable
+
+    options: dict[str, str] = {}
+    for option, target in outputs.items():
+        if target is None:
+            continue
+        check_named(option, target)
+        if target != STDOUT:
+            check_writable(Path(target))
+        place = target if target == STDOUT else os.path.realpath(target)
+        if place in options:
+            where = "to standard output" if target == STDOUT else target
+            raise UnsupportedError(f"{options[place]} and {option} cannot both write {where}")
+        options[place] = option
+
+
+def check_named(option: str, target: str) -> None:
+    """Refuse an empty name of a file or folder, and - for what is not printed."""
+    if not target:
+        raise UnsupportedError(f"{option} needs a name, and that is empty")
+    if target == STDOUT and option not in PRINTED:
+        raise UnsupportedError(f"{option} cannot be standard output")
+
+
 def write_json(target: str | None, make: Callable[[], dict[str, Any]]) -> None:
     """Print the object where the target is -, or write it to that file."""
-    if target is None:
-        return
-    import json
+    if target is not None:
+        import json
 
+        write_text(target, json.dumps(make(), indent=2) + "\n")
+
+
+def write_text(target: str, text: str) -> None:
+    """Print the text where the target is -, or write it to that file."""
     from accelsim.files import write_whole
 
-    text = json.dumps(make(), indent=2) + "\n"
-    if target == "-":
+    if target == STDOUT:
         print(text, end="")
     else:
         write_whole(target, text)
@@ -100,11 +136,10 @@ def write_json(target: str | None, make: Callable[[], dict[str, Any]]) -> None:
 @contextmanager
 def drawing(target: str, source: str | None = None) -> Iterator[list["Figure"]]:
     """A list for the figure that is to be written there; `source` is a table that is read."""
-    from accelsim.files import check_writable
     from accelsim.report import output
 
+    check_outputs({"--output": target})
     output.check_picture(target)
-    check_writable(Path(target))
     figures: list[Figure] = []
     if source is None:
         yield figures
@@ -114,7 +149,7 @@ def drawing(target: str, source: str | None = None) -> Iterator[list["Figure"]]:
         with progress_bar(), reading(source):
             yield figures
     output.write_figure(target, figures[0])
-    print(target)
+    say(target)
 
 
 def names_of(text: str | None) -> list[str]:
@@ -137,7 +172,7 @@ def progress_bar() -> Iterator[Callable[[str, float], None]]:
 
     with _bars(make) as bars:
         task = cache(lambda: bars().add_task("", total=1.0))
-        yield lambda what, done: bars().update(task(), description=what, completed=done)
+        yield lambda what, done: bars().update(task(), description=printable(what), completed=done)
 
 
 @contextmanager
@@ -205,10 +240,15 @@ def needs_extra_rtl() -> Iterator[None]:
         ) from None
 
 
-def fail(message: str) -> NoReturn:
-    """Say it and end with status 1: levels differ."""
-    print(f"accelsim: {message}", file=sys.stderr)
-    raise typer.Exit(1)
+def say(*lines: str) -> None:
+    """Print lines, with no letter in them that would steer a terminal."""
+    print(*map(printable, lines), sep="\n")
+
+
+def fail(message: str, status: int = 1) -> NoReturn:
+    """Say it and end with a status: 1, levels differ."""
+    print(f"accelsim: {printable(message)}", file=sys.stderr)
+    raise typer.Exit(status)
 
 
 def width() -> int:

@@ -7,17 +7,24 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.common import (
+    STDOUT,
+    check_named,
+    check_outputs,
     counter,
+    fail,
     load_design,
     load_network,
     names_of,
     progress_bar,
+    say,
     show,
     width,
     write_json,
+    write_text,
 )
 from accelsim.cli.options import (
     ColourOption,
+    CsvOption,
     InputOption,
     JsonOption,
     LayersOption,
@@ -29,7 +36,8 @@ from accelsim.cli.options import (
     VariantOption,
     WhereOption,
 )
-from accelsim.errors import SelectionError, UnsupportedError
+from accelsim.errors import INTERRUPTED, SelectionError, UnsupportedError
+from accelsim.phrases import counted
 
 
 def compare_designs(
@@ -45,9 +53,7 @@ def compare_designs(
         bool, typer.Option("--depthwise-only", help="Only depthwise layers.")
     ] = False,
     json: JsonOption = None,
-    csv: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write designs and layers as CSV.")
-    ] = None,
+    csv: CsvOption = None,
     plot: PlotOption = None,
 ) -> None:
     """Cycles of every layer on several designs, side by side."""
@@ -55,6 +61,7 @@ def compare_designs(
     from accelsim.report import side_by_side as report
     from accelsim.side_by_side import Entry, compare
 
+    check_outputs({"--json": json, "--csv": csv, "--plot": plot})
     if plot:
         output.check_picture(plot)
     net = load_network(network, variant, input_size)
@@ -72,17 +79,17 @@ def compare_designs(
         layers,
         depthwise_only,
     )
-    if csv:
-        report.write_csv(csv, comparison)
+    if csv is not None:
+        write_text(csv, report.to_csv(comparison))
     if plot:
         from accelsim.report.plot_designs import side_by_side
 
         output.write_figure(plot, side_by_side(comparison))
     write_json(json, comparison.to_dict)
-    if json != "-":
-        print(report.title(comparison), end="\n\n")
+    if STDOUT not in (json, csv):
+        say(report.title(comparison), "")
         show(report.designs(comparison, width()))
-        print("", *report.notes(comparison), sep="\n")
+        say("", *report.notes(comparison))
 
 
 def study_depthwise(
@@ -97,9 +104,7 @@ def study_depthwise(
     ] = "8x64",
     input_size: InputOption = None,
     json: JsonOption = None,
-    csv: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the points as CSV.")
-    ] = None,
+    csv: CsvOption = None,
     plot: PlotOption = None,
 ) -> None:
     """Depthwise layers four ways, over array sizes.
@@ -114,6 +119,7 @@ def study_depthwise(
     from accelsim.report import study as report
     from accelsim.study.depthwise import depthwise_study
 
+    check_outputs({"--json": json, "--csv": csv, "--plot": plot})
     if plot:
         output.check_picture(plot)
     sizes = [parse_array(size) for size in arrays.split(",")]
@@ -125,22 +131,22 @@ def study_depthwise(
         for name in dict.fromkeys(networks)
         for point in depthwise_study(partial(load_network, name, size=input_size), sizes, engine)
     ]
-    if csv:
-        report.write_csv(csv, points)
+    if csv is not None:
+        write_text(csv, report.to_csv(points))
     if plot:
         from accelsim.report import plot_designs
 
         output.write_figure(plot, plot_designs.depthwise_study(points))
     write_json(json, lambda: {"points": [asdict(point) for point in points]})
-    if json != "-":
+    if STDOUT not in (json, csv):
         show(report.depthwise(points))
-        print("", *report.notes(engine), sep="\n")
+        say("", *report.notes(engine))
 
 
 def sweep(
     specification: Annotated[Path, typer.Argument(metavar="SPEC", help="The sweep, a .toml file.")],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the results.")
+        str, typer.Option("-o", "--output", metavar="DIR", help="Folder for the results.")
     ],
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the sweep of which DIR holds a part.")
@@ -162,11 +168,16 @@ def sweep(
     """
     from accelsim import sweep as sweeps
 
+    check_named("--output", output)
+    folder = Path(output)
     executor = sweeps.find_executor(engine, scheduler)
     spec = sweeps.load_spec(specification, force)
-    with counter() as progress:
-        done = sweeps.run(spec, output, resume, executor, progress)
-    print(*done.sentences(output), sep="\n")
+    try:
+        with counter() as progress:
+            done = sweeps.run(spec, folder, resume, executor, progress)
+    except KeyboardInterrupt:
+        fail(f"stopped; the same command with --resume continues {output}", INTERRUPTED)
+    say(*done.sentences(folder))
 
 
 def pareto_front(
@@ -176,9 +187,7 @@ def pareto_front(
     where: WhereOption = None,
     colour: ColourOption = None,
     json: JsonOption = None,
-    csv: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the designs as CSV.")
-    ] = None,
+    csv: CsvOption = None,
     plot: PlotOption = None,
 ) -> None:
     """The designs that no other design beats in all columns.
@@ -189,6 +198,7 @@ def pareto_front(
     from accelsim.report import output
     from accelsim.report import pareto as report
 
+    check_outputs({"--json": json, "--csv": csv, "--plot": plot})
     if plot:
         output.check_picture(plot)
     if colour and not plot:
@@ -200,7 +210,7 @@ def pareto_front(
         count = analysis.count(rows, where or [])
         if best.is_empty():
             raise SelectionError(
-                f"none of the {count:,} designs has a value in all of these columns"
+                f"none of {counted(count, 'design')} has a value in all of these columns"
                 if count
                 else f"no design meets {' and '.join(where or ['that'])}"
             )
@@ -209,9 +219,9 @@ def pareto_front(
 
             figure = plot_sweep.pareto(rows, *goals, where or [], colour)
             output.write_figure(plot, figure)
-    if csv:
-        report.write_csv(csv, best)
+    if csv is not None:
+        write_text(csv, report.to_csv(best))
     write_json(json, lambda: report.to_dict(best, count, *goals, where or []))
-    if json != "-":
+    if STDOUT not in (json, csv):
         show(report.front(best, [*goals[0], *goals[1]], parameters, width()))
-        print("", *report.notes(best, count, *goals, parameters), sep="\n")
+        say("", *report.notes(best, count, *goals, parameters))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from accelsim.report.table import Table
+from accelsim.report.words import printable
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -25,6 +26,7 @@ OVERRIDES = ("FORCE_COLOR", "TTY_COMPATIBLE")
 def write(table: Table, width: int) -> None:
     """Print a table within `width` characters; in a terminal its column names are bold."""
     terminal = sys.stdout.isatty()
+    table = _printable(table)
     if _is_plain(table, width) and _is_usual(terminal):
         print(text(table, bold=terminal))
     else:
@@ -71,10 +73,21 @@ def rich_table(table: Table) -> "RichTable":
     return made
 
 
+def _printable(table: Table) -> Table:
+    """The table with no letter in it that would steer a terminal."""
+
+    def safe(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+        return [[printable(cell) for cell in row] for row in rows]
+
+    columns = [*map(printable, table.columns)]
+    words = [*map(printable, table.words)]
+    return Table(columns, safe(table.rows), words, safe(table.summary))
+
+
 def _is_plain(table: Table, width: int) -> bool:
     """Whether a letter is as wide as any other and no line has to be cut."""
     cells = [*table.columns, *(cell for row in (*table.rows, *table.summary) for cell in row)]
-    plain = all(cell.isascii() and cell.isprintable() for cell in cells)
+    plain = all(map(str.isascii, cells))
     return plain and _width(_widths(table)) <= width
 
 

@@ -7,21 +7,27 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.common import (
+    STDOUT,
+    check_named,
+    check_outputs,
     check_rtl,
     fail,
     load_design,
     load_network,
     needs_extra_rtl,
     progress_bar,
+    say,
     show,
     width,
     write_json,
+    write_text,
 )
 from accelsim.cli.options import (
     COSIM_ARRAY,
     ArrayOption,
     ClockOption,
     CosimArrayOption,
+    CsvOption,
     DataflowOption,
     DepthwiseOnOption,
     DepthwiseOption,
@@ -37,6 +43,7 @@ from accelsim.cli.options import (
     VariantOption,
 )
 from accelsim.errors import UnsupportedError
+from accelsim.phrases import counted
 
 
 def run(
@@ -70,9 +77,7 @@ def run(
     hardware: HardwareOption = None,
     clock: ClockOption = None,
     json: JsonOption = None,
-    csv: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the layers as CSV.")
-    ] = None,
+    csv: CsvOption = None,
     plot: PlotOption = None,
 ) -> None:
     """Cycles, utilisation and totals of a network, layer by layer."""
@@ -83,6 +88,7 @@ def run(
 
     if overlap is not None and timing != "rtl":
         raise UnsupportedError(f"--overlap and --no-overlap are for timing rtl, not {timing}")
+    check_outputs({"--json": json, "--csv": csv, "--plot": plot})
     if plot:
         output.check_picture(plot)
     net = load_network(network, variant, input_size)
@@ -100,19 +106,19 @@ def run(
     )
     with progress_bar() as progress:
         result = answer(request, progress)
-    if csv:
-        output.write_csv(csv, result)
+    if csv is not None:
+        write_text(csv, output.to_csv(result))
     if plot:
         output.write_plot(plot, result)
     write_json(json, result.to_dict)
-    if json != "-":
-        print(table.title(result), end="\n\n")
+    if STDOUT not in (json, csv):
+        say(table.title(result), "")
         show(table.layers(result, width()))
         baseline = None
         if net.variant != "baseline" and layers is None:
             plain = load_network(network, "baseline", input_size)
             baseline = answer(replace(request, network=plain, fidelity=SCHEDULE))
-        print("", *table.notes(result, depthwise_ways(result), baseline), sep="\n")
+        say("", *table.notes(result, depthwise_ways(result), baseline))
     if result.values_equal is False:
         wrong = [layer.name for layer in result.layers if layer.values_equal is False]
         fail(f"values differ from golden in {', '.join(wrong)}")
@@ -136,16 +142,17 @@ def synthesize(
     from accelsim.c_synthesis import csynth
     from accelsim.report import hls
 
+    check_outputs({"--json": json})
     net = load_network(network, variant, input_size)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap, clock=clock)
     made = csynth(net, layer, design, dataflow, depthwise_on)
     write_json(json, made.to_dict)
-    if json != "-":
-        print(hls.title(made), end="\n\n")
+    if json != STDOUT:
+        say(hls.title(made), "")
         show(hls.nest(made.report, width()))
         print()
         show(hls.resources(made.report))
-        print("", *hls.notes(made), sep="\n")
+        say("", *hls.notes(made))
 
 
 def cosim(
@@ -164,17 +171,17 @@ def cosim(
         str, typer.Option(metavar="NAME", help="amaranth, icarus or verilator.")
     ] = "amaranth",
     waves: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Record every signal in a .vcd file.")
+        str | None,
+        typer.Option(metavar="FILE", help="Record every signal in a .vcd file; icarus also .fst."),
     ] = None,
     json: JsonOption = None,
 ) -> None:
     """Run a layer on the RTL, on real data, and compare all levels."""
     from accelsim.cosimulation import cosim as cosimulate
-    from accelsim.files import check_writable
     from accelsim.report import table
 
-    if waves is not None:
-        check_writable(waves)
+    check_outputs({"--waves": waves, "--json": json})
+    record = None if waves is None else Path(waves)
     net = load_network(network, variant, input_size)
     if hardware is None and array is None:
         array = COSIM_ARRAY
@@ -183,18 +190,19 @@ def cosim(
     with needs_extra_rtl(), progress_bar() as progress:
         from rtl.flow.cosim import level
 
-        run_rtl = level(design, simulator, waves, progress)
+        run_rtl = level(design, simulator, record, progress)
         comparison = cosimulate(net, layer, design, run_rtl, dataflow, seed, depthwise_on)
     write_json(json, lambda: comparison.to_dict(simulator))
-    if json != "-":
-        print(f"{net.name} {net.variant}, {design.label}, layer {layer}", end="\n\n")
+    if json != STDOUT:
+        say(f"{net.name} {net.variant}, {design.label}, layer {layer}", "")
         show(table.levels(comparison))
         used = comparison.dataflow
         mode = f"in dataflow {used}" if used else f"on engine {comparison.engine}"
-        passes = "pass" if comparison.passes == 1 else "passes"
-        print(
-            f"\n{comparison.passes:,} {passes} {mode}, {comparison.values:,} values, "
-            f"{comparison.stall_cycles:,} stalls, simulator {simulator}."
+        passes = counted(comparison.passes, "pass", "passes")
+        say(
+            "",
+            f"{passes} {mode}, {counted(comparison.values, 'value')}, "
+            f"{counted(comparison.stall_cycles, 'stall')}, simulator {simulator}.",
         )
     if not (comparison.values_equal and comparison.cycles_equal):
         wrong = "cycles" if comparison.values_equal else "values"
@@ -203,7 +211,7 @@ def cosim(
 
 def generate_rtl(
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the files.")
+        str, typer.Option("-o", "--output", metavar="DIR", help="Folder for the files.")
     ],
     array: ArrayOption = None,
     depthwise: DepthwiseOption = None,
@@ -214,10 +222,11 @@ def generate_rtl(
 
     Its parameters are written as JSON.
     """
+    check_named("--output", output)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
     check_rtl(design, hardware)
     with needs_extra_rtl(), progress_bar() as progress:
         from rtl.flow.generate import generate
 
-        written = generate(design, output, progress)
-    print(*written, sep="\n")
+        written = generate(design, Path(output), progress)
+    say(*map(str, written))

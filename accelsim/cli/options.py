@@ -67,6 +67,10 @@ JsonOption = Annotated[
         "--json", metavar="FILE", help="Write JSON; with - print it instead of the table."
     ),
 ]
+CsvOption = Annotated[
+    str | None,
+    typer.Option("--csv", metavar="FILE", help="Write CSV; with - print it instead of the table."),
+]
 SourceArgument = Annotated[
     str,
     typer.Argument(

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli.common import load_design, load_network, parse_clocks, progress_bar
+from accelsim.cli.common import (
+    check_outputs,
+    load_design,
+    load_network,
+    parse_clocks,
+    progress_bar,
+    say,
+)
 from accelsim.cli.options import (
     FILM_ARRAY,
     ArrayOption,
@@ -62,12 +69,11 @@ def film_layer(
 
     This shows why a layer leaves most of an array idle.
     """
-    from accelsim.files import check_writable
     from accelsim.films import Film, film
     from accelsim.report import plot_film
 
+    check_outputs({"--output": output})
     plot_film.check_film(output)
-    check_writable(Path(output))
     net = load_network(network, variant, input_size)
     if hardware is None and array is None:
         array = FILM_ARRAY
@@ -87,7 +93,7 @@ def film_layer(
             films.append(film(net, layer, design, *way, chosen))
         progress("drawing", len(ways) / (len(ways) + 1))
         plot_film.write(output, films, frames)
-    print(output)
+    say(output)
 
 
 def trace_layers(
@@ -113,40 +119,39 @@ def trace_layers(
 
     Of one layer it shows passes and ports.
     """
-    from accelsim.files import check_writable
     from accelsim.traces import trace
 
+    check_outputs({"--output": output})
     if Path(output).suffix.lower() != ".json":
         raise UnsupportedError(f"{output} must end in .json")
-    check_writable(Path(output))
     net = load_network(network, variant, input_size)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
     trace(net, design, layer, dataflow, depthwise_on, parse_clocks(clocks)).write(output)
-    print(output)
+    say(output)
 
 
 def report_result(
     result: ResultArgument,
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="Page to write, an .html file.")
+        str, typer.Option("-o", "--output", metavar="FILE", help="Page to write, an .html file.")
     ],
 ) -> None:
     """A result as one page of HTML.
 
     It holds tables, plots, the hardware, and what published models say.
     """
-    from accelsim.files import check_writable, write_whole
+    from accelsim.files import write_whole
     from accelsim.report import page
     from accelsim.saved import load_result, restore
     from accelsim.study.published import published_models
     from accelsim.study.ways import depthwise_ways
 
-    if output.suffix.lower() not in (".html", ".htm"):
+    check_outputs({"--output": output})
+    if Path(output).suffix.lower() not in (".html", ".htm"):
         raise UnsupportedError(f"{output} must end in .html")
-    check_writable(output)
     saved = load_result(result)
     restored = restore(saved)
     depthwise = None if restored is None else depthwise_ways(restored)
     models = () if restored is None else published_models(restored)
     write_whole(output, page.html(saved, restored, depthwise, models))
-    print(output)
+    say(output)

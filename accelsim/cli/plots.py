@@ -1,11 +1,10 @@
 """Plots of results and of sweeps."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from accelsim.cli.common import drawing, names_of
+from accelsim.cli.common import STDOUT, check_outputs, drawing, names_of
 from accelsim.cli.lazy import group
 from accelsim.cli.options import (
     ColourOption,
@@ -188,10 +187,9 @@ def fuseconv(
 
     They are shown as published, and on our hardware.
     """
-    from accelsim.files import check_writable
-
-    if csv:
-        check_writable(Path(csv))
+    check_outputs({"--output": output, "--csv": csv})
+    if csv == STDOUT:
+        raise UnsupportedError("--csv cannot be standard output, where the picture's name goes")
     with drawing(output) as figures:
         from accelsim.report import plot
         from accelsim.study.fuseconv import speedups

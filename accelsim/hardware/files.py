@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from accelsim.checks import suggestion
 from accelsim.errors import HardwareError
 from accelsim.files import TomlFile, read_toml
 from accelsim.hardware.depthwise import DepthwiseEngine
@@ -65,11 +66,12 @@ def _read(path: str | Path) -> Hardware:
     keys = tables()
     for name, table in file.data.items():
         if name not in keys:
-            raise file.error(f"unknown table {name!r}, allowed are {', '.join(keys)}", name)
+            close = suggestion(keys, name)
+            raise file.error(f"unknown table {name!r}, allowed are {', '.join(keys)}{close}", name)
         if not isinstance(table, dict):
             raise file.error(f"{name} must be a table, written [{name}]", name)
         if unknown := [key for key in table if key not in keys[name]]:
-            allowed = ", ".join(keys[name])
+            allowed = ", ".join(keys[name]) + suggestion(keys[name], unknown[0])
             raise file.error(
                 f"unknown key {unknown[0]!r} in [{name}], allowed are {allowed}", name, unknown[0]
             )

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from typing import NamedTuple
 
+from accelsim.checks import suggestion
 from accelsim.errors import HardwareError
 from accelsim.hardware.depthwise import DepthwiseEngine
 from accelsim.hardware.design import Hardware, Sizes, dimensions, third_party_design
@@ -56,8 +57,10 @@ def find_preset(name: str) -> Preset:
     for preset in PRESETS:
         if preset.name == name:
             return preset
-    names = ", ".join(preset.name for preset in PRESETS)
-    raise HardwareError(f"there is no preset {name!r}; there are {names}")
+    names = [preset.name for preset in PRESETS]
+    raise HardwareError(
+        f"there is no preset {name!r}; there are {', '.join(names)}{suggestion(names, name)}"
+    )
 
 
 def parse_array(text: str) -> tuple[int, int]:

@@ -18,10 +18,10 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from accelsim.checks import whole
+from accelsim.checks import suggestion, whole
 from accelsim.errors import AccelsimError, FileError, ShapeError, UnsupportedError
 from accelsim.files import TomlFile, read_toml
-from accelsim.ir import INPUT, Layer, Network, Shape
+from accelsim.ir import INPUT, MOST_SIDE, Layer, Network, Shape
 from accelsim.ops import MACROS, OPS
 from accelsim.ops.geometry import check_bool
 
@@ -110,7 +110,8 @@ class _Reader:
         for source in sources:
             if not isinstance(source, str) or source not in self.shapes:
                 raise self.file.error(
-                    f"inputs must name layers before this one or {INPUT!r}, not {source!r}",
+                    f"inputs must name layers before this one or {INPUT!r}, not {source!r}"
+                    f"{suggestion(self.shapes, source)}",
                     *where,
                     "inputs",
                 )
@@ -127,9 +128,10 @@ def _check_operators(file: TomlFile, tables: list[dict[str, Any]]) -> None:
             line = file.line("layer", index, "op")
             unknown.append(f"{table['op']!r} (layer {table.get('name', index)}, line {line})")
     if unknown:
+        named = (table["op"] for table in tables if table["op"] not in tuple(_OPERATORS))
         raise UnsupportedError(
             f"{file.path}: op {', '.join(unknown)} is not supported; "
-            f"the operators are {', '.join(_OPERATORS)}"
+            f"the operators are {', '.join(_OPERATORS)}{suggestion(_OPERATORS, *named)}"
         )
 
 
@@ -144,8 +146,11 @@ def _check_keys(
     layer = f" (layer {table['name']})" if where else ""
     for key in table:
         if key not in (*required, *optional):
-            allowed = ", ".join(dict.fromkeys((*required, *optional)))
-            raise file.error(f"unknown key {key}; allowed are {allowed}{layer}", *where, key)
+            known = tuple(dict.fromkeys((*required, *optional)))
+            close = suggestion(known, key)
+            raise file.error(
+                f"unknown key {key}; allowed are {', '.join(known)}{layer}{close}", *where, key
+            )
     for key in required:
         if key not in table:
             raise file.error(f"{key} is missing{layer}", *where)
@@ -160,6 +165,8 @@ def _input(file: TomlFile) -> Shape:
             f"not {shape!r}",
             "input",
         )
+    if max(shape[1:]) > MOST_SIDE:
+        raise file.error(f"input must be at most {MOST_SIDE} a side, not {shape!r}", "input")
     return shape[0], shape[1], shape[2]
 
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from accelsim import dataflows, engines
+from accelsim.checks import suggestion
 from accelsim.dataflows import Dataflow
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware, Sizes
@@ -42,6 +43,7 @@ def parse_dataflows(choice: Choice, depthwise_on: str = AUTO) -> Allowed:
     if depthwise_on not in DEPTHWISE_ON:
         raise UnsupportedError(
             f"depthwise-on must be one of {', '.join(DEPTHWISE_ON)}, not {depthwise_on!r}"
+            f"{suggestion(DEPTHWISE_ON, depthwise_on)}"
         )
     named = tuple(each for each in dataflows.DATAFLOWS if public_name(each) is not None)
     special = tuple(each for each in dataflows.DATAFLOWS if public_name(each) is None)
@@ -76,6 +78,7 @@ def _named(choice: str, named: tuple[Dataflow, ...]) -> tuple[Dataflow, ...]:
         if name not in known:
             raise UnsupportedError(
                 f"dataflow must be {AUTO} or some of {', '.join(known)} with commas, not {name!r}"
+                f"{suggestion((AUTO, *known), name)}"
             )
     return tuple(dataflow for dataflow in named if dataflow.name in names)
 

@@ -7,6 +7,7 @@ import importlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from accelsim.checks import suggestion
 from accelsim.errors import NetworkError
 from accelsim.ir import Network
 from accelsim.networks.builder import Size, check_size
@@ -80,7 +81,9 @@ def __dir__() -> list[str]:
 def get(name: str, variant: str = "baseline", input: Size | None = None) -> Network:
     """The network of that name; `input` is its height and width, None its usual ones."""
     if name not in NAMES:
-        raise NetworkError(f"there is no network {name!r}; there are {', '.join(NAMES)}")
+        raise NetworkError(
+            f"there is no network {name!r}; there are {', '.join(NAMES)}{suggestion(NAMES, name)}"
+        )
     definition = _definition(name)
     return definition(variant) if input is None else definition(variant, input)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from accelsim.errors import NetworkError, ShapeError
-from accelsim.ir import INPUT, Layer, Network, Operator, Shape
+from accelsim.ir import INPUT, MOST_SIDE, Layer, Network, Operator, Shape
 from accelsim.ops import (
     Add,
     Conv2d,
@@ -21,10 +21,12 @@ Size = tuple[int, int]  # height, width
 
 
 def check_size(size: Size) -> None:
-    """NetworkError unless the size is two whole numbers of at least 1."""
+    """NetworkError unless the size is two whole numbers from 1 to MOST_SIDE."""
     pair = isinstance(size, Sequence) and len(size) == 2
     if not pair or any(not isinstance(n, int) or n < 1 for n in size):
         raise NetworkError(f"input must be a height and a width of at least 1, not {size!r}")
+    if max(size) > MOST_SIDE:
+        raise NetworkError(f"input must be at most {MOST_SIDE} a side, not {size!r}")
 
 
 class Macro(Protocol):

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from accelsim.checks import suggestion
 from accelsim.errors import NetworkError
 from accelsim.ir import Network
 from accelsim.networks import fuse
@@ -28,7 +29,10 @@ def parse(text: str) -> Variant:
         raise NetworkError(f"variant must be one of {', '.join(VARIANTS)}, not {text!r}")
     name, colon, rest = text.partition(":")
     if name not in VARIANTS:
-        raise NetworkError(f"there is no variant {name!r}; there are {', '.join(VARIANTS)}")
+        raise NetworkError(
+            f"there is no variant {name!r}; there are {', '.join(VARIANTS)}"
+            f"{suggestion(VARIANTS, name)}"
+        )
     allowed = KEYS.get(name, ())
     keys: list[tuple[str, str]] = []
     for item in rest.split(",") if colon else []:

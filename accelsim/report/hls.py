@@ -2,6 +2,7 @@
 
 from accelsim.c_synthesis import Synthesis
 from accelsim.hls.reports import Report, ReportLine
+from accelsim.phrases import counted
 from accelsim.report.table import Table, fit, percent
 
 TREE = "modules & loops"
@@ -72,12 +73,14 @@ def notes(synthesis: Synthesis) -> list[str]:
     made = synthesis.report
     microseconds = made.nanoseconds(made.latency_cycles) / 1e3
     busy, useful = percent(made.busy_utilization, 1), percent(synthesis.utilization, 1)
+    multipliers = counted(made.multipliers, "multiplier is", "multipliers are")
     work = (
-        f"{made.multipliers:,} multipliers are {busy} busy with {made.multiplies:,} multiplies, "
+        f"{multipliers} {busy} busy with {counted(made.multiplies, 'multiply', 'multiplies')}, "
         f"{useful} with the layer's own {synthesis.macs:,}."
     )
     time = (
-        f"{made.latency_cycles:,} cycles, {microseconds:,.3f} us at {made.clock_mhz:g} MHz; "
+        f"{counted(made.latency_cycles, 'cycle')}, "
+        f"{microseconds:,.3f} us at {made.clock_mhz:g} MHz; "
         f"multipliers and ports allow {synthesis.bound_cycles:,} for the dense multiplies."
     )
     return [

@@ -1,4 +1,4 @@
-"""Results as files: CSV and pictures, each written whole or not at all."""
+"""Results as CSV, and pictures as files, each written whole or not at all."""
 
 import csv
 import io
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 PICTURES = (".pdf", ".png", ".svg")
 
 
-def write_csv(path: str, result: Result) -> None:
-    """Write one line per layer, below a line of column names."""
+def to_csv(result: Result) -> str:
+    """One line per layer, below a line of column names."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(field.name for field in fields(LayerResult))
     writer.writerows(astuple(layer) for layer in result.layers)
-    write_whole(path, text.getvalue())
+    return text.getvalue()
 
 
 def check_picture(path: str) -> None:

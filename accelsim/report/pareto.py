@@ -5,7 +5,7 @@ from typing import Any
 
 import polars
 
-from accelsim.files import write_whole
+from accelsim.phrases import are, counted
 from accelsim.report.table import Table, fit
 from accelsim.report.words import wording
 from accelsim.sweep import area, reuse
@@ -50,7 +50,8 @@ def notes(
     """Sentences below the table: how many designs, and what all of the front have in common."""
     goals = [f"least {wording(name)}" for name in minimise]
     goals += [f"most {wording(name)}" for name in maximise]
-    lines = [f"{len(designs):,} of {count:,} designs are best in {', '.join(goals)}."]
+    best = f"{len(designs):,} of {counted(count, 'design')} {are(len(designs))} best"
+    lines = [f"{best} in {', '.join(goals)}."]
     if len(designs) > MOST_ROWS:
         lines.append(f"The first {MOST_ROWS} are shown; --csv and --json write all.")
     same = [name for name in parameters or () if designs[name].n_unique() == 1]
@@ -95,9 +96,9 @@ def to_dict(
     }
 
 
-def write_csv(path: str, designs: polars.DataFrame) -> None:
-    """Write one line per design, below a line of column names."""
-    write_whole(path, designs.write_csv())
+def to_csv(designs: polars.DataFrame) -> str:
+    """One line per design, below a line of column names."""
+    return designs.write_csv()
 
 
 def _cell(value: object) -> str:

@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator, PercentFormatter, StrMethodFormatter
 
 from accelsim.files import write_whole
+from accelsim.phrases import counted
 from accelsim.report.style import (
     COLOURS,
     GREY,
@@ -53,7 +54,7 @@ def layers(result: AnyResult, ax: Axes | None = None) -> Axes:
     heading(
         ax,
         f"{literal(result.network)} {literal(result.variant)}, {result.hardware.label}, "
-        f"timing {result.timing}: {result.total_cycles:,} cycles",
+        f"timing {result.timing}: {counted(result.total_cycles, 'cycle')}",
         BARS_INCHES + 1.5,
         pad=24,  # for the legend
     )

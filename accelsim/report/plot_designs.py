@@ -10,6 +10,7 @@ from matplotlib.ticker import (
     PercentFormatter,
 )
 
+from accelsim.phrases import counted
 from accelsim.report.style import (
     BLUE,
     COLOURS,
@@ -46,7 +47,8 @@ def side_by_side(comparison: SideBySide) -> Figure:
             "markerfacecolor": "none",  # markers in the same place can still be told apart
             "markeredgewidth": 1.4,
         }
-        label = f"{entry.name}: {total.cycles:,} cycles, {total.multipliers:,} multipliers"
+        multipliers = counted(total.multipliers, "multiplier")
+        label = f"{entry.name}: {counted(total.cycles, 'cycle')}, {multipliers}"
         costs = [row.costs[index] for row in comparison.rows]
         cycles.plot([cost.cycles for cost in costs], positions, label=label, **style)
         share.plot([cost.utilization for cost in costs], positions, **style)

@@ -26,6 +26,7 @@ from accelsim.engines.activity import ElementState
 from accelsim.errors import FileError, UnsupportedError
 from accelsim.files import write_whole
 from accelsim.films import Film
+from accelsim.phrases import counted
 from accelsim.report.output import PICTURES, write_figure
 from accelsim.report.style import (
     BLUE,
@@ -213,7 +214,7 @@ def _title(film: Film, gap: str, width: float, size: int) -> str:
     parts = (
         f"{literal(film.network)} {literal(film.variant)}, {literal(film.layer)} ({film.op})",
         f"{film.hardware}: {film.label}",
-        f"{film.cycles:,} cycles, on average {film.share:.1%} of the elements multiply",
+        f"{counted(film.cycles, 'cycle')}, on average {film.share:.1%} of the elements multiply",
     )
     letters = (width - 0.2) / (LETTER_INCHES * size)
     return "\n".join(wrapped(line, letters) for line in gap.join(parts).split("\n"))

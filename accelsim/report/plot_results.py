@@ -9,6 +9,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from accelsim.hardware import Hardware
+from accelsim.phrases import counted
 from accelsim.report.style import (
     COLOURS,
     GREY,
@@ -122,11 +123,11 @@ def roofline(result: AnyResult, widths: Sequence[int] = MEMORY_WIDTHS) -> Figure
     least = min([1.0, *(spot.intensity for spot in drawn)]) / 2
     most = 2 * max([top / min(widths), *(spot.intensity for spot in drawn)])
     for (engine, multipliers), style in zip(peaks, cycle(LINE_STYLES), strict=False):
-        label = f"{engine}: {multipliers:,} multipliers"
+        label = f"{engine}: {counted(multipliers, 'multiplier')}"
         axes.axhline(multipliers, color="black", linestyle=style, linewidth=1.4, label=label)
     for width, style in zip(sorted(widths, reverse=True), cycle(LINE_STYLES), strict=False):
         slope = [least, top / width], [least * width, top]
-        label = f"memory: {width} bytes a clock"
+        label = f"memory: {counted(width, 'byte')} a clock"
         axes.plot(*slope, color=GREY, linestyle=style, linewidth=1.4, label=label)
     for way in dict.fromkeys(_way(spot.layer) for spot in drawn):
         those = [spot for spot in drawn if _way(spot.layer) == way]
@@ -180,7 +181,7 @@ def timeline(result: AnyResult) -> Figure:
     rows.set_ylim(max(1, len(engines)) - 0.5, -0.5)
     heading(
         rows,
-        f"{_network(result)}, {result.hardware.label}: {now:,} cycles, "
+        f"{_network(result)}, {result.hardware.label}: {counted(now, 'cycle')}, "
         f"{short(now / result.hardware.clock_mhz / 1e3)} ms at {result.hardware.clock_mhz:g} MHz",
         8.7,
     )

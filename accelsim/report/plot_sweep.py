@@ -17,6 +17,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 from accelsim import analysis
 from accelsim.analysis import Frame
 from accelsim.errors import SelectionError
+from accelsim.phrases import counted
 from accelsim.report.style import (
     BLUE,
     COLOURS,
@@ -267,8 +268,9 @@ def sensitivity(
     axes.set_xlabel(words)
     axes.set_ylabel(f"{wording(metric)}, relative to {first} {words}")
     designs: list[int] = spread["designs"].to_list()
-    compared = " to ".join(f"{number:,}" for number in sorted({min(designs), max(designs)}))
-    axes.set_title(f"{compared} designs at each value", loc="left", fontsize=10)
+    least, most = min(designs), max(designs)
+    compared = counted(most, "design") if least == most else f"{least:,} to {most:,} designs"
+    axes.set_title(f"{compared} at each value", loc="left", fontsize=10)
     bare(axes)
     handles = [axes.lines[0], *reversed(axes.collections)]
     made.legend(

@@ -4,7 +4,6 @@ import csv
 import io
 from dataclasses import astuple, fields
 
-from accelsim.files import write_whole
 from accelsim.report.table import Table, fit, percent, ports
 from accelsim.result import LayerResult
 from accelsim.side_by_side import LayerCosts, SideBySide
@@ -69,11 +68,11 @@ def notes(comparison: SideBySide) -> list[str]:
     ]
 
 
-def write_csv(path: str, comparison: SideBySide) -> None:
-    """Write one line per design and layer, below a line of column names."""
+def to_csv(comparison: SideBySide) -> str:
+    """One line per design and layer, below a line of column names."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["design", *(field.name for field in fields(LayerResult))])
     for index, entry in enumerate(comparison.entries):
         writer.writerows([entry.name, *astuple(row.costs[index])] for row in comparison.rows)
-    write_whole(path, text.getvalue())
+    return text.getvalue()

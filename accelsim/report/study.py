@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import astuple, fields
 from itertools import groupby
 
-from accelsim.files import write_whole
 from accelsim.hardware import DepthwiseEngine
+from accelsim.phrases import counted
 from accelsim.report.side_by_side import mark, plain
 from accelsim.report.table import Table
 from accelsim.study.depthwise import FUSE, WAYS, Point
@@ -39,7 +39,7 @@ def depthwise(points: Sequence[Point]) -> Table:
 
 def notes(engine: DepthwiseEngine) -> list[str]:
     """Sentences below the table: what the ways are."""
-    size = f"{engine.lanes} lanes x {engine.pixels} pixels"
+    size = f"{counted(engine.lanes, 'lane')} x {counted(engine.pixels, 'pixel')}"
     return [
         "Cycles of all layers that an engine runs; * is the fewest. Depthwise layers run:",
         f"{IM2COL}: on the array by im2col, in one of its columns.",
@@ -50,10 +50,10 @@ def notes(engine: DepthwiseEngine) -> list[str]:
     ]
 
 
-def write_csv(path: str, points: Sequence[Point]) -> None:
-    """Write one line per point, below a line of column names."""
+def to_csv(points: Sequence[Point]) -> str:
+    """One line per point, below a line of column names."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(field.name for field in fields(Point))
     writer.writerows(astuple(point) for point in points)
-    write_whole(path, text.getvalue())
+    return text.getvalue()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Shape
+from accelsim.phrases import counted
 from accelsim.result import LayerResult, Result
 from accelsim.study.ways import ENGINE, IM2COL, ROWS, DepthwiseWays
 
@@ -122,9 +123,8 @@ def notes(
     if baseline is not None and result.total_cycles:
         ratio = baseline.total_cycles / result.total_cycles
         slower = ", slower than it" if ratio < 1 else ""
-        sentences.append(
-            f"{ratio:.2f} x the baseline's speed ({baseline.total_cycles:,} cycles){slower}."
-        )
+        cycles = counted(baseline.total_cycles, "cycle")
+        sentences.append(f"{ratio:.2f} x the baseline's speed ({cycles}){slower}.")
     sentences += _depthwise_note(depthwise)
     engine = result.hardware.depthwise
     wide = engine is None or not engine.fill_port
@@ -138,7 +138,8 @@ def notes(
     filled = [layer.read_bytes for layer in result.layers if layer.read_bytes is not None]
     if filled:
         sentences.append(
-            f"Operand banks are filled with {sum(filled):,} bytes, copies by im2col included; "
+            f"Operand banks are filled with {counted(sum(filled), 'byte')}, "
+            "copies by im2col included; "
             f"filling is {'not on the clock' if wide else 'on the clock of that engine only'}."
         )
     hosted = Counter(layer.op for layer in result.layers if layer.not_modelled)
@@ -158,8 +159,8 @@ def notes(
 def ports(engine: DepthwiseEngine) -> str:
     """The ports of a depthwise engine in words."""
     width, results = engine.fill_port, engine.results_per_clock or engine.pixels
-    fill = f"of {width:,} operands a clock" if width else "as wide as it takes"
-    return f"a fill port {fill} and gives {results:,} results a clock"
+    fill = f"of {counted(width, 'operand')} a clock" if width else "as wide as it takes"
+    return f"a fill port {fill} and gives {counted(results, 'result')} a clock"
 
 
 def _list(kinds: Counter[str]) -> str:
@@ -171,7 +172,7 @@ def _depthwise_note(depthwise: DepthwiseWays | None) -> list[str]:
     if depthwise is None:
         return []
     costs = [
-        f"impossible {WAY_WORDS[way]}" if cycles is None else f"{cycles:,} cycles {WAY_WORDS[way]}"
+        f"{'impossible' if cycles is None else counted(cycles, 'cycle')} {WAY_WORDS[way]}"
         for way, cycles in depthwise.cycles.items()
     ]
     return [f"Depthwise layers ({depthwise.layers}): {', '.join(costs)}."]

@@ -33,9 +33,14 @@ def short(value: float, _: object = None) -> str:
     return f"{value:.3g} {SYMBOLS[power]}".rstrip()
 
 
+def printable(text: str) -> str:
+    """Text without what would steer a terminal or end a line: a ? for each such letter."""
+    return text if text.isprintable() else "".join(x if x.isprintable() else "?" for x in text)
+
+
 def literal(text: str, most: int = MOST_LETTERS) -> str:
     """A name that users chose as a plot shows it: short enough, and no formula."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in text)
+    shown = printable(text)
     if len(shown) > most:
         half = (most - 3) // 2
         shown = f"{shown[:half]}...{shown[-half:]}"

@@ -34,7 +34,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NoReturn
 
-from accelsim.checks import Requirement, check, one_of, whole
+from accelsim.checks import Requirement, check, one_of, suggestion, whole
 from accelsim.errors import AccelsimError, FileError, HardwareError, UnsupportedError
 from accelsim.files import TomlFile, read_toml
 from accelsim.find import parse_input
@@ -51,6 +51,7 @@ from accelsim.hardware import (
 )
 from accelsim.lowering import AUTO, DEPTHWISE_ON, parse_dataflows
 from accelsim.networks.variants import parse
+from accelsim.phrases import counted
 from accelsim.sweep.axes import BUFFERS, ENGINES, MAIN, OPERANDS, Axis, Value, column, presence
 from accelsim.sweep.spec import PART_POINTS, Spec
 
@@ -97,14 +98,16 @@ class _Reader:
         self.file = file
         for key, value in file.data.items():
             if key not in (*TOP, *OWN):
-                self.fail(f"unknown key {key!r}, allowed are {', '.join((*TOP, *OWN))}", key)
+                keys = (*TOP, *OWN)
+                allowed = ", ".join(keys) + suggestion(keys, key)
+                self.fail(f"unknown key {key!r}, allowed are {allowed}", key)
             if (key in OWN) != isinstance(value, dict):
                 what = f"a table, written [{key}]" if key in OWN else "no table"
                 self.fail(f"{key} must be {what}", key)
             if key in OWN:
                 for inner in value:
                     if inner not in OWN[key]:
-                        allowed = ", ".join(OWN[key])
+                        allowed = ", ".join(OWN[key]) + suggestion(OWN[key], inner)
                         self.fail(
                             f"unknown key {inner!r} in [{key}], allowed are {allowed}", key, inner
                         )
@@ -327,7 +330,7 @@ class _Reader:
             self.fail(f"the grid has {spec.grid:,} points, which is more than can be numbered")
         if spec.sample > spec.grid:
             self.fail(
-                f"sample.points must be at most the {spec.grid:,} points of the grid, not "
+                f"sample.points must be at most the {counted(spec.grid, 'point')} of the grid, not "
                 f"{spec.sample:,}",
                 *("sample", "points"),
             )

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from accelsim.phrases import counted
 from accelsim.sweep import area, reuse
 from accelsim.sweep.costs import FIELDS, CostTables, Int
 from accelsim.sweep.executors import Executor, LocalExecutor
@@ -41,15 +42,17 @@ class Summary(NamedTuple):
         """What there is to say at the end."""
         rate = self.rows / self.evaluate_seconds if self.rows else 0.0
         done = (
-            f"{self.tabulated:,} of {self.settings:,} engines scheduled in "
-            f"{self.tabulate_seconds:.1f} s; {self.rows:,} points evaluated and written in "
+            f"{self.tabulated:,} of {counted(self.settings, 'engine')} scheduled in "
+            f"{self.tabulate_seconds:.1f} s; "
+            f"{counted(self.rows, 'point')} evaluated and written in "
             f"{self.evaluate_seconds:.1f} s, {rate:,.0f} a second."
         )
-        first = f"{self.points:,} points in {directory}."
+        first = f"{counted(self.points, 'point')} in {directory}."
         sentences = [first, done, reuse.SENTENCE, area.sentence()]
         if self.unsupported:
             reason = f", for instance: {self.refusals[0]}" if self.refusals else ""
-            sentences.append(f"{self.unsupported:,} points have a layer that cannot run{reason}.")
+            some = counted(self.unsupported, "point has", "points have")
+            sentences.append(f"{some} a layer that cannot run{reason}.")
         return sentences
 
 

@@ -24,6 +24,7 @@ import polars
 
 from accelsim.errors import FileError
 from accelsim.files import write_whole
+from accelsim.phrases import are, counted
 from accelsim.sweep import area, reuse
 from accelsim.sweep.spec import Spec
 from accelsim.version import __version__
@@ -91,8 +92,9 @@ class Parts:
     def _all(self) -> list[tuple[int, Path]]:
         if missing := self.missing():
             raise FileError(
-                f"{self.folder.parent} is not finished: {len(missing):,} of {self.count:,} parts "
-                "are missing; accelsim sweep --resume goes on"
+                f"{self.folder.parent} is not finished: {len(missing):,} of "
+                f"{counted(self.count, 'part')} {are(len(missing))} missing; "
+                "accelsim sweep --resume goes on"
             )
         return sorted(self.finished().items())
 

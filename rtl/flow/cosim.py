@@ -6,8 +6,8 @@ cocotb runs it inside Icarus or Verilator beside the generated Verilog.
 
 import os
 import tempfile
-from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from amaranth.sim import Simulator
 
+from accelsim.checks import suggestion
 from accelsim.errors import AccelsimError, FileError
 from accelsim.hardware import Hardware
 from rtl.engines import core_of
@@ -65,9 +66,7 @@ def cosim(
     waves : file that records every signal (VCD; FST from Icarus where it ends in .fst).
     progress : called with what is being done and the share of it that is done.
     """
-    if simulator not in SIMULATORS:
-        raise AccelsimError(f"simulator is one of {', '.join(SIMULATORS)}, not {simulator!r}")
-    _check_waves(waves)
+    _check(simulator, waves)
     engine, report = core_of(sizes), progress or _ignore
     sizes = engine.deepened(sizes, commands)
     held = engine.memories(sizes, commands, *memories)
@@ -84,7 +83,8 @@ def cosim(
         else:
             command = simulators.verilator_command(text, ports(component), recorder)
         job = engine.job(sizes, component, commands, held)
-        bits, *counters = _run_cocotb(simulator, command, job, stalls or Stalls(), report)
+        with _whole(waves):
+            bits, *counters = _run_cocotb(simulator, command, job, stalls or Stalls(), report)
     report("simulate", 1.0)
     return CosimResult(sums(component, engine.used(sizes, commands), bits), *counters)
 
@@ -115,6 +115,7 @@ def level(
 
     simulator, waves, progress : as for `cosim`.
     """
+    _check(simulator, waves)
 
     def run(sequence: Sequence) -> CosimResult:
         return cosim(
@@ -129,9 +130,31 @@ def level(
     return run
 
 
-def _check_waves(waves: Path | None) -> None:
+def _check(simulator: str, waves: Path | None) -> None:
+    """Refuse an unknown simulator, and waves that it cannot record."""
+    if simulator not in SIMULATORS:
+        raise AccelsimError(
+            f"simulator is one of {', '.join(SIMULATORS)}, not {simulator!r}"
+            f"{suggestion(SIMULATORS, simulator)}"
+        )
+    if waves is not None and simulators.is_fst(waves) and simulator != "icarus":
+        raise AccelsimError(
+            f"{waves} cannot be recorded: of the simulators only icarus writes FST; {simulator} "
+            "writes VCD"
+        )
     if waves is not None and not (waves.parent.is_dir() and os.access(waves.parent, os.W_OK)):
         raise FileError(f"{waves} cannot be written: {waves.parent} is no writable directory")
+
+
+@contextmanager
+def _whole(waves: Path | None) -> Iterator[None]:
+    """Remove the file of waves if its recording is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if waves is not None and waves.is_file():
+            waves.unlink()
+        raise
 
 
 def _ignore(what: str, done: float) -> None:
@@ -197,7 +220,8 @@ def _run_amaranth(
     simulation = Simulator(component)
     simulation.add_clock(1e-8)
     simulation.add_testbench(run)
-    with nullcontext() if waves is None else simulation.write_vcd(str(waves)):
+    recorder = nullcontext() if waves is None else simulation.write_vcd(str(waves))
+    with _whole(waves), recorder:
         simulation.run()
     busy, stall = counters
     return result_bits(component, driver.results), busy, stall

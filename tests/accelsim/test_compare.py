@@ -21,7 +21,7 @@ from accelsim.hardware import (
 )
 from accelsim.report import plot_designs
 from accelsim.report import study as report
-from accelsim.report.side_by_side import designs, notes, write_csv
+from accelsim.report.side_by_side import designs, notes, to_csv
 from accelsim.side_by_side import Entry, compare
 from accelsim.study.depthwise import FUSE, WAYS, depthwise_study
 from accelsim.study.ways import ENGINE, IM2COL, ROWS
@@ -168,7 +168,7 @@ def test_the_table_marks_the_fastest(comparison):
 
 
 def test_files_hold_the_numbers(comparison, tmp_path):
-    write_csv(str(tmp_path / "a.csv"), comparison)
+    (tmp_path / "a.csv").write_text(to_csv(comparison))
     with (tmp_path / "a.csv").open() as file:
         lines = list(csv.DictReader(file))
     for index, entry in enumerate(comparison.entries):
@@ -254,7 +254,7 @@ def test_the_plot_of_the_study_shows_the_points(points):
 
 
 def test_the_file_of_the_study_holds_the_points(points, tmp_path):
-    report.write_csv(str(tmp_path / "a.csv"), points)
+    (tmp_path / "a.csv").write_text(report.to_csv(points))
     with (tmp_path / "a.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert [(line["way"], int(line["cycles"])) for line in lines] == [

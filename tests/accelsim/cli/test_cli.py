@@ -376,11 +376,54 @@ def test_the_process_prints_a_table_and_nothing_else():
     assert "total" in done.stdout
 
 
+def test_the_package_is_the_command_line():
+    done = subprocess.run(
+        [sys.executable, "-m", "accelsim", "--version"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"accelsim {__version__}\n", "")
+
+
 def test_the_process_ends_with_status_2_and_without_a_traceback():
     done = shell("run", "mobilenet_v2", "--array", "0x4")
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == ("accelsim: array.rows must be a whole number from 1 to 1024, not 0\n")
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["accelsim.cli", "typer", "accelsim.find", "numpy", "accelsim.simulation", "accelsim.cli.grid"],
+)
+def test_an_interrupt_is_no_traceback_while_modules_are_loaded(module):
+    program = (
+        "import os, runpy, signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(name, *_):\n"
+        f"        if name == {module!r}:\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt)\n"
+        "sys.argv = ['accelsim', 'run', 'resnet18', '--array', '8x8']\n"
+        "runpy.run_module('accelsim', run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 130
+    assert done.stderr.strip() == ""
+
+
+def test_a_stopped_sweep_says_how_it_goes_on(accelsim, tmp_path, monkeypatch):
+    def stopped(*arguments):
+        raise KeyboardInterrupt
+
+    spec, out = tmp_path / "sweep.toml", tmp_path / "designs"
+    spec.write_text('networks = ["resnet18"]\ninputs = "32x32"\n[array]\nsize = ["4x4", "8x8"]\n')
+    with monkeypatch.context() as patch:
+        patch.setattr("accelsim.sweep.run", stopped)
+        outcome = accelsim("sweep", spec, "-o", out)
+    said = f"accelsim: stopped; the same command with --resume continues {out}\n"
+    assert outcome == (130, "", said)
+    assert accelsim("sweep", spec, "-o", out, "--resume").status == 0
 
 
 def test_a_reader_that_stops_early_is_no_error():
@@ -419,6 +462,30 @@ def test_names_that_the_terminal_cannot_show_are_replaced(probe, monkeypatch):
     done = shell("run", str(probe), "--array", "4x3")
     assert (done.returncode, done.stderr) == (0, "")
     assert "?" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run {0}/evil.toml --array 4x3",
+        "run {0}/evil.toml --layers none",
+        "csynth {0}/evil.toml --array 4x3 --layer {1}",
+        "cosim {0}/evil.toml --array 4x3 --layer {1}",
+        "compare {0}/evil.toml --hardware tiny --hardware edge",
+        "pareto {0}/evil.csv --minimise cycles",
+        "pareto {0}/evil.csv --minimise none",
+    ],
+)
+def test_no_name_steers_the_terminal(command, accelsim, tmp_path):
+    """Names of users may hold escapes, which clear screens or set titles, and ends of lines."""
+    text = PROBE.replace('"mix"', r'"m\u001b[2J\u009bi\rx"').replace('"probe"', r'"p\u0007"')
+    (tmp_path / "evil.toml").write_text(text)
+    (tmp_path / "evil.csv").write_text("cycles,name\x1b[2J\n1,a\x1b[2J\n1,b\x07\n")
+    layer = "m\x1b[2J\x9bi\rx"
+    outcome = accelsim(*(word.format(tmp_path, layer) for word in command.split()))
+    for line in (outcome.out + outcome.err).split("\n"):
+        assert line.isprintable()
+    assert "?[2J" in outcome.out + outcome.err
 
 
 def test_too_little_memory_is_said(accelsim, monkeypatch):
@@ -514,6 +581,35 @@ def test_run_states_every_dataflow_and_every_timing(accelsim):
         ("compare resnet18 --hardware tiny --hardware edge --depthwise-only", "there is no depthw"),
         ("compare resnet18 --hardware tiny --hardware edge --layers no", "resnet18 has no layer '"),
         ("compare resnet18 --hardware tiny --hardware edge --plot a.gif", "a.gif must end in one"),
+        ("run resnet18 --json a --csv a", "--json and --csv cannot both write a\n"),
+        ("run resnet18 --json a.png --plot ./a.png", "--json and --plot cannot both write ./a.png"),
+        ("run resnet18 --json - --csv -", "--json and --csv cannot both write to standard output"),
+        ("run resnet18 --plot -", "--plot cannot be standard output"),
+        ("run resnet18 --csv=", "--csv needs a name, and that is empty"),
+        ("run resnet18 --json=", "--json needs a name, and that is empty"),
+        ("compare resnet18 --csv b --json b", "--json and --csv cannot both write b"),
+        ("study mobilenet_v2 --csv b --json b", "--json and --csv cannot both write b"),
+        ("pareto designs --csv b --json b", "--json and --csv cannot both write b"),
+        ("csynth resnet18 --layer stem --json none/a", "none/a cannot be written: No such file"),
+        (
+            "cosim resnet18 --layer stem --json a --waves a",
+            "--waves and --json cannot both write a",
+        ),
+        ("cosim resnet18 --layer stem --waves -", "--waves cannot be standard output"),
+        (
+            "cosim resnet18 --layer stem --waves w.fst",
+            "w.fst cannot be recorded: of the simulators only icarus writes FST; amaranth writes",
+        ),
+        ("rtl -o -", "--output cannot be standard output"),
+        ("rtl --output=", "--output needs a name, and that is empty"),
+        ("sweep none.toml --output=", "--output needs a name, and that is empty"),
+        ("sweep none.toml -o -", "--output cannot be standard output"),
+        ("film resnet18 --layer stem -o -", "--output cannot be standard output"),
+        ("trace resnet18 -o -", "--output cannot be standard output"),
+        ("report none.json -o -", "--output cannot be standard output"),
+        ("plot layers none.json -o -", "--output cannot be standard output"),
+        ("plot fuseconv -o a.png --csv -", "--csv cannot be standard output, where"),
+        ("plot fuseconv -o a.png --csv a.png", "--output and --csv cannot both write a.png"),
         ("study nonet", "there is no network 'nonet'; there are mobilenet_v1, "),
         ("study resnet18", "variant fuse_half replaces square depthwise layers"),
         ("study mobilenet_v2 --arrays 8x8,9", "array size must be ROWSxCOLUMNS, for instance 64x6"),
@@ -530,6 +626,32 @@ def test_a_mistake_is_one_sentence_and_status_2(arguments, said, accelsim, tmp_p
     assert outcome.err.count("\n") == 1
     assert outcome.out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        ("run MobileNetV2", "mobilenet_v2"),
+        ("run mobilenet_v2 --variant fuse_haf", "fuse_half"),
+        ("run mobilenet_v2 --dataflow os,row", "rows"),
+        ("run mobilenet_v2 --depthwise-on arrays", "array"),
+        ("run mobilenet_v2 --fidelity cycles", "cycle"),
+        ("run mobilenet_v2 --timing fuseconv2021", "fuseconv-2021"),
+        ("run mobilenet_v2 --hardware mobil", "mobile"),
+        ("run mobilenet_v2 --layers stm", "stem"),
+        ("csynth mobilenet_v2 --layer b3.ad --array 8x8", "b3.add"),
+        ("cosim mobilenet_v2 --layer stem --simulator verilate", "verilator"),
+        ("hardware tinny", "tiny"),
+        ("sweep {}/sweep.toml -o designs --engine locl", "local"),
+        ("pareto {}/designs --minimise total_cycle", "total_cycles"),
+        ("pareto {}/designs --minimise rows --where variant=fused_half", "fuse_half"),
+    ],
+)
+def test_a_mistyped_word_is_answered_with_the_closest(arguments, meant, written, accelsim):
+    outcome = accelsim(*arguments.format(written).split())
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.endswith(f"; did you mean {meant}?\n")
+    assert outcome.err.count("\n") == 1
 
 
 # --- designs and results that were written before
@@ -581,6 +703,49 @@ def test_the_front_of_a_sweep(source, written, accelsim, tmp_path):
         rows = list(csv.DictReader(file))
     assert [int(row["point"]) for row in rows] == [row["point"] for row in printed["front"]]
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("file", "command"),
+    [
+        ("network.toml", "run {}"),
+        ("hardware.toml", "run resnet18 --hardware {}"),
+        ("sweep.toml", "sweep {} -o designs"),
+        ("designs.csv", "pareto {} --minimise rows"),
+        ("baseline.json", "report {} -o a.html"),
+    ],
+)
+def test_files_may_begin_with_a_byte_order_mark(
+    file, command, written, accelsim, tmp_path, monkeypatch
+):
+    """As Windows writes them."""
+    monkeypatch.chdir(tmp_path)
+    own = {"network.toml": PROBE, "hardware.toml": accelsim("hardware", "tiny").out}
+    text = own.get(file) or (written / file).read_text()
+    Path(file).write_text(text, encoding="utf-8-sig")
+    assert Path(file).read_bytes().startswith(b"\xef\xbb\xbf")
+    outcome = accelsim(*command.format(file).split())
+    assert (outcome.status, outcome.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run resnet18",
+        "compare resnet18 --hardware tiny --hardware edge",
+        "study mobilenet_v3_small --arrays 8x8 --input 32x32",
+        "pareto {}/designs --minimise multipliers,total_cycles",
+    ],
+)
+def test_csv_is_printed_instead_of_the_table(command, written, accelsim, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = command.format(written).split()
+    assert accelsim(*arguments, "--csv", "a.csv").status == 0
+    assert accelsim(*arguments, "--csv", "-") == (0, Path("a.csv").read_text(), "")
+    both = accelsim(*arguments, "--csv", "b.csv", "--json", "-")
+    assert as_json(both)
+    assert Path("b.csv").read_text() == Path("a.csv").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "b.csv"]
 
 
 PLOTS = [

@@ -46,9 +46,8 @@ def test_in_a_terminal_too(table):
         (FORMULA, 80),
         (FORMULA, 10),
         (Table(["what"], [["\u4e2d\u6587"], ["a"]], []), 80),
-        (Table(["a\nb"], [["1"]], []), 80),
     ],
-    ids=["plain", "narrow", "wide letters", "lines"],
+    ids=["plain", "narrow", "wide letters"],
 )
 @pytest.mark.parametrize("variable", [None, "FORCE_COLOR"])
 def test_what_is_not_plain_is_printed_by_rich(table, width, variable, capsys, monkeypatch):
@@ -63,3 +62,8 @@ def test_square_brackets_are_no_markup(capsys):
     """Formulas and names of layers hold them."""
     grid.write(FORMULA, 80)
     assert "out[k, oh] [bold]a[/x]" in capsys.readouterr().out
+
+
+def test_letters_that_steer_a_terminal_are_question_marks(capsys):
+    grid.write(Table(["a\nb"], [["\x1b[2J"]], ["a\nb"], [["\x07"]]), 80)
+    assert capsys.readouterr().out == by_rich(Table(["a?b"], [["?[2J"]], ["a?b"], [["?"]]), 80)

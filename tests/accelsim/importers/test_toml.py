@@ -259,6 +259,9 @@ WRONG = {
     changed("[3, 17, 19]", "[3, 17]"): r":2: input must be three whole .*, not \[3, 17\]",
     changed("[3, 17, 19]", "[3, 17, 0]"): r":2: input must be three .*, not \[3, 17, 0\]",
     changed("[3, 17, 19]", "[3, 17, 1.5]"): r":2: input must be three .*, not \[3, 17, 1.5\]",
+    changed("[3, 17, 19]", "[3, 1000000000, 1000000000]"): (
+        r":2: input must be at most 65536 a side, not \[3, 1000000000, 1000000000\]$"
+    ),
     changed("[3, 17, 19]", '"3x17x19"'): ":2: input must be three .*, not '3x17x19'",
     changed("[3, 17, 19]", "[3, 17, 19]\nweights = 3"): ":3: weights must be a text, not 3",
     # keys of a layer
@@ -285,6 +288,11 @@ WRONG = {
     changed('"mix"', '"mix"\nactivation = "tanh"'): (
         r":13: activation must be one of none, .*, not 'tanh' \(layer mix\)$"
     ),
+    changed('"mix"', '"mix"\nactivation = "rellu6"'): (
+        r"not 'rellu6'; did you mean relu6\? \(layer mix\)$"
+    ),
+    changed("stride = [2, 1]", "strides = [2, 1]"): r"\(layer stem\); did you mean stride\?$",
+    changed('"mix"', '"mix"\ninputs = ["stm"]'): r":13: .* not 'stm'; did you mean stem\?$",
     changed('"mix"', '"mix"\nactivation = ["relu"]'): r":13: activation must .* \['relu'\]",
     # values of attributes
     changed("out_channels = 5", "out_channels = '5'"): (
@@ -354,6 +362,7 @@ def test_unknown_operators_are_all_listed(write):
     start = f"{path}: op 'conv3d' (layer stem, line 5), ['depthwise'] (layer mix, line 13) is not"
     assert sentence.startswith(start)
     assert "global_pool (" not in sentence
+    assert sentence.endswith("; did you mean conv2d?")
     for op in (*OPS, *MACROS):
         assert re.search(rf"\b{op.name}\b", sentence)
 

@@ -117,6 +117,11 @@ def test_what_is_no_size(size):
         networks.mixnet_s(input=size)
 
 
+def test_an_input_has_a_largest_side():
+    with pytest.raises(NetworkError, match=r"input must be at most 65536 a side, not \(9, 65537\)"):
+        networks.mixnet_s(input=(9, 65537))
+
+
 # --- command line
 
 

@@ -74,7 +74,7 @@ def test_points_that_cannot_run_are_counted_and_explained(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["sweep", str(tmp_path / "sweep.toml"), "-o", str(tmp_path / "out")])
     out = capsys.readouterr().out
-    assert "1 points have a layer that cannot run, for instance: layer stem" in out
+    assert "1 point has a layer that cannot run, for instance: layer stem" in out
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_a_part_that_is_missing_is_made_again_and_no_other(tmp_path):
     lost = sorted((tmp_path / "out" / "points").iterdir())[3]
     lost.unlink()
     before = files(tmp_path / "out")
-    with pytest.raises(FileError, match=r"not finished: 1 of \d+ parts are missing"):
+    with pytest.raises(FileError, match=r"not finished: 1 of \d+ parts is missing"):
         sweep.load(tmp_path / "out")
     assert sweep.run(asked, tmp_path / "out", resume=True).rows == asked.part_points
     assert before.items() <= files(tmp_path / "out").items()

@@ -159,7 +159,7 @@ def test_a_network_file_may_be_swept(tmp_path):
         (
             HEAD + "[sample]\npoints = 2",
             3,
-            "sample.points must be at most the 1 points of the grid",
+            "sample.points must be at most the 1 point of the grid",
         ),
     ],
 )

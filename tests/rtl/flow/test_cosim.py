@@ -7,10 +7,10 @@ import pytest
 
 from accelsim.engines.systolic_array import ENGINE, golden
 from accelsim.errors import AccelsimError, FileError, HardwareError
-from accelsim.hardware import Operands, SystolicArray
+from accelsim.hardware import Hardware, Operands, SystolicArray
 from accelsim.passes import ArrayPass, Opcode
 from rtl.engines.systolic_array.job import deepened, memories
-from rtl.flow.cosim import SIMULATORS, Stalls, cosim
+from rtl.flow.cosim import SIMULATORS, Stalls, cosim, level
 from tests.engines.systolic_array import random_sequence, sequence
 
 ARRAY = SystolicArray(3, 2)
@@ -72,6 +72,26 @@ def test_banks_are_never_made_shallower(work):
 def test_waves_into_nowhere_are_refused(work, tmp_path):
     with pytest.raises(FileError, match=r"nowhere/a\.vcd cannot be written: .* no writable direc"):
         cosim(ARRAY, work.commands, *work.memories, waves=tmp_path / "nowhere" / "a.vcd")
+
+
+@pytest.mark.parametrize("name", ["a.fst", "a.FST"])
+@pytest.mark.parametrize("simulator", ["amaranth", "verilator"])
+def test_fst_is_refused_where_it_would_be_vcd(tmp_path, simulator, name):
+    with pytest.raises(AccelsimError, match=f"only icarus writes FST; {simulator} writes VCD$"):
+        level(Hardware(ARRAY), simulator, tmp_path / name)
+
+
+def test_waves_of_an_interrupted_run_are_removed(work, tmp_path, monkeypatch):
+    path = tmp_path / "waves.vcd"
+
+    def interrupt(what, done):
+        if path.exists():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("rtl.flow.cosim.REPORT_EVERY", 1)
+    with pytest.raises(KeyboardInterrupt):
+        cosim(ARRAY, work.commands, *work.memories, waves=path, progress=interrupt)
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
