@@ -229,8 +229,14 @@ def check_registers(
 
 def _kind(fill: bool) -> Kind:
     def sizes(rng: np.random.Generator, shape: tuple[int, int]) -> DepthwiseEngine:
-        """Results one lane at a time or more: then a pass may wait for those before it."""
+        """Results one lane at a time or more: then a pass may wait for those before it.
+
+        Without a fill port, the memories hold all words of some sequences at once.
+        """
         engine = random_engine(rng, shape, fill)
+        if not fill:
+            # A host without a port fills a word a clock, longer than a pass of few clocks takes.
+            engine = replace(engine, bank_depth=1 << 15, tap_depth=1 << 16)
         narrow = replace(engine, results_per_clock=engine.pixels)
         return narrow if rng.random() < 0.5 else engine
 
