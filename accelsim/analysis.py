@@ -58,8 +58,13 @@ class Designs(NamedTuple):
 
 
 def open_designs(path: str | Path) -> Designs:
-    """The results of a sweep, or the table of a .parquet or .csv file, read when needed."""
+    """The results of a sweep, or the table of a .parquet or .csv file, read when needed.
+
+    The folder of a sweep that has been moved without the one beside it is a table, too.
+    """
     path = Path(path)
+    if path.is_dir() and not sweep.beside(path).exists() and any(path.glob("*.parquet")):
+        return Designs(polars.scan_parquet(path / "*.parquet"), None)
     if path.is_dir():
         axes = sweep.manifest(path)["specification"]["axes"]
         chosen = [key for axis in axes if len(axis["values"]) > 1 for key in axis["keys"]]

@@ -4,6 +4,7 @@ import accelsim as ax
 spec = ax.sweep.load_spec("sweep.toml")
 ax.sweep.run(spec, "results")
 frame = ax.sweep.load("results")         # a polars DataFrame, a row per point
+polars.scan_parquet("results")           # the same for what reads folders of Parquet: pandas, ...
 row = frame.row(0, named=True)
 ax.sweep.layers(spec, row)               # its layers, and what each of them waits for
 """
@@ -25,7 +26,7 @@ from accelsim.sweep.executors import (
 from accelsim.sweep.reader import load_spec
 from accelsim.sweep.run import Summary, run
 from accelsim.sweep.spec import Spec
-from accelsim.sweep.store import read_folder, read_manifest
+from accelsim.sweep.store import beside, read_folder, read_manifest
 
 __all__ = [
     "EXECUTORS",
@@ -36,6 +37,7 @@ __all__ = [
     "Spec",
     "Summary",
     "area",
+    "beside",
     "find_executor",
     "layers",
     "load",

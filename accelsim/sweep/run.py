@@ -14,7 +14,7 @@ from accelsim.sweep.costs import FIELDS, CostTables, Int
 from accelsim.sweep.executors import Executor, LocalExecutor
 from accelsim.sweep.parts import SETTINGS, tables_of
 from accelsim.sweep.spec import Spec
-from accelsim.sweep.store import Folder, open_folder
+from accelsim.sweep.store import Folder, beside, open_folder
 
 Progress = Callable[[str, int, int], None]  # of what, how much is done, of how much
 
@@ -47,7 +47,10 @@ class Summary(NamedTuple):
             f"{counted(self.rows, 'point')} evaluated and written in "
             f"{self.evaluate_seconds:.1f} s, {rate:,.0f} a second."
         )
-        first = f"{counted(self.points, 'point')} in {directory}."
+        first = (
+            f"{counted(self.points, 'point')} in {directory}, a table in Parquet; what --resume "
+            f"needs is in {beside(directory)}."
+        )
         sentences = [first, done, reuse.SENTENCE, area.sentence()]
         if self.unsupported:
             reason = f", for instance: {self.refusals[0]}" if self.refusals else ""

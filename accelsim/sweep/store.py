@@ -1,8 +1,11 @@
-"""The folder of a sweep: what was asked for, tabulated costs, and rows, in parts written whole.
+"""The folder of a sweep, and the one beside it, in parts written whole.
 
-manifest.json                        the specification, the version and the hash of its sources
-costs/NUMBER-DIGEST.parquet          costs of some engines
-points/NUMBER-DIGEST.parquet         rows of some points
+DIR/NUMBER-DIGEST.parquet               rows of some points, and nothing else
+DIR.sweep/manifest.json                 the specification, the version and the hash of its sources
+DIR.sweep/costs/NUMBER-DIGEST.parquet   costs of some engines
+
+What reads a folder of Parquet files reads DIR as one table; some readers (polars) look into every
+folder below it, whatever its name, which is why the rest stands beside it.
 
 A part is there whole or not at all, and its name holds the digest of its content, its number and
 the sweep that it is of: what is there is finished, and what was damaged since, or belongs to
@@ -29,8 +32,9 @@ from accelsim.sweep import area, reuse
 from accelsim.sweep.spec import Spec
 from accelsim.version import __version__
 
+BESIDE = ".sweep"  # behind the name of the folder: that of the one beside it
 MANIFEST = "manifest.json"
-COSTS, POINTS = "costs", "points"
+COSTS = "costs"
 NAME = re.compile(r"([0-9]{6,})-([0-9a-f]{16})\.parquet")
 SHOWING = ("report", "cli", "analysis.py", "saved.py")  # modules that results do not depend on
 LEFT_OVER = ".accelsim-*"  # of files that were being written
@@ -39,12 +43,14 @@ LEFT_OVER = ".accelsim-*"  # of files that were being written
 class Parts:
     """Numbered parts in a folder.
 
+    kind : costs or points.
     count : how many there are to be.
     sweep : hash of what they are of.
     """
 
-    def __init__(self, folder: Path, count: int, sweep: str) -> None:
+    def __init__(self, folder: Path, kind: str, count: int, sweep: str) -> None:
         self.folder = folder
+        self.kind = kind
         self.count = count
         self.sweep = sweep
 
@@ -92,7 +98,7 @@ class Parts:
     def _all(self) -> list[tuple[int, Path]]:
         if missing := self.missing():
             raise FileError(
-                f"{self.folder.parent} is not finished: {len(missing):,} of "
+                f"{self.folder} is not finished: {len(missing):,} of "
                 f"{counted(self.count, 'part')} {are(len(missing))} missing; "
                 "accelsim sweep --resume goes on"
             )
@@ -100,7 +106,7 @@ class Parts:
 
     def _digest(self, number: int, content: bytes) -> str:
         digest = hashlib.blake2b(
-            f"{self.sweep} {self.folder.name} {number} ".encode(), digest_size=8
+            f"{self.sweep} {self.kind} {number} ".encode(), digest_size=8
         )
         digest.update(content)
         return digest.hexdigest()
@@ -124,8 +130,17 @@ class Folder:
 
     def __init__(self, path: Path, sweep: str, points: int, costs: int) -> None:
         self.path = path
-        self.points = Parts(path / POINTS, points, sweep)
-        self.costs = Parts(path / COSTS, costs, sweep)
+        self.points = Parts(path, "points", points, sweep)
+        self.costs = Parts(beside(path) / COSTS, COSTS, costs, sweep)
+
+
+def beside(path: Path) -> Path:
+    """The folder beside that of the points, for all that is no point."""
+    named = path.name not in ("", "..") and not path.is_symlink()
+    place = path if named else Path(os.path.realpath(path))
+    if not place.name:
+        raise FileError(f"{path} cannot hold a sweep: a part of it stands beside its folder")
+    return place.with_name(place.name + BESIDE)
 
 
 @contextmanager
@@ -134,20 +149,22 @@ def open_folder(path: Path, spec: Spec, costs: int, resume: bool) -> Iterator[Fo
 
     costs : parts of the tables.
     """
-    manifest = path / MANIFEST
+    rest = beside(path)
+    manifest = rest / MANIFEST
     try:
-        if path.exists() and not path.is_dir():
-            raise FileError(f"{path} must be a folder, and is a file")
-        path.mkdir(parents=True, exist_ok=True)
+        for place in (path, rest):
+            if place.exists() and not place.is_dir():
+                raise FileError(f"{place} must be a folder, and is a file")
+            place.mkdir(parents=True, exist_ok=True)
         with _locked(path):
             if manifest.exists():
                 _compare(path, spec, resume)
             else:
                 _check_empty(path)
+                _check_empty(rest)
                 write_whole(manifest, json.dumps(_manifest(spec, costs), indent=2) + "\n")
-            for name in (COSTS, POINTS):
-                (path / name).mkdir(exist_ok=True)
-            _clean(path)
+            (rest / COSTS).mkdir(exist_ok=True)
+            _clean(path, rest, rest / COSTS)
             folder = Folder(path, spec.sha256, spec.parts, costs)
             folder.costs.check()
             folder.points.check()
@@ -172,6 +189,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _check_empty(path: Path) -> None:
     """Refuse a folder of other files; a sweep killed at its beginning may have left its own."""
+    _check_layout(path)
     for entry in path.iterdir():
         if not entry.match(LEFT_OVER):
             raise FileError(f"{path} holds {entry.name} and no sweep; it must be new or empty")
@@ -184,19 +202,29 @@ def read_folder(path: Path) -> tuple[Folder, dict[str, Any]]:
     return Folder(path, manifest["sha256"], *counts), manifest
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
+def read_manifest(path: str | Path) -> dict[str, Any]:
     """The manifest of a folder."""
+    place = beside(Path(path)) / MANIFEST
     try:
-        manifest: dict[str, Any] = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
         if not _is_manifest(manifest):
             raise ValueError
     except OSError as error:
-        raise FileError(f"{path} holds no sweep: {MANIFEST}: {error.strerror or error}") from None
+        _check_layout(Path(path))
+        reason = error.strerror or error
+        raise FileError(f"{path} holds no sweep: {place}: {reason}") from None
     except (ValueError, RecursionError):
-        raise FileError(
-            f"{path / MANIFEST} is damaged: it is not the manifest of a sweep"
-        ) from None
+        raise FileError(f"{place} is damaged: it is not the manifest of a sweep") from None
     return manifest
+
+
+def _check_layout(path: Path) -> None:
+    """Refuse the folder of an earlier version, in which everything stood in one place."""
+    if (path / MANIFEST).exists() and (path / "points").is_dir():
+        raise FileError(
+            f"{path} was written by an earlier version, with all parts in folders below it; sweep "
+            "again into another folder"
+        )
 
 
 def _is_manifest(data: Any) -> bool:
@@ -260,9 +288,9 @@ def sources_sha256() -> str:
     return digest.hexdigest()
 
 
-def _clean(path: Path) -> None:
+def _clean(*folders: Path) -> None:
     """Remove what was being written when a sweep was killed."""
-    for folder in (path, path / COSTS, path / POINTS):
+    for folder in folders:
         for left in folder.glob(LEFT_OVER):
             with suppress(OSError):
                 left.unlink()

@@ -8,13 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import polars
 import pytest
 
-from accelsim import sweep
+from accelsim import analysis, sweep
 from accelsim.errors import FileError
-from tests.accelsim.sweep.specs import SMALL, spec
+from tests.accelsim.sweep.specs import LARGE, SMALL, spec
 
 KILLS = 20
 PROGRAM = "from accelsim.cli import main; main()"
@@ -35,7 +37,8 @@ mhz = {from = 100, to = 3000, step = 100}
 
 def files(folder: Path) -> dict[Path, tuple[int, int]]:
     """When each part was written, and to what place on the disk."""
-    stats = {path: path.stat() for path in folder.glob("*/*.parquet")}
+    parts = (*folder.glob("*.parquet"), *sweep.beside(folder).glob("*/*.parquet"))
+    stats = {path: path.stat() for path in parts}
     return {path: (stat.st_mtime_ns, stat.st_ino) for path, stat in stats.items()}
 
 
@@ -48,7 +51,7 @@ def test_killed_at_random_moments_and_resumed_it_gives_the_same_rows(tmp_path):
     for _ in range(KILLS):
         before = files(out)
         progress.add(len(before))
-        resume = ["--resume"] if (out / "manifest.json").exists() else []
+        resume = ["--resume"] if (tmp_path / "out.sweep/manifest.json").exists() else []
         process = subprocess.Popen([*command, *resume], stderr=subprocess.PIPE)
         # By what is done and not by the clock, so that a slow machine is no other test.
         wanted = len(before) + moments.randint(0, few)
@@ -82,7 +85,7 @@ def test_a_part_that_is_missing_is_made_again_and_no_other(tmp_path):
     asked = spec(tmp_path, SMALL)
     sweep.run(asked, tmp_path / "out")
     rows = sweep.load(tmp_path / "out")
-    lost = sorted((tmp_path / "out" / "points").iterdir())[3]
+    lost = sorted((tmp_path / "out").iterdir())[3]
     lost.unlink()
     before = files(tmp_path / "out")
     with pytest.raises(FileError, match=r"not finished: 1 of \d+ parts is missing"):
@@ -102,7 +105,8 @@ def flip(content: bytes) -> bytes:
 def test_a_damaged_part_is_named_and_kept(tmp_path, kind, damage):
     asked = spec(tmp_path, SMALL)
     sweep.run(asked, tmp_path / "out")
-    part = sorted((tmp_path / "out" / kind).iterdir())[0]
+    folder = {"points": "out", "costs": "out.sweep/costs"}[kind]
+    part = sorted((tmp_path / folder).iterdir())[0]
     part.write_bytes(damage(part.read_bytes()))
     before = files(tmp_path / "out")
     with pytest.raises(FileError, match=rf"{part.name} is damaged"):
@@ -133,7 +137,7 @@ def test_a_folder_with_results_needs_resume(tmp_path):
 def test_a_folder_of_another_state_of_the_program_is_left_alone(tmp_path):
     asked = spec(tmp_path, SMALL)
     sweep.run(asked, tmp_path / "out")
-    manifest = tmp_path / "out" / "manifest.json"
+    manifest = tmp_path / "out.sweep" / "manifest.json"
     changed = json.loads(manifest.read_text()) | {"sources": "0" * 64}
     manifest.write_text(json.dumps(changed))
     with pytest.raises(FileError, match="another state of accelsim"):
@@ -144,7 +148,7 @@ def test_a_folder_of_another_state_of_the_program_is_left_alone(tmp_path):
 def test_a_damaged_manifest_is_named(tmp_path, text):
     asked = spec(tmp_path, SMALL)
     sweep.run(asked, tmp_path / "out")
-    (tmp_path / "out" / "manifest.json").write_text(text)
+    (tmp_path / "out.sweep" / "manifest.json").write_text(text)
     for use in (
         lambda: sweep.run(asked, tmp_path / "out", True),
         lambda: sweep.load(tmp_path / "out"),
@@ -161,9 +165,46 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
 
 
+def test_a_folder_of_the_earlier_layout_is_named(tmp_path):
+    (tmp_path / "out" / "points").mkdir(parents=True)
+    (tmp_path / "out" / "manifest.json").write_text("{}")
+    asked = spec(tmp_path, SMALL)
+    for use in (
+        lambda: sweep.run(asked, tmp_path / "out", resume=True),
+        lambda: sweep.load(tmp_path / "out"),
+    ):
+        with pytest.raises(FileError, match="out was written by an earlier version"):
+            use()
+
+
+def test_the_folder_holds_parquet_files_of_one_schema_and_nothing_else(tmp_path):
+    """What pandas, pyarrow, DuckDB and polars ask of a folder that they read as one table."""
+    asked = spec(tmp_path, LARGE)  # with designs that cannot run, whose cells are empty
+    folder = tmp_path / "out"
+    sweep.run(replace(asked, part_points=200), folder)
+    there = list(folder.rglob("*"))
+    assert {path.suffix for path in there} == {".parquet"}
+    assert {path.parent for path in there} == {folder}
+    assert not [path for path in there if path.name.startswith((".", "_"))]  # which many pass over
+    assert len({str(polars.read_parquet_schema(path)) for path in there}) == 1
+    rows = sweep.load(folder)
+    for read in (polars.read_parquet(folder), polars.scan_parquet(folder).collect()):
+        assert read.sort("point").equals(rows)
+
+
+def test_a_folder_without_the_one_beside_it_is_still_a_table(tmp_path):
+    sweep.run(spec(tmp_path, SMALL), tmp_path / "out")
+    rows = sweep.load(tmp_path / "out")
+    assert analysis.open_designs(tmp_path / "out").parameters is not None
+    (tmp_path / "out").rename(tmp_path / "moved")
+    moved, parameters = analysis.open_designs(tmp_path / "moved")
+    assert parameters is None
+    assert moved.collect().sort("point").equals(rows)
+
+
 def test_parts_without_their_manifest_are_not_taken_for_those_of_another_sweep(tmp_path):
     sweep.run(spec(tmp_path, SMALL), tmp_path / "out")
-    (tmp_path / "out" / "manifest.json").unlink()
+    (tmp_path / "out.sweep" / "manifest.json").unlink()
     before = files(tmp_path / "out")
     for resume in (False, True):
         with pytest.raises(FileError, match="and no sweep; it must be new or empty"):
@@ -176,14 +217,14 @@ def test_a_part_of_another_place_or_another_sweep_is_found(tmp_path):
     sweep.run(asked, tmp_path / "out")
     other = spec(tmp_path, SMALL.replace("mobilenet_v2", "mobilenet_v1"))
     sweep.run(other, tmp_path / "other")
-    first, second = sorted((tmp_path / "out" / "points").iterdir())[:2]
+    first, second = sorted((tmp_path / "out").iterdir())[:2]
     kept, name = first.read_bytes(), first.name
     first.unlink()
     for content, digest in (
         (second.read_bytes(), second.name[6:]),
         *(
             (path.read_bytes(), path.name[6:])
-            for path in (tmp_path / "other/points").glob("000000*")
+            for path in (tmp_path / "other").glob("000000*")
         ),
     ):
         foreign = first.with_name(f"000000{digest}")
@@ -199,7 +240,7 @@ def test_a_folder_of_parts_that_is_gone_is_made_again(tmp_path):
     asked = spec(tmp_path, SMALL)
     sweep.run(asked, tmp_path / "out")
     rows = sweep.load(tmp_path / "out")
-    shutil.rmtree(tmp_path / "out" / "points")
+    shutil.rmtree(tmp_path / "out")
     assert sweep.run(asked, tmp_path / "out", resume=True).rows == asked.points
     assert sweep.load(tmp_path / "out").equals(rows)
 
@@ -232,7 +273,7 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
     replace = Path.replace
 
     def full(self: Path, target: Path) -> Path:
-        if target.parent.name == "points":
+        if target.parent.name == "out":
             written.append(target)
             if len(written) > 3:
                 raise OSError(28, os.strerror(28))
