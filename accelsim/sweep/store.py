@@ -105,9 +105,7 @@ class Parts:
         return sorted(self.finished().items())
 
     def _digest(self, number: int, content: bytes) -> str:
-        digest = hashlib.blake2b(
-            f"{self.sweep} {self.kind} {number} ".encode(), digest_size=8
-        )
+        digest = hashlib.blake2b(f"{self.sweep} {self.kind} {number} ".encode(), digest_size=8)
         digest.update(content)
         return digest.hexdigest()
 

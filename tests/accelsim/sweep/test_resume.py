@@ -222,10 +222,7 @@ def test_a_part_of_another_place_or_another_sweep_is_found(tmp_path):
     first.unlink()
     for content, digest in (
         (second.read_bytes(), second.name[6:]),
-        *(
-            (path.read_bytes(), path.name[6:])
-            for path in (tmp_path / "other").glob("000000*")
-        ),
+        *((path.read_bytes(), path.name[6:]) for path in (tmp_path / "other").glob("000000*")),
     ):
         foreign = first.with_name(f"000000{digest}")
         foreign.write_bytes(content)
