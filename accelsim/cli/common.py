@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cache
@@ -150,6 +150,22 @@ def drawing(target: str, source: str | None = None) -> Iterator[list["Figure"]]:
             yield figures
     output.write_figure(target, figures[0])
     say(target)
+
+
+def list_of(option: str, text: str) -> list[str]:
+    """The words of a list with commas; none of them empty, or there twice."""
+    words = [word.strip() for word in text.split(",")]
+    return check_list(option, words)
+
+
+def check_list(option: str, words: Sequence[str]) -> list[str]:
+    """The words of an option or argument, if none is empty and none is there twice."""
+    for word in words:
+        if not word:
+            raise UnsupportedError(f"{option} needs words with commas, and one of them is empty")
+        if words.count(word) > 1:
+            raise UnsupportedError(f"{option} names {word} twice")
+    return list(words)
 
 
 def names_of(text: str | None) -> list[str]:

@@ -2,16 +2,18 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from accelsim.cli.common import (
     STDOUT,
+    check_list,
     check_named,
     check_outputs,
     counter,
     fail,
+    list_of,
     load_design,
     load_network,
     names_of,
@@ -25,6 +27,7 @@ from accelsim.cli.common import (
 from accelsim.cli.options import (
     ColourOption,
     CsvOption,
+    HardwareOption,
     InputOption,
     JsonOption,
     LayersOption,
@@ -38,6 +41,9 @@ from accelsim.cli.options import (
 )
 from accelsim.errors import INTERRUPTED, SelectionError, UnsupportedError
 from accelsim.phrases import counted
+
+if TYPE_CHECKING:
+    from accelsim.study.depthwise import Point
 
 
 def compare_designs(
@@ -103,18 +109,19 @@ def study_depthwise(
         str, typer.Option(metavar="LxP", help="Lanes and pixels of the depthwise engine.")
     ] = "8x64",
     input_size: InputOption = None,
+    hardware: HardwareOption = None,
     json: JsonOption = None,
     csv: CsvOption = None,
     plot: PlotOption = None,
 ) -> None:
-    """Depthwise layers four ways, over array sizes.
+    """Depthwise layers six ways, over array sizes.
 
-    Change the network or the hardware? On an array by im2col, or as row streams; replaced in the
-    network by FuSe half; or on a depthwise engine beside the array.
+    Change the network or the hardware? On an array by im2col, as row streams, in blocks, or in any
+    of these; replaced in the network by FuSe half; or on a depthwise engine beside the array.
     """
     from dataclasses import asdict
 
-    from accelsim.hardware import Hardware, SystolicArray, parse_array, parse_depthwise
+    from accelsim.hardware import parse_array, parse_depthwise
     from accelsim.report import output
     from accelsim.report import study as report
     from accelsim.study.depthwise import depthwise_study
@@ -122,15 +129,17 @@ def study_depthwise(
     check_outputs({"--json": json, "--csv": csv, "--plot": plot})
     if plot:
         output.check_picture(plot)
-    sizes = [parse_array(size) for size in arrays.split(",")]
-    engine = parse_depthwise(depthwise, Hardware(SystolicArray(1, 1)))
+    sizes = [parse_array(size) for size in list_of("--arrays", arrays)]
+    base = load_design(hardware)
+    engine = parse_depthwise(depthwise, base)
     if engine is None:
         raise UnsupportedError("study needs a depthwise engine, for instance --depthwise 8x64")
-    points = [
-        point
-        for name in dict.fromkeys(networks)
-        for point in depthwise_study(partial(load_network, name, size=input_size), sizes, engine)
-    ]
+    points: list[Point] = []
+    with progress_bar() as progress:
+        for place, name in enumerate(check_list("NETWORK", networks)):
+            progress(f"studying {name}", place / len(networks))
+            make = partial(load_network, name, size=input_size)
+            points += depthwise_study(make, sizes, engine, base)
     if csv is not None:
         write_text(csv, report.to_csv(points))
     if plot:
@@ -139,8 +148,10 @@ def study_depthwise(
         output.write_figure(plot, plot_designs.depthwise_study(points))
     write_json(json, lambda: {"points": [asdict(point) for point in points]})
     if STDOUT not in (json, csv):
+        given = (("--hardware", hardware), ("--input", input_size))
+        shared = " ".join(f"{option} {value}" for option, value in given if value is not None)
         show(report.depthwise(points))
-        say("", *report.notes(engine))
+        say("", *report.notes(points, engine, shared, base.depthwise is not None))
 
 
 def sweep(

@@ -18,19 +18,16 @@ from accelsim.report.style import (
     GREY,
     MARKERS,
     NUMBERS,
+    ORANGE,
+    PURPLE,
     VERMILION,
     bare,
 )
 from accelsim.side_by_side import SideBySide
-from accelsim.study.depthwise import FUSE, Point
-from accelsim.study.ways import ENGINE, IM2COL, ROWS
+from accelsim.study.depthwise import WAYS, Point
+from accelsim.study.ways import IM2COL
 
-WAY_LABELS = (
-    (IM2COL, "plain depthwise by im2col on the array", GREY),
-    (ROWS, "plain depthwise as row streams on the array", BLUE),
-    (FUSE, "network changed: FuSe half on the array", VERMILION),
-    (ENGINE, "hardware changed: plain depthwise on array and engine", GREEN),
-)
+WAY_COLOURS = dict(zip(WAYS, (GREY, ORANGE, PURPLE, BLUE, VERMILION, GREEN), strict=True))
 
 
 def side_by_side(comparison: SideBySide) -> Figure:
@@ -83,23 +80,25 @@ def side_by_side(comparison: SideBySide) -> Figure:
 def depthwise_study(points: Sequence[Point]) -> Figure:
     """Cycles over multipliers, a panel per network and a line per way; a point is an array."""
     names = list(dict.fromkeys(point.network for point in points))
-    figure = Figure(figsize=(1.0 + 2.9 * len(names), 4.2), layout="constrained")
+    columns = 2 if len(names) > 2 else 1  # of the legend
+    size = (max(6.0, 1.0 + 2.9 * len(names)), 5.1 - 0.45 * columns)
+    figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
         shown = [point for point in points if point.network == name]
-        for index, (way, label, colour) in enumerate(WAY_LABELS):
-            line = [point for point in shown if point.way == way]
+        for index, (way, colour) in enumerate(WAY_COLOURS.items()):
+            line = [p for p in shown if p.way == way.name and p.cycles is not None]
             axes.plot(
                 [point.multipliers for point in line],
                 [point.cycles for point in line],
                 color=colour,
                 marker=MARKERS[index],
                 markersize=5,
-                label=label if name == names[0] else None,
+                label=f"{way.label}: {way.about}" if name == names[0] else None,
             )
         # Arrays are named once, above the line that is slowest everywhere.
         for point in shown:
-            if point.way == IM2COL:
+            if point.way == IM2COL.name and point.cycles is not None:
                 axes.annotate(
                     point.array,
                     (point.multipliers, point.cycles),
@@ -119,5 +118,5 @@ def depthwise_study(points: Sequence[Point]) -> Figure:
         bare(axes)
     panels[0].set_ylabel("cycles of the network")
     panels[0].yaxis.set_major_formatter(NUMBERS)
-    figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=8)
+    figure.legend(loc="outside upper left", ncols=columns, frameon=False, fontsize=8)
     return figure

@@ -2,22 +2,22 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, fields
 from itertools import groupby
 
 from accelsim.hardware import DepthwiseEngine
-from accelsim.phrases import counted
 from accelsim.report.side_by_side import mark, plain
 from accelsim.report.table import Table
-from accelsim.study.depthwise import FUSE, WAYS, Point
-from accelsim.study.ways import ENGINE, IM2COL, ROWS
+from accelsim.study.depthwise import BASELINE, ENGINE, FUSE_HALF, WAYS, Point, Way
 
 WORDS = ("network", "array")
+ON_THE_ARRAY = tuple(way for way in WAYS if not way.engine)
 COLUMNS = (
-    *(*WORDS, "multipliers", plain(IM2COL), plain(ROWS), plain(FUSE)),
-    *("all multipliers", plain("with engine")),
+    *(*WORDS, "multipliers", *(plain(way.label) for way in ON_THE_ARRAY)),
+    *("all multipliers", plain(ENGINE.label)),
 )
+NONE = plain("-")
 
 
 def depthwise(points: Sequence[Point]) -> Table:
@@ -25,29 +25,55 @@ def depthwise(points: Sequence[Point]) -> Table:
     rows = []
     for (network, array), group in groupby(points, lambda point: (point.network, point.array)):
         ways = {point.way: point for point in group}
-        least = min(point.cycles for point in ways.values())
-        cells = {way: mark(ways[way].cycles, least) for way in WAYS}
+        least = min((each.cycles for each in ways.values() if each.cycles is not None), default=0)
+        cells = {
+            name: NONE if point.cycles is None else mark(point.cycles, least)
+            for name, point in ways.items()
+        }
         rows.append(
             (
-                *(network, array, f"{ways[ROWS].multipliers:,}"),
-                *(cells[IM2COL], cells[ROWS], cells[FUSE]),
-                *(f"{ways[ENGINE].multipliers:,}", cells[ENGINE]),
+                *(network, array, f"{ways[FUSE_HALF.name].multipliers:,}"),
+                *(cells[way.name] for way in ON_THE_ARRAY),
+                *(f"{ways[ENGINE.name].multipliers:,}", cells[ENGINE.name]),
             )
         )
     return Table(COLUMNS, rows, WORDS)
 
 
-def notes(engine: DepthwiseEngine) -> list[str]:
-    """Sentences below the table: what the ways are."""
-    size = f"{counted(engine.lanes, 'lane')} x {counted(engine.pixels, 'pixel')}"
-    return [
-        "Cycles of all layers that an engine runs; * is the fewest. Depthwise layers run:",
-        f"{IM2COL}: on the array by im2col, in one of its columns.",
-        f"{ROWS}: on the array as row streams, or in what other mode is faster.",
-        f"{FUSE}: replaced in the network by pairs of one-dimensional layers, on the array.",
-        f"with engine: on a depthwise engine of {size}, or on the array where that is faster.",
-        "The banks of arrays and engine are filled off the clock.",
+def notes(
+    points: Sequence[Point], engine: DepthwiseEngine, shared: str = "", beside: bool = False
+) -> list[str]:
+    """Sentences below the table: what the ways are, and the command that gives each number.
+
+    Parameters
+    ----------
+    engine : that of the way of this name.
+    shared : options of `accelsim run` that all ways share, such as "--input 64x64".
+    beside : whether the design has a depthwise engine, which the other ways do without.
+    """
+    command = f"accelsim run NETWORK --array RxC {shared}".rstrip()
+    lines = [
+        "Cycles of all layers that an engine runs; * is the fewest. Each is the total of",
+        f"`{command}` with, and depthwise layers run:",
     ]
+    lines += [
+        f"{way.label}: {' '.join(_options(way, engine, beside))}, {way.about}." for way in WAYS
+    ]
+    reasons = dict.fromkeys(point.why_not for point in points if point.why_not)
+    lines += [f"-: {reason}." for reason in reasons]
+    return [*lines, "The banks of arrays and engine are filled off the clock."]
+
+
+def _options(way: Way, engine: DepthwiseEngine, beside: bool) -> Iterator[str]:
+    """The options of `accelsim run` that ask for a way."""
+    if way.engine:
+        yield f"--depthwise {engine.lanes}x{engine.pixels}"
+    elif beside:
+        yield "--depthwise none"
+    if way.variant != BASELINE:
+        yield f"--variant {way.variant}"
+    elif not way.engine:
+        yield f"--dataflow {way.dataflow}"
 
 
 def to_csv(points: Sequence[Point]) -> str:

@@ -8,7 +8,7 @@ from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Shape
 from accelsim.phrases import counted
 from accelsim.result import LayerResult, Result
-from accelsim.study.ways import ENGINE, IM2COL, ROWS, DepthwiseWays
+from accelsim.study.ways import DepthwiseWays
 
 if TYPE_CHECKING:
     from accelsim.cosimulation import Comparison
@@ -20,8 +20,6 @@ COLUMNS = (*LAYER_COLUMNS, "MACs", "params")
 WORDS = ("layer", "op", "engine", "dataflow", "shape")
 # Left out one after another where the terminal is too narrow; numbers are never cut.
 SPARED = ("bound", "params", "engine", "share", "shape", "MACs", "op")
-
-WAY_WORDS = {ENGINE: "on the depthwise engine", ROWS: "on row streams", IM2COL: "by im2col (os)"}
 
 # What a reader of a published model's cycles should know.
 _FUSECONV = "it has no drain of results, no result port and no overlap"
@@ -115,7 +113,7 @@ def notes(
 
     Parameters
     ----------
-    depthwise : the depthwise layers of the result in every way.
+    depthwise : the depthwise layers of the result as they ran, and in every way.
     baseline : the same layers of the network without its variant, to compare with.
     """
     milliseconds = result.total_cycles / (result.hardware.clock_mhz * 1e3)
@@ -168,14 +166,17 @@ def _list(kinds: Counter[str]) -> str:
 
 
 def _depthwise_note(depthwise: DepthwiseWays | None) -> list[str]:
-    """Cycles of the depthwise layers in every way, side by side."""
+    """Cycles of the depthwise layers as the table has them, and on an array left with less."""
     if depthwise is None:
         return []
-    costs = [
-        f"{'impossible' if cycles is None else counted(cycles, 'cycle')} {WAY_WORDS[way]}"
-        for way, cycles in depthwise.cycles.items()
-    ]
-    return [f"Depthwise layers ({depthwise.layers}): {', '.join(costs)}."]
+    ran = ", ".join(f"{count} {how}" for how, count in depthwise.ran.most_common())
+    as_run = f"{counted(depthwise.cycles, 'cycle')} as run ({ran})"
+    others = "; ".join(
+        f"{way.dataflow} ({way.label}) {'impossible' if cycles is None else f'{cycles:,}'}"
+        for way, cycles in depthwise.on_array.items()
+    )
+    layers = depthwise.ran.total()
+    return [f"Depthwise layers ({layers}): {as_run}. On the array, by --dataflow: {others}."]
 
 
 def levels(comparison: "Comparison") -> Table:

@@ -1,84 +1,145 @@
-"""Change the network or the hardware? Depthwise layers four ways, over array sizes.
+"""Change the network or the hardware? Depthwise layers six ways, over array sizes.
 
-im2col     plain depthwise layers by im2col, in one column of the array: what an array without row
-           streams does
-rows       the same layers as row streams on the array, or in another dataflow if it is faster
-fuse_half  the network changed: every depthwise layer becomes two of half the channels each with
-           one-dimensional kernels (FuSeConv, arXiv 2105.13434), on the same array
-engine     the hardware changed: plain depthwise layers where they are faster, on the array or on
-           a depthwise engine beside it
+On the array as it is, left with some of its dataflows (accelsim.study.ways):
 
-All other layers take the fastest dataflow of the array.
+im2col       os alone: depthwise layers run in one column
+row_streams  os and rows
+blocks       os, ws and is
+both         all of them
+
+and with every dataflow, but something changed:
+
+fuse_half    the network: every square depthwise layer becomes two of half the channels each with
+             one-dimensional kernels (FuSeConv, arXiv 2105.13434)
+engine       the hardware: depthwise layers run on a depthwise engine beside the array where that
+             is faster
+
+A way restricts the whole network, not its depthwise layers alone. Its cycles are therefore the
+total of `accelsim run` with the options of that way, and what an array built with no more than
+these dataflows would take.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
 from accelsim.ir import Network
-from accelsim.lowering import AUTO, Allowed, is_depthwise, parse_dataflows
-from accelsim.study.cycles import layer_cycles
-from accelsim.study.ways import ENGINE, IM2COL, ROWS
+from accelsim.lowering import AUTO
+from accelsim.request import Request
+from accelsim.simulation import answer
+from accelsim.study.ways import ON_ARRAY, depthwise_layers
 
-FUSE = "fuse_half"
-WAYS = (IM2COL, ROWS, FUSE, ENGINE)
+BASELINE, FUSE = "baseline", "fuse_half"
+
+
+class Way(NamedTuple):
+    """A way of running a network, as the options of `accelsim run`.
+
+    name : in files.  label : in tables.  about : how depthwise layers run.
+    dataflow, variant : of the options of these names.
+    engine : whether a depthwise engine stands beside the array.
+    """
+
+    name: str
+    label: str
+    about: str
+    dataflow: str = AUTO
+    variant: str = BASELINE
+    engine: bool = False
+
+
+_CHANGED = "replaced in the network by pairs of one-dimensional layers"
+_BESIDE = "on a depthwise engine, or on the array where it is faster"
+FUSE_HALF = Way(FUSE, "FuSe half", _CHANGED, variant=FUSE)
+ENGINE = Way("engine", "with engine", _BESIDE, engine=True)
+WAYS = (
+    *(Way(way.name, way.label, way.about, way.dataflow) for way in ON_ARRAY),
+    *(FUSE_HALF, ENGINE),
+)
 
 
 @dataclass(frozen=True)
 class Point:
     """A network on an array of one size, in one of the WAYS.
 
-    cycles : of all layers that an engine runs.
+    way : its name.
+    cycles : of all layers that an engine runs; None where the way does not apply.
     depthwise_cycles : of its depthwise layers.
     multipliers : of the design.
+    why_not : why the way does not apply, in a sentence; None where it does.
     """
 
     network: str
     way: str
     array: str
-    cycles: int
-    depthwise_cycles: int
+    cycles: int | None
+    depthwise_cycles: int | None
     multipliers: int
+    why_not: str | None = None
 
 
 def depthwise_study(
-    make: Callable[[str], Network], arrays: Iterable[tuple[int, int]], engine: DepthwiseEngine
+    make: Callable[[str], Network],
+    arrays: Iterable[tuple[int, int]],
+    engine: DepthwiseEngine,
+    base: Hardware | None = None,
 ) -> tuple[Point, ...]:
-    """Every way on every array.
+    """Every way on every array, of any network.
 
     Parameters
     ----------
     make : the network of a variant.
     arrays : rows and columns.
     engine : that stands beside the array in the way of that name.
+    base : a design with an array, for all but these sizes; None for the defaults.
     """
-    plain, fused = make("baseline"), make(FUSE)
+    plain = make(BASELINE)
+    fused = _fused(make, plain)
     points = []
     for rows, columns in arrays:
-        array = SystolicArray(rows, columns, operands=engine.operands)
-        points += [
-            _point(IM2COL, plain, array, dataflow="os"),
-            _point(ROWS, plain, array),
-            _point(FUSE, fused, array),
-            _point(ENGINE, plain, array, engine),
-        ]
+        alone = _array(rows, columns, engine, base)
+        for way in WAYS:
+            network = fused if way.variant == FUSE else plain
+            design = alone.with_engine(engine) if way.engine else alone
+            points.append(_point(way, network, plain, design))
     return tuple(points)
 
 
-def _point(
-    way: str,
-    network: Network,
-    array: SystolicArray,
-    engine: DepthwiseEngine | None = None,
-    dataflow: str = AUTO,
-) -> Point:
-    """One way; depthwise layers are kept to the dataflow."""
-    hardware = Hardware(array, depthwise=engine)
-    allowed = Allowed(parse_dataflows(dataflow).depthwise, parse_dataflows(AUTO).others)
-    total = depthwise = 0
-    for layer in network.layers:
-        cycles = layer_cycles(network, layer, hardware, allowed)
-        total += cycles
-        depthwise += cycles if is_depthwise(layer, network.in_shapes(layer)) else 0
-    size = f"{array.rows}x{array.columns}"
-    return Point(network.name, way, size, total, depthwise, hardware.multipliers)
+def _fused(make: Callable[[str], Network], plain: Network) -> Network | str:
+    """The network with FuSe half, or why there is none."""
+    try:
+        return make(FUSE)
+    except NetworkError as error:
+        return f"{plain.name} has no {FUSE_HALF.label}: {error}"
+
+
+def _array(rows: int, columns: int, engine: DepthwiseEngine, base: Hardware | None) -> Hardware:
+    """The design with an array of that size, and without a depthwise engine."""
+    if base is None:
+        return Hardware(SystolicArray(rows, columns, operands=engine.operands))
+    if base.array is None or base.third_party:
+        raise UnsupportedError(f"a study needs a design with an array, not {base.label}")
+    return base.without(engine.name).with_engine(replace(base.array, rows=rows, columns=columns))
+
+
+def _point(way: Way, network: Network | str, plain: Network, design: Hardware) -> Point:
+    assert design.array is not None
+    size = f"{design.array.rows}x{design.array.columns}"
+
+    def point(cycles: int | None, depthwise: int | None, why_not: str | None = None) -> Point:
+        count = design.multipliers
+        return Point(plain.name, way.name, size, cycles, depthwise, count, why_not)
+
+    if isinstance(network, str):
+        return point(None, None, network)
+    depthwise = {layer.name for layer in depthwise_layers(network)}
+    if way.engine and not depthwise:
+        return point(None, None, f"{plain.name} has no depthwise layers for an engine to run")
+    try:
+        result = answer(Request(network, design, way.dataflow))
+    except UnsupportedError as error:
+        return point(None, None, f"{plain.name} cannot run {way.label}: {error}")
+    costs = [layer.cycles for layer in result.layers if layer.name in depthwise]
+    return point(result.total_cycles, sum(costs))

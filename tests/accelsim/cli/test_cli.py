@@ -2,8 +2,10 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -333,9 +335,9 @@ def test_study_answers_for_every_network_and_array(accelsim, tmp_path):
     outcome = accelsim(*command, "--csv", tmp_path / "a.csv", "--plot", tmp_path / "a.svg")
     assert (outcome.status, outcome.err) == (0, "")
     points = as_json(accelsim(*command, "--json", "-"))["points"]
-    assert len(points) == 2 * 2 * 4
+    assert len(points) == 2 * 2 * 6
     assert all(f"{point['cycles']:,}" in outcome.out for point in points)
-    assert "4 lanes x 16 pixels" in outcome.out
+    assert "with engine: --depthwise 4x16, on" in outcome.out
     run = ("run", "mobilenet_v2", "--array", "16x8", "--depthwise", "4x16", "--input", "64x64")
     (engine,) = (
         point
@@ -344,8 +346,45 @@ def test_study_answers_for_every_network_and_array(accelsim, tmp_path):
     )
     assert engine["cycles"] == as_json(accelsim(*run, "--json", "-"))["total_cycles"]
     assert engine["multipliers"] == 16 * 8 + 4 * 16
-    assert (tmp_path / "a.csv").read_text().count("\n") == 17
+    assert (tmp_path / "a.csv").read_text().count("\n") == 25
     assert (tmp_path / "a.svg").read_text().startswith("<?xml")
+
+
+def test_the_study_prints_the_command_of_every_number(accelsim):
+    study = ("study", "mobilenet_v3_small", "--arrays", "8x4", "--input", "64x64")
+    shown = accelsim(*study, "--hardware", "flexible").out
+    (point,) = (line for line in shown.splitlines() if line.startswith("mobilenet_v3_small"))
+    told = {cell for cell in point.split() if "," in cell}
+    (command,) = re.findall(r"`accelsim (run NETWORK .*)` with", shown)
+    options = re.findall(r"^[\w ]+: (--\S+ \S+(?: --\S+ \S+)*), ", shown, re.MULTILINE)
+    assert len(options) == 6
+    printed = set()
+    for asked in options:
+        words = f"{command} {asked}".replace("NETWORK", "mobilenet_v3_small").replace("RxC", "8x4")
+        printed.add(f"{as_json(accelsim(*words.split(), '--json', '-'))['total_cycles']:,}")
+    assert printed == told
+
+
+def test_the_last_lines_sum_up_depthwise_layers_as_the_table_has_them(accelsim):
+    command = ("run", "mobilenet_v3_small", "--array", "16x16", "--input", "96x96")
+
+    def depthwise(*options):
+        layers = as_json(accelsim(*command, *options, "--json", "-"))["layers"]
+        return [layer for layer in layers if layer["op"] == "depthwise"]
+
+    (told,) = re.findall(r"^Depthwise layers .*", accelsim(*command).out, re.MULTILINE)
+    ran = depthwise()
+    count = Counter(layer["dataflow"] for layer in ran)
+    assert len(count) > 1
+    assert f"({len(ran)}): {sum(x['cycles'] for x in ran):,} cycles as run (" in told
+    for dataflow, layers in count.items():
+        assert re.search(rf"\b{layers} {dataflow}\b", told)
+    for dataflow in ("os", "os,rows", "os,ws,is", "auto"):
+        (cycles,) = re.findall(rf" {dataflow} \([a-z0-9 ]+\) ([0-9,]+)[;.]", told)
+        layers = depthwise("--dataflow", dataflow)
+        assert int(cycles.replace(",", "")) == sum(layer["cycles"] for layer in layers)
+    beside = accelsim(*command, "--depthwise", "4x16").out
+    assert re.search(r"as run \(\d+ depthwise engine", beside)
 
 
 def test_models_run_and_have_loops(accelsim):
@@ -611,7 +650,10 @@ def test_run_states_every_dataflow_and_every_timing(accelsim):
         ("plot fuseconv -o a.png --csv -", "--csv cannot be standard output, where"),
         ("plot fuseconv -o a.png --csv a.png", "--output and --csv cannot both write a.png"),
         ("study nonet", "there is no network 'nonet'; there are mobilenet_v1, "),
-        ("study resnet18", "variant fuse_half replaces square depthwise layers"),
+        ("study mobilenet_v2 mobilenet_v2", "NETWORK names mobilenet_v2 twice"),
+        ("study mobilenet_v2 --arrays 8x8,8x8", "--arrays names 8x8 twice"),
+        ("study mobilenet_v2 --arrays 8x8,,9x9", "--arrays needs words with commas, and one of "),
+        ("study mobilenet_v2 --hardware tap_serial", "a study needs a design with an array, not "),
         ("study mobilenet_v2 --arrays 8x8,9", "array size must be ROWSxCOLUMNS, for instance 64x6"),
         ("study mobilenet_v2 --depthwise none", "study needs a depthwise engine, for instance "),
         ("study mobilenet_v2 --depthwise 8", "depthwise engine size must be LANESxPIXELS"),
