@@ -8,7 +8,11 @@ AccelsimError                a user's mistake: one sentence, exit status 2
 |- SelectionError            a column or condition that a table of designs does not have
 |- FileError                 an unreadable or wrong file; names file, line and key
 `- MissingToolError          an extra or a simulator that is not installed
+
+AccelsimWarning              what a user may not expect, while the answer is right
 """
+
+import warnings
 
 INTERRUPTED = 130  # the exit status after Ctrl-C, as shells count it
 
@@ -43,3 +47,12 @@ class FileError(AccelsimError):
 
 class MissingToolError(AccelsimError):
     """An optional package or simulator that is not installed."""
+
+
+class AccelsimWarning(UserWarning):
+    """What a user may not expect, said in one sentence; the answer is right."""
+
+
+def warn(sentence: str) -> None:
+    """Issue an AccelsimWarning; the command line prints it on standard error."""
+    warnings.warn(sentence, AccelsimWarning, stacklevel=3)

@@ -8,12 +8,15 @@ import gc
 import io
 import os
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from accelsim.cli.lazy import group
-from accelsim.errors import INTERRUPTED, AccelsimError
+from accelsim.errors import INTERRUPTED, AccelsimError, AccelsimWarning
 from accelsim.report.words import printable
 from accelsim.version import __version__
 
@@ -70,7 +73,8 @@ def main(arguments: list[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # names may hold what a terminal cannot show
     try:
-        status = app(args=arguments, prog_name="accelsim", standalone_mode=False)
+        with _printed_warnings():
+            status = app(args=arguments, prog_name="accelsim", standalone_mode=False)
         sys.stdout.flush()
     except AccelsimError as error:
         _refuse(str(error))
@@ -93,6 +97,27 @@ def main(arguments: list[str] | None = None) -> None:
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
     sys.exit(status or 0)
+
+
+@contextmanager
+def _printed_warnings() -> Iterator[None]:
+    """Print every AccelsimWarning once, as a sentence; other warnings as Python does."""
+    show, told = warnings.showwarning, set()
+
+    def tell(message: Warning | str, category: type[Warning], *where: Any, **file: Any) -> None:
+        sentence = f"accelsim: warning: {printable(str(message))}"
+        if not issubclass(category, AccelsimWarning):
+            show(message, category, *where, **file)
+        elif sentence not in told:
+            told.add(sentence)
+            print(sentence, file=sys.stderr)
+
+    warnings.simplefilter("always", AccelsimWarning)  # stays: an interrupt adds filters of its own
+    warnings.showwarning = tell
+    try:
+        yield
+    finally:
+        warnings.showwarning = show
 
 
 def _refuse(sentence: str) -> NoReturn:

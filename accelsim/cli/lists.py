@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
+from accelsim.checks import check, one_of
 from accelsim.cli.common import show
+from accelsim.errors import UnsupportedError
 
 
 def list_networks() -> None:
@@ -29,14 +31,49 @@ def list_networks() -> None:
     print(f"\nvariants: {', '.join(networks.VARIANTS)}")
 
 
-def list_operators() -> None:
-    """List the operators that a layer can be."""
-    from accelsim.ops import MACROS, OPS
+def list_operators(
+    operator: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="Describe only this operator.  [default: list all]"),
+    ] = None,
+) -> None:
+    """List the operators that a layer can be, or describe one with its attributes."""
+    from accelsim.importers.toml import OPERATORS
     from accelsim.report import table
 
-    rows = [(op.name, (op.__doc__ or "").splitlines()[0]) for op in (*OPS, *MACROS)]
+    if operator is not None:
+        _describe(operator)
+        return
+    rows = [(name, (op.__doc__ or "").splitlines()[0]) for name, op in OPERATORS.items()]
     columns = ("operator", "what it is")
     show(table.Table(columns, rows, words=columns))
+    print("\n`accelsim ops NAME` describes one, with its attributes and their defaults.")
+
+
+def _describe(name: str) -> None:
+    """Print what an operator is, and what a layer of a TOML file may say of it."""
+    import inspect
+    from dataclasses import MISSING
+
+    from accelsim.importers.toml import OPERATORS, defaults
+    from accelsim.report import table
+
+    check("operator", name, one_of(tuple(OPERATORS)), UnsupportedError)
+    operator = OPERATORS[name]
+    print(f"{inspect.getdoc(operator)}\n")
+    rows = [
+        (key, "required" if value is MISSING else _toml(value))
+        for key, value in defaults(operator).items()
+    ]
+    columns = ("attribute", "default")
+    show(table.Table(columns, rows, words=columns))
+
+
+def _toml(value: object) -> str:
+    """A default as a TOML file says it; what has no value there is left out."""
+    import json
+
+    return "left out" if value is None else json.dumps(value)
 
 
 def list_hardware(

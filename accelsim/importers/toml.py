@@ -15,18 +15,20 @@ Every message names the file, the line and the key.
 """
 
 from dataclasses import MISSING, dataclass, field, fields
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from accelsim.checks import suggestion, whole
-from accelsim.errors import AccelsimError, FileError, ShapeError, UnsupportedError
+from accelsim.checks import show, suggestion, whole
+from accelsim.errors import AccelsimError, FileError, ShapeError, UnsupportedError, warn
 from accelsim.files import TomlFile, read_toml
 from accelsim.ir import INPUT, MOST_SIDE, Layer, Network, Shape
-from accelsim.ops import MACROS, OPS
+from accelsim.ops import MACROS, OPS, Linear
 from accelsim.ops.geometry import check_bool
 
-_OPERATORS = {op.name: op for op in (*OPS, *MACROS)}
+OPERATORS = {op.name: op for op in (*OPS, *MACROS)}
 _FLAGS = ("bias", "norm", "prenorm", "layer_scale")
+_EPILOGUE = {**dict.fromkeys(_FLAGS, False), "activation": "none"}
 
 
 def load(path: Path) -> Network:
@@ -50,6 +52,15 @@ def load(path: Path) -> Network:
     return Network(name, reader.shapes[INPUT], tuple(reader.layers), weights_file=weights)
 
 
+def defaults(operator: type[Any]) -> dict[str, Any]:
+    """Keys of a layer of an operator beside name, op and inputs, with their defaults.
+
+    MISSING where there is none. Operators of MACROS say themselves what follows which layer.
+    """
+    attributes = {each.name: each.default for each in fields(operator)}
+    return attributes if operator in MACROS else attributes | _EPILOGUE
+
+
 @dataclass
 class _Reader:
     """Reads layer by layer and knows the shapes so far, so that errors have a line."""
@@ -66,9 +77,10 @@ class _Reader:
             for layer in self._layers(where, table, name):
                 if layer.name in self.shapes:
                     raise self.file.error(f"name {layer.name} is used twice", *where, "name")
-                inputs = (self.shapes[source] for source in layer.inputs)
+                inputs = tuple(self.shapes[source] for source in layer.inputs)
                 self.shapes[layer.name] = layer.op.out_shape(*inputs)
                 self.layers.append(layer)
+                self._warn_of_flattening(where, layer, inputs)
         except FileError:
             raise
         except AccelsimError as error:
@@ -80,14 +92,12 @@ class _Reader:
         self, where: tuple[str, int], table: dict[str, Any], name: str
     ) -> tuple[Layer, ...]:
         """The layer of a table, or the layers of its macro operator."""
-        op_type = _OPERATORS[table["op"]]
-        attributes = {attribute.name: attribute for attribute in fields(op_type)}
-        required = [a.name for a in attributes.values() if a.default is MISSING]
-        epilogue = () if op_type in MACROS else (*_FLAGS, "activation")
-        optional = ("inputs", *attributes, *epilogue)
-        _check_keys(self.file, table, ("name", "op", *required), optional, where)
-        given = {key: _tuples(table[key]) for key in attributes if key in table}
-        op = op_type(**given)
+        op_type = OPERATORS[table["op"]]
+        known = defaults(op_type)
+        required = [key for key, default in known.items() if default is MISSING]
+        _check_keys(self.file, table, ("name", "op", *required), ("inputs", *known), where)
+        attributes = [each.name for each in fields(op_type)]
+        op = op_type(**{key: _tuples(table[key]) for key in attributes if key in table})
         inputs = self._inputs(where, table)
         if isinstance(op, MACROS):
             if len(inputs) != 1:
@@ -95,9 +105,19 @@ class _Reader:
             return op.expand(name, inputs, self.shapes[inputs[0]])
         for flag in _FLAGS:
             check_bool(flag, table.get(flag, False))
-        bias, norm, prenorm, layer_scale = (table.get(flag, False) for flag in _FLAGS)
-        activation = table.get("activation", "none")
-        return (Layer(name, op, inputs, bias, norm, activation, prenorm, layer_scale),)
+        epilogue = {key: table.get(key, default) for key, default in _EPILOGUE.items()}
+        return (Layer(name, op, inputs, **epilogue),)
+
+    def _warn_of_flattening(
+        self, where: tuple[str, int], layer: Layer, inputs: tuple[Shape, ...]
+    ) -> None:
+        """AccelsimWarning where a linear layer makes one vector of a map without saying so."""
+        if isinstance(layer.op, Linear) and not layer.op.flatten and inputs[0][1:] != (1, 1):
+            warn(
+                f"{self.file.path}:{self.file.line(*where)}: linear flattens its input "
+                f"{show(inputs[0])} to {prod(inputs[0])} values; flatten = true says that this is "
+                f"meant, pointwise is linear at every pixel (layer {layer.name})"
+            )
 
     def _inputs(self, where: tuple[str, int], table: dict[str, Any]) -> tuple[str, ...]:
         """Names of the layers that a table reads."""
@@ -124,14 +144,14 @@ def _check_operators(file: TomlFile, tables: list[dict[str, Any]]) -> None:
     for index, table in enumerate(tables):
         if "op" not in table:
             raise file.error("op is missing", "layer", index)
-        if table["op"] not in tuple(_OPERATORS):  # also where it is a list, which has no hash
+        if table["op"] not in tuple(OPERATORS):  # also where it is a list, which has no hash
             line = file.line("layer", index, "op")
             unknown.append(f"{table['op']!r} (layer {table.get('name', index)}, line {line})")
     if unknown:
-        named = (table["op"] for table in tables if table["op"] not in tuple(_OPERATORS))
+        named = (table["op"] for table in tables if table["op"] not in tuple(OPERATORS))
         raise UnsupportedError(
             f"{file.path}: op {', '.join(unknown)} is not supported; "
-            f"the operators are {', '.join(_OPERATORS)}{suggestion(_OPERATORS, *named)}"
+            f"the operators are {', '.join(OPERATORS)}{suggestion(OPERATORS, *named)}"
         )
 
 

@@ -5,13 +5,15 @@ A module is imported when one of its networks is asked for.
 
 import importlib
 from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING, Protocol
 
-from accelsim.checks import suggestion
-from accelsim.errors import NetworkError
-from accelsim.ir import Network
+from accelsim.checks import show, suggestion
+from accelsim.errors import NetworkError, warn
+from accelsim.ir import Layer, Network
 from accelsim.networks.builder import Size, check_size
 from accelsim.networks.variants import VARIANTS
+from accelsim.ops import Resize
 
 
 class Definition(Protocol):
@@ -89,9 +91,32 @@ def get(name: str, variant: str = "baseline", input: Size | None = None) -> Netw
 
 
 def resized(network: Network, input: Size) -> Network:
-    """The same layers on an input of another height and width."""
+    """The same layers on an input of another height and width.
+
+    AccelsimWarning where that gives a layer other weights, or a map that does not follow.
+    """
     check_size(input)
-    return replace(network, input=(network.input[0], *input))
+    other = replace(network, input=(network.input[0], *input))
+    remarks = _remarks(network, other)
+    if remarks and other.input != network.input:
+        warn(f"{network.name} on an input of {input[0]}x{input[1]}: {'; '.join(remarks)}")
+    return other
+
+
+def _remarks(network: Network, other: Network) -> list[str]:
+    """What of the layers a user may not expect on another input."""
+    remarks = []
+    for layer in network.layers:
+        old, new = (prod(_weight_shape(each, layer)) for each in (network, other))
+        if old != new:
+            remarks.append(f"layer {layer.name} has {new:,} weights instead of {old:,}")
+        if isinstance(layer.op, Resize):
+            remarks.append(f"layer {layer.name} keeps the size {show(layer.op.size)}")
+    return remarks
+
+
+def _weight_shape(network: Network, layer: Layer) -> tuple[int, ...]:
+    return layer.op.weight_shape(*network.in_shapes(layer))
 
 
 def _definition(name: str) -> Definition:

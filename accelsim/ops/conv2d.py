@@ -20,7 +20,9 @@ from accelsim.ops.geometry import (
 class Conv2d(Convolution):
     """out[k, oh, ow] = sum of w[k, c, fh, fw] x[c, oh sh + fh dh - pt, ow sw + fw dw - pl].
 
-    padding : "same", "same_tf", a number for all sides, or (top, bottom, left, right).
+    padding : a number for all sides, (top, bottom, left, right), "same" (d (k - 1) zeros in all,
+        the odd one at the bottom and the right, whatever the stride) or "same_tf" (as TensorFlow
+        pads, which depends on the stride). None if not given, while depthwise has "same".
     """
 
     name: ClassVar[str] = "conv2d"

@@ -32,6 +32,7 @@ class Depthwise(Convolution):
     """Each channel by itself: output channel c multiplier + j sees input channel c only.
 
     kernel : one shape for all channels; weights are int8[k, 1, fh, fw].
+    padding : as of conv2d, but "same" if not given, so that kernels of any shapes fit together.
     multiplier : output channels per input channel.
     kernels : instead of `kernel`, one shape per channel; weights are int8[n], the channels' kernels
         one after the other, each row by row.

@@ -25,6 +25,7 @@ class DynamicDepthwise(Convolution):
     same order. It is no parameter.
 
     kernel : (fh, fw).
+    padding : as of conv2d, but "same" if not given.
     """
 
     name: ClassVar[str] = "dynamic_depthwise"

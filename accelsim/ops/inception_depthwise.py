@@ -21,7 +21,7 @@ class InceptionDepthwise:
 
     kernel : K of the K x K group.
     band : length of the one-dimensional kernels.
-    bias : of each group.
+    bias : of each group; there if not said otherwise, as in the authors' code.
     """
 
     name: ClassVar[str] = "inception_depthwise"

@@ -5,18 +5,26 @@ from typing import ClassVar
 
 from accelsim.ir import Piece, Shape
 from accelsim.ops.base import Convolution
-from accelsim.ops.geometry import check_whole, make_conv, take_inputs
+from accelsim.ops.geometry import check_bool, check_whole, make_conv, take_inputs
 
 
 @dataclass(frozen=True)
 class Linear(Convolution):
-    """out[k, 0, 0] = sum of w[k, i] x.ravel()[i]."""
+    """out[k, 0, 0] = sum of w[k, i] x.ravel()[i].
+
+    flatten : says that a map larger than 1 x 1 is meant to become one vector, channel by channel
+        and row by row. It changes nothing; without it, such a layer of a file is warned of,
+        because elsewhere a linear layer takes the last axis only. For a linear layer at every
+        pixel there is pointwise.
+    """
 
     name: ClassVar[str] = "linear"
     out_features: int
+    flatten: bool = False
 
     def __post_init__(self) -> None:
         check_whole("out_features", self.out_features)
+        check_bool("flatten", self.flatten)
 
     def weight_shape(self, *inputs: Shape) -> tuple[int, ...]:
         """(k, c h w)."""

@@ -28,29 +28,38 @@ class Pool(OnHost):
 
     Padding does not count: it is never the maximum, and the average divides by the number of
     input values, rounded half to even.
+
+    kind : max or average.
+    stride : rows and columns from one window to the next; the kernel's if not given, so that
+        windows touch and do not overlap.
+    padding : smaller than the kernel.
     """
 
     name: ClassVar[str] = "pool"
     kind: str
     kernel: Pair
-    stride: Pair = (1, 1)
+    stride: Pair | None = None
     padding: Padding = 0
 
     def __post_init__(self) -> None:
         check_choice("kind", self.kind, ("max", "average"))
         check_pair("kernel", self.kernel)
-        check_pair("stride", self.stride)
+        check_pair("stride", self._steps)
         check_padding(self.padding)
+
+    @property
+    def _steps(self) -> Pair:
+        return self.kernel if self.stride is None else self.stride
 
     def out_shape(self, *inputs: Shape) -> Shape:
         """Output shape; ShapeError where the kernel is too large or a window sees no input."""
         (shape,) = take_inputs(self.name, inputs, 1)
-        sides = resolve_padding(self.padding, shape[1:], self.kernel, self.stride, (1, 1))
+        sides = resolve_padding(self.padding, shape[1:], self.kernel, self._steps, (1, 1))
         if max(sides[:2]) >= self.kernel[0] or max(sides[2:]) >= self.kernel[1]:
             raise ShapeError(
                 f"padding must be smaller than the kernel {show(self.kernel)}, not {show(sides)}"
             )
-        conv = make_conv(shape, shape[0], self.kernel, self.stride, self.padding)
+        conv = make_conv(shape, shape[0], self.kernel, self._steps, self.padding)
         return conv.k, conv.oh, conv.ow
 
     def golden(self, weights: Int8, *inputs: Int8) -> Int32:
@@ -66,9 +75,9 @@ class Pool(OnHost):
     def _reduce(self, x: Int8, combine: np.ufunc, neutral: int) -> Int32:
         """int32[c, oh, ow]: the values under each window combined, the padding neutral."""
         c, oh, ow = self.out_shape(x.shape)
-        (fh, fw), (sh, sw) = self.kernel, self.stride
+        (fh, fw), (sh, sw) = self.kernel, self._steps
         top, bottom, left, right = resolve_padding(
-            self.padding, x.shape[1:], self.kernel, self.stride, (1, 1)
+            self.padding, x.shape[1:], self.kernel, self._steps, (1, 1)
         )
         padded = np.pad(
             x.astype(np.int32), ((0, 0), (top, bottom), (left, right)), constant_values=neutral

@@ -16,6 +16,7 @@ class SqueezeExcite:
     """x times gate(W2 activation(W1 average(x))).
 
     reduced : features between the two fully connected layers.
+    bias : of both; there if not said otherwise, as in the networks that have this block.
     """
 
     name: ClassVar[str] = "squeeze_excite"

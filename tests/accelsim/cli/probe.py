@@ -24,5 +24,6 @@ inputs = ["stem", "mix"]
 name = "fc"
 op = "linear"
 out_features = 7
+flatten = true
 bias = true
 """

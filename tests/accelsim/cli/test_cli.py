@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,7 +84,36 @@ def test_every_operator_is_listed(accelsim):
     outcome = accelsim("ops")
     assert outcome.status == 0
     first_words = [line.split()[0] for line in outcome.out.splitlines() if line.strip()]
-    assert first_words[2:] == [op.name for op in (*OPS, *MACROS)]
+    assert first_words[2:-1] == [op.name for op in (*OPS, *MACROS)]
+
+
+@pytest.mark.parametrize("operator", [*OPS, *MACROS], ids=lambda operator: operator.name)
+def test_an_operator_is_described_with_its_defaults(operator, accelsim):
+    outcome = accelsim("ops", operator.name)
+    assert outcome.status == 0
+    table = outcome.out.partition("\n\nattribute ")[2]
+    rows = [line.split()[0] for line in table.splitlines()[2:]]
+    assert rows[: len(fields(operator))] == [each.name for each in fields(operator)]
+    assert ("prenorm" in rows) == (operator in OPS)
+
+
+def test_what_an_operator_takes_if_nothing_is_said(accelsim):
+    shown = {name: accelsim("ops", name).out for name in ("conv2d", "depthwise", "pool")}
+    assert re.search(r"^padding +0 *$", shown["conv2d"], re.MULTILINE)
+    assert re.search(r'^padding +"same" *$', shown["depthwise"], re.MULTILINE)
+    assert re.search(r"^stride +left out *$", shown["pool"], re.MULTILINE)
+    status, out, err = accelsim("ops", "convolution")
+    assert (status, out) == (2, "")
+    assert err.startswith("accelsim: operator must be one of conv2d, ")
+
+
+def test_a_warning_is_printed_once(accelsim, tmp_path):
+    path = tmp_path / "flat.toml"
+    path.write_text(PROBE.replace("flatten = true\n", ""))
+    outcome = accelsim("compare", path, "--hardware", "tiny", "--hardware", "edge")
+    assert outcome.status == 0
+    assert outcome.err.startswith(f"accelsim: warning: {path}:")
+    assert outcome.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)

@@ -2,10 +2,14 @@
 
 import re
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from accelsim.errors import FileError, UnsupportedError
+from accelsim.errors import AccelsimWarning, FileError, UnsupportedError
 from accelsim.importers import load
+from accelsim.importers.toml import OPERATORS, defaults
 from accelsim.ir import Layer, Network
 from accelsim.ops import (
     MACROS,
@@ -117,7 +121,11 @@ TABLES = (
     ('op = "concat"\ninputs = ["l5", "l4", "l3"]', Concat(), (False, False, "none")),
     ('op = "global_pool"', GlobalPool(), (False, False, "none")),
     ('op = "scale"\ninputs = ["l6", "l7"]', Scale(), (False, False, "none")),
-    ('op = "linear"\nout_features = 10', Linear(10), (False, False, "none")),
+    (
+        'op = "linear"\nout_features = 10\nflatten = true',
+        Linear(10, flatten=True),
+        (False, False, "none"),
+    ),
     ('op = "resize"\nsize = [6, 5]', Resize((6, 5)), (False, False, "none")),
     ('op = "layer_norm"', LayerNorm(), (False, False, "none")),
     ('op = "slice"\nchannels = [2, 5]', Slice((2, 5)), (False, False, "none")),
@@ -383,3 +391,50 @@ def test_other_endings(tmp_path):
         load(tmp_path / "n.onnx")
     with pytest.raises(FileError, match=r"n\.json must end in \.toml, not '\.json'"):
         load(tmp_path / "n.json")
+
+
+# --- defaults that elsewhere are others
+
+
+ONE_LAYER = 'name = "n"\ninput = [2, {}, {}]\n[[layer]]\nname = "a"\n'
+
+
+@given(
+    kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    size=st.tuples(st.integers(4, 12), st.integers(4, 12)),
+)
+def test_windows_of_a_pool_touch_by_default(kernel, size):
+    """As in PyTorch, TensorFlow and Keras."""
+    (channels, *rows_and_columns) = Pool("average", kernel).out_shape((2, *size))
+    assert channels == 2
+    assert rows_and_columns == [n // k for n, k in zip(size, kernel, strict=True)]
+    x = np.random.default_rng(0).integers(-128, 128, (2, *size), np.int8)
+    expected = Pool("average", kernel, kernel).golden(np.empty(0, np.int8), x)
+    assert np.array_equal(Pool("average", kernel).golden(np.empty(0, np.int8), x), expected)
+
+
+@pytest.mark.parametrize("size", [(1, 2), (3, 1), (4, 5)], ids=str)
+def test_a_linear_layer_that_flattens_a_map_says_so(size, write):
+    text = ONE_LAYER.format(*size) + 'op = "linear"\nout_features = 3\n'
+    path, values = write(text), 2 * size[0] * size[1]
+    warned = rf":3: linear flattens its input \[2, {size[0]}, {size[1]}\] to {values} values; "
+    with pytest.warns(AccelsimWarning, match=rf"{warned}.* \(layer a\)$"):
+        network = load(path)
+    assert network.total_params == 3 * values
+    same = load(write(text + "flatten = true\n"))
+    assert same.shape("a") == network.shape("a")
+    assert same.total_params == network.total_params
+
+
+def test_a_linear_layer_of_a_vector_says_nothing(write):
+    text = ONE_LAYER.format(1, 1) + 'op = "linear"\nout_features = 3\n'
+    assert load(write(text)).layer("a").op == Linear(3)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_the_keys_of_an_operator_are_those_that_files_may_have(operator, write):
+    text = ONE_LAYER.format(9, 9) + f'op = "{operator}"\nwrong = 1\n'
+    with pytest.raises(FileError, match="unknown key wrong") as refused:
+        load(write(text))
+    allowed = str(refused.value).partition("allowed are ")[2].partition(" (layer")[0].split(", ")
+    assert set(allowed) == {"name", "op", "inputs", *defaults(OPERATORS[operator])}

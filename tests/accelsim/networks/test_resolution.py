@@ -42,6 +42,7 @@ reduced = 2
 name = "fc"
 op = "linear"
 out_features = 7
+flatten = true
 """
 
 
@@ -149,6 +150,8 @@ def test_input_of_a_file(accelsim, tmp_path):
     path.write_text(PROBE)
     usual, other = (accelsim("run", path, *extra) for extra in ((), ("--input", "12x5")))
     assert usual[0] == other[0] == 0
+    assert usual[2] == ""
+    assert other[2].endswith("layer fc has 630 weights instead of 882\n")
     assert "3x9x8 > 3x7x6" in usual[1]
     assert "3x12x5 > 3x10x3" in other[1]
     status, _, err = accelsim("run", path, "--input", "2x5")
@@ -157,6 +160,40 @@ def test_input_of_a_file(accelsim, tmp_path):
     status, _, err = accelsim("run", path, "--input", "0x5")
     assert status == 2
     assert err == "accelsim: input must be a height and a width of at least 1, not (0, 5)\n"
+
+
+FOLLOWED = """
+name = "probe"
+input = [3, 8, 8]
+[[layer]]
+name = "fc1"
+op = "linear"
+out_features = 5
+flatten = true
+[[layer]]
+name = "up"
+op = "resize"
+size = [4, 4]
+[[layer]]
+name = "fc2"
+op = "linear"
+out_features = 2
+flatten = true
+"""
+
+
+def test_an_input_that_changes_weights_says_so(accelsim, tmp_path):
+    path = tmp_path / "probe.toml"
+    path.write_text(FOLLOWED)
+    assert accelsim("run", path)[2] == ""
+    assert accelsim("run", path, "--input", "8x8")[2] == ""
+    status, out, err = accelsim("run", path, "--input", "6x9")
+    assert status == 0
+    assert "3x6x9 > 5x1x1" in out
+    assert err == (
+        "accelsim: warning: probe on an input of 6x9: layer fc1 has 810 weights instead of 960; "
+        "layer up keeps the size [4, 4]\n"
+    )
 
 
 def test_an_image_that_is_too_small_is_one_sentence(accelsim):
