@@ -78,7 +78,7 @@ def csynth(
         lowered.engine,
         lowered.dataflow,
         network.macs(chosen),
-        lowered.bound_cycles,
+        lowered.bound.cycles,
         hardware,
         made,
     )

@@ -14,6 +14,7 @@ from accelsim.weights import load_weights
 if TYPE_CHECKING:
     import polars
 
+MEMORY = "memory"  # what binds a layer that waits for it
 HTML_COLUMNS = ("layer", "op", "engine", "dataflow", "cycles", "utilisation", "MACs")
 
 
@@ -34,6 +35,13 @@ class LayerResult:
     write_bytes : results at the result port, as wide as accumulators; None in published timings.
     bound_cycles : the least that multipliers and ports of the engine allow for the dense MACs;
         skipping taps outside the map may go below it. None in published timings.
+    bound_by : what makes it take its time: memory, where it takes longer than the engine; else what
+        makes bound_cycles: array (the multipliers of its engine), fill or results (its ports). None
+        on the host and in published timings.
+    offchip_read_bytes, offchip_write_bytes : between off-chip memory and chip, by the model of
+        accelsim.reuse over the whole network, also for layers on the host. None where the design
+        has no memory, and in published timings; so is memory_cycles.
+    memory_cycles : clocks of the layer with the memory, which moves these bytes meanwhile.
     values_equal : in fidelity cycle, whether the registers computed the golden values.
     """
 
@@ -49,6 +57,10 @@ class LayerResult:
     read_bytes: int | None
     write_bytes: int | None
     bound_cycles: int | None = None
+    bound_by: str | None = None
+    offchip_read_bytes: int | None = None
+    offchip_write_bytes: int | None = None
+    memory_cycles: int | None = None
     not_modelled: bool = False
     values_equal: bool | None = None
 
@@ -65,9 +77,24 @@ class Totals:
         return sum(layer.cycles for layer in self.layers)
 
     @property
+    def total_memory_cycles(self) -> int | None:
+        """Clocks with memory of all layers; None where memory is left out."""
+        cycles = [each.memory_cycles for each in self.layers if each.memory_cycles is not None]
+        return sum(cycles) if len(cycles) == len(self.layers) else None
+
+    @property
     def time_ms(self) -> float:
-        """Milliseconds of the busy cycles of all layers at the design's clock."""
-        return self.total_cycles / (self.hardware.clock_mhz * 1e3)
+        """Milliseconds of all layers at the design's clock, with memory unless it is left out."""
+        with_memory = self.total_memory_cycles
+        return self._milliseconds(self.total_cycles if with_memory is None else with_memory)
+
+    @property
+    def computing_ms(self) -> float:
+        """Milliseconds of the busy cycles of all layers, whatever the memory takes."""
+        return self._milliseconds(self.total_cycles)
+
+    def _milliseconds(self, clocks: int) -> float:
+        return clocks / (self.hardware.clock_mhz * 1e3)
 
     @property
     def total_macs(self) -> int:
@@ -141,6 +168,9 @@ class Result(Totals):
             "total_cycles": self.total_cycles,
             "total_macs": self.total_macs,
             "total_params": self.total_params,
+            "total_memory_cycles": self.total_memory_cycles,
+            "clock_mhz": self.hardware.clock_mhz,
+            "time_ms": self.time_ms,
             "published_params": self.published_params,
         }
         if self.fidelity == "cycle":
@@ -164,6 +194,10 @@ class Result(Totals):
             "read_bytes": polars.Int64,
             "write_bytes": polars.Int64,
             "bound_cycles": polars.Int64,
+            "bound_by": polars.String,
+            "offchip_read_bytes": polars.Int64,
+            "offchip_write_bytes": polars.Int64,
+            "memory_cycles": polars.Int64,
             "not_modelled": polars.Boolean,
             "values_equal": polars.Boolean,
         }

@@ -13,6 +13,7 @@ from accelsim.hardware import (
     THIRD_PARTY,
     DepthwiseEngine,
     Hardware,
+    Memory,
     Operands,
     SystolicArray,
     third_party_design,
@@ -22,10 +23,11 @@ from accelsim.ir import Shape
 from accelsim.request import TIMINGS
 from accelsim.result import LayerResult, Result, Totals
 
-Part = TypeVar("Part", SystolicArray, DepthwiseEngine, Operands, LayerResult)
-TOTALS = ("cycles", "macs", "params")
+Part = TypeVar("Part", SystolicArray, DepthwiseEngine, Operands, Memory, LayerResult)
+TOTALS = ("cycles", "macs", "params", "memory_cycles")
 SHARES = ("utilization", "busy_utilization")
-NUMBERS = (*TOTALS, *SHARES, "read_bytes", "write_bytes", "bound_cycles")
+OFF_CHIP = ("offchip_read_bytes", "offchip_write_bytes")
+NUMBERS = (*TOTALS, *SHARES, "read_bytes", "write_bytes", *OFF_CHIP, "bound_cycles")
 MOST = 1 << 53  # up to which a float holds every count
 
 
@@ -149,6 +151,8 @@ def _hardware(data: dict[str, Any]) -> Hardware:
     mhz = _take(data, "clock_mhz", float)
     array = _take(data, "array", dict | None)
     sized = None if array is None else _part(SystolicArray, array)
+    described = _take(data, "memory", dict | None)
+    memory = None if described is None else _part(Memory, described)
     if "engine" in data:
         engine = _take(data, "engine", dict)
         name = _take(engine, "name", str)
@@ -157,7 +161,7 @@ def _hardware(data: dict[str, Any]) -> Hardware:
             known = ", ".join(each.name for each in THIRD_PARTY)
             raise FileError(f"there is no engine {name!r}; there are {known}")
         sizes = {each.name: _take(engine, each.name, int) for each in fields(kind) if each.init}
-        return third_party_design(kind(**sizes), sized, mhz)
+        return third_party_design(kind(**sizes), sized, mhz, memory)
     if sized is None:
         raise FileError("hardware has no array")
     others = [
@@ -165,4 +169,4 @@ def _hardware(data: dict[str, Any]) -> Hardware:
         for each in own_engines()
         if not each.runs_all and data.get(each.name) is not None
     ]
-    return Hardware(sized, mhz, engines=others)
+    return Hardware(sized, mhz, engines=others, memory=memory)

@@ -8,6 +8,7 @@ Layers run one after another: each begins after the last result of the one befor
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from accelsim.ir import INPUT, Layer, Network
 from accelsim.lowering import AUTO, Choice, Lowered
 from accelsim.numerics import Int8, Int32
 from accelsim.request import CYCLE, RTL, SCHEDULE, Layers, Request
-from accelsim.result import LayerResult, Result
+from accelsim.result import MEMORY, LayerResult, Result
+from accelsim.reuse import moved
 from accelsim.weights import load_weights
 
 Progress = Callable[[str, float], None]  # what is being done, and the share of all that is done
@@ -70,7 +72,31 @@ def answer(request: Request, progress: Progress | None = None) -> Result:
     else:
         layers, output = _run(request, progress or _ignore)
     about = request.hardware, request.timing, request.fidelity, request.seed
-    return Result(request.network, *about, layers, output)
+    return Result(request.network, *about, _with_memory(request, layers), output)
+
+
+def _with_memory(request: Request, layers: tuple[LayerResult, ...]) -> tuple[LayerResult, ...]:
+    """Layers with what the memory of the design adds, by the model over the whole network."""
+    memory, network = request.hardware.memory, request.network
+    if memory is None or request.timing != RTL:
+        return layers
+    every = moved(network, memory.activation_bytes, memory.weight_bytes)
+    by_name = {layer.name: each for layer, each in zip(network.layers, every, strict=True)}
+    waiting = []
+    for layer in layers:
+        off_chip = by_name[layer.name]
+        clocks = memory.clocks(sum(off_chip))
+        slower = clocks > layer.cycles and not layer.not_modelled
+        waiting.append(
+            replace(
+                layer,
+                offchip_read_bytes=off_chip.read,
+                offchip_write_bytes=off_chip.write,
+                memory_cycles=max(layer.cycles, clocks),
+                bound_by=MEMORY if slower else layer.bound_by,
+            )
+        )
+    return tuple(waiting)
 
 
 def _ignore(what: str, done: float) -> None:
@@ -177,6 +203,7 @@ def _on_engine(
         busy_utilization=traffic.macs / offered if traffic else None,
         read_bytes=traffic.read_bytes if traffic else None,
         write_bytes=traffic.write_bytes if traffic else None,
-        bound_cycles=lowered.bound_cycles,
+        bound_cycles=lowered.bound.cycles,
+        bound_by=lowered.bound.by,
         values_equal=values_equal,
     )

@@ -55,6 +55,7 @@ def load_design(
     depthwise: str | None = None,
     overlap: bool | None = None,
     clock: float | None = None,
+    memory: str | None = None,
 ) -> "Hardware":
     """A preset or a file, with what the other options say in its place."""
     from accelsim import hardware as parts
@@ -62,6 +63,8 @@ def load_design(
     design = parts.load_hardware(DEFAULT_PRESET if source is None else source)
     if clock is not None:
         design = replace(design, clock_mhz=clock)
+    if memory is not None:
+        design = replace(design, memory=parts.parse_memory(memory))
     if array is not None or overlap is not None:
         if design.array is None:
             raise UnsupportedError(f"--array and --overlap are for an array; {source} has none")

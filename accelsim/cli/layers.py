@@ -36,6 +36,7 @@ from accelsim.cli.options import (
     JsonOption,
     LayerOption,
     LayersOption,
+    MemoryOption,
     NetworkArgument,
     OverlapOption,
     PlotOption,
@@ -76,6 +77,7 @@ def run(
     ] = "schedule",
     hardware: HardwareOption = None,
     clock: ClockOption = None,
+    memory: MemoryOption = None,
     json: JsonOption = None,
     csv: CsvOption = None,
     plot: PlotOption = None,
@@ -92,7 +94,9 @@ def run(
     if plot:
         output.check_picture(plot)
     net = load_network(network, variant, input_size)
-    design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap, clock=clock)
+    design = load_design(
+        hardware, array=array, depthwise=depthwise, overlap=overlap, clock=clock, memory=memory
+    )
     request = Request(
         net,
         design,

@@ -35,6 +35,12 @@ ClockOption = Annotated[
     float | None,
     typer.Option(metavar="MHZ", help="Clock frequency, for times in seconds.  [default: 500]"),
 ]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,W,B", help="KiB for maps and for weights, bytes a clock; or none: left out."
+    ),
+]
 DataflowOption = Annotated[
     str,
     typer.Option(metavar="NAME,...", help="auto, or the dataflows allowed: some of os,ws,is,rows."),

@@ -61,6 +61,29 @@ class Run(NamedTuple):
     registers: Any
 
 
+class Bound(NamedTuple):
+    """The least clocks that each of what an engine has takes for a layer.
+
+    array : the multipliers.
+    results : the result port.
+    fill : the port that fills the banks; 0 where it is as wide as it takes.
+    """
+
+    array: int
+    results: int
+    fill: int = 0
+
+    @property
+    def cycles(self) -> int:
+        """The least that all of them allow together."""
+        return max(self)
+
+    @property
+    def by(self) -> str:
+        """The name of what allows no fewer; the first of those that are equal."""
+        return self._fields[self.index(self.cycles)]
+
+
 @dataclass(frozen=True)
 class Registers:
     """The levels of an engine at which values are computed; what only counts clocks has none.
@@ -95,8 +118,7 @@ class Engine:
         `depthwise` says whether every output channel sees one input channel.
     limits : limits(sizes, p), why it cannot run a pass, in one sentence, or None.
     nest : nest(sizes, body, name), the loop nest of passes.
-    bound : bound(sizes, convs, body), the least clocks that multipliers and ports allow for the
-        dense MACs and the results of a layer.
+    bound : bound(sizes, convs, body), a Bound for the dense MACs and the results of a layer.
     traffic : traffic(sizes, p), what a pass moves and does; None where that is not modelled.
     resources : what the engine consists of.
     registers : None for an engine that only counts clocks.
@@ -108,7 +130,7 @@ class Engine:
     takes: Callable[[Iterable[Conv], bool], bool]
     limits: Callable[[Any, Any], str | None]
     nest: Callable[[Any, Body, str], Loop]
-    bound: Callable[[Any, Sequence[Conv], Body], int]
+    bound: Callable[[Any, Sequence[Conv], Body], Bound]
     traffic: Callable[[Any, Any], Traffic] | None
     resources: Callable[[Any], tuple[Resource, ...]]
     registers: Registers | None = None
@@ -132,8 +154,8 @@ def _cycles(engine: Engine, sizes: Any, body: Body) -> int:
     return engine.nest(sizes, body, "").latency
 
 
-def dense_bound(convs: Iterable[Conv], multipliers: int, results: int) -> int:
-    """Clocks for the dense MACs and the results of convolutions, the larger of the two.
+def dense_bound(convs: Iterable[Conv], multipliers: int, results: int) -> Bound:
+    """Clocks for the dense MACs and the results of convolutions.
 
     results : a clock, at the result port.
     """
@@ -141,7 +163,7 @@ def dense_bound(convs: Iterable[Conv], multipliers: int, results: int) -> int:
     for conv in convs:
         macs += conv.macs
         outputs += conv.k * conv.oh * conv.ow
-    return max(-(-macs // multipliers), -(-outputs // results))
+    return Bound(-(-macs // multipliers), -(-outputs // results))
 
 
 def when_called(module: str, function: str) -> Callable[..., Any]:

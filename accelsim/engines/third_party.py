@@ -52,7 +52,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from accelsim.engines.base import Engine, dense_bound
+from accelsim.engines.base import Bound, Engine, dense_bound
 from accelsim.hardware import (
     THIRD_PARTY,
     ColumnArray,
@@ -100,7 +100,7 @@ def _layer_nest(engine: ThirdPartyEngine, convs: Body, name: str) -> Loop:
     return Loop(name, 1, tuple(nest(engine, conv) for conv in convs))
 
 
-def _bound(engine: ThirdPartyEngine, convs: Sequence[Conv], body: Body) -> int:
+def _bound(engine: ThirdPartyEngine, convs: Sequence[Conv], body: Body) -> Bound:
     """What the multipliers allow; ports are as wide as they need."""
     return dense_bound(convs, engine.multipliers, engine.multipliers)
 

@@ -10,6 +10,7 @@ from accelsim.hardware.design import (
     third_party_design,
 )
 from accelsim.hardware.files import ENGINES, TABLES, load_hardware, to_toml
+from accelsim.hardware.memory import Memory
 from accelsim.hardware.operands import Operands
 from accelsim.hardware.presets import (
     PRESETS,
@@ -17,6 +18,7 @@ from accelsim.hardware.presets import (
     find_preset,
     parse_array,
     parse_depthwise,
+    parse_memory,
     parse_size,
 )
 from accelsim.hardware.systolic_array import SystolicArray
@@ -39,6 +41,7 @@ __all__ = [
     "DepthwiseEngine",
     "Gemmini",
     "Hardware",
+    "Memory",
     "Operands",
     "Preset",
     "Sizes",
@@ -52,6 +55,7 @@ __all__ = [
     "load_hardware",
     "parse_array",
     "parse_depthwise",
+    "parse_memory",
     "parse_size",
     "third_party_design",
     "to_toml",

@@ -1,12 +1,13 @@
-"""A design: named engines and a clock."""
+"""A design: named engines, a clock, and a memory off chip."""
 
 import math
 from collections.abc import Iterable
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from accelsim.errors import HardwareError
 from accelsim.hardware.depthwise import DepthwiseEngine
+from accelsim.hardware.memory import Memory
 from accelsim.hardware.systolic_array import SystolicArray
 
 if TYPE_CHECKING:
@@ -38,15 +39,18 @@ class Sizes(Protocol):
 
 @dataclass(frozen=True, init=False)
 class Hardware:
-    """A design: engines of different names, and the clock that all of them share.
+    """A design: engines of different names, and what all of them share.
 
     engines : one that runs every layer, and those beside it that run some kinds of layers. Each
         has ports of its own. Third-party engines are counted by models and have no RTL.
+    clock_mhz : of all of them.
+    memory : buffers on chip and the port to the memory off chip; None leaves memory out.
     array, depthwise : the same by name, for a design of our own engines.
     """
 
     engines: tuple[Sizes, ...]
     clock_mhz: float
+    memory: Memory | None
 
     def __init__(
         self,
@@ -54,13 +58,16 @@ class Hardware:
         clock_mhz: float = CLOCK_MHZ,
         depthwise: DepthwiseEngine | None = None,
         engines: Iterable[Sizes] = (),
+        memory: Memory | None = None,
     ) -> None:
         if not isinstance(engines, Iterable):
             raise HardwareError(f"engines of a design are a tuple of records, not {engines!r}")
         ours = [engine for engine in (array, depthwise) if engine is not None]
         object.__setattr__(self, "engines", (*ours, *engines))
         object.__setattr__(self, "clock_mhz", clock_mhz)
+        object.__setattr__(self, "memory", memory)
         _check_clock(clock_mhz)
+        _check_memory(memory)
         _check_engines(self.engines)
 
     def engine(self, name: str) -> Any:
@@ -70,14 +77,14 @@ class Hardware:
     def with_engine(self, sizes: Sizes) -> "Hardware":
         """The design with this engine in place of the one of its name, or beside the others."""
         if self.engine(sizes.name) is None:
-            return Hardware(clock_mhz=self.clock_mhz, engines=(*self.engines, sizes))
-        kept = [sizes if each.name == sizes.name else each for each in self.engines]
-        return Hardware(clock_mhz=self.clock_mhz, engines=kept)
+            return replace(self, engines=(*self.engines, sizes))
+        kept = (sizes if each.name == sizes.name else each for each in self.engines)
+        return replace(self, engines=tuple(kept))
 
     def without(self, name: str) -> "Hardware":
         """The design without the engine of that name."""
-        kept = [engine for engine in self.engines if engine.name != name]
-        return Hardware(clock_mhz=self.clock_mhz, engines=kept)
+        kept = (engine for engine in self.engines if engine.name != name)
+        return replace(self, engines=tuple(kept))
 
     @property
     def array(self) -> SystolicArray | None:
@@ -112,26 +119,29 @@ class Hardware:
         A third-party engine stands under `engine`, and says its name itself.
         """
         array = self.array and asdict(self.array)
+        shared = {"clock_mhz": self.clock_mhz, "memory": self.memory and asdict(self.memory)}
         if self.third_party is not None:
-            engine = asdict(self.third_party)
-            return {"engine": engine, "array": array, "clock_mhz": self.clock_mhz}
+            return {"engine": asdict(self.third_party), "array": array, **shared}
         usual = (SystolicArray.name, DepthwiseEngine.name)
         return {
             "array": array,
-            "clock_mhz": self.clock_mhz,
+            **shared,
             "depthwise": self.depthwise and asdict(self.depthwise),
             **{each.name: asdict(each) for each in self.engines if each.name not in usual},  # type: ignore[call-overload]
         }
 
 
 def third_party_design(
-    engine: "ThirdPartyEngine", array: SystolicArray | None = None, clock_mhz: float = CLOCK_MHZ
+    engine: "ThirdPartyEngine",
+    array: SystolicArray | None = None,
+    clock_mhz: float = CLOCK_MHZ,
+    memory: Memory | None = None,
 ) -> Hardware:
     """A design with a third-party engine, alone or beside our array.
 
     array : for all that the engine does not run; None where that is nothing.
     """
-    return Hardware(array, clock_mhz, engines=(engine,))
+    return Hardware(array, clock_mhz, engines=(engine,), memory=memory)
 
 
 def dimensions(sizes: Sizes) -> tuple[str, ...]:
@@ -176,6 +186,13 @@ def _check_engines(engines: tuple[Sizes, ...]) -> None:
     operands = {getattr(engine, "operands", None) for engine in engines} - {None}
     if len(operands) > 1:
         raise HardwareError("the engines of one design must have the same operands")
+
+
+def _check_memory(memory: Any) -> None:
+    if memory is not None and not isinstance(memory, Memory):
+        raise HardwareError(
+            f"the memory of a design is a record such as Memory(256, 256, 16), not {memory!r}"
+        )
 
 
 def _check_clock(mhz: Any) -> None:

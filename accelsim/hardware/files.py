@@ -1,4 +1,4 @@
-"""Hardware files: a TOML table for every engine, one for the operands, and one for the clock."""
+"""Hardware files: a TOML table for every engine, and for operands, memory and clock one each."""
 
 from dataclasses import fields, replace
 from pathlib import Path
@@ -9,6 +9,7 @@ from accelsim.errors import HardwareError
 from accelsim.files import TomlFile, read_toml
 from accelsim.hardware.depthwise import DepthwiseEngine
 from accelsim.hardware.design import CLOCK_MHZ, Hardware, dimensions, is_third_party
+from accelsim.hardware.memory import Memory
 from accelsim.hardware.operands import Operands
 from accelsim.hardware.presets import PRESETS, find_preset
 from accelsim.hardware.systolic_array import SystolicArray
@@ -21,6 +22,8 @@ Record = TypeVar("Record", bound="DataclassInstance")
 
 # The smallest engine of every kind: a table for each, of its name.
 ENGINES = (SystolicArray(1, 1), DepthwiseEngine(1, 1), *THIRD_PARTY)
+
+SMALLEST_MEMORY = Memory(1, 1, 1)
 
 
 def _keys(record: Any) -> tuple[str, ...]:
@@ -38,6 +41,7 @@ def tables() -> dict[str, tuple[str, ...]]:
     return {
         **{engine.name: _keys(engine) for engine in own_engines()},
         "operands": _keys(Operands()),
+        "memory": _keys(SMALLEST_MEMORY),
         "clock": ("mhz",),
         **{engine.name: _keys(engine) for engine in THIRD_PARTY},
     }
@@ -87,9 +91,17 @@ def _read(path: str | Path) -> Hardware:
     engines += [] if model is None else [model]
     mhz = file.data.get("clock", {}).get("mhz", CLOCK_MHZ)
     try:
-        return Hardware(clock_mhz=mhz, engines=engines)
+        return Hardware(clock_mhz=mhz, engines=engines, memory=_load_memory(file))
     except HardwareError as error:
         raise file.error(str(error), "clock", "mhz") from None
+
+
+def _load_memory(file: TomlFile) -> Memory | None:
+    """The memory that a file describes, in full or not at all."""
+    if "memory" not in file.data:
+        return None
+    _require(file, "memory", *_keys(SMALLEST_MEMORY))
+    return _apply(file, "memory", SMALLEST_MEMORY)
 
 
 def _load_third_party(file: TomlFile) -> ThirdPartyEngine | None:
@@ -133,6 +145,8 @@ def to_toml(hardware: Hardware) -> str:
     if hardware.array is not None:
         place = 1 if hardware.third_party else len(parts)
         parts.insert(place, ("operands", hardware.array.operands))
+    if hardware.memory is not None:
+        parts.append(("memory", hardware.memory))
     lines = []
     for table, part in parts:
         values = ((key, getattr(part, key)) for key in _keys(part))

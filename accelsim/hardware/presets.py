@@ -8,6 +8,7 @@ from accelsim.checks import suggestion
 from accelsim.errors import HardwareError
 from accelsim.hardware.depthwise import DepthwiseEngine
 from accelsim.hardware.design import Hardware, Sizes, dimensions, third_party_design
+from accelsim.hardware.memory import Memory
 from accelsim.hardware.systolic_array import SystolicArray
 from accelsim.hardware.third_party import ColumnArray, Gemmini, TapSerial, WindowEngine
 
@@ -20,34 +21,62 @@ class Preset(NamedTuple):
     hardware: Hardware
 
 
+PHONE = Memory(256, 256, 16)
+# Every memory gives the bandwidth of the parts that such designs are built with, at their clocks.
 PRESETS = (
-    Preset("tiny", "fits a small FPGA", Hardware(SystolicArray(8, 8), 100.0)),
-    Preset("edge", "a microcontroller's accelerator", Hardware(SystolicArray(16, 16), 250.0)),
-    Preset("embedded", "a camera or a drone", Hardware(SystolicArray(32, 32), 500.0)),
-    Preset("mobile", "a phone; the default", Hardware(SystolicArray(64, 64), 500.0)),
+    Preset(
+        "tiny",
+        "fits a small FPGA; memory as of 32 bits of SDRAM at the same clock, 0.4 GB/s",
+        Hardware(SystolicArray(8, 8), 100.0, memory=Memory(64, 32, 4)),
+    ),
+    Preset(
+        "edge",
+        "a microcontroller's accelerator; memory as of pseudo-static RAM of 16 bits at both edges "
+        "of the clock, 1 GB/s",
+        Hardware(SystolicArray(16, 16), 250.0, memory=Memory(128, 64, 4)),
+    ),
+    Preset(
+        "embedded",
+        "a camera or a drone; memory as of a channel of LPDDR4 of 16 bits, of which 4 GB/s remain",
+        Hardware(SystolicArray(32, 32), 500.0, memory=Memory(256, 128, 8)),
+    ),
+    Preset(
+        "mobile",
+        "a phone; the default; memory as of a quarter of the phone's LPDDR4X, 8 GB/s",
+        Hardware(SystolicArray(64, 64), 500.0, memory=PHONE),
+    ),
     Preset(
         "flexible",
-        "a phone, with an engine for depthwise layers of any kernel",
-        Hardware(SystolicArray(64, 64), 500.0, DepthwiseEngine(8, 64)),
+        "a phone, with an engine for depthwise layers of any kernel; memory as of mobile",
+        Hardware(SystolicArray(64, 64), 500.0, DepthwiseEngine(8, 64), memory=PHONE),
     ),
-    Preset("server", "an inference card", Hardware(SystolicArray(128, 128), 700.0)),
+    Preset(
+        "server",
+        "an inference card; memory as of half of the card's GDDR6, 179 GB/s",
+        Hardware(SystolicArray(128, 128), 700.0, memory=Memory(8192, 4096, 256)),
+    ),
     Preset(
         "tap_serial",
-        "512 multipliers after arXiv 2104.14125, split as we like; a model",
-        third_party_design(TapSerial(8, 8, 8, 1, 8)),
+        "512 multipliers after arXiv 2104.14125, split as we like; a model; memory as of embedded",
+        third_party_design(TapSerial(8, 8, 8, 1, 8), memory=Memory(256, 128, 8)),
     ),
     Preset(
         "window",
-        "56 windows of 3x3 multipliers for depthwise layers beside the array; a model",
-        third_party_design(WindowEngine(8, 7), SystolicArray(64, 64)),
+        "56 windows of 3x3 multipliers for depthwise layers beside the array; a model; memory as "
+        "of mobile",
+        third_party_design(WindowEngine(8, 7), SystolicArray(64, 64), memory=PHONE),
     ),
     Preset(
         "column",
-        "depthwise layers by im2col, a channel per column, beside the array; a model",
-        third_party_design(ColumnArray(64, 8), SystolicArray(64, 64)),
+        "depthwise layers by im2col, a channel per column, beside the array; a model; memory as "
+        "of mobile",
+        third_party_design(ColumnArray(64, 8), SystolicArray(64, 64), memory=PHONE),
     ),
     Preset(
-        "gemmini", "Gemmini's mesh in its default size; a model", third_party_design(Gemmini(16))
+        "gemmini",
+        "Gemmini's mesh in its default size; a model; memory as of its scratchpad of 256 KiB, "
+        "halved, and its bus of 128 bits",
+        third_party_design(Gemmini(16), memory=Memory(128, 128, 16)),
     ),
 )
 
@@ -84,6 +113,19 @@ def parse_depthwise(text: str, design: Hardware) -> DepthwiseEngine | None:
     if design.array is None:
         return DepthwiseEngine(lanes, pixels)
     return DepthwiseEngine(lanes, pixels, operands=design.array.operands)
+
+
+def parse_memory(text: str) -> Memory | None:
+    """Buffers and port such as 256,256,16, or None for `none`, which leaves memory out."""
+    if text.strip() == "none":
+        return None
+    sizes = re.fullmatch(",".join([r"\s*(-?[0-9]{1,9})\s*"] * 3), text)
+    if sizes is None:
+        raise HardwareError(
+            "memory must be KiB for maps, KiB for weights and bytes a clock, for instance "
+            f"256,256,16, or none, not {text!r}"
+        )
+    return Memory(*map(int, sizes.groups()))
 
 
 def parse_size(text: str, engine: Sizes) -> tuple[int, ...] | None:

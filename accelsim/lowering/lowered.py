@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from accelsim.dataflows import Dataflow, Plan, Program
 from accelsim.dataflows.base import gather
-from accelsim.engines.base import Engine, Registers, Run, Traffic
+from accelsim.engines.base import Bound, Engine, Registers, Run, Traffic
 from accelsim.errors import UnsupportedError
 from accelsim.hls.nest import Loop
 from accelsim.hls.reports import Resource
@@ -129,9 +129,9 @@ class Lowered:
         """Busy clocks by the schedule of the engine."""
         return self.model.cycles(self.sizes, self.body)
 
-    @property
-    def bound_cycles(self) -> int:
-        """The least that multipliers and ports allow for the dense MACs."""
+    @cached_property
+    def bound(self) -> Bound:
+        """The least clocks that multipliers and ports allow for the dense MACs."""
         convs = [piece.conv for piece in self.pieces]
         return self.model.bound(self.sizes, convs, self.body)
 

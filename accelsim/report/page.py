@@ -21,6 +21,7 @@ from accelsim.study.ways import DepthwiseWays
 
 LAYER_COLUMNS = (
     *("layer", "operator", "engine", "dataflow", "cycles", "bound", "share", "utilisation"),
+    *("memory bytes", "with memory", "bound by"),
     *("MACs", "params", "bytes filled", "bytes of results"),
 )
 CONTROLS = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "?")  # no text in HTML
@@ -119,9 +120,19 @@ def _about(saved: SavedResult) -> str:
 def _tiles(saved: SavedResult) -> str:
     """The totals."""
     hardware, cycles = saved.hardware, saved.total_cycles
+    clock = f"at {hardware.clock_mhz:g} MHz"
+    with_memory = (
+        ()
+        if saved.total_memory_cycles is None
+        else (
+            ("clocks with memory", f"{saved.total_memory_cycles:,}"),
+            (f"time with memory {clock}", f"{saved.time_ms:,.3f} ms"),
+        )
+    )
     tiles = (
         ("cycles", f"{cycles:,}"),
-        (f"time at {hardware.clock_mhz:g} MHz", f"{saved.time_ms:,.3f} ms"),
+        (f"time computing {clock}", f"{saved.computing_ms:,.3f} ms"),
+        *with_memory,
         ("utilisation", table.percent(saved.total_macs, hardware.multipliers * cycles)),
         ("multipliers", f"{hardware.multipliers:,}"),
         ("MACs", f"{saved.total_macs:,}"),
@@ -180,25 +191,26 @@ def _layers(saved: SavedResult) -> str:
         *("total", "", "", ""),
         *(f"{saved.total_cycles:,}", ""),
         *("", table.percent(saved.total_macs, saved.hardware.multipliers * saved.total_cycles)),
+        *(table.count(table.off_chip_total(saved)), table.count(saved.total_memory_cycles), ""),
         *(f"{saved.total_macs:,}", f"{saved.total_params:,}", "", ""),
     )
     return _table(LAYER_COLUMNS, [*rows, total], range(WORDS), [*kinds, "total"])
 
 
 def _layer(layer: LayerResult, total: int) -> tuple[str, ...]:
+    memory = map(table.count, (table.off_chip_bytes(layer), layer.memory_cycles))
     if layer.not_modelled:
-        return (*(layer.name, layer.op, layer.engine, "not modelled"), *["-"] * 8)
+        words = (layer.name, layer.op, layer.engine, "not modelled")
+        return (*words, *["-"] * 4, *memory, *["-"] * 5)
     numbers = (layer.macs, layer.params, layer.read_bytes, layer.write_bytes)
     return (
         *(layer.name, layer.op, layer.engine, layer.dataflow or "-"),
-        *(_count(layer.cycles), _count(layer.bound_cycles)),
+        *(table.count(layer.cycles), table.count(layer.bound_cycles)),
         *(table.percent(layer.cycles, total), table.percent(layer.utilization, 1)),
-        *map(_count, numbers),
+        *memory,
+        layer.bound_by or "-",
+        *map(table.count, numbers),
     )
-
-
-def _count(number: int | None) -> str:
-    return "-" if number is None else f"{number:,}"
 
 
 def _resources(hardware: Hardware) -> str:

@@ -5,10 +5,11 @@ from typing import Any
 
 import polars
 
+from accelsim import reuse
 from accelsim.phrases import are, counted
 from accelsim.report.table import Table, fit
 from accelsim.report.words import wording
-from accelsim.sweep import area, reuse
+from accelsim.sweep import area
 
 MOST_ROWS = 40
 # Columns that follow from the model of reuse.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Shape
 from accelsim.phrases import counted
-from accelsim.result import LayerResult, Result
+from accelsim.result import MEMORY, LayerResult, Result, Totals
+from accelsim.reuse import SENTENCE
 from accelsim.study.ways import DepthwiseWays
 
 if TYPE_CHECKING:
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 LAYER_COLUMNS = (
     *("layer", "op", "engine", "dataflow", "shape", "cycles", "bound", "share", "utilisation"),
 )
-COLUMNS = (*LAYER_COLUMNS, "MACs", "params")
-WORDS = ("layer", "op", "engine", "dataflow", "shape")
+MEMORY_COLUMNS = ("memory bytes", "with memory")  # of designs that have one
+COLUMNS = (*LAYER_COLUMNS, *MEMORY_COLUMNS, "bound by", "MACs", "params")
+WORDS = ("layer", "op", "engine", "dataflow", "shape", "bound by")
 # Left out one after another where the terminal is too narrow; numbers are never cut.
-SPARED = ("bound", "params", "engine", "share", "shape", "MACs", "op")
+SPARED = ("bound", "params", "engine", "shape", "MACs", "memory bytes", "share", "op", "bound by")
 
 # What a reader of a published model's cycles should know.
 _FUSECONV = "it has no drain of results, no result port and no overlap"
@@ -57,11 +59,20 @@ def fit(
     return [columns[index] for index in chosen], [[row[index] for index in chosen] for row in rows]
 
 
+def without(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], names: Collection[str]
+) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows without the columns of these names."""
+    chosen = [place for place, name in enumerate(columns) if name not in names]
+    return [columns[place] for place in chosen], [[row[place] for place in chosen] for row in rows]
+
+
 def layers(result: Result, width: int) -> Table:
     """Cycles of every layer that an engine runs, and the totals, within `width` characters."""
     rows = [_row(result, layer) for layer in result.layers if not layer.not_modelled]
-    rows.append(_totals(result))
-    columns, kept = fit(COLUMNS, rows, SPARED, width)
+    left_out = MEMORY_COLUMNS if result.total_memory_cycles is None else ()
+    columns, kept = without(COLUMNS, [*rows, _totals(result)], left_out)
+    columns, kept = fit(columns, kept, SPARED, width)
     return Table(columns, kept[:-1], WORDS, summary=kept[-1:])
 
 
@@ -83,9 +94,12 @@ def _row(result: Result, layer: LayerResult) -> tuple[str, ...]:
         layer.dataflow or "-",
         f"{shapes} > {show(network.shape(layer.name))}",
         f"{layer.cycles:,}",
-        "-" if layer.bound_cycles is None else f"{layer.bound_cycles:,}",
+        count(layer.bound_cycles),
         percent(layer.cycles, result.total_cycles),
         percent(layer.utilization, 1),
+        count(off_chip_bytes(layer)),
+        count(layer.memory_cycles),
+        layer.bound_by or "-",
         f"{layer.macs:,}",
         f"{layer.params:,}",
     )
@@ -99,6 +113,9 @@ def _totals(result: Result) -> tuple[str, ...]:
         f"{sum(bounds):,}" if any(bounds) else "-",
         percent(result.total_cycles, result.total_cycles),
         percent(result.total_macs, result.hardware.multipliers * result.total_cycles),
+        count(off_chip_total(result)),
+        count(result.total_memory_cycles),
+        "",
         f"{result.total_macs:,}",
         f"{result.total_params:,}",
     )
@@ -116,8 +133,7 @@ def notes(
     depthwise : the depthwise layers of the result as they ran, and in every way.
     baseline : the same layers of the network without its variant, to compare with.
     """
-    milliseconds = result.total_cycles / (result.hardware.clock_mhz * 1e3)
-    sentences = [f"{milliseconds:,.3f} ms at {result.hardware.clock_mhz:g} MHz."]
+    sentences = [time(result), *_memory_notes(result)]
     if baseline is not None and result.total_cycles:
         ratio = baseline.total_cycles / result.total_cycles
         slower = ", slower than it" if ratio < 1 else ""
@@ -152,6 +168,29 @@ def notes(
         sentences.append(f"Address aliases, no work: {_list(aliases)}.")
     sentences += [about for timing, about in MODEL_NOTES if timing == result.timing]
     return sentences
+
+
+def time(result: Totals) -> str:
+    """The time of a result, and with what memory, in one sentence."""
+    clock = f"at {result.hardware.clock_mhz:g} MHz"
+    if result.total_memory_cycles is None:
+        return f"{result.computing_ms:,.3f} ms {clock} computing; memory is left out."
+    assert result.hardware.memory is not None
+    return (
+        f"{result.computing_ms:,.3f} ms {clock} computing, {result.time_ms:,.3f} ms with "
+        f"{result.hardware.memory.label}."
+    )
+
+
+def _memory_notes(result: Result) -> list[str]:
+    """Which layers wait for memory, and by what model."""
+    if result.total_memory_cycles is None:
+        return []
+    engines = [layer for layer in result.layers if not layer.not_modelled]
+    waiting = sum(layer.bound_by == MEMORY for layer in engines)
+    host = sum(layer.memory_cycles or 0 for layer in result.layers if layer.not_modelled)
+    hosted = f", and {counted(host, 'clock')} go to maps of the host's layers" if host else ""
+    return [f"Layers that wait for memory: {waiting} of {len(engines)}{hosted}.", SENTENCE]
 
 
 def ports(engine: DepthwiseEngine) -> str:
@@ -189,6 +228,24 @@ def levels(comparison: "Comparison") -> Table:
         ("rtl", f"{comparison.cycles.rtl:,}", values[comparison.rtl_equal]),
     ]
     return Table(("level", "cycles", "values"), rows, words=("level", "values"))
+
+
+def off_chip_bytes(layer: LayerResult) -> int | None:
+    """Bytes read and written off chip; None where memory is left out."""
+    if layer.offchip_read_bytes is None or layer.offchip_write_bytes is None:
+        return None
+    return layer.offchip_read_bytes + layer.offchip_write_bytes
+
+
+def off_chip_total(result: Totals) -> int | None:
+    """The same of all layers, those on the host included."""
+    moved = [off_chip_bytes(layer) for layer in result.layers]
+    return None if None in moved else sum(each or 0 for each in moved)
+
+
+def count(number: int | None) -> str:
+    """A number, or a dash for none."""
+    return "-" if number is None else f"{number:,}"
 
 
 def show(shape: Shape) -> str:

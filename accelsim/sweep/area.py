@@ -8,7 +8,7 @@ estimate is: that of every point, against the fit to all others. Engines larger 
 extrapolated.
 
 Estimated are the cores that accelsim generates, with operands as usual. The buffers of
-accelsim.sweep.reuse and the port to off-chip memory are not in them. Gate equivalents leave
+accelsim.reuse and the port to off-chip memory are not in them. Gate equivalents leave
 memories out and mean no process: see rtl/flow/synthesis.py, which makes the points.
 """
 

@@ -170,14 +170,13 @@ def _fields(distinct: DistinctLayer, lowered: Lowered) -> tuple[int, ...]:
             f"layer {distinct.layer.name} takes {lowered.cycles:,} cycles, which is more than a "
             "sweep can count; a smaller input or a larger engine takes fewer"
         )
-    traffic, bound = lowered.traffic, lowered.bound_cycles
+    traffic, bound = lowered.traffic, lowered.bound
     assert traffic is not None  # of our own engines
-    macs = distinct.layer.op.macs(*distinct.in_shapes)
     return (
         lowered.cycles,
-        bound,
+        bound.cycles,
         traffic.read_bytes,
         traffic.write_bytes,
         traffic.macs,
-        int(bound > -(-macs // lowered.multipliers)),
+        int(bound.array < bound.cycles),
     )

@@ -8,8 +8,8 @@ import polars
 from accelsim.find import find_network
 from accelsim.ir import Network
 from accelsim.result import LayerResult, Result
+from accelsim.reuse import Moved, moved
 from accelsim.simulation import simulate
-from accelsim.sweep.reuse import Moved, moved
 from accelsim.sweep.spec import Spec
 
 MEMORY, PORTS, MULTIPLIES = BOUNDS = ("memory", "ports", "multiplies")
@@ -25,7 +25,7 @@ def result(spec: Spec, row: Mapping[str, Any]) -> Result:
 def layers(spec: Spec, row: Mapping[str, Any]) -> polars.DataFrame:
     """The frame of `result` with what each layer moves off chip and waits for.
 
-    offchip_read_bytes, offchip_write_bytes : see accelsim.sweep.reuse.
+    offchip_read_bytes, offchip_write_bytes : see accelsim.reuse.
     memory_cycles : clocks of the memory port, not always whole ones; null where it is as wide as
         needed.
     bound : what the layer waits for: memory, ports or multiplies; null on the host.

@@ -13,7 +13,7 @@ Beyond that stand
 
 memory_bits             of the generated core's memories, and of both buffers
 register_bits           of the generated core
-offchip_read_bytes, offchip_write_bytes    see accelsim.sweep.reuse
+offchip_read_bytes, offchip_write_bytes    see accelsim.reuse
 clocks                  of layers one after another, each as long as the slower of its engine and
                         the memory port takes, which moves its off-chip bytes meanwhile; latencies
                         of the memory are not modelled
@@ -39,6 +39,7 @@ from accelsim.engines import engine_of
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Sizes
 from accelsim.lowering import AUTO
+from accelsim.reuse import moved
 from accelsim.sweep import area, kernels
 from accelsim.sweep.axes import (
     BUFFERS,
@@ -51,7 +52,6 @@ from accelsim.sweep.axes import (
     columns,
 )
 from accelsim.sweep.costs import UNSUPPORTED, CostTables, scheduled
-from accelsim.sweep.reuse import moved
 from accelsim.sweep.spec import Spec
 
 Int = npt.NDArray[np.int64]

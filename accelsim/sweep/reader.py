@@ -14,7 +14,7 @@ A specification is a hardware file in which a value may be a list, with the netw
     overlap = [true, false]
     [depthwise]                                     # a table for every engine
     size = ["none", "8x64"]                         # or lanes and pixels; no lanes for none
-    [memory]                                        # see accelsim.sweep.reuse
+    [memory]                                        # see accelsim.reuse
     activation_kib = [128, 256]                     # 256
     weight_kib = 128                                # 256
     width_bytes = [0, 8, 16]                        # 0: as wide as needed

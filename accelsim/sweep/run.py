@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from accelsim import reuse
 from accelsim.phrases import counted
-from accelsim.sweep import area, reuse
+from accelsim.sweep import area
 from accelsim.sweep.costs import FIELDS, CostTables, Int
 from accelsim.sweep.executors import Executor, LocalExecutor
 from accelsim.sweep.parts import SETTINGS, tables_of

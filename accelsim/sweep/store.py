@@ -25,10 +25,11 @@ from typing import Any
 
 import polars
 
+from accelsim import reuse
 from accelsim.errors import FileError
 from accelsim.files import write_whole
 from accelsim.phrases import are, counted
-from accelsim.sweep import area, reuse
+from accelsim.sweep import area
 from accelsim.sweep.spec import Spec
 from accelsim.version import __version__
 

@@ -32,7 +32,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.engines.base import Traffic, dense_bound
+from accelsim.engines.base import Bound, Traffic, dense_bound
 from accelsim.hardware import DepthwiseEngine
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task
 from accelsim.hls.reports import Resource
@@ -238,11 +238,11 @@ def _repeat(trips: int, tasks: tuple[Task, ...]) -> Loop:
     return Loop("passes", trips, tasks, dataflow=True)
 
 
-def bound(engine: DepthwiseEngine, convs: Sequence[Conv], body: Body) -> int:
+def bound(engine: DepthwiseEngine, convs: Sequence[Conv], body: Body) -> Bound:
     """What multipliers and ports allow: dense MACs, the results, and the fill."""
     fills = sum(trips * fill_clocks(engine, p) for trips, p in _equal(body))
     results = engine.results_per_clock or engine.pixels
-    return max(dense_bound(convs, engine.multipliers, results), fills)
+    return dense_bound(convs, engine.multipliers, results)._replace(fill=fills)
 
 
 def traffic(engine: DepthwiseEngine, p: DepthwisePass) -> Traffic:

@@ -11,6 +11,7 @@ from accelsim.hardware import (
     DepthwiseEngine,
     Gemmini,
     Hardware,
+    Memory,
     Operands,
     SystolicArray,
     TapSerial,
@@ -18,6 +19,7 @@ from accelsim.hardware import (
     find_preset,
     load_hardware,
     parse_array,
+    parse_memory,
     third_party_design,
     to_toml,
 )
@@ -34,6 +36,11 @@ bank_depth = 512
 [operands]
 bits = 8
 accumulator_bits = 24
+
+[memory]
+activation_kib = 96
+weight_kib = 33
+width_bytes = 5
 
 [clock]
 mhz = 125.5
@@ -65,11 +72,34 @@ def test_impossible_array_sizes_are_refused(text, said):
     assert str(caught.value).startswith(said)
 
 
+def test_a_memory_is_two_buffers_and_a_port():
+    assert parse_memory("512,128,16") == parse_memory(" 512, 128 ,16 ") == Memory(512, 128, 16)
+    assert parse_memory("none") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "512,128",
+            "memory must be KiB for maps, KiB for weights and bytes a clock, for instance ",
+        ),
+        ("", "memory must be KiB for maps, KiB for weights and bytes a clock, for instance "),
+        ("512,128,-1", "memory.width_bytes must be a whole number from 1 to 65536, not -1"),
+        ("512,0,1", "memory.weight_kib must be a whole number from 1 to 4194304, not 0"),
+    ],
+)
+def test_impossible_memories_are_refused(text, said):
+    with pytest.raises(HardwareError) as caught:
+        parse_memory(text)
+    assert str(caught.value).startswith(said)
+
+
 def test_a_hardware_file_sets_every_value(tmp_path):
     path = tmp_path / "hw.toml"
     path.write_text(FULL)
     array = SystolicArray(5, 3, 11, 64, False, 512, Operands(8, 24))
-    assert load_hardware(path) == Hardware(array, 125.5)
+    assert load_hardware(path) == Hardware(array, 125.5, memory=Memory(96, 33, 5))
 
 
 def test_only_the_size_is_required(tmp_path):
@@ -96,9 +126,18 @@ def test_presets_survive_their_file_form(preset, tmp_path):
         ("max_taps = 11", "taps = 11", "5: unknown key 'taps' in [array], allowed are rows, "),
         ("[operands]", "[operand]", "10: unknown table 'operand', allowed are array, depthwise, "),
         ("accumulator_bits = 24", "accumulator_bits = 15", "12: operands.accumulator_bits must be"),
-        ("mhz = 125.5", "mhz = nan", "15: clock.mhz must be a positive number, not nan"),
-        ("mhz = 125.5", "mhz = -1", "15: clock.mhz must be a positive number, not -1"),
-        ("mhz = 125.5", "hz = 1", "15: unknown key 'hz' in [clock], allowed are mhz"),
+        ("width_bytes = 5", "", "14: [memory] needs width_bytes"),
+        (
+            "width_bytes = 5",
+            "width_bytes = 0",
+            "17: memory.width_bytes must be a whole number from",
+        ),
+        ("weight_kib = 33", "weight_kib = -1", "16: memory.weight_kib must be a whole number"),
+        ("activation_kib = 96", "activation_kib = 9.5", "15: memory.activation_kib must be a who"),
+        ("weight_kib = 33", "weights_kib = 33", "16: unknown key 'weights_kib' in [memory], allow"),
+        ("mhz = 125.5", "mhz = nan", "20: clock.mhz must be a positive number, not nan"),
+        ("mhz = 125.5", "mhz = -1", "20: clock.mhz must be a positive number, not -1"),
+        ("mhz = 125.5", "hz = 1", "20: unknown key 'hz' in [clock], allowed are mhz"),
         ("# a comment", "clock = 3", "1: clock must be a table, written [clock]"),
     ],
 )
@@ -154,6 +193,9 @@ def test_a_name_is_a_preset_before_it_is_a_file(tmp_path, monkeypatch):
         (lambda: SystolicArray("64", 64), "array.rows must be a whole number from 1 to 1024"),
         (lambda: SystolicArray(8, 8, operands=9), "array.operands must be a record such as Operan"),
         (lambda: DepthwiseEngine(8, 8, operands=None), "depthwise.operands must be a record such"),
+        (lambda: Hardware(SystolicArray(8, 8), memory=16), "such as Memory(256, 256, 16), not 16"),
+        (lambda: Memory(0, 1, 1), "memory.activation_kib must be a whole number from 1 to"),
+        (lambda: Memory(1, 1, True), "memory.width_bytes must be a whole number from 1 to 65536"),
         (lambda: third_party_design(8), "a record such as SystolicArray(64, 64), not 8"),
     ],
 )
@@ -189,6 +231,10 @@ def test_files_describe_engines_of_other_people(tmp_path):
     for text, expected in (
         (TAPS, third_party_design(TapSerial(4, 8, 8, 2, 16))),
         ("[gemmini]\nsize = 8\n", third_party_design(Gemmini(8))),
+        (
+            "[gemmini]\nsize = 8\n[memory]\nactivation_kib = 8\nweight_kib = 4\nwidth_bytes = 2\n",
+            third_party_design(Gemmini(8), memory=Memory(8, 4, 2)),
+        ),
         (WINDOW, third_party_design(WindowEngine(8, 7), SystolicArray(5, 3), 50)),
         (
             "[array]\nrows = 5\ncolumns = 3\n[column]\nrows = 9\ncolumns = 2\n",

@@ -3,9 +3,8 @@
 import pytest
 
 import accelsim as ax
-from accelsim import sweep
+from accelsim import reuse, sweep
 from accelsim.engines import depthwise, systolic_array
-from accelsim.sweep import reuse
 from tests.accelsim.sweep.specs import CHEAP, LARGE, simulated, spec
 
 POINTS = 1000

@@ -6,7 +6,7 @@ import random
 import pytest
 
 import accelsim as ax
-from accelsim.sweep.reuse import moved
+from accelsim.reuse import moved
 
 HUGE = 1 << 40
 CHAIN = """

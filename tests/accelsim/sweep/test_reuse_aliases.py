@@ -10,7 +10,7 @@ import pytest
 
 import accelsim as ax
 from accelsim.ops.base import Alias
-from accelsim.sweep.reuse import moved
+from accelsim.reuse import moved
 
 HUGE = 1 << 40
 

@@ -13,7 +13,7 @@ from accelsim.ir import INPUT, Layer, Network, Piece
 from accelsim.ops import Depthwise, DynamicDepthwise, GlobalPool, Linear, Pool
 from accelsim.ops.base import Convolution
 from accelsim.ops.geometry import make_conv
-from accelsim.sweep.reuse import moved
+from accelsim.reuse import moved
 from accelsim.weights import seeded_weights
 from rtl.flow.cosim import level
 from tests.naive import operators as naive
