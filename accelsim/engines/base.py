@@ -98,6 +98,8 @@ class Registers:
         0 where the layer has a zero and `used` result words that are not thrown away.
     elements : elements(sizes), rows and columns of what a film shows.
     sides : what one of these rows and one of these columns is called.
+    used : used(sizes, p), how many of these rows and of these columns multiply in a pass, each with
+        each; None where that is not known.
     """
 
     command: type
@@ -106,6 +108,7 @@ class Registers:
     activity: Callable[..., Any]
     elements: Callable[[Any], tuple[int, int]]
     sides: tuple[str, str] = ("row", "column")
+    used: Callable[[Any, Any], tuple[int, int]] | None = None
 
 
 @dataclass(frozen=True, eq=False)

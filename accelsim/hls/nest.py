@@ -45,7 +45,7 @@ class Loop(NamedTuple):
     def latency(self) -> int:
         """Clocks from the first iteration's start to the last one's end."""
         if self.dataflow:
-            return _Clock().run(self)
+            return Clock().run(self)
         iterations = self.iterations
         if not iterations:
             return 0
@@ -69,7 +69,7 @@ class Loop(NamedTuple):
     def iteration_latency(self) -> int:
         """Clocks of one iteration on its own."""
         if self.dataflow:
-            return _Clock().iterate(self)
+            return Clock().iterate(self)
         return sum([node.latency for node in self.body]) if self.body else 1
 
     @property
@@ -81,7 +81,7 @@ class Loop(NamedTuple):
             return self.pipeline
         if not self.dataflow:
             return self.iteration_latency
-        clock = _Clock()
+        clock = Clock()
         clock.run(self._replace(trip=self.trip - 1))
         before = clock.now
         clock.iterate(self)
@@ -184,23 +184,23 @@ class Task:
     @cached_property
     def latency(self) -> int:
         """Clocks of the task on its own."""
-        return _Clock().place(self)
+        return Clock().place(self)
 
     @property
     def starts(self) -> list[int]:
         """Clocks from the start of the task, on its own, to the start of each section."""
-        return _Clock().reserve(self)[0]
+        return Clock().reserve(self)[0]
 
     @property
     def interval(self) -> int:
         """Clocks between the starts of two such tasks, one behind the other."""
-        clock = _Clock()
+        clock = Clock()
         clock.place(self)
         clock.place(self)
         return clock.now
 
 
-class _Clock:
+class Clock:
     """Where a dataflow region stands.
 
     now : start of the last task; no later task starts earlier.
@@ -270,18 +270,18 @@ class _Clock:
         left, end = loop.iterations, 0
         if left == 1:
             return self.iterate(loop)
-        entered: dict[tuple[int, ...], tuple[int, int]] = {}
+        entered: dict[tuple[int, ...], tuple[int, tuple[int, ...]]] = {}
         while left:
             state = self.state()
             if state in entered:
                 break
-            entered[state] = left, self.now
+            entered[state] = left, self.totals()
             end = self.iterate(loop)
             left -= 1
         if left:
             before, since = entered[state]
             rounds, left = divmod(left, before - left)
-            end += self.skip(rounds * (self.now - since))
+            end += self.skip(rounds, since)
             for _ in range(left):
                 end = self.iterate(loop)
         return end  # every task ends later than in the iteration before
@@ -294,8 +294,13 @@ class _Clock:
         now = self.now
         return tuple([at - now if at > now else 0 for at in self.free.values()])
 
-    def skip(self, clocks: int) -> int:
-        """Let so many clocks pass in which nothing changes but the time."""
+    def totals(self) -> tuple[int, ...]:
+        """All that grows from round to round, the time first."""
+        return (self.now,)
+
+    def skip(self, rounds: int, before: tuple[int, ...]) -> int:
+        """Let as many more rounds pass as the one since those totals; the clocks of them all."""
+        clocks = rounds * (self.now - before[0])
         self.now += clocks
         self.free = {port: at + clocks for port, at in self.free.items()}
         return clocks
@@ -327,7 +332,7 @@ def placements(loop: Loop, earliest: Clocks | None = None) -> Iterator[Placement
         limits: Iterator[int] = repeat(0)
     else:
         limits = iter(check_earliest(earliest, _tasks(loop)).tolist())
-    return _overlapped(loop, _Clock(), limits) if loop.dataflow else _apart(loop, 0, limits)
+    return _overlapped(loop, Clock(), limits) if loop.dataflow else _apart(loop, 0, limits)
 
 
 def times(loop: Loop, earliest: Clocks | None = None) -> tuple[Clocks, Clocks]:
@@ -346,7 +351,7 @@ def times(loop: Loop, earliest: Clocks | None = None) -> tuple[Clocks, Clocks]:
 _Placing = Generator[Placement, None, int]
 
 
-def _overlapped(loop: Loop, clock: _Clock, earliest: Iterator[int]) -> _Placing:
+def _overlapped(loop: Loop, clock: Clock, earliest: Iterator[int]) -> _Placing:
     """A dataflow region."""
     end = clock.now
     for _ in range(loop.iterations):
@@ -369,11 +374,11 @@ def _apart(loop: Loop, start: int, earliest: Iterator[int]) -> _Placing:
     for _ in range(loop.iterations):
         for node in loop.body:
             if isinstance(node, Task):
-                placed = _Clock(start).placement(node, next(earliest))
+                placed = Clock(start).placement(node, next(earliest))
                 yield placed
                 start = placed.end
             elif node.dataflow:
-                start = yield from _overlapped(node, _Clock(start), earliest)
+                start = yield from _overlapped(node, Clock(start), earliest)
             else:
                 start = yield from _apart(node, start, earliest)
     return start

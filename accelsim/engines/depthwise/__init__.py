@@ -36,6 +36,7 @@ ENGINE = Engine(
         activity=activity.activity,
         elements=_elements,
         sides=("lane", "pixel"),
+        used=schedule.used,
     ),
     area=AREA,
 )

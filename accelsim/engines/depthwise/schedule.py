@@ -266,6 +266,11 @@ def macs(engine: DepthwiseEngine, p: DepthwisePass) -> int:
     return taps * p.channels * engine.pixels
 
 
+def used(engine: DepthwiseEngine, p: DepthwisePass) -> tuple[int, int]:
+    """Lanes and pixels that multiply in a pass: all pixels, whether or not results are kept."""
+    return p.channels, engine.pixels
+
+
 def tile_count(engine: DepthwiseEngine, p: DepthwisePass) -> int:
     """Tiles of a pass."""
     count: int = p.tiles(engine.pixels)

@@ -35,6 +35,7 @@ ENGINE = Engine(
         simulate=when_called(f"{__name__}.cycle", "simulate"),
         activity=activity.activity,
         elements=_elements,
+        used=schedule.used,
     ),
     area=AREA,
 )

@@ -38,10 +38,10 @@ FLAG_BITS = 7  # control bits of an element: first, cap, ws, fz, swap, bsh, sh
 
 def limits(array: SystolicArray, p: ArrayPass) -> str | None:
     """Why the array cannot run a pass, in one sentence; None where it can."""
-    rows = p.k if p.opcode in STATIONARY else p.m
+    rows, columns = used(array, p)
     for name, value, most in (
         ("rows", rows, array.rows),
-        ("columns", p.n, array.columns),
+        ("columns", columns, array.columns),
         ("taps", p.taps, array.max_taps),
     ):
         if value > most:
@@ -168,6 +168,11 @@ def traffic(array: SystolicArray, p: ArrayPass) -> Traffic:
         write_bytes=used.results * p.n * width,
         macs=p.m * p.n * depth,
     )
+
+
+def used(array: SystolicArray, p: ArrayPass) -> tuple[int, int]:
+    """Rows and columns of elements that multiply in a pass."""
+    return p.k if p.opcode in STATIONARY else p.m, p.n
 
 
 def resources(array: SystolicArray) -> tuple[Resource, ...]:
