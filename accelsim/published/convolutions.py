@@ -1,6 +1,5 @@
 """What the published models look at in a layer: one dense or depthwise convolution."""
 
-from enum import Enum
 from typing import NamedTuple
 
 from accelsim.errors import UnsupportedError
@@ -9,21 +8,21 @@ from accelsim.ops import Conv2d, Depthwise, DynamicDepthwise
 from accelsim.ops.geometry import resolve_padding
 
 
-class Kind(Enum):
-    """How a publication sees a layer."""
-
-    DENSE = "dense"
-    DEPTHWISE = "depthwise"
-    ONE_DIMENSIONAL = "one-dimensional"  # depthwise with a 1xK or Kx1 kernel
-
-
 class PaddedConv(NamedTuple):
-    """A convolution and the size of its padded input."""
+    """A convolution and the size of its padded input.
 
-    kind: Kind
+    It has one group or one for every channel. As for the authors of all models, that alone tells
+    a dense layer from a depthwise one: a depthwise layer of a single channel is dense.
+    """
+
     conv: Conv
     padded_h: int
     padded_w: int
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether every channel is by itself, and there are several."""
+        return self.conv.groups > 1
 
 
 class Cost(NamedTuple):
@@ -40,14 +39,14 @@ def padded_conv(layer: Layer, in_shapes: tuple[Shape, ...], timing: str) -> Padd
     """The layer's convolution; None where it has none, like pooling and adding.
 
     UnsupportedError for what no publication covers: dilation, groups that are not depthwise,
-    several output channels or several kernel shapes in one depthwise layer.
+    several output channels or several kernel shapes in one depthwise layer. Code that looks at
+    none of these, as FuSeConv's, counts something else than the layer.
     """
     pieces = layer.op.lower(*in_shapes)
     if not pieces:
         return None
     op, conv = layer.op, pieces[0].conv
-    depthwise = isinstance(op, Depthwise | DynamicDepthwise) or conv.groups > 1
-    reason = _refusal(conv, len(pieces), depthwise)
+    reason = _refusal(conv, len(pieces))
     if reason:
         raise UnsupportedError(f"timing {timing} does not cover {reason} (layer {layer.name})")
     top = bottom = left = right = 0
@@ -55,10 +54,10 @@ def padded_conv(layer: Layer, in_shapes: tuple[Shape, ...], timing: str) -> Padd
         top, bottom, left, right = resolve_padding(
             op.padding, (conv.h, conv.w), (conv.fh, conv.fw), (conv.sh, conv.sw), (1, 1)
         )
-    return PaddedConv(_kind(conv, depthwise), conv, conv.h + top + bottom, conv.w + left + right)
+    return PaddedConv(conv, conv.h + top + bottom, conv.w + left + right)
 
 
-def _refusal(conv: Conv, pieces: int, depthwise: bool) -> str:
+def _refusal(conv: Conv, pieces: int) -> str:
     """What of a layer no publication covers; "" where all is well."""
     if pieces > 1:
         return "kernel shapes that differ between channels"
@@ -66,12 +65,6 @@ def _refusal(conv: Conv, pieces: int, depthwise: bool) -> str:
         return f"dilation {conv.dh}x{conv.dw}"
     if conv.groups not in (1, conv.c):
         return f"{conv.groups} groups of {conv.c} channels, only 1 or one a channel"
-    if depthwise and conv.k != conv.c:
+    if conv.groups > 1 and conv.k != conv.c:
         return f"{conv.k // conv.c} output channels per input channel of a depthwise layer"
     return ""
-
-
-def _kind(conv: Conv, depthwise: bool) -> Kind:
-    if not depthwise:
-        return Kind.DENSE
-    return Kind.ONE_DIMENSIONAL if (conv.fh == 1) != (conv.fw == 1) else Kind.DEPTHWISE

@@ -25,11 +25,13 @@ SPARED = ("bound", "params", "engine", "shape", "MACs", "memory bytes", "share",
 
 # What a reader of a published model's cycles should know.
 _FUSECONV = "it has no drain of results, no result port and no overlap"
-_SCALESIM = "SCALE-Sim reports a layer's last cycle counted from 0, one too few, and drains no"
+_SCALESIM = (
+    "SCALE-Sim rounds unpadded maps up, reports a layer's last cycle counted from 0, one too"
+)
 MODEL_NOTES = (
     ("fuseconv-2020", f"fuseconv-2020 is the model behind the paper's figures; {_FUSECONV}."),
     ("fuseconv-2021", f"fuseconv-2021 is the model that its authors released; {_FUSECONV}."),
-    ("scalesim", f"{_SCALESIM} results in os; both are kept here."),
+    ("scalesim", f"{_SCALESIM} few, and drains no results in os; all are kept here."),
 )
 
 
