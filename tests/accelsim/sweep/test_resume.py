@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +17,11 @@ from accelsim import analysis, sweep
 from accelsim.errors import FileError
 from tests.accelsim.sweep.specs import LARGE, SMALL, spec
 
-KILLS = 20
+KILLS = 12
 PROGRAM = "from accelsim.cli import main; main()"
-# Hundreds of parts, so that a kill may fall on anything.
+KILLED = "tests.accelsim.sweep.killed"
+TOP = Path(__file__).parents[3]
+# Hundreds of parts, of which every run makes a few.
 MANY = """
 networks = ["mobilenet_v2", "mobilenet_v1"]
 part_points = 250
@@ -45,30 +46,26 @@ def files(folder: Path) -> dict[Path, tuple[int, int]]:
 def test_killed_at_random_moments_and_resumed_it_gives_the_same_rows(tmp_path):
     whole, out = tmp_path / "whole", tmp_path / "out"
     sweep.run(spec(tmp_path, MANY), whole)
-    few = len(files(whole)) // KILLS
-    command = [sys.executable, "-c", PROGRAM, "sweep", tmp_path / "sweep.toml", "-o", out]
-    moments, progress = random.Random(4), set()
+    few = 2 * len(files(whole)) // KILLS  # every file is opened, then gets its name
+    arguments = ["sweep", tmp_path / "sweep.toml", "-o", out]
+    places, progress = random.Random(4), set()
     for _ in range(KILLS):
         before = files(out)
-        progress.add(len(before))
         resume = ["--resume"] if (tmp_path / "out.sweep/manifest.json").exists() else []
-        process = subprocess.Popen([*command, *resume], stderr=subprocess.PIPE)
-        # By what is done and not by the clock, so that a slow machine is no other test.
-        wanted = len(before) + moments.randint(0, few)
-        while process.poll() is None and len(files(out)) < wanted:
-            time.sleep(0.001)
-        time.sleep(moments.uniform(0, 0.05))
-        process.kill()
-        assert process.communicate()[1] == b""
-        assert process.returncode in (-signal.SIGKILL, 0)
+        place = places.randint(0, few), int(10 ** places.uniform(0, 4))  # files, steps
+        command = [sys.executable, "-m", KILLED, out, *map(str, place), *arguments, *resume]
+        killed = subprocess.run(command, cwd=TOP, stderr=subprocess.PIPE, check=False)
+        assert (killed.returncode, killed.stderr) == (-signal.SIGKILL, b"")
         assert before.items() <= files(out).items()  # nothing finished was touched
+        progress.add(len(files(out)))
+    assert len(progress) > KILLS // 2  # many kills fell into the work
     before = files(out)
-    done = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", PROGRAM, *arguments, "--resume"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert before.items() <= files(out).items()
-    assert len(progress) > 2  # some kills fell into the work
     assert sweep.load(out).equals(sweep.load(whole))
-    assert not [path for path in out.rglob(".*") if path.is_file()]  # nothing half written is left
+    assert not list(tmp_path.rglob(".accelsim-*"))  # nothing half written is left
 
 
 def test_a_finished_sweep_resumes_to_nothing(tmp_path):
