@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from accelsim.hardware import Hardware
 from accelsim.ir import Network
@@ -63,6 +64,22 @@ class LayerResult:
     memory_cycles: int | None = None
     not_modelled: bool = False
     values_equal: bool | None = None
+
+
+class Computed(NamedTuple):
+    """A map that was computed, in short.
+
+    layer : the one that made it.
+    shape : c, h, w.
+    min, max : of its values, int8.
+    sha256 : of its bytes, value by value in the order of c, h, w.
+    """
+
+    layer: str
+    shape: tuple[int, ...]
+    min: int
+    max: int
+    sha256: str
 
 
 class Totals:
@@ -148,6 +165,15 @@ class Result(Totals):
         return all(compared) if self.fidelity == "cycle" else None
 
     @cached_property
+    def computed(self) -> "Computed | None":
+        """What the values of the last layer are; None where none were computed."""
+        if self.output is None:
+            return None
+        least, most = int(self.output.min()), int(self.output.max())
+        digest = sha256(self.output.tobytes()).hexdigest()
+        return Computed(self.layers[-1].name, self.output.shape, least, most, digest)
+
+    @cached_property
     def weights_sha256(self) -> str:
         """Hash of the weights of the whole network, drawn from the seed or read from its file."""
         return load_weights(self.graph, self.seed).sha256()
@@ -175,6 +201,8 @@ class Result(Totals):
         }
         if self.fidelity == "cycle":
             values["values_equal"] = self.values_equal
+        if self.computed is not None:
+            values["output"] = self.computed._asdict()
         return values
 
     def to_frame(self) -> "polars.DataFrame":

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from accelsim.hardware import DepthwiseEngine
-from accelsim.ir import Shape
 from accelsim.phrases import counted
+from accelsim.request import CYCLE
 from accelsim.result import MEMORY, LayerResult, Result, Totals
 from accelsim.reuse import SENTENCE
 from accelsim.study.ways import DepthwiseWays
@@ -33,6 +34,9 @@ MODEL_NOTES = (
     ("fuseconv-2021", f"fuseconv-2021 is the model that its authors released; {_FUSECONV}."),
     ("scalesim", f"{_SCALESIM} few, and drains no results in os; all are kept here."),
 )
+
+
+DIGITS = 16  # of a hash that are shown
 
 
 class Table(NamedTuple):
@@ -135,7 +139,7 @@ def notes(
     depthwise : the depthwise layers of the result as they ran, and in every way.
     baseline : the same layers of the network without its variant, to compare with.
     """
-    sentences = [time(result), *_memory_notes(result)]
+    sentences = [time(result), *_memory_notes(result), *_value_notes(result)]
     if baseline is not None and result.total_cycles:
         ratio = baseline.total_cycles / result.total_cycles
         slower = ", slower than it" if ratio < 1 else ""
@@ -195,6 +199,33 @@ def _memory_notes(result: Result) -> list[str]:
     return [f"Layers that wait for memory: {waiting} of {len(engines)}{hosted}.", SENTENCE]
 
 
+def _value_notes(result: Result) -> list[str]:
+    """What was computed, and whether the levels agree on it."""
+    if result.computed is None:
+        return []
+    sentences = []
+    compared = [layer for layer in result.layers if layer.values_equal is not None]
+    if result.fidelity != CYCLE:
+        sentences.append(
+            "Values are those of the operators' references, cycles those of the schedule; "
+            f"--fidelity {CYCLE} runs the registers and compares."
+        )
+    elif compared:
+        sums = sum(prod(result.graph.shape(layer.name)) for layer in compared)
+        wrong = [layer.name for layer in compared if not layer.values_equal]
+        agreed = f"differ from golden in {', '.join(wrong)}" if wrong else "all equal to golden"
+        sentences.append(
+            f"{counted(len(compared), 'layer')} register by register: {counted(sums, 'sum')}, "
+            f"{agreed}."
+        )
+    layer, shape, least, most, digest = result.computed
+    sentences.append(
+        f"Output of {layer}: int8 {show(shape)}, values {least} to {most}, sha256 "
+        f"{digest[:DIGITS]} (seed {result.seed}; --json has all digits)."
+    )
+    return sentences
+
+
 def ports(engine: DepthwiseEngine) -> str:
     """The ports of a depthwise engine in words."""
     width, results = engine.fill_port, engine.results_per_clock or engine.pixels
@@ -250,7 +281,7 @@ def count(number: int | None) -> str:
     return "-" if number is None else f"{number:,}"
 
 
-def show(shape: Shape) -> str:
+def show(shape: Sequence[int]) -> str:
     """A shape as c x h x w."""
     return "x".join(str(size) for size in shape)
 

@@ -1,6 +1,7 @@
 """The command line: what it prints, and one sentence for every mistake."""
 
 import csv
+import hashlib
 import json
 import re
 import subprocess
@@ -16,9 +17,10 @@ from accelsim import __version__, networks, published, sweep
 from accelsim.cli import COMMANDS, main
 from accelsim.cli.plots import KINDS
 from accelsim.dataflows import DATAFLOWS
-from accelsim.hardware import PRESETS, load_hardware
+from accelsim.hardware import PRESETS, Hardware, SystolicArray, load_hardware
 from accelsim.lowering import public_name
 from accelsim.ops import MACROS, OPS
+from accelsim.simulation import simulate
 from tests.accelsim.cli.probe import PROBE
 from tests.naive import fronts
 
@@ -242,6 +244,26 @@ def test_every_fidelity_gives_the_same_cycles(accelsim, probe):
     assert results[2]["values_equal"] is True
 
 
+def test_values_are_named_and_said_to_agree(accelsim, probe):
+    """The sums of stem and mix are 5 x 9 x 17 each, those of fc 7; the bytes of the output."""
+    output = simulate(probe, Hardware(SystolicArray(4, 3)), fidelity="golden").output
+    digest = hashlib.sha256(bytes(output.view("uint8").ravel().tolist())).hexdigest()
+    span = f"{output.min()} to {output.max()}"
+    said = f"Output of fc: int8 7x1x1, values {span}, sha256 {digest[:16]}"
+    for fidelity, agreed in (
+        ("cycle", "3 layers register by register: 1,537 sums, all equal to golden."),
+        ("golden", "Values are those of the operators' references, cycles those of the schedule"),
+        ("schedule", None),
+    ):
+        command = ("run", probe, "--array", "4x3", "--fidelity", fidelity)
+        shown, printed = accelsim(*command).out, as_json(accelsim(*command, "--json", "-"))
+        assert (said in shown) == ("output" in printed) == (agreed is not None)
+        if agreed:
+            assert agreed in shown
+            assert printed["output"]["sha256"] == digest
+            assert printed["output"]["shape"] == [7, 1, 1]
+
+
 def test_wrong_values_are_status_1(accelsim, probe, monkeypatch):
     from accelsim.ops import Depthwise
 
@@ -250,6 +272,7 @@ def test_wrong_values_are_status_1(accelsim, probe, monkeypatch):
     outcome = accelsim("run", probe, "--array", "4x3", "--fidelity", "cycle")
     assert outcome.status == 1
     assert outcome.err == "accelsim: values differ from golden in mix\n"
+    assert "sums, differ from golden in mix." in outcome.out
 
 
 # --- cosim
