@@ -1,6 +1,7 @@
 """Co-simulation of one layer of a network: all four levels on the same real data, compared.
 
 The RTL is passed in as a function, because this package does not know the hardware description.
+Other simulators get the layer as a `Stimulus`: what the RTL is sent, and what it must return.
 """
 
 from collections.abc import Callable
@@ -8,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
+from accelsim.errors import AccelsimError
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.forward import step_of
-from accelsim.lowering import AUTO, Choice, Sequence
+from accelsim.lowering import AUTO, Choice, Lowered, Sequence
 from accelsim.numerics import Int32
 from accelsim.request import Request
 from accelsim.weights import load_weights
@@ -82,6 +85,36 @@ class Comparison:
         }
 
 
+class OnData(NamedTuple):
+    """A layer on the data that it has in the network.
+
+    golden : int32[k, oh, ow], its sums by the operator's golden reference.
+    """
+
+    lowered: Lowered
+    sequence: Sequence
+    golden: Int32
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """What the RTL of an engine is sent for a layer, and what it must return.
+
+    title : the layer, its network and the data.
+    engine : the name of the engine.
+    commands, memories : as accelsim.lowering.Sequence has them.
+    words : int32[result words, values], by the engine's golden model.
+    cycles : busy clocks by the schedule.
+    """
+
+    title: str
+    engine: str
+    commands: npt.NDArray[np.int64]
+    memories: tuple[npt.NDArray[np.int16], ...]
+    words: Int32
+    cycles: int
+
+
 def cosim(
     network: AnyNetwork,
     name: str,
@@ -92,12 +125,7 @@ def cosim(
     depthwise_on: str = AUTO,
 ) -> Comparison:
     """The layer of that name at all levels, on the data that it has in the network."""
-    network, hardware = as_network(network), as_hardware(hardware)
-    request = Request(network, hardware, dataflow, depthwise_on)
-    layer, _, lowered = request.layer_on(name, "RTL")
-    data = step_of(network, layer, load_weights(network, seed), seed)
-    sequence = lowered.sequence(*layer.op.operands(data.inputs, data.weights))
-    golden = data.sums
+    lowered, sequence, golden = _on_data(network, name, hardware, dataflow, seed, depthwise_on)
     cycle = lowered.measure(sequence)
     rtl = run_rtl(sequence)
     return Comparison(
@@ -111,3 +139,48 @@ def cosim(
         rtl_equal=np.array_equal(sequence.output(rtl.words), golden),
         stall_cycles=rtl.stall_cycles,
     )
+
+
+def stimulus(
+    network: AnyNetwork,
+    name: str,
+    hardware: AnyHardware,
+    dataflow: Choice = "auto",
+    seed: int = 0,
+    depthwise_on: str = AUTO,
+) -> Stimulus:
+    """What `cosim` would send to the RTL for the layer of that name, and expect of it.
+
+    AccelsimError where the engine's golden model and the operator's differ: then there is nothing
+    to compare the RTL with.
+    """
+    network = as_network(network)
+    lowered, sequence, golden = _on_data(network, name, hardware, dataflow, seed, depthwise_on)
+    words = lowered.registers.golden(lowered.sizes, sequence.commands, *sequence.memories)
+    if not np.array_equal(sequence.output(words), golden):
+        raise AccelsimError(f"golden models of engine and operator differ (layer {name})")
+    mode = f"dataflow {lowered.dataflow}" if lowered.dataflow else f"engine {lowered.engine}"
+    return Stimulus(
+        title=f"layer {name} of {network.name} {network.variant}, {mode}, seed {seed}",
+        engine=sequence.engine,
+        commands=sequence.commands,
+        memories=sequence.memories,
+        words=words,
+        cycles=lowered.cycles,
+    )
+
+
+def _on_data(
+    network: AnyNetwork,
+    name: str,
+    hardware: AnyHardware,
+    dataflow: Choice,
+    seed: int,
+    depthwise_on: str,
+) -> OnData:
+    network, hardware = as_network(network), as_hardware(hardware)
+    request = Request(network, hardware, dataflow, depthwise_on)
+    layer, _, lowered = request.layer_on(name, "RTL")
+    data = step_of(network, layer, load_weights(network, seed), seed)
+    sequence = lowered.sequence(*layer.op.operands(data.inputs, data.weights))
+    return OnData(lowered, sequence, data.sums)

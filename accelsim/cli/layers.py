@@ -221,10 +221,20 @@ def generate_rtl(
     depthwise: DepthwiseOption = None,
     overlap: OverlapOption = None,
     hardware: HardwareOption = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(metavar="NETWORK:NAME", help="Add a testbench that runs this layer."),
+    ] = None,
+    variant: VariantOption = "baseline",
+    dataflow: DataflowOption = "auto",
+    depthwise_on: DepthwiseOnOption = "auto",
+    input_size: InputOption = None,
+    seed: SeedOption = 0,
 ) -> None:
     """Write the Verilog of a design, and its documentation.
 
-    Its parameters are written as JSON.
+    Its parameters are written as JSON. With --layer also a self-checking testbench for simulators
+    of your own, and what the layer sends and must return, on real data.
     """
     check_named("--output", output)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
@@ -232,5 +242,22 @@ def generate_rtl(
     with needs_extra_rtl(), progress_bar() as progress:
         from rtl.flow.generate import generate
 
-        written = generate(design, Path(output), progress)
+        stimulus = None
+        if layer is not None:
+            from accelsim import cosimulation
+
+            source, name = _network_and_layer(layer)
+            net = load_network(source, variant, input_size)
+            stimulus = cosimulation.stimulus(net, name, design, dataflow, seed, depthwise_on)
+        written = generate(design, Path(output), progress, stimulus)
     say(*map(str, written))
+
+
+def _network_and_layer(text: str) -> tuple[str, str]:
+    """The two halves of NETWORK:NAME."""
+    network, _, layer = text.rpartition(":")
+    if not (network and layer):
+        raise UnsupportedError(
+            f"--layer must be NETWORK:NAME, for instance mobilenet_v2:stem, not {text!r}"
+        )
+    return network, layer

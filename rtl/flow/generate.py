@@ -5,9 +5,9 @@ beside them.
 """
 
 import json
-import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from enum import IntEnum
 from pathlib import Path
@@ -20,7 +20,8 @@ from accelsim.errors import FileError
 from accelsim.hardware import Hardware, Sizes
 from rtl.engines import core_of
 from rtl.flow.manual import Chapter, page
-from rtl.flow.ports import CLOCK, RESET, payload, ports, streams
+from rtl.flow.ports import CLOCK, RESET, CoreOfDesign, payload, ports, streams
+from rtl.flow.testbench import Stimulus, testbench_files
 from rtl.flow.verilog import TOP, verilog
 
 Progress = Callable[[str, float], None]
@@ -51,14 +52,6 @@ class Cores(Component):
         return m
 
 
-class CoreOfDesign(NamedTuple):
-    """A core of a design, its sizes, and the prefix of its ports: none where it is the only one."""
-
-    prefix: str
-    sizes: Any
-    core: Any
-
-
 class Generated(NamedTuple):
     """What is to be written.
 
@@ -68,6 +61,11 @@ class Generated(NamedTuple):
     top: Component
     text: str
     cores: tuple[CoreOfDesign, ...]
+
+    def engine(self, name: str) -> CoreOfDesign:
+        """The core of the engine of that name."""
+        (core,) = (each for each in self.cores if each.sizes.name == name)
+        return core
 
 
 def make_cores(hardware: Hardware) -> Generated:
@@ -87,25 +85,33 @@ def make_cores(hardware: Hardware) -> Generated:
 
 
 def generate(
-    hardware: Hardware, directory: Path, progress: Progress | None = None
+    hardware: Hardware,
+    directory: Path,
+    progress: Progress | None = None,
+    stimulus: Stimulus | None = None,
 ) -> tuple[Path, ...]:
     """Write core.sv, parameters.json and core.md into a directory; the paths written.
 
-    The directory is made where it does not exist; each file is there whole or not at all.
+    With a stimulus also testbench.sv, what it reads, and testbench.md; the memories of the engine
+    that it is for are then as deep as it needs. The directory is made where it does not exist; the
+    files are there whole or not at all.
     """
     report = progress or _ignore
-    report("generate", 0.0)
-    _check_writable(directory)
-    made = make_cores(hardware)
-    report("generate", 0.9)
-    files = {
-        "core.sv": made.text,
-        "parameters.json": json.dumps(parameters(made), indent=2) + "\n",
-        "core.md": page(chapters(made)),
-    }
-    written = tuple(_write(directory / name, content) for name, content in files.items())
-    report("generate", 1.0)
-    return written
+    report("making Verilog", 0.0)
+    with _whole(directory) as written:
+        if stimulus is not None:
+            sizes = hardware.engine(stimulus.engine)
+            deepened = core_of(sizes).deepened(sizes, stimulus.commands)
+            hardware = hardware.with_engine(deepened)
+        made = make_cores(hardware)
+        report("making Verilog", 0.9)
+        written["core.sv"] = made.text
+        written["parameters.json"] = json.dumps(parameters(made), indent=2) + "\n"
+        written["core.md"] = page(chapters(made))
+        if stimulus is not None:
+            written |= testbench_files(made.engine(stimulus.engine), made.top, stimulus)
+    report("making Verilog", 1.0)
+    return tuple(directory / name for name in written)
 
 
 def chapters(made: Generated) -> list[tuple[str, Chapter]]:
@@ -117,28 +123,30 @@ def _ignore(what: str, done: float) -> None:
     """Progress that nobody watches."""
 
 
-def _check_writable(directory: Path) -> None:
-    """Make the directory; better refused before the minute of work than after it."""
+@contextmanager
+def _whole(directory: Path) -> Iterator[dict[str, str]]:
+    """Names and contents of files that are to be written, all of them or none.
+
+    The directory is made first: better refused before the minute of work than after it. It is gone
+    again where nothing is written.
+    """
+    missing = [place for place in (directory, *directory.parents) if not place.exists()]
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory):
-            pass
-    except OSError as error:
-        raise FileError(f"{directory} cannot be written: {error.strerror}") from error
-
-
-def _write(path: Path, content: str) -> Path:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except OSError as error:
-        raise FileError(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        Path(name).unlink(missing_ok=True)
-    return path
+        with tempfile.TemporaryDirectory(prefix=".accelsim-", dir=directory) as name:
+            files: dict[str, str] = {}
+            yield files
+            for file, content in files.items():
+                (Path(name) / file).write_text(content)
+            for file in files:
+                (Path(name) / file).replace(directory / file)
+    except BaseException as error:
+        for place in missing:
+            with suppress(OSError):
+                place.rmdir()
+        if isinstance(error, OSError):
+            raise FileError(f"{directory} cannot be written: {error.strerror}") from error
+        raise
 
 
 def parameters(made: Generated) -> dict[str, Any]:

@@ -69,3 +69,11 @@ def _scalars(shape: Any, name: str, offset: int) -> Iterator[Field]:
     else:
         plain = Shape.cast(shape)
         yield Field(name, offset, plain.width, plain.signed)
+
+
+class CoreOfDesign(NamedTuple):
+    """A core of a design, its sizes, and the prefix of its ports: none where it is the only one."""
+
+    prefix: str
+    sizes: Any
+    core: Any
