@@ -19,8 +19,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import accelsim as ax
 from accelsim import published
 from accelsim.errors import UnsupportedError
+from accelsim.importers import load
 from accelsim.ir import INPUT, Layer, Operator, Shape
 from accelsim.ops import Conv2d, Depthwise, DynamicDepthwise, Linear, Pointwise
 from tests.naive import published as naive
@@ -106,41 +108,51 @@ def convolutions(draw, paddings=(0, 3)):
 def test_fuseconv_2021_in_every_branch(rows, columns, convolution, filters):
     """A depthwise layer in all its spellings; with `filters` a dense one."""
     channels, size, kernel, stride, (p, q) = convolution
-    timing, shape, padding = (
-        published.get("fuseconv-2021", rows, columns),
-        (channels, *size),
-        (p, q),
-    )
-    zeros = p, p, q, q
+    timing = published.get("fuseconv-2021", rows, columns)
+    shape, zeros = (channels, *size), (p, p, q, q)
     if filters:
+        outputs, groups = filters, 1
         ops = [Conv2d(filters, kernel, stride, zeros)]
     else:
+        outputs, groups = channels, channels
         ops = [
             Depthwise(kernel, stride, zeros),
             Conv2d(channels, kernel, stride, zeros, groups=channels),
         ]
-    layer = rows, columns, *shape, filters or channels, 1 if filters else channels
-    expected = naive.fuseconv_2021(*layer, kernel, stride, padding)
-    lines = not filters and channels > 1 and 1 in kernel
+    expected = naive.fuseconv_2021(rows, columns, *shape, outputs, groups, kernel, stride, (p, q))
+    dataflow = "rows" if groups > 1 and 1 in kernel else "os"
     for op in ops:
-        assert cost(timing, op, shape) == (expected, "rows" if lines else "os")
+        assert cost(timing, op, shape) == (expected, dataflow)
 
 
-def test_the_given_layers_of_fuseconv():
-    assert cost(published.get("fuseconv-2021", 64, 16), Depthwise((1, 1)), (16, 56, 5)) == (
-        238,
-        "rows",
-    )
-    op = Depthwise((1, 3), padding=1)
-    assert cost(published.get("fuseconv-2021", 8, 8), op, (8, 8, 8)) == (220, "rows")
-    # The same layer with the kernel and the map on their sides.
-    op = Depthwise((3, 1), padding=1)
-    assert cost(published.get("fuseconv-2021", 8, 8), op, (8, 8, 8)) == (220, "rows")
+# Files as users write them: shape, attributes of the layer, array, cycles by the authors' code.
+FILES = [
+    ([1, 4, 4], 'op = "conv2d"\nout_channels = 1\nkernel = [1, 1]\nstride = [2, 2]', (4, 4),
+     {"scalesim os": 20, "scalesim ws": 18, "scalesim is": 32}),
+    ([16, 56, 5], 'op = "depthwise"\nkernel = [1, 1]', (64, 16), {"fuseconv-2021 auto": 238}),
+    ([8, 8, 8], 'op = "depthwise"\nkernel = [1, 3]\npadding = 1', (8, 8),
+     {"fuseconv-2021 auto": 220}),
+    ([8, 8, 8], 'op = "depthwise"\nkernel = [3, 1]\npadding = 1', (8, 8),
+     {"fuseconv-2021 auto": 220}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("shape", "layer", "array", "totals"), FILES)
+def test_files_cost_what_the_code_says(shape, layer, array, totals, tmp_path):
+    path = tmp_path / "net.toml"
+    path.write_text(f'name = "net"\ninput = {shape}\n[[layer]]\nname = "L"\n{layer}\n')
+    network, design = load(path), ax.Hardware(ax.SystolicArray(*array))
+    found = {
+        model: ax.simulate(network, design, dataflow, timing=timing).total_cycles
+        for model in totals
+        for timing, dataflow in [model.split()]
+    }
+    assert found == totals
 
 
 @pytest.mark.parametrize("timing", ["fuseconv-2020", "fuseconv-2021"])
 def test_zeros_count_on_the_side_where_they_are(timing):
-    """The hook sees a padded map only: zeros on one side are as many as half of them on two."""
+    """The hook sees a padded map only: two zeros on one side are one on each of two."""
     model = published.get(timing, 8, 8)
     for kernel in [(1, 3), (3, 1), (3, 3), (1, 1)]:
         uneven = cost(model, Depthwise(kernel, padding=(2, 0, 0, 4)), (3, 7, 7))
