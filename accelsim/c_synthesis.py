@@ -17,6 +17,8 @@ class Synthesis:
     engine : the name of the one that runs the layer.
     dataflow : its name, where the engine has several; else None.
     macs : dense multiply-accumulates of the layer.
+    live_macs : those of them with a value of the map.
+    skipped_macs : those that the engine skips because their taps lie outside the map.
     """
 
     network: str
@@ -26,14 +28,16 @@ class Synthesis:
     engine: str
     dataflow: str | None
     macs: int
+    live_macs: int
+    skipped_macs: int
     bound_cycles: int
     hardware: Hardware
     report: Report
 
     @property
     def utilization(self) -> float:
-        """Dense MACs / (multipliers x cycles)."""
-        return self.report.share(self.macs)
+        """Live MACs / (multipliers x cycles)."""
+        return self.report.share(self.live_macs)
 
     def to_dict(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -45,6 +49,8 @@ class Synthesis:
             "engine": self.engine,
             "dataflow": self.dataflow,
             "macs": self.macs,
+            "live_macs": self.live_macs,
+            "skipped_macs": self.skipped_macs,
             "bound_cycles": self.bound_cycles,
             "utilization": self.utilization,
             "hardware": self.hardware.to_dict(),
@@ -78,6 +84,8 @@ def csynth(
         lowered.engine,
         lowered.dataflow,
         network.macs(chosen),
+        lowered.live_macs,
+        lowered.skipped_macs,
         lowered.bound.cycles,
         hardware,
         made,

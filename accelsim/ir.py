@@ -68,6 +68,13 @@ class Conv(NamedTuple):
         return self.k * self.oh * self.ow * (self.c // self.groups) * self.fh * self.fw
 
     @property
+    def live_macs(self) -> int:
+        """Multiply-accumulates with a value of the map: `macs` less the taps outside it."""
+        down = live_taps(self.oh, self.fh, self.sh, self.dh, self.pt, self.h)
+        across = live_taps(self.ow, self.fw, self.sw, self.dw, self.pl, self.w)
+        return self.k * (self.c // self.groups) * down * across
+
+    @property
     def padded(self) -> bool:
         """Whether a tap falls outside the input."""
         bottom = (self.oh - 1) * self.sh + self.dh * (self.fh - 1) + 1 - self.pt - self.h
@@ -259,6 +266,10 @@ class Network:
         """Dense multiply-accumulates of a layer."""
         return self._counts[layer.name][0]
 
+    def live_macs(self, layer: Layer) -> int:
+        """Multiply-accumulates of a layer with a value of its map: no taps outside it."""
+        return sum(piece.conv.live_macs for piece in layer.op.lower(*self.in_shapes(layer)))
+
     def params(self, layer: Layer) -> int:
         """Trainable parameters: weights, bias, gamma and beta of batch norms, layer scale."""
         return self._counts[layer.name][1]
@@ -280,6 +291,11 @@ class Network:
     def total_macs(self) -> int:
         """Dense multiply-accumulates of the whole network."""
         return sum(self.macs(layer) for layer in self.layers)
+
+    @cached_property
+    def total_live_macs(self) -> int:
+        """Multiply-accumulates with values of the maps, of the whole network."""
+        return sum(self.live_macs(layer) for layer in self.layers)
 
     @cached_property
     def total_params(self) -> int:
@@ -330,3 +346,19 @@ def out_size(size: int, kernel: int, stride: int, dilation: int, before: int, af
     if reach > padded:
         raise ShapeError(f"kernel reach {reach} is larger than the padded input {padded}")
     return (padded - reach) // stride + 1
+
+
+@lru_cache(1 << 12)
+def live_taps(
+    outputs: int, kernel: int, stride: int, dilation: int, padding: int, size: int
+) -> int:
+    """Pairs of an output and a tap that meets one of `size` values, along one axis.
+
+    Output o meets value o stride + tap dilation - padding.
+    """
+    pairs = 0
+    for offset in range(-padding, dilation * kernel - padding, dilation):
+        first = max(0, -(offset // stride))
+        last = min(outputs - 1, (size - 1 - offset) // stride)
+        pairs += max(0, last - first + 1)
+    return pairs

@@ -29,13 +29,19 @@ class LayerResult:
     cycles : busy cycles, first operand at a port to last result at a port.
     macs : dense multiply-accumulates, padded taps included.
     params : trainable parameters.
-    utilization : macs / (multipliers x cycles).
-    busy_utilization : the same of the MACs that the engine executes; None in published timings.
+    utilization : live_macs / (multipliers x cycles), the share of multiplier clocks that multiply a
+        value of the map by a weight; never above 1. None where a published timing counts fewer
+        clocks than these products need.
+    busy_utilization : the same of the MACs that the engine executes, those with padding and zeros
+        and those of results thrown away included; None in published timings.
     read_bytes : operands filled into the banks that are used, a byte each, copies included; None
         in published timings.
     write_bytes : results at the result port, as wide as accumulators; None in published timings.
-    bound_cycles : the least that multipliers and ports of the engine allow for the dense MACs;
-        skipping taps outside the map may go below it. None in published timings.
+    live_macs : of `macs`, those with a value of the map: padded taps are left out.
+    skipped_macs : of `macs`, those on which the engine spends no multiplier clock, as their taps
+        lie outside the map; None in published timings and on the host.
+    bound_cycles : the least that multipliers and ports of the engine allow for the live MACs and
+        the results; None in published timings.
     bound_by : what makes it take its time: memory, where it takes longer than the engine; else what
         makes bound_cycles: array (the multipliers of its engine), fill or results (its ports). None
         on the host and in published timings.
@@ -53,10 +59,12 @@ class LayerResult:
     cycles: int
     macs: int
     params: int
-    utilization: float
+    utilization: float | None
     busy_utilization: float | None
     read_bytes: int | None
     write_bytes: int | None
+    live_macs: int
+    skipped_macs: int | None
     bound_cycles: int | None = None
     bound_by: str | None = None
     offchip_read_bytes: int | None = None
@@ -80,6 +88,14 @@ class Computed(NamedTuple):
     min: int
     max: int
     sha256: str
+
+
+def utilization(live_macs: int, offered: int) -> float | None:
+    """Products with values of the map as a share of the multiplier clocks that are offered.
+
+    None where fewer are offered, as by published timings that leave clocks out.
+    """
+    return live_macs / offered if live_macs <= offered and offered else None
 
 
 class Totals:
@@ -117,6 +133,22 @@ class Totals:
     def total_macs(self) -> int:
         """Dense multiply-accumulates of all layers."""
         return sum(layer.macs for layer in self.layers)
+
+    @property
+    def total_live_macs(self) -> int:
+        """Multiply-accumulates with values of the maps, of all layers."""
+        return sum(layer.live_macs for layer in self.layers)
+
+    @property
+    def total_skipped_macs(self) -> int:
+        """Dense multiply-accumulates with padding that engines skip, of all layers."""
+        return sum(layer.skipped_macs or 0 for layer in self.layers)
+
+    @property
+    def utilization(self) -> float | None:
+        """As of a layer, of all layers and the multipliers of all engines; None without cycles."""
+        offered = self.hardware.multipliers * self.total_cycles
+        return utilization(self.total_live_macs, offered)
 
     @property
     def total_params(self) -> int:
@@ -193,6 +225,8 @@ class Result(Totals):
             "layers": [asdict(layer) for layer in self.layers],
             "total_cycles": self.total_cycles,
             "total_macs": self.total_macs,
+            "total_live_macs": self.total_live_macs,
+            "total_skipped_macs": self.total_skipped_macs,
             "total_params": self.total_params,
             "total_memory_cycles": self.total_memory_cycles,
             "clock_mhz": self.hardware.clock_mhz,
@@ -221,6 +255,8 @@ class Result(Totals):
             "busy_utilization": polars.Float64,
             "read_bytes": polars.Int64,
             "write_bytes": polars.Int64,
+            "live_macs": polars.Int64,
+            "skipped_macs": polars.Int64,
             "bound_cycles": polars.Int64,
             "bound_by": polars.String,
             "offchip_read_bytes": polars.Int64,
@@ -234,14 +270,12 @@ class Result(Totals):
     def _repr_html_(self) -> str:
         """What notebooks show: the layers that an engine runs, and the totals."""
         shown = [layer for layer in self.layers if not layer.not_modelled]
-        offered = self.hardware.multipliers * self.total_cycles
-        used = self.total_macs / offered if offered else 0.0
         names = [(each.name, each.op, each.engine, each.dataflow or "-") for each in shown]
         numbers = [(each.cycles, each.utilization, each.macs) for each in shown]
         names.append(("total", "", "", ""))
-        numbers.append((self.total_cycles, used, self.total_macs))
+        numbers.append((self.total_cycles, self.utilization, self.total_macs))
         rows = [
-            (*words, f"{cycles:,}", f"{100 * share:.1f} %", f"{macs:,}")
+            (*words, f"{cycles:,}", "-" if share is None else f"{100 * share:.1f} %", f"{macs:,}")
             for words, (cycles, share, macs) in zip(names, numbers, strict=True)
         ]
         return _html(self._about(len(self.layers) - len(shown)), HTML_COLUMNS, rows)

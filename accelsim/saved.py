@@ -27,7 +27,8 @@ Part = TypeVar("Part", SystolicArray, DepthwiseEngine, Operands, Memory, LayerRe
 TOTALS = ("cycles", "macs", "params", "memory_cycles")
 SHARES = ("utilization", "busy_utilization")
 OFF_CHIP = ("offchip_read_bytes", "offchip_write_bytes")
-NUMBERS = (*TOTALS, *SHARES, "read_bytes", "write_bytes", *OFF_CHIP, "bound_cycles")
+BYTES = ("read_bytes", "write_bytes", *OFF_CHIP)
+NUMBERS = (*TOTALS, *SHARES, *BYTES, "live_macs", "skipped_macs", "bound_cycles")
 MOST = 1 << 53  # up to which a float holds every count
 
 

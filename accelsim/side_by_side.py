@@ -36,17 +36,20 @@ class LayerCosts(NamedTuple):
 class Total(NamedTuple):
     """What all layers cost on one design.
 
+    macs, live_macs, skipped_macs : see LayerResult.
     multipliers : of the engines that run any of the layers.
     """
 
     cycles: int
     macs: int
+    live_macs: int
+    skipped_macs: int
     multipliers: int
 
     @property
     def utilization(self) -> float:
-        """Dense MACs / (multipliers x cycles)."""
-        return self.macs / self.multiplier_cycles
+        """Live MACs / (multipliers x cycles)."""
+        return self.live_macs / self.multiplier_cycles
 
     @property
     def multiplier_cycles(self) -> int:
@@ -76,6 +79,8 @@ class SideBySide:
                 Total(
                     sum(cost.cycles for cost in costs),
                     sum(cost.macs for cost in costs),
+                    sum(cost.live_macs for cost in costs),
+                    sum(cost.skipped_macs or 0 for cost in costs),
                     sum(_multipliers(entry.design, engine) for engine in engines),
                 )
             )
@@ -93,6 +98,8 @@ class SideBySide:
                     "hardware": entry.design.to_dict(),
                     "total_cycles": total.cycles,
                     "total_macs": total.macs,
+                    "total_live_macs": total.live_macs,
+                    "total_skipped_macs": total.skipped_macs,
                     "multipliers": total.multipliers,
                     "utilization": total.utilization,
                     "multiplier_cycles": total.multiplier_cycles,

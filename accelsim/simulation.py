@@ -19,7 +19,7 @@ from accelsim.ir import INPUT, Layer, Network
 from accelsim.lowering import AUTO, Choice, Lowered
 from accelsim.numerics import Int8, Int32
 from accelsim.request import CYCLE, RTL, SCHEDULE, Layers, Request
-from accelsim.result import MEMORY, LayerResult, Result
+from accelsim.result import MEMORY, LayerResult, Result, utilization
 from accelsim.reuse import moved
 from accelsim.weights import load_weights
 
@@ -109,19 +109,21 @@ def _published(request: Request, layer: Layer) -> LayerResult:
     if cost == published.NOT_MODELLED:
         return _on_host(network, layer)
     assert array is not None  # there is no published model of anything else
-    macs = network.macs(layer)
+    live_macs = network.live_macs(layer)
     return LayerResult(
         name=layer.name,
         op=layer.op.name,
         engine=array.name,
         dataflow=cost.dataflow,
         cycles=cost.cycles,
-        macs=macs,
+        macs=network.macs(layer),
         params=network.params(layer),
-        utilization=macs / (array.multipliers * cost.cycles),
+        utilization=utilization(live_macs, array.multipliers * cost.cycles),
         busy_utilization=None,
         read_bytes=None,
         write_bytes=None,
+        live_macs=live_macs,
+        skipped_macs=None,
     )
 
 
@@ -178,6 +180,8 @@ def _on_host(network: Network, layer: Layer) -> LayerResult:
         busy_utilization=None,
         read_bytes=None,
         write_bytes=None,
+        live_macs=network.live_macs(layer),
+        skipped_macs=None,
         not_modelled=True,
     )
 
@@ -189,7 +193,7 @@ def _on_engine(
     cycles: int,
     values_equal: bool | None = None,
 ) -> LayerResult:
-    macs, traffic = network.macs(layer), lowered.traffic
+    live_macs, traffic = lowered.live_macs, lowered.traffic
     offered = lowered.multipliers * cycles
     return LayerResult(
         name=layer.name,
@@ -197,12 +201,14 @@ def _on_engine(
         engine=lowered.engine,
         dataflow=lowered.dataflow,
         cycles=cycles,
-        macs=macs,
+        macs=network.macs(layer),
         params=network.params(layer),
-        utilization=macs / offered,
+        utilization=utilization(live_macs, offered),
         busy_utilization=traffic.macs / offered if traffic else None,
         read_bytes=traffic.read_bytes if traffic else None,
         write_bytes=traffic.write_bytes if traffic else None,
+        live_macs=live_macs,
+        skipped_macs=lowered.skipped_macs,
         bound_cycles=lowered.bound.cycles,
         bound_by=lowered.bound.by,
         values_equal=values_equal,

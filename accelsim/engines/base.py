@@ -121,11 +121,14 @@ class Engine:
         `depthwise` says whether every output channel sees one input channel.
     limits : limits(sizes, p), why it cannot run a pass, in one sentence, or None.
     nest : nest(sizes, body, name), the loop nest of passes.
-    bound : bound(sizes, convs, body), a Bound for the dense MACs and the results of a layer.
+    bound : bound(sizes, convs, body), a Bound for the products with values of the map and the
+        results of a layer; never above its cycles.
     traffic : traffic(sizes, p), what a pass moves and does; None where that is not modelled.
     resources : what the engine consists of.
     registers : None for an engine that only counts clocks.
     area : what its cells are estimated from; None where no core was synthesised.
+    skipped : skipped(sizes, conv, body), the dense MACs of a convolution on which its passes spend
+        no multiplier, as their taps lie outside the map; None for an engine that skips none.
     """
 
     name: str
@@ -138,6 +141,7 @@ class Engine:
     resources: Callable[[Any], tuple[Resource, ...]]
     registers: Registers | None = None
     area: Area | None = None
+    skipped: Callable[[Any, Conv, Body], int] | None = None
 
     def cycles(self, sizes: Any, body: Body) -> int:
         """Busy clocks of a sequence: first operand at a port to last result at a result port."""
@@ -157,14 +161,16 @@ def _cycles(engine: Engine, sizes: Any, body: Body) -> int:
     return engine.nest(sizes, body, "").latency
 
 
-def dense_bound(convs: Iterable[Conv], multipliers: int, results: int) -> Bound:
-    """Clocks for the dense MACs and the results of convolutions.
+def least_clocks(convs: Iterable[Conv], multipliers: int, results: int) -> Bound:
+    """Clocks for the products and the results of convolutions.
+
+    Products are those with values of the map: an engine may skip the others.
 
     results : a clock, at the result port.
     """
     macs = outputs = 0
     for conv in convs:
-        macs += conv.macs
+        macs += conv.live_macs
         outputs += conv.k * conv.oh * conv.ow
     return Bound(-(-macs // multipliers), -(-outputs // results))
 

@@ -52,7 +52,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from accelsim.engines.base import Bound, Engine, dense_bound
+from accelsim.engines.base import Bound, Engine, least_clocks
 from accelsim.hardware import (
     THIRD_PARTY,
     ColumnArray,
@@ -102,7 +102,7 @@ def _layer_nest(engine: ThirdPartyEngine, convs: Body, name: str) -> Loop:
 
 def _bound(engine: ThirdPartyEngine, convs: Sequence[Conv], body: Body) -> Bound:
     """What the multipliers allow; ports are as wide as they need."""
-    return dense_bound(convs, engine.multipliers, engine.multipliers)
+    return least_clocks(convs, engine.multipliers, engine.multipliers)
 
 
 def _limits(engine: ThirdPartyEngine, conv: Conv) -> None:

@@ -129,9 +129,25 @@ class Lowered:
         """Busy clocks by the schedule of the engine."""
         return self.model.cycles(self.sizes, self.body)
 
+    @property
+    def live_macs(self) -> int:
+        """Multiply-accumulates with a value of the map: no taps outside it."""
+        return sum(piece.conv.live_macs for piece in self.pieces)
+
+    @property
+    def skipped_macs(self) -> int:
+        """Dense MACs on which the engine spends no multiplier: their taps lie outside the map."""
+        skipped = self.model.skipped
+        if skipped is None:
+            return 0
+        return sum(
+            skipped(self.sizes, piece.conv, plan.body)
+            for piece, plan in zip(self.pieces, self.plans, strict=True)
+        )
+
     @cached_property
     def bound(self) -> Bound:
-        """The least clocks that multipliers and ports allow for the dense MACs."""
+        """The least clocks that multipliers and ports allow for the products and results."""
         convs = [piece.conv for piece in self.pieces]
         return self.model.bound(self.sizes, convs, self.body)
 

@@ -3,7 +3,7 @@
 from accelsim.c_synthesis import Synthesis
 from accelsim.hls.reports import Report, ReportLine
 from accelsim.phrases import counted
-from accelsim.report.table import Table, fit, percent
+from accelsim.report.table import Table, count, fit, percent
 
 TREE = "modules & loops"
 # As HLS tools mark them: o loops, + modules.
@@ -44,10 +44,10 @@ def _row(made: Report, row: ReportLine) -> tuple[str, ...]:
         f"{'  ' * row.depth}{MARKS[row.kind]} {row.name}",
         f"{row.latency_cycles:,}",
         f"{made.nanoseconds(row.latency_cycles):,.0f}",
-        _count(row.iteration_latency_cycles),
-        _count(row.interval_cycles),
-        _count(row.trip_count),
-        _count(row.start_cycles),
+        count(row.iteration_latency_cycles),
+        count(row.interval_cycles),
+        count(row.trip_count),
+        count(row.start_cycles),
         ", ".join(row.pragmas),
         ", ".join(row.ports),
     )
@@ -76,16 +76,22 @@ def notes(synthesis: Synthesis) -> list[str]:
     multipliers = counted(made.multipliers, "multiplier is", "multipliers are")
     work = (
         f"{multipliers} {busy} busy with {counted(made.multiplies, 'multiply', 'multiplies')}, "
-        f"{useful} with the layer's own {synthesis.macs:,}."
+        f"{useful} with the layer's {counted(synthesis.live_macs, 'product')} of a weight and a "
+        "value of the map."
     )
     time = (
         f"{counted(made.latency_cycles, 'cycle')}, "
         f"{microseconds:,.3f} us at {made.clock_mhz:g} MHz; "
-        f"multipliers and ports allow {synthesis.bound_cycles:,} for the dense multiplies."
+        f"multipliers and ports allow {synthesis.bound_cycles:,} for the products."
+    )
+    skipped = (
+        f"Of {counted(synthesis.macs, 'MAC')} with padding, {synthesis.skipped_macs:,} are "
+        "skipped, as their taps lie outside the map."
     )
     return [
         time,
         work,
+        *([skipped] if synthesis.skipped_macs else []),
         "Registers of the sequencer, of the edge and of addresses are not counted."
         if not synthesis.hardware.third_party
         else "Of third-party engines only the multipliers are known.",
@@ -94,7 +100,3 @@ def notes(synthesis: Synthesis) -> list[str]:
 
 def _some(number: int) -> str:
     return f"{number:,}" if number else "-"
-
-
-def _count(number: int | None) -> str:
-    return "-" if number is None else f"{number:,}"

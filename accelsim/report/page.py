@@ -22,7 +22,7 @@ from accelsim.study.ways import DepthwiseWays
 LAYER_COLUMNS = (
     *("layer", "operator", "engine", "dataflow", "cycles", "bound", "share", "utilisation"),
     *("memory bytes", "with memory", "bound by"),
-    *("MACs", "params", "bytes filled", "bytes of results"),
+    *("MACs", "skipped", "params", "bytes filled", "bytes of results"),
 )
 CONTROLS = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "?")  # no text in HTML
 WORDS = 4  # of these columns hold words, all others numbers
@@ -77,7 +77,7 @@ def html(
         _tiles(saved),
         *(
             f"<p>{escape(note)}</p>"
-            for note in (table.notes(result, depthwise)[1:] if result else [])
+            for note in (table.notes(result, depthwise)[1:] if result else table.use_notes(saved))
         ),
         "<h2>Published models</h2>",
         *_published(saved, result, models),
@@ -133,7 +133,7 @@ def _tiles(saved: SavedResult) -> str:
         ("cycles", f"{cycles:,}"),
         (f"time computing {clock}", f"{saved.computing_ms:,.3f} ms"),
         *with_memory,
-        ("utilisation", table.percent(saved.total_macs, hardware.multipliers * cycles)),
+        ("utilisation", table.share(saved.utilization)),
         ("multipliers", f"{hardware.multipliers:,}"),
         ("MACs", f"{saved.total_macs:,}"),
         ("parameters", f"{saved.total_params:,}"),
@@ -190,9 +190,10 @@ def _layers(saved: SavedResult) -> str:
     total = (
         *("total", "", "", ""),
         *(f"{saved.total_cycles:,}", ""),
-        *("", table.percent(saved.total_macs, saved.hardware.multipliers * saved.total_cycles)),
+        *("", table.share(saved.utilization)),
         *(table.count(table.off_chip_total(saved)), table.count(saved.total_memory_cycles), ""),
-        *(f"{saved.total_macs:,}", f"{saved.total_params:,}", "", ""),
+        *(f"{saved.total_macs:,}", f"{saved.total_skipped_macs:,}"),
+        *(f"{saved.total_params:,}", "", ""),
     )
     return _table(LAYER_COLUMNS, [*rows, total], range(WORDS), [*kinds, "total"])
 
@@ -201,12 +202,15 @@ def _layer(layer: LayerResult, total: int) -> tuple[str, ...]:
     memory = map(table.count, (table.off_chip_bytes(layer), layer.memory_cycles))
     if layer.not_modelled:
         words = (layer.name, layer.op, layer.engine, "not modelled")
-        return (*words, *["-"] * 4, *memory, *["-"] * 5)
-    numbers = (layer.macs, layer.params, layer.read_bytes, layer.write_bytes)
+        return (*words, *["-"] * 4, *memory, *["-"] * 6)
+    numbers = (
+        *(layer.macs, layer.skipped_macs, layer.params),
+        *(layer.read_bytes, layer.write_bytes),
+    )
     return (
         *(layer.name, layer.op, layer.engine, layer.dataflow or "-"),
         *(table.count(layer.cycles), table.count(layer.bound_cycles)),
-        *(table.percent(layer.cycles, total), table.percent(layer.utilization, 1)),
+        *(table.percent(layer.cycles, total), table.share(layer.utilization)),
         *memory,
         layer.bound_by or "-",
         *map(table.count, numbers),

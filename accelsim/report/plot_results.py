@@ -86,9 +86,9 @@ def _network(result: AnyResult) -> str:
 class Spot(NamedTuple):
     """A layer under a roofline.
 
-    intensity : MACs per byte moved: operands that are filled into the banks, copies by im2col
-        included, and results.
-    rate : MACs a clock.
+    intensity : MACs with a value of the map per byte moved: operands that are filled into the
+        banks, copies by im2col included, and results.
+    rate : such MACs a clock, so that no layer is above the roof of its engine.
     """
 
     layer: LayerResult
@@ -102,7 +102,7 @@ def spots(result: AnyResult) -> list[Spot]:
     for layer in _shown(result):
         moved = (layer.read_bytes or 0) + (layer.write_bytes or 0)
         if moved and layer.cycles:
-            drawn.append(Spot(layer, layer.macs / moved, layer.macs / layer.cycles))
+            drawn.append(Spot(layer, layer.live_macs / moved, layer.live_macs / layer.cycles))
     return drawn
 
 
@@ -146,7 +146,7 @@ def roofline(result: AnyResult, widths: Sequence[int] = MEMORY_WIDTHS) -> Figure
     number_axis(axes, "y", [min([1.0, *(spot.rate for spot in drawn)]), top])
     axes.set_xlim(least, most)
     axes.set_xlabel("MACs per byte moved (operands filled, copies included, and results)")
-    axes.set_ylabel("MACs per clock, padded taps included")
+    axes.set_ylabel("MACs per clock, taps outside the map left out")
     heading(axes, f"{_network(result)}, {result.hardware.label}", 6.4)
     bare(axes)
     made.legend(loc="outside right upper", frameon=False, fontsize=9)
@@ -171,7 +171,7 @@ def timeline(result: AnyResult) -> Figure:
         row = engines.index(layer.engine)
         edge = 0.4 if layer.cycles > result.total_cycles / NARROW else 0.0
         rows.barh(row, layer.cycles, 0.8, now, color=colour, edgecolor="white", linewidth=edge)
-        use.bar(now, layer.utilization, layer.cycles, align="edge", color=colour, linewidth=0)
+        use.bar(now, layer.utilization or 0, layer.cycles, align="edge", color=colour, linewidth=0)
         words = literal(layer.name)
         if layer.cycles > letters * (len(words) + 1):
             middle = now + layer.cycles / 2
@@ -186,7 +186,7 @@ def timeline(result: AnyResult) -> Figure:
         8.7,
     )
     use.set_xlim(0, now or 1)
-    use.set_ylim(0, max([1.0, *(layer.utilization for layer in shown)]))
+    use.set_ylim(0, 1)
     use.yaxis.set_major_formatter(PercentFormatter(1.0))
     use.set_ylabel("utilisation")
     use.set_xlabel("cycles since the start; layers run one after another")

@@ -4,7 +4,7 @@ import csv
 import io
 from dataclasses import astuple, fields
 
-from accelsim.report.table import Table, fit, percent, ports
+from accelsim.report.table import USE, Table, fit, percent, ports
 from accelsim.result import LayerResult
 from accelsim.side_by_side import LayerCosts, SideBySide
 
@@ -29,6 +29,9 @@ def designs(comparison: SideBySide, width: int) -> Table:
             *(mark(total.multiplier_cycles, cheapest) for total in comparison.totals),
         ),
     ]
+    if any(total.skipped_macs for total in comparison.totals):
+        skipped = (plain(f"{total.skipped_macs:,}") for total in comparison.totals)
+        summary.append(("skipped MACs", "", *skipped))
     names, kept = fit(columns, [*rows, *summary], SPARED, width)
     return Table(names, kept[: len(rows)], WORDS, summary=kept[len(rows) :])
 
@@ -64,6 +67,7 @@ def notes(comparison: SideBySide) -> list[str]:
     return [
         *lines,
         "* is the least of a line. Multipliers are those of the engines that run these layers.",
+        USE,
         "Left out is what runs on the host, and filling the banks where no fill port has a width.",
     ]
 

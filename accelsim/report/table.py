@@ -14,17 +14,26 @@ from accelsim.study.ways import DepthwiseWays
 
 if TYPE_CHECKING:
     from accelsim.cosimulation import Comparison
+    from accelsim.saved import AnyResult
 
 LAYER_COLUMNS = (
     *("layer", "op", "engine", "dataflow", "shape", "cycles", "bound", "share", "utilisation"),
 )
 MEMORY_COLUMNS = ("memory bytes", "with memory")  # of designs that have one
-COLUMNS = (*LAYER_COLUMNS, *MEMORY_COLUMNS, "bound by", "MACs", "params")
+SKIPPED = "skipped"  # a column of designs that skip any MACs
+COLUMNS = (*LAYER_COLUMNS, *MEMORY_COLUMNS, "bound by", "MACs", SKIPPED, "params")
 WORDS = ("layer", "op", "engine", "dataflow", "shape", "bound by")
 # Left out one after another where the terminal is too narrow; numbers are never cut.
-SPARED = ("bound", "params", "engine", "shape", "MACs", "memory bytes", "share", "op", "bound by")
+SPARED = (
+    *("bound", "params", "engine", "shape", "MACs", SKIPPED, "memory bytes", "share", "op"),
+    "bound by",
+)
 
 # What a reader of a published model's cycles should know.
+USE = (
+    "Utilisation is the share of multiplier clocks that multiply a value of the map by a weight; "
+    "bounds count these products too, MACs those with padding as well."
+)
 _FUSECONV = "it has no drain of results, no result port and no overlap"
 _SCALESIM = (
     "SCALE-Sim rounds unpadded maps up, reports a layer's last cycle counted from 0, one too"
@@ -76,9 +85,12 @@ def without(
 def layers(result: Result, width: int) -> Table:
     """Cycles of every layer that an engine runs, and the totals, within `width` characters."""
     rows = [_row(result, layer) for layer in result.layers if not layer.not_modelled]
-    left_out = MEMORY_COLUMNS if result.total_memory_cycles is None else ()
+    left_out = {
+        *(MEMORY_COLUMNS if result.total_memory_cycles is None else ()),
+        *(() if result.total_skipped_macs else (SKIPPED,)),
+    }
     columns, kept = without(COLUMNS, [*rows, _totals(result)], left_out)
-    columns, kept = fit(columns, kept, SPARED, width)
+    columns, kept = fit(columns, kept, [name for name in SPARED if name not in left_out], width)
     return Table(columns, kept[:-1], WORDS, summary=kept[-1:])
 
 
@@ -102,11 +114,12 @@ def _row(result: Result, layer: LayerResult) -> tuple[str, ...]:
         f"{layer.cycles:,}",
         count(layer.bound_cycles),
         percent(layer.cycles, result.total_cycles),
-        percent(layer.utilization, 1),
+        share(layer.utilization),
         count(off_chip_bytes(layer)),
         count(layer.memory_cycles),
         layer.bound_by or "-",
         f"{layer.macs:,}",
+        count(layer.skipped_macs),
         f"{layer.params:,}",
     )
 
@@ -118,11 +131,12 @@ def _totals(result: Result) -> tuple[str, ...]:
         f"{result.total_cycles:,}",
         f"{sum(bounds):,}" if any(bounds) else "-",
         percent(result.total_cycles, result.total_cycles),
-        percent(result.total_macs, result.hardware.multipliers * result.total_cycles),
+        share(result.utilization),
         count(off_chip_total(result)),
         count(result.total_memory_cycles),
         "",
         f"{result.total_macs:,}",
+        f"{result.total_skipped_macs:,}",
         f"{result.total_params:,}",
     )
 
@@ -150,11 +164,7 @@ def notes(
     wide = engine is None or not engine.fill_port
     if engine:
         sentences.append(f"The depthwise engine has {ports(engine)}.")
-    if any(layer.cycles < (layer.bound_cycles or 0) for layer in result.layers):
-        sentences.append(
-            "Bounds are for the dense multiplies; the depthwise engine skips taps outside the map "
-            "and may take less."
-        )
+    sentences += use_notes(result)
     filled = [layer.read_bytes for layer in result.layers if layer.read_bytes is not None]
     if filled:
         sentences.append(
@@ -226,6 +236,23 @@ def _value_notes(result: Result) -> list[str]:
     return sentences
 
 
+def use_notes(result: "AnyResult") -> list[str]:
+    """What utilisation means, what engines skip, and why a utilisation is missing."""
+    shown = [layer for layer in result.layers if not layer.not_modelled]
+    sentences = [USE] if shown else []
+    if result.total_skipped_macs:
+        part = percent(result.total_skipped_macs, result.total_macs)
+        sentences.append(
+            f"Skipped are MACs with padding on which an engine spends no multiplier, {part} of all."
+        )
+    if any(layer.utilization is None for layer in shown):
+        sentences.append(
+            f"Where no utilisation stands, {result.timing} counts fewer clocks than the products "
+            "need."
+        )
+    return sentences
+
+
 def ports(engine: DepthwiseEngine) -> str:
     """The ports of a depthwise engine in words."""
     width, results = engine.fill_port, engine.results_per_clock or engine.pixels
@@ -284,6 +311,11 @@ def count(number: int | None) -> str:
 def show(shape: Sequence[int]) -> str:
     """A shape as c x h x w."""
     return "x".join(str(size) for size in shape)
+
+
+def share(part: float | None) -> str:
+    """A share in percent; a dash where there is none."""
+    return "-" if part is None else percent(part, 1)
 
 
 def percent(part: float, whole: float) -> str:

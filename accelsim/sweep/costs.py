@@ -25,9 +25,10 @@ Int = npt.NDArray[np.int64]
 
 UNSUPPORTED = 1 << 50  # cycles of what an engine cannot run; sums of real ones stay far below
 # In the order of the kernels.
-FIELDS = ("cycles", "bound_cycles", "read_bytes", "write_bytes", "busy_macs", "port_bound")
-NO_COST = (UNSUPPORTED, 0, 0, 0, 0, 0)
-HOST = (0, 0, 0, 0, 0, 0)
+BYTES = ("read_bytes", "write_bytes")
+FIELDS = ("cycles", "bound_cycles", *BYTES, "busy_macs", "skipped_macs", "port_bound")
+NO_COST = (UNSUPPORTED, 0, 0, 0, 0, 0, 0)
+HOST = (0, 0, 0, 0, 0, 0, 0)
 
 
 class DistinctLayer(NamedTuple):
@@ -178,5 +179,6 @@ def _fields(distinct: DistinctLayer, lowered: Lowered) -> tuple[int, ...]:
         traffic.read_bytes,
         traffic.write_bytes,
         traffic.macs,
+        lowered.skipped_macs,
         int(bound.array < bound.cycles),
     )

@@ -60,4 +60,4 @@ def _bound(simulated: Result, layer: LayerResult, bytes_moved: Moved, width: int
         return MEMORY
     engine = simulated.hardware.engine(layer.engine)
     assert layer.bound_cycles is not None
-    return PORTS if layer.bound_cycles > -(-layer.macs // engine.multipliers) else MULTIPLIES
+    return PORTS if layer.bound_cycles > -(-layer.live_macs // engine.multipliers) else MULTIPLIES

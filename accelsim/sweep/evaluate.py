@@ -3,7 +3,8 @@
 A row says what its design is, in the words of the specification, and what the network costs on
 it. Columns that `accelsim run` also reports, or sums of them over layers, are equal to it:
 
-total_cycles, total_macs, total_params, bound_cycles, read_bytes, write_bytes, utilization
+total_cycles, total_macs, total_live_macs, total_skipped_macs, total_params, bound_cycles,
+read_bytes, write_bytes, utilization
 multipliers             of all engines
 busy_utilization        utilisation by the MACs that engines execute
 <engine>_cycles         total_cycles by engine: array_cycles, depthwise_cycles
@@ -121,7 +122,7 @@ class Evaluator:
         workload, buffers = codes[kernels.WORKLOAD], codes[kernels.BUFFERS]
         cycles, clocks = metrics[kernels.CYCLES], metrics[kernels.CLOCKS]
         elsewhere = metrics[kernels.ELSEWHERE :]
-        macs = self.constants.macs[workload]
+        live_macs = self.constants.live_macs[workload]
         engines = {name: _over_engines(of, codes) for name, of in self.constants.engines.items()}
         offered = np.maximum(1, engines["multipliers"] * cycles)
         layers = self.constants.modelled[workload]
@@ -132,8 +133,9 @@ class Evaluator:
             f"{MAIN.name}_cycles": cycles - elsewhere.sum(axis=0),
             **{f"{other.name}_cycles": on for other, on in zip(OTHERS, elsewhere, strict=True)},
             "bound_cycles": metrics[kernels.BOUND],
-            "utilization": macs / offered,
+            "utilization": live_macs / offered,
             "busy_utilization": metrics[kernels.BUSY] / offered,
+            "total_skipped_macs": metrics[kernels.SKIPPED],
             "read_bytes": metrics[kernels.READ],
             "write_bytes": metrics[kernels.WRITE],
             "offchip_read_bytes": self.moved[buffers, workload, 0],
@@ -152,7 +154,8 @@ class Evaluator:
             known = polars.when(polars.Series(supported)).then(polars.all()).otherwise(None)
             series = frame.select(known.name.keep()).get_columns()
         sizes: Columns = {
-            "total_macs": macs,
+            "total_macs": self.constants.macs[workload],
+            "total_live_macs": live_macs,
             "total_params": self.constants.params[workload],
             "not_modelled_layers": self.constants.hosted[workload],
             "multipliers": engines["multipliers"],
@@ -182,7 +185,7 @@ def _over_engines(figures: Sequence[Int], codes: Codes) -> Int:
 class Constants(NamedTuple):
     """What follows from a place in a group alone.
 
-    macs, params, modelled, hosted : int64[workloads]; layers on engines and on the host.
+    macs, live_macs, params, modelled, hosted : int64[workloads]; layers on engines and on the host.
     engines : figures that add up over the engines, int64[operands, sizes] for each of them:
         multipliers, memory_bits, register_bits, and area.FIGURES, below 0 if they are not known.
     buffer_bits : int64[buffers].
@@ -190,6 +193,7 @@ class Constants(NamedTuple):
     """
 
     macs: Int
+    live_macs: Int
     params: Int
     modelled: Int
     hosted: Int
@@ -204,6 +208,7 @@ def _constants(spec: Spec, tables: CostTables) -> Constants:
     kib = [sum(_whole(each[key]) for key in BUFFERS) for each in spec.combinations(BUFFERS)]
     return Constants(
         macs=np.array([network.total_macs for network in networks]),
+        live_macs=np.array([network.total_live_macs for network in networks]),
         params=np.array([network.total_params for network in networks]),
         modelled=layout.modelled - layout.start,
         hosted=layout.stop - layout.modelled,

@@ -22,7 +22,8 @@ OTHERS = MAIN + 1
 # Columns of metrics. Of the first ones there is also a cost of every layer, and the layers that
 # ports bound are counted in PORTS as if memory bound none. Behind them stand the cycles of each of
 # the other engines.
-CYCLES, BOUND, READ, WRITE, BUSY, PORTS, CLOCKS, MEMORY, PORTS_BOUND, ELSEWHERE = range(10)
+CYCLES, BOUND, READ, WRITE, BUSY, SKIPPED, PORTS = range(7)
+CLOCKS, MEMORY, PORTS_BOUND, ELSEWHERE = range(PORTS + 1, PORTS + 5)
 
 EXACT = 1 << 52  # floats hold every whole number below it, and one more bit
 ROUNDS = 4  # of the permutation, an even number
@@ -59,7 +60,7 @@ class Tables(NamedTuple):
     main_row : int64[operands, sizes], row of the main engine in its dataflow's part of the table.
     main_rows : rows of a dataflow's part.
     costs : int64[rows, slots, fields], of the main engine and behind it of the others: cycles,
-        bound, read, write, busy, and 1 where ports bound a layer.
+        bound, read, write, busy, skipped, and 1 where ports bound a layer.
     cycles, ports : int64[rows, slots], the first and the last of these side by side.
     sums, rest : int64[rows, workloads, fields], of costs over all layers, and over those that
         only the main engine runs.
@@ -170,7 +171,7 @@ def run(points, tables, at, rows, cycles, ports, sums):
     if alone or choice == start:
         sums[: PORTS + 1] = tables.sums[main, workload]
         return
-    clocks = bound = read = write = busy = ported = np.int64(0)
+    clocks = bound = read = write = busy = skipped = ported = np.int64(0)
     for slot in range(start, choice):
         chosen, least, runner = main, tables.rank[main, slot], -1
         for other in range(len(points.places) - OTHERS):
@@ -183,6 +184,7 @@ def run(points, tables, at, rows, cycles, ports, sums):
         read += cost[READ]
         write += cost[WRITE]
         busy += cost[BUSY]
+        skipped += cost[SKIPPED]
         ported += cost[PORTS]
         if runner >= 0:
             sums[ELSEWHERE + runner] += cost[CYCLES]
@@ -194,6 +196,7 @@ def run(points, tables, at, rows, cycles, ports, sums):
     sums[READ] = rest[READ] + read
     sums[WRITE] = rest[WRITE] + write
     sums[BUSY] = rest[BUSY] + busy
+    sums[SKIPPED] = rest[SKIPPED] + skipped
     sums[PORTS] = rest[PORTS] + ported
 
 

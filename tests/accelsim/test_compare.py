@@ -111,7 +111,10 @@ def test_the_loops_of_a_model_are_reported(mobilenet):
     made = csynth(mobilenet, "b1.dw", TAPS.design)
     assert made.report.latency_cycles == 112 // 4 * (112 // 8) * (32 // 16) * 9
     assert made.report.multiplies == made.macs == 32 * 112 * 112 * 9
-    assert made.utilization == 1
+    # Of 3 taps at 112 outputs, one at either border lies outside.
+    assert made.live_macs == 32 * (3 * 112 - 2) ** 2
+    assert made.utilization == made.live_macs / made.macs
+    assert made.skipped_macs == 0
 
 
 # --- side by side
@@ -134,7 +137,7 @@ def test_only_engines_that_work_count(mobilenet, comparison):
     assert [total.multipliers for total in whole.totals] == [512, 504 + 256, 64 + 256, 64 + 256]
     for total in (*comparison.totals, *whole.totals):
         assert total.multiplier_cycles == total.multipliers * total.cycles
-        assert 0 < total.utilization == total.macs / total.multiplier_cycles <= 1
+        assert 0 < total.utilization == total.live_macs / total.multiplier_cycles <= 1
 
 
 def test_layers_that_were_asked_for(mobilenet):
@@ -158,7 +161,11 @@ def test_the_table_marks_the_fastest(comparison):
             cost.cycles == row.fastest for cost in row.costs
         ]
     names = [cells[0] for cells in made.summary]
-    assert names == ["total", "multipliers", "utilisation", "cycles x multipliers"]
+    assert names == [
+        *("total", "multipliers", "utilisation", "cycles x multipliers", "skipped MACs")
+    ]
+    # Only ours skips taps outside the map.
+    assert [text.strip() for text in made.summary[-1][2:5]] == ["0", "0", "0"]
     assert "windows: array 16x16, window 8x7." in notes(comparison)
     assert (
         "ours: array 16x16, depthwise 8x8, which has a fill port as wide as it takes and gives "

@@ -5,27 +5,27 @@ from accelsim.hardware import DepthwiseEngine
 from accelsim.passes import DepthwiseOpcode, DepthwisePass
 
 
-def tile_clocks(pixels: int, p: DepthwisePass) -> list[int]:
-    """M of every tile of a pass, kernel position by kernel position."""
+def tile_taps(pixels: int, p: DepthwisePass) -> list[int]:
+    """Taps that every tile of a pass runs, kernel position by kernel position."""
 
     def meeting(kernel, stride, dilation, padding, size, a, b):
         """Kernel positions whose inputs, over outputs a to b, overlap the map."""
         starts = (k * dilation - padding for k in range(kernel))
         return sum(a * stride + start < size and b * stride + start >= 0 for start in starts)
 
-    def clocks(top, bottom, left, right):
+    def taps(top, bottom, left, right):
         rows = meeting(p.fh, p.sh, p.dh, p.pt, p.h, top, bottom)
-        return max(1, rows * meeting(p.fw, p.sw, p.dw, p.pl, p.w, left, right))
+        return rows * meeting(p.fw, p.sw, p.dw, p.pl, p.w, left, right)
 
     if p.opcode == DepthwiseOpcode.ROW:
         return [
-            clocks(y, y, x, min(x + pixels, p.ow) - 1)
+            taps(y, y, x, min(x + pixels, p.ow) - 1)
             for y in range(p.oh)
             for x in range(0, p.ow, pixels)
         ]
     pitch = max(-(-p.w // p.sw), p.ow)
     end = (p.oh - 1) * pitch + p.ow
-    clocks_of_tiles = []
+    taps_of_tiles = []
     for first in range(0, end, pixels):
         (top, left), (bottom, right) = (
             divmod(first, pitch),
@@ -33,8 +33,13 @@ def tile_clocks(pixels: int, p: DepthwisePass) -> list[int]:
         )
         if top != bottom:
             left, right = 0, p.ow - 1
-        clocks_of_tiles.append(clocks(top, bottom, min(left, p.ow - 1), min(right, p.ow - 1)))
-    return clocks_of_tiles
+        taps_of_tiles.append(taps(top, bottom, min(left, p.ow - 1), min(right, p.ow - 1)))
+    return taps_of_tiles
+
+
+def tile_clocks(pixels: int, p: DepthwisePass) -> list[int]:
+    """M of every tile of a pass; one without a tap takes a clock."""
+    return [max(1, taps) for taps in tile_taps(pixels, p)]
 
 
 def law(engine: DepthwiseEngine, body) -> int:

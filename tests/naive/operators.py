@@ -147,3 +147,18 @@ def matmul(a: npt.NDArray[np.int8], b: npt.NDArray[np.int8]) -> Ints:
             for row in a
         ]
     )
+
+
+def live_macs(conv):
+    """Products of a weight and a value of the map: pairs of an output and a tap that meets one."""
+    down = sum(
+        0 <= oy * conv.sh + ky * conv.dh - conv.pt < conv.h
+        for oy in range(conv.oh)
+        for ky in range(conv.fh)
+    )
+    across = sum(
+        0 <= ox * conv.sw + kx * conv.dw - conv.pl < conv.w
+        for ox in range(conv.ow)
+        for kx in range(conv.fw)
+    )
+    return conv.k * (conv.c // conv.groups) * down * across

@@ -27,6 +27,7 @@ ENGINE = Engine(
     limits=schedule.limits,
     nest=schedule.nest,
     bound=schedule.bound,
+    skipped=schedule.skipped,
     traffic=schedule.traffic,
     resources=schedule.resources,
     registers=Registers(

@@ -32,7 +32,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.engines.base import Bound, Traffic, dense_bound
+from accelsim.engines.base import Bound, Traffic, least_clocks
 from accelsim.hardware import DepthwiseEngine
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task
 from accelsim.hls.reports import Resource
@@ -239,10 +239,10 @@ def _repeat(trips: int, tasks: tuple[Task, ...]) -> Loop:
 
 
 def bound(engine: DepthwiseEngine, convs: Sequence[Conv], body: Body) -> Bound:
-    """What multipliers and ports allow: dense MACs, the results, and the fill."""
+    """What multipliers and ports allow: products, the results, and the fill."""
     fills = sum(trips * fill_clocks(engine, p) for trips, p in _equal(body))
     results = engine.results_per_clock or engine.pixels
-    return dense_bound(convs, engine.multipliers, results)._replace(fill=fills)
+    return least_clocks(convs, engine.multipliers, results)._replace(fill=fills)
 
 
 def traffic(engine: DepthwiseEngine, p: DepthwisePass) -> Traffic:
@@ -269,6 +269,33 @@ def macs(engine: DepthwiseEngine, p: DepthwisePass) -> int:
 def used(engine: DepthwiseEngine, p: DepthwisePass) -> tuple[int, int]:
     """Lanes and pixels that multiply in a pass: all pixels, whether or not results are kept."""
     return p.channels, engine.pixels
+
+
+def skipped(engine: DepthwiseEngine, conv: Conv, body: Body) -> int:
+    """Dense MACs of a Conv that its passes leave out: taps that meet no map in a whole tile."""
+    runs = list(_equal(body))
+    work = runs[0][1]
+    stripes = sum(trips * p.channels for trips, p in runs) // conv.k
+    last = conv.oh - (stripes - 1) * work.oh  # rows of the last stripe that are kept
+    run = (stripes - 1) * _kept_taps(engine.pixels, work, work.oh)
+    return conv.macs - conv.k * (run + _kept_taps(engine.pixels, work, last))
+
+
+def _kept_taps(pixels: int, p: DepthwisePass, rows: int) -> int:
+    """Taps that a pass runs for the outputs in its first `rows` rows, of a channel."""
+    flat = p.opcode == DepthwiseOpcode.FLAT
+    pitch = p.layout(pixels).pitch if flat else -(-p.ow // pixels) * pixels
+    taps, left = 0, rows
+    for trips, runs in tiles(pixels, p):
+        lines, times = (rows, 1) if flat else (1, min(trips, left))
+        at = kept = 0
+        for run in runs:
+            at += run.trips * pixels
+            y, x = divmod(at, pitch)
+            before, kept = kept, min(y * p.ow + min(x, p.ow), lines * p.ow)
+            taps += times * run.rows * run.columns * (kept - before)
+        left -= times
+    return taps
 
 
 def tile_count(engine: DepthwiseEngine, p: DepthwisePass) -> int:

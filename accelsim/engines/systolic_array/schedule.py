@@ -21,7 +21,7 @@ Not modelled here: the filling of the operand banks (reports show the bytes).
 from collections.abc import Sequence
 from functools import lru_cache
 
-from accelsim.engines.base import Bound, Traffic, dense_bound
+from accelsim.engines.base import Bound, Traffic, least_clocks
 from accelsim.hardware import SystolicArray
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task, sequential
 from accelsim.hls.reports import Resource
@@ -153,8 +153,8 @@ def _nodes(array: SystolicArray, body: Body) -> tuple[Loop | Task, ...]:
 
 
 def bound(array: SystolicArray, convs: Sequence[Conv], body: Body) -> Bound:
-    """What multipliers and result port allow: dense MACs, and C results a clock."""
-    return dense_bound(convs, array.multipliers, array.columns)
+    """What multipliers and result port allow: products, and C results a clock."""
+    return least_clocks(convs, array.multipliers, array.columns)
 
 
 def traffic(array: SystolicArray, p: ArrayPass) -> Traffic:

@@ -75,13 +75,14 @@ def test_layers_lie_below_the_roof_of_their_engine(result):
     for way, points in drawn.items():
         those = [layer for layer in modelled(result) if (layer.dataflow or layer.engine) == way]
         assert points == [
-            [layer.macs / (layer.read_bytes + layer.write_bytes), layer.macs / layer.cycles]
+            [
+                layer.live_macs / (layer.read_bytes + layer.write_bytes),
+                layer.live_macs / layer.cycles,
+            ]
             for layer in those
         ]
         top = tops["depthwise" if way == "depthwise" else "array"]
-        assert all(
-            layer.macs / layer.cycles == pytest.approx(layer.utilization * top) for layer in those
-        )
+        assert all(rate <= top for _, rate in points)
     assert sum(map(len, drawn.values())) == len(modelled(result))
     assert set(lines) == set(legend(figure))
 

@@ -47,7 +47,9 @@ def test_every_column_that_run_reports_is_equal(rows):
             "write_bytes": sum(each.write_bytes or 0 for each in layers),
             "not_modelled_layers": sum(each.not_modelled for each in layers),
             "multipliers": hardware.multipliers,
-            "utilization": result.total_macs / offered,
+            "total_live_macs": result.total_live_macs,
+            "total_skipped_macs": result.total_skipped_macs,
+            "utilization": result.total_live_macs / offered,
         }
         assert {key: row[key] for key in expected} == expected
         assert row["busy_utilization"] * offered == pytest.approx(executed, rel=1e-12)
@@ -81,7 +83,7 @@ def test_columns_beyond_run_follow_from_it(rows):
             engine = {"array": hardware.array, "depthwise": hardware.depthwise}[layer.engine]
             if of_memory > layer.cycles * width:
                 kinds["memory"] += 1
-            elif layer.bound_cycles * engine.multipliers >= layer.macs + engine.multipliers:
+            elif layer.bound_cycles * engine.multipliers >= layer.live_macs + engine.multipliers:
                 kinds["ports"] += 1
             else:
                 kinds["multiplies"] += 1

@@ -8,7 +8,7 @@ import pytest
 
 from accelsim.sweep import kernels
 
-FIELDS = 6
+FIELDS = 7
 LAYERS = 9
 
 

@@ -10,26 +10,12 @@ from accelsim.engines.activity import ElementState
 from accelsim.engines.base import passes_of
 from tests.accelsim.engines.depthwise.convolutions import convolutions, engines, plans_of
 from tests.naive.depthwise_law import law, tile_clocks
+from tests.naive.operators import live_macs
 
 TO_MULTIPLIER = 3  # clocks from a tap's address to its operands
 
 
 ACTIVITY = depthwise.ENGINE.registers.activity
-
-
-def pairs(conv):
-    """(output, tap) pairs of a Conv whose input lies in the map."""
-    down = sum(
-        0 <= oy * conv.sh + ky * conv.dh - conv.pt < conv.h
-        for oy in range(conv.oh)
-        for ky in range(conv.fh)
-    )
-    across = sum(
-        0 <= ox * conv.sw + kx * conv.dw - conv.pl < conv.w
-        for ox in range(conv.ow)
-        for kx in range(conv.fw)
-    )
-    return conv.k * down * across
 
 
 def taps(engine, passes):
@@ -66,7 +52,7 @@ def test_multiplies_clock_by_clock(conv, engine, seed):
     memories = program.operands(*ones, engine)
     seen = ACTIVITY(engine, commands, memories, program.dest >= 0, range(total))
     passes = list(passes_of(plan.body))
-    assert np.count_nonzero(seen.states == ElementState.BUSY) == pairs(conv)
+    assert np.count_nonzero(seen.states == ElementState.BUSY) == live_macs(conv)
     empty = sum(
         p.channels * engine.pixels * trips * run.trips
         for p in passes
