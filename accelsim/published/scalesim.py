@@ -1,7 +1,8 @@
 """SCALE-Sim v3: the compute cycles that it reports (Raj et al., ISPASS 2025).
 
-It is the "Total Cycles" of its COMPUTE_REPORT.csv, in version 3.0.0 with estimated bandwidth. With
-im2col, M output pixels, N filters and K window values (fh fw c), on R rows and C columns:
+It is the "Total Cycles" of its COMPUTE_REPORT.csv, in version 3.0.0 with estimated bandwidth
+(InterfaceBandwidth CALC), where nothing stalls. With im2col, M output pixels, N filters and K
+window values (fh fw c), on R rows and C columns:
 
     os  ceil(M/R) ceil(N/C) folds of K + R + C - 2
     ws  ceil(K/R) ceil(N/C) folds of M + 2 R + C - 2
