@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from accelsim.checks import check, of_type
 from accelsim.engines.activity import Activity, ElementState, Int64
 from accelsim.errors import UnsupportedError
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
@@ -92,6 +93,7 @@ def film(
             f"layer {layer} ({chosen.op.name}) runs on {lowered.engine}, a model without "
             "registers; no film shows it"
         )
+    check("clocks", clocks, of_type(range, type(None)), UnsupportedError)
     clocks = _clocks(layer, lowered, clocks)
     # Every operand of the layer is a one; what is zero then is a zero of padding or mapping.
     weights = np.ones(chosen.op.weight_shape(*shapes), np.int8)

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from accelsim import networks
-from accelsim.errors import NetworkError
+from accelsim.errors import HardwareError, NetworkError
 from accelsim.hardware import Hardware, load_hardware
 from accelsim.importers import load
 from accelsim.ir import MOST_SIDE, Network
@@ -19,13 +19,24 @@ AnyHardware = Hardware | str | Path
 
 
 def as_network(network: AnyNetwork) -> Network:
-    """A network, also by its name or file; what is neither is for others to refuse."""
-    return find_network(network) if isinstance(network, str | Path) else network
+    """A network, also by its name or file."""
+    if isinstance(network, str | Path):
+        return find_network(network)
+    if not isinstance(network, Network):
+        raise NetworkError(f"a simulation takes a Network, its name or a file, not {network!r}")
+    return network
 
 
 def as_hardware(hardware: AnyHardware) -> Hardware:
-    """A design, also by its preset's name or its file; what is neither is for others to refuse."""
-    return load_hardware(hardware) if isinstance(hardware, str | Path) else hardware
+    """A design, also by its preset's name or its file."""
+    if isinstance(hardware, str | Path):
+        return load_hardware(hardware)
+    if not isinstance(hardware, Hardware):
+        raise HardwareError(
+            "a simulation takes a design, such as Hardware(SystolicArray(64, 64)), a preset's "
+            f"name or a file, not {hardware!r}"
+        )
+    return hardware
 
 
 def find_network(name: str | Path, variant: str = "baseline", size: str | None = None) -> Network:

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from accelsim.report import plot
 from accelsim.report.plot import layers, layers_figure, layers_size, write_speedups
 from accelsim.report.plot_results import roofline, stack, timeline
+from accelsim.result import Result
 from accelsim.study.fuseconv import COMPARISONS, FUSECONV_NETWORKS, Comparison, Speedup, speedups
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "layers",
     "layers_figure",
     "layers_size",
+    "of_result",
     "roofline",
     "speedup",
     "speedups",
@@ -24,6 +26,20 @@ __all__ = [
     "timeline",
     "write_speedups",
 ]
+
+
+def of_result(result: Result, kind: str) -> Figure:
+    """The figure of a result, of a kind of accelsim.result.PLOTS."""
+    match kind:
+        case "layers":
+            return layers_figure(result)
+        case "stack":
+            return stack([result])
+        case "roofline":
+            return roofline(result)
+        case "timeline":
+            return timeline(result)
+    raise ValueError(kind)
 
 
 def speedup(points: Sequence[Speedup] | None = None) -> Figure:

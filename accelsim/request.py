@@ -5,8 +5,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 from accelsim import published
-from accelsim.checks import suggestion
-from accelsim.errors import HardwareError, NetworkError, UnsupportedError
+from accelsim.checks import check, of_type, suggestion
+from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.ir import Layer, Network, Shape
 from accelsim.lowering import (
@@ -64,15 +64,7 @@ class Request:
 
     def __post_init__(self) -> None:
         hardware, timing, fidelity = self.hardware, self.timing, self.fidelity
-        if not isinstance(self.network, Network):
-            raise NetworkError(
-                f"a simulation takes a Network, its name or a file, not {self.network!r}"
-            )
-        if not isinstance(hardware, Hardware):
-            raise HardwareError(
-                "a simulation takes a design, such as Hardware(SystolicArray(64, 64)), a preset's "
-                f"name or a file, not {hardware!r}"
-            )
+        check("seed", self.seed, of_type(int), UnsupportedError)
         if fidelity not in FIDELITIES:
             raise UnsupportedError(
                 f"fidelity must be one of {', '.join(FIDELITIES)}, not {fidelity!r}"

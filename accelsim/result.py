@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from hashlib import sha256
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from accelsim.checks import check, one_of
+from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.ir import Network
 from accelsim.numerics import Int8
@@ -14,8 +17,10 @@ from accelsim.weights import load_weights
 
 if TYPE_CHECKING:
     import polars
+    from matplotlib.figure import Figure
 
 MEMORY = "memory"  # what binds a layer that waits for it
+PLOTS = ("layers", "roofline", "stack", "timeline")
 HTML_COLUMNS = ("layer", "op", "engine", "dataflow", "cycles", "utilisation", "MACs")
 
 
@@ -158,7 +163,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class Result(Totals):
-    """What a network cost; accelsim.plot draws it: layers, timeline, roofline, stack.
+    """What a network cost; `plot` draws it, and accelsim.plot with more to choose.
 
     graph : the network that was simulated.
     timing : rtl, or the name of a published model.
@@ -195,6 +200,14 @@ class Result(Totals):
         """In fidelity cycle, whether every layer computed the golden values; else None."""
         compared = [each.values_equal for each in self.layers if each.values_equal is not None]
         return all(compared) if self.fidelity == "cycle" else None
+
+    def plot(self, kind: str = "layers") -> "Figure":
+        """The picture of a kind: layers, roofline, stack or timeline, as accelsim.plot draws it."""
+        check("kind", kind, one_of(PLOTS), UnsupportedError)
+        # Pictures belong to a layer above results, which only who asks for one has to load.
+        plots = import_module("accelsim.plot")
+        figure: Figure = plots.of_result(self, kind)
+        return figure
 
     @cached_property
     def computed(self) -> "Computed | None":

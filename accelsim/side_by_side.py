@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from accelsim.errors import NetworkError
-from accelsim.find import AnyNetwork, as_network
+from accelsim.errors import HardwareError, NetworkError
+from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.hardware import Hardware
 from accelsim.lowering import Choice, is_depthwise
 from accelsim.request import Layers, Request, select
@@ -112,7 +113,7 @@ class SideBySide:
 
 def compare(
     network: AnyNetwork,
-    entries: Sequence[Entry],
+    entries: Sequence[Entry | AnyHardware],
     layers: Layers = None,
     depthwise_only: bool = False,
     dataflow: Choice = "auto",
@@ -121,11 +122,12 @@ def compare(
 
     Parameters
     ----------
+    entries : designs; without an Entry each is named after its preset, file or engines.
     layers : as in `simulate`.
     depthwise_only : only layers whose output channels see one input channel each.
     dataflow : what the arrays may use, as in `simulate`.
     """
-    network = as_network(network)
+    network, entries = as_network(network), _entries(entries)
     names = [
         layer.name
         for layer in select(network, layers)
@@ -140,7 +142,24 @@ def compare(
         for entry in entries
     ]
     rows = tuple(LayerCosts(name, tuple(each)) for name, *each in zip(names, *costs, strict=True))
-    return SideBySide(network.name, network.variant, tuple(entries), rows)
+    return SideBySide(network.name, network.variant, entries, rows)
+
+
+def _entries(designs: Sequence[Entry | AnyHardware]) -> tuple[Entry, ...]:
+    """The designs under their names; designs of one name are told apart by all of it."""
+    if isinstance(designs, str | Path) or not isinstance(designs, Sequence) or not designs:
+        raise HardwareError(f"designs to compare are a list of at least one, not {designs!r}")
+    stems = [Path(each).stem for each in designs if isinstance(each, str | Path)]
+    entries = []
+    for each in designs:
+        if isinstance(each, Entry):
+            entries.append(Entry(str(each.name), as_hardware(each.design)))
+        elif isinstance(each, str | Path):
+            stem = Path(each).stem
+            entries.append(Entry(str(each) if stems.count(stem) > 1 else stem, as_hardware(each)))
+        else:
+            entries.append(Entry(as_hardware(each).label, as_hardware(each)))
+    return tuple(entries)
 
 
 def _multipliers(design: Hardware, engine: str) -> int:

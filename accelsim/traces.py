@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from accelsim.checks import check, of_type
 from accelsim.errors import UnsupportedError
 from accelsim.files import write_whole
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
@@ -89,6 +90,7 @@ def trace(
     depthwise_on : where depthwise layers run: array, engine, or auto.
     clocks : of the layer, with passes and ports that overlap this time only; None for all.
     """
+    check("clocks", clocks, of_type(range, type(None)), UnsupportedError)
     network, hardware = as_network(network), as_hardware(hardware)
     request = Request(network, hardware, dataflow, depthwise_on)
     if layer is None:

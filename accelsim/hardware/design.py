@@ -62,6 +62,11 @@ class Hardware:
     ) -> None:
         if not isinstance(engines, Iterable):
             raise HardwareError(f"engines of a design are a tuple of records, not {engines!r}")
+        if (second := getattr(clock_mhz, "name", None)) is not None:
+            raise HardwareError(
+                "a design takes an array and a clock, and other engines as depthwise or engines; "
+                f"its clock cannot be of type {type(clock_mhz).__name__} ({second})"
+            )
         ours = [engine for engine in (array, depthwise) if engine is not None]
         object.__setattr__(self, "engines", (*ours, *engines))
         object.__setattr__(self, "clock_mhz", clock_mhz)

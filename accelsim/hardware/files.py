@@ -58,6 +58,8 @@ def load_hardware(source: str | Path) -> Hardware:
     """
     if not isinstance(source, str | Path):
         raise HardwareError(f"hardware is loaded by a preset's name or a file, not {source!r}")
+    if not str(source).strip():
+        raise HardwareError("hardware needs a preset's name or a file, and that is empty")
     named = isinstance(source, str) and not Path(source).suffix
     if source in [preset.name for preset in PRESETS] or (named and not Path(source).exists()):
         return find_preset(str(source)).hardware

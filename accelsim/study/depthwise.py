@@ -21,9 +21,12 @@ these dataflows would take.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from accelsim.errors import NetworkError, UnsupportedError
+from accelsim.find import find_network
 from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
 from accelsim.ir import Network
 from accelsim.lowering import AUTO
@@ -81,7 +84,7 @@ class Point:
 
 
 def depthwise_study(
-    make: Callable[[str], Network],
+    make: Callable[[str], Network] | str | Path,
     arrays: Iterable[tuple[int, int]],
     engine: DepthwiseEngine,
     base: Hardware | None = None,
@@ -90,11 +93,13 @@ def depthwise_study(
 
     Parameters
     ----------
-    make : the network of a variant.
+    make : the network of a variant; also the name of a network, or its file.
     arrays : rows and columns.
     engine : that stands beside the array in the way of that name.
     base : a design with an array, for all but these sizes; None for the defaults.
     """
+    if isinstance(make, str | Path):
+        make = partial(find_network, make)
     plain = make(BASELINE)
     fused = _fused(make, plain)
     points = []

@@ -9,11 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from accelsim import reuse
+from accelsim.errors import UnsupportedError
 from accelsim.phrases import counted
 from accelsim.sweep import area
 from accelsim.sweep.costs import FIELDS, CostTables, Int
 from accelsim.sweep.executors import Executor, LocalExecutor
 from accelsim.sweep.parts import SETTINGS, tables_of
+from accelsim.sweep.reader import load_spec
 from accelsim.sweep.spec import Spec
 from accelsim.sweep.store import Folder, beside, open_folder
 
@@ -61,13 +63,20 @@ class Summary(NamedTuple):
 
 
 def run(
-    spec: Spec,
+    spec: Spec | str | Path,
     directory: str | Path,
     resume: bool = False,
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Summary:
-    """Evaluate all points into a folder; what is finished in it is not done again."""
+    """Evaluate all points into a folder; what is finished in it is not done again.
+
+    spec : also the file of one, see `load_spec`.
+    """
+    if isinstance(spec, str | Path):
+        spec = load_spec(spec)
+    if not isinstance(spec, Spec):
+        raise UnsupportedError(f"a sweep takes a Spec or the file of one, not {spec!r}")
     executor = executor or LocalExecutor()
     report = progress or _ignore
     tables = tables_of(spec)
