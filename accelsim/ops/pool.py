@@ -38,18 +38,20 @@ class Pool(OnHost):
     name: ClassVar[str] = "pool"
     kind: str
     kernel: Pair
-    stride: Pair | None = None
+    stride: Pair | None = None  # the kernel's, as soon as it is made
     padding: Padding = 0
 
     def __post_init__(self) -> None:
         check_choice("kind", self.kind, ("max", "average"))
         check_pair("kernel", self.kernel)
-        check_pair("stride", self._steps)
+        if self.stride is None:
+            object.__setattr__(self, "stride", self.kernel)
+        check_pair("stride", self.stride)
         check_padding(self.padding)
 
     @property
     def _steps(self) -> Pair:
-        return self.kernel if self.stride is None else self.stride
+        return self.stride or self.kernel
 
     def out_shape(self, *inputs: Shape) -> Shape:
         """Output shape; ShapeError where the kernel is too large or a window sees no input."""

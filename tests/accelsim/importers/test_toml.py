@@ -2,7 +2,6 @@
 
 import re
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -408,9 +407,7 @@ def test_windows_of_a_pool_touch_by_default(kernel, size):
     (channels, *rows_and_columns) = Pool("average", kernel).out_shape((2, *size))
     assert channels == 2
     assert rows_and_columns == [n // k for n, k in zip(size, kernel, strict=True)]
-    x = np.random.default_rng(0).integers(-128, 128, (2, *size), np.int8)
-    expected = Pool("average", kernel, kernel).golden(np.empty(0, np.int8), x)
-    assert np.array_equal(Pool("average", kernel).golden(np.empty(0, np.int8), x), expected)
+    assert Pool("average", kernel) == Pool("average", kernel, kernel)
 
 
 @pytest.mark.parametrize("size", [(1, 2), (3, 1), (4, 5)], ids=str)
