@@ -2,7 +2,7 @@
 
 from accelsim.c_synthesis import csynth
 from accelsim.cosimulation import cosim
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, AccelsimWarning
 from accelsim.films import Film, film
 from accelsim.hardware import (
     ColumnArray,
@@ -19,6 +19,7 @@ from accelsim.hardware import (
 )
 from accelsim.importers import load
 from accelsim.ir import Layer, Network
+from accelsim.networks.builder import Builder
 from accelsim.result import LayerResult, Result
 from accelsim.side_by_side import Entry, compare
 from accelsim.simulation import simulate
@@ -29,6 +30,8 @@ PeerHardware = third_party_design  # as users know it
 
 __all__ = [
     "AccelsimError",
+    "AccelsimWarning",
+    "Builder",
     "ColumnArray",
     "DepthwiseEngine",
     "Entry",

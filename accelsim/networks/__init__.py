@@ -12,7 +12,7 @@ from accelsim.checks import show, suggestion
 from accelsim.errors import NetworkError, warn
 from accelsim.ir import Layer, Network
 from accelsim.networks.builder import Size, check_size
-from accelsim.networks.variants import VARIANTS
+from accelsim.networks.variants import VARIANTS, apply
 from accelsim.ops import Resize
 
 
@@ -64,7 +64,7 @@ NAMES = tuple(place.partition(".")[2] for place in PLACES)
 if TYPE_CHECKING:
     NETWORKS: tuple[Definition, ...]
 
-__all__ = ["NETWORKS", "VARIANTS", "get", "resized", *NAMES]  # noqa: PLE0604  all of them are names
+__all__ = ["NETWORKS", "VARIANTS", "apply", "get", "resized", *NAMES]  # noqa: PLE0604  all of them are names
 
 
 def __getattr__(name: str) -> Definition:

@@ -40,15 +40,15 @@ class Builder:
     """Layers in order; each reads the one before it unless `sources` says otherwise.
 
     name : of the network.
-    size : height and width of the image, which has three channels.
+    size, channels : of the image.
     """
 
-    def __init__(self, name: str, size: Size) -> None:
+    def __init__(self, name: str, size: Size, channels: int = 3) -> None:
         check_size(size)
         self.name = name
         self.last = INPUT
         self._layers: list[Layer] = []
-        self._shapes: dict[str, Shape] = {INPUT: (3, *size)}
+        self._shapes: dict[str, Shape] = {INPUT: (channels, *size)}
 
     @property
     def channels(self) -> int:
