@@ -15,8 +15,8 @@ from tests.house import BEGIN, PACKAGES, page
 
 TOP = Path(__file__).parents[1]
 PYPROJECT = (TOP / "pyproject.toml").read_text()
-README = (TOP / "README.md").read_text()
-CONTRIBUTING = (TOP / "CONTRIBUTING.md").read_text()
+PAGES = (TOP / "README.md", TOP / "CONTRIBUTING.md", *sorted((TOP / "docs").glob("*.md")))
+README, CONTRIBUTING, *DOCS = (page.read_text() for page in PAGES)
 
 # What the glossary has a word for.
 BANNED = (
@@ -71,11 +71,10 @@ def test_source_is_ascii(package):
 
 
 def test_readme_commands_set_up_from_nothing():
-    readme = (TOP / "README.md").read_text()
-    main_job, tests = re.findall(r"^```sh\n(.*?)\n```", readme, re.MULTILINE | re.DOTALL)[:2]
+    main_job, tests = re.findall(r"^```sh\n(.*?)\n```", README, re.MULTILINE | re.DOTALL)[:2]
     for command in (main_job, tests):
         assert command.startswith("python3 -m venv .venv && .venv/bin/pip install ")
-    assert main_job.endswith("accelsim run mobilenet_v2 --variant fuse_half --array 64x64")
+    assert main_job.endswith("accelsim run resnet50 --array 32x32")
     assert tests.endswith("pytest")
 
 
@@ -153,7 +152,7 @@ def test_what_pages_and_notebooks_use_of_the_library_is_listed():
     import accelsim
 
     notebooks = "".join(path.read_text() for path in (TOP / "notebooks").glob("*.ipynb"))
-    used = set(re.findall(r"\bax\.(\w+)", README + notebooks))
+    used = set(re.findall(r"\bax\.(\w+)", "".join((README, *DOCS, notebooks))))
     assert len(used) > 10
     assert used <= set(dir(accelsim))
 
@@ -174,9 +173,12 @@ def test_only_a_missing_icarus_may_skip_in_continuous_integration(tmp_path):
     assert "no Verilator" in done.stdout
 
 
+WORDS = "## Words\n"
+
+
 def glossary() -> list[tuple[str, str, str]]:
-    """The lines of the README's table of words: word, meaning, dotted name."""
-    table = README.partition("## Words\n")[2]
+    """The lines of the table of words of the pages: word, meaning, dotted name."""
+    (table,) = (text.partition(WORDS)[2] for text in DOCS if WORDS in text)
     return re.findall(r"^\| ([^|]+) \| ([^|]+) \| `([\w.]+)` \|$", table, re.MULTILINE)
 
 
@@ -195,16 +197,15 @@ def test_the_glossary_names_what_there_is(name):
 
 
 def test_the_words_of_the_glossary_are_in_use():
-    text = f"{README.partition('## Words')[0]} {CONTRIBUTING}".lower()
+    text = " ".join(each.partition(WORDS)[0] for each in (README, CONTRIBUTING, *DOCS)).lower()
     unused = [word for word, _, _ in glossary() if not re.search(rf"\b{word.lower()}", text)]
     assert not unused
 
 
 def prose() -> list[tuple[Path, str]]:
     """What people read: pages, sources, and the text of notebooks."""
-    pages = [TOP / "README.md", TOP / "CONTRIBUTING.md"]
     sources = [path for package in PACKAGES for path in sorted((TOP / package).rglob("*.py"))]
-    texts = [(path, path.read_text()) for path in (*pages, *sources)]
+    texts = [(path, path.read_text()) for path in (*PAGES, *sources)]
     for path in sorted((TOP / "notebooks").glob("*.ipynb")):
         cells = json.loads(path.read_text())["cells"]
         text = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
@@ -230,7 +231,13 @@ def test_paths_in_the_contributing_page_exist():
     assert not [each for each in named if not any((folder / each).exists() for folder in folders)]
 
 
-def test_links_of_the_pages_lead_somewhere():
-    links = re.findall(r"\]\(((?!https?:)[^)#\s]+)", README + CONTRIBUTING)
-    assert len(links) > 10
-    assert not [link for link in links if not (TOP / link).exists()]
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_of_a_page_lead_somewhere(page):
+    links = re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)", page.read_text())
+    for link, heading in links:
+        target = page.parent / link if link else page
+        assert target.exists(), link
+        if heading:
+            headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+            known = [re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings]
+            assert heading in known, f"{link}#{heading}"

@@ -1,46 +1,77 @@
-"""The README shows what the commands print; `python -m tests.test_readme` brings it up to date."""
+"""The pages show what the commands print; `python -m tests.test_readme` brings them up to date.
+
+Every page is followed in a folder of its own, from top to bottom: a block of TOML that begins with
+the name of a file becomes that file, together with the blocks after it that do not; Python and
+commands run, and print what is shown.
+"""
 
 import contextlib
 import io
 import re
 import shlex
+import shutil
 import tempfile
 from pathlib import Path
 
-import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pytest
 from PIL import Image
 
 import accelsim as ax
 from accelsim.cli import main
+from accelsim.hardware.files import TABLES
+from accelsim.importers.toml import OPERATORS, defaults
 from accelsim.sweep import load_spec
 
 TOP = Path(__file__).parents[1]
-README = TOP / "README.md"
-PICTURE = TOP / "notebooks" / "speedup.png"
-CHANGE = TOP / "notebooks" / "change.png"  # `accelsim study` as in the README, with --plot
-FILM = TOP / "notebooks" / "film.png"
-FRONT = TOP / "notebooks" / "front.png"  # as `accelsim pareto` of the README draws it
-SWEEP = TOP / "notebooks" / "sweep.toml"
-FILMING = re.compile(r"^`accelsim (film [^`]*)`", re.MULTILINE)
-BLOCK = re.compile(r"(?<=^```console\n)\$ accelsim (.*)\n((?:.*\n)*?)(?=```$)", re.MULTILINE)
-PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+README, DOCS = TOP / "README.md", TOP / "docs"
+PAGES = (README, *sorted(DOCS.glob("*.md")))
+NOTEBOOKS = TOP / "notebooks"  # where the pictures of the README lie
+CONSOLE = re.compile(r"\$ accelsim (.*)\n((?:.*\n)*)")
+BLOCK = re.compile(r"(?<=^```)(console|python|toml)\n(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
+PICTURE = re.compile(r"!\[[^]]+\]\(notebooks/([^)]+)\)")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The blocks of a page in one language."""
+    return [block[2] for block in BLOCK.finditer(page.read_text()) if block[1] == language]
+
+
+def follow(page: Path) -> str:
+    """The page with the lines that its commands print now, in this folder."""
+    Path("notebooks").symlink_to(NOTEBOOKS)
+    texts: dict[str, str] = {}
+    name = ""
+    for text in blocks(page, "toml"):
+        name = named[1] if (named := re.match(r"# (\S+\.toml)\n", text)) else name
+        texts[name] = texts.get(name, "") + text
+    for name, text in texts.items():
+        Path(name).write_text(text)
+    for code in blocks(page, "python"):
+        exec(code, {})
+    plt.close("all")
+    return BLOCK.sub(refresh, page.read_text())
+
+
+def refresh(block: re.Match[str]) -> str:
+    """A block with the lines that its command prints now; `...` stands for lines left out."""
+    command = CONSOLE.fullmatch(block[2])
+    if command is None:
+        return block[0]
+    lines = iter(printed(command[1]))
+    new = [
+        line if line == "..." else next(each for each in lines if key(each) == key(line))
+        for line in command[2].splitlines()
+    ]
+    return "\n".join([block[1], f"$ accelsim {command[1]}", *new, ""])
 
 
 def printed(command: str) -> list[str]:
     out = io.StringIO()
     with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as end:
         main(shlex.split(command))
-    assert not end.value.code
+    assert not end.value.code, command
     return [line.rstrip() for line in out.getvalue().splitlines()]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def place(tmp_path_factory):
-    """A folder with the points of the sweep."""
-    with contextlib.chdir(tmp_path_factory.mktemp("readme")):
-        printed(f"sweep {SWEEP} -o points")
-        yield
 
 
 def key(line: str) -> str:
@@ -49,61 +80,45 @@ def key(line: str) -> str:
     return next(words, "")
 
 
-def refresh(block: re.Match[str]) -> str:
-    """The block with the lines that its command prints now; `...` stands for lines left out."""
-    command, shown = block[1], block[2].splitlines()
-    lines = iter(printed(command))
-    new = [
-        line if line == "..." else next(each for each in lines if key(each) == key(line))
-        for line in shown
-    ]
-    return "\n".join([f"$ accelsim {command}", *new, ""])
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_shows_what_is_printed(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert follow(page) == page.read_text()
+    for picture in PICTURE.findall(page.read_text()):
+        with Image.open(picture) as made, Image.open(NOTEBOOKS / picture) as stored:
+            assert made.size == stored.size, picture
 
 
-@pytest.mark.parametrize(
-    "block", list(BLOCK.finditer(README.read_text())), ids=lambda block: block[1]
-)
-def test_the_readme_shows_what_is_printed(block):
-    assert len(block[2].splitlines()) > 5
-    assert refresh(block) == block[0]
-
-
-def test_the_readme_shows_commands_and_python():
+def test_the_readme_shows_commands_python_and_pictures():
     text = README.read_text()
-    assert len(BLOCK.findall(text)) == 4
-    assert len(PYTHON.findall(text)) == 1
+    assert len([each for each in blocks(README, "console") if CONSOLE.fullmatch(each)]) > 5
+    assert len(blocks(README, "python")) == 1
+    assert len(PICTURE.findall(text)) == 4
+    assert f"{load_spec(NOTEBOOKS / 'sweep.toml').points:,} points in points" in text
+    assert f"one of {len(ax.networks.NAMES)} by name" in text
 
 
-def test_the_readme_shows_the_sweep():
-    text = README.read_text()
-    assert f"```toml\n{SWEEP.read_text()}```" in text
-    assert f"all {load_spec(SWEEP).points:,} in" in text
+def test_every_operator_and_every_attribute_of_it_is_shown():
+    page = DOCS / "networks.md"
+    (tour,) = ["".join(blocks(page, "toml")[1:])]
+    assert set(re.findall(r'^op = "(\w+)"', tour, re.MULTILINE)) == set(OPERATORS)
+    known = {key for operator in OPERATORS.values() for key in defaults(operator)}
+    unsaid = {key for key in known if not re.search(rf"`{key}`|^{key} = ", page.read_text(), re.M)}
+    assert not unsaid
 
 
-def test_the_film_of_the_readme_can_be_made():
-    (film,) = FILMING.findall(README.read_text())
-    assert printed(film) == ["film.png"]
-    with Image.open("film.png") as made, Image.open(FILM) as stored:
-        assert made.size == stored.size
-
-
-def test_the_python_of_the_readme_runs(capsys):
-    (code,) = PYTHON.findall(README.read_text())
-    exec(code, {})
-    cycles, time, utilization = capsys.readouterr().out.split()
-    assert int(cycles) > 0
-    assert float(time) == int(cycles) / 500e3
-    assert 0 < float(utilization) <= 1
-    mpl.pyplot.close("all")
+def test_every_key_of_hardware_files_is_shown():
+    shown = "".join(blocks(DOCS / "hardware.md", "toml"))
+    text = (DOCS / "hardware.md").read_text()
+    for table, keys in TABLES.items():
+        assert f"[{table}]" in text
+        where = shown.partition(f"[{table}]")[2].partition("\n[")[0]
+        assert [key for key in keys if f"\n{key} = " not in where and f"`{key}`" not in text] == []
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        printed(f"sweep {SWEEP} -o points")
-        README.write_text(BLOCK.sub(refresh, README.read_text()))
-        Path("front.png").replace(FRONT)
-    (study,) = (block for block in BLOCK.finditer(README.read_text()) if "study" in block[1])
-    printed(f"{study[1]} --plot {CHANGE}")
-    (film,) = FILMING.findall(README.read_text())
-    printed(film.replace("film.png", str(FILM)))
-    ax.plot.speedup().savefig(PICTURE, dpi=110)
+    for page in PAGES:
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            page.write_text(follow(page))
+            for picture in PICTURE.findall(page.read_text()):
+                shutil.copy(picture, NOTEBOOKS)
