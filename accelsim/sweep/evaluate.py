@@ -4,7 +4,8 @@ A row says what its design is, in the words of the specification, and what the n
 it. Columns that `accelsim run` also reports, or sums of them over layers, are equal to it:
 
 total_cycles, total_macs, total_live_macs, total_skipped_macs, total_params, bound_cycles,
-read_bytes, write_bytes, utilization
+read_bytes, write_bytes, utilization, time_ms
+offchip_read_bytes, offchip_write_bytes    see accelsim.reuse; of designs with a memory
 multipliers             of all engines
 busy_utilization        utilisation by the MACs that engines execute
 <engine>_cycles         total_cycles by engine: array_cycles, depthwise_cycles
@@ -14,14 +15,11 @@ Beyond that stand
 
 memory_bits             of the generated core's memories, and of both buffers
 register_bits           of the generated core
-offchip_read_bytes, offchip_write_bytes    see accelsim.reuse
-clocks                  of layers one after another, each as long as the slower of its engine and
-                        the memory port takes, which moves its off-chip bytes meanwhile; latencies
-                        of the memory are not modelled
-time_ms                 clocks at the given clock
+clocks                  total_memory_cycles: of layers one after another, each as long as the slower
+                        of its engine and the memory port takes, which moves its off-chip bytes
+                        meanwhile; latencies of the memory are not modelled
 multiplies_bound_layers, ports_bound_layers, memory_bound_layers
-                        what layers wait for: the memory port, if it takes longer than the engine;
-                        else what makes their bound_cycles, ports or multipliers
+                        layers by bound_by: array; fill or results; memory
 lut4, ff, mult18, dp16kd, gate_equivalents
                         of the generated cores, estimated: see accelsim.sweep.area; null where no
                         synthesised core is like one of them
@@ -295,21 +293,20 @@ def _off_chip(spec: Spec, tables: CostTables) -> tuple[Int, Int]:
 
 
 def _check_sums(spec: Spec, tables: CostTables, costs: Int, moved: float) -> None:
-    """Refuse what could overflow: the slowest engines, times the widest port or largest engines.
+    """Refuse what could overflow: the slowest engines, times the largest engines.
 
-    moved : off-chip bytes of a network.
+    moved : off-chip bytes of a network, which a port of one byte moves in so many clocks.
     """
     layout = tables.layout
     cycles = costs[:, layout.distinct, kernels.CYCLES]
     slowest = np.where(cycles < UNSUPPORTED, cycles, 0).max(axis=0).astype(np.float64)
-    widest = max(_whole(value) for (value,) in spec.axis("memory_width_bytes").values)
     multipliers = sum(
         max(engine.multipliers if engine else 0 for engine in sizes)
         for sizes in spec.sizes.values()
     )
     for workload, start, stop in zip(spec.workloads, layout.start, layout.stop, strict=True):
         total = float(slowest[start:stop].sum())
-        if total >= UNSUPPORTED or total * max(widest, multipliers) + moved >= MOST:
+        if total >= UNSUPPORTED or total * multipliers + moved >= MOST:
             raise AccelsimError(
                 f"{workload.name} at {workload.input} may take {total:,.0f} cycles on the slowest "
                 "engines, which is more than a sweep can count exactly; smaller inputs take fewer"
@@ -334,6 +331,7 @@ def _tables(spec: Spec, tables: CostTables, costs: Int, off_chip: Int) -> kernel
         start=layout.start,
         choice=layout.choice,
         modelled=layout.modelled,
+        stop=layout.stop,
         main_row=main_row.reshape(operands, -1),
         main_rows=len(mains),
         costs=slots,
@@ -344,7 +342,6 @@ def _tables(spec: Spec, tables: CostTables, costs: Int, off_chip: Int) -> kernel
         other_rows=other_rows,
         rank=rank,
         moved=off_chip,
-        host_moved=_sums(off_chip[..., None], layout.modelled, layout.stop)[..., 0],
         widths=np.array([value for (value,) in spec.axis("memory_width_bytes").values], np.int64),
     )
 

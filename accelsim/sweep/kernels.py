@@ -27,7 +27,7 @@ CLOCKS, MEMORY, PORTS_BOUND, ELSEWHERE = range(PORTS + 1, PORTS + 5)
 
 EXACT = 1 << 52  # floats hold every whole number below it, and one more bit
 ROUNDS = 4  # of the permutation, an even number
-REMEMBERED = 1024  # designs; a power of two
+REMEMBERED = 1024  # designs, and ways in which networks move; a power of two
 
 
 class Points(NamedTuple):
@@ -56,7 +56,7 @@ class Points(NamedTuple):
 class Tables(NamedTuple):
     """Costs of layers; columns are the slots of costs.Layout.
 
-    start, choice, modelled : int64[workloads], see costs.Layout.
+    start, choice, modelled, stop : int64[workloads], see costs.Layout.
     main_row : int64[operands, sizes], row of the main engine in its dataflow's part of the table.
     main_rows : rows of a dataflow's part.
     costs : int64[rows, slots, fields], of the main engine and behind it of the others: cycles,
@@ -67,13 +67,13 @@ class Tables(NamedTuple):
     other_rows : int64[engines, places, operands, sizes], rows of the others; 0 for no engine.
     rank : int64[rows, slots], cycles by which the engines of a layer are compared.
     moved : int64[buffers, slots], off-chip bytes of a layer.
-    host_moved : int64[buffers, workloads], those of layers on the host.
     widths : int64[widths], bytes a clock; 0 for as wide as needed.
     """
 
     start: Int
     choice: Int
     modelled: Int
+    stop: Int
     main_row: Int
     main_rows: int
     costs: Int
@@ -84,7 +84,6 @@ class Tables(NamedTuple):
     other_rows: Int
     rank: Int
     moved: Int
-    host_moved: Int
     widths: Int
 
 
@@ -201,16 +200,30 @@ def run(points, tables, at, rows, cycles, ports, sums):
 
 
 @kernel
-def share(width, cycles, ports, moved):
-    """Clocks times width of layers that wait for the slower of engine and memory.
+def move(width, moved, moving):
+    """Set the clocks in which a port moves the bytes of layers.
+
+    Returns those of the layers behind them, which are on the host, together.
+    """
+    layers = len(moving)
+    for layer in range(layers):
+        moving[layer] = (moved[layer] + width - 1) // width
+    host = np.int64(0)
+    for layer in range(layers, len(moved)):
+        host += (moved[layer] + width - 1) // width
+    return host
+
+
+@kernel
+def share(cycles, ports, moving):
+    """Clocks of layers that wait for the slower of engine and memory.
 
     Also how many of them wait for memory, and how many for ports of the engine.
     """
     clocks = memory = bound = np.int64(0)
-    for layer in range(len(cycles)):
-        busy = cycles[layer] * width
-        slow = np.int64(moved[layer] > busy)
-        clocks += max(busy, moved[layer])
+    for layer in range(len(moving)):
+        slow = np.int64(moving[layer] > cycles[layer])
+        clocks += max(cycles[layer], moving[layer])
         memory += slow
         bound += (1 - slow) * ports[layer]
     return clocks, memory, bound
@@ -241,8 +254,8 @@ def evaluate(first, points, tables, codes, metrics):
     metrics : int64[points, metrics], set. Cycles of costs.UNSUPPORTED and more mean that a
         layer cannot run; the other metrics then mean nothing.
 
-    Designs are remembered, and what does not change from a point to the next is not evaluated
-    again: on a grid most of the work falls away.
+    Designs and what moves are remembered, and what does not change from a point to the next is not
+    evaluated again: on a grid most of the work falls away.
     """
     digits, at = np.zeros(len(points.sizes), np.int64), np.zeros(len(points.places), np.int64)
     layers = (tables.modelled - tables.start).max()
@@ -251,6 +264,8 @@ def evaluate(first, points, tables, codes, metrics):
     ports = np.empty((REMEMBERED, layers), np.int64)
     sums = np.empty((REMEMBERED, metrics.shape[1]), np.int64)
     holds = np.full(REMEMBERED, -1, np.int64)
+    moving, host = np.empty((REMEMBERED, layers), np.int64), np.empty(REMEMBERED, np.int64)
+    moves = np.full(REMEMBERED, -1, np.int64)
     now = at_width = at_buffers = clocks = memory = bound = np.int64(-1)
     # Along the clocks nothing else changes, and they run fastest.
     runs = len(points.sizes) > 0 and points.groups[-1] == CLOCK
@@ -274,12 +289,17 @@ def evaluate(first, points, tables, codes, metrics):
             width = tables.widths[at_width]
             clocks, memory, bound = sums[slot, CYCLES], np.int64(0), sums[slot, PORTS]
             if width > 0:
-                start, end = tables.start[workload], tables.modelled[workload]
-                moved = tables.moved[buffers, start:end]
-                some = end - start
-                clocks, memory, bound = share(width, cycles[slot, :some], ports[slot], moved)
-                clocks += tables.host_moved[buffers, workload] + width - 1
-                clocks //= width
+                start = tables.start[workload]
+                some = tables.modelled[workload] - start
+                traffic = (workload * points.places[BUFFERS] + buffers) * len(tables.widths)
+                traffic += at_width
+                row = traffic & (REMEMBERED - 1)
+                if moves[row] != traffic:
+                    moved = tables.moved[buffers, start : tables.stop[workload]]
+                    host[row] = move(width, moved, moving[row, :some])
+                    moves[row] = traffic
+                clocks, memory, bound = share(cycles[slot], ports[slot], moving[row, :some])
+                clocks += host[row]
 
         for group in range(len(points.places)):
             codes[point, group] = at[group]

@@ -14,10 +14,10 @@ A specification is a hardware file in which a value may be a list, with the netw
     overlap = [true, false]
     [depthwise]                                     # a table for every engine
     size = ["none", "8x64"]                         # or lanes and pixels; no lanes for none
-    [memory]                                        # see accelsim.reuse
-    activation_kib = [128, 256]                     # 256
+    [memory]                                        # see accelsim.reuse; else as of the hardware
+    activation_kib = [128, 256]                     # 256, where that has no memory
     weight_kib = 128                                # 256
-    width_bytes = [0, 8, 16]                        # 0: as wide as needed
+    width_bytes = [0, 8, 16]                        # 0: as wide as it takes
     [clock]
     mhz = {from = 100, to = 800, step = 100}        # or times = 2 in place of step
     [sample]                                        # without it, the whole grid
@@ -29,7 +29,7 @@ The points of a grid are numbered, the last axis running fastest. A sample takes
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, NoReturn
@@ -49,6 +49,7 @@ from accelsim.hardware import (
     load_hardware,
     parse_size,
 )
+from accelsim.hardware.memory import MOST_KIB, MOST_WIDTH
 from accelsim.lowering import AUTO, DEPTHWISE_ON, parse_dataflows
 from accelsim.networks.variants import parse
 from accelsim.phrases import counted
@@ -61,8 +62,6 @@ MOST_VALUES = 100_000  # of an axis
 MOST_PART_POINTS = 1_000_000  # in memory at a time
 MOST_PARTS = 1_000_000  # files in a folder
 MOST_INDEX = 1 << 62  # of a grid
-MOST_KIB = 1 << 22
-MOST_WIDTH = 1 << 16
 
 # Keys of a specification: at the top, and in tables of its own.
 TOP = ("networks", "variants", "inputs", "dataflows", "depthwise_on", "hardware", "part_points")
@@ -132,8 +131,7 @@ class _Reader:
             self.texts("depthwise_on", "depthwise_on", AUTO),
             *self.operand_axes(base),
             *(axis for engine in ENGINES for axis in self.engine_axes(engine, base)),
-            *(self.numbers("memory", key, 256, 1, MOST_KIB) for key in BUFFERS),
-            self.numbers("memory", "width_bytes", 0, 0, MOST_WIDTH, "memory_width_bytes"),
+            *self.memory_axes(base),
             self.clocks(base.clock_mhz),
         )
         part_points = self.whole("part_points", PART_POINTS, most=MOST_PART_POINTS)
@@ -237,6 +235,16 @@ class _Reader:
         for value in values:
             self.require(value, WORDS, key)
         return self.axis((column,), ((value,) for value in values), key)
+
+    def memory_axes(self, base: Hardware) -> Iterator[Axis]:
+        """The axes of the memory; a port of width 0 is as wide as it takes."""
+        usual = {"width_bytes": 0, **dict.fromkeys(BUFFERS, 256)}
+        if base.memory is not None:
+            usual = asdict(base.memory)
+        for key in BUFFERS:
+            yield self.numbers("memory", key, usual[key], 1, MOST_KIB)
+        width = usual["width_bytes"]
+        yield self.numbers("memory", "width_bytes", width, 0, MOST_WIDTH, "memory_width_bytes")
 
     def numbers(
         self, table: str, key: str, default: int, least: int, most: int, column: str = ""

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from accelsim.find import find_network
-from accelsim.hardware import Hardware, Operands, Sizes
+from accelsim.hardware import Hardware, Memory, Operands, Sizes
 from accelsim.ir import Network
 from accelsim.sweep.axes import (
     BUFFERS,
@@ -133,10 +133,15 @@ class Spec:
         }
 
     def hardware(self, point: Mapping[str, Any]) -> Hardware:
-        """The design of a point, which its columns in the results say."""
+        """The design of a point, which its columns in the results say.
+
+        It has no memory where the port is as wide as it takes.
+        """
         engines = (self._sizes(engine, point) for engine in ENGINES)
         there = (sizes for sizes in engines if sizes is not None)
-        return Hardware(clock_mhz=point["clock_mhz"], engines=there)
+        width, rooms = point["memory_width_bytes"], {key: point[key] for key in BUFFERS}
+        memory = Memory(**rooms, width_bytes=width) if width else None
+        return Hardware(clock_mhz=point["clock_mhz"], engines=there, memory=memory)
 
     def _sizes(self, engine: Sizes, values: Mapping[str, Any]) -> Sizes | None:
         """An engine with the values of its columns; all else comes from the base."""

@@ -83,16 +83,16 @@ def with_numpy(made, numbers):
     for digit, group, stride in zip(digits, points.groups, points.strides, strict=True):
         at[group] += digit * stride
     row = at[kernels.DATAFLOW] * tables.main_rows + tables.main_row[0, at[kernels.MAIN]]
-    layers = slice(0, tables.modelled[0])
+    layers, hosted = slice(0, tables.modelled[0]), slice(tables.modelled[0], tables.stop[0])
     width = tables.widths[at[kernels.WIDTH]]
-    busy = tables.cycles[row, layers] * width[:, None]
-    moved = tables.moved[at[kernels.BUFFERS], layers]
-    waits = moved > busy
-    clocks = np.where(waits, moved, busy).sum(axis=1)
-    clocks += tables.host_moved[at[kernels.BUFFERS], 0]
+    busy = tables.cycles[row, layers]
+    moving = -(-tables.moved[at[kernels.BUFFERS], layers] // width[:, None])
+    waits = moving > busy
+    clocks = np.where(waits, moving, busy).sum(axis=1)
+    clocks += (-(-tables.moved[at[kernels.BUFFERS], hosted] // width[:, None])).sum(axis=1)
     metrics = np.zeros((METRICS, len(numbers)), np.int64)
     metrics[: kernels.PORTS + 1] = tables.sums[row, 0].T
-    metrics[kernels.CLOCKS] = -(-clocks // width)
+    metrics[kernels.CLOCKS] = clocks
     metrics[kernels.MEMORY] = waits.sum(axis=1)
     metrics[kernels.PORTS_BOUND] = (tables.ports[row, layers] * ~waits).sum(axis=1)
     return at.astype(np.int32), metrics

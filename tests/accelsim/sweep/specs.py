@@ -93,5 +93,8 @@ def simulated(row: dict[str, Any]) -> ax.Result:
             bank_depth=row.get("depthwise_bank_depth", 4096),
             operands=operands,
         )
-    hardware = ax.Hardware(array, row["clock_mhz"], engine)
+    memory = None
+    if row["memory_width_bytes"]:
+        memory = ax.Memory(row["activation_kib"], row["weight_kib"], row["memory_width_bytes"])
+    hardware = ax.Hardware(array, row["clock_mhz"], engine, memory=memory)
     return ax.simulate(network, hardware, row["dataflow"], depthwise_on=row["depthwise_on"])

@@ -71,16 +71,15 @@ def random_tables(rng, others, workloads, places, operands, sizes, dataflows):
         for size in range(1, sizes[1 + other]):
             other_rows[other, place, width, size] = next(numbers)
     sums, rest = np.zeros((2, rows, workloads, FIELDS), np.int64)
-    host = np.zeros((3, workloads), np.int64)
     moved = rng.integers(0, 20, (3, slots))
     for each in range(workloads):
         sums[:, each] = costs[:, start[each] : modelled[each]].sum(axis=1)
         rest[:, each] = costs[:, choice[each] : modelled[each]].sum(axis=1)
-        host[:, each] = moved[:, modelled[each] : start[each] + LAYERS].sum(axis=1)
     return kernels.Tables(
         start=start,
         choice=choice,
         modelled=modelled,
+        stop=start + LAYERS,
         main_row=rng.permutation(main_rows).reshape(operands, sizes[0]),
         main_rows=main_rows,
         costs=costs,
@@ -91,7 +90,6 @@ def random_tables(rng, others, workloads, places, operands, sizes, dataflows):
         other_rows=other_rows,
         rank=rank,
         moved=moved,
-        host_moved=host,
         widths=np.array([0, 3, 8]),
     )
 
@@ -102,7 +100,7 @@ def plain(tables, at, others):
     workload, width = at[kernels.WORKLOAD], int(tables.widths[at[kernels.WIDTH]])
     main = at[kernels.DATAFLOW] * tables.main_rows
     main += tables.main_row[at[kernels.OPERANDS], at[kernels.MAIN]]
-    moving = tables.host_moved[at[kernels.BUFFERS], workload]
+    clocks = 0
     for slot in range(tables.start[workload], tables.modelled[workload]):
         runs = [(tables.rank[main, slot], 0, main)]
         if slot < tables.choice[workload]:
@@ -120,8 +118,10 @@ def plain(tables, at, others):
         waits = width > 0 and moved > cost[kernels.CYCLES] * width
         sums[kernels.MEMORY] += waits
         sums[kernels.PORTS_BOUND] += 0 if waits else cost[kernels.PORTS]
-        moving += max(cost[kernels.CYCLES] * width, moved)
-    sums[kernels.CLOCKS] = -(-moving // width) if width else sums[kernels.CYCLES]
+        clocks += max(cost[kernels.CYCLES], -(-moved // width) if width else 0)
+    for slot in range(tables.modelled[workload], tables.stop[workload]):
+        clocks += -(-tables.moved[at[kernels.BUFFERS], slot] // width) if width else 0
+    sums[kernels.CLOCKS] = clocks
     return sums
 
 
