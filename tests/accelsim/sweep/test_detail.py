@@ -62,7 +62,7 @@ def test_the_command_line_sweeps_and_says_what_it_did(tmp_path, capsys):
             main([*command, *options])
         assert not end.value.code
         out, err = capsys.readouterr()
-        assert f"{points:,} points in {tmp_path / 'out'}." in out
+        assert f"{points:,} points in {tmp_path / 'out'}, a table in Parquet" in out
         assert "Cells are estimates from" in out
         assert err == ""
     assert "0 of 6 engines scheduled" in out

@@ -1,16 +1,25 @@
 """Every point of a sweep is what `simulate` says of its design, to the last bit."""
 
 import math
+import random
 from fractions import Fraction
+from functools import partial
 
+import polars
 import pytest
 
 import accelsim as ax
 from accelsim import reuse, sweep
 from accelsim.engines import depthwise, systolic_array
+from accelsim.hardware import to_toml
 from tests.accelsim.sweep.specs import CHEAP, LARGE, simulated, spec
 
 POINTS = 1000
+BINDS = {
+    "memory_bound_layers": ("memory",),
+    "ports_bound_layers": ("fill", "results"),
+    "multiplies_bound_layers": ("array",),
+}
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +68,7 @@ def test_every_column_that_run_reports_is_equal(rows):
             "total_skipped_macs": result.total_skipped_macs,
             "utilization": result.total_live_macs / offered,
             "time_ms": result.time_ms,
-            "memory_bound_layers": bound_by(result, "memory"),
-            "ports_bound_layers": bound_by(result, "fill", "results"),
-            "multiplies_bound_layers": bound_by(result, "array"),
+            **{column: bound_by(result, *names) for column, names in BINDS.items()},
             "clocks": result.total_cycles,
         }
         if hardware.memory is not None:
@@ -109,6 +116,66 @@ def test_columns_beyond_run_follow_from_it(rows):
         assert row["clocks"] == clocks
         assert row["time_ms"] == row["clocks"] / (row["clock_mhz"] * 1e3)
         assert {kind: row[f"{kind}_bound_layers"] for kind in kinds} == kinds
+
+
+NETWORKS = ("mobilenet_v3_small", "mnasnet_b1", "resnet18", "shufflenet_v2_x1_0")
+
+
+def random_sweep(rng):
+    """A specification of axes chosen at random, and the hardware file that it starts from."""
+    some = partial(rng.sample, k=2)
+    base = f"[array]\nrows = {rng.randint(3, 20)}\ncolumns = {rng.randint(3, 20)}\n"
+    if rng.random() < 0.5:
+        base += f"[depthwise]\nlanes = {rng.randint(1, 9)}\npixels = {rng.randint(1, 17)}\n"
+    if rng.random() < 0.7:
+        rooms = rng.randint(1, 600), rng.randint(1, 300), rng.choice((1, 4, 17, 64))
+        keys = ("activation_kib", "weight_kib", "width_bytes")
+        base += "[memory]\n" + "".join(f"{key} = {n}\n" for key, n in zip(keys, rooms, strict=True))
+    text = f"networks = {[rng.choice(NETWORKS)]}\nhardware = 'base.toml'\ninputs = '96x64'\n"
+    tables = {
+        "array": {"overlap": "[true, false]", "max_taps": some(range(1, 12))},
+        "depthwise": {"size": ["none", f"{rng.randint(1, 8)}x{rng.randint(1, 9)}"]},
+        "memory": {
+            "activation_kib": some(range(1, 900)),
+            "weight_kib": some(range(1, 900)),
+            "width_bytes": some((0, 1, 2, 3, 5, 8, 16, 100)),
+        },
+        "clock": {"mhz": some(range(1, 900))},
+    }
+    for table, keys in tables.items():
+        said = [f"{key} = {values}\n" for key, values in keys.items() if rng.random() < 0.6]
+        text += f"[{table}]\n{''.join(said)}" if said else ""
+    return text, base
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_any_point_of_any_sweep_is_what_run_says_of_its_hardware_file(seed, tmp_path, monkeypatch):
+    rng = random.Random(seed)
+    text, base = random_sweep(rng)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base.toml").write_text(base)
+    asked = spec(tmp_path, text)
+    sweep.run(asked, tmp_path / "out")
+    rows = sweep.load(tmp_path / "out").to_dicts()
+    for row in rng.sample(rows, min(len(rows), 4)):
+        (tmp_path / "point.toml").write_text(to_toml(asked.hardware(row)))
+        size = tuple(map(int, row["input"].split("x")))
+        network = ax.networks.get(row["network"], row["variant"], size)
+        result = ax.simulate(network, tmp_path / "point.toml", row["dataflow"])
+        said = result.to_dict()
+        clocks = said["total_memory_cycles"]
+        assert row["clocks"] == (said["total_cycles"] if clocks is None else clocks)
+        shared = [key for key in said if key in row and key not in ("network", "variant", "input")]
+        assert {"total_cycles", "total_macs", "total_params", "time_ms", "clock_mhz"} <= set(shared)
+        assert {key: row[key] for key in shared} == {key: said[key] for key in shared}
+        frame = result.to_frame()
+        for key in set(frame.columns) & set(row):
+            if key in frame.select(polars.selectors.integer()).columns and frame[key].count():
+                assert row[key] == frame[key].sum(), key
+        for column, names in BINDS.items():
+            assert row[column] == bound_by(result, *names)
+        if not base.count("[memory]") and not text.count("width_bytes"):
+            assert clocks is None
 
 
 def test_sums_that_could_overflow_are_refused(tmp_path):
