@@ -1,5 +1,6 @@
 """A network on one design, layer by layer, and its hardware."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -241,6 +242,7 @@ def generate_rtl(
     check_rtl(design, hardware)
     with needs_extra_rtl(), progress_bar() as progress:
         from rtl.flow.generate import generate
+        from rtl.flow.simulators import lint_command
 
         stimulus = None
         if layer is not None:
@@ -250,7 +252,7 @@ def generate_rtl(
             net = load_network(source, variant, input_size)
             stimulus = cosimulation.stimulus(net, name, design, dataflow, seed, depthwise_on)
         written = generate(design, Path(output), progress, stimulus)
-    say(*map(str, written))
+    say(*map(str, written), "", "To lint it:", shlex.join(lint_command(written[0])))
 
 
 def _network_and_layer(text: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -326,8 +327,11 @@ def test_a_missing_extra_is_said(command, accelsim, monkeypatch, tmp_path):
 def test_rtl_writes_the_core_its_parameters_and_its_page(accelsim, tmp_path):
     outcome = accelsim("rtl", "--array", "2x3", "--output", tmp_path / "build")
     assert (outcome.status, outcome.err) == (0, "")
-    written = [Path(line) for line in outcome.out.splitlines()]
+    *paths, _, _, lint = outcome.out.splitlines()
+    written = [Path(line) for line in paths]
     assert sorted(written) == sorted((tmp_path / "build").iterdir())
+    done = subprocess.run(shlex.split(lint), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
     texts = {path.suffix: path.read_text() for path in written}
     assert "module core(" in texts[".sv"]
     parameters = json.loads(texts[".json"])

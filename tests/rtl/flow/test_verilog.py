@@ -10,17 +10,17 @@ from amaranth.hdl import Module
 from amaranth.lib.wiring import Component, In, Out
 
 from accelsim.errors import AccelsimError
-from accelsim.hardware import SystolicArray
+from accelsim.hardware import DepthwiseEngine, SystolicArray
 from rtl.engines.systolic_array.core import Core
 from rtl.flow.generate import core_verilog
-from rtl.flow.simulators import verilator_root
+from rtl.flow.simulators import lint_command
 from rtl.flow.verilog import verilog
 
 ARRAY = SystolicArray(2, 3)
 MEMORIES = 2 + 3 + 3 + 3  # row banks, column banks, accumulators, results
 
 WRITE = (
-    "import sys; from accelsim.hardware import SystolicArray; "
+    "import sys; from accelsim.hardware import DepthwiseEngine, SystolicArray; "
     "from rtl.flow.generate import core_verilog; "
     "sys.stdout.write(core_verilog(SystolicArray(2, 3))[1])"
 )
@@ -66,16 +66,18 @@ def test_yosys_reads_it(text, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "array",
+    "sizes",
     [
         ARRAY,
         SystolicArray(1, 1, max_taps=1, accumulator_depth=1, bank_depth=2),
         SystolicArray(5, 1),
+        DepthwiseEngine(1, 1, bank_depth=4, tap_depth=4),
+        DepthwiseEngine(3, 5, fill_port=4),
     ],
-    ids=lambda array: f"{array.rows}x{array.columns}",
+    ids=lambda sizes: sizes.label,
 )
-def test_verilator_reads_it_without_a_warning(array, tmp_path):
-    lint(core_verilog(array)[1], tmp_path)
+def test_verilator_reads_it_without_a_warning(sizes, tmp_path):
+    lint(core_verilog(sizes)[1], tmp_path)
 
 
 @pytest.mark.parametrize("units", [1, 3, 16])
@@ -86,11 +88,8 @@ def test_verilator_reads_a_core_that_waits(units, tmp_path):
 def lint(text, tmp_path):
     """AssertionError where Verilator has anything to say of a core."""
     (tmp_path / "core.sv").write_text(text)
-    command = [str(verilator_root() / "bin" / "verilator_bin"), "--lint-only", "core.sv"]
-    environment = dict(os.environ) | {"VERILATOR_ROOT": str(verilator_root())}
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
+    command = lint_command(tmp_path / "core.sv")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
