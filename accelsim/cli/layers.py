@@ -177,7 +177,7 @@ def cosim(
     ] = "amaranth",
     waves: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Record every signal in a .vcd file; icarus also .fst."),
+        typer.Option(metavar="FILE", help="Record every signal in a .vcd or .fst file."),
     ] = None,
     json: JsonOption = None,
 ) -> None:
@@ -196,6 +196,7 @@ def cosim(
         from rtl.flow.cosim import level
 
         run_rtl = level(design, simulator, record, progress)
+        progress("computing the layer's values", 0.0)
         comparison = cosimulate(net, layer, design, run_rtl, dataflow, seed, depthwise_on)
     write_json(json, lambda: comparison.to_dict(simulator))
     if json != STDOUT:

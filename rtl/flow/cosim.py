@@ -5,6 +5,7 @@ cocotb runs it inside Icarus or Verilator beside the generated Verilog.
 """
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -20,6 +21,7 @@ from accelsim.errors import AccelsimError, FileError
 from accelsim.hardware import Hardware
 from rtl.engines import core_of
 from rtl.flow import simulators
+from rtl.flow.fst import write_fst
 from rtl.flow.generate import core_verilog
 from rtl.flow.ports import ports
 from rtl.host import driver as host
@@ -63,7 +65,7 @@ def cosim(
     memories : what the commands point to, as the engine's golden model takes them.
     simulator : one of SIMULATORS.
     stalls : how often each stream is idle; none where absent.
-    waves : file that records every signal (VCD; FST from Icarus where it ends in .fst).
+    waves : file that records every signal, FST where it ends in .fst and VCD elsewhere.
     progress : called with what is being done and the share of it that is done.
     """
     _check(simulator, waves)
@@ -73,19 +75,20 @@ def cosim(
     if simulator == "amaranth":
         component = engine.core(sizes)
         job = engine.job(sizes, component, commands, held)
-        bits, *counters = _run_amaranth(component, job, stalls or Stalls(), waves, report)
+        with _recorded(waves, simulator, report) as recorder:
+            bits, *counters = _run_amaranth(component, job, stalls or Stalls(), recorder, report)
     else:
-        report("build", 0.0)
+        report("making Verilog", 0.0)
         component, text = core_verilog(sizes)
-        recorder = None if waves is None else waves.absolute()
-        if simulator == "icarus":
-            command = simulators.icarus_command(text, recorder)
-        else:
-            command = simulators.verilator_command(text, ports(component), recorder)
         job = engine.job(sizes, component, commands, held)
-        with _whole(waves):
+        with _recorded(waves, simulator, report) as recorder:
+            report(f"compiling with {simulator}", 0.0)
+            if simulator == "icarus":
+                command = simulators.icarus_command(text, recorder)
+            else:
+                command = simulators.verilator_command(text, ports(component), recorder)
             bits, *counters = _run_cocotb(simulator, command, job, stalls or Stalls(), report)
-    report("simulate", 1.0)
+    report("simulated", 1.0)
     return CosimResult(sums(component, engine.used(sizes, commands), bits), *counters)
 
 
@@ -137,28 +140,54 @@ def _check(simulator: str, waves: Path | None) -> None:
             f"simulator is one of {', '.join(SIMULATORS)}, not {simulator!r}"
             f"{suggestion(SIMULATORS, simulator)}"
         )
-    if waves is not None and simulators.is_fst(waves) and simulator != "icarus":
-        raise AccelsimError(
-            f"{waves} cannot be recorded: of the simulators only icarus writes FST; {simulator} "
-            "writes VCD"
-        )
     if waves is not None and not (waves.parent.is_dir() and os.access(waves.parent, os.W_OK)):
         raise FileError(f"{waves} cannot be written: {waves.parent} is no writable directory")
 
 
 @contextmanager
-def _whole(waves: Path | None) -> Iterator[None]:
-    """Remove the file of waves if its recording is interrupted."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if waves is not None and waves.is_file():
-            waves.unlink()
-        raise
+def _recorded(waves: Path | None, simulator: str, progress: Progress) -> Iterator[Path | None]:
+    """Where a simulator is to record waves, which then become the file, whole or not at all.
+
+    Waves of a core that is stuck are kept, those of an interrupted run are not.
+    """
+    if waves is None:
+        yield None
+        return
+    target = Path(os.path.realpath(waves))
+    native = simulator == "icarus" or not simulators.is_fst(waves)
+    with tempfile.TemporaryDirectory(prefix=".accelsim-", dir=target.parent) as name:
+        recorded = Path(name) / f"waves{waves.suffix.lower() if native else '.vcd'}"
+        try:
+            yield recorded
+        except AccelsimError:
+            _keep(recorded, target, native)
+            raise
+        if not native:
+            progress("writing FST", 1.0)
+        _keep(recorded, target, native)
+
+
+def _keep(recorded: Path, target: Path, native: bool) -> None:
+    """Put what was recorded, as it is or as FST, in its place."""
+    if not recorded.is_file():
+        return
+    if not native:
+        vcd, recorded = recorded, recorded.with_suffix(".fst")
+        write_fst(vcd, recorded)
+    if target.exists() and not target.is_file():  # a device or a pipe
+        shutil.copyfile(recorded, target)
+    else:
+        recorded.chmod(0o644)
+        recorded.replace(target)
 
 
 def _ignore(what: str, done: float) -> None:
     """Progress that nobody watches."""
+
+
+def simulating(clocks: int) -> str:
+    """What progress says while a simulator runs."""
+    return f"simulating, clock {clocks:,}"
 
 
 # --- Amaranth's own simulator
@@ -206,22 +235,20 @@ def _run_amaranth(
 
     async def run(context: Any) -> None:
         wires = AmaranthWires(component, context, job.streams)
-        reported = 0
         running = True
         while running:
             driver.drive(wires)
             running = driver.sample(wires)
             await context.tick()
-            if len(driver.results) >= reported + REPORT_EVERY:
-                reported = len(driver.results)
-                progress("simulate", reported / job.results)
+            if driver.clocks % REPORT_EVERY == 0:
+                progress(simulating(driver.clocks), len(driver.results) / max(job.results, 1))
         counters.extend((context.get(component.busy_cycles), context.get(component.stall_cycles)))
 
     simulation = Simulator(component)
     simulation.add_clock(1e-8)
     simulation.add_testbench(run)
     recorder = nullcontext() if waves is None else simulation.write_vcd(str(waves))
-    with _whole(waves), recorder:
+    with recorder:
         simulation.run()
     busy, stall = counters
     return result_bits(component, driver.results), busy, stall
@@ -241,14 +268,15 @@ def _run_cocotb(
     simulator: str, command: list[str], job: Job, stalls: Stalls, progress: Progress
 ) -> tuple[Bytes, int, int]:
     """Bits of the result words, busy cycles and stall cycles."""
-    progress("simulate", 0.0)
+    progress(simulating(0), 0.0)
     with tempfile.TemporaryDirectory(prefix="accelsim-") as name:
         work = Path(name)
         save_job(work / host.JOB, job, stalls)
 
         def watch() -> None:
             with suppress(OSError, ValueError):
-                progress("simulate", int((work / host.PROGRESS).read_text()) / job.results)
+                clocks, results = map(int, (work / host.PROGRESS).read_text().split())
+                progress(simulating(clocks), results / max(job.results, 1))
 
         environment = simulators.cocotb_environment("rtl.host.bench", work / "results.xml")
         environment[host.DIRECTORY] = str(work)

@@ -89,16 +89,14 @@ async def run_job(dut: Any) -> None:
     dut.rst.value = 0
 
     host, ports = Host(job, stalls), _Ports(dut, job.streams)
-    report = REPORT_EVERY
     running = True
     while running:
         if host.drive(ports):
             await settled
         running = host.sample(ports)
         await falling
-        if len(host.results) >= report:
-            (directory / PROGRESS).write_text(str(len(host.results)))
-            report = len(host.results) + REPORT_EVERY
+        if host.clocks % REPORT_EVERY == 0:
+            (directory / PROGRESS).write_text(f"{host.clocks} {len(host.results)}")
     np.savez(
         directory / RESULTS,
         bits=_bits(host.results),

@@ -18,7 +18,7 @@ from rtl.host.chunks import Int
 
 Bytes = npt.NDArray[np.uint8]
 
-REPORT_EVERY = 1000  # result words between reports of progress
+REPORT_EVERY = 1000  # clocks between reports of progress
 UNDEFINED = 2  # a bit that is neither 0 nor 1
 
 # The files of a job in the directory that the environment variable names.
@@ -148,6 +148,7 @@ class Wires(Protocol):
 class Host:
     """One clock of the host after another; the same for every simulator.
 
+    clocks : that have been driven.
     results : payloads of the result words, as the simulator gives them.
     """
 
@@ -172,14 +173,14 @@ class Host:
         self._idle = stalls.results
         self._draw = draw
         self._accepting: bool | None = None
-        self._clocks = 0
+        self.clocks = 0
         self._last_state: tuple[int, ...] = ()
         self.results: list[Any] = []
 
     def drive(self, wires: Wires) -> bool:
         """Drive the inputs for the coming clock edge; whether `sample` must let them settle."""
-        self._clocks += 1
-        if self._clocks % self._job.patience == 0:
+        self.clocks += 1
+        if self.clocks % self._job.patience == 0:
             self._check_progress(wires)
         if max([source.waits_for for source in self._fills]) > self._read:
             self._read = wires.passes_read()
@@ -229,7 +230,7 @@ class Host:
         )
         if state == self._last_state:
             raise AccelsimError(
-                f"the core is stuck after {self._clocks} clocks with {len(self.results)} of "
+                f"the core is stuck after {self.clocks} clocks with {len(self.results)} of "
                 f"{self._job.results} result words"
             )
         self._last_state = state

@@ -696,10 +696,6 @@ def test_run_states_every_dataflow_and_every_timing(accelsim):
             "--waves and --json cannot both write a",
         ),
         ("cosim resnet18 --layer stem --waves -", "--waves cannot be standard output"),
-        (
-            "cosim resnet18 --layer stem --waves w.fst",
-            "w.fst cannot be recorded: of the simulators only icarus writes FST; amaranth writes",
-        ),
         ("rtl -o -", "--output cannot be standard output"),
         ("rtl --output=", "--output needs a name, and that is empty"),
         ("sweep none.toml --output=", "--output needs a name, and that is empty"),
