@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from accelsim.errors import HardwareError, NetworkError
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.hardware import Hardware
+from accelsim.ir import Network
 from accelsim.lowering import Choice, is_depthwise
 from accelsim.request import Layers, Request, select
-from accelsim.result import LayerResult
+from accelsim.result import LayerResult, Result
 from accelsim.simulation import answer
 
 
@@ -39,6 +40,9 @@ class Total(NamedTuple):
 
     macs, live_macs, skipped_macs : see LayerResult.
     multipliers : of the engines that run any of the layers.
+    memory_cycles : clocks with the memory of the design, those for maps of the host's layers
+        included; None where memory is left out.
+    time_ms : milliseconds of these clocks, or of the cycles where memory is left out.
     """
 
     cycles: int
@@ -46,6 +50,8 @@ class Total(NamedTuple):
     live_macs: int
     skipped_macs: int
     multipliers: int
+    memory_cycles: int | None
+    time_ms: float
 
     @property
     def utilization(self) -> float:
@@ -62,30 +68,24 @@ class Total(NamedTuple):
 class SideBySide:
     """Layers of a network on several designs.
 
-    rows : the layers that engines run; what runs on the host costs nothing anywhere.
+    rows : the layers that engines run.
+    hosted : those on the host, which cost no cycles anywhere, but move maps.
     """
 
     network: str
     variant: str
     entries: tuple[Entry, ...]
     rows: tuple[LayerCosts, ...]
+    hosted: tuple[LayerCosts, ...] = ()
 
     @cached_property
     def totals(self) -> tuple[Total, ...]:
         """One for every design."""
-        totals = []
-        for entry, *costs in zip(self.entries, *(row.costs for row in self.rows), strict=True):
-            engines = {cost.engine for cost in costs}
-            totals.append(
-                Total(
-                    sum(cost.cycles for cost in costs),
-                    sum(cost.macs for cost in costs),
-                    sum(cost.live_macs for cost in costs),
-                    sum(cost.skipped_macs or 0 for cost in costs),
-                    sum(_multipliers(entry.design, engine) for engine in engines),
-                )
-            )
-        return tuple(totals)
+        parts = self.rows, self.hosted
+        return tuple(
+            _total(entry.design, *([row.costs[at] for row in part] for part in parts))
+            for at, entry in enumerate(self.entries)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -101,6 +101,8 @@ class SideBySide:
                     "total_macs": total.macs,
                     "total_live_macs": total.live_macs,
                     "total_skipped_macs": total.skipped_macs,
+                    "total_memory_cycles": total.memory_cycles,
+                    "time_ms": total.time_ms,
                     "multipliers": total.multipliers,
                     "utilization": total.utilization,
                     "multiplier_cycles": total.multiplier_cycles,
@@ -131,18 +133,17 @@ def compare(
     names = [
         layer.name
         for layer in select(network, layers)
-        if layer.op.lower(*network.in_shapes(layer))
-        and (not depthwise_only or is_depthwise(layer, network.in_shapes(layer)))
+        if not depthwise_only or is_depthwise(layer, network.in_shapes(layer))
     ]
-    if not names:
-        what = "depthwise layer" if depthwise_only else "layer that an engine runs"
-        raise NetworkError(f"there is no {what} among those of {network.name} to compare")
     costs = [
         [answer(Request(network, entry.design, dataflow, layers=name)).layers[0] for name in names]
         for entry in entries
     ]
-    rows = tuple(LayerCosts(name, tuple(each)) for name, *each in zip(names, *costs, strict=True))
-    return SideBySide(network.name, network.variant, entries, rows)
+    made = _side_by_side(network, entries, costs)
+    if not made.rows:
+        what = "depthwise layer" if depthwise_only else "layer that an engine runs"
+        raise NetworkError(f"there is no {what} among those of {network.name} to compare")
+    return made
 
 
 def _entries(designs: Sequence[Entry | AnyHardware]) -> tuple[Entry, ...]:
@@ -160,6 +161,39 @@ def _entries(designs: Sequence[Entry | AnyHardware]) -> tuple[Entry, ...]:
         else:
             entries.append(Entry(as_hardware(each).label, as_hardware(each)))
     return tuple(entries)
+
+
+def beside(results: Sequence[Result], names: Sequence[str]) -> SideBySide:
+    """Results of the same layers on several designs, which have these names."""
+    entries = [Entry(name, each.hardware) for name, each in zip(names, results, strict=True)]
+    return _side_by_side(results[0].graph, entries, [result.layers for result in results])
+
+
+def _side_by_side(
+    network: Network, entries: Sequence[Entry], costs: Sequence[Sequence[LayerResult]]
+) -> SideBySide:
+    """The layers of every design, which are the same, in their order."""
+    every = [LayerCosts(each[0].name, each) for each in zip(*costs, strict=True)]
+    rows = tuple(row for row in every if not row.costs[0].not_modelled)
+    hosted = tuple(row for row in every if row.costs[0].not_modelled)
+    return SideBySide(network.name, network.variant, tuple(entries), rows, hosted)
+
+
+def _total(design: Hardware, costs: list[LayerResult], hosted: list[LayerResult]) -> Total:
+    """What layers of its engines cost on a design, and maps of layers on the host."""
+    cycles = sum(cost.cycles for cost in costs)
+    clocks = [cost.memory_cycles for cost in costs + hosted]
+    memory_cycles = None if None in clocks else sum(each or 0 for each in clocks)
+    time = cycles if memory_cycles is None else memory_cycles
+    return Total(
+        cycles,
+        sum(cost.macs for cost in costs),
+        sum(cost.live_macs for cost in costs),
+        sum(cost.skipped_macs or 0 for cost in costs),
+        sum(_multipliers(design, engine) for engine in {cost.engine for cost in costs}),
+        memory_cycles,
+        time / (design.clock_mhz * 1e3),
+    )
 
 
 def _multipliers(design: Hardware, engine: str) -> int:

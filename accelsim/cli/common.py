@@ -155,18 +155,23 @@ def drawing(target: str, source: str | None = None) -> Iterator[list["Figure"]]:
     say(target)
 
 
-def list_of(option: str, text: str) -> list[str]:
-    """The words of a list with commas; none of them empty, or there twice."""
-    words = [word.strip() for word in text.split(",")]
-    return check_list(option, words)
+def list_of(option: str, text: str, parse: Callable[[str], object] | None = None) -> list[str]:
+    """The words of a list with commas, if none is empty and none is there twice.
+
+    parse : what words mean, if two of them may mean the same.
+    """
+    return distinct(option, [word.strip() for word in text.split(",")], parse)
 
 
-def check_list(option: str, words: Sequence[str]) -> list[str]:
+def distinct(
+    option: str, words: Sequence[str], parse: Callable[[str], object] | None = None
+) -> list[str]:
     """The words of an option or argument, if none is empty and none is there twice."""
-    for word in words:
-        if not word:
-            raise UnsupportedError(f"{option} needs words with commas, and one of them is empty")
-        if words.count(word) > 1:
+    if "" in words:
+        raise UnsupportedError(f"{option} needs words with commas, and one of them is empty")
+    meanings: list[object] = [*map(parse, words)] if parse else [*words]
+    for word, meaning in zip(words, meanings, strict=True):
+        if meanings.count(meaning) > 1:
             raise UnsupportedError(f"{option} names {word} twice")
     return list(words)
 

@@ -8,10 +8,10 @@ import typer
 
 from accelsim.cli.common import (
     STDOUT,
-    check_list,
     check_named,
     check_outputs,
     counter,
+    distinct,
     fail,
     list_of,
     load_design,
@@ -25,6 +25,7 @@ from accelsim.cli.common import (
     write_text,
 )
 from accelsim.cli.options import (
+    ArraysOption,
     ColourOption,
     CsvOption,
     HardwareOption,
@@ -32,6 +33,7 @@ from accelsim.cli.options import (
     JsonOption,
     LayersOption,
     MaximiseOption,
+    MemoryOption,
     MinimiseOption,
     NetworkArgument,
     PlotOption,
@@ -43,6 +45,7 @@ from accelsim.errors import INTERRUPTED, SelectionError, UnsupportedError
 from accelsim.phrases import counted
 
 if TYPE_CHECKING:
+    from accelsim.side_by_side import Entry
     from accelsim.study.depthwise import Point
 
 
@@ -50,14 +53,16 @@ def compare_designs(
     network: NetworkArgument,
     hardware: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILE", help="A hardware file or a preset; give at least two."),
+        typer.Option(metavar="FILE", help="A hardware file or a preset; may be repeated."),
     ] = None,
     variant: VariantOption = "baseline",
     input_size: InputOption = None,
+    array: ArraysOption = None,
     layers: LayersOption = None,
     depthwise_only: Annotated[
         bool, typer.Option("--depthwise-only", help="Only depthwise layers.")
     ] = False,
+    memory: MemoryOption = None,
     json: JsonOption = None,
     csv: CsvOption = None,
     plot: PlotOption = None,
@@ -65,26 +70,13 @@ def compare_designs(
     """Cycles of every layer on several designs, side by side."""
     from accelsim.report import output
     from accelsim.report import side_by_side as report
-    from accelsim.side_by_side import Entry, compare
+    from accelsim.side_by_side import compare
 
     check_outputs({"--json": json, "--csv": csv, "--plot": plot})
     if plot:
         output.check_picture(plot)
     net = load_network(network, variant, input_size)
-    sources = hardware or []
-    if len(sources) < 2 or len(set(sources)) < len(sources):
-        said = ", ".join(sources) or "none"
-        raise UnsupportedError(f"compare needs two or more different --hardware, not {said}")
-    stems = [Path(source).stem for source in sources]
-    comparison = compare(
-        net,
-        [
-            Entry(source if stems.count(stem) > 1 else stem, load_design(source))
-            for source, stem in zip(sources, stems, strict=True)
-        ],
-        layers,
-        depthwise_only,
-    )
+    comparison = compare(net, _entries(hardware or [], array, memory), layers, depthwise_only)
     if csv is not None:
         write_text(csv, report.to_csv(comparison))
     if plot:
@@ -96,6 +88,30 @@ def compare_designs(
         say(report.title(comparison), "")
         show(report.designs(comparison, width()))
         say("", *report.notes(comparison))
+
+
+def _entries(sources: list[str], arrays: str | None, memory: str | None) -> list["Entry"]:
+    """The designs that are compared: every file or preset, with every size of the array."""
+    from accelsim.hardware import parse_array
+    from accelsim.side_by_side import Entry
+
+    files = distinct("--hardware", sources)
+    sizes = [None] if arrays is None else list_of("--array", arrays, parse_array)
+    if max(1, len(files)) * len(sizes) < 2:
+        raise UnsupportedError(
+            "compare needs two or more --hardware, or sizes of --array, such as 16x16,32x32; not "
+            f"{', '.join([*files, *filter(None, sizes)]) or 'none'}"
+        )
+    stems = [Path(source).stem for source in files]
+    names = [
+        source if stems.count(stem) > 1 else stem for source, stem in zip(files, stems, strict=True)
+    ]
+    named = [*zip(files, names, strict=True)] if files else [(None, None)]
+    return [
+        Entry(" ".join(filter(None, (name, size))), load_design(source, array=size, memory=memory))
+        for source, name in named
+        for size in sizes
+    ]
 
 
 def study_depthwise(
@@ -110,6 +126,10 @@ def study_depthwise(
     ] = "8x64",
     input_size: InputOption = None,
     hardware: HardwareOption = None,
+    memory: MemoryOption = None,
+    with_memory: Annotated[
+        bool, typer.Option("--with-memory", help="Show clocks with memory, not cycles.")
+    ] = False,
     json: JsonOption = None,
     csv: CsvOption = None,
     plot: PlotOption = None,
@@ -129,14 +149,16 @@ def study_depthwise(
     check_outputs({"--json": json, "--csv": csv, "--plot": plot})
     if plot:
         output.check_picture(plot)
-    sizes = [parse_array(size) for size in list_of("--arrays", arrays)]
-    base = load_design(hardware)
+    sizes = [parse_array(size) for size in list_of("--arrays", arrays, parse_array)]
+    base = load_design(hardware, memory=memory)
+    if with_memory and base.memory is None:
+        raise UnsupportedError("--with-memory needs a design with a memory, and this one has none")
     engine = parse_depthwise(depthwise, base)
     if engine is None:
         raise UnsupportedError("study needs a depthwise engine, for instance --depthwise 8x64")
     points: list[Point] = []
     with progress_bar() as progress:
-        for place, name in enumerate(check_list("NETWORK", networks)):
+        for place, name in enumerate(distinct("NETWORK", networks)):
             progress(f"studying {name}", place / len(networks))
             make = partial(load_network, name, size=input_size)
             points += depthwise_study(make, sizes, engine, base)
@@ -145,13 +167,14 @@ def study_depthwise(
     if plot:
         from accelsim.report import plot_designs
 
-        output.write_figure(plot, plot_designs.depthwise_study(points))
+        output.write_figure(plot, plot_designs.depthwise_study(points, with_memory))
     write_json(json, lambda: {"points": [asdict(point) for point in points]})
     if STDOUT not in (json, csv):
-        given = (("--hardware", hardware), ("--input", input_size))
+        given = (("--hardware", hardware), ("--memory", memory), ("--input", input_size))
         shared = " ".join(f"{option} {value}" for option, value in given if value is not None)
-        show(report.depthwise(points))
-        say("", *report.notes(points, engine, shared, base.depthwise is not None))
+        show(report.depthwise(points, with_memory))
+        beside, port = base.depthwise is not None, base.memory if with_memory else None
+        say("", *report.notes(points, engine, shared, beside, port))
 
 
 def sweep(

@@ -1,9 +1,11 @@
 """A network on one design, layer by layer, and its hardware."""
 
 import shlex
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +14,9 @@ from accelsim.cli.common import (
     check_named,
     check_outputs,
     check_rtl,
+    distinct,
     fail,
+    list_of,
     load_design,
     load_network,
     needs_extra_rtl,
@@ -26,6 +30,7 @@ from accelsim.cli.common import (
 from accelsim.cli.options import (
     COSIM_ARRAY,
     ArrayOption,
+    ArraysOption,
     ClockOption,
     CosimArrayOption,
     CsvOption,
@@ -34,11 +39,13 @@ from accelsim.cli.options import (
     DepthwiseOption,
     HardwareOption,
     InputOption,
+    InputsOption,
     JsonOption,
     LayerOption,
     LayersOption,
     MemoryOption,
     NetworkArgument,
+    NetworksArgument,
     OverlapOption,
     PlotOption,
     SeedOption,
@@ -47,17 +54,22 @@ from accelsim.cli.options import (
 from accelsim.errors import UnsupportedError
 from accelsim.phrases import counted
 
+if TYPE_CHECKING:
+    from accelsim.ir import Network
+    from accelsim.request import Request
+    from accelsim.result import Result
+
 
 def run(
-    network: NetworkArgument,
+    networks: NetworksArgument,
     variant: VariantOption = "baseline",
-    array: ArrayOption = None,
+    array: ArraysOption = None,
     dataflow: DataflowOption = "auto",
     depthwise: DepthwiseOption = None,
     depthwise_on: DepthwiseOnOption = "auto",
     overlap: OverlapOption = None,
     layers: LayersOption = None,
-    input_size: InputOption = None,
+    input_size: InputsOption = None,
     seed: SeedOption = 0,
     timing: Annotated[
         str,
@@ -83,34 +95,98 @@ def run(
     csv: CsvOption = None,
     plot: PlotOption = None,
 ) -> None:
-    """Cycles, utilisation and totals of a network, layer by layer."""
-    from accelsim.report import output, table
-    from accelsim.request import SCHEDULE, Request
+    """Cycles, utilisation and totals of a network, layer by layer.
+
+    Several networks, inputs or arrays make one table.
+    """
+    from accelsim.report import output
+    from accelsim.request import Request
     from accelsim.simulation import answer
-    from accelsim.study.ways import depthwise_ways
 
     if overlap is not None and timing != "rtl":
         raise UnsupportedError(f"--overlap and --no-overlap are for timing rtl, not {timing}")
     check_outputs({"--json": json, "--csv": csv, "--plot": plot})
     if plot:
         output.check_picture(plot)
-    net = load_network(network, variant, input_size)
-    design = load_design(
-        hardware, array=array, depthwise=depthwise, overlap=overlap, clock=clock, memory=memory
-    )
-    request = Request(
-        net,
-        design,
-        dataflow=dataflow,
-        depthwise_on=depthwise_on,
-        fidelity=fidelity,
-        timing=timing,
-        seed=seed,
-        layers=layers,
-        scalesim_depthwise=scalesim_depthwise,
-    )
+    nets = _load_networks(networks, variant, input_size)
+    designs = [
+        load_design(
+            hardware, array=size, depthwise=depthwise, overlap=overlap, clock=clock, memory=memory
+        )
+        for size in _sizes(array)
+    ]
+    requests = [
+        Request(
+            net,
+            design,
+            dataflow=dataflow,
+            depthwise_on=depthwise_on,
+            fidelity=fidelity,
+            timing=timing,
+            seed=seed,
+            layers=layers,
+            scalesim_depthwise=scalesim_depthwise,
+        )
+        for net in nets
+        for design in designs
+    ]
     with progress_bar() as progress:
-        result = answer(request, progress)
+        results = [
+            answer(request, _part(progress, place, requests))
+            for place, request in enumerate(requests)
+        ]
+    if len(results) > 1:
+        _show_several(results, json, csv, plot)
+    else:
+        plain = partial(load_network, networks[0], "baseline", input_size)
+        _show_one(results[0], requests[0], plain, json, csv, plot)
+    wrong = [layer.name for each in results for layer in each.layers if layer.values_equal is False]
+    if wrong:
+        fail(f"values differ from golden in {', '.join(dict.fromkeys(wrong))}")
+
+
+def _part(
+    progress: Callable[[str, float], None], place: int, requests: list["Request"]
+) -> Callable[[str, float], None]:
+    """The progress of one request among all, which it begins to report."""
+    if len(requests) == 1:
+        return progress
+    name = requests[place].network.name
+    progress(name, place / len(requests))
+    return lambda what, done: progress(f"{name}, {what}", (place + done) / len(requests))
+
+
+def _load_networks(names: list[str], variant: str, inputs: str | None) -> list["Network"]:
+    """Every network at every size of its input."""
+    from accelsim.find import parse_input
+
+    sizes = [None] if inputs is None else list_of("--input", inputs, parse_input)
+    return [
+        load_network(name, variant, size) for name in distinct("NETWORK", names) for size in sizes
+    ]
+
+
+def _sizes(arrays: str | None) -> list[str] | list[None]:
+    """The sizes of --array."""
+    from accelsim.hardware import parse_array
+
+    return [None] if arrays is None else list_of("--array", arrays, parse_array)
+
+
+def _show_one(
+    result: "Result",
+    request: "Request",
+    plain: Callable[[], "Network"],
+    json: str | None,
+    csv: str | None,
+    plot: str | None,
+) -> None:
+    """Write and print a result; `plain` makes the network without its variant."""
+    from accelsim.report import output, table
+    from accelsim.request import SCHEDULE
+    from accelsim.simulation import answer
+    from accelsim.study.ways import depthwise_ways
+
     if csv is not None:
         write_text(csv, output.to_csv(result))
     if plot:
@@ -120,13 +196,28 @@ def run(
         say(table.title(result), "")
         show(table.layers(result, width()))
         baseline = None
-        if net.variant != "baseline" and layers is None:
-            plain = load_network(network, "baseline", input_size)
-            baseline = answer(replace(request, network=plain, fidelity=SCHEDULE))
+        if result.variant != "baseline" and request.layers is None:
+            baseline = answer(replace(request, network=plain(), fidelity=SCHEDULE))
         say("", *table.notes(result, depthwise_ways(result), baseline))
-    if result.values_equal is False:
-        wrong = [layer.name for layer in result.layers if layer.values_equal is False]
-        fail(f"values differ from golden in {', '.join(wrong)}")
+
+
+def _show_several(
+    results: list["Result"], json: str | None, csv: str | None, plot: str | None
+) -> None:
+    """Write and print several results as one."""
+    from accelsim.report import output, several
+
+    if csv is not None:
+        write_text(csv, several.to_csv(results))
+    if plot:
+        from accelsim.report import plot_results
+
+        output.write_figure(plot, plot_results.several(results))
+    write_json(json, lambda: {"results": [result.to_dict() for result in results]})
+    if STDOUT not in (json, csv):
+        say(several.title(results), "")
+        show(several.table(results, width()))
+        say("", *several.notes(results))
 
 
 def synthesize(

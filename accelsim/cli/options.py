@@ -9,11 +9,22 @@ COSIM_ARRAY = "8x8"  # the default of cosim: what a simulator of RTL runs in rea
 NetworkArgument = Annotated[
     str, typer.Argument(metavar="NETWORK", help="A name that `networks` prints, or a .toml file.")
 ]
+NetworksArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="NETWORK...", help="Names that `networks` prints, or .toml files."),
+]
 VariantOption = Annotated[
     str, typer.Option(metavar="NAME", help="baseline, or a transform such as fuse_half.")
 ]
 InputOption = Annotated[
     str | None, typer.Option("--input", metavar="HxW", help="Size of the input image.")
+]
+InputsOption = Annotated[
+    str | None, typer.Option("--input", metavar="HxW,...", help="Sizes of the input image.")
+]
+ArraysOption = Annotated[
+    str | None,
+    typer.Option(metavar="RxC,...", help="Rows and columns of the array.  [default: 64x64]"),
 ]
 ArrayOption = Annotated[
     str | None, typer.Option(metavar="RxC", help="Rows and columns of the array.  [default: 64x64]")

@@ -11,6 +11,7 @@ from matplotlib.ticker import (
 )
 
 from accelsim.phrases import counted
+from accelsim.report.study import clocks_of
 from accelsim.report.style import (
     BLUE,
     COLOURS,
@@ -21,12 +22,14 @@ from accelsim.report.style import (
     ORANGE,
     PURPLE,
     VERMILION,
+    apart,
     bare,
 )
 from accelsim.side_by_side import SideBySide
 from accelsim.study.depthwise import WAYS, Point
 from accelsim.study.ways import IM2COL
 
+PANEL_INCHES = 2.5  # of the axes of a panel, about
 WAY_COLOURS = dict(zip(WAYS, (GREY, ORANGE, PURPLE, BLUE, VERMILION, GREEN), strict=True))
 
 
@@ -77,36 +80,44 @@ def side_by_side(comparison: SideBySide) -> Figure:
     return figure
 
 
-def depthwise_study(points: Sequence[Point]) -> Figure:
-    """Cycles over multipliers, a panel per network and a line per way; a point is an array."""
+def depthwise_study(points: Sequence[Point], with_memory: bool = False) -> Figure:
+    """Cycles over multipliers, a panel per network and a line per way; a point is an array.
+
+    Parameters
+    ----------
+    with_memory : whether to show clocks with memory in their place.
+    """
     names = list(dict.fromkeys(point.network for point in points))
     columns = 2 if len(names) > 2 else 1  # of the legend
     size = (max(6.0, 1.0 + 2.9 * len(names)), 5.1 - 0.45 * columns)
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
-        shown = [point for point in points if point.network == name]
+        known = [(p, clocks_of(p, with_memory)) for p in points if p.network == name]
+        shown = [(point, clocks) for point, clocks in known if clocks is not None]
         for index, (way, colour) in enumerate(WAY_COLOURS.items()):
-            line = [p for p in shown if p.way == way.name and p.cycles is not None]
+            line = sorted((p.multipliers, clocks) for p, clocks in shown if p.way == way.name)
             axes.plot(
-                [point.multipliers for point in line],
-                [point.cycles for point in line],
+                [multipliers for multipliers, _ in line],
+                [clocks for _, clocks in line],
                 color=colour,
                 marker=MARKERS[index],
                 markersize=5,
                 label=f"{way.label}: {way.about}" if name == names[0] else None,
             )
         # Arrays are named once, above the line that is slowest everywhere.
-        for point in shown:
-            if point.way == IM2COL.name and point.cycles is not None:
-                axes.annotate(
-                    point.array,
-                    (point.multipliers, point.cycles),
-                    xytext=(0, 6),
-                    textcoords="offset points",
-                    ha="center",
-                    fontsize=7,
-                )
+        named = [each for each in shown if each[0].way == IM2COL.name]
+        places = [point.multipliers for point, _ in named]
+        for at in apart(places, [point.array for point, _ in named], PANEL_INCHES):
+            point, clocks = named[at]
+            axes.annotate(
+                point.array,
+                (point.multipliers, clocks),
+                xytext=(0, 6),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7,
+            )
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         axes.xaxis.set_major_locator(LogLocator(base=4))
@@ -116,7 +127,7 @@ def depthwise_study(points: Sequence[Point]) -> Figure:
         axes.set_xlabel("multipliers")
         axes.set_title(name, fontsize=10)
         bare(axes)
-    panels[0].set_ylabel("cycles of the network")
+    panels[0].set_ylabel(f"{'clocks with memory' if with_memory else 'cycles'} of the network")
     panels[0].yaxis.set_major_formatter(NUMBERS)
     figure.legend(loc="outside upper left", ncols=columns, frameon=False, fontsize=8)
     return figure

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
-from accelsim.hardware import Hardware
+from accelsim.hardware import Hardware, SystolicArray
 from accelsim.phrases import counted
 from accelsim.report.style import (
     COLOURS,
@@ -22,15 +22,18 @@ from accelsim.report.style import (
     heading,
     ink,
     number_axis,
+    size_axis,
 )
 from accelsim.report.words import literal, short, wrapped
-from accelsim.result import LayerResult
+from accelsim.result import LayerResult, Result
 from accelsim.saved import AnyResult
 
 HATCHES = ("", "///", "...", "xxx")
 MEMORY_WIDTHS = (16, 64, 256)  # bytes a clock
 INCH_PER_LETTER = 0.062  # at the size of labels in bars
 NAME_LETTERS = 44  # of a line beside a bar
+BAR_POINTS = 400  # length of the longest bar of a stack, about
+SEPARATOR = 0.5  # points between two of its layers
 NARROW = 150  # layers that take less than such a part of a plot have no edge around them
 
 
@@ -44,14 +47,16 @@ def stack(results: Sequence[AnyResult]) -> Figure:
     styles = [(COLOURS[index % 7], HATCHES[index // 7 % 4]) for index in range(len(order))]
     made = figure(9.5, 1.5 + 0.55 * len(results))
     axes = made.subplots()
-    narrow = max(result.total_cycles for result in results) / NARROW
+    points = BAR_POINTS / (max(result.total_cycles for result in results) or 1)
     for place, result in enumerate(results):
         left = 0
         for layer in sorted(_shown(result), key=lambda layer: order.index(layer.op)):
             colour, hatch = styles[order.index(layer.op)]
-            edge = 0.4 if layer.cycles > narrow else 0.0
             bar = axes.barh(place, layer.cycles, left=left, facecolor=colour, edgecolor="white")
-            bar[0].set(hatch=hatch, linewidth=edge, antialiased=edge > 0)  # or seams would show
+            bar[0].set(hatch=hatch, linewidth=0.0, antialiased=False)  # or seams would show
+            if left:  # a line between two layers, thinner than the layer behind it
+                thin = min(SEPARATOR, layer.cycles * points / 3)
+                axes.vlines(left, place - 0.4, place + 0.4, color="white", linewidth=thin)
             left += layer.cycles
         words = f"{left:,}"
         axes.annotate(words, (left, place), (4, 0), textcoords="offset points", va="center")
@@ -68,6 +73,47 @@ def stack(results: Sequence[AnyResult]) -> Figure:
     ]
     made.legend(handles=handles, title="operator", loc="outside right upper", frameon=False)
     return made
+
+
+def several(results: Sequence[Result]) -> Figure:
+    """Cycles over array size, a line per network and input; a stack where all arrays are equal."""
+    sizes = {x.multipliers: f"{x.rows}x{x.columns}" for x in map(_array, results) if x}
+    if len(sizes) == 1:
+        return stack(results)
+    made = figure(7.5, 4.4)
+    axes = made.subplots()
+    names = list(dict.fromkeys(map(_workload, results)))
+    for index, (name, style) in enumerate(zip(names, cycle(LINE_STYLES), strict=False)):
+        line = sorted(
+            (array.multipliers, result.total_cycles)
+            for result in results
+            if (array := _array(result)) and _workload(result) == name
+        )
+        axes.plot(
+            *zip(*line, strict=True),
+            linestyle=style,
+            color=COLOURS[index % len(COLOURS)],
+            marker=MARKERS[index % len(MARKERS)],
+            markersize=5,
+            label=name,
+        )
+    size_axis(axes, dict(sorted(sizes.items())), 6.0)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(SHORT)
+    axes.set_xlabel("array size (rows x columns)")
+    axes.set_ylabel("cycles")
+    bare(axes)
+    made.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=8)
+    return made
+
+
+def _array(result: Result) -> SystolicArray | None:
+    return result.hardware.array
+
+
+def _workload(result: Result) -> str:
+    _, height, width = result.graph.input
+    return f"{_network(result)} {height}x{width}"
 
 
 def _name(result: AnyResult) -> str:

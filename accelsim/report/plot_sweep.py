@@ -12,7 +12,7 @@ import numpy as np
 import polars
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from accelsim import analysis
 from accelsim.analysis import Frame
@@ -30,6 +30,7 @@ from accelsim.report.style import (
     bare,
     figure,
     number_axis,
+    size_axis,
 )
 from accelsim.report.words import literal, short, wording
 
@@ -40,6 +41,7 @@ LETTERS = 32  # of a value beside an axis, above a panel or in the legend
 WIDE = 24  # letters of a title from which it is set smaller
 MOST_LABELS = 16  # of an axis of a heat map
 MOST_WRITTEN = 12  # rows or columns of a heat map up to which its cells hold their number
+PANEL_INCHES = 2.7  # of the axes of a panel, about
 SIZE = ("rows", "columns")
 
 
@@ -172,12 +174,7 @@ def scaling(
                 label=_label(kind) if name == names[0] else None,
             )
         axes.set_title(_label(name), fontsize=10 if len(str(name)) < WIDE else 7)
-        axes.set_xscale("log", base=2)
-        shown = _every(sizes, MOST_LABELS // 2)
-        axes.xaxis.set_major_locator(FixedLocator([sizes[index] for index in shown]))
-        words = [square(sizes[index]) for index in shown]
-        axes.set_xticklabels(words, fontsize=8)
-        axes.xaxis.set_minor_locator(NullLocator())
+        size_axis(axes, {size: square(size) for size in sizes}, PANEL_INCHES)
         axes.set_xlabel("array size (rows x columns)" if squares else "multipliers of the array")
         bare(axes)
     number_axis(panels[0], "y", best[metric])

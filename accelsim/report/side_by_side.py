@@ -11,6 +11,11 @@ from accelsim.side_by_side import LayerCosts, SideBySide
 WORDS = ("layer", "op")
 SPARED = ("op",)
 FASTEST = " *"
+# What the lines of clocks and milliseconds hold.
+TIMES = (
+    "ms are with memory where a design has one; clocks with memory include maps of the host's",
+    "layers. Left out is what the host computes, and filling banks with a fill port of no width.",
+)
 
 
 def designs(comparison: SideBySide, width: int) -> Table:
@@ -18,9 +23,15 @@ def designs(comparison: SideBySide, width: int) -> Table:
     columns = (*WORDS, *(plain(entry.name) for entry in comparison.entries))
     rows = [_row(row) for row in comparison.rows]
     fewest = min(total.cycles for total in comparison.totals)
+    soonest = min(total.time_ms for total in comparison.totals)
+    clocks = [total.memory_cycles for total in comparison.totals]
+    fastest = min((each for each in clocks if each is not None), default=0)
+    with_memory = ("with memory", "", *(_mark_some(each, fastest) for each in clocks))
     cheapest = min(total.multiplier_cycles for total in comparison.totals)
     summary = [
         ("total", "", *(mark(total.cycles, fewest) for total in comparison.totals)),
+        *([with_memory] if any(clocks) else []),
+        ("ms", "", *(mark(total.time_ms, soonest, "{:,.3f}") for total in comparison.totals)),
         ("multipliers", "", *(plain(f"{total.multipliers:,}") for total in comparison.totals)),
         ("utilisation", "", *(plain(percent(total.utilization, 1)) for total in comparison.totals)),
         (
@@ -40,9 +51,14 @@ def _row(row: LayerCosts) -> tuple[str, ...]:
     return (row.name, row.costs[0].op, *(mark(cost.cycles, row.fastest) for cost in row.costs))
 
 
-def mark(number: int, least: int) -> str:
+def mark(number: float, least: float, form: str = "{:,}") -> str:
     """The number, with a mark where it is the least."""
-    return f"{number:,}{FASTEST}" if number == least else plain(f"{number:,}")
+    return form.format(number) + FASTEST if number == least else plain(form.format(number))
+
+
+def _mark_some(number: int | None, least: int) -> str:
+    """The number, marked where it is the least; a dash for none."""
+    return plain("-") if number is None else mark(number, least)
 
 
 def plain(text: str) -> str:
@@ -60,15 +76,17 @@ def notes(comparison: SideBySide) -> list[str]:
     lines = []
     for entry in comparison.entries:
         engine = entry.design.depthwise
+        memory = entry.design.memory
         lines.append(
             f"{entry.name}: {entry.design.label}"
-            + (f", which has {ports(engine)}." if engine else ".")
+            + (f", which has {ports(engine)}" if engine else "")
+            + (f"; {memory.label}." if memory else "; memory is left out.")
         )
     return [
         *lines,
         "* is the least of a line. Multipliers are those of the engines that run these layers.",
         USE,
-        "Left out is what runs on the host, and filling the banks where no fill port has a width.",
+        *TIMES,
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, fields
 from itertools import groupby
 
-from accelsim.hardware import DepthwiseEngine
+from accelsim.hardware import DepthwiseEngine, Memory
 from accelsim.report.side_by_side import mark, plain
 from accelsim.report.table import Table
 from accelsim.study.depthwise import BASELINE, ENGINE, FUSE_HALF, WAYS, Point, Way
@@ -20,16 +20,19 @@ COLUMNS = (
 NONE = plain("-")
 
 
-def depthwise(points: Sequence[Point]) -> Table:
-    """A line per network and array: cycles of every way, the fewest marked, and multipliers."""
+def depthwise(points: Sequence[Point], with_memory: bool = False) -> Table:
+    """A line per network and array: cycles of every way, the fewest marked, and multipliers.
+
+    Parameters
+    ----------
+    with_memory : whether to show clocks with memory in their place.
+    """
     rows = []
     for (network, array), group in groupby(points, lambda point: (point.network, point.array)):
         ways = {point.way: point for point in group}
-        least = min((each.cycles for each in ways.values() if each.cycles is not None), default=0)
-        cells = {
-            name: NONE if point.cycles is None else mark(point.cycles, least)
-            for name, point in ways.items()
-        }
+        clocks = {name: clocks_of(point, with_memory) for name, point in ways.items()}
+        least = min((each for each in clocks.values() if each is not None), default=0)
+        cells = {name: NONE if each is None else mark(each, least) for name, each in clocks.items()}
         rows.append(
             (
                 *(network, array, f"{ways[FUSE_HALF.name].multipliers:,}"),
@@ -40,8 +43,17 @@ def depthwise(points: Sequence[Point]) -> Table:
     return Table(COLUMNS, rows, WORDS)
 
 
+def clocks_of(point: Point, with_memory: bool) -> int | None:
+    """Cycles of a point, or its clocks with memory."""
+    return point.memory_cycles if with_memory else point.cycles
+
+
 def notes(
-    points: Sequence[Point], engine: DepthwiseEngine, shared: str = "", beside: bool = False
+    points: Sequence[Point],
+    engine: DepthwiseEngine,
+    shared: str = "",
+    beside: bool = False,
+    memory: Memory | None = None,
 ) -> list[str]:
     """Sentences below the table: what the ways are, and the command that gives each number.
 
@@ -50,10 +62,12 @@ def notes(
     engine : that of the way of this name.
     shared : options of `accelsim run` that all ways share, such as "--input 64x64".
     beside : whether the design has a depthwise engine, which the other ways do without.
+    memory : whose clocks the table shows; None where it shows cycles.
     """
+    shown = f"Clocks with {memory.label}" if memory else "Cycles of all layers that an engine runs"
     command = f"accelsim run NETWORK --array RxC {shared}".rstrip()
     lines = [
-        "Cycles of all layers that an engine runs; * is the fewest. Each is the total of",
+        f"{shown}; * is the fewest. Each is the total {'with memory ' if memory else ''}of",
         f"`{command}` with, and depthwise layers run:",
     ]
     lines += [

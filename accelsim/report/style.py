@@ -4,14 +4,22 @@ They are told apart by colour-blind readers too; where more lines than colours a
 and line styles tell them apart. Figures are made without pyplot, so that none stays open.
 """
 
+import math
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    LogLocator,
+    NullFormatter,
+    NullLocator,
+    StrMethodFormatter,
+)
 
 from accelsim.report.words import short, wrapped
 
@@ -31,6 +39,7 @@ WAYS = {"os": BLUE, "ws": GREEN, "is": PURPLE, "rows": ORANGE, "depthwise": VERM
 
 FEW_DECADES = 1000  # up to which a logarithmic axis has ticks at 1, 2 and 5
 SHORT = FuncFormatter(short)
+TICKS = 8  # points of the labels of sizes
 LETTER_INCHES = 0.0078  # width of a letter for every point of its size
 
 
@@ -45,6 +54,36 @@ def number_axis(axes: Axes, which: str, values: Iterable[float]) -> None:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
         axis.set_minor_formatter(NullFormatter())
     axis.set_major_formatter(SHORT)
+
+
+def size_axis(axes: Axes, sizes: Mapping[int, str], inches: float) -> None:
+    """A logarithmic x axis of multipliers, with the sizes as its ticks, as far as they fit.
+
+    sizes : the label at each number of multipliers, in ascending order.
+    inches : how wide the axes are, about.
+    """
+    axes.set_xscale("log", base=2)
+    shown = apart(list(sizes), list(sizes.values()), inches)
+    axes.xaxis.set_major_locator(FixedLocator([list(sizes)[place] for place in shown]))
+    axes.set_xticklabels([list(sizes.values())[place] for place in shown], fontsize=TICKS)
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def apart(places: Sequence[float], words: Sequence[str], inches: float) -> list[int]:
+    """Which words can stand at their places along a logarithmic axis without touching.
+
+    The one of the least place does, and then every one that has room beside those before it.
+    """
+    least, most = min(places, default=1), max(places, default=1)
+    across = math.log(most / least) or 1.0
+    shown, end = [], -math.inf
+    for index in sorted(range(len(places)), key=places.__getitem__):
+        middle = math.log(places[index] / least) / across * inches
+        half = (len(words[index]) + 1) * LETTER_INCHES * TICKS / 2
+        if middle - half >= end:
+            shown.append(index)
+            end = middle + half
+    return shown
 
 
 def bare(axes: Axes, grid: str = "both") -> None:

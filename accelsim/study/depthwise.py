@@ -71,6 +71,8 @@ class Point:
     cycles : of all layers that an engine runs; None where the way does not apply.
     depthwise_cycles : of its depthwise layers.
     multipliers : of the design.
+    memory_cycles : clocks of the network with the memory of the design; None where it has none.
+    time_ms : milliseconds at the clock of the design, with memory where it has one.
     why_not : why the way does not apply, in a sentence; None where it does.
     """
 
@@ -80,6 +82,8 @@ class Point:
     cycles: int | None
     depthwise_cycles: int | None
     multipliers: int
+    memory_cycles: int | None = None
+    time_ms: float | None = None
     why_not: str | None = None
 
 
@@ -132,19 +136,20 @@ def _array(rows: int, columns: int, engine: DepthwiseEngine, base: Hardware | No
 def _point(way: Way, network: Network | str, plain: Network, design: Hardware) -> Point:
     assert design.array is not None
     size = f"{design.array.rows}x{design.array.columns}"
+    about = (plain.name, way.name, size)
 
-    def point(cycles: int | None, depthwise: int | None, why_not: str | None = None) -> Point:
-        count = design.multipliers
-        return Point(plain.name, way.name, size, cycles, depthwise, count, why_not)
+    def inapplicable(why: str) -> Point:
+        return Point(*about, None, None, design.multipliers, why_not=why)
 
     if isinstance(network, str):
-        return point(None, None, network)
+        return inapplicable(network)
     depthwise = {layer.name for layer in depthwise_layers(network)}
     if way.engine and not depthwise:
-        return point(None, None, f"{plain.name} has no depthwise layers for an engine to run")
+        return inapplicable(f"{plain.name} has no depthwise layers for an engine to run")
     try:
         result = answer(Request(network, design, way.dataflow))
     except UnsupportedError as error:
-        return point(None, None, f"{plain.name} cannot run {way.label}: {error}")
+        return inapplicable(f"{plain.name} cannot run {way.label}: {error}")
     costs = [layer.cycles for layer in result.layers if layer.name in depthwise]
-    return point(result.total_cycles, sum(costs))
+    totals = result.total_cycles, sum(costs), design.multipliers
+    return Point(*about, *totals, result.total_memory_cycles, result.time_ms)

@@ -14,6 +14,7 @@ from accelsim.hardware import (
     ColumnArray,
     DepthwiseEngine,
     Hardware,
+    Memory,
     SystolicArray,
     TapSerial,
     WindowEngine,
@@ -162,16 +163,16 @@ def test_the_table_marks_the_fastest(comparison):
         ]
     names = [cells[0] for cells in made.summary]
     assert names == [
-        *("total", "multipliers", "utilisation", "cycles x multipliers", "skipped MACs")
+        *("total", "ms", "multipliers", "utilisation", "cycles x multipliers", "skipped MACs")
     ]
     # Only ours skips taps outside the map.
     assert [text.strip() for text in made.summary[-1][2:5]] == ["0", "0", "0"]
-    assert "windows: array 16x16, window 8x7." in notes(comparison)
+    assert "windows: array 16x16, window 8x7; memory is left out." in notes(comparison)
     assert (
         "ours: array 16x16, depthwise 8x8, which has a fill port as wide as it takes and gives "
-        "8 results a clock." in notes(comparison)
+        "8 results a clock; memory is left out." in notes(comparison)
     )
-    assert notes(comparison)[-1].startswith("Left out is what runs on the host")
+    assert "Left out is what the host computes" in notes(comparison)[-1]
     assert len(designs(comparison, 40).columns) == 1 + len(comparison.entries)
 
 
@@ -311,6 +312,50 @@ def test_the_table_of_the_study_has_every_number(points):
         assert any(text.rstrip(" *") == f"{point.cycles:,}" for text in shown)
         assert f"{point.multipliers:,}" in shown
     assert sum(text.endswith("*") for text in shown) == 2
+
+
+def test_a_study_has_the_clocks_of_a_memory():
+    base = Hardware(SystolicArray(4, 4), memory=Memory(32, 16, 2))
+    points = depthwise_study(networks.mobilenet_v2, [(16, 8)], DepthwiseEngine(2, 8), base)
+    shown = [cell.rstrip(" *") for cell in report.depthwise(points, with_memory=True).rows[0]]
+    for point in points:
+        variant, dataflow, beside = ASKED[point.way]
+        engine = DepthwiseEngine(2, 8) if beside else None
+        design = Hardware(SystolicArray(16, 8), depthwise=engine, memory=base.memory)
+        result = ax.simulate(networks.mobilenet_v2(variant=variant), design, dataflow)
+        assert point.memory_cycles == result.total_memory_cycles > point.cycles
+        assert point.time_ms == result.time_ms
+        assert f"{point.memory_cycles:,}" in shown
+    (axes,) = plot_designs.depthwise_study(points, with_memory=True).axes
+    assert [list(line.get_ydata()) for line in axes.lines] == [[p.memory_cycles] for p in points]
+    assert axes.get_ylabel() == "clocks with memory of the network"
+    assert report.notes(points, DepthwiseEngine(2, 8), memory=base.memory)[0] == (
+        "Clocks with a memory port of 2 bytes a clock, 32 KiB for maps and 16 KiB for weights; "
+        "* is the fewest. Each is the total with memory of"
+    )
+
+
+def test_a_comparison_has_the_clocks_of_each_memory():
+    network = networks.mobilenet_v2(input=(64, 64))
+    sides = {"none": None, "narrow": Memory(16, 16, 1), "wide": Memory(64, 64, 64)}
+    entries = [
+        Entry(name, Hardware(SystolicArray(8, 8), memory=memory, clock_mhz=100))
+        for name, memory in sides.items()
+    ]
+    made = compare(network, entries)
+    lines = {cells[0]: cells[2:] for cells in designs(made, 300).summary}
+    for at, entry in enumerate(entries):
+        alone = ax.simulate(network, entry.design)
+        total = made.totals[at]
+        assert (total.cycles, total.memory_cycles) == (
+            alone.total_cycles,
+            alone.total_memory_cycles,
+        )
+        assert total.time_ms == alone.time_ms
+        told = "-" if entry.name == "none" else f"{alone.total_memory_cycles:,}"
+        assert lines["with memory"][at].rstrip(" *") == told
+        assert made.to_dict()["designs"][at]["total_memory_cycles"] == alone.total_memory_cycles
+    assert "none: array 8x8; memory is left out." in notes(made)
 
 
 def test_the_plot_of_the_study_shows_the_points(points):

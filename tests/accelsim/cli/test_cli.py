@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import itertools
 import json
 import re
 import shlex
@@ -350,6 +351,65 @@ def test_csynth_reports_the_latency_that_run_counts(accelsim):
         assert word in shown.out
 
 
+# --- several at once
+
+
+def test_several_networks_inputs_and_arrays_are_one_table(accelsim, tmp_path):
+    networks_, inputs, arrays = (
+        ("mobilenet_v3_small", "resnet18"),
+        ("32x32", "64x48"),
+        ("8x8", "9x7"),
+    )
+    command = ("run", *networks_, "--input", ",".join(inputs), "--array", ",".join(arrays))
+    files = [tmp_path / name for name in ("a.json", "a.csv", "a.png")]
+    options = zip(("--json", "--csv", "--plot"), files, strict=True)
+    shown = accelsim(*command, *(word for pair in options for word in pair), "--clock", "200")
+    assert (shown.status, shown.err) == (0, "")
+    alone = [
+        as_json(
+            accelsim(
+                "run", name, "--input", size, "--array", array, "--clock", "200", "--json", "-"
+            )
+        )
+        for name in networks_
+        for size in inputs
+        for array in arrays
+    ]
+    assert json.loads(files[0].read_text()) == {"results": alone}
+    lines = [line.split() for line in shown.out.splitlines() if line.startswith(networks_)]
+    for line, (name, size, array), result in zip(
+        lines, itertools.product(networks_, inputs, arrays), alone, strict=True
+    ):
+        totals = (result["total_cycles"], result["total_memory_cycles"])
+        waiting = sum(layer["bound_by"] == "memory" for layer in result["layers"])
+        assert line[:7] == [name, size, "array", array, *map("{:,}".format, totals), str(waiting)]
+        assert line[9] == f"{totals[1] / 200e3:,.3f}"
+    with files[1].open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == sum(len(result["layers"]) for result in alone)
+    assert sum(int(row["cycles"]) for row in rows) == sum(x["total_cycles"] for x in alone)
+    last = rows[-1]
+    assert [last[name] for name in ("network", "input", "design")] == [
+        "resnet18",
+        "64x48",
+        "array 9x7",
+    ]
+    assert files[2].read_bytes().startswith(b"\x89PNG")
+
+
+def test_arrays_stand_side_by_side_layer_by_layer(accelsim):
+    command = ("run", "mobilenet_v3_small", "--input", "64x64")
+    shown = accelsim(*command, "--array", "8x8,16x16").out
+    alone = [as_json(accelsim(*command, "--array", x, "--json", "-")) for x in ("8x8", "16x16")]
+    for first, second in zip(*(result["layers"] for result in alone), strict=True):
+        if not first["not_modelled"]:
+            (line,) = re.findall(rf"^{first['name']} .*", shown, re.MULTILINE)
+            cells = line.replace("*", "").split()
+            assert cells[2:] == [f"{first['cycles']:,}", f"{second['cycles']:,}"]
+    totals = " ".join(rf"{result['total_cycles']:,}[ *]*" for result in alone)
+    assert re.search(rf"^total +{totals}$", shown, re.MULTILINE)
+
+
 # --- compare and study
 
 
@@ -384,6 +444,22 @@ def test_designs_of_one_file_name_are_told_apart(accelsim, tmp_path):
     printed = as_json(accelsim("compare", "resnet18", *options, "--json", "-"))
     assert [design["name"] for design in printed["designs"]] == list(map(str, sources))
     assert [design["label"] for design in printed["designs"]] == ["array 7x7", "array 8x8"]
+
+
+def test_sizes_of_an_array_are_designs_too(accelsim):
+    for sources, names in (
+        ((), ["9x7", "8x8"]),
+        (("flexible", "tiny"), ["flexible 9x7", "flexible 8x8", "tiny 9x7", "tiny 8x8"]),
+    ):
+        files = (word for source in sources for word in ("--hardware", source))
+        command = ("compare", "resnet18", *files, "--array", "9x7,8x8")
+        printed = as_json(accelsim(*command, "--json", "-"))
+        assert [design["name"] for design in printed["designs"]] == names
+        for design in printed["designs"]:
+            size = design["name"].split()[-1]
+            assert design["label"].startswith(f"array {size}")
+            alone = as_json(accelsim("run", "resnet18", "--array", size, "--json", "-"))
+            assert design["total_cycles"] == alone["total_cycles"]
 
 
 def test_study_answers_for_every_network_and_array(accelsim, tmp_path):
@@ -671,9 +747,11 @@ def test_run_states_every_dataflow_and_every_timing(accelsim):
         ("run resnet18 --hardware column --depthwise 4x4", "--depthwise is for our own engine; co"),
         ("run resnet18 --hardware column --fidelity cycle", "column is a model without registers"),
         ("run resnet18 --hardware column --depthwise-on array", "depthwise-on must be auto where "),
-        ("compare resnet18", "compare needs two or more different --hardware, not none"),
-        ("compare resnet18 --hardware tiny", "compare needs two or more different --hardware, not"),
-        ("compare resnet18 --hardware tiny --hardware tiny", "compare needs two or more different"),
+        ("compare resnet18", "compare needs two or more --hardware, or sizes of --array, such as "),
+        ("compare resnet18 --hardware tiny", "compare needs two or more --hardware, or sizes of "),
+        ("compare resnet18 --array 8x8", "compare needs two or more --hardware, or sizes of "),
+        ("compare resnet18 --array 8x8,8x8", "--array names 8x8 twice"),
+        ("compare resnet18 --hardware tiny --hardware tiny", "--hardware names tiny twice"),
         (
             "compare resnet18 --hardware tiny --hardware no",
             "there is no preset 'no'; there are",
@@ -708,7 +786,14 @@ def test_run_states_every_dataflow_and_every_timing(accelsim):
         ("plot fuseconv -o a.png --csv a.png", "--output and --csv cannot both write a.png"),
         ("study nonet", "there is no network 'nonet'; there are mobilenet_v1, "),
         ("study mobilenet_v2 mobilenet_v2", "NETWORK names mobilenet_v2 twice"),
+        ("run resnet18 resnet18", "NETWORK names resnet18 twice"),
+        ("run resnet18 --array 8x8,08x8", "--array names 8x8 twice"),
+        ("run resnet18 --array 8x8,", "--array needs words with commas, and one of them is empty"),
+        ("run resnet18 --input 64x64,64X64", "--input names 64x64 twice"),
+        ("run resnet18 --input ,", "--input needs words with commas, and one of them is empty"),
+        ("run resnet18 --array 8x8,9", "array size must be ROWSxCOLUMNS, for instance 64x64, not"),
         ("study mobilenet_v2 --arrays 8x8,8x8", "--arrays names 8x8 twice"),
+        ("study mobilenet_v2 --memory none --with-memory", "--with-memory needs a design with a "),
         ("study mobilenet_v2 --arrays 8x8,,9x9", "--arrays needs words with commas, and one of "),
         ("study mobilenet_v2 --hardware tap_serial", "a study needs a design with an array, not "),
         ("study mobilenet_v2 --arrays 8x8,9", "array size must be ROWSxCOLUMNS, for instance 64x6"),

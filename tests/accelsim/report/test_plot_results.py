@@ -4,6 +4,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 import accelsim as ax
@@ -42,10 +43,48 @@ def test_bars_stack_up_to_the_totals(result):
             assert left + width == start
         assert sum(ends[-1]) == each.total_cycles
         assert axes.texts[place].get_text() == f"{each.total_cycles:,}"
+    separators = [line.get_segments()[0][0] for line in axes.collections]
+    for place, each in enumerate((result, plain)):
+        starts = {bar.get_x() for bar in axes.patches if abs(bar.get_y() + 0.4 - place) < 0.1}
+        assert {x for x, y in separators if round(y + 0.4) == place} == starts - {0}
+        assert len(starts) == len(modelled(each))
     assert set(legend(figure)) == {layer.op for layer in (*modelled(result), *modelled(plain))}
     assert "cycles" in axes.get_xlabel()
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert names[1] == "resnet18 baseline\narray 16x16, depthwise 4x16"
+
+
+def drawn_apart(figure, axes):
+    """Whether no two labels of the x axis touch in the picture."""
+    FigureCanvasAgg(figure).draw()
+    boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+    return all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+
+
+def test_several_results_are_lines_over_array_size():
+    sides = (8, 16, 24, 28, 32, 36, 40, 48, 56, 64)
+    net, small = (ax.networks.mobilenet_v3_small(input=(x, x)) for x in (32, 64))
+    results = [
+        ax.simulate(each, ax.Hardware(ax.SystolicArray(side, side)))
+        for each in (net, small)
+        for side in reversed(sides)
+    ]
+    figure = plot_results.several(results)
+    (axes,) = figure.axes
+    for line, those in zip(axes.lines, (results[:10], results[10:]), strict=True):
+        height, width = those[0].graph.input[1:]
+        assert line.get_label() == f"mobilenet_v3_small baseline {height}x{width}"
+        assert line.get_xydata().tolist() == [
+            [result.hardware.multipliers, result.total_cycles] for result in reversed(those)
+        ]
+    assert drawn_apart(figure, axes)
+    ticks = dict(zip(axes.get_xticks(), axes.get_xticklabels(), strict=True))
+    assert len(ticks) > 4
+    assert all(
+        text.get_text() == f"{side}x{side}" for side in sides if (text := ticks.get(side * side))
+    )
+    stacked = plot_results.several([results[0], results[10]])
+    assert stacked.axes[0].get_xlabel() == "cycles; a segment is a layer"
 
 
 def test_operators_of_one_colour_differ_in_their_hatch():

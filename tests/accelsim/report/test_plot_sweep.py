@@ -1,10 +1,12 @@
 """Plots of sweeps show the numbers of the frames, and of many rows only what can be seen."""
 
 import itertools
+import math
 
 import numpy as np
 import polars
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from accelsim.errors import SelectionError
 from accelsim.report import plot_sweep
@@ -97,6 +99,20 @@ def test_square_arrays_are_named_by_their_sides():
     figure = plot_sweep.scaling(designs(), where=["columns=8", "rows=8"])
     assert figure.axes[0].get_xlabel() == "array size (rows x columns)"
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["8x8"]
+
+
+def test_labels_of_many_sizes_do_not_touch():
+    sides = [8, 12, 16, 24, 32, 40, 48, 64, 96, 128]
+    frame = polars.DataFrame({"network": "a", "variant": "b", "rows": sides, "columns": sides})
+    figure = plot_sweep.scaling(frame.with_columns(total_cycles=1 << 20))
+    (axes,) = figure.axes
+    FigureCanvasAgg(figure).draw()
+    labels = axes.get_xticklabels()
+    boxes = [label.get_window_extent() for label in labels]
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+    assert len(labels) > 4
+    for place, label in zip(axes.get_xticks(), labels, strict=True):
+        assert label.get_text() == f"{math.isqrt(int(place))}x{math.isqrt(int(place))}"
 
 
 @pytest.mark.parametrize("maximise", [False, True])

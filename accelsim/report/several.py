@@ -1,0 +1,100 @@
+"""Several results of one command as one table and one file.
+
+One network on several designs is shown layer by layer, a column for each; several networks or
+inputs are lines of totals.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+
+from accelsim.report import side_by_side
+from accelsim.report.table import USE, Table, count, share, without
+from accelsim.result import MEMORY, LayerResult, Result
+from accelsim.side_by_side import beside
+
+WORDS = ("network", "variant", "input", "design")
+MEMORY_COLUMNS = ("with memory", "waiting")  # of designs that have one
+NUMBERS = ("cycles", *MEMORY_COLUMNS, "ms", "utilisation", "MACs", "params")
+
+
+def table(results: Sequence[Result], width: int) -> Table:
+    """Layers side by side where only designs differ and all columns fit; else totals."""
+    if one_workload(results):
+        layers = side_by_side.designs(beside(results, [*map(_size, results)]), width)
+        lines = (layers.columns, *layers.rows, *layers.summary)
+        if sum(2 + max(map(len, cells)) for cells in zip(*lines, strict=True)) <= width:
+            return layers
+    return totals(results)
+
+
+def one_workload(results: Sequence[Result]) -> bool:
+    """Whether only the designs differ."""
+    return len({_words(result)[:3] for result in results}) == 1
+
+
+def totals(results: Sequence[Result]) -> Table:
+    """A line for each result: what tells it from the others, and its totals."""
+    words = [_words(result) for result in results]
+    told = [index for index in range(len(WORDS)) if len({each[index] for each in words}) > 1]
+    rows = [
+        (*(each[index] for index in told), *_numbers(result))
+        for each, result in zip(words, results, strict=True)
+    ]
+    names = [WORDS[index] for index in told]
+    memory = any(result.total_memory_cycles is not None for result in results)
+    columns, kept = without((*names, *NUMBERS), rows, () if memory else MEMORY_COLUMNS)
+    return Table(columns, kept, names)
+
+
+def title(results: Sequence[Result]) -> str:
+    """What all results share."""
+    words = [_words(result) for result in results]
+    shared = [word for word, *others in zip(*words, strict=True) if {*others} <= {word}]
+    first = results[0]
+    return f"{', '.join([*shared, f'timing {first.timing}'])}, fidelity {first.fidelity}"
+
+
+def notes(results: Sequence[Result]) -> list[str]:
+    """Sentences below the table."""
+    marks = ["* is the least of a line."] if one_workload(results) else []
+    hardware = results[0].hardware
+    if hardware.memory and not one_workload(results):
+        marks.append("Waiting are the layers that take their time because of the memory.")
+    memory = hardware.memory.label if hardware.memory else "no memory"
+    return [*marks, f"At {hardware.clock_mhz:g} MHz, with {memory}.", USE, *side_by_side.TIMES]
+
+
+def to_csv(results: Sequence[Result]) -> str:
+    """One line per result and layer, below a line of column names."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow((*WORDS, *(field.name for field in fields(LayerResult))))
+    for result in results:
+        writer.writerows((*_words(result), *astuple(layer)) for layer in result.layers)
+    return text.getvalue()
+
+
+def _words(result: Result) -> tuple[str, ...]:
+    _, height, width = result.graph.input
+    return result.network, result.variant, f"{height}x{width}", result.hardware.label
+
+
+def _size(result: Result) -> str:
+    """What tells a design from the others: the size of its array."""
+    array = result.hardware.array
+    return f"{array.rows}x{array.columns}" if array else result.hardware.label
+
+
+def _numbers(result: Result) -> tuple[str, ...]:
+    engines = [layer for layer in result.layers if not layer.not_modelled]
+    return (
+        f"{result.total_cycles:,}",
+        count(result.total_memory_cycles),
+        f"{sum(layer.bound_by == MEMORY for layer in engines)} of {len(engines)}",
+        f"{result.time_ms:,.3f}",
+        share(result.utilization),
+        f"{result.total_macs:,}",
+        f"{result.total_params:,}",
+    )
