@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 TEXT = (str, str | None)
+TEXTS = (list[str],)
 
 
 class Commands(UserDict[str, Any]):
@@ -59,22 +60,26 @@ def _spared(parameters: list[Any], function: Callable[..., Any] | None) -> list[
     for parameter in parameters:
         if "process_value" not in vars(parameter):
             kind, *_ = get_args(annotations.get(parameter.name)) or (None,)
-            _spare(parameter, text=kind in TEXT)
+            _spare(parameter, text=kind in TEXT, texts=kind in TEXTS)
     return parameters
 
 
-def _spare(parameter: Any, text: bool) -> None:
-    """Let a value through as it is where `text`, its default or nothing is what it may be."""
+def _spare(parameter: Any, text: bool, texts: bool) -> None:
+    """Let a value through as it is where `text`, its default or nothing is what it may be.
+
+    texts : whether it is a list of texts; an empty one may be missing, and is left to Typer.
+    """
     convert = parameter.process_value
 
     def process(context: Any, value: Any) -> Any:
         if value is None:
             ready = not parameter.required
         else:
-            ready = text or value is parameter.default
+            ready = text or value is parameter.default or (texts and len(value) > 0)
         if not ready:
             return convert(context, value)
         callback = parameter.callback
+        value = list(value) if texts and value is not None else value
         return value if callback is None else callback(context, parameter, value)
 
     parameter.process_value = process
