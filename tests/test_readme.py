@@ -116,6 +116,13 @@ def test_every_key_of_hardware_files_is_shown():
         assert [key for key in keys if f"\n{key} = " not in where and f"`{key}`" not in text] == []
 
 
+def test_every_number_of_a_result_is_explained():
+    result = ax.simulate("mobilenet_v1", "mobile").to_dict()
+    text = (DOCS / "numbers.md").read_text()
+    keys = {*result, *result["layers"][0]} - {"layers"}
+    assert not [key for key in keys if f"`{key}`" not in text]
+
+
 if __name__ == "__main__":
     for page in PAGES:
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):

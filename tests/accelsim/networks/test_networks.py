@@ -12,9 +12,19 @@ from accelsim import networks
 from accelsim.errors import NetworkError
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.networks import fuse
-from accelsim.networks.builder import make_divisible
+from accelsim.networks.builder import Builder, make_divisible
 from accelsim.networks.variants import apply, parse
-from accelsim.ops import Add, Concat, Conv2d, Depthwise, GlobalPool, Linear, Pointwise, Scale
+from accelsim.ops import (
+    Add,
+    Concat,
+    Conv2d,
+    Depthwise,
+    GlobalPool,
+    Linear,
+    MixConv,
+    Pointwise,
+    Scale,
+)
 from tests.naive import operators as naive
 
 NAMES = [definition.__name__ for definition in networks.NETWORKS]
@@ -515,3 +525,15 @@ def test_parse_gives_name_and_keys():
 def test_one_number_is_no_size():
     with pytest.raises(NetworkError, match=r"input must be a height and a width .* not 224"):
         networks.mobilenet_v2(input=224)
+
+
+def test_a_builder_takes_images_of_any_channels():
+    b = Builder("mine", (5, 4), channels=2)
+    b.add("wide", Pointwise(7))
+    b.expand("dw", MixConv((3, 5)))
+    b.add("sum", Add(), "wide", "dw")
+    network = b.network()
+    assert network.input == (2, 5, 4)
+    assert network.shape("sum") == (7, 5, 4)
+    assert network.layer("sum").inputs == ("wide", "dw")
+    assert network.total_params == 2 * 7 + 4 * 9 + 3 * 25
