@@ -54,13 +54,18 @@ def follow(page: Path) -> str:
 
 
 def refresh(block: re.Match[str]) -> str:
-    """A block with the lines that its command prints now; `...` stands for lines left out."""
+    """A block with the lines that its command prints now; `...` stands for lines left out.
+
+    What is shown and not printed stays, marked.
+    """
     command = CONSOLE.fullmatch(block[2])
     if command is None:
         return block[0]
     lines = iter(printed(command[1]))
     new = [
-        line if line == "..." else next(each for each in lines if key(each) == key(line))
+        line
+        if line == "..."
+        else next((each for each in lines if key(each) == key(line)), f"(not printed) {line}")
         for line in command[2].splitlines()
     ]
     return "\n".join([block[1], f"$ accelsim {command[1]}", *new, ""])
