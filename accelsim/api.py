@@ -3,6 +3,7 @@
 from accelsim.c_synthesis import csynth
 from accelsim.cosimulation import cosim
 from accelsim.errors import AccelsimError, AccelsimWarning
+from accelsim.explanations import Explanation, explain
 from accelsim.films import Film, film
 from accelsim.hardware import (
     ColumnArray,
@@ -35,6 +36,7 @@ __all__ = [
     "ColumnArray",
     "DepthwiseEngine",
     "Entry",
+    "Explanation",
     "Film",
     "Gemmini",
     "Hardware",
@@ -53,6 +55,7 @@ __all__ = [
     "cosim",
     "csynth",
     "depthwise_study",
+    "explain",
     "film",
     "load",
     "load_hardware",

@@ -32,6 +32,7 @@ COMMANDS = {
     "ops": "lists.list_operators",
     "hardware": "lists.list_hardware",
     "run": "layers.run",
+    "explain": "explain.explain_layer",
     "csynth": "layers.synthesize",
     "cosim": "layers.cosim",
     "compare": "designs.compare_designs",

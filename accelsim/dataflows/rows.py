@@ -35,6 +35,7 @@ from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
 from accelsim.passes import ArrayPass, Body, Opcode, largest
+from accelsim.phrases import counted
 
 name = "rows"
 engine = SystolicArray.name
@@ -125,7 +126,8 @@ def tilings(conv: Conv, array: SystolicArray, most: int = UNBOUNDED) -> Iterator
     """Ways to lay lines through the maps and to cut them into jobs."""
     if not conv.depthwise:
         raise UnsupportedError(
-            f"rows runs depthwise convolutions, not {conv.groups} groups of {conv.c} channels"
+            f"rows runs depthwise convolutions, not {counted(conv.c, 'channel')} in "
+            f"{counted(conv.groups, 'group')}"
         )
     if max(conv.fh, conv.fw) > array.max_taps:
         raise UnsupportedError(

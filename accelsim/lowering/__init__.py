@@ -29,9 +29,11 @@ __all__ = [
     "Allowed",
     "Choice",
     "Lowered",
+    "Refused",
     "Sequence",
     "chain",
     "check_place",
+    "in_each_dataflow",
     "is_depthwise",
     "lower",
     "parse_dataflows",
@@ -71,6 +73,34 @@ def lower(
         reasons = "; ".join(refusals) or "is allowed no dataflow of an engine that runs it"
         raise UnsupportedError(f"layer {layer.name} {reasons}")
     return min(lowered, key=lambda work: work.cycles) if len(lowered) > 1 else lowered[0]
+
+
+class Refused(NamedTuple):
+    """A dataflow in which a layer cannot run; names as those of a Lowered."""
+
+    engine: str
+    dataflow: str | None
+    reason: str
+
+
+def in_each_dataflow(
+    layer: Layer, in_shapes: tuple[Shape, ...], hardware: Hardware, allowed: Allowed
+) -> list[Lowered | Refused]:
+    """The layer in every allowed dataflow of the engines that are made for it; none on the host."""
+    pieces, convs, out_shape, depthwise = _demand(layer, in_shapes)
+    tried: list[Lowered | Refused] = []
+    for way in _ways(hardware.engines, allowed.depthwise if depthwise else allowed.others):
+        if not pieces or not way.model.takes(convs, depthwise):
+            continue
+        for dataflow in way.dataflows:
+            try:
+                tried.append(_on_engine(pieces, out_shape, way.sizes, (dataflow,)))
+            except UnsupportedError as error:
+                reason = str(error.__cause__ or error)
+                tried.append(Refused(way.model.name, public_name(dataflow), reason))
+        if way.alone:
+            break
+    return tried
 
 
 def is_depthwise(layer: Layer, in_shapes: tuple[Shape, ...]) -> bool:
@@ -138,6 +168,7 @@ def _on_engine(
         for piece in pieces:
             _check_width(piece.conv, sizes.operands)
     refusals = []
+    refusal: UnsupportedError | None = None
     best: tuple[int, int] = UNBOUNDED, 0  # clocks, place in dataflows
     chosen: list[Candidate] = []
     for place, dataflow in sorted(enumerate(dataflows), key=lambda item: not item[1].eager):
@@ -147,6 +178,7 @@ def _on_engine(
             candidates = _fastest(pieces, dataflow, model, sizes, most)
         except UnsupportedError as error:
             refusals.append(_refusal(dataflow, model, error))
+            refusal = error
             continue
         if not candidates:
             refusals.append(f"{dataflow.name}: it has no tiling of the layer")
@@ -157,7 +189,8 @@ def _on_engine(
     if not chosen:
         if public_name(dataflows[0]) is None:
             raise UnsupportedError(refusals[0])
-        raise UnsupportedError(f"runs in none of the allowed dataflows ({'; '.join(refusals)})")
+        reasons = "; ".join(refusals)
+        raise UnsupportedError(f"runs in none of the allowed dataflows ({reasons})") from refusal
     dataflow = dataflows[best[1]]
     plans = _plans(pieces, dataflow, sizes, chosen)
     return Lowered(model, sizes, dataflow, pieces, plans, out_shape)

@@ -113,10 +113,11 @@ def _row_stages(rows: int, p: ArrayPass) -> tuple[Stage, ...]:
     taps, values = Loop("taps", p.taps, pipeline=1), Loop("values", p.k, pipeline=1)
     products = Loop("taps", p.taps, (_multiply(p.m * p.n),), pipeline=1)
     reading = [Loop("streams", p.streams, (taps, values))]
-    making = [Loop("streams", p.streams, (values, products))]
+    window = Loop("values come up", p.k, pipeline=1)
+    making = [Loop("streams", p.streams, (window, products))]
     held = []
     if p.fires > 1:
-        more, ahead = Loop("values", p.n, pipeline=1), Loop("values", p.n - p.taps, pipeline=1)
+        more, ahead = Loop("values", p.n, pipeline=1), window._replace(trip=p.n - p.taps)
         reading.append(Loop("more fires", p.fires - 1, (more,)))
         making.append(Loop("more fires", p.fires - 1, (ahead, products)))
         held.append(Loop("earlier fires", p.fires - 1, (more,)))

@@ -413,6 +413,23 @@ def test_arrays_stand_side_by_side_layer_by_layer(accelsim):
 # --- compare and study
 
 
+def test_explain_says_where_the_clocks_go(accelsim):
+    """The worst layer of a network and why, in one command; parts add up, in text as in JSON."""
+    shown = accelsim("explain", "efficientnet_b0")
+    printed = as_json(accelsim("explain", "efficientnet_b0", "--json", "-"))
+    assert shown.status == 0
+    assert f"layer {printed['layer']} (depthwise) on engine array" in shown.out.splitlines()[0]
+    assert f"{printed['layer']} loses the most multiplier clocks of all layers" in shown.out
+    clocks = [part["multiplier_clocks"] for part in printed["parts"]]
+    assert sum(clocks) == printed["multiplier_clocks"] == 64 * 64 * printed["cycles"]
+    assert all(f" {count:,} " in shown.out for count in clocks)
+    assert sum(part["share"] for part in printed["parts"]) == pytest.approx(1)
+    assert [way["dataflow"] for way in printed["ways"]][0] == printed["dataflow"]
+    chosen = accelsim("explain", "efficientnet_b0", "--layer", "head", "--array", "8x8")
+    assert "multipliers are busy" in chosen.out.splitlines()[0]
+    assert "rows cannot run it: rows runs depthwise convolutions, not 320 chan" in chosen.out
+
+
 def test_compare_sets_designs_side_by_side(accelsim, tmp_path):
     taps = tmp_path / "taps.toml"
     taps.write_text("[tap_serial]\nrows = 8\ncolumns = 8\noutputs = 8\ninputs = 1\ndepthwise = 8\n")
@@ -732,6 +749,8 @@ def test_run_states_every_dataflow_and_every_timing(accelsim):
         ("run mobilenet_v2 --timing fuseconv-2020 --array 4x8", "timing fuseconv-2020"),
         ("cosim mobilenet_v2 --layer nolayer", "mobilenet_v2 has no layer 'nolayer'"),
         ("cosim mobilenet_v2 --layer b3.add", "layer b3.add (add) runs on the host"),
+        ("explain mobilenet_v2 --layer b3.add", "layer b3.add (add) runs on the host"),
+        ("explain mobilenet_v2 --layer nolayer", "mobilenet_v2 has no layer 'nolayer'"),
         ("csynth mobilenet_v2 --layer b3.add", "layer b3.add (add) runs on the host"),
         ("csynth mobilenet_v2 --layer nolayer", "mobilenet_v2 has no layer 'nolayer'"),
         ("rtl -o /proc/none", "/proc/none cannot be written"),
@@ -823,6 +842,7 @@ def test_a_mistake_is_one_sentence_and_status_2(arguments, said, accelsim, tmp_p
         ("run mobilenet_v2 --timing fuseconv2021", "fuseconv-2021"),
         ("run mobilenet_v2 --hardware mobil", "mobile"),
         ("run mobilenet_v2 --layers stm", "stem"),
+        ("explain mobilenet_v2 --layer b3.dv", "b3.dw"),
         ("csynth mobilenet_v2 --layer b3.ad --array 8x8", "b3.add"),
         ("cosim mobilenet_v2 --layer stem --simulator verilate", "verilator"),
         ("hardware tinny", "tiny"),

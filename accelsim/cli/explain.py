@@ -1,0 +1,64 @@
+"""Why a layer takes its cycles."""
+
+from typing import Annotated
+
+import typer
+
+from accelsim.cli.common import (
+    STDOUT,
+    check_outputs,
+    load_design,
+    load_network,
+    say,
+    show,
+    write_json,
+)
+from accelsim.cli.options import (
+    ArrayOption,
+    DataflowOption,
+    DepthwiseOnOption,
+    DepthwiseOption,
+    HardwareOption,
+    InputOption,
+    JsonOption,
+    NetworkArgument,
+    OverlapOption,
+    VariantOption,
+)
+
+
+def explain_layer(
+    network: NetworkArgument,
+    layer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A layer.  [default: the one that loses the most]"),
+    ] = None,
+    variant: VariantOption = "baseline",
+    array: ArrayOption = None,
+    dataflow: DataflowOption = "auto",
+    depthwise: DepthwiseOption = None,
+    depthwise_on: DepthwiseOnOption = "auto",
+    overlap: OverlapOption = None,
+    input_size: InputOption = None,
+    hardware: HardwareOption = None,
+    json: JsonOption = None,
+) -> None:
+    """Why a layer takes its cycles, to the last clock.
+
+    Where the clocks of its multipliers go, and what other dataflows would take.
+    """
+    from accelsim.explanations import explain
+    from accelsim.report import explain as report
+
+    check_outputs({"--json": json})
+    net = load_network(network, variant, input_size)
+    design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
+    made = explain(net, layer, design, dataflow, depthwise_on)
+    write_json(json, made.to_dict)
+    if json != STDOUT:
+        say(report.title(made), "")
+        for table in (report.parts(made), report.passes(made), report.ways(made)):
+            if table.rows:
+                show(table)
+                print()
+        say(*report.notes(made, worst=layer is None))
