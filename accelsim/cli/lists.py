@@ -37,7 +37,10 @@ def list_operators(
         typer.Argument(metavar="NAME", help="Describe only this operator.  [default: list all]"),
     ] = None,
 ) -> None:
-    """List the operators that a layer can be, or describe one with its attributes."""
+    """List the operators that a layer can be.
+
+    Or describe one, with its attributes.
+    """
     from accelsim.importers.toml import OPERATORS
     from accelsim.report import table
 

@@ -424,7 +424,7 @@ def test_explain_says_where_the_clocks_go(accelsim):
     assert sum(clocks) == printed["multiplier_clocks"] == 64 * 64 * printed["cycles"]
     assert all(f" {count:,} " in shown.out for count in clocks)
     assert sum(part["share"] for part in printed["parts"]) == pytest.approx(1)
-    assert [way["dataflow"] for way in printed["ways"]][0] == printed["dataflow"]
+    assert printed["ways"][0]["dataflow"] == printed["dataflow"]
     chosen = accelsim("explain", "efficientnet_b0", "--layer", "head", "--array", "8x8")
     assert "multipliers are busy" in chosen.out.splitlines()[0]
     assert "rows cannot run it: rows runs depthwise convolutions, not 320 chan" in chosen.out
