@@ -11,6 +11,7 @@ import re
 import shlex
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -18,7 +19,8 @@ import pytest
 from PIL import Image
 
 import accelsim as ax
-from accelsim.cli import main
+from accelsim.cli import COMMANDS, main
+from accelsim.cli.plots import KINDS
 from accelsim.hardware.files import TABLES
 from accelsim.importers.toml import OPERATORS, defaults
 from accelsim.sweep import load_spec
@@ -29,6 +31,7 @@ PAGES = (README, *sorted(DOCS.glob("*.md")))
 NOTEBOOKS = TOP / "notebooks"  # where the pictures of the README lie
 CONSOLE = re.compile(r"\$ accelsim (.*)\n((?:.*\n)*)")
 BLOCK = re.compile(r"(?<=^```)(console|python|toml)\n(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
+HELP = (*(command for command in COMMANDS if command != "plot"), *(f"plot {x}" for x in KINDS))
 PICTURE = re.compile(r"!\[[^]]+\]\(notebooks/([^)]+)\)")
 
 
@@ -85,6 +88,13 @@ def key(line: str) -> str:
     return next(words, "")
 
 
+@cache
+def options_of(command: str) -> set[str]:
+    """The options of a command, by its help."""
+    assert command in HELP or command == "plot"
+    return set(re.findall(r"--[a-z][a-z-]*", "\n".join(printed(f"{command} --help"))))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_shows_what_is_printed(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -101,6 +111,17 @@ def test_the_readme_shows_commands_python_and_pictures():
     assert len(PICTURE.findall(text)) == 4
     assert f"{load_spec(NOTEBOOKS / 'sweep.toml').points:,} points in points" in text
     assert f"one of {len(ax.networks.NAMES)} by name" in text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_and_options_that_a_page_names_exist(page):
+    text = BLOCK.sub("", page.read_text())
+    spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", text)]
+    options = {option for span in spans for option in re.findall(r"--[a-z]\S*", span)}
+    assert options <= {option for command in HELP for option in options_of(command)}
+    for span in spans:
+        if named := re.match(r"accelsim ((?:plot )?[a-z]+)(.*)", span):
+            assert set(re.findall(r"--[a-z]\S*", named[2])) <= options_of(named[1]), span
 
 
 def test_every_operator_and_every_attribute_of_it_is_shown():
