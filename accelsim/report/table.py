@@ -36,12 +36,14 @@ USE = (
 )
 _FUSECONV = "it has no drain of results, no result port and no overlap"
 _SCALESIM = (
-    "SCALE-Sim rounds unpadded maps up, reports a layer's last cycle counted from 0, one too"
+    "SCALE-Sim rounds unpadded maps up, reports a layer's last cycle counted from 0, one too few, "
+    "and drains no results in os; all are kept here. Its topologies write a depthwise layer as one "
+    "filter over all channels; --scalesim-depthwise per-channel counts every channel by itself."
 )
 MODEL_NOTES = (
     ("fuseconv-2020", f"fuseconv-2020 is the model behind the paper's figures; {_FUSECONV}."),
     ("fuseconv-2021", f"fuseconv-2021 is the model that its authors released; {_FUSECONV}."),
-    ("scalesim", f"{_SCALESIM} few, and drains no results in os; all are kept here."),
+    ("scalesim", _SCALESIM),
 )
 
 
