@@ -1,5 +1,8 @@
 """What is best in a table of designs: Pareto fronts, best designs, sensitivities.
 
+A design is better than another at the same work: what is best is found for every workload (network,
+variant, input) of a table on its own, unless it is asked for across some of these columns.
+
 Tables are polars frames with a row per design, such as a sweep writes; any columns will do. They
 are read lazily and in a stream: of millions of rows only the columns in question are in memory,
 and of these only rows that differ.
@@ -8,7 +11,7 @@ and of these only rows that differ.
 import math
 import operator
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -97,8 +100,9 @@ def pareto(
     minimise: Sequence[str] = (),
     maximise: Sequence[str] = (),
     where: Sequence[str] = (),
+    across: Sequence[str] = (),
 ) -> polars.DataFrame:
-    """Rows that no other row dominates, sorted by the objectives in turn.
+    """Rows that no other row of their workload dominates, by workload and objectives in turn.
 
     A row dominates another if it is as good in every objective and better in one; rows that are
     equal in all objectives are all kept. Rows without a value in an objective are left out.
@@ -107,15 +111,72 @@ def pareto(
     ----------
     minimise, maximise : columns of numbers, at least one in all.
     where : conditions that rows must meet, such as "rows<=64" or "network=mobilenet_v2".
+    across : columns of workloads whose values compete, such as variant.
     """
     rows, names = _select(frame, minimise, maximise, where)
-    points = rows.select(names).collect(engine="streaming")
-    if len(points) > FEW:
-        points = _without_hopeless(points, minimise)
-    points = points.unique()
-    best = points.filter(polars.Series(front(_ranks(points, minimise))))
-    kept = rows.join(best.lazy(), on=names, how="semi", maintain_order="left")
-    return _sorted(kept, names, maximise).collect(engine="streaming")
+
+    def undominated(workload: polars.LazyFrame) -> polars.DataFrame:
+        points = workload.select(names).collect(engine="streaming")
+        if len(points) > FEW:
+            points = _without_hopeless(points, minimise)
+        points = points.unique()
+        best = points.filter(polars.Series(front(_ranks(points, minimise))))
+        kept = workload.join(best.lazy(), on=names, how="semi", maintain_order="left")
+        return _sorted(kept, names, maximise).collect(engine="streaming")
+
+    return _of_each(rows, across, undominated)
+
+
+def workload_columns(frame: Frame, across: Sequence[str] = ()) -> list[str]:
+    """The columns that tell the workloads of a table apart.
+
+    Parameters
+    ----------
+    across : those that do not, as their values compete.
+    """
+    for name in across:
+        if name not in sweep.WORKLOAD:
+            raise SelectionError(
+                f"what competes across workloads is some of {', '.join(sweep.WORKLOAD)}, not "
+                f"{name!r}{suggestion(sweep.WORKLOAD, name)}"
+            )
+    schema = frame.lazy().collect_schema()
+    check_columns(schema, across)
+    return [name for name in sweep.WORKLOAD if name in schema and name not in across]
+
+
+def kinds(rows: Frame, columns: Sequence[str]) -> list[dict[str, object]]:
+    """The values that rows have together in the columns, sorted; one of none for no columns."""
+    if not columns:
+        return [{}]
+    found = rows.lazy().select(columns).unique().sort(columns).collect(engine="streaming")
+    return found.to_dicts()
+
+
+def of_kind(rows: polars.LazyFrame, kind: Mapping[str, object]) -> polars.LazyFrame:
+    """The rows that have these values in these columns."""
+    return rows.filter(*(polars.col(key).eq_missing(polars.lit(kind[key])) for key in kind))
+
+
+def varying(frame: Frame, where: Sequence[str] = ()) -> list[str]:
+    """The parameters in which the designs that meet the conditions differ."""
+    rows = matching(frame, where)
+    schema = rows.collect_schema()
+    names = [name for name in sweep.PARAMETERS if name in schema]
+    counts = rows.select(polars.col(names).n_unique()).collect(engine="streaming")
+    return [name for name in names if counts[name][0] > 1]
+
+
+def _of_each(
+    rows: polars.LazyFrame,
+    across: Sequence[str],
+    choose: Callable[[polars.LazyFrame], polars.DataFrame],
+) -> polars.DataFrame:
+    """What is chosen of every workload, one below the other."""
+    each = kinds(rows, workload_columns(rows, across))
+    if len(each) < 2:
+        return choose(rows)
+    return polars.concat([choose(of_kind(rows, workload)) for workload in each])
 
 
 def _ranks(points: polars.DataFrame, minimise: Sequence[str]) -> Ranks:
@@ -153,15 +214,20 @@ def best(
     maximise: Sequence[str] = (),
     where: Sequence[str] = (),
     count: int = 1,
+    across: Sequence[str] = (),
 ) -> polars.DataFrame:
-    """The first `count` rows by the objectives in turn, those to be minimised before the others.
+    """The first `count` rows of every workload, by the objectives in turn, least before most.
 
     Parameters
     ----------
-    minimise, maximise, where : as in `pareto`.
+    minimise, maximise, where, across : as in `pareto`.
     """
     rows, names = _select(frame, minimise, maximise, where)
-    return _sorted(rows, names, maximise).head(count).collect(engine="streaming")
+    return _of_each(
+        rows,
+        across,
+        lambda part: _sorted(part, names, maximise).head(count).collect(engine="streaming"),
+    )
 
 
 def sensitivity(
@@ -304,13 +370,7 @@ def matching(frame: Frame, where: Sequence[str]) -> polars.LazyFrame:
 
 def _condition(schema: polars.Schema, text: str) -> polars.Expr:
     """A condition such as rows<=64 on the columns of a schema."""
-    parts = re.fullmatch(r"\s*(\w+)\s*(<=|>=|!=|==|<|>|=)\s*(.*?)\s*", text)
-    if parts is None:
-        signs = " ".join(sign for sign, _ in COMPARISONS)
-        raise SelectionError(
-            f"a condition must be COLUMN, one of {signs}, and a value, not {text!r}"
-        )
-    name, sign, value = parts.groups()
+    name, sign, value = _parts(text)
     check_columns(schema, (name,))
     compare = dict(COMPARISONS)[sign]
     if schema[name].is_numeric():
@@ -325,6 +385,22 @@ def _condition(schema: polars.Schema, text: str) -> polars.Expr:
         raise SelectionError(f"{name} is {' or '.join(kind.categories)}, not {value!r}{close}")
     known = TRUTHS[value] if kind == polars.Boolean else value
     return compare(polars.col(name), polars.lit(known))  # type: ignore[no-any-return]
+
+
+def column_of(condition: str) -> str:
+    """The column that a condition such as rows<=64 is about."""
+    return _parts(condition)[0]
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    """Column, sign and value of a condition."""
+    parts = re.fullmatch(r"\s*(\w+)\s*(<=|>=|!=|==|<|>|=)\s*(.*?)\s*", text)
+    if parts is None:
+        signs = " ".join(sign for sign, _ in COMPARISONS)
+        raise SelectionError(
+            f"a condition must be COLUMN, one of {signs}, and a value, not {text!r}"
+        )
+    return parts[1], parts[2], parts[3]
 
 
 def _number(text: str, condition: str) -> int | float:

@@ -25,6 +25,7 @@ from accelsim.cli.common import (
     write_text,
 )
 from accelsim.cli.options import (
+    AcrossOption,
     ArraysOption,
     ColourOption,
     CsvOption,
@@ -220,13 +221,14 @@ def pareto_front(
     maximise: MaximiseOption = None,
     where: WhereOption = None,
     colour: ColourOption = None,
+    across: AcrossOption = None,
     json: JsonOption = None,
     csv: CsvOption = None,
     plot: PlotOption = None,
 ) -> None:
     """The designs that no other design beats in all columns.
 
-    Of a single column these are the best.
+    Of a single column these are the best. Each workload has a front of its own.
     """
     from accelsim import analysis
     from accelsim.report import output
@@ -238,9 +240,10 @@ def pareto_front(
     if colour and not plot:
         raise UnsupportedError("--colour is for --plot")
     goals = names_of(minimise), names_of(maximise)
+    competing = names_of(across)
     with progress_bar(), analysis.reading(source):
         rows, parameters = analysis.open_designs(source)
-        best = analysis.pareto(rows, *goals, where or [])
+        best = analysis.pareto(rows, *goals, where or [], competing)
         count = analysis.count(rows, where or [])
         if best.is_empty():
             raise SelectionError(
@@ -251,11 +254,11 @@ def pareto_front(
         if plot:
             from accelsim.report import plot_sweep
 
-            figure = plot_sweep.pareto(rows, *goals, where or [], colour)
+            figure = plot_sweep.pareto(rows, *goals, where or [], colour, competing)
             output.write_figure(plot, figure)
     if csv is not None:
         write_text(csv, report.to_csv(best))
-    write_json(json, lambda: report.to_dict(best, count, *goals, where or []))
+    write_json(json, lambda: report.to_dict(best, count, *goals, where or [], competing))
     if STDOUT not in (json, csv):
-        show(report.front(best, [*goals[0], *goals[1]], parameters, width()))
-        say("", *report.notes(best, count, *goals, parameters))
+        show(report.front(best, [*goals[0], *goals[1]], parameters, width(), competing))
+        say("", *report.notes(best, count, *goals, parameters, competing))

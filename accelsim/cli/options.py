@@ -109,10 +109,17 @@ WhereOption = Annotated[
         metavar="CONDITION", help='Only designs with, for instance, "rows<=64"; may be repeated.'
     ),
 ]
+AcrossOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN,...",
+        help="Let these compete too: some of network, variant, input.  [default: none]",
+    ),
+]
 MetricOption = Annotated[str, typer.Option(metavar="COLUMN", help="Column to draw.")]
 ColourOption = Annotated[
     str | None,
-    typer.Option(metavar="COLUMN", help="Column that colours the front, such as network."),
+    typer.Option(metavar="COLUMN", help="Column that colours the front, such as lanes."),
 ]
 PictureOption = Annotated[
     str,

@@ -7,6 +7,7 @@ import typer
 from accelsim.cli.common import STDOUT, check_outputs, drawing, names_of
 from accelsim.cli.lazy import group
 from accelsim.cli.options import (
+    AcrossOption,
     ColourOption,
     MaximiseOption,
     MetricOption,
@@ -45,15 +46,16 @@ def pareto(
     maximise: MaximiseOption = None,
     where: WhereOption = None,
     colour: ColourOption = None,
+    across: AcrossOption = None,
 ) -> None:
-    """All designs, and the front, over the first two columns."""
+    """All designs, and the fronts, over the first two columns."""
     with drawing(output, source) as figures:
         from accelsim import analysis
         from accelsim.report import plot_sweep
 
         rows, _ = analysis.open_designs(source)
         goals = names_of(minimise), names_of(maximise)
-        figures.append(plot_sweep.pareto(rows, *goals, where or [], colour))
+        figures.append(plot_sweep.pareto(rows, *goals, where or [], colour, names_of(across)))
 
 
 def scaling(
@@ -67,14 +69,18 @@ def scaling(
         str, typer.Option(metavar="COLUMN", help="Column with a panel for each value.")
     ] = "network",
     where: WhereOption = None,
+    across: AcrossOption = None,
 ) -> None:
-    """Latency, or another column, over array size."""
+    """Latency, or another column, over array size.
+
+    A line is of one workload; its title says over what the least was taken.
+    """
     with drawing(output, source) as figures:
         from accelsim import analysis
         from accelsim.report import plot_sweep
 
         rows, _ = analysis.open_designs(source)
-        figures.append(plot_sweep.scaling(rows, metric, line, panel, where or []))
+        figures.append(plot_sweep.scaling(rows, metric, line, panel, where or [], names_of(across)))
 
 
 def heatmap(
@@ -87,17 +93,20 @@ def heatmap(
     maximise: Annotated[
         bool, typer.Option("--maximise", help="Take the largest value as the best.")
     ] = False,
+    across: AcrossOption = None,
 ) -> None:
     """The best value of a column over two others.
 
-    By default these are the rows and columns of the array.
+    By default these are the rows and columns of the array. Each workload has a map of its own.
     """
     with drawing(output, source) as figures:
         from accelsim import analysis
         from accelsim.report import plot_sweep
 
         rows, _ = analysis.open_designs(source)
-        figures.append(plot_sweep.heatmap(rows, metric, x, y, where or [], maximise))
+        figures.append(
+            plot_sweep.heatmap(rows, metric, x, y, where or [], maximise, names_of(across))
+        )
 
 
 def sensitivity(

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars
 
-from accelsim import reuse
+from accelsim import analysis, reuse
 from accelsim.phrases import are, counted
 from accelsim.report.table import Table, fit
 from accelsim.report.words import wording
@@ -21,24 +21,33 @@ def front(
     objectives: Sequence[str],
     parameters: Sequence[str] | None,
     width: int,
+    across: Sequence[str] = (),
 ) -> Table:
-    """The objectives of the first rows, and what tells their designs apart.
+    """Workloads and objectives of the first rows, and what tells their designs apart.
 
     Parameters
     ----------
     parameters : columns in which designs differ; None where that is not known.
     width : characters; columns are left out from the right until the others fit.
+    across : as in `analysis.pareto`.
     """
+    workload = told_apart(designs, across)
     others = [
         name
         for name in (designs.columns if parameters is None else parameters)
-        if name not in objectives
+        if name not in (*workload, *objectives)
     ]
     telling = [name for name in others if len(designs) == 1 or designs[name].n_unique() > 1]
-    shown = designs.head(MOST_ROWS).select(*objectives, *telling)
+    shown = designs.head(MOST_ROWS).select(*workload, *objectives, *telling)
     rows = [[_cell(value) for value in row] for row in shown.iter_rows()]
     columns, kept = fit(shown.columns, rows, reversed(telling), width)
     return Table(columns, kept, [name for name in columns if not designs[name].dtype.is_numeric()])
+
+
+def told_apart(designs: polars.DataFrame, across: Sequence[str] = ()) -> list[str]:
+    """The columns that tell the workloads of several fronts apart."""
+    columns = analysis.workload_columns(designs, across)
+    return [name for name in columns if designs[name].n_unique() > 1]
 
 
 def notes(
@@ -47,12 +56,13 @@ def notes(
     minimise: Sequence[str],
     maximise: Sequence[str],
     parameters: Sequence[str] | None,
+    across: Sequence[str] = (),
 ) -> list[str]:
     """Sentences below the table: how many designs, and what all of the front have in common."""
     goals = [f"least {wording(name)}" for name in minimise]
     goals += [f"most {wording(name)}" for name in maximise]
     best = f"{len(designs):,} of {counted(count, 'design')} {are(len(designs))} best"
-    lines = [f"{best} in {', '.join(goals)}."]
+    lines = [f"{best} in {', '.join(goals)}{_among(designs, across)}."]
     if len(designs) > MOST_ROWS:
         lines.append(f"The first {MOST_ROWS} are shown; --csv and --json write all.")
     same = [name for name in parameters or () if designs[name].n_unique() == 1]
@@ -65,6 +75,13 @@ def notes(
         asked = {*minimise, *maximise}
         lines += [sentence for columns, sentence in _models() if asked & columns]
     return lines
+
+
+def _among(designs: polars.DataFrame, across: Sequence[str]) -> str:
+    """With which designs those on the front were compared, if there are several workloads."""
+    workload = told_apart(designs, across)
+    among = f", each among those of its {' and '.join(workload)}" if workload else ""
+    return among + (f", across every {' and '.join(across)}" if across else "")
 
 
 def _models() -> tuple[tuple[frozenset[str], str], ...]:
@@ -81,6 +98,7 @@ def to_dict(
     minimise: Sequence[str],
     maximise: Sequence[str],
     where: Sequence[str],
+    across: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What `--json` prints; what JSON has no number for is null."""
     finite = [
@@ -92,6 +110,7 @@ def to_dict(
         "minimise": list(minimise),
         "maximise": list(maximise),
         "where": list(where),
+        "across": list(across),
         "designs": count,
         "front": designs.with_columns(finite).to_dicts(),
     }

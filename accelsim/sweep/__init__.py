@@ -14,7 +14,7 @@ from pathlib import Path
 import polars
 
 from accelsim.sweep import area
-from accelsim.sweep.axes import Axis
+from accelsim.sweep.axes import PARAMETERS, WORKLOAD, Axis
 from accelsim.sweep.detail import layers, result
 from accelsim.sweep.executors import (
     EXECUTORS,
@@ -30,6 +30,8 @@ from accelsim.sweep.store import beside, read_folder, read_manifest
 
 __all__ = [
     "EXECUTORS",
+    "PARAMETERS",
+    "WORKLOAD",
     "Axis",
     "DaskExecutor",
     "Executor",

@@ -48,3 +48,11 @@ def columns(engine: str) -> dict[str, str]:
 def presence(engine: Sizes) -> str:
     """The parameter that is 0 where a design does without an engine."""
     return dimensions(engine)[0]
+
+
+# Columns that an axis may decide, in the order of a sweep's columns.
+PARAMETERS = (
+    *(*WORKLOAD, "dataflow", "depthwise_on", *OPERANDS),
+    *(name for engine in ENGINES for name in columns(engine.name).values()),
+    *(*BUFFERS, "memory_width_bytes", "clock_mhz"),
+)

@@ -68,15 +68,58 @@ def test_front_of_a_sphere_is_all_of_it():
 
 
 def test_the_front_is_sorted_and_keeps_all_columns():
-    front = analysis.pareto(DESIGNS, minimise=["cycles"], maximise=["rows"])
+    front = analysis.pareto(DESIGNS, minimise=["cycles"], maximise=["rows"], across=["network"])
     assert front["network"].to_list() == ["a", "b"]  # equal ones in the order they had
     assert front.columns == DESIGNS.columns
-    assert analysis.pareto(DESIGNS.lazy(), ["area"])["area"].to_list() == [0.5]
+    assert analysis.pareto(DESIGNS.lazy(), ["area"])["area"].to_list() == [1.0, 0.5]
 
 
 def test_rows_without_a_value_are_left_out():
-    assert analysis.pareto(DESIGNS, ["cycles", "area"])["rows"].to_list() == [16, 8]
-    assert analysis.pareto(DESIGNS, maximise=["area"])["area"].to_list() == [2.0]
+    both = analysis.pareto(DESIGNS, ["cycles", "area"], across=["network"])
+    assert both["rows"].to_list() == [16, 8]
+    assert analysis.pareto(DESIGNS, maximise=["area"])["area"].to_list() == [2.0, 1.0]
+
+
+WORKLOADS = ("network", "variant", "input")
+
+
+@pytest.mark.parametrize("across", [[], ["variant"], ["input", "network"], list(WORKLOADS)])
+@pytest.mark.parametrize("few", [analysis.FEW, 20])
+def test_a_front_is_of_one_workload_unless_it_is_asked_for_across_them(few, across, monkeypatch):
+    monkeypatch.setattr(analysis, "FEW", few)
+    frame = random_designs(3, 600, 3, 20)
+    random = np.random.default_rng(4)
+    for name in WORKLOADS:
+        frame = frame.with_columns(polars.Series(name, random.choice(["p", "q", "r"], len(frame))))
+    frame = frame.with_columns(
+        polars.col("input").replace("r", None), polars.col("network").cast(polars.Categorical)
+    )
+    told = [name for name in WORKLOADS if name not in across]
+    rows = list(frame.drop_nulls(["x0", "x1", "x2"]).iter_rows(named=True))
+    points = [
+        (row["design"], tuple(row[name] for name in told), row["x0"], row["x1"], -row["x2"])
+        for row in rows
+    ]
+    front = analysis.pareto(frame, ["x0", "x1"], ["x2"], across=across)
+    assert set(front["design"]) == fronts.pareto_of_each(points)
+    assert len(front) == len(set(front["design"]))
+    best = analysis.best(frame, ["x0"], ["x2"], count=2, across=across)
+    firsts = {}
+    for row in sorted(rows, key=lambda row: (row["x0"], -row["x2"])):
+        firsts.setdefault(tuple(row[name] for name in told), []).append((row["x0"], row["x2"]))
+    assert sorted(best.select("x0", "x2").rows()) == sorted(
+        pair for pairs in firsts.values() for pair in pairs[:2]
+    )
+
+
+def test_what_is_no_workload_cannot_compete_across():
+    for across, words in [
+        (["rows"], "is some of network, variant, input, not 'rows'"),
+        (["netwrk"], "not 'netwrk'; did you mean network?"),
+        (["variant"], "there is no column 'variant'"),
+    ]:
+        with pytest.raises(SelectionError, match=re.escape(words)):
+            analysis.pareto(DESIGNS, ["cycles"], across=across)
 
 
 CONDITIONS = {
@@ -108,8 +151,9 @@ def test_conditions_are_all_met():
 
 
 def test_the_best_design_under_constraints():
-    assert analysis.best(DESIGNS, ["cycles"], where=["rows<=8"])["network"].to_list() == ["b"]
-    ordered = analysis.best(DESIGNS, ["cycles"], ["rows"], count=3)
+    small = analysis.best(DESIGNS, ["cycles"], where=["rows<=8"])
+    assert small["network"].to_list() == ["a", "b"]
+    ordered = analysis.best(DESIGNS, ["cycles"], ["rows"], count=3, across=["network"])
     assert ordered["cycles"].to_list() == [50, 50, 90]
     assert analysis.best(DESIGNS, ["cycles"], where=["rows>64"]).is_empty()
 

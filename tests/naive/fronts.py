@@ -11,3 +11,12 @@ def pareto(points):
             for _, *other in points
         )
     }
+
+
+def pareto_of_each(points):
+    """The same of points (name, workload, *objectives), which only beat those of their workload."""
+    return {
+        best
+        for workload in {each[1] for each in points}
+        for best in pareto([(name, *rest) for name, work, *rest in points if work == workload])
+    }

@@ -892,11 +892,18 @@ def test_the_front_of_a_sweep(source, written, accelsim, tmp_path):
     assert outcome.status == 0, outcome.err
     printed = as_json(accelsim("pareto", written / source, *options, "--json", "-"))
     points = [
-        (row["point"], row["multipliers"], row["total_cycles"])
+        (row["point"], row["variant"], row["multipliers"], row["total_cycles"])
         for row in sweep.load(written / "designs").iter_rows(named=True)
         if row["overlap"]
     ]
-    assert {row["point"] for row in printed["front"]} == fronts.pareto(points)
+    assert {row["point"] for row in printed["front"]} == fronts.pareto_of_each(points)
+    assert "each among those of its variant." in outcome.out
+    competing = (*options, "--across", "variant")
+    all_of_it = as_json(accelsim("pareto", written / source, *competing, "--json", "-"))
+    best = fronts.pareto([(point, *costs) for point, _, *costs in points])
+    assert {row["point"] for row in all_of_it["front"]} == best
+    assert all_of_it["across"] == ["variant"]
+    assert "across every variant." in accelsim("pareto", written / source, *competing).out
     assert printed["designs"] == 8
     result = json.loads((written / "fuse_half.json").read_text())
     assert result["total_cycles"] in {row["total_cycles"] for row in printed["front"]}

@@ -33,7 +33,9 @@ def points(line):
 
 def test_the_front_lies_on_top_of_all_designs():
     frame = designs().with_row_index("name")
-    figure = plot_sweep.pareto(frame, ["rows", "total_cycles"], colour="network")
+    figure = plot_sweep.pareto(
+        frame, ["rows", "total_cycles"], colour="network", across=["network", "variant"]
+    )
     (axes,) = figure.axes
     lines = {line.get_label(): line for line in axes.lines}
     every = {(row["rows"], row["total_cycles"]) for row in frame.iter_rows(named=True)}
@@ -49,6 +51,31 @@ def test_the_front_lies_on_top_of_all_designs():
         assert (set(points(lines[label])) == set(kept)) if kept else label not in lines
     assert axes.get_xlabel() == "rows, less is better"
     assert axes.get_ylabel() == "total cycles, less is better"
+    assert axes.get_title(loc="left").replace("\n", " ") == (
+        "best over network, variant, rows, columns, clock_mhz; across network, variant"
+    )
+
+
+def test_every_workload_has_a_front_of_its_own():
+    frame = designs().with_row_index("name")
+    names = ["columns", "total_cycles"]
+    figure = plot_sweep.pareto(frame, names, where=["clock_mhz=100"])
+    (axes,) = figure.axes
+    lines = {line.get_label(): line for line in axes.lines}
+    stairs = [line for line in axes.lines if line.get_drawstyle().startswith("steps")]
+    assert len(stairs) == 4
+    for network, variant in itertools.product(("a", "b"), ("baseline", "fuse_half")):
+        those = [
+            (row["name"], *(row[name] for name in names))
+            for row in frame.iter_rows(named=True)
+            if (row["network"], row["variant"], row["clock_mhz"]) == (network, variant, 100)
+        ]
+        best = fronts.pareto(those)
+        kept = {tuple(rest) for name, *rest in those if name in best}
+        assert set(points(lines[f"front, {network} {variant} ({len(best)})"])) == kept
+        assert any(set(points(line)) == kept for line in stairs)
+    title = axes.get_title(loc="left").replace("\n", " ")
+    assert title == "fixed: clock_mhz=100; best over rows, columns"
 
 
 @pytest.mark.parametrize("less", [(True, True), (True, False), (False, True), (False, False)])
@@ -115,22 +142,73 @@ def test_labels_of_many_sizes_do_not_touch():
         assert label.get_text() == f"{math.isqrt(int(place))}x{math.isqrt(int(place))}"
 
 
+def with_inputs(frame):
+    """Every design at two inputs, of which the second costs more, in its own way."""
+    small, large = (
+        frame.with_columns(
+            polars.lit(size).alias("input"), polars.col("total_cycles") * factor + add
+        )
+        for size, factor, add in (("32x32", 1, 0), ("64x64", 3, 7))
+    )
+    return polars.concat([small, large])
+
+
+def test_a_line_is_of_one_input_and_the_title_says_over_what_it_is_the_least():
+    frame = with_inputs(designs())
+    figure = plot_sweep.scaling(frame, where=["network=b"])
+    (axes,) = figure.axes
+    for line, (variant, size) in zip(
+        axes.lines, itertools.product(("baseline", "fuse_half"), ("32x32", "64x64")), strict=True
+    ):
+        assert line.get_label() == f"{variant} {size}"
+        least = {}
+        for row in frame.iter_rows(named=True):
+            if (row["network"], row["variant"], row["input"]) == ("b", variant, size):
+                at = row["rows"] * row["columns"]
+                least[at] = min(row["total_cycles"], least.get(at, 1 << 60))
+        assert points(line) == sorted(least.items())
+    assert figure.get_suptitle().replace("\n", " ") == (
+        "fixed: b; least over clock_mhz; of several shapes of a size, the least"
+    )
+    both = plot_sweep.scaling(frame, where=["network=b"], across=["input"])
+    assert [line.get_label() for line in both.axes[0].lines] == ["baseline", "fuse_half"]
+    assert points(both.axes[0].lines[0]) == points(axes.lines[0])  # the smaller input is the least
+    assert "least over input, clock_mhz" in both.get_suptitle()
+
+
 @pytest.mark.parametrize("maximise", [False, True])
 def test_a_heat_map_has_the_best_of_every_cell(maximise):
     frame = designs().filter(~((polars.col("rows") == 32) & (polars.col("columns") == 8)))
-    figure = plot_sweep.heatmap(frame, maximise=maximise)
-    values = figure.axes[0].images[0].get_array()
-    best = max if maximise else min
-    for y, rows in enumerate((8, 16, 32)):
-        for x, columns in enumerate((8, 16)):
-            cells = [
-                row["total_cycles"]
-                for row in frame.iter_rows(named=True)
-                if (row["rows"], row["columns"]) == (rows, columns)
-            ]
-            assert (values[y, x] == best(cells)) if cells else values.mask[y, x]
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["8", "16", "32"]
-    assert figure.axes[1].get_ylabel() == f"{'most' if maximise else 'least'} total cycles"
+    figure = plot_sweep.heatmap(with_inputs(frame), maximise=maximise, where=["variant=baseline"])
+    best, word = (max, "most") if maximise else (min, "least")
+    *maps, bar = figure.axes
+    for axes, (network, size) in zip(
+        maps, itertools.product(("a", "b"), ("32x32", "64x64")), strict=True
+    ):
+        assert axes.get_title() == f"{network} {size}"
+        values = axes.images[0].get_array()
+        for y, rows in enumerate((8, 16, 32)):
+            for x, columns in enumerate((8, 16)):
+                cells = [
+                    row["total_cycles"]
+                    for row in with_inputs(frame).iter_rows(named=True)
+                    if (row["rows"], row["columns"]) == (rows, columns)
+                    and (row["network"], row["variant"]) == (network, "baseline")
+                    and row["input"] == size
+                ]
+                assert (values[y, x] == best(cells)) if cells else values.mask[y, x]
+    assert [label.get_text() for label in maps[0].get_yticklabels()] == ["8", "16", "32"]
+    assert bar.get_ylabel() == f"{word} total cycles"
+    about = figure.get_suptitle().replace("\n", " ")
+    assert about == f"fixed: baseline; {word} over clock_mhz"
+    every = ["network", "variant", "input"]
+    (one, _) = plot_sweep.heatmap(with_inputs(frame), maximise=maximise, across=every).axes
+    values = one.images[0].get_array()
+    assert values[0, 0] == best(
+        row["total_cycles"]
+        for row in with_inputs(frame).iter_rows(named=True)
+        if row["rows"] == row["columns"] == 8
+    )
 
 
 def test_a_large_heat_map_stays_readable():
