@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -56,8 +56,16 @@ from accelsim.phrases import counted
 
 if TYPE_CHECKING:
     from accelsim.ir import Network
+    from accelsim.report.ranking import Ranking
     from accelsim.request import Request
     from accelsim.result import Result
+
+
+class View(NamedTuple):
+    """How the table of a result is shown: which layers, and whether with reasons."""
+
+    ranking: "Ranking | None" = None
+    why: bool = False
 
 
 def run(
@@ -91,6 +99,17 @@ def run(
     hardware: HardwareOption = None,
     clock: ClockOption = None,
     memory: MemoryOption = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="cycles, lost, utilisation, bound, memory, macs or params: the worst first.",
+        ),
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(metavar="N", help="Only so many layers, by --sort or cycles.")
+    ] = None,
+    why: Annotated[bool, typer.Option("--why", help="Why each layer takes its cycles.")] = False,
     json: JsonOption = None,
     csv: CsvOption = None,
     plot: PlotOption = None,
@@ -100,14 +119,18 @@ def run(
     Several networks, inputs or arrays make one table.
     """
     from accelsim.report import output
+    from accelsim.report.ranking import parse_ranking
     from accelsim.request import Request
     from accelsim.simulation import answer
 
-    if overlap is not None and timing != "rtl":
-        raise UnsupportedError(f"--overlap and --no-overlap are for timing rtl, not {timing}")
+    for option, given in (("--overlap and --no-overlap", overlap), ("--why", why or None)):
+        if given is not None and timing != "rtl":
+            are = "are" if " and " in option else "is"
+            raise UnsupportedError(f"{option} {are} for timing rtl, not {timing}")
     check_outputs({"--json": json, "--csv": csv, "--plot": plot})
     if plot:
         output.check_picture(plot)
+    view = View(parse_ranking(sort, top), why)
     nets = _load_networks(networks, variant, input_size)
     designs = [
         load_design(
@@ -130,6 +153,10 @@ def run(
         for net in nets
         for design in designs
     ]
+    if view != View() and len(requests) > 1:
+        raise UnsupportedError("--sort, --top and --why are for one network on one design")
+    if (view.ranking and STDOUT in (json, csv)) or (why and csv == STDOUT):
+        raise UnsupportedError("--sort, --top and --why are for the table, which is not printed")
     with progress_bar() as progress:
         results = [
             answer(request, _part(progress, place, requests))
@@ -139,7 +166,7 @@ def run(
         _show_several(results, json, csv, plot)
     else:
         plain = partial(load_network, networks[0], "baseline", input_size)
-        _show_one(results[0], requests[0], plain, json, csv, plot)
+        _show_one(results[0], requests[0], plain, view, json, csv, plot)
     wrong = [layer.name for each in results for layer in each.layers if layer.values_equal is False]
     if wrong:
         fail(f"values differ from golden in {', '.join(dict.fromkeys(wrong))}")
@@ -177,6 +204,7 @@ def _show_one(
     result: "Result",
     request: "Request",
     plain: Callable[[], "Network"],
+    view: View,
     json: str | None,
     csv: str | None,
     plot: str | None,
@@ -191,14 +219,36 @@ def _show_one(
         write_text(csv, output.to_csv(result))
     if plot:
         output.write_plot(plot, result)
-    write_json(json, result.to_dict)
+    reasons = _reasons(request) if view.why else None
+    write_json(json, lambda: _with_reasons(result.to_dict(), reasons))
     if STDOUT not in (json, csv):
+        ranking = view.ranking
+        shown = None if ranking is None else ranking.layers(result)
         say(table.title(result), "")
-        show(table.layers(result, width()))
+        show(table.layers(result, width(), shown, reasons))
+        if ranking is not None:
+            say("", ranking.note(result))
         baseline = None
         if result.variant != "baseline" and request.layers is None:
             baseline = answer(replace(request, network=plain(), fidelity=SCHEDULE))
         say("", *table.notes(result, depthwise_ways(result), baseline))
+
+
+def _reasons(request: "Request") -> dict[str, str]:
+    """Why the layers that were asked for take their cycles, by name."""
+    from accelsim.explanations import reason_of
+    from accelsim.report.explain import why
+
+    reasons = {layer.name: reason_of(request, layer) for layer in request.chosen}
+    return {name: why(reason) for name, reason in reasons.items() if reason is not None}
+
+
+def _with_reasons(values: dict[str, Any], reasons: dict[str, str] | None) -> dict[str, Any]:
+    """What JSON holds of a result, with a reason for every layer, or null on the host."""
+    if reasons is None:
+        return values
+    layers = [layer | {"why": reasons.get(layer["name"])} for layer in values["layers"]]
+    return values | {"layers": layers}
 
 
 def _show_several(

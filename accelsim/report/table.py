@@ -1,7 +1,7 @@
 """Tables for people: what every layer costs, and what the total leaves out."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,7 +22,8 @@ LAYER_COLUMNS = (
 MEMORY_COLUMNS = ("memory bytes", "with memory")  # of designs that have one
 SKIPPED = "skipped"  # a column of designs that skip any MACs
 COLUMNS = (*LAYER_COLUMNS, *MEMORY_COLUMNS, "bound by", "MACs", SKIPPED, "params")
-WORDS = ("layer", "op", "engine", "dataflow", "shape", "bound by")
+WHY = "why"  # a column where it is asked for
+WORDS = ("layer", "op", "engine", "dataflow", "shape", "bound by", WHY)
 # Left out one after another where the terminal is too narrow; numbers are never cut.
 SPARED = (
     *("bound", "params", "engine", "shape", "MACs", SKIPPED, "memory bytes", "share", "op"),
@@ -84,14 +85,29 @@ def without(
     return [columns[place] for place in chosen], [[row[place] for place in chosen] for row in rows]
 
 
-def layers(result: Result, width: int) -> Table:
-    """Cycles of every layer that an engine runs, and the totals, within `width` characters."""
-    rows = [_row(result, layer) for layer in result.layers if not layer.not_modelled]
+def layers(
+    result: Result,
+    width: int,
+    shown: Sequence[LayerResult] | None = None,
+    reasons: Mapping[str, str] | None = None,
+) -> Table:
+    """Cycles of layers that an engine runs, and the totals of all, within `width` characters.
+
+    Parameters
+    ----------
+    shown : which of them, in this order; None for all.
+    reasons : why layers take their cycles, by name; None for no such column.
+    """
+    if shown is None:
+        shown = [layer for layer in result.layers if not layer.not_modelled]
+    why = reasons or {}
+    rows = [(*_row(result, layer), why.get(layer.name, "")) for layer in shown]
     left_out = {
         *(MEMORY_COLUMNS if result.total_memory_cycles is None else ()),
         *(() if result.total_skipped_macs else (SKIPPED,)),
+        *((WHY,) if reasons is None else ()),
     }
-    columns, kept = without(COLUMNS, [*rows, _totals(result)], left_out)
+    columns, kept = without((*COLUMNS, WHY), [*rows, (*_totals(result), "")], left_out)
     columns, kept = fit(columns, kept, [name for name in SPARED if name not in left_out], width)
     return Table(columns, kept[:-1], WORDS, summary=kept[-1:])
 

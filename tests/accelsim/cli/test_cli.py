@@ -413,6 +413,51 @@ def test_arrays_stand_side_by_side_layer_by_layer(accelsim):
 # --- compare and study
 
 
+def shown_layers(out):
+    """Names in the first column, from the rule to the empty line above the totals."""
+    lines = out.splitlines()
+    rule = next(place for place, line in enumerate(lines) if line.startswith("\u2500"))
+    names = [line.split()[:1] for line in lines[rule + 1 :]]
+    return [name for (name,) in names[: names.index([])]]
+
+
+@pytest.mark.parametrize(
+    ("by", "of"),
+    [
+        ("cycles", lambda layer: layer["cycles"]),
+        ("macs", lambda layer: layer["macs"]),
+        ("utilisation", lambda layer: -layer["utilization"]),
+        ("lost", lambda layer: layer["cycles"] * (1 - layer["utilization"])),
+        ("memory", lambda layer: layer["memory_cycles"]),
+        (None, lambda layer: layer["cycles"]),
+    ],
+)
+def test_the_first_layers_by_a_column(by, of, accelsim):
+    printed = as_json(accelsim("run", "mobilenet_v2", "--json", "-"))
+    layers = [layer for layer in printed["layers"] if not layer["not_modelled"]]
+    ranked = sorted(layers, key=of, reverse=True)
+    outcome = accelsim("run", "mobilenet_v2", *(["--sort", by] if by else []), "--top", "7")
+    assert shown_layers(outcome.out) == [layer["name"] for layer in ranked[:7]]
+    assert f"{printed['total_cycles']:,}" in outcome.out  # totals are of all layers
+    if by in ("cycles", None):
+        share = sum(map(of, ranked[:7])) / sum(map(of, ranked))
+        said = f"7 of 53 layers, most cycles first: {100 * share:.1f} % of all cycles. Totals are"
+        assert said in outcome.out
+    assert len(shown_layers(accelsim("run", "mobilenet_v2", "--sort", by or "lost").out)) == 53
+
+
+def test_why_is_a_column_and_a_key(accelsim):
+    command = ("run", "mobilenet_v2", "--dataflow", "os", "--why")
+    shown, printed = accelsim(*command), as_json(accelsim(*command, "--json", "-"))
+    reasons = {layer["name"]: layer["why"] for layer in printed["layers"]}
+    assert reasons["b1.dw"] == "short K: results bound, one column filled"
+    assert reasons["b3.add"] is None
+    lines = {line.split()[0]: line for line in shown.out.splitlines() if line.strip()}
+    for name, reason in reasons.items():
+        assert reason is None or lines[name].rstrip().endswith(f"  {reason}")
+    assert "why" not in accelsim("run", "mobilenet_v2").out
+
+
 def test_explain_says_where_the_clocks_go(accelsim):
     """The worst layer of a network and why, in one command; parts add up, in text as in JSON."""
     shown = accelsim("explain", "efficientnet_b0")
@@ -749,6 +794,19 @@ def test_run_states_every_dataflow_and_every_timing(accelsim):
         ("run mobilenet_v2 --timing fuseconv-2020 --array 4x8", "timing fuseconv-2020"),
         ("cosim mobilenet_v2 --layer nolayer", "mobilenet_v2 has no layer 'nolayer'"),
         ("cosim mobilenet_v2 --layer b3.add", "layer b3.add (add) runs on the host"),
+        (
+            "run resnet18 --sort speed",
+            "--sort must be one of cycles, lost, utilisation, bound, mem",
+        ),
+        ("run resnet18 --top 0", "--top must be a whole number of at least 1, not 0"),
+        ("run resnet18 --top 3 --json -", "--sort, --top and --why are for the table, which is"),
+        ("run resnet18 --why --csv -", "--sort, --top and --why are for the table, which is not"),
+        ("run resnet18 --why --array 4x4,8x8", "--sort, --top and --why are for one network on"),
+        ("run resnet18 --why --timing scalesim", "--why is for timing rtl, not scalesim"),
+        (
+            "run resnet18 --sort bound --timing scalesim --dataflow os",
+            "--sort bound is for layers that have it, and none has",
+        ),
         ("explain mobilenet_v2 --layer b3.add", "layer b3.add (add) runs on the host"),
         ("explain mobilenet_v2 --layer nolayer", "mobilenet_v2 has no layer 'nolayer'"),
         ("csynth mobilenet_v2 --layer b3.add", "layer b3.add (add) runs on the host"),
@@ -842,6 +900,7 @@ def test_a_mistake_is_one_sentence_and_status_2(arguments, said, accelsim, tmp_p
         ("run mobilenet_v2 --timing fuseconv2021", "fuseconv-2021"),
         ("run mobilenet_v2 --hardware mobil", "mobile"),
         ("run mobilenet_v2 --layers stm", "stem"),
+        ("run mobilenet_v2 --sort cycle", "cycles"),
         ("explain mobilenet_v2 --layer b3.dv", "b3.dw"),
         ("csynth mobilenet_v2 --layer b3.ad --array 8x8", "b3.add"),
         ("cosim mobilenet_v2 --layer stem --simulator verilate", "verilator"),
