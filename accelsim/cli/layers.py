@@ -83,14 +83,12 @@ def run(
         str,
         typer.Option(
             metavar="NAME",
-            help="rtl, or a published model: fuseconv-2020, fuseconv-2021, scalesim.",
+            help="rtl, or published: fuseconv-2020, fuseconv-2021, scalesim.",
         ),
     ] = "rtl",
     scalesim_depthwise: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME", help="one-filter, as shipped, or per-channel.  [default: one-filter]"
-        ),
+        typer.Option(metavar="NAME", help="one-filter or per-channel.  [default: one-filter]"),
     ] = None,
     fidelity: Annotated[
         str,

@@ -11,11 +11,9 @@ NetworkArgument = Annotated[
 ]
 NetworksArgument = Annotated[
     list[str],
-    typer.Argument(metavar="NETWORK...", help="Names that `networks` prints, or .toml files."),
+    typer.Argument(metavar="NETWORK...", help="Names of `networks`, or .toml files."),
 ]
-VariantOption = Annotated[
-    str, typer.Option(metavar="NAME", help="baseline, or a transform such as fuse_half.")
-]
+VariantOption = Annotated[str, typer.Option(metavar="NAME", help="A variant such as fuse_half.")]
 InputOption = Annotated[
     str | None, typer.Option("--input", metavar="HxW", help="Size of the input image.")
 ]
@@ -38,13 +36,11 @@ HardwareOption = Annotated[
 ]
 OverlapOption = Annotated[
     bool | None,
-    typer.Option(
-        "--overlap/--no-overlap", help="Whether consecutive passes overlap.  [default: overlap]"
-    ),
+    typer.Option("--overlap/--no-overlap", help="Overlap consecutive passes.  [default: overlap]"),
 ]
 ClockOption = Annotated[
     float | None,
-    typer.Option(metavar="MHZ", help="Clock frequency, for times in seconds.  [default: 500]"),
+    typer.Option(metavar="MHZ", help="Clock frequency.  [default: 500]"),
 ]
 MemoryOption = Annotated[
     str | None,
@@ -54,15 +50,15 @@ MemoryOption = Annotated[
 ]
 DataflowOption = Annotated[
     str,
-    typer.Option(metavar="NAME,...", help="auto, or the dataflows allowed: some of os,ws,is,rows."),
+    typer.Option(metavar="NAME,...", help="auto, or some of os,ws,is,rows."),
 ]
 DepthwiseOption = Annotated[
     str | None,
-    typer.Option(metavar="LxP", help="Lanes and pixels of the depthwise engine.  [default: none]"),
+    typer.Option(metavar="LxP", help="Depthwise lanes and pixels.  [default: none]"),
 ]
 DepthwiseOnOption = Annotated[
     str,
-    typer.Option(metavar="ENGINE", help="Where depthwise layers run: auto, array or engine."),
+    typer.Option(metavar="ENGINE", help="auto, array or engine."),
 ]
 ClocksOption = Annotated[
     str | None,
@@ -77,7 +73,7 @@ PlotOption = Annotated[
 LayerOption = Annotated[
     str, typer.Option("--layer", metavar="NAME", help="A layer of the network.")
 ]
-SeedOption = Annotated[int, typer.Option(metavar="N", help="Seed of generated weights and inputs.")]
+SeedOption = Annotated[int, typer.Option(metavar="N", help="Seed of weights and inputs.")]
 JsonOption = Annotated[
     str | None,
     typer.Option(
