@@ -39,8 +39,8 @@ class LayerResult:
         clocks than these products need.
     busy_utilization : the same of the MACs that the engine executes, those with padding and zeros
         and those of results thrown away included; None in published timings.
-    read_bytes : operands filled into the banks that are used, a byte each, copies included; None
-        in published timings.
+    read_bytes : operands filled into the banks that are used, copies included, a byte each, or two
+        where operands have more than 9 bits; None in published timings.
     write_bytes : results at the result port, as wide as accumulators; None in published timings.
     live_macs : of `macs`, those with a value of the map: padded taps are left out.
     skipped_macs : of `macs`, those on which the engine spends no multiplier clock, as their taps

@@ -1,8 +1,8 @@
 """Bytes between off-chip memory and chip: a model of what two buffers save.
 
-Weights, the input and the outputs of a network lie off chip, every value a byte. On chip are an
-activation buffer of A bytes and a weight buffer of W bytes. Layers run one after another, those
-on the host included.
+Weights, the input and the outputs of a network lie off chip, every value a byte, or two where the
+operands of a design have more than 9 bits. On chip are an activation buffer of A bytes and a weight
+buffer of W bytes. Layers run one after another, those on the host included.
 
 Maps     A map lives from the layer that makes it to the last one that reads it. It stays on chip
          if all maps that live at the same time fit into A together, at every layer of its life.
@@ -53,19 +53,28 @@ class _Map(NamedTuple):
     leaves: bool
 
 
-def moved(network: Network, activation_bytes: int, weight_bytes: int) -> tuple[Moved, ...]:
+@lru_cache(maxsize=64)
+def moved(
+    network: Network, activation_bytes: int, weight_bytes: int, value_bytes: int = 1
+) -> tuple[Moved, ...]:
     """What every layer moves, in order.
 
     Parameters
     ----------
-    activation_bytes, weight_bytes : A and W, at least 1 each.
+    activation_bytes, weight_bytes : A and W, at least `value_bytes` each.
     """
+    values = _values(network, activation_bytes // value_bytes, weight_bytes // value_bytes)
+    return tuple(Moved(each.read * value_bytes, each.write * value_bytes) for each in values)
+
+
+def _values(network: Network, activation_room: int, weight_room: int) -> tuple[Moved, ...]:
+    """The same in values."""
     maps = _lives(network)
-    kept = set(_kept(maps, len(network.layers), activation_bytes))
+    kept = set(_kept(maps, len(network.layers), activation_room))
     return tuple(
         Moved(0, 0)
         if layer.name not in maps
-        else _layer(network, place, layer, maps, kept, activation_bytes, weight_bytes)
+        else _layer(network, place, layer, maps, kept, activation_room, weight_room)
         for place, layer in enumerate(network.layers)
     )
 
@@ -118,7 +127,7 @@ def _own(network: Network, name: str) -> Channels:
 
 @lru_cache(maxsize=64)
 def _reads(network: Network) -> tuple[dict[str, int], ...]:
-    """What every layer reads of which map, in bytes; aliases read nothing."""
+    """What every layer reads of which map, in values; aliases read nothing."""
     places = _places(network)
     reads = []
     for layer in network.layers:
@@ -181,7 +190,7 @@ def _layer(
 
 
 def _weights(network: Network, layer: Layer) -> int:
-    """Bytes of the weights of a layer."""
+    """Weights of a layer."""
     shape = layer.op.weight_shape(*network.in_shapes(layer))
     return math.prod(shape) if shape else 0
 

@@ -80,7 +80,8 @@ def _with_memory(request: Request, layers: tuple[LayerResult, ...]) -> tuple[Lay
     memory, network = request.hardware.memory, request.network
     if memory is None or request.timing != RTL:
         return layers
-    every = moved(network, memory.activation_bytes, memory.weight_bytes)
+    value_bytes = request.hardware.operands.value_bytes
+    every = moved(network, memory.activation_bytes, memory.weight_bytes, value_bytes)
     by_name = {layer.name: each for layer, each in zip(network.layers, every, strict=True)}
     waiting = []
     for layer in layers:

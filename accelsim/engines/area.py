@@ -3,13 +3,24 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+OPERANDS, ACCUMULATORS, RESULTS = KINDS = ("operand", "accumulator", "result")
+
 
 class Memories(NamedTuple):
-    """Some memories of a core that are alike."""
+    """Some memories of a core that are alike.
 
+    kind : what they hold: OPERANDS, ACCUMULATORS or RESULTS.
+    """
+
+    kind: str
     number: int
     words: int
     bits: int
+
+    @property
+    def total_bits(self) -> int:
+        """Of all of them."""
+        return self.number * self.words * self.bits
 
 
 class Area(NamedTuple):

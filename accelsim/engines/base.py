@@ -34,7 +34,8 @@ class Traffic(NamedTuple):
     """What passes move and do.
 
     read_bytes : operands filled into the banks of the lanes, or rows and columns, that a pass
-        uses, one byte each; what im2col or several passes repeat counts as often as it is filled.
+        uses, a byte each or two (see Operands); what im2col or several passes repeat counts as
+        often as it is filled.
     write_bytes : results at the result port, in the lanes or columns that a pass uses, thrown-away
         ones included, each as wide as an accumulator.
     macs : multiply-accumulates executed, those with padding and zero taps included.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from accelsim.errors import HardwareError
 from accelsim.hardware.depthwise import DepthwiseEngine
 from accelsim.hardware.memory import Memory
+from accelsim.hardware.operands import Operands
 from accelsim.hardware.systolic_array import SystolicArray
 
 if TYPE_CHECKING:
@@ -107,6 +108,12 @@ class Hardware:
     def third_party(self) -> "ThirdPartyEngine | None":
         """The third-party engine, if the design has one."""
         return next((engine for engine in self.engines if is_third_party(engine)), None)  # type: ignore[return-value]
+
+    @property
+    def operands(self) -> Operands:
+        """Of all engines; the usual ones where these are models, which have none."""
+        widths = (getattr(engine, "operands", None) for engine in self.engines)
+        return next((each for each in widths if each is not None), Operands())
 
     @property
     def multipliers(self) -> int:

@@ -11,7 +11,8 @@ from accelsim.hardware.checks import check_whole
 class Operands:
     """Widths of what the multipliers see and of the sums.
 
-    bits : width of an operand; 9 carries int8 or uint8 less its zero point.
+    bits : width of an operand; 9 carries int8 or uint8 less its zero point, 8 carries int8 alone.
+        Operands of more bits are there for values of more than a byte.
     accumulator_bits : width of a sum; layers that could exceed it are refused, never wrapped.
     """
 
@@ -21,6 +22,11 @@ class Operands:
     def __post_init__(self) -> None:
         check_whole("operands.bits", self.bits, 8, 16)
         check_whole("operands.accumulator_bits", self.accumulator_bits, 2 * self.bits, 32)
+
+    @property
+    def value_bytes(self) -> int:
+        """Of a value where it lies in memory and where it is filled: one, or two above 9 bits."""
+        return -(-(self.bits - 1) // 8)
 
 
 def check_operands(engine: str, value: Any) -> None:

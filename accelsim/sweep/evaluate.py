@@ -13,16 +13,19 @@ not_modelled_layers     layers on the host, whose cycles are 0
 
 Beyond that stand
 
-memory_bits             of the generated core's memories, and of both buffers
+memory_bits             of the generated cores' memories, and of both buffers; by kind these are
+                        operand_, accumulator_, result_ and buffer_memory_bits
 register_bits           of the generated core
 clocks                  total_memory_cycles: of layers one after another, each as long as the slower
                         of its engine and the memory port takes, which moves its off-chip bytes
                         meanwhile; latencies of the memory are not modelled
 multiplies_bound_layers, ports_bound_layers, memory_bound_layers
                         layers by bound_by: array; fill or results; memory
-lut4, ff, mult18, dp16kd, gate_equivalents
+lut4, ff, mult18, logic_ge
                         of the generated cores, estimated: see accelsim.sweep.area; null where no
                         synthesised core is like one of them
+dp16kd, memory_ge       blocks of memory, and gate equivalents of memories; buffers included
+gate_equivalents        logic_ge and memory_ge
 supported               whether every layer can run; if not, nothing else is known of the point
 """
 
@@ -36,7 +39,7 @@ import polars
 
 from accelsim.engines import engine_of
 from accelsim.errors import AccelsimError
-from accelsim.hardware import Sizes
+from accelsim.hardware import Operands, Sizes
 from accelsim.lowering import AUTO
 from accelsim.reuse import moved
 from accelsim.sweep import area, kernels
@@ -118,6 +121,7 @@ class Evaluator:
 
     def _results(self, codes: Codes, metrics: Int) -> list[polars.Series]:
         workload, buffers = codes[kernels.WORKLOAD], codes[kernels.BUFFERS]
+        operands = codes[kernels.OPERANDS]
         cycles, clocks = metrics[kernels.CYCLES], metrics[kernels.CLOCKS]
         elsewhere = metrics[kernels.ELSEWHERE :]
         live_macs = self.constants.live_macs[workload]
@@ -136,8 +140,8 @@ class Evaluator:
             "total_skipped_macs": metrics[kernels.SKIPPED],
             "read_bytes": metrics[kernels.READ],
             "write_bytes": metrics[kernels.WRITE],
-            "offchip_read_bytes": self.moved[buffers, workload, 0],
-            "offchip_write_bytes": self.moved[buffers, workload, 1],
+            "offchip_read_bytes": self.moved[operands, buffers, workload, 0],
+            "offchip_write_bytes": self.moved[operands, buffers, workload, 1],
             "clocks": clocks,
             "time_ms": clocks / (mhz * 1e3),
             "multiplies_bound_layers": layers
@@ -158,10 +162,14 @@ class Evaluator:
             "not_modelled_layers": self.constants.hosted[workload],
             "multipliers": engines["multipliers"],
             "memory_bits": engines["memory_bits"] + self.constants.buffer_bits[buffers],
+            "buffer_memory_bits": self.constants.buffer_bits[buffers],
             "register_bits": engines["register_bits"],
             "supported": supported,
         }
-        cells = (_known(polars.Series(name, engines[name])) for name in area.FIGURES)
+        figures = {name: engines[name] for name in area.FIGURES}
+        for name, added in self.constants.buffers.items():
+            figures[name] = figures[name] + added[buffers]
+        cells = (_known(polars.Series(name, each)) for name, each in figures.items())
         return [*(polars.Series(name, each) for name, each in sizes.items()), *cells, *series]
 
 
@@ -187,6 +195,7 @@ class Constants(NamedTuple):
     engines : figures that add up over the engines, int64[operands, sizes] for each of them:
         multipliers, memory_bits, register_bits, and area.FIGURES, below 0 if they are not known.
     buffer_bits : int64[buffers].
+    buffers : int64[buffers] for every figure of area.FIGURES that buffers add to.
     mhz : float64[clocks].
     """
 
@@ -197,13 +206,15 @@ class Constants(NamedTuple):
     hosted: Int
     engines: dict[str, tuple[Int, ...]]
     buffer_bits: Int
+    buffers: dict[str, Int]
     mhz: npt.NDArray[np.float64]
 
 
 def _constants(spec: Spec, tables: CostTables) -> Constants:
     layout = tables.layout
     networks = [workload.network for workload in spec.workloads]
-    kib = [sum(_whole(each[key]) for key in BUFFERS) for each in spec.combinations(BUFFERS)]
+    kib = [[_whole(each[key]) for key in BUFFERS] for each in spec.combinations(BUFFERS)]
+    buffers = [[area.buffer(size) for size in sizes] for sizes in kib]
     return Constants(
         macs=np.array([network.total_macs for network in networks]),
         live_macs=np.array([network.total_live_macs for network in networks]),
@@ -211,7 +222,11 @@ def _constants(spec: Spec, tables: CostTables) -> Constants:
         modelled=layout.modelled - layout.start,
         hosted=layout.stop - layout.modelled,
         engines=_engine_figures(spec),
-        buffer_bits=np.array(kib) * (8 << 10),
+        buffer_bits=np.array(kib).sum(axis=1) * (8 << 10),
+        buffers={
+            name: np.array([sum(each[name] for each in sizes) for sizes in buffers])
+            for name in buffers[0][0]
+        },
         mhz=np.array([value for (value,) in spec.axis("clock_mhz").values], np.float64),
     )
 
@@ -234,7 +249,7 @@ def _figures(engine: Sizes | None) -> tuple[int, ...]:
     if engine is None:
         return (0,) * (3 + len(area.FIGURES))
     parts = engine_of(engine).resources(engine)
-    cells = area.estimate(engine) or (UNKNOWN,) * len(area.FIGURES)
+    cells = (UNKNOWN if each is None else each for each in area.estimate(engine))
     return (
         sum(part.multipliers for part in parts),
         sum(part.memory_bits for part in parts),
@@ -278,14 +293,27 @@ def _points(spec: Spec) -> kernels.Points:
 
 
 def _off_chip(spec: Spec, tables: CostTables) -> tuple[Int, Int]:
-    """Off-chip bytes of layers, int64[buffers, slots]; read, written, int64[..., workloads, 2]."""
+    """Off-chip bytes of layers and of networks.
+
+    Returns
+    -------
+    int64[operands, buffers, slots]; read and written, int64[operands, buffers, workloads, 2].
+    """
+    widths = [Operands(**each).value_bytes for each in spec.combinations(OPERANDS)]  # type: ignore[arg-type]
+    made = {width: _off_chip_of(spec, tables, width) for width in set(widths)}
+    slots, totals = zip(*(made[width] for width in widths), strict=True)
+    return np.array(slots), np.array(totals)
+
+
+def _off_chip_of(spec: Spec, tables: CostTables, value_bytes: int) -> tuple[Int, Int]:
+    """The same for operands of which a value takes so many bytes."""
     slots, totals = [], []
     layout = tables.layout
     for each in spec.combinations(BUFFERS):
         rooms = [_whole(each[key]) << 10 for key in BUFFERS]
         parts = []
         for workload, start, stop in zip(spec.workloads, layout.start, layout.stop, strict=True):
-            layers = np.array(moved(workload.network, rooms[0], rooms[1]), np.int64)
+            layers = np.array(moved(workload.network, *rooms, value_bytes), np.int64)
             parts.append(layers[layout.place[start:stop]])
         slots.append(np.concatenate(parts).sum(axis=1))
         totals.append([part.sum(axis=0) for part in parts])

@@ -66,7 +66,7 @@ class Tables(NamedTuple):
         only the main engine runs.
     other_rows : int64[engines, places, operands, sizes], rows of the others; 0 for no engine.
     rank : int64[rows, slots], cycles by which the engines of a layer are compared.
-    moved : int64[buffers, slots], off-chip bytes of a layer.
+    moved : int64[operands, buffers, slots], off-chip bytes of a layer.
     widths : int64[widths], bytes a clock; 0 for as wide as needed.
     """
 
@@ -291,11 +291,12 @@ def evaluate(first, points, tables, codes, metrics):
             if width > 0:
                 start = tables.start[workload]
                 some = tables.modelled[workload] - start
-                traffic = (workload * points.places[BUFFERS] + buffers) * len(tables.widths)
-                traffic += at_width
+                traffic = workload * points.places[OPERANDS] + at[OPERANDS]
+                traffic = traffic * points.places[BUFFERS] + buffers
+                traffic = traffic * len(tables.widths) + at_width
                 row = traffic & (REMEMBERED - 1)
                 if moves[row] != traffic:
-                    moved = tables.moved[buffers, start : tables.stop[workload]]
+                    moved = tables.moved[at[OPERANDS], buffers, start : tables.stop[workload]]
                     host[row] = move(width, moved, moving[row, :some])
                     moves[row] = traffic
                 clocks, memory, bound = share(cycles[slot], ports[slot], moving[row, :some])

@@ -83,7 +83,7 @@ class Cells(NamedTuple):
     ff: int
     mult18: int
     dp16kd: int
-    gate_equivalents: int
+    logic_ge: int
 
 
 def synthesize(sizes: SystolicArray | DepthwiseEngine) -> Cells:

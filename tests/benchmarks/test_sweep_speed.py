@@ -86,10 +86,10 @@ def with_numpy(made, numbers):
     layers, hosted = slice(0, tables.modelled[0]), slice(tables.modelled[0], tables.stop[0])
     width = tables.widths[at[kernels.WIDTH]]
     busy = tables.cycles[row, layers]
-    moving = -(-tables.moved[at[kernels.BUFFERS], layers] // width[:, None])
+    moving = -(-tables.moved[0, at[kernels.BUFFERS], layers] // width[:, None])
     waits = moving > busy
     clocks = np.where(waits, moving, busy).sum(axis=1)
-    clocks += (-(-tables.moved[at[kernels.BUFFERS], hosted] // width[:, None])).sum(axis=1)
+    clocks += (-(-tables.moved[0, at[kernels.BUFFERS], hosted] // width[:, None])).sum(axis=1)
     metrics = np.zeros((METRICS, len(numbers)), np.int64)
     metrics[: kernels.PORTS + 1] = tables.sums[row, 0].T
     metrics[kernels.CLOCKS] = clocks

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from math import log2
 
-from accelsim.engines.area import Area, Memories
+from accelsim.engines.area import OPERANDS, Area, Memories
 from accelsim.hardware import DepthwiseEngine
 
 
@@ -18,8 +18,8 @@ def memories(engine: DepthwiseEngine) -> tuple[Memories, ...]:
     bits = engine.operands.bits
     place = (engine.bank_depth - 1).bit_length() + max(1, (engine.pixels - 1).bit_length())
     return (
-        Memories(2 * engine.lanes, engine.bank_depth // 2, engine.pixels * bits),
-        Memories(1, engine.tap_depth, engine.lanes * bits + place),
+        Memories(OPERANDS, 2 * engine.lanes, engine.bank_depth // 2, engine.pixels * bits),
+        Memories(OPERANDS, 1, engine.tap_depth, engine.lanes * bits + place),
     )
 
 

@@ -250,7 +250,7 @@ def traffic(engine: DepthwiseEngine, p: DepthwisePass) -> Traffic:
     values = words(engine, p) * engine.pixels + p.fh * p.fw
     width = -(-engine.operands.accumulator_bits // 8)
     return Traffic(
-        read_bytes=p.channels * values,
+        read_bytes=p.channels * values * engine.operands.value_bytes,
         write_bytes=p.channels * tile_count(engine, p) * engine.pixels * width,
         macs=macs(engine, p),
     )

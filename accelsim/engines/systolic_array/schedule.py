@@ -165,7 +165,7 @@ def traffic(array: SystolicArray, p: ArrayPass) -> Traffic:
     depth = p.taps * p.streams * p.fires if p.opcode == Opcode.ROWS else p.k
     width = -(-array.operands.accumulator_bits // 8)
     return Traffic(
-        read_bytes=used.left * rows + used.top * p.n,
+        read_bytes=(used.left * rows + used.top * p.n) * array.operands.value_bytes,
         write_bytes=used.results * p.n * width,
         macs=p.m * p.n * depth,
     )

@@ -1049,7 +1049,7 @@ def test_a_sweep_and_its_front_say_what_they_are_models_of(accelsim, tmp_path):
     assert all(said in done.out for said in models)
     manifest = json.loads((tmp_path / "out.sweep" / "manifest.json").read_text())
     assert manifest["reuse_model"].startswith(models[0])
-    assert set(manifest["area_errors"]) == set(sweep.area.FIGURES)
+    assert set(manifest["area_errors"]) == set(sweep.area.SYNTHESISED)
     for columns, said in [
         ("total_cycles", (False, False)),
         ("time_ms", (True, False)),

@@ -133,6 +133,7 @@ def random_sweep(rng):
         base += "[memory]\n" + "".join(f"{key} = {n}\n" for key, n in zip(keys, rooms, strict=True))
     text = f"networks = {[rng.choice(NETWORKS)]}\nhardware = 'base.toml'\ninputs = '96x64'\n"
     tables = {
+        "operands": {"bits": some((8, 9, 10, 16))},
         "array": {"overlap": "[true, false]", "max_taps": some(range(1, 12))},
         "depthwise": {"size": ["none", f"{rng.randint(1, 8)}x{rng.randint(1, 9)}"]},
         "memory": {

@@ -71,7 +71,7 @@ def random_tables(rng, others, workloads, places, operands, sizes, dataflows):
         for size in range(1, sizes[1 + other]):
             other_rows[other, place, width, size] = next(numbers)
     sums, rest = np.zeros((2, rows, workloads, FIELDS), np.int64)
-    moved = rng.integers(0, 20, (3, slots))
+    moved = rng.integers(0, 20, (operands, 3, slots))
     for each in range(workloads):
         sums[:, each] = costs[:, start[each] : modelled[each]].sum(axis=1)
         rest[:, each] = costs[:, choice[each] : modelled[each]].sum(axis=1)
@@ -100,7 +100,7 @@ def plain(tables, at, others):
     workload, width = at[kernels.WORKLOAD], int(tables.widths[at[kernels.WIDTH]])
     main = at[kernels.DATAFLOW] * tables.main_rows
     main += tables.main_row[at[kernels.OPERANDS], at[kernels.MAIN]]
-    clocks = 0
+    off_chip, clocks = tables.moved[at[kernels.OPERANDS], at[kernels.BUFFERS]], 0
     for slot in range(tables.start[workload], tables.modelled[workload]):
         runs = [(tables.rank[main, slot], 0, main)]
         if slot < tables.choice[workload]:
@@ -110,7 +110,7 @@ def plain(tables, at, others):
                 if row:
                     runs.append((tables.rank[row, slot], -1 - other, row))
         _, runner, row = min(runs)  # of those that are equal, the last engine
-        cost, moved = tables.costs[row, slot], tables.moved[at[kernels.BUFFERS], slot]
+        cost, moved = tables.costs[row, slot], off_chip[slot]
         for field in range(FIELDS):
             sums[field] += cost[field]
         if runner:
@@ -120,7 +120,7 @@ def plain(tables, at, others):
         sums[kernels.PORTS_BOUND] += 0 if waits else cost[kernels.PORTS]
         clocks += max(cost[kernels.CYCLES], -(-moved // width) if width else 0)
     for slot in range(tables.modelled[workload], tables.stop[workload]):
-        clocks += -(-tables.moved[at[kernels.BUFFERS], slot] // width) if width else 0
+        clocks += -(-off_chip[slot] // width) if width else 0
     sums[kernels.CLOCKS] = clocks
     return sums
 
