@@ -17,7 +17,15 @@ from accelsim.dataflows import DATAFLOWS, os
 from accelsim.engines.systolic_array import cycle as systolic_array_cycle
 from accelsim.errors import HardwareError, NetworkError, UnsupportedError
 from accelsim.films import film
-from accelsim.hardware import Hardware, Memory, SystolicArray, find_preset, to_toml
+from accelsim.hardware import (
+    DepthwiseEngine,
+    Hardware,
+    Memory,
+    Operands,
+    SystolicArray,
+    find_preset,
+    to_toml,
+)
 from accelsim.importers import load
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.lowering import Lowered
@@ -284,6 +292,27 @@ def test_layers_wait_for_the_slower_of_engine_and_memory():
         assert simulate(network, design, layers="end").layers == result.layers[2:]
     # By hand: 8 results a clock take longer than 64 products a clock, 2 and 4 products a result.
     assert {layer.bound_by for layer in alone.layers} == {"results", None}
+
+
+def test_operands_above_nine_bits_take_two_bytes():
+    results = {
+        bits: simulate(
+            "mobilenet_v3_small",
+            Hardware(
+                SystolicArray(16, 16, operands=Operands(bits)),
+                depthwise=DepthwiseEngine(4, 8, operands=Operands(bits)),
+                memory=Memory(1 << 20, 1 << 20, 4),
+            ),
+        )
+        for bits in (8, 9, 10, 16)
+    }
+    for bits, result in results.items():
+        for layer, usual in zip(result.layers, results[9].layers, strict=True):
+            times = 1 if bits <= 9 else 2
+            assert layer.cycles == usual.cycles
+            for key in ("read_bytes", "offchip_read_bytes", "offchip_write_bytes"):
+                if getattr(usual, key) is not None:
+                    assert getattr(layer, key) == times * getattr(usual, key)
 
 
 def test_published_timings_and_designs_without_memory_leave_it_out():

@@ -54,6 +54,12 @@ def test_without_room_every_layer_moves_its_maps(chain):
     assert [each.write for each in traffic] == [256, 256, 256, 256, 64]
 
 
+def test_values_of_two_bytes_move_twice_and_fill_twice(chain):
+    for room, weight_room in ((1 << 10, 1 << 10), (320, 16), (512, 8), (640, 20), (2, 2)):
+        one = moved(chain, room // 2, weight_room // 2)
+        assert moved(chain, room, weight_room, 2) == tuple((2 * r, 2 * w) for r, w in one)
+
+
 @pytest.mark.parametrize(
     ("room", "kept"),
     [

@@ -138,10 +138,11 @@ def test_no_host_changes_values_or_busy_cycles(seed):
     assert stalls[1] > stalls[0]
 
 
-def test_operands_and_sums_of_other_widths():
-    array = SystolicArray(2, 2, operands=Operands(12, 27))
+@pytest.mark.parametrize(("bits", "total"), [(8, 20), (12, 27), (16, 32)])
+def test_operands_and_sums_of_other_widths(bits, total):
+    array = SystolicArray(2, 2, operands=Operands(bits, total))
     work = random_sequence(np.random.default_rng(0), array, 20)
-    assert np.abs(work.memories[0]).max() > 1 << 10
+    assert np.abs(work.memories[0]).max() > 1 << (bits - 2)
     run = cosim(array, work.commands, *work.memories)
     assert np.array_equal(run.words, golden(array, work.commands, *work.memories))
 

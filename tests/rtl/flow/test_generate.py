@@ -25,8 +25,8 @@ from rtl.flow.generate import chapters, generate, make_cores, parameters
 from rtl.flow.manual import page
 from tests.engines.systolic_array import random_pass
 
-ARRAY = SystolicArray(3, 2, operands=Operands(9, 24))
-ENGINE = DepthwiseEngine(2, 3, 6, fill_port=4, operands=Operands(9, 24))
+ARRAY = SystolicArray(3, 2, operands=Operands(11, 24))
+ENGINE = DepthwiseEngine(2, 3, 6, fill_port=4, operands=Operands(11, 24))
 BOTH = Hardware(ARRAY, depthwise=ENGINE)
 
 
@@ -65,7 +65,7 @@ def test_ports_of_the_json_are_those_of_the_verilog(made):
     } == declared
     assert {written["clock"], written["reset"]} <= {port["name"] for port in written["ports"]}
     assert written["module"] == "core"
-    assert written["array"]["operands"] == {"bits": 9, "accumulator_bits": 24}
+    assert written["array"]["operands"] == {"bits": 11, "accumulator_bits": 24}
 
 
 def test_payload_fields_lie_side_by_side_and_fill_their_port(made):
@@ -77,6 +77,8 @@ def test_payload_fields_lie_side_by_side_and_fill_their_port(made):
             assert field["offset"] == at
             at += field["bits"]
         assert at == bits[f"{stream}__payload"]
+        operands = [f["bits"] for f in fields if f["name"].startswith(("data[", "entry.weights["))]
+        assert set(operands) == ({11} if stream.endswith("_fill") else set())
     widths = {"results": 2, "array__results": 2, "depthwise__results": 6}
     for name in widths.keys() & written["payloads"].keys():
         sums = written["payloads"][name]
