@@ -742,7 +742,7 @@ def test_run_states_every_dataflow_and_every_timing(accelsim):
     said = " ".join(accelsim("run", "--help").out.split())
     names = (each.name for each in DATAFLOWS if public_name(each))
     assert f"some of {','.join(names)}." in said
-    assert f"a published model: {', '.join(published.TIMINGS)}." in said
+    assert f"published: {', '.join(published.TIMINGS)}." in said
 
 
 # --- mistakes
