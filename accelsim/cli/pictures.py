@@ -91,6 +91,12 @@ def film_layer(
         for way in ways:
             progress(f"running {layer}", len(films) / (len(ways) + 1))
             films.append(film(net, layer, design, *way, chosen))
+        # If nobody says, a film is as long as its engine is large; side by side, as the longest.
+        longest = max(each.clocks.stop for each in films)
+        for place, way in enumerate(ways):
+            stop = min(longest, films[place].cycles)
+            if films[place].clocks.stop < stop:
+                films[place] = film(net, layer, design, *way, range(stop))
         progress("drawing", len(ways) / (len(ways) + 1))
         plot_film.write(output, films, frames)
     say(output)

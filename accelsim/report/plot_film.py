@@ -65,23 +65,24 @@ GREYS = 32  # of letters and lines in an animation
 
 
 def strip(films: Sequence[Film], frames: int = STRIP_FRAMES) -> Figure:
-    """Some clocks of each film, evenly apart, in a row above the share that multiplies."""
-    count = _count(films, frames, MOST_STRIP)
+    """Some clocks, evenly apart and the same of each film, above the share that multiplies."""
+    clocks = _clocks(films)
+    moments = _moments(clocks, frames, MOST_STRIP)
+    count = len(moments)
     width = max(7.5, 0.6 + 1.5 * count)
     made = figure(width, 1.2 + 3.6 * len(films))
     parts = made.subfigures(len(films), 1, squeeze=False)[:, 0]
     for part, film in zip(parts, films, strict=True):
-        shown = _spread(len(film.clocks), frames)
         part.suptitle(_title(film, ", ", width, 10), fontsize=10, x=0.01, ha="left")
         grid = part.add_gridspec(2, count, height_ratios=(2, 1))
-        for place, at in enumerate(shown):
+        for place, clock in enumerate(moments):
             axes = part.add_subplot(grid[0, place])
-            _elements(axes, film, at, place == 0)
-            axes.set_title(f"clock {film.clocks[at]:,}", fontsize=8)
+            _elements(axes, film, clock, place == 0)
+            axes.set_title(_said(film, clock), fontsize=8)
         below = part.add_subplot(grid[1, :])
-        _share(below, film)
-        for at in shown:
-            below.axvline(film.clocks[at] + 0.5, color="black", linewidth=0.7, linestyle=":")
+        _share(below, film, clocks)
+        for clock in moments:
+            below.axvline(clock + 0.5, color="black", linewidth=0.7, linestyle=":")
     _legend(made, width)
     return made
 
@@ -103,17 +104,30 @@ def check_film(path: str) -> None:
         raise FileError(f"{path} must end in one of {', '.join(forms)}")
 
 
-def _count(films: Sequence[Film], frames: int, most: int) -> int:
-    """Frames that there are of so many, a clock each."""
+def _clocks(films: Sequence[Film]) -> range:
+    """All clocks that a film shows: every panel of a picture is at the same one."""
+    starts, stops = [film.clocks.start for film in films], [film.clocks.stop for film in films]
+    return range(min(starts), max(stops))
+
+
+def _moments(clocks: range, frames: int, most: int) -> list[int]:
+    """So many clocks from the first to the last, evenly apart; all where there are fewer."""
     if frames < 1:
         raise UnsupportedError(f"a film has at least 1 frame, not {frames}")
-    count = min(frames, max(len(film.clocks) for film in films))
+    count = min(frames, len(clocks))
     if count > most:
         raise UnsupportedError(
             f"a strip has at most {MOST_STRIP} frames and an animation {MOST_ANIMATION:,}, "
             f"not {count:,}"
         )
-    return count
+    return [clocks[at * (len(clocks) - 1) // max(1, count - 1)] for at in range(count)]
+
+
+def _said(film: Film, clock: int) -> str:
+    """The clock of a panel, and why nothing happens where that is so."""
+    if clock in film.clocks:
+        return f"clock {clock:,}"
+    return f"clock {clock:,}: {'done' if clock >= film.cycles else 'not filmed'}"
 
 
 # ---- animation -----------------------------------------------------------------------------
@@ -129,32 +143,29 @@ class _Moving(NamedTuple):
 
 
 def animation(films: Sequence[Film], frames: int = ANIMATION_FRAMES) -> bytes:
-    """A GIF of the films side by side; what does not move is drawn once.
-
-    Each film runs from its first to its last clock, whatever the clocks of the others.
-    """
-    count = _count(films, frames, MOST_ANIMATION)
+    """A GIF of the films side by side, all at the same clock; what does not move is drawn once."""
+    clocks = _clocks(films)
+    moments = _moments(clocks, frames, MOST_ANIMATION)
     width = 1.0 + 4.2 * len(films)
     made = figure(width, 6.0)
     made.set_dpi(80)
     canvas: Any = FigureCanvasAgg(made)  # its methods have no types
     parts = made.subfigures(1, len(films), squeeze=False)[0]
     panels = [
-        _panel(part, film, width / len(films)) for part, film in zip(parts, films, strict=True)
+        _panel(part, film, clocks, width / len(films))
+        for part, film in zip(parts, films, strict=True)
     ]
     _legend(made, width)
     with any_script():
         canvas.draw()
     still = canvas.copy_from_bbox(made.bbox)
     palette, shots = _palette(), []
-    for step in range(count):
+    for clock in moments:
         canvas.restore_region(still)
         for panel in panels:
-            last = len(panel.film.clocks) - 1
-            at = step * last // max(1, count - 1)
-            panel.picture.set_data(_picture(panel.film, at))
-            panel.clock.set_text(f"clock {panel.film.clocks[at]:,}")
-            panel.cursor.set_xdata([panel.film.clocks[at] + 0.5] * 2)
+            panel.picture.set_data(_picture(panel.film, clock))
+            panel.clock.set_text(_said(panel.film, clock))
+            panel.cursor.set_xdata([clock + 0.5] * 2)
             for artist in (panel.picture, panel.clock, panel.cursor):
                 assert artist.axes is not None
                 artist.axes.draw_artist(artist)
@@ -163,13 +174,13 @@ def animation(films: Sequence[Film], frames: int = ANIMATION_FRAMES) -> bytes:
     return _gif(shots)
 
 
-def _panel(part: Figure, film: Film, width: float) -> _Moving:
+def _panel(part: Figure, film: Film, clocks: range, width: float) -> _Moving:
     part.suptitle(_title(film, "\n", width, 9), fontsize=9, x=0.02, ha="left")
     above, below = part.subplots(2, 1, height_ratios=(3, 1))
-    picture = _elements(above, film, 0, True)
-    _share(below, film)
-    cursor = below.axvline(film.clocks[0], color="black", linewidth=1)
-    clock = above.set_title(f"clock {film.clocks[0]:,}", fontsize=10)
+    picture = _elements(above, film, clocks[0], True)
+    _share(below, film, clocks)
+    cursor = below.axvline(clocks[0], color="black", linewidth=1)
+    clock = above.set_title(_said(film, clocks[0]), fontsize=10)
     for artist in (picture, clock, cursor):
         artist.set_animated(True)
     return _Moving(film, picture, clock, cursor)
@@ -203,12 +214,6 @@ def _gif(shots: list[Image.Image]) -> bytes:
 # ---- parts of both -------------------------------------------------------------------------
 
 
-def _spread(clocks: int, frames: int) -> list[int]:
-    """So many places from the first to the last, evenly apart; all where there are fewer."""
-    count = min(clocks, frames)
-    return [at * (clocks - 1) // max(1, count - 1) for at in range(count)]
-
-
 def _title(film: Film, gap: str, width: float, size: int) -> str:
     """What is shown; lines of letters of that size are no wider than so many inches."""
     parts = (
@@ -220,10 +225,10 @@ def _title(film: Film, gap: str, width: float, size: int) -> str:
     return "\n".join(wrapped(line, letters) for line in gap.join(parts).split("\n"))
 
 
-def _elements(axes: Axes, film: Film, at: int, named: bool) -> AxesImage:
-    """The picture of all elements in a clock of the film."""
+def _elements(axes: Axes, film: Film, clock: int, named: bool) -> AxesImage:
+    """The picture of all elements in a clock."""
     extent = (-0.5, film.columns - 0.5, film.rows - 0.5, -0.5)
-    shown = axes.imshow(_picture(film, at), extent=extent, aspect="auto", interpolation="auto")
+    shown = axes.imshow(_picture(film, clock), extent=extent, aspect="auto", interpolation="auto")
     axes.set_box_aspect(min(2.0, max(0.5, film.rows / film.columns)))
     axes.set_xticks(sorted({0, film.columns - 1}))
     axes.set_yticks(sorted({0, film.rows - 1}))
@@ -235,9 +240,13 @@ def _elements(axes: Axes, film: Film, at: int, named: bool) -> AxesImage:
     return shown
 
 
-def _picture(film: Film, at: int) -> npt.NDArray[np.uint8]:
-    """uint8[rows x CELL, columns x CELL, 3]."""
-    states, drain = film.activity.states[at], film.activity.drain[at]
+def _picture(film: Film, clock: int) -> npt.NDArray[np.uint8]:
+    """uint8[rows x CELL, columns x CELL, 3]; all idle in a clock that the film does not show."""
+    states = np.full((film.rows, film.columns), ElementState.IDLE, np.uint8)
+    drain = np.zeros((film.rows, film.columns), np.bool_)
+    if clock in film.clocks:
+        at = film.clocks.index(clock)
+        states, drain = film.activity.states[at], film.activity.drain[at]
     colours = np.stack([_bytes(COLOURS[state]) for state in ElementState])[states]
     cells = np.repeat(np.repeat(colours, CELL, axis=0), CELL, axis=1)
     tiles = cells.reshape(film.rows, CELL, film.columns, CELL, 3)  # a view
@@ -254,8 +263,8 @@ def _bytes(colour: str) -> npt.NDArray[np.uint8]:
     return np.round(255 * np.array(to_rgb(colour))).astype(np.uint8)
 
 
-def _share(axes: Axes, film: Film) -> None:
-    """Share of the elements that multiply, clock by clock, use and waste apart."""
+def _share(axes: Axes, film: Film, clocks: range) -> None:
+    """Share of the elements that multiply, use and waste apart, along all these clocks."""
     elements = film.rows * film.columns
     counts = [film.count(state) / elements for state in (ElementState.BUSY, ElementState.WASTE)]
     edges = np.arange(film.clocks.start, film.clocks.stop + 1)
@@ -263,7 +272,7 @@ def _share(axes: Axes, film: Film) -> None:
     for share, state in zip(counts, (ElementState.BUSY, ElementState.WASTE), strict=True):
         axes.stairs(low + share, edges, baseline=low, fill=True, color=COLOURS[state], linewidth=0)
         low = low + share
-    axes.set_xlim(edges[0], edges[-1])
+    axes.set_xlim(clocks.start, clocks.stop)
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.yaxis.set_major_locator(MaxNLocator(4))

@@ -207,6 +207,29 @@ def test_a_strip_shows_states_clocks_and_shares(films):
     assert labels == [*plot_film.LABELS.values(), "a result leaves downward"]
 
 
+def test_all_panels_of_a_frame_are_at_one_clock(films, tiny, monkeypatch):
+    hardware = ax.Hardware(ax.SystolicArray(4, 6))
+    cut = ax.film(tiny, "dw", hardware, "rows", clocks=range(12))
+    short = replace(cut, cycles=12)
+    for other, why in ((short, "done"), (cut, "not filmed")):
+        parts = plot_film.strip([films[0], other], 4).subfigs
+        titles = [[axes.get_title() for axes in part.axes[:-1]] for part in parts]
+        clocks = (0, 9, 19, 29)
+        assert titles[0] == [f"clock {clock}" for clock in clocks]
+        late = [clock for clock in clocks if clock not in other.clocks]
+        assert titles[1] == [f"clock {c}: {why}" if c in late else f"clock {c}" for c in clocks]
+        idle = parts[1].axes[3].images[0].get_array()
+        assert tuple(idle[1, 1].tolist()) == colour(plot_film.COLOURS[ElementState.IDLE])
+        assert parts[0].axes[-1].get_xlim() == parts[1].axes[-1].get_xlim() == (0, 30)
+    asked = []
+    said = plot_film._said
+    monkeypatch.setattr(
+        plot_film, "_said", lambda film, clock: asked.append(clock) or said(film, clock)
+    )
+    plot_film.animation([films[0], short], 5)
+    assert asked[2::2] == asked[3::2] == [0, 7, 14, 21, 29]  # the first two are of empty panels
+
+
 def test_an_animation_moves_from_the_first_clock_to_the_last(films):
     gif = Image.open(io.BytesIO(plot_film.animation(films, 4)))
     assert (gif.format, gif.n_frames) == ("GIF", 4)
