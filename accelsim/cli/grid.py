@@ -10,13 +10,13 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from accelsim.report.table import Table
+from accelsim.report.table import BETWEEN, Table, line_width
 from accelsim.report.words import printable
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-PAD = " "  # on both sides of the blank between columns
+PAD = " "  # on both sides of what is between columns
 LINE = "\u2500"
 BOLD, NORMAL = "\x1b[1m", "\x1b[0m"
 # Variables that tell Rich to take a file for a terminal, or a terminal for a file.
@@ -46,10 +46,10 @@ def text(table: Table, bold: bool = False) -> str:
         ]
 
     def line(row: Sequence[str]) -> str:
-        return f"{PAD} {PAD}".join(cells(row))
+        return (" " * BETWEEN).join(cells(row))
 
     head = _bold(cells(table.columns)) if bold else line(table.columns)
-    width = _width(widths)
+    width = line_width(widths)
     rows, summary = [*map(line, table.rows)], [*map(line, table.summary)]
     between = [" " * width] if rows and summary else []
     return "\n".join([head, LINE * width, *rows, *between, *summary])
@@ -88,7 +88,7 @@ def _is_plain(table: Table, width: int) -> bool:
     """Whether a letter is as wide as any other and no line has to be cut."""
     cells = [*table.columns, *(cell for row in (*table.rows, *table.summary) for cell in row)]
     plain = all(map(str.isascii, cells))
-    return plain and _width(_widths(table)) <= width
+    return plain and line_width(_widths(table)) <= width
 
 
 def _is_usual(terminal: bool) -> bool:
@@ -104,11 +104,6 @@ def _widths(table: Table) -> list[int]:
     """Characters of every column."""
     rows = (table.columns, *table.rows, *table.summary)
     return [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-
-
-def _width(widths: Sequence[int]) -> int:
-    """Characters of a line."""
-    return sum(widths) + (len(widths) - 1) * (2 * len(PAD) + 1)
 
 
 def _bold(cells: Sequence[str]) -> str:

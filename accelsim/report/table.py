@@ -48,6 +48,7 @@ MODEL_NOTES = (
 )
 
 
+BETWEEN = 3  # characters between two columns
 DIGITS = 16  # of a hash that are shown
 
 
@@ -64,6 +65,11 @@ class Table(NamedTuple):
     summary: Sequence[Sequence[str]] = ()
 
 
+def line_width(widths: Sequence[int]) -> int:
+    """Characters of a line of columns of these widths."""
+    return sum(widths) + max(0, len(widths) - 1) * BETWEEN
+
+
 def fit(
     columns: Sequence[str], rows: Sequence[Sequence[str]], spared: Iterable[str], width: int
 ) -> tuple[list[str], list[list[str]]]:
@@ -71,7 +77,7 @@ def fit(
     chosen = list(range(len(columns)))
     widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
     for name in spared:
-        if sum(widths[index] + 2 for index in chosen) <= width:
+        if line_width([widths[index] for index in chosen]) <= width:
             break
         chosen.remove(columns.index(name))
     return [columns[index] for index in chosen], [[row[index] for index in chosen] for row in rows]

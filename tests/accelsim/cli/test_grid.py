@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from accelsim.cli import grid
-from accelsim.report.table import Table
+from accelsim.report.table import Table, layers
+from accelsim.simulation import simulate
 
 LETTERS = st.characters(min_codepoint=0x20, max_codepoint=0x7E)
 PLAIN = st.text(LETTERS, max_size=6)
@@ -67,3 +68,17 @@ def test_square_brackets_are_no_markup(capsys):
 def test_letters_that_steer_a_terminal_are_question_marks(capsys):
     grid.write(Table(["a\nb"], [["\x1b[2J"]], ["a\nb"], [["\x07"]]), 80)
     assert capsys.readouterr().out == by_rich(Table(["a?b"], [["?[2J"]], ["a?b"], [["?"]]), 80)
+
+
+@pytest.mark.parametrize("network", ["efficientnet_b0", "resnet50"])
+@pytest.mark.parametrize("width", [80, 99, 120, 157, 160, 200])
+def test_layers_fit_a_terminal_and_no_cell_is_cut(network, width, capsys):
+    result = simulate(network, "mobile")
+    grid.write(layers(result, width), width)
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= width
+    assert "\u2026" not in shown
+    for column in ("cycles", "with memory", "bound by"):
+        assert column in shown.splitlines()[0]
+    for total in (result.total_cycles, result.total_memory_cycles):
+        assert f"{total:,}" in shown.splitlines()[-1]
