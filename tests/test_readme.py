@@ -64,13 +64,16 @@ def refresh(block: re.Match[str]) -> str:
     command = CONSOLE.fullmatch(block[2])
     if command is None:
         return block[0]
-    lines = iter(printed(command[1]))
-    new = [
-        line
-        if line == "..."
-        else next((each for each in lines if key(each) == key(line)), f"(not printed) {line}")
-        for line in command[2].splitlines()
-    ]
+    lines, new = printed(command[1]), []
+    for line in command[2].splitlines():
+        found = [place for place, each in enumerate(lines) if key(each) == key(line)]
+        if line == "...":
+            new.append(line)
+        elif found:
+            new.append(lines[found[0]])
+            del lines[: found[0] + 1]
+        else:
+            new.append(f"(not printed) {line}")
     return "\n".join([block[1], f"$ accelsim {command[1]}", *new, ""])
 
 
