@@ -18,11 +18,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import polars
 
 from accelsim import sweep
 from accelsim.checks import suggestion
 from accelsim.errors import FileError, SelectionError
+from accelsim.frames import polars
 from accelsim.kernels import kernel
 
 Frame = polars.DataFrame | polars.LazyFrame

@@ -254,7 +254,7 @@ class Result(Totals):
 
     def to_frame(self) -> "polars.DataFrame":
         """One row per layer, a column per field of LayerResult."""
-        import polars
+        from accelsim.frames import polars
 
         schema = {
             "name": polars.String,

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-import polars
-
 from accelsim import analysis, reuse
+from accelsim.frames import polars
 from accelsim.phrases import are, counted
 from accelsim.report.table import Table, fit
 from accelsim.report.words import wording

@@ -12,7 +12,6 @@ from itertools import cycle
 
 import numpy as np
 import numpy.typing as npt
-import polars
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
@@ -22,6 +21,7 @@ from matplotlib.ticker import PercentFormatter
 from accelsim import analysis, sweep
 from accelsim.analysis import Frame
 from accelsim.errors import SelectionError
+from accelsim.frames import polars
 from accelsim.phrases import counted
 from accelsim.report.style import (
     BLUE,

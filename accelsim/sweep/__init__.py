@@ -11,8 +11,7 @@ ax.sweep.layers(spec, row)               # its layers, and what each of them wai
 
 from pathlib import Path
 
-import polars
-
+from accelsim.frames import polars
 from accelsim.sweep import area
 from accelsim.sweep.axes import PARAMETERS, WORKLOAD, Axis
 from accelsim.sweep.detail import layers, result

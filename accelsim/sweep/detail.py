@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-import polars
-
 from accelsim.find import find_network
+from accelsim.frames import polars
 from accelsim.result import Result
 from accelsim.simulation import simulate
 from accelsim.sweep.spec import Spec

@@ -35,10 +35,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import polars
 
 from accelsim.engines import engine_of
 from accelsim.errors import AccelsimError
+from accelsim.frames import polars
 from accelsim.hardware import Operands, Sizes
 from accelsim.lowering import AUTO
 from accelsim.reuse import moved

@@ -3,8 +3,7 @@
 import io
 from functools import lru_cache
 
-import polars
-
+from accelsim.frames import polars
 from accelsim.sweep.costs import FIELDS, CostTables, Int
 from accelsim.sweep.evaluate import Evaluator
 from accelsim.sweep.spec import Spec

@@ -23,11 +23,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import polars
-
 from accelsim import reuse
 from accelsim.errors import FileError
 from accelsim.files import write_whole
+from accelsim.frames import polars
 from accelsim.phrases import are, counted
 from accelsim.sweep import area
 from accelsim.sweep.spec import Spec

@@ -320,6 +320,25 @@ def test_a_missing_extra_is_said(command, accelsim, monkeypatch, tmp_path):
     assert outcome.status == 2
     assert outcome.err.startswith("accelsim: amaranth")
     assert outcome.err.endswith("the extra rtl brings it: pip install '.[rtl]'\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "said"),
+    [
+        ("sweep s.toml -o designs", 2, "the extra sweep brings it: pip install '.[sweep]'\n"),
+        ("plot heatmap designs -o m.png", 2, "brings it: pip install '.[sweep]'\n"),
+        ("report result.json -o r.html", 0, ""),  # needs all that `run` and plots need
+    ],
+)
+def test_only_sweeps_need_the_extra_sweep(command, status, said, accelsim, tmp_path):
+    accelsim("run", "resnet18", "--array", "8x8", "--json", tmp_path / "result.json")
+    (tmp_path / "s.toml").write_text('networks = "resnet18"\n[array]\nsize = "8x8"\n')
+    program = "import sys; sys.modules['polars'] = None; from accelsim.cli import main; main()"
+    command = [sys.executable, "-c", program, *command.split()]
+    outcome = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert outcome.returncode == status
+    assert outcome.stderr.endswith(said)
+    assert bool(outcome.stderr) == bool(said)
     assert outcome.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
