@@ -30,6 +30,7 @@ from rtl.host.driver import REPORT_EVERY, Bytes, Host, Job, Stalls, save_job
 from rtl.host.job import Operands, sums
 
 SIMULATORS = ("amaranth", "icarus", "verilator")
+SHORT = 50_000  # words of a job that takes less time than a compiler that optimises its model
 
 Progress = Callable[[str, float], None]
 
@@ -86,7 +87,8 @@ def cosim(
             if simulator == "icarus":
                 command = simulators.icarus_command(text, recorder)
             else:
-                command = simulators.verilator_command(text, ports(component), recorder)
+                optimise = "-O0" if job.words < SHORT else "-O1"
+                command = simulators.verilator_command(text, ports(component), recorder, optimise)
             bits, *counters = _run_cocotb(simulator, command, job, stalls or Stalls(), report)
     report("simulated", 1.0)
     return CosimResult(sums(component, engine.used(sizes, commands), bits), *counters)

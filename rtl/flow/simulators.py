@@ -66,15 +66,21 @@ def is_fst(waves: Path) -> bool:
     return waves.suffix.lower() == ".fst"
 
 
-def verilator_command(verilog: str, ports: Sequence[Port], waves: Path | None) -> list[str]:
-    """Command that simulates `verilog` in Verilator under cocotb, recording `waves` if wanted."""
+def verilator_command(
+    verilog: str, ports: Sequence[Port], waves: Path | None, optimise: str
+) -> list[str]:
+    """Command that simulates `verilog` in Verilator under cocotb, recording `waves` if wanted.
+
+    optimise : as for `build_verilator`.
+    """
     import cocotb_tools.config
 
     main = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
     libraries = cocotb_tools.config.libs_dir
     link = f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"
     flags = ["--vpi", "-LDFLAGS", link, *([] if waves is None else ["--trace"])]
-    command = [str(build_verilator(verilog, Path(main), ports, flags=flags) / TOP), *_RANDOM]
+    build = build_verilator(verilog, Path(main), ports, flags=flags, optimise=optimise)
+    command = [str(build / TOP), *_RANDOM]
     return command if waves is None else [*command, "--trace", "--trace-file", str(waves)]
 
 
@@ -127,7 +133,7 @@ def build_verilator(
         command += [str(main), "ports.vlt", "core.sv"]
         run_logged(command, work, "verilator", environment)
         # The run-time library takes longer to compile than a small model.
-        recipe = (version, *generate, *compile_)
+        recipe = (version, *generate, *_MAKE)
         for compiled in entry("runtime", recipe).glob("*.o"):
             shutil.copy(compiled, work / "obj")
         jobs = f"-j{os.cpu_count() or 1}"

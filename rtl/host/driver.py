@@ -90,6 +90,11 @@ class Job(NamedTuple):
         """Names of the streams into the core."""
         return "commands", *(fill.stream for fill in self.fills)
 
+    @property
+    def words(self) -> int:
+        """All that the host sends and gets, of which at most one a clock on every stream."""
+        return len(self.commands) + sum(len(fill.words) for fill in self.fills) + self.results
+
 
 def save_job(path: Path, job: Job, stalls: Stalls) -> None:
     """Write a job and its stalls for a simulator in another process."""
