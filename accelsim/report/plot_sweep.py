@@ -38,6 +38,7 @@ from accelsim.report.style import (
     heading,
     number_axis,
     size_axis,
+    word_axis,
 )
 from accelsim.report.words import literal, short, wording, wrapped
 
@@ -52,6 +53,7 @@ MOST_MAPS = 9  # heat maps of one figure
 MOST_LABELS = 16  # of an axis of a heat map
 MOST_WRITTEN = 12  # rows or columns of a heat map up to which its cells hold their number
 PANEL_INCHES = 2.7  # of the axes of a panel, about
+CELL_INCHES = 0.62  # of a column of a heat map, about
 SIZE = ("rows", "columns")
 
 
@@ -245,26 +247,31 @@ def heatmap(
     below = -(-len(maps) // beside)
     wide, high = (min(len(kinds), MOST_LABELS) for kinds in (across_x, down))
     made = figure(
-        min(14.0, 2.0 + (1.4 + 0.62 * wide) * beside), min(14.0, 0.7 + (1.5 + 0.42 * high) * below)
+        min(14.0, 2.0 + (1.4 + CELL_INCHES * wide) * beside),
+        min(14.0, 0.7 + (1.5 + 0.42 * high) * below),
     )
     panels = made.subplots(below, beside, sharex=True, sharey=True, squeeze=False).ravel()
     least, most = cells[metric].min(), cells[metric].max()
     logarithmic = least > 0 and most > 10 * least  # type: ignore[operator]
     norm = LogNorm(least, most) if logarithmic else Normalize(least, most)  # type: ignore[arg-type]
-    for axes, kind in zip(panels, maps, strict=False):
+    for at, (axes, kind) in enumerate(zip(panels, maps, strict=False)):
         values = np.full((len(down), len(across_x)), np.nan)
         for at_x, at_y, value in _those(cells, kind).select(x, y, metric).iter_rows():
             values[down.index(at_y), across_x.index(at_x)] = value
         image = _map(axes, values, norm)
         if told:
             axes.set_title(_labels(kind), fontsize=9)
-        for axis, steps in ((axes.xaxis, across_x), (axes.yaxis, down)):
-            places = _every(steps, MOST_LABELS)
-            axis.set_ticks(places, [_label(steps[index]) for index in places])
+        places = _every(across_x, MOST_LABELS)
+        word_axis(axes, places, [_label(across_x[step]) for step in places], CELL_INCHES * wide)
+        places = _every(down, MOST_LABELS)
+        axes.set_yticks(places, [_label(down[step]) for step in places], fontsize=8)
+        if at % beside == 0:
+            axes.set_ylabel(wording(y))
+        if at + beside >= len(maps):  # nothing is below
+            axes.set_xlabel(wording(x))
+            axes.tick_params(axis="x", labelbottom=True)
     for axes in panels[len(maps) :]:
         axes.set_axis_off()
-    made.supxlabel(wording(x), fontsize=10)
-    made.supylabel(wording(y), fontsize=10)
     word = "most" if maximise else "least"
     about = _about(frame, where, across, (x, y, *told), f"{word} over")
     letters = made.get_figwidth() / (LETTER_INCHES * 9)
@@ -311,12 +318,12 @@ def sensitivity(
     axes.plot(places, spread["median"], color=BLUE, marker="o", markersize=5)
     axes.axhline(1.0, color=GREY, linewidth=1)
     shown = _every(places, MOST_LABELS)
-    axes.set_xticks(shown, [_label(spread[parameter][index]) for index in shown])
+    word_axis(axes, shown, [_label(spread[parameter][index]) for index in shown], 5.6)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_ylim(bottom=0)
     words, first = wording(parameter), str(spread[parameter][0])
     axes.set_xlabel(words)
-    axes.set_ylabel(f"{wording(metric)}, relative to {first} {words}")
+    axes.set_ylabel(wrapped(f"{wording(metric)}, relative to {first} {words}", LETTERS))
     designs: list[int] = spread["designs"].to_list()
     least, most = min(designs), max(designs)
     compared = counted(most, "design") if least == most else f"{least:,} to {most:,} designs"

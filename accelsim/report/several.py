@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, fields
 
 from accelsim.report import side_by_side
-from accelsim.report.table import USE, Table, count, share, without
+from accelsim.report.table import MODEL_NOTES, USE, Table, count, share, value_notes, without
 from accelsim.result import MEMORY, LayerResult, Result
 from accelsim.side_by_side import beside
 
@@ -57,13 +57,22 @@ def title(results: Sequence[Result]) -> str:
 
 
 def notes(results: Sequence[Result]) -> list[str]:
-    """Sentences below the table."""
-    marks = ["* is the least of a line."] if one_workload(results) else []
-    hardware = results[0].hardware
-    if hardware.memory and not one_workload(results):
-        marks.append("Waiting are the layers that take their time because of the memory.")
-    memory = hardware.memory.label if hardware.memory else "no memory"
-    return [*marks, f"At {hardware.clock_mhz:g} MHz, with {memory}.", USE, *side_by_side.TIMES]
+    """Sentences below the table: what was computed, the clock and the memory, what numbers mean."""
+    first = results[0]
+    lines = [
+        f"{', '.join(_words(result))}: {sentence}"
+        for result in results
+        for sentence in value_notes(result)
+    ]
+    if one_workload(results):
+        lines.append("* is the least of a line.")
+    with_memory = first.total_memory_cycles is not None and first.hardware.memory
+    if with_memory and not one_workload(results):
+        lines.append("Waiting are the layers whose memory takes longer than their engine.")
+    memory = f"with {with_memory.label}" if with_memory else "memory is left out"
+    about = [sentence for timing, sentence in MODEL_NOTES if timing == first.timing]
+    clock = f"At {first.hardware.clock_mhz:g} MHz, {memory}."
+    return [*lines, clock, USE, *side_by_side.TIMES, *about]
 
 
 def to_csv(results: Sequence[Result]) -> str:

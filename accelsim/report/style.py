@@ -69,6 +69,20 @@ def size_axis(axes: Axes, sizes: Mapping[int, str], inches: float) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
+def word_axis(axes: Axes, places: Sequence[int], words: Sequence[str], inches: float) -> None:
+    """Words as the ticks of an x axis, evenly apart; they slant where they would touch.
+
+    inches : how wide the axes are, about.
+    """
+    room = inches / max(1, len(words)) / (LETTER_INCHES * TICKS)  # letters for a word and a gap
+    slant = max(map(len, words), default=0) + 1 > room
+    axes.set_xticks(places, words, fontsize=TICKS)
+    if slant:
+        axes.tick_params(axis="x", labelrotation=35)
+        for label in axes.get_xticklabels():
+            label.set(ha="right", rotation_mode="anchor")
+
+
 def apart(places: Sequence[float], words: Sequence[str], inches: float) -> list[int]:
     """Which words can stand at their places along a logarithmic axis without touching.
 

@@ -177,7 +177,7 @@ def notes(
     depthwise : the depthwise layers of the result as they ran, and in every way.
     baseline : the same layers of the network without its variant, to compare with.
     """
-    sentences = [time(result), *_memory_notes(result), *_value_notes(result)]
+    sentences = [time(result), *_memory_notes(result), *value_notes(result)]
     if baseline is not None and result.total_cycles:
         ratio = baseline.total_cycles / result.total_cycles
         slower = ", slower than it" if ratio < 1 else ""
@@ -233,7 +233,7 @@ def _memory_notes(result: Result) -> list[str]:
     return [f"Layers that wait for memory: {waiting} of {len(engines)}{hosted}.", SENTENCE]
 
 
-def _value_notes(result: Result) -> list[str]:
+def value_notes(result: Result) -> list[str]:
     """What was computed, and whether the levels agree on it."""
     if result.computed is None:
         return []

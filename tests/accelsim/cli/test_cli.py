@@ -418,6 +418,18 @@ def test_several_networks_inputs_and_arrays_are_one_table(accelsim, tmp_path):
     assert files[2].read_bytes().startswith(b"\x89PNG")
 
 
+def test_several_results_say_what_was_computed_and_left_out(accelsim):
+    options = ("--array", "4x4,8x8", "--input", "32x32", "--layers", "stem..b1.dw")
+    shown = accelsim("run", "mobilenet_v3_small", *options, "--fidelity", "cycle").out
+    for array in ("4x4", "8x8"):
+        about = rf"^mobilenet_v3_small, baseline, 32x32, array {array}: "
+        assert re.search(about + r"2 layers register by register: .*equal", shown, re.MULTILINE)
+    published_ = ("--timing", "fuseconv-2021", "--array", "8x8,9x9")
+    told = accelsim("run", "mobilenet_v2", *published_).out
+    assert "At 500 MHz, memory is left out." in told
+    assert "fuseconv-2021 is the model that its authors released" in told
+
+
 def test_arrays_stand_side_by_side_layer_by_layer(accelsim):
     command = ("run", "mobilenet_v3_small", "--input", "64x64")
     shown = accelsim(*command, "--array", "8x8,16x16").out

@@ -211,6 +211,24 @@ def test_a_heat_map_has_the_best_of_every_cell(maximise):
     )
 
 
+def test_words_beside_an_axis_do_not_touch():
+    networks = [f"a_network_of_a_long_name_{index}" for index in range(10)]
+    frame = polars.DataFrame(
+        {"network": networks, "rows": 8, "columns": 8, "total_cycles": range(1, 11)}
+    )
+    for figure in (
+        plot_sweep.heatmap(frame, x="network", across=["network"]),
+        plot_sweep.sensitivity(frame, "network", "total_cycles", ["rows"]),
+    ):
+        FigureCanvasAgg(figure).draw()
+        labels = figure.axes[0].get_xticklabels()
+        assert [label.get_text() for label in labels] == networks
+        # Slanted by 35 degrees, lines of text are apart by the sine of that.
+        ends = [label.get_window_extent().x1 for label in labels]
+        gaps = [right - left for left, right in itertools.pairwise(ends)]
+        assert min(gaps) * math.sin(math.radians(35)) > 8 / 72 * figure.dpi
+
+
 def test_a_large_heat_map_stays_readable():
     sides = np.arange(1, 201)
     rows, columns = (side.ravel() for side in np.meshgrid(sides, sides))
