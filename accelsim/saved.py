@@ -7,7 +7,8 @@ from types import UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from accelsim import networks
-from accelsim.checks import check, of_type
+from accelsim.checks import check, of_type, one_of
+from accelsim.engines.base import Bound
 from accelsim.errors import AccelsimError, FileError
 from accelsim.hardware import (
     THIRD_PARTY,
@@ -21,7 +22,7 @@ from accelsim.hardware import (
 from accelsim.hardware.files import own_engines
 from accelsim.ir import Shape
 from accelsim.request import TIMINGS
-from accelsim.result import LayerResult, Result, Totals
+from accelsim.result import MEMORY, LayerResult, Result, Totals
 
 Part = TypeVar("Part", SystolicArray, DepthwiseEngine, Operands, Memory, LayerResult)
 TOTALS = ("cycles", "macs", "params", "memory_cycles")
@@ -29,6 +30,7 @@ SHARES = ("utilization", "busy_utilization")
 OFF_CHIP = ("offchip_read_bytes", "offchip_write_bytes")
 BYTES = ("read_bytes", "write_bytes", *OFF_CHIP)
 NUMBERS = (*TOTALS, *SHARES, *BYTES, "live_macs", "skipped_macs", "bound_cycles")
+BINDS = (*Bound._fields, MEMORY)
 MOST = 1 << 53  # up to which a float holds every count
 
 
@@ -101,6 +103,8 @@ def _result(data: Any) -> SavedResult:
         raise FileError(f"there is no timing {made.timing!r}; there are {', '.join(TIMINGS)}")
     for layer in made.layers:
         _check(layer)
+    if made.hardware.memory is None and made.total_memory_cycles is not None:
+        raise FileError("its layers have memory_cycles, but its hardware no memory")
     for total in TOTALS:
         said, sums = data.get(f"total_{total}"), getattr(made, f"total_{total}")
         if said != sums:
@@ -114,6 +118,8 @@ def _check(layer: LayerResult) -> None:
         value = getattr(layer, field)
         if value is not None and not 0 <= value < MOST:
             raise FileError(f"{field} must be a number from 0 to {MOST - 1} (layer {layer.name})")
+    if layer.bound_by is not None:
+        check(f"bound_by of layer {layer.name}", layer.bound_by, one_of(BINDS), FileError)
     if layer.not_modelled and layer.cycles:
         raise FileError(f"cycles of what is not modelled must be 0 (layer {layer.name})")
 

@@ -218,13 +218,16 @@ def _layer(layer: LayerResult, total: int) -> tuple[str, ...]:
 
 
 def _resources(hardware: Hardware) -> str:
-    """Multipliers, registers and memories of the generated core; nothing for models."""
+    """Multipliers, registers and memories of the generated core, and buffers; no models."""
     rows = [
         (sizes.name, part.name, *(f"{size:,}" for size in part[1:]))
         for sizes in hardware.engines
         if not is_third_party(sizes)
         for part in engine_of(sizes).resources(sizes)
     ]
+    if (memory := hardware.memory) is not None:
+        buffers = ("maps", memory.activation_bytes), ("weights", memory.weight_bytes)
+        rows += [("memory", f"buffer for {what}", "0", "0", f"{8 * b:,}") for what, b in buffers]
     return _table(("engine", *Resource._fields), rows, (0, 1)) if rows else ""
 
 

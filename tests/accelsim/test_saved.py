@@ -37,6 +37,8 @@ def test_a_result_comes_back(design, tmp_path):
         "seed",
         "total_cycles",
         "total_params",
+        "total_memory_cycles",
+        "time_ms",
     ):
         assert getattr(restored, name) == getattr(result, name)
     assert restore(restored) == result
@@ -51,7 +53,7 @@ def test_no_graph_for_a_network_that_is_not_ours(tmp_path):
 
 
 def damage(change):
-    saved = ax.simulate(NETWORK, DEPTHWISE).to_dict()
+    saved = ax.simulate(NETWORK, replace(DEPTHWISE, memory=ax.Memory(64, 64, 4))).to_dict()
     saved = json.loads(json.dumps(saved))
     change(saved)
     return saved
@@ -99,6 +101,23 @@ MISTAKES = [
         "array.rows must be a whole number",
     ),
     (lambda saved: saved["hardware"].update(array=None), "hardware has no array"),
+    (lambda saved: saved["hardware"].pop("memory"), "it has no 'memory'"),
+    (
+        lambda saved: saved["hardware"].update(memory=None),
+        "its layers have memory_cycles, but its hardware no memory",
+    ),
+    (
+        lambda saved: saved["hardware"]["memory"].update(width_bytes=0),
+        "memory.width_bytes must be a whole number from 1 to",
+    ),
+    (
+        lambda saved: saved["layers"][0].update(memory_cycles=1),
+        "total_memory_cycles is ",
+    ),
+    (
+        lambda saved: saved["layers"][0].update(bound_by="me"),
+        "bound_by of layer stem must be one of array, results, fill, memory, not 'me'",
+    ),
     (lambda saved: saved["hardware"].update(engine={"name": "x"}), "there is no engine 'x'"),
 ]
 
