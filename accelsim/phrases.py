@@ -1,5 +1,7 @@
 """Numbers with their nouns, as sentences say them."""
 
+import math
+
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """The number and its noun: 1 point, 2 points; the plural is given where it is no noun and s."""
@@ -9,3 +11,9 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 def are(number: int) -> str:
     """The verb after so many."""
     return "is" if number == 1 else "are"
+
+
+def milliseconds(number: float) -> str:
+    """Milliseconds to the microsecond; to three digits where that would say little."""
+    digits = 3 if number >= 0.1 or not number else 2 - math.floor(math.log10(number))
+    return f"{number:,.{digits}f}"

@@ -12,6 +12,7 @@ from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.ir import Network
 from accelsim.numerics import Int8
+from accelsim.phrases import milliseconds
 from accelsim.version import __version__
 from accelsim.weights import load_weights
 
@@ -297,7 +298,7 @@ class Result(Totals):
         """What was simulated, its time, and what the time leaves out."""
         text = (
             f"{self.network} {self.variant}, {self.hardware.label}, timing {self.timing}, fidelity "
-            f"{self.fidelity}: {self.time_ms:,.3f} ms at {self.hardware.clock_mhz:g} MHz"
+            f"{self.fidelity}: {milliseconds(self.time_ms)} ms at {self.hardware.clock_mhz:g} MHz"
         )
         if not_modelled:
             text += f"; layers on the host, not modelled: {not_modelled}"

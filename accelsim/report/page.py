@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from accelsim.engines import engine_of
 from accelsim.hardware import Hardware, is_third_party, to_toml
 from accelsim.hls.reports import Resource
+from accelsim.phrases import milliseconds
 from accelsim.report import plot, plot_results, style, table
 from accelsim.request import RTL
 from accelsim.result import LayerResult, Result
@@ -126,7 +127,7 @@ def _tiles(saved: SavedResult) -> str:
         if saved.total_memory_cycles is None
         else (
             ("clocks with memory", f"{saved.total_memory_cycles:,}"),
-            (f"time with memory {clock}", f"{saved.time_ms:,.3f} ms"),
+            (f"time with memory {clock}", f"{milliseconds(saved.time_ms)} ms"),
         )
     )
     tiles = (

@@ -9,6 +9,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import astuple, fields
 
+from accelsim.phrases import milliseconds
 from accelsim.report import side_by_side
 from accelsim.report.table import MODEL_NOTES, USE, Table, count, share, value_notes, without
 from accelsim.result import MEMORY, LayerResult, Result
@@ -102,7 +103,7 @@ def _numbers(result: Result) -> tuple[str, ...]:
         f"{result.total_cycles:,}",
         count(result.total_memory_cycles),
         f"{sum(layer.bound_by == MEMORY for layer in engines)} of {len(engines)}",
-        f"{result.time_ms:,.3f}",
+        milliseconds(result.time_ms),
         share(result.utilization),
         f"{result.total_macs:,}",
         f"{result.total_params:,}",

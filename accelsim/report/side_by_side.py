@@ -2,8 +2,10 @@
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import astuple, fields
 
+from accelsim.phrases import milliseconds
 from accelsim.report.table import USE, Table, fit, percent, ports
 from accelsim.result import LayerResult
 from accelsim.side_by_side import LayerCosts, SideBySide
@@ -31,7 +33,7 @@ def designs(comparison: SideBySide, width: int) -> Table:
     summary = [
         ("total", "", *(mark(total.cycles, fewest) for total in comparison.totals)),
         *([with_memory] if any(clocks) else []),
-        ("ms", "", *(mark(total.time_ms, soonest, "{:,.3f}") for total in comparison.totals)),
+        ("ms", "", *(mark(total.time_ms, soonest, milliseconds) for total in comparison.totals)),
         ("multipliers", "", *(plain(f"{total.multipliers:,}") for total in comparison.totals)),
         ("utilisation", "", *(plain(percent(total.utilization, 1)) for total in comparison.totals)),
         (
@@ -51,9 +53,9 @@ def _row(row: LayerCosts) -> tuple[str, ...]:
     return (row.name, row.costs[0].op, *(mark(cost.cycles, row.fastest) for cost in row.costs))
 
 
-def mark(number: float, least: float, form: str = "{:,}") -> str:
+def mark(number: float, least: float, form: Callable[[float], str] = "{:,}".format) -> str:
     """The number, with a mark where it is the least."""
-    return form.format(number) + FASTEST if number == least else plain(form.format(number))
+    return form(number) + FASTEST if number == least else plain(form(number))
 
 
 def _mark_some(number: int | None, least: int) -> str:

@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from accelsim.hardware import DepthwiseEngine
-from accelsim.phrases import counted
+from accelsim.phrases import counted, milliseconds
 from accelsim.request import CYCLE
 from accelsim.result import MEMORY, LayerResult, Result, Totals
 from accelsim.reuse import SENTENCE
@@ -214,11 +214,11 @@ def time(result: Totals) -> str:
     """The time of a result, and with what memory, in one sentence."""
     clock = f"at {result.hardware.clock_mhz:g} MHz"
     if result.total_memory_cycles is None:
-        return f"{result.computing_ms:,.3f} ms {clock} computing; memory is left out."
+        return f"{milliseconds(result.computing_ms)} ms {clock} computing; memory is left out."
     assert result.hardware.memory is not None
     return (
-        f"{result.computing_ms:,.3f} ms {clock} computing, {result.time_ms:,.3f} ms with "
-        f"{result.hardware.memory.label}."
+        f"{milliseconds(result.computing_ms)} ms {clock} computing, "
+        f"{milliseconds(result.time_ms)} ms with {result.hardware.memory.label}."
     )
 
 

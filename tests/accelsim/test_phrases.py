@@ -2,7 +2,7 @@
 
 import pytest
 
-from accelsim.phrases import are, counted
+from accelsim.phrases import are, counted, milliseconds
 
 
 @pytest.mark.parametrize(
@@ -15,3 +15,17 @@ def test_one_is_singular(number, said):
 
 def test_most_plurals_are_a_noun_and_s():
     assert (counted(1, "point"), counted(2, "point")) == ("1 point", "2 points")
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (0, "0.000"),
+        (0.000012, "0.0000120"),
+        (0.00216, "0.00216"),
+        (0.385, "0.385"),
+        (1234.5, "1,234.500"),
+    ],
+)
+def test_no_time_is_rounded_away(number, said):
+    assert milliseconds(number) == said
