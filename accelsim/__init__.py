@@ -7,15 +7,16 @@ result.total_cycles, result.layers[0].utilization, result.to_frame()
 ax.plot.layers(result)
 
 The names of accelsim.api and the modules are loaded when one is first asked for; the command line,
-which asks for none, starts without them.
+which asks for none, starts without them. Nothing else is imported either: until its own module is
+there, an interrupt would be a traceback.
 """
-
-import importlib.util
-from typing import TYPE_CHECKING, Any
 
 from accelsim.version import __version__ as __version__
 
+TYPE_CHECKING = False  # as type checkers know it, without the module
 if TYPE_CHECKING:
+    from typing import Any
+
     from accelsim import networks as networks
     from accelsim import ops as ops
     from accelsim import plot as plot
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 MODULES = ("networks", "ops", "plot", "sweep")  # for users
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
+    import importlib.util
+
     if importlib.util.find_spec(f"accelsim.{name}"):
         return importlib.import_module(f"accelsim.{name}")
     api = importlib.import_module("accelsim.api")

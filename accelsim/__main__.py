@@ -4,12 +4,18 @@ An interrupt (Ctrl-C) ends it with status 130 and no traceback, also while modul
 """
 
 import os
-import signal
-import sys
-import warnings
-from typing import Any
 
-from accelsim.errors import INTERRUPTED
+try:
+    import signal
+    import sys
+
+    from accelsim.errors import INTERRUPTED
+except KeyboardInterrupt:  # before it can be handled otherwise
+    os._exit(130)
+
+TYPE_CHECKING = False  # as type checkers know it, without the module, which takes a while
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def main() -> None:
@@ -30,11 +36,13 @@ def main() -> None:
 
 def _interrupt(*_: object) -> None:
     signal.signal(signal.SIGINT, _end)
+    import warnings
+
     warnings.simplefilter("ignore")  # of what is left half made
     raise KeyboardInterrupt
 
 
-def _unraisable(what: Any) -> None:
+def _unraisable(what: "Any") -> None:
     """End where an interrupt fell into a finaliser, which would print it and go on."""
     if issubclass(what.exc_type, KeyboardInterrupt):
         _end()
