@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from accelsim.cli import completion
 from accelsim.cli.lazy import group
 from accelsim.errors import INTERRUPTED, AccelsimError, AccelsimWarning
 from accelsim.report.words import printable
@@ -59,6 +60,22 @@ app = typer.Typer(
 def _options(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    install_completion: Annotated[
+        bool,
+        typer.Option(
+            "--install-completion",
+            callback=completion.lazily("install_callback"),
+            help="Let this shell complete words.",
+        ),
+    ] = False,
+    show_completion: Annotated[
+        bool,
+        typer.Option(
+            "--show-completion",
+            callback=completion.lazily("show_callback"),
+            help="Print what would be installed.",
+        ),
+    ] = False,
 ) -> None:
     if version:
         print(f"accelsim {__version__}")
@@ -74,6 +91,7 @@ def main(arguments: list[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # names may hold what a terminal cannot show
     try:
+        completion.prepare()
         with _printed_warnings():
             status = app(args=arguments, prog_name="accelsim", standalone_mode=False)
         sys.stdout.flush()

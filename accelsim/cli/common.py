@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -255,7 +256,15 @@ def _bars(make: Callable[[], "Progress"]) -> Iterator[Callable[[], "Progress"]]:
 
 @contextmanager
 def needs_extra_rtl() -> Iterator[None]:
-    """Say how to get the packages of the extra where one is missing."""
+    """Say how to get the packages of the extra where one is missing, or hidden by another one."""
+    found = find_spec("rtl")
+    ours = Path(__file__).parents[2] / "rtl" / "__init__.py"
+    if found is not None and found.origin != str(ours):
+        place = found.origin or ", ".join(found.submodule_search_locations or [])
+        raise MissingToolError(
+            f"{place} is another package called rtl and hides that of accelsim; rename it, or run "
+            "accelsim in another folder"
+        )
     try:
         yield
     except ModuleNotFoundError as error:

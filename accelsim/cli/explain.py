@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from accelsim.cli import completion
 from accelsim.cli.common import (
     STDOUT,
     check_outputs,
@@ -31,7 +32,11 @@ def explain_layer(
     network: NetworkArgument,
     layer: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="A layer.  [default: the one that loses the most]"),
+        typer.Option(
+            metavar="NAME",
+            help="A layer.  [default: the one that loses the most]",
+            autocompletion=completion.layers,
+        ),
     ] = None,
     variant: VariantOption = "baseline",
     array: ArrayOption = None,

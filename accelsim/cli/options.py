@@ -4,16 +4,32 @@ from typing import Annotated
 
 import typer
 
+from accelsim.cli import completion
+
 FILM_ARRAY = "16x16"  # the default of film: elements large enough to be seen
 COSIM_ARRAY = "8x8"  # the default of cosim: what a simulator of RTL runs in reasonable time
 NetworkArgument = Annotated[
-    str, typer.Argument(metavar="NETWORK", help="A name that `networks` prints, or a .toml file.")
+    str,
+    typer.Argument(
+        metavar="NETWORK",
+        help="A name that `networks` prints, or a .toml file.",
+        autocompletion=completion.networks,
+    ),
 ]
 NetworksArgument = Annotated[
     list[str],
-    typer.Argument(metavar="NETWORK...", help="Names of `networks`, or .toml files."),
+    typer.Argument(
+        metavar="NETWORK...",
+        help="Names of `networks`, or .toml files.",
+        autocompletion=completion.networks,
+    ),
 ]
-VariantOption = Annotated[str, typer.Option(metavar="NAME", help="A variant such as fuse_half.")]
+VariantOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="A variant such as fuse_half.", autocompletion=completion.variants
+    ),
+]
 InputOption = Annotated[
     str | None, typer.Option("--input", metavar="HxW", help="Size of the input image.")
 ]
@@ -32,7 +48,13 @@ CosimArrayOption = Annotated[
     typer.Option(metavar="RxC", help=f"Rows and columns of the array.  [default: {COSIM_ARRAY}]"),
 ]
 HardwareOption = Annotated[
-    str | None, typer.Option("--hardware", metavar="FILE", help="A hardware file or a preset.")
+    str | None,
+    typer.Option(
+        "--hardware",
+        metavar="FILE",
+        help="A hardware file or a preset.",
+        autocompletion=completion.presets,
+    ),
 ]
 OverlapOption = Annotated[
     bool | None,
@@ -71,7 +93,13 @@ PlotOption = Annotated[
     str | None, typer.Option(metavar="FILE", help="Draw a plot as .png, .svg or .pdf.")
 ]
 LayerOption = Annotated[
-    str, typer.Option("--layer", metavar="NAME", help="A layer of the network.")
+    str,
+    typer.Option(
+        "--layer",
+        metavar="NAME",
+        help="A layer of the network.",
+        autocompletion=completion.layers,
+    ),
 ]
 SeedOption = Annotated[int, typer.Option(metavar="N", help="Seed of weights and inputs.")]
 JsonOption = Annotated[

@@ -346,6 +346,52 @@ def test_only_sweeps_need_the_extra_sweep(command, status, said, accelsim, tmp_p
 # --- rtl and csynth
 
 
+@pytest.mark.parametrize("file", ["rtl/__init__.py", "rtl.py", "rtl/top.v"])
+def test_another_package_called_rtl_is_said(file, accelsim, monkeypatch, tmp_path):
+    """A folder of Verilog, too: Python takes it for a package."""
+    place = tmp_path / file
+    place.parent.mkdir(exist_ok=True)
+    place.write_text("")
+    for name in [name for name in sys.modules if name.split(".")[0] == "rtl"]:
+        monkeypatch.delitem(sys.modules, name)
+    hides = [str(tmp_path)] if file.endswith(".py") else []
+    monkeypatch.setattr(sys, "path", [*hides, str(tmp_path)])
+    outcome = accelsim("rtl", "-o", tmp_path / "out")
+    assert outcome.status == 2
+    shown = place if file.endswith(".py") else place.parent
+    assert outcome.err.startswith(f"accelsim: {shown} is another package called rtl and hides that")
+    assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("accelsim exp", "explain"),
+        ("accelsim plot heat", "heatmap"),
+        ("accelsim run --no-o", "--no-overlap"),
+        ("accelsim run mobilenet_v3_l", "mobilenet_v3_large mobilenet_v3_large_fuseconv"),
+        ("accelsim run resnet18 --hardware mo", "mobile"),
+        ("accelsim run resnet18 --variant fuse_f", "fuse_full fuse_full_50"),
+        ("accelsim explain resnet18 --layer b1.", "b1.conv1 b1.conv2 b1.add"),
+        ("accelsim film --array 8x8 resnet18 --layer f", "fc"),
+        ("accelsim csynth none.toml --layer f", ""),
+    ],
+)
+def test_a_shell_completes_words(words, expected, accelsim, monkeypatch):
+    monkeypatch.setenv("_ACCELSIM_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+    outcome = accelsim()
+    assert (outcome.out.split(), outcome.err) == (expected.split(), "")
+
+
+def test_the_completion_of_a_shell_is_shown(accelsim, monkeypatch):
+    monkeypatch.setattr("typer.completion._get_shell_name", lambda: "bash")
+    outcome = accelsim("--show-completion")
+    assert outcome.status == 0
+    assert "complete -o default -F _accelsim_completion accelsim" in outcome.out
+
+
 def test_rtl_writes_the_core_its_parameters_and_its_page(accelsim, tmp_path):
     outcome = accelsim("rtl", "--array", "2x3", "--output", tmp_path / "build")
     assert (outcome.status, outcome.err) == (0, "")
