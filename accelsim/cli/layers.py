@@ -53,6 +53,7 @@ from accelsim.cli.options import (
 )
 from accelsim.errors import UnsupportedError
 from accelsim.phrases import counted
+from accelsim.report.words import printable
 
 if TYPE_CHECKING:
     from accelsim.ir import Network
@@ -378,8 +379,20 @@ def generate_rtl(
     of your own, and what the layer sends and must return, on real data.
     """
     check_named("--output", output)
+    of_layer = {
+        "--variant": None if variant == "baseline" else variant,
+        "--dataflow": None if dataflow == "auto" else dataflow,
+        "--depthwise-on": None if depthwise_on == "auto" else depthwise_on,
+        "--input": input_size,
+        "--seed": str(seed) if seed else None,
+    }
+    for option, value in of_layer.items():
+        if layer is None and value is not None:
+            raise UnsupportedError(f"{option} is for --layer")
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
     check_rtl(design, hardware)
+    of_design = {"--hardware": hardware, "--array": array, "--depthwise": depthwise}
+    command = _command("accelsim rtl", of_design | {"--layer": layer} | of_layer, overlap)
     with needs_extra_rtl(), progress_bar() as progress:
         from rtl.flow.generate import generate
         from rtl.flow.simulators import lint_command
@@ -390,9 +403,21 @@ def generate_rtl(
 
             source, name = _network_and_layer(layer)
             net = load_network(source, variant, input_size)
+            progress("computing the layer's values", 0.0)
             stimulus = cosimulation.stimulus(net, name, design, dataflow, seed, depthwise_on)
-        written = generate(design, Path(output), progress, stimulus)
+        written = generate(design, Path(output), progress, stimulus, command)
     say(*map(str, written), "", "To lint it:", shlex.join(lint_command(written[0])))
+
+
+def _command(name: str, options: dict[str, str | None], overlap: bool | None) -> str:
+    """A command as text that is the same on every machine: of files only their names."""
+    words = [name]
+    for option, value in options.items():
+        if value is not None:
+            words += [option, shlex.quote(Path(value).name)]
+    if overlap is not None:
+        words.append("--overlap" if overlap else "--no-overlap")
+    return printable(" ".join(words))
 
 
 def _network_and_layer(text: str) -> tuple[str, str]:

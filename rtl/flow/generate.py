@@ -18,8 +18,9 @@ from amaranth.lib.wiring import Component, Out, connect, flipped
 
 from accelsim.errors import FileError
 from accelsim.hardware import Hardware, Sizes
+from accelsim.version import __version__
 from rtl.engines import core_of
-from rtl.flow.manual import Chapter, page
+from rtl.flow.manual import Chapter, flat, page
 from rtl.flow.ports import CLOCK, RESET, CoreOfDesign, payload, ports, streams
 from rtl.flow.testbench import Stimulus, testbench_files
 from rtl.flow.verilog import TOP, verilog
@@ -89,12 +90,13 @@ def generate(
     directory: Path,
     progress: Progress | None = None,
     stimulus: Stimulus | None = None,
+    command: str | None = None,
 ) -> tuple[Path, ...]:
     """Write core.sv, parameters.json and core.md into a directory; the paths written.
 
     With a stimulus also testbench.sv, what it reads, and testbench.md; the memories of the engine
     that it is for are then as deep as it needs. The directory is made where it does not exist; the
-    files are there whole or not at all.
+    files are there whole or not at all. `command` is what core.sv says it was made by.
     """
     report = progress or _ignore
     report("making Verilog", 0.0)
@@ -105,13 +107,23 @@ def generate(
             hardware = hardware.with_engine(deepened)
         made = make_cores(hardware)
         report("making Verilog", 0.9)
-        written["core.sv"] = made.text
+        written["core.sv"] = _head(made, command) + made.text
         written["parameters.json"] = json.dumps(parameters(made), indent=2) + "\n"
         written["core.md"] = page(chapters(made))
         if stimulus is not None:
             written |= testbench_files(made.engine(stimulus.engine), made.top, stimulus)
     report("making Verilog", 1.0)
     return tuple(directory / name for name in written)
+
+
+def _head(made: Generated, command: str | None) -> str:
+    """Comments in front of the Verilog: what made it, and the sizes of its engines."""
+    by = "" if command is None else f": {' '.join(command.split())}"
+    lines = [f"// Written by accelsim {__version__}{by}"]
+    for _, sizes, _ in made.cores:
+        lines += ["//", f"// {sizes.name}"]
+        lines += [f"//   {name} = {value}" for name, value in flat(asdict(sizes))]
+    return "\n".join(lines) + "\n\n"
 
 
 def chapters(made: Generated) -> list[tuple[str, Chapter]]:

@@ -61,7 +61,7 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 def _chapter(prefix: str, chapter: Chapter, level: str) -> Iterator[str]:
     """Paragraphs of a chapter under headings of a level."""
     core = chapter.core
-    sizes = [(name, str(value)) for name, value in _sizes(asdict(chapter.sizes))]
+    sizes = [(name, str(value)) for name, value in flat(asdict(chapter.sizes))]
     wires = [
         (f"`{port.prefixed(prefix)}`", "input" if port.is_input else "output", str(port.bits))
         for port in ports(core)
@@ -96,10 +96,11 @@ def _chapter(prefix: str, chapter: Chapter, level: str) -> Iterator[str]:
     yield chapter.timing
 
 
-def _sizes(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Names and values of sizes; those of an inner record have its name in front."""
     for name, value in values.items():
         if isinstance(value, dict):
-            yield from _sizes(value, f"{name}.")
+            yield from flat(value, f"{name}.")
         else:
             yield prefix + name, value
 

@@ -194,7 +194,7 @@ def _testbench(
         read.append("expected")
     low = _whole_digits(len(sums) * sums[0].bits)
     return _TEMPLATE.format(
-        title=stimulus.title,
+        title=" ".join(stimulus.title.split()),
         top=TOP,
         passes=len(job.commands),
         cycles=stimulus.cycles,
@@ -392,7 +392,7 @@ def _guide(streams: Sequence[_Stream], stimulus: Stimulus) -> str:
     ]
     results = f"| `expected.hex` | {len(stimulus.words)} | sums that mean something, payload |"
     return _GUIDE.format(
-        title=stimulus.title,
+        title=" ".join(stimulus.title.split()),
         cycles=stimulus.cycles,
         count_bits=_COUNT_BITS,
         files="\n".join((*files, results)),

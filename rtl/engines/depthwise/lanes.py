@@ -187,7 +187,8 @@ class Lanes(wiring.Component):
         # The slot on its way: the number says how many clocks after its issue.
         self.word1 = Signal.like(self.slot.word)
         self.mask1, self.mask2 = (Signal(engine.pixels, name=f"mask{n}") for n in (1, 2))
-        self.shift2, self.odd2 = Signal.like(self.entry.shift), Signal()
+        self.shift2 = Signal.like(self.entry.shift)
+        self.odd2 = Signal()
         self.steps = [Signal(step_layout(engine), name=f"step{n}") for n in range(1, 5)]
         # Result words of the tile in the shadow registers that are still to leave.
         self.beats_left = Signal.like(self.slot.step.beats)
@@ -243,7 +244,8 @@ class Lanes(wiring.Component):
 
     def _retire(self, m: Module) -> None:
         """Whether the tile in the shadow registers ends its pass."""
-        summed, ends_pass = self.steps[-1], Signal()
+        summed = self.steps[-1]
+        ends_pass = Signal()
         with m.If(self.en & (summed.beats != 0)):
             m.d.sync += ends_pass.eq(summed.end)
         m.d.comb += self.retires.eq((self.beats_left == 1) & ends_pass)

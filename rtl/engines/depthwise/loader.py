@@ -33,11 +33,14 @@ class Loader(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         engine, new_command = self.engine, self.commands.payload
-        command, valid = Signal(layout(DepthwiseCommand)), Signal()
+        command = Signal(layout(DepthwiseCommand))
+        valid = Signal()
         operands_left = Signal(range(engine.multipliers + 1))  # of the word that is coming in
-        words_left, taps_left = Signal.like(command.words), Signal(range(engine.tap_depth + 1))
+        words_left = Signal.like(command.words)
+        taps_left = Signal(range(engine.tap_depth + 1))
         passes_held = Signal(range(3))  # that have words in the memories, or are being filled
-        word_end, take = Signal(), Signal()
+        word_end = Signal()
+        take = Signal()
         m.d.comb += [
             word_end.eq(operands_left <= engine.fill_port),
             self.map_beat.eq(words_left != 0),

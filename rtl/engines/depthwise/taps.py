@@ -32,7 +32,8 @@ class TapMemory(wiring.Component):
         m = Module()
         entry = entry_layout(self.engine)
         m.submodules.memory = memory = Memory(shape=entry, depth=self.engine.tap_depth, init=[])
-        write_port, read_port = memory.write_port(), memory.read_port()
+        write_port = memory.write_port()
+        read_port = memory.read_port()
         m.d.comb += [
             write_port.en.eq(self.fill.valid),
             write_port.addr.eq(self.fill.payload.address),

@@ -28,14 +28,19 @@ class TileGenerator(wiring.Component):
                 "tiles": Out(stream.Signature(tile_layout(engine))),
             }
         )
-        self.valid, self.tile = Signal(), Signal(tile_layout(engine))
+        self.valid = Signal()
+        self.tile = Signal(tile_layout(engine))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        valid, tile, command = self.valid, self.tile, Signal(layout(DepthwiseCommand))
-        end, take = Signal(), Signal()
+        valid, tile = self.valid, self.tile
+        command = Signal(layout(DepthwiseCommand))
+        end = Signal()
+        take = Signal()
         row_word = Signal.like(tile.word)  # of the first tile in this row
-        stride = Pixel(Signal(COORDINATE_BITS), Signal(COORDINATE_BITS))  # from tile to tile
+        stride = Pixel(  # from tile to tile
+            *(Signal(COORDINATE_BITS, name=f"stride_{axis}") for axis in Pixel._fields)
+        )
         m.d.comb += [
             command.eq(tile.command),
             take.eq(~valid | (self.tiles.ready & end)),

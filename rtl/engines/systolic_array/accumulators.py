@@ -44,11 +44,14 @@ class Accumulators(wiring.Component):
         step = data.StructLayout({"valid": 1, "store": 1, "accumulate": 1, "address": address})
 
         # Column 0: what its result in the next clock (beats) or now (drains) is.
-        beat, drain_columns, drain_end = Signal(token.shape()), Signal.like(token.columns), Signal()
+        beat = Signal(token.shape())
+        drain_columns = Signal.like(token.columns)
+        drain_end = Signal()
         m.d.sync += beat.eq(token)
         with m.If(token.drain != 0):
             m.d.sync += [drain_columns.eq(token.columns), drain_end.eq(token.end)]
-        index, upcoming = Signal(address), Signal(address)
+        index = Signal(address)
+        upcoming = Signal(address)
         m.d.comb += upcoming.eq(Mux(token.start, 0, index + 1))
         with m.If(token.beat):
             m.d.sync += index.eq(upcoming)
@@ -80,7 +83,8 @@ class Accumulators(wiring.Component):
 
     def _count_tail(self, m: Module, delivers: Value, width: Value) -> None:
         """With `delivers`, column 0 has the first value of a result of so many columns."""
-        before, rest = Signal.like(self.tail), Signal.like(self.tail)
+        before = Signal.like(self.tail)
+        rest = Signal.like(self.tail)
         late = delivers & (width - 1 > rest)
         m.d.comb += [
             rest.eq(Mux(before != 0, before - 1, 0)),

@@ -106,7 +106,8 @@ class Core(wiring.Component):
     def _run_sequence(self, m: Module, go: Signal) -> None:
         """A sequence: from its first command to the result of the last."""
         sequencer, accumulators, memory = self.sequencer, self.accumulators, self.memory
-        active, last = Signal(), Signal()  # operands or results are under way; last command seen
+        active = Signal()  # operands or results are under way
+        last = Signal()  # last command seen
         passes_in_flight = Signal(COUNT_BITS)  # started, and with results still to come
         still_in_flight = Signal.like(passes_in_flight)
         done = Signal()

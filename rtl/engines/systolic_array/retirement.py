@@ -30,7 +30,8 @@ class Retirement(wiring.Component):
         # Passes by the clocks until their last result. Column 0 finishes one in a clock, so at
         # most `columns` of them have it in the same one.
         counts = data.ArrayLayout(self.passes.shape(), self.columns)
-        before, due = Signal(counts), Signal(counts)
+        before = Signal(counts)
+        due = Signal(counts)
         m.d.comb += self.passes.eq(due[0])
         for clocks in range(self.columns):
             m.d.comb += due[clocks].eq(before[clocks] + (self.finished & (self.tail == clocks)))

@@ -128,7 +128,8 @@ class Sequencer(wiring.Component):
         length = Signal.like(now.clocks_remaining)
         next_length = stream.work.k + stream.work.taps
         idle, more = stream.clocks_remaining == 0, stream.streams_remaining != 0
-        start, resume = Signal(), Signal()
+        start = Signal()
+        resume = Signal()
         m.d.comb += [
             length.eq(head.work.k + Mux(is_rows, head.work.taps, 0)),
             start.eq(
@@ -267,8 +268,10 @@ class Sequencer(wiring.Component):
 
     def _load_tile(self, m: Module) -> None:
         """One clock of a load: a word of the stationary tile from the column banks."""
-        head, tile, reads = self.commands.payload, self._tile, Signal()
-        remaining, loaded = Signal.like(tile.words_remaining), Signal.like(tile.words_loaded)
+        head, tile = self.commands.payload, self._tile
+        reads = Signal()
+        remaining = Signal.like(tile.words_remaining)
+        loaded = Signal.like(tile.words_loaded)
         at = Signal.like(tile.top_at)
         m.d.comb += [
             remaining.eq(Mux(self._load, head.work.k, tile.words_remaining)),

@@ -401,7 +401,7 @@ def test_rtl_writes_the_core_its_parameters_and_its_page(accelsim, tmp_path):
     done = subprocess.run(shlex.split(lint), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     texts = {path.suffix: path.read_text() for path in written}
-    assert "module core(" in texts[".sv"]
+    assert "module core (" in texts[".sv"]
     parameters = json.loads(texts[".json"])
     assert (parameters["array"]["rows"], parameters["array"]["columns"]) == (2, 3)
     assert "2 x 3" in texts[".md"]
@@ -891,6 +891,7 @@ def test_run_states_every_dataflow_and_every_timing(accelsim):
         ("csynth mobilenet_v2 --layer b3.add", "layer b3.add (add) runs on the host"),
         ("csynth mobilenet_v2 --layer nolayer", "mobilenet_v2 has no layer 'nolayer'"),
         ("rtl -o /proc/none", "/proc/none cannot be written"),
+        ("rtl -o build --seed 3", "--seed is for --layer"),
         ("rtl -o build --layer resnet18", "--layer must be NETWORK:NAME, for instance mobilen"),
         ("rtl -o build --layer resnet8:stem", "there is no network 'resnet8'; there are mobil"),
         ("rtl -o build --layer resnet18:stm", "resnet18 has no layer 'stm'"),

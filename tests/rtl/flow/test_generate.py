@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from accelsim import __version__
 from accelsim.engines import systolic_array
 from accelsim.errors import FileError
 from accelsim.hardware import DepthwiseEngine, Hardware, Operands, SystolicArray
@@ -52,12 +53,12 @@ def test_three_files_are_written(made):
 
 
 def test_ports_of_the_json_are_those_of_the_verilog(made):
-    """Both against the text: `input [3:0] name;`."""
+    """Both against the text: `input wire [3:0] name`."""
     text = (made[0] / "core.sv").read_text()
-    head = text[text.index("module core(") : text.index("endmodule", text.index("module core("))]
+    head = text[text.index("module core (") : text.index(");", text.index("module core ("))]
+    port = r"(input|output) (?:wire|reg) (?:\[(\d+):0\] )?(\w+)"
     declared = {
-        (name, direction, int(high or 0) + 1)
-        for direction, high, name in re.findall(r"(input|output) (?:\[(\d+):0\] )?(\w+);", head)
+        (name, direction, int(high or 0) + 1) for direction, high, name in re.findall(port, head)
     }
     written = json.loads((made[0] / "parameters.json").read_text())
     assert {
@@ -143,7 +144,7 @@ def test_lanes_share_one_module(shape, tmp_path):
     engine = DepthwiseEngine(*shape, operands=ARRAY.operands)
     generate(Hardware(ARRAY, depthwise=engine), tmp_path)
     text = (tmp_path / "core.sv").read_text()
-    assert text.count("\nmodule depthwise_lane(") == 1
+    assert text.count("\nmodule depthwise_lane (") == 1
     assert text.count("  depthwise_lane ") == shape[0]
     assert "initial" not in text
 
@@ -199,3 +200,13 @@ def test_a_directory_that_cannot_be_written_is_refused_before_the_work(tmp_path,
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(FileError, match="cannot be written"):
             generate(Hardware(ARRAY), place)
+
+
+def test_the_verilog_says_what_made_it_and_its_sizes(tmp_path):
+    generate(BOTH, tmp_path, command="accelsim rtl\n--hardware both.toml")
+    head = (tmp_path / "core.sv").read_text().split("\n\n")[0].splitlines()
+    assert head[0] == f"// Written by accelsim {__version__}: accelsim rtl --hardware both.toml"
+    assert "//   rows = 3" in head
+    assert "//   fill_port = 4" in head
+    assert head.count("//   operands.accumulator_bits = 24") == 2
+    assert all(line.startswith("//") for line in head)

@@ -1,6 +1,7 @@
 """The Verilog is the same in every run, and other tools read it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,9 +40,9 @@ def test_the_text_is_the_same_in_every_run(text, tmp_path):
 
 
 def test_processing_elements_share_one_module(text):
-    assert text.count("\nmodule processing_element(") == 1
+    assert text.count("\nmodule processing_element (") == 1
     assert text.count("  processing_element ") == ARRAY.multipliers
-    assert "processing_element" not in verilog(Core(ARRAY))
+    assert "module processing_element" not in verilog(Core(ARRAY))
 
 
 def test_memories_stay_memories_without_contents(text):
@@ -115,9 +116,9 @@ class Delay(Component):
 
 def test_registers_have_their_reset_values_from_power_on():
     text = verilog(Delay())
-    assert "reg [3:0] q = 4'h5;" in text
-    assert "input clk" in text
-    assert "input rst" in text
+    assert "output reg [3:0] q = 4'h5" in text
+    assert "input wire clk" in text
+    assert "input wire rst" in text
 
 
 def test_a_module_that_is_not_supplied_is_refused():
@@ -142,6 +143,56 @@ def test_garbage_collection_is_left_as_it_was():
 def test_only_signals_are_ports():
     """The constant ready of the fills is no port, its valid is."""
     text = core_verilog(ARRAY)[1]
-    head = text[text.index("module core(") :].split(";")[0]
+    head = text[text.index("module core (") :].split(");")[0]
     assert "left_fill__valid" in head
     assert "left_fill__ready" not in head
+
+
+@pytest.mark.parametrize("sizes", [ARRAY, DepthwiseEngine(2, 3, fill_port=4)], ids=lambda s: s.name)
+def test_names_are_words(sizes):
+    """No name is a number, or escaped, or numbered by Amaranth; every module says what it is."""
+    text = core_verilog(sizes)[1]
+    code = re.sub(r"//.*|/\*.*?\*/", "", text)
+    assert not re.findall(r"\b_\d+_\b|\\|\w\$", code)
+    assert "unused" not in code
+    for line, module in re.findall(r"^(.*)\nmodule (\w+) \($", text, re.MULTILINE):
+        assert line.startswith("//"), module
+    # What Yosys has merged is called as the module itself calls it, not as its parts do.
+    assert re.search(r"^  wire go;$", text, re.MULTILINE)
+
+
+class Part(Component):
+    """A register with a port that is called like a word of Verilog."""
+
+    before: In(4)
+    q: Out(4)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += self.q.eq(~self.before + 1)
+        return m
+
+
+class Whole(Component):
+    """Two of them, of which one sees what the other returns."""
+
+    d: In(4)
+    q: Out(4)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.first = first = Part()
+        m.submodules.second = second = Part()
+        m.d.comb += [first.before.eq(self.d), second.before.eq(first.q), self.q.eq(second.q)]
+        return m
+
+
+def test_ports_of_parts_are_called_by_both(tmp_path):
+    whole = Whole()
+    text = verilog(whole)
+    assert "// Two of them, of which one sees what the other returns.\nmodule core (" in text
+    assert "  input wire [3:0] before_2,\n" in text  # `before` is a word of Verilog
+    assert ".q(first__q)" in text
+    assert text.count("~ before_2") == 2
+    assert whole.d.name == "d"
+    lint(text, tmp_path)
