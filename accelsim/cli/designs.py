@@ -173,7 +173,7 @@ def study_depthwise(
     if STDOUT not in (json, csv):
         given = (("--hardware", hardware), ("--memory", memory), ("--input", input_size))
         shared = " ".join(f"{option} {value}" for option, value in given if value is not None)
-        show(report.depthwise(points, with_memory))
+        show(report.depthwise(points, width(), with_memory))
         beside, port = base.depthwise is not None, base.memory if with_memory else None
         say("", *report.notes(points, engine, shared, beside, port))
 

@@ -11,12 +11,23 @@ from dataclasses import astuple, fields
 
 from accelsim.phrases import milliseconds
 from accelsim.report import side_by_side
-from accelsim.report.table import MODEL_NOTES, USE, Table, count, share, value_notes, without
+from accelsim.report.table import (
+    MODEL_NOTES,
+    USE,
+    Table,
+    count,
+    fit,
+    fits,
+    share,
+    value_notes,
+    without,
+)
 from accelsim.result import MEMORY, LayerResult, Result
 from accelsim.side_by_side import beside
 
 WORDS = ("network", "variant", "input", "design")
 MEMORY_COLUMNS = ("with memory", "waiting")  # of designs that have one
+SPARED = ("params", "MACs", "waiting", "utilisation")  # where the terminal is too narrow
 NUMBERS = ("cycles", *MEMORY_COLUMNS, "ms", "utilisation", "MACs", "params")
 
 
@@ -24,10 +35,9 @@ def table(results: Sequence[Result], width: int) -> Table:
     """Layers side by side where only designs differ and all columns fit; else totals."""
     if one_workload(results):
         layers = side_by_side.designs(beside(results, [*map(_size, results)]), width)
-        lines = (layers.columns, *layers.rows, *layers.summary)
-        if sum(2 + max(map(len, cells)) for cells in zip(*lines, strict=True)) <= width:
+        if fits(layers, width):
             return layers
-    return totals(results)
+    return totals(results, width)
 
 
 def one_workload(results: Sequence[Result]) -> bool:
@@ -35,8 +45,8 @@ def one_workload(results: Sequence[Result]) -> bool:
     return len({_words(result)[:3] for result in results}) == 1
 
 
-def totals(results: Sequence[Result]) -> Table:
-    """A line for each result: what tells it from the others, and its totals."""
+def totals(results: Sequence[Result], width: int) -> Table:
+    """A line for each result: what tells it from the others, and as many totals as fit."""
     words = [_words(result) for result in results]
     told = [index for index in range(len(WORDS)) if len({each[index] for each in words}) > 1]
     rows = [
@@ -46,6 +56,7 @@ def totals(results: Sequence[Result]) -> Table:
     names = [WORDS[index] for index in told]
     memory = any(result.total_memory_cycles is not None for result in results)
     columns, kept = without((*names, *NUMBERS), rows, () if memory else MEMORY_COLUMNS)
+    columns, kept = fit(columns, kept, [name for name in SPARED if name in columns], width)
     return Table(columns, kept, names)
 
 

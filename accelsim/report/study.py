@@ -8,7 +8,7 @@ from itertools import groupby
 
 from accelsim.hardware import DepthwiseEngine, Memory
 from accelsim.report.side_by_side import mark, plain
-from accelsim.report.table import Table
+from accelsim.report.table import Table, fits
 from accelsim.study.depthwise import BASELINE, ENGINE, FUSE_HALF, WAYS, Point, Way
 
 WORDS = ("network", "array")
@@ -17,30 +17,35 @@ COLUMNS = (
     *(*WORDS, "multipliers", *(plain(way.label) for way in ON_THE_ARRAY)),
     *("all multipliers", plain(ENGINE.label)),
 )
+NARROW = (*WORDS, "way", "multipliers", plain("cycles"))
 NONE = plain("-")
 
 
-def depthwise(points: Sequence[Point], with_memory: bool = False) -> Table:
-    """A line per network and array: cycles of every way, the fewest marked, and multipliers.
+def depthwise(points: Sequence[Point], width: int, with_memory: bool = False) -> Table:
+    """Cycles of every way, the fewest marked, and multipliers.
+
+    A line per network and array, a column per way; where these do not fit, a line per way.
 
     Parameters
     ----------
-    with_memory : whether to show clocks with memory in their place.
+    width : characters of a line.
+    with_memory : whether to show clocks with memory in place of cycles.
     """
-    rows = []
+    rows, lines = [], []
     for (network, array), group in groupby(points, lambda point: (point.network, point.array)):
         ways = {point.way: point for point in group}
         clocks = {name: clocks_of(point, with_memory) for name, point in ways.items()}
         least = min((each for each in clocks.values() if each is not None), default=0)
         cells = {name: NONE if each is None else mark(each, least) for name, each in clocks.items()}
-        rows.append(
-            (
-                *(network, array, f"{ways[FUSE_HALF.name].multipliers:,}"),
-                *(cells[way.name] for way in ON_THE_ARRAY),
-                *(f"{ways[ENGINE.name].multipliers:,}", cells[ENGINE.name]),
-            )
-        )
-    return Table(COLUMNS, rows, WORDS)
+        multipliers = {name: f"{point.multipliers:,}" for name, point in ways.items()}
+        alone, beside = multipliers[FUSE_HALF.name], multipliers[ENGINE.name]
+        on_the_array = [cells[way.name] for way in ON_THE_ARRAY]
+        rows.append((network, array, alone, *on_the_array, beside, cells[ENGINE.name]))
+        lines += [
+            (network, array, way.label, multipliers[way.name], cells[way.name]) for way in WAYS
+        ]
+    table = Table(COLUMNS, rows, WORDS)
+    return table if fits(table, width) else Table(NARROW, lines, (*WORDS, "way"))
 
 
 def clocks_of(point: Point, with_memory: bool) -> int | None:

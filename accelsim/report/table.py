@@ -83,6 +83,12 @@ def fit(
     return [columns[index] for index in chosen], [[row[index] for index in chosen] for row in rows]
 
 
+def fits(table: Table, width: int) -> bool:
+    """Whether a table fits within `width` characters."""
+    lines = (table.columns, *table.rows, *table.summary)
+    return line_width([max(map(len, cells)) for cells in zip(*lines, strict=True)]) <= width
+
+
 def without(
     columns: Sequence[str], rows: Sequence[Sequence[str]], names: Collection[str]
 ) -> tuple[list[str], list[list[str]]]:

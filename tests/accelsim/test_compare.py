@@ -22,9 +22,10 @@ from accelsim.hardware import (
 )
 from accelsim.ir import Layer, Network
 from accelsim.networks.variants import apply
-from accelsim.report import plot_designs
+from accelsim.report import plot_designs, several
 from accelsim.report import study as report
 from accelsim.report.side_by_side import designs, notes, to_csv
+from accelsim.report.table import fits
 from accelsim.side_by_side import Entry, compare
 from accelsim.study.depthwise import depthwise_study
 
@@ -282,7 +283,7 @@ def test_a_study_says_what_does_not_apply_to_a_network():
     points = depthwise_study(networks.resnet18, [(8, 8)], DepthwiseEngine(8, 64))
     reasons = {point.way: point.why_not for point in points if point.cycles is None}
     assert list(reasons) == ["fuse_half", "engine"]
-    (cells,) = report.depthwise(points).rows
+    (cells,) = report.depthwise(points, 300).rows
     assert [cell.strip() for cell in cells].count("-") == 2
     notes = report.notes(points, DepthwiseEngine(8, 64))
     assert [f"-: {reason}." in notes for reason in reasons.values()] == [True, True]
@@ -307,7 +308,7 @@ def test_a_study_keeps_the_other_sizes_of_a_design():
 
 
 def test_the_table_of_the_study_has_every_number(points):
-    shown = [cell for cells in report.depthwise(points).rows for cell in cells]
+    shown = [cell for cells in report.depthwise(points, 300).rows for cell in cells]
     for point in points:
         assert any(text.rstrip(" *") == f"{point.cycles:,}" for text in shown)
         assert f"{point.multipliers:,}" in shown
@@ -317,7 +318,7 @@ def test_the_table_of_the_study_has_every_number(points):
 def test_a_study_has_the_clocks_of_a_memory():
     base = Hardware(SystolicArray(4, 4), memory=Memory(32, 16, 2))
     points = depthwise_study(networks.mobilenet_v2, [(16, 8)], DepthwiseEngine(2, 8), base)
-    shown = [cell.rstrip(" *") for cell in report.depthwise(points, with_memory=True).rows[0]]
+    shown = [cell.rstrip(" *") for cell in report.depthwise(points, 300, with_memory=True).rows[0]]
     for point in points:
         variant, dataflow, beside = ASKED[point.way]
         engine = DepthwiseEngine(2, 8) if beside else None
@@ -356,6 +357,24 @@ def test_a_comparison_has_the_clocks_of_each_memory():
         assert lines["with memory"][at].rstrip(" *") == told
         assert made.to_dict()["designs"][at]["total_memory_cycles"] == alone.total_memory_cycles
     assert "none: array 8x8; memory is left out." in notes(made)
+
+
+def test_numbers_of_a_study_are_whole_in_a_narrow_terminal(points):
+    narrow = report.depthwise(points, 80)
+    cells = zip(narrow.columns, *narrow.rows, strict=True)
+    assert sum(max(map(len, each)) + 3 for each in cells) < 80
+    assert [cells[-1].rstrip(" *") for cells in narrow.rows] == [f"{p.cycles:,}" for p in points]
+
+
+def test_several_results_show_what_fits_in_a_line(mobilenet):
+    designs_ = [Hardware(SystolicArray(side, side)) for side in (8, 16)]
+    results = [ax.simulate(mobilenet, design) for design in designs_]
+    assert several.table(results, 80).columns[0] == "layer"
+    for width in (44, 60):
+        shown = several.table(results, width)
+        assert shown.columns[:3] == ["design", "cycles", "ms"]
+        assert fits(shown, width)
+        assert [cells[1] for cells in shown.rows] == [f"{x.total_cycles:,}" for x in results]
 
 
 def test_the_plot_of_the_study_shows_the_points(points):
