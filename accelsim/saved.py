@@ -56,7 +56,18 @@ AnyResult = Result | SavedResult
 
 
 def load_result(path: str | Path) -> SavedResult:
-    """The result in a file; FileError says what is wrong with it."""
+    """The one result in a file; FileError says what is wrong with it."""
+    results = load_results(path)
+    if len(results) > 1:
+        raise FileError(
+            f"{path} holds {len(results)} results, and this is of one; `accelsim run` writes one "
+            "for a single network, input and array"
+        )
+    return results[0]
+
+
+def load_results(path: str | Path) -> list[SavedResult]:
+    """The result in a file, or all that a run of several wrote; FileError says what is wrong."""
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -64,7 +75,11 @@ def load_result(path: str | Path) -> SavedResult:
     except (ValueError, RecursionError):
         raise FileError(f"{path} is not valid JSON") from None
     try:
-        return _result(data)
+        several = isinstance(data, dict) and "results" in data
+        parts = _take(data, "results", list) if several else [data]
+        if not parts:
+            raise FileError("its results are none")
+        return [_result(part) for part in parts]
     except FileError as error:
         raise FileError(f"{path} is not a result of `accelsim run --json`: {error}") from None
     except AccelsimError as error:

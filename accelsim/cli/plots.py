@@ -152,9 +152,10 @@ def stack(
     """A bar for each result, of its layers by operator."""
     with drawing(output) as figures:
         from accelsim.report import plot_results
-        from accelsim.saved import load_result
+        from accelsim.saved import load_results
 
-        figures.append(plot_results.stack([load_result(result) for result in results]))
+        read = [each for result in results for each in load_results(result)]
+        figures.append(plot_results.stack(read))
 
 
 def roofline(

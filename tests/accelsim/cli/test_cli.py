@@ -462,6 +462,13 @@ def test_several_networks_inputs_and_arrays_are_one_table(accelsim, tmp_path):
         "array 9x7",
     ]
     assert files[2].read_bytes().startswith(b"\x89PNG")
+    stacked = accelsim("plot", "stack", files[0], "-o", tmp_path / "b.svg")
+    assert (stacked.status, stacked.err) == (0, "")
+    for result in alone:
+        assert f"{result['total_cycles']:,}" in (tmp_path / "b.svg").read_text()
+    refused = accelsim("plot", "layers", files[0], "-o", tmp_path / "c.svg")
+    assert refused.status == 2
+    assert refused.err.startswith(f"accelsim: {files[0]} holds 8 results, and this is of one; ")
 
 
 def test_several_results_say_what_was_computed_and_left_out(accelsim):
