@@ -181,7 +181,7 @@ def study_depthwise(
 def sweep(
     specification: Annotated[Path, typer.Argument(metavar="SPEC", help="The sweep, a .toml file.")],
     output: Annotated[
-        str, typer.Option("-o", "--output", metavar="DIR", help="Folder for the results.")
+        str, typer.Option("-o", "--output", metavar="DIR", help="Folder for the rows, in Parquet.")
     ],
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the sweep of which DIR holds a part.")

@@ -12,6 +12,7 @@ from accelsim.cli.common import (
     load_network,
     say,
     show,
+    width,
     write_json,
 )
 from accelsim.cli.options import (
@@ -62,7 +63,7 @@ def explain_layer(
     write_json(json, made.to_dict)
     if json != STDOUT:
         say(report.title(made), "")
-        for table in (report.parts(made), report.passes(made), report.ways(made)):
+        for table in (report.parts(made), report.passes(made, width()), report.ways(made)):
             if table.rows:
                 show(table)
                 print()

@@ -10,7 +10,7 @@ from accelsim.explanations import (
 )
 from accelsim.hls.account import Kind
 from accelsim.phrases import counted
-from accelsim.report.table import Table, percent
+from accelsim.report.table import Table, fit, percent
 
 # What parts are for, in a few words and in more; names of loops, ports and stages fill the rest.
 BRIEF: dict[str, str] = {
@@ -25,13 +25,13 @@ BRIEF: dict[str, str] = {
 }
 FULL: dict[str, str] = {
     PRODUCTS: "products with values of the map",
-    PADDING: "products with padding (taps outside the map)",
-    SURPLUS: "surplus products, with zeros of blocks or thrown away",
+    PADDING: "products with taps outside the map",
+    SURPLUS: "surplus products: zeros of blocks, thrown away",
     IDLE: "{name}s left idle while others multiply",
     Kind.LOOP: "no multiply: {name}",
-    Kind.PORT: "waiting for port {name}, which passes before still hold",
-    Kind.STAGE: "waiting for stage {name} of the same pass",
-    Kind.DRAIN: "filling and draining: operands cross the engine, last results leave",
+    Kind.PORT: "waiting for port {name}, held by a pass before",
+    Kind.STAGE: "waiting for {name} of the same pass",
+    Kind.DRAIN: "filling and draining the engine",
 }
 # The same where a name says more than that something is waited for.
 BRIEF_OF: dict[tuple[str, str], str] = {
@@ -42,6 +42,7 @@ BRIEF_OF: dict[tuple[str, str], str] = {
 PART_COLUMNS = ("where multiplier clocks go", "multiplier clocks", "share")
 WAY_COLUMNS = ("engine", "dataflow", "cycles", "times the chosen")
 PASS_COLUMNS = ("passes", "of", "clocks of its stages", "filled")
+SPARED = ("filled", "clocks of its stages")  # left out where the terminal is too narrow
 MOST_PASSES = 6  # kinds that are shown
 
 
@@ -96,8 +97,8 @@ def ways(made: Explanation) -> Table:
     return Table(WAY_COLUMNS, rows, WAY_COLUMNS[:2])
 
 
-def passes(made: Explanation) -> Table:
-    """The passes that the layer is cut into, the most frequent first."""
+def passes(made: Explanation, width: int) -> Table:
+    """The passes that the layer is cut into, the most frequent first, within `width` characters."""
     rows = [
         (
             f"{each.trips:,}",
@@ -107,7 +108,8 @@ def passes(made: Explanation) -> Table:
         )
         for each in made.passes[:MOST_PASSES]
     ]
-    return Table(PASS_COLUMNS, rows, PASS_COLUMNS[1:])
+    columns, kept = fit(PASS_COLUMNS, rows, SPARED, width)
+    return Table(columns, kept, PASS_COLUMNS[1:])
 
 
 def notes(made: Explanation, worst: bool) -> list[str]:
