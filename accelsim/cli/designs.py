@@ -87,7 +87,7 @@ def compare_designs(
     write_json(json, comparison.to_dict)
     if STDOUT not in (json, csv):
         say(report.title(comparison), "")
-        show(report.designs(comparison, width()))
+        show(report.table(comparison, width()))
         say("", *report.notes(comparison))
 
 

@@ -6,18 +6,35 @@ from collections.abc import Callable
 from dataclasses import astuple, fields
 
 from accelsim.phrases import milliseconds
-from accelsim.report.table import USE, Table, fit, percent, ports
+from accelsim.report.table import USE, Table, fit, fits, percent, ports
 from accelsim.result import LayerResult
 from accelsim.side_by_side import LayerCosts, SideBySide
 
 WORDS = ("layer", "op")
 SPARED = ("op",)
+# Totals that are left out one after another where a line has no room.
+SPARED_TOTALS = ("skipped MACs", "cycles x multipliers", "multipliers", "utilisation")
 FASTEST = " *"
 # What the lines of clocks and milliseconds hold.
 TIMES = (
     "ms are with memory where a design has one; clocks with memory include maps of the host's",
     "layers. Left out is what the host computes, and filling banks with a fill port of no width.",
 )
+
+
+def table(comparison: SideBySide, width: int) -> Table:
+    """Layers and totals on every design; the totals alone, a line each, where these do not fit."""
+    made = designs(comparison, width)
+    if fits(made, width):
+        return made
+    first = len(made.columns) - len(comparison.entries)
+    names = ["design", *(cells[0] for cells in made.summary)]
+    rows = [
+        (entry.name, *(cells[first + at] for cells in made.summary))
+        for at, entry in enumerate(comparison.entries)
+    ]
+    spared = [name for name in SPARED_TOTALS if name in names]
+    return Table(*fit(names, rows, spared, width), words=("design",))
 
 
 def designs(comparison: SideBySide, width: int) -> Table:
@@ -86,7 +103,7 @@ def notes(comparison: SideBySide) -> list[str]:
         )
     return [
         *lines,
-        "* is the least of a line. Multipliers are those of the engines that run these layers.",
+        "* is the least. Multipliers are those of the engines that run these layers.",
         USE,
         *TIMES,
     ]

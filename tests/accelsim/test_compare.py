@@ -24,7 +24,7 @@ from accelsim.ir import Layer, Network
 from accelsim.networks.variants import apply
 from accelsim.report import plot_designs, several
 from accelsim.report import study as report
-from accelsim.report.side_by_side import designs, notes, to_csv
+from accelsim.report.side_by_side import designs, mark, notes, table, to_csv
 from accelsim.report.table import fits
 from accelsim.side_by_side import Entry, compare
 from accelsim.study.depthwise import depthwise_study
@@ -175,6 +175,14 @@ def test_the_table_marks_the_fastest(comparison):
     )
     assert "Left out is what the host computes" in notes(comparison)[-1]
     assert len(designs(comparison, 40).columns) == 1 + len(comparison.entries)
+
+
+def test_totals_are_whole_where_layers_do_not_fit(comparison):
+    shown = table(comparison, 40)
+    assert fits(shown, 40)
+    for cells, entry, total in zip(shown.rows, comparison.entries, comparison.totals, strict=True):
+        assert cells[:2] == [entry.name, mark(total.cycles, min(comparison.totals).cycles)]
+    assert table(comparison, 200) == designs(comparison, 200)
 
 
 def test_files_hold_the_numbers(comparison, tmp_path):
