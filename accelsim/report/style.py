@@ -28,7 +28,7 @@ PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#999999"
 LIGHT = "#CCCCCC"
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, GREY)
-MARKERS = "osD^vPX"
+MARKERS = "osD^vPX*"  # one more than colours, so that both together repeat late
 LINE_STYLES = ("-", "--", ":", "-.")
 NUMBERS = StrMethodFormatter("{x:,.0f}")
 SEQUENTIAL = "cividis"  # of dark blue to yellow: monotonous for every reader

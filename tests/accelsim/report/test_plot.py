@@ -1,9 +1,12 @@
 """Plots show the numbers of the results."""
 
+from itertools import cycle
+
 import matplotlib.pyplot as plt
 import pytest
 
 import accelsim as ax
+from accelsim.report import style
 from accelsim.study.fuseconv import COMPARISONS
 
 
@@ -78,3 +81,8 @@ def test_our_panels_show_our_cycles(scaling):
     titles = [panel.get_title().replace("\n", " ") for panel in scaling[1].axes]
     assert titles == [comparison.label for comparison in COMPARISONS]
     assert len({point[:6] for point in scaling[0]}) == len(scaling[0]) == 36
+
+
+def test_lines_of_one_colour_differ_in_their_marker():
+    looks = list(zip(range(50), cycle(style.COLOURS), cycle(style.MARKERS), strict=False))
+    assert len({look[1:] for look in looks}) == len(looks)
