@@ -422,7 +422,7 @@ def _command(name: str, options: dict[str, str | None], overlap: bool | None) ->
 
 def _network_and_layer(text: str) -> tuple[str, str]:
     """The two halves of NETWORK:NAME."""
-    network, _, layer = text.rpartition(":")
+    network, _, layer = text.partition(":")
     if not (network and layer):
         raise UnsupportedError(
             f"--layer must be NETWORK:NAME, for instance mobilenet_v2:stem, not {text!r}"

@@ -17,6 +17,7 @@ from amaranth.hdl import Module
 from amaranth.lib.wiring import Component, Out, connect, flipped
 
 from accelsim.errors import FileError
+from accelsim.files import check_writable
 from accelsim.hardware import Hardware, Sizes
 from accelsim.version import __version__
 from rtl.engines import core_of
@@ -150,6 +151,8 @@ def _whole(directory: Path) -> Iterator[dict[str, str]]:
             yield files
             for file, content in files.items():
                 (Path(name) / file).write_text(content)
+            for file in files:
+                check_writable(directory / file)
             for file in files:
                 (Path(name) / file).replace(directory / file)
     except BaseException as error:

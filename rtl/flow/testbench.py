@@ -426,7 +426,8 @@ Any other simulator: compile `core.sv` and `testbench.sv` as SystemVerilog, the 
 
 The core is compared with the golden model, word for word, and its busy cycles with the schedule's
 {cycles}. Stall cycles depend on the host, which here waits for nothing that the core does not make
-it wait for.
+it wait for. The memories of the engine are as deep as the layer needs, so that they may be deeper
+than those of the design; `core.sv` and `parameters.json` say how deep.
 
 Every line of a file is one word: numbers of {count_bits} bits in hexadecimal, then the payload,
 with _ between them. A word is sent when the counters named have reached the numbers in front of it:

@@ -407,6 +407,19 @@ def test_rtl_writes_the_core_its_parameters_and_its_page(accelsim, tmp_path):
     assert "2 x 3" in texts[".md"]
 
 
+def test_rtl_of_a_layer_brings_its_testbench(accelsim, probe, tmp_path):
+    command = ("rtl", "--array", "4x3", "--layer", f"{probe}:mix", "--seed", "5")
+    outcome = accelsim(*command, "--output", tmp_path / "build")
+    assert (outcome.status, outcome.err) == (0, "")
+    text = (tmp_path / "build" / "core.sv").read_text()
+    made_by = f"accelsim rtl --array 4x3 --layer {Path(probe).name}:mix --seed 5\n"
+    assert text.startswith(f"// Written by accelsim {__version__}: {made_by}")
+    counted = as_json(accelsim("cosim", probe, *command[1:3], "--layer", "mix", "--json", "-"))
+    bench = (tmp_path / "build" / "testbench.sv").read_text()
+    assert f"CYCLES = 48'd{counted['busy_cycles']};" in bench
+    assert str(tmp_path) not in text + bench + (tmp_path / "build" / "testbench.md").read_text()
+
+
 def test_csynth_reports_the_latency_that_run_counts(accelsim):
     options = ("mobilenet_v2", "--array", "16x16", "--dataflow", "ws", "--json", "-")
     printed = as_json(accelsim("csynth", *options, "--layer", "b5.expand"))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from accelsim.cosimulation import stimulus
+from accelsim.errors import FileError
 from accelsim.hardware import DepthwiseEngine, Hardware, Operands, SystolicArray
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.ops import Conv2d, Depthwise
@@ -150,3 +151,10 @@ def test_the_files_are_there_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         make("array", tmp_path / "new" / "folder")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused_before_anything_is_written(tmp_path):
+    (tmp_path / "testbench.md").mkdir()
+    with pytest.raises(FileError, match=r"testbench\.md cannot be written: Is a directory"):
+        make("array", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["testbench.md"]
