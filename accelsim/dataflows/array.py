@@ -1,5 +1,6 @@
 """What the dataflows of the systolic array share: clocks of its ports, sizes of tiles, programs."""
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -81,16 +82,63 @@ def split(total: int, most: int, other: int) -> tuple[Tiles, ...]:
     """Cut `total` into the fewest parts of at most `most`, so that sum(max(part, other)) is least.
 
     A pass costs the larger of its load and its drain; `other` is the side that does not depend on
-    this cut. Where `other` dominates, the last part is the small one, because the last drain of a
-    sequence is not hidden.
+    this cut. Where `other` dominates, the last part is as small as it can be without making another
+    larger than `other`, because the last drain of a sequence is not hidden.
     """
     parts = ceil_div(total, most)
     if other >= ceil_div(total, parts):
         size = min(most, other)
         last = ((1, total - (parts - 1) * size),)
         return ((parts - 1, size), *last) if parts > 1 else last
+    return equal(total, parts)
+
+
+def equal(total: int, parts: int) -> tuple[Tiles, ...]:
+    """Parts as equal as possible, the larger ones first."""
     size, larger = divmod(total, parts)
     return ((larger, size + 1), (parts - larger, size)) if larger else ((parts, size),)
+
+
+def skewed(columns: int, total: int, every: int, each: int) -> tuple[int, tuple[Tiles, ...]]:
+    """Column tiles of at most `columns` for a result of `total` columns, and their skew.
+
+    Column n - 1 of a tile ends n - 1 clocks behind column 0. Tile t from the end, of n columns,
+    ends t `each` clocks before the last one, so that a sequence waits for the most of n - t `each`:
+    the skew. Where passes are very short, one more tile, which costs `every` clocks, may save more
+    of it; of equally fast ways the one with the fewest tiles is taken.
+    """
+    fewest = ceil_div(total, columns)
+    best = _skew(columns, total, fewest, each), fewest
+    across = fewest + 1
+    while across <= total and every * (across - fewest) < best[0]:
+        clocks = every * (across - fewest) + _skew(columns, total, across, each)
+        best = min(best, (clocks, across))
+        across += 1
+    across = best[1]
+    skew = best[0] - every * (across - fewest)
+    ends: list[Tiles] = []
+    left = total
+    for tile in range(_short(columns, across, each, skew)):
+        size = min(skew + tile * each, left - (across - 1 - tile))
+        ends.append((1, size))
+        left -= size
+    full = across - len(ends)
+    return skew, (*(equal(left, full) if full else ()), *reversed(ends))
+
+
+def _skew(columns: int, total: int, across: int, each: int) -> int:
+    """The least skew s of so many tiles: tile t from the end has at most s + t `each` columns."""
+
+    def room(skew: int) -> int:
+        short = _short(columns, across, each, skew)
+        return short * skew + each * short * (short - 1) // 2 + (across - short) * columns
+
+    return 1 + bisect_left(range(1, columns + 1), total, key=room)
+
+
+def _short(columns: int, across: int, each: int, skew: int) -> int:
+    """Tiles at the end that the skew keeps from having all columns."""
+    return min(across, max(0, ceil_div(columns - skew, each)))
 
 
 def repeat(count: int, body: Body, name: str) -> Body:

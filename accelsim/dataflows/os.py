@@ -25,9 +25,11 @@ from accelsim.dataflows.array import (
     FIELD_LIMIT,
     ArrayProgram,
     address,
+    equal,
     expand,
     port_clocks,
     repeat,
+    skewed,
     split,
 )
 from accelsim.dataflows.base import UNBOUNDED, Candidate, Indices, Plan, Tiles, ceil_div
@@ -88,8 +90,12 @@ def tilings(conv: Conv, array: SystolicArray, most: int = UNBOUNDED) -> Iterator
 def _straight(
     array: SystolicArray, groups: int, depth: int, m: int, n: int, swapped: bool
 ) -> tuple[int, Straight]:
-    rows = split(m, array.rows, depth if array.overlap else FIELD_LIMIT)
-    columns = split(n, array.columns, FIELD_LIMIT)
+    if array.overlap:
+        rows = split(m, array.rows, depth)
+        each = sum(count * max(depth, high) for count, high in rows)
+        _, columns = skewed(array.columns, n, groups * each, each)
+    else:
+        rows, columns = split(m, array.rows, FIELD_LIMIT), split(n, array.columns, FIELD_LIMIT)
     # All loads are equal, so that the order of the passes counts in the last column tile only.
     costs = [
         (b * a, depth, high, wide, 0)
@@ -103,14 +109,36 @@ def _straight(
 def _crossed(
     array: SystolicArray, groups: int, depth: int, shared: int, others: int, swapped: bool
 ) -> tuple[int, Crossed]:
+    """The best passes of this kind.
+
+    A pass of `a` others on the rows takes max(depth, shared + a) clocks. So `free` others cost no
+    more than none would, and any others on the rows beyond them a clock each; a further pass is
+    cheaper for more of them than it takes clocks. What the last columns are behind is as in
+    `skewed`, a pass of r others being a tile of r columns.
+    """
     high, wide = array.rows - shared, array.columns - shared
-    full, rest = divmod(others, high + wide)
-    passes = [(full, high, wide)] if full else []
-    if rest:
-        across = min(wide, max(ceil_div(rest, 2), rest - high))
-        passes.append((1, rest - across, across))
-    costs = [(count, depth, shared + a, shared + b, 0) for count, a, b in passes]
-    return port_clocks(array, costs, groups), Crossed(swapped, shared, tuple(passes))
+    if not array.overlap:
+        sizes = split(others, high + wide, FIELD_LIMIT)
+    else:
+        least = max(depth, shared)
+        free = min(high, max(0, depth - shared)) + wide
+        skew, sizes = skewed(free, others, groups * least, least)
+        passes, more = divmod(others, free)
+        if 0 < more <= passes * (high + wide - free):
+            clocks = groups * (passes * least + more) + free
+            if clocks < groups * sum(count for count, _ in sizes) * least + skew:
+                sizes = equal(others, passes)
+    parts = []
+    for count, size in sizes:
+        most = high if not array.overlap else free - wide + max(0, size - free)
+        across = min(wide, max(ceil_div(size, 2), size - most))
+        parts.append((count, size - across, across))
+    costs = [
+        (many, depth, shared + a, shared + b, 0)
+        for count, a, b in parts
+        for many in ((count - 1, 1) if count > 1 else (1,))
+    ]
+    return port_clocks(array, costs, groups), Crossed(swapped, shared, tuple(parts))
 
 
 def body(conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:

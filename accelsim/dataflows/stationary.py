@@ -4,11 +4,14 @@ The matrix product X S, with X streamed (m rows of it per pass) and S stationary
 pass). Where K needs several tiles, their partial sums meet in the accumulator memory, so that at
 most `accumulator_depth` rows of X stream at a time.
 
-Groups with few channels, depthwise above all, fill the array badly. Neighbouring outputs of such a
-Conv therefore share one vector of inputs: that of a block of outputs is the patch that they see
+Convolutions with few channels, depthwise above all, fill the array badly. Neighbouring outputs
+therefore may share one vector of inputs: that of a block of outputs is the patch that they see
 together, and every output has a vector of weights for it, zeros where it does not look (a Toeplitz
 matrix). Multiplications by zero are free where multipliers would idle; a patch of 8 x 8 inputs
 makes 6 x 6 outputs of a 3 x 3 kernel at once, instead of one.
+
+The tiling is the fastest of all that a Plan can state (`_tiling` proves it for a product, `_best`
+looks at every block); of equally fast blocks it has the fewest rows, then the fewest columns.
 """
 
 from collections.abc import Hashable, Iterator
@@ -19,12 +22,22 @@ from typing import NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.dataflows.array import FIELD_LIMIT, ArrayProgram, address, expand, repeat, split
+from accelsim.dataflows.array import (
+    FIELD_LIMIT,
+    ArrayProgram,
+    address,
+    expand,
+    repeat,
+    skewed,
+    split,
+)
 from accelsim.dataflows.base import Indices, Plan, Tiles, ceil_div
 from accelsim.dataflows.im2col import gemm, seen
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
 from accelsim.passes import ArrayPass, Body, Opcode
+
+Int = npt.NDArray[np.int64]
 
 
 class Tiling(NamedTuple):
@@ -42,41 +55,35 @@ class Tiling(NamedTuple):
 def tilings(
     conv: Conv, array: SystolicArray, most: int, weights: bool
 ) -> Iterator[tuple[int, Tiling]]:
-    """Im2col, and where groups leave the array empty the best block of outputs.
+    """The best tiling.
 
-    most : clocks of interest; of tilings that take more some are left out.
+    most : clocks of interest; one that takes more is left out.
     weights : whether the weights wait and the pixels stream; else the reverse.
     """
-    if conv.groups > 1 and conv.groups * _blocks(conv).least[weights] > most:
+    if conv.groups * _blocks(conv).least[weights] > most:
         return
-    for block in ((1, 1), _block(conv, array, weights)) if conv.groups > 1 else ((1, 1),):
-        rows, columns, depth = _sizes(conv, block, weights)
-        # Every column tile of a group streams all rows past all K tiles, and loads them.
-        each = max(ceil_div(depth, array.rows) * rows, depth)
-        if conv.groups * ceil_div(columns, array.columns) * each <= most:
-            tiling = _tiling(array, block, rows, columns, depth)
-            yield _clocks(array, tiling, conv.groups), tiling
+    clocks, tiling = _best(conv, array, weights)
+    if clocks <= most:
+        yield clocks, tiling
 
 
-def _sizes(conv: Conv, block: tuple[int, int], weights: bool) -> tuple[int, int, int]:
-    """Streamed rows, stationary columns and K of one group's product."""
-    blocks = ceil_div(conv.oh, block[0]) * ceil_div(conv.ow, block[1])
-    outputs = block[0] * block[1] * (conv.k // conv.groups)
-    height = seen(block[0], conv.fh, conv.sh, conv.dh)
-    width = seen(block[1], conv.fw, conv.sw, conv.dw)
-    depth = conv.c // conv.groups * height * width
-    return (blocks, outputs, depth) if weights else (outputs, blocks, depth)
-
-
-def _block(conv: Conv, array: SystolicArray, weights: bool) -> tuple[int, int]:
-    """The block with the least clocks on the ports, roughly: tiles as if they were all equal."""
+def _best(conv: Conv, array: SystolicArray, weights: bool) -> tuple[int, Tiling]:
+    """The fastest tiling of all blocks; of equal ones that of the first block."""
     blocks = _blocks(conv)
     streamed, waiting = blocks.counts, blocks.outputs
     if not weights:
         streamed, waiting = waiting, streamed
-    tiles = -(-blocks.depths // array.rows)
-    clocks = -(-waiting // array.columns) * np.maximum(tiles * streamed, blocks.depths)
-    return blocks.sizes[int(clocks.argmin())]
+    least = _least(array, conv.groups, streamed, waiting, blocks.depths)
+    best: tuple[int, int, Tiling] | None = None
+    for index in least.argsort(kind="stable").tolist():
+        if best and least[index] > best[0]:
+            break
+        sizes = (int(each[index]) for each in (streamed, waiting, blocks.depths))
+        clocks, tiling = _tiling(array, blocks.sizes[index], conv.groups, *sizes)
+        if best is None or (clocks, index) < best[:2]:
+            best = clocks, index, tiling
+    assert best is not None
+    return best[0], best[2]
 
 
 class Blocks(NamedTuple):
@@ -118,40 +125,72 @@ def _parts(size: int) -> list[int]:
     return sorted({ceil_div(size, parts) for parts in range(1, size + 1)})
 
 
-def _tiling(
-    array: SystolicArray, block: tuple[int, int], rows: int, columns: int, depth: int
-) -> Tiling:
-    most = FIELD_LIMIT if depth <= array.rows else array.accumulator_depth
-    # A pass costs the larger of its stream and the next load: tiles of either are made so that
-    # neither side has small ones that the other side would wait for.
-    longest = min(rows, most)
-    depths = split(depth, array.rows, longest if array.overlap else FIELD_LIMIT)
-    streams = split(rows, most, depths[0][1] if array.overlap else FIELD_LIMIT)
-    return Tiling(block, streams, split(columns, array.columns, FIELD_LIMIT), depths)
+def _least(array: SystolicArray, groups: int, streamed: Int, waiting: Int, depth: Int) -> Int:
+    """Clocks of the best tilings of products, or fewer where they take next to none.
 
-
-def _clocks(array: SystolicArray, tiling: Tiling, groups: int) -> int:
-    """Clocks of the busier port; the stream of a pass hides the load of the next."""
-    streams, columns, depths = tiling.streams, tiling.columns, tiling.depths
-    across, deep = sum(count for count, _ in columns), sum(count for count, _ in depths)
-    first, last = depths[0][1], streams[-1][1]
+    Parameters
+    ----------
+    streamed, waiting, depth : int64[products], rows of X, columns of S, and K.
+    """
+    deep = -(-depth // array.rows)
+    most = np.where(deep == 1, FIELD_LIMIT, array.accumulator_depth)
+    chunks, across = -(-streamed // most), -(-waiting // array.columns)
     if not array.overlap:
-        chunks, rows = sum(count for count, _ in streams), sum(a * b for a, b in streams)
-        depth, width = sum(a * b for a, b in depths), sum(a * b for a, b in columns)
         loads = chunks * across * (depth + deep * array.rows)
-        return groups * (loads + across * deep * rows + chunks * deep * width)
-    total = first + 1 + array.rows + last + columns[-1][1] - 1
-    before = last
-    each = 0
-    for chunks, m in streams:
-        each = sum(count * max(m, k) for count, k in depths)
-        total += groups * chunks * across * each
-        # The first load of these chunks hides behind a stream of the size before.
-        total += groups * (max(before, first) - max(m, first))
-        before = m
-    total -= max(last, first)  # no stream comes before the first load
-    # The last of the wider tiles may end later than the narrow ones after it.
-    return total + max(0, columns[0][1] - columns[-1][1] - columns[-1][0] * each)
+        clocks: Int = groups * (loads + across * deep * streamed + chunks * deep * waiting)
+        return clocks
+    (m, longer), (k, deeper) = np.divmod(streamed, chunks), np.divmod(depth, deep)
+    # A pass takes the larger of its stream and the next load; both cut into equal parts.
+    each = (chunks - longer) * ((deep - deeper) * np.maximum(m, k) + deeper * np.maximum(m, k + 1))
+    each += longer * ((deep - deeper) * np.maximum(m + 1, k) + deeper * np.maximum(m + 1, k + 1))
+    first = depth - (deep - 1) * np.minimum(array.rows, m)
+    last = streamed - (chunks - 1) * np.minimum(most, k)
+    end = np.where(m * deep >= depth, first, np.where(k * chunks >= streamed, last, m))
+    skew = np.where(groups * each >= array.columns, waiting - (across - 1) * array.columns, 1)
+    clocks = groups * across * each + end + array.rows + skew
+    return clocks
+
+
+def _tiling(
+    array: SystolicArray,
+    block: tuple[int, int],
+    groups: int,
+    streamed: int,
+    waiting: int,
+    depth: int,
+) -> tuple[int, Tiling]:
+    """The best tiling of a product, and its clocks.
+
+    With tiles m of X's rows and k of K, and a column tiles, passes take the clocks of the busier
+    port: each stream hides the next load, so that a sequence takes
+
+        groups a sum over m, k of max(m, k)  +  min(first k, last m)  +  R  +  skew
+
+    clocks, `skew` being what the last columns to end are behind (see `skewed`). The sum is convex
+    in every tile: equal parts make it least, and fewer parts never make it more. Neither is undone
+    by the smaller first load or last stream that other parts would have; among equal sums, these
+    are made as small as they can be.
+    """
+    deep = ceil_div(depth, array.rows)
+    most = FIELD_LIMIT if deep == 1 else array.accumulator_depth
+    chunks = ceil_div(streamed, most)
+    if not array.overlap:
+        streams, depths, columns = (
+            split(*cut, FIELD_LIMIT)
+            for cut in ((streamed, most), (depth, array.rows), (waiting, array.columns))
+        )
+        across = ceil_div(waiting, array.columns)
+        loads = chunks * across * (depth + deep * array.rows)
+        clocks = groups * (loads + across * deep * streamed + chunks * deep * waiting)
+        return clocks, Tiling(block, streams, columns, depths)
+    streams = split(streamed, most, depth // deep)
+    depths = split(depth, array.rows, streamed // chunks)[::-1]
+    each = [sum(count * max(size, part) for count, part in depths) for _, size in streams]
+    total = groups * sum(count * clocks for (count, _), clocks in zip(streams, each, strict=True))
+    skew, columns = skewed(array.columns, waiting, total, each[-1])
+    across = sum(count for count, _ in columns)
+    clocks = across * total + min(depths[0][1], streams[-1][1]) + array.rows + skew
+    return clocks, Tiling(block, streams, columns, depths)
 
 
 def body(conv: Conv, opcode: Opcode, tiling: Hashable) -> Body:

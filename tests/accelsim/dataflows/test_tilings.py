@@ -1,0 +1,188 @@
+"""The tilings that dataflows choose are the fastest, by trying all others on small layers."""
+
+from functools import cache
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accelsim.dataflows import input_stationary, os, stationary, ws
+from accelsim.hardware import SystolicArray
+from accelsim.ir import Conv
+from tests.accelsim.dataflows.test_dataflows import arrays, convs
+
+
+@cache
+def compositions(total: int, most: int) -> list[tuple[int, ...]]:
+    """All ways to cut a total into parts of at most `most`, in every order."""
+    if total == 0:
+        return [()]
+    return [
+        (part, *rest)
+        for part in range(1, min(total, most) + 1)
+        for rest in compositions(total - part, most)
+    ]
+
+
+def ends(array, groups, streams, across, depths):
+    """Clocks at which column 0 of every column tile has ended, pass by pass.
+
+    A stream hides the load of the next pass; the first load and the last stream are not hidden.
+    """
+    at, before = 0, 0
+    last = []
+    for _, m, tile, (place, k) in product(range(groups), streams, range(across), enumerate(depths)):
+        if array.overlap:
+            at += max(before, k)
+        else:
+            at += before + k
+        before = m
+        if place == len(depths) - 1:
+            last.append((tile, at + m + array.rows))
+    return last
+
+
+def exhaustive(array, groups, streamed, waiting, depth):
+    """The fewest clocks of all tilings of a product, every list of tiles in every order."""
+    best = None
+    for depths in compositions(depth, array.rows):
+        most = streamed if len(depths) == 1 else array.accumulator_depth
+        for streams in compositions(streamed, most):
+            for across in range(-(-waiting // array.columns), waiting + 1):
+                last = ends(array, groups, streams, across, depths)
+                if best is not None and last[-1][1] >= best:
+                    break  # more column tiles only take longer
+                for columns in compositions(waiting, array.columns):
+                    if len(columns) == across:
+                        clocks = max(end + columns[tile] for tile, end in last)
+                        best = clocks if best is None else min(best, clocks)
+    return best
+
+
+@settings(max_examples=150)
+@given(
+    st.builds(
+        SystolicArray,
+        rows=st.integers(1, 5),
+        columns=st.integers(1, 9),
+        accumulator_depth=st.integers(1, 4),
+    ),
+    st.integers(1, 3),
+    *(st.integers(1, 8),) * 3,
+)
+def test_a_product_is_cut_best(array, groups, streamed, waiting, depth):
+    sizes = (groups, streamed, waiting, depth)
+    clocks, _ = stationary._tiling(array, (1, 1), *sizes)
+    assert clocks == exhaustive(array, *sizes)
+    least = stationary._least(array, groups, *(np.array([size]) for size in sizes[1:]))
+    assert least[0] <= clocks
+
+
+@pytest.mark.parametrize(("dataflow", "weights"), [(ws, True), (input_stationary, False)])
+@settings(max_examples=80)
+@given(convs(most=6), arrays)
+def test_no_block_is_faster(dataflow, weights, conv, array):
+    """Every block of outputs, each cut best; of equally fast ones the first is taken."""
+    tried = []
+    for high, wide in product(range(1, conv.oh + 1), range(1, conv.ow + 1)):
+        blocks = -(-conv.oh // high) * -(-conv.ow // wide)
+        outputs = high * wide * conv.k // conv.groups
+        seen = {
+            (y * conv.sh + i * conv.dh, x * conv.sw + j * conv.dw)
+            for y, x, i, j in product(*map(range, (high, wide, conv.fh, conv.fw)))
+        }
+        depth = conv.c // conv.groups * len(seen)
+        sizes = (blocks, outputs, depth) if weights else (outputs, blocks, depth)
+        clocks, _ = stationary._tiling(array, (high, wide), conv.groups, *sizes)
+        tried.append((clocks, (high, wide)))
+    ((clocks, tiling),) = dataflow.tilings(conv, array)
+    assert (clocks, tiling.block) == min(tried)
+
+
+def passes_of_os(array, conv):
+    """Every list of passes of os: (m, n) each, of one group."""
+    pixels, channels = conv.oh * conv.ow, conv.k // conv.groups
+    depthwise = conv.depthwise and conv.c > 1
+    for m, n in ((pixels, channels), (channels, pixels))[: 1 if depthwise else 2]:
+        for high, wide in product(compositions(m, array.rows), compositions(n, array.columns)):
+            yield [(rows, columns) for columns in wide for rows in high]
+    for shared, others in () if depthwise else ((pixels, channels), (channels, pixels)):
+        high, wide = array.rows - shared, array.columns - shared
+        if min(high, wide) < 0 or high + wide == 0:
+            continue
+        for parts in compositions(others, high + wide):
+            ways = (range(max(0, part - wide), min(high, part) + 1) for part in parts)
+            for downs in product(*ways):
+                yield [
+                    (shared + down, shared + part - down)
+                    for part, down in zip(parts, downs, strict=True)
+                ]
+
+
+def law(array, groups, passes, depth):
+    """Clocks of passes of os: a pass loads while the one before it drains."""
+    at = drained = done = 0
+    for m, n in groups * passes:
+        if array.overlap:
+            at += max(depth, drained)
+            done, drained = max(done, at + array.rows + m + n - 2), m
+        else:
+            done += depth + array.rows + m + n - 2
+    return done
+
+
+@settings(max_examples=150)
+@given(
+    st.builds(
+        SystolicArray,
+        rows=st.integers(1, 6),
+        columns=st.integers(1, 6),
+        overlap=st.sampled_from((True, True, True, False)),
+    ),
+    st.sampled_from((1, 1, 2, 3)),
+    st.sampled_from((1, 1, 2, 3, 7)),
+    st.integers(1, 9),
+    st.integers(1, 7),
+)
+def test_os_fills_its_passes_best(array, groups, channels, pixels, depth):
+    conv = Conv(depth * groups, 1, pixels, channels * groups, 1, pixels, groups=groups)
+    least = min(law(array, groups, passes, depth) for passes in passes_of_os(array, conv))
+    assert min(clocks for clocks, _ in os.tilings(conv, array)) == least
+
+
+def least_crossed(array, depth, shared, others):
+    """The fewest clocks of passes with all shared vectors on both sides, whatever their order."""
+    high, wide = array.rows - shared, array.columns - shared
+
+    @cache
+    def behind(left, drained, late):
+        """Clocks after the last load began; `late` of them until what came before has ended."""
+        if not left:
+            return late
+        hidden = max(depth, drained)
+        return hidden + min(
+            behind(
+                left - down - across,
+                shared + down,
+                max(late - hidden, array.rows + 2 * shared + down + across - 2),
+            )
+            for down in range(min(high, left) + 1)
+            for across in range(min(wide, left - down) + 1)
+            if down + across
+        )
+
+    return behind(others, 0, 0)
+
+
+@settings(max_examples=200)
+@given(
+    st.integers(3, 7), st.integers(3, 7), st.integers(1, 8), st.integers(1, 3), st.integers(1, 30)
+)
+def test_crossed_operands_fill_their_passes_best(rows, columns, depth, shared, others):
+    shared = min(shared, (min(rows, columns) - 1) // 2)
+    array = SystolicArray(rows, columns)
+    clocks, tiling = os._crossed(array, 1, depth, shared, others, False)
+    assert clocks == least_crossed(array, depth, shared, others)
+    assert sum(count * (a + b) for count, a, b in tiling.passes) == others
