@@ -11,7 +11,9 @@ from rtl.flow import synthesis
 FILE = json.loads(resources.files("accelsim.sweep").joinpath("area.json").read_text())
 
 
-VERSIONS = 0.08  # how far cells may be from the file where another Yosys finds other gates
+# How far cells may be from the file. ABC finds other gates where names stand in another order, for
+# the points are older than some names, and in another version.
+OTHER_GATES = 0.08
 
 
 def again(designs):
@@ -20,10 +22,10 @@ def again(designs):
     for design in designs:
         point = json.loads(json.dumps(synthesis.point(design)))
         expected = kept[json.dumps({**point, "cells": None})]
-        if not other:
-            assert point["cells"] == expected
         for name, count in point["cells"].items():
-            assert count == pytest.approx(expected[name], rel=VERSIONS), (design, name)
+            exact = not other and name in ("ff", "mult18", "dp16kd")
+            rel = 0 if exact else OTHER_GATES
+            assert count == pytest.approx(expected[name], rel=rel), (design, name)
 
 
 def test_the_smallest_cores_have_the_cells_of_the_file():
