@@ -20,6 +20,7 @@ from accelsim.hls.nest import Loop, Task, operations
 from accelsim.ir import Layer
 from accelsim.lowering import AUTO, Choice, Lowered, in_each_dataflow
 from accelsim.passes import Body, Repeat
+from accelsim.phrases import counted
 from accelsim.request import Request
 from accelsim.simulation import answer
 
@@ -130,6 +131,18 @@ class Explanation:
     def reason(self) -> Reason:
         """The reason in brief."""
         return _reason(self.parts, self.passes)
+
+    def __str__(self) -> str:
+        """The layer, its cycles, and the share of every part."""
+        shares = (
+            f"{100 * clocks / self.multiplier_clocks:.1f} % {kind}{name and f' {name}'}"
+            for kind, name, clocks in self.parts
+        )
+        place = f"{self.layer} ({self.op}) on engine {self.engine} of {self.hardware.label}"
+        return (
+            f"{self.network} {self.variant}, layer {place}: {counted(self.cycles, 'cycle')}; "
+            f"{', '.join(shares)}"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """What `--json` prints."""

@@ -12,7 +12,7 @@ from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.ir import Network
 from accelsim.numerics import Int8
-from accelsim.phrases import milliseconds
+from accelsim.phrases import counted, milliseconds
 from accelsim.version import __version__
 from accelsim.weights import load_weights
 
@@ -292,14 +292,17 @@ class Result(Totals):
             (*words, f"{cycles:,}", "-" if share is None else f"{100 * share:.1f} %", f"{macs:,}")
             for words, (cycles, share, macs) in zip(names, numbers, strict=True)
         ]
-        return _html(self._about(len(self.layers) - len(shown)), HTML_COLUMNS, rows)
+        return _html(str(self), HTML_COLUMNS, rows)
 
-    def _about(self, not_modelled: int) -> str:
-        """What was simulated, its time, and what the time leaves out."""
+    def __str__(self) -> str:
+        """What was simulated, its cycles and time, and what these leave out."""
+        memory = "memory left out" if self.total_memory_cycles is None else "with memory"
         text = (
             f"{self.network} {self.variant}, {self.hardware.label}, timing {self.timing}, fidelity "
-            f"{self.fidelity}: {milliseconds(self.time_ms)} ms at {self.hardware.clock_mhz:g} MHz"
+            f"{self.fidelity}: {counted(self.total_cycles, 'cycle')}, {milliseconds(self.time_ms)} "
+            f"ms at {self.hardware.clock_mhz:g} MHz, {memory}"
         )
+        not_modelled = sum(layer.not_modelled for layer in self.layers)
         if not_modelled:
             text += f"; layers on the host, not modelled: {not_modelled}"
         if self.values_equal is not None:

@@ -135,6 +135,14 @@ def test_without_a_layer_it_is_the_one_that_loses_the_most():
     assert explain("efficientnet_b0", None, "mobile").layer == max(lost, key=lost.get) == "b2.dw"
 
 
+def test_it_prints_in_a_sentence():
+    made = explain(one(Linear(8, flatten=True), 8, 1), "x", Hardware(SystolicArray(1, 1)), "os")
+    assert str(made) == (
+        "one baseline, layer x (linear) on engine array of array 1x1: 65 cycles; "
+        "98.5 % products, 1.5 % drain"
+    )
+
+
 def test_memory_is_one_number():
     made = explain("resnet50", "fc", "mobile")
     layer = simulate("resnet50", "mobile").layers[-1]
