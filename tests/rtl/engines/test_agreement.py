@@ -26,10 +26,10 @@ PACES = (
 # A failure names its engine and passes; nothing smaller is found by drawing other seeds.
 PHASES = (Phase.explicit, Phase.generate)
 
-# One row or lane, one column or pixel, primes, not square either way; the largest costs most.
+# One row or lane, one column or pixel, primes, not square either way; larger ones are for `full`
+# and for the generated Verilog.
 SHAPES = (
-    (1, 1), (1, 2), (2, 1), (1, 8), (8, 1), (2, 2), (2, 5), (3, 2), (3, 7), (4, 4), (5, 3), (5, 7),
-    (7, 2), (7, 5), (8, 4), (8, 8),
+    (1, 1), (1, 2), (2, 1), (1, 8), (8, 1), (2, 2), (2, 5), (3, 2), (3, 7), (4, 4), (5, 3), (7, 2),
 )  # fmt: skip
 EVERY_SHAPE = tuple((one, other) for one in range(1, 9) for other in range(1, 9))
 
@@ -59,7 +59,7 @@ def options(subject):
 
 @every_subject
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@settings(max_examples=4, phases=PHASES)
+@settings(max_examples=3, phases=PHASES)
 @given(data=st.data())
 def test_random_sequences_agree(subject, shape, data):
     random_check(subject, shape, *data.draw(options(subject)), sequences=2)

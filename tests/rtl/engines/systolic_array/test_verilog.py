@@ -38,7 +38,7 @@ def check(shape, modes, seed, simulator, passes=PASSES, overlap=True):
 
 
 @pytest.mark.parametrize("modes", MODES.values(), ids=MODES)
-@pytest.mark.parametrize("shape", [(4, 4), (5, 3), (8, 8)], ids=str)
+@pytest.mark.parametrize("shape", [(5, 3), (8, 8)], ids=str)
 def test_verilator_agrees_in_every_mode(shape, modes):
     check(shape, modes, 0, "verilator")
 
@@ -47,7 +47,7 @@ def test_verilator_agrees_without_overlap():
     check((5, 3), tuple(Opcode), 1, "verilator", overlap=False)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_verilator_agrees_at_16x16(seed):
     check((16, 16), tuple(Opcode), seed, "verilator", passes=60)
 
