@@ -181,7 +181,8 @@ def _of_layers(layers: Iterable[LayerResult]) -> tuple[list[str], list[Event]]:
         events.append(_slice(layer.name, now, now + layer.cycles, args) | {"tid": tid})
         counter = f"utilization of {layer.engine}"
         end = now + layer.cycles
-        for at, percent in ((now, 100 * (layer.utilization or 0)), (end, 0.0)):
+        share = () if layer.utilization is None else ((now, 100 * layer.utilization), (end, 0.0))
+        for at, percent in share:
             events.append(_event("C", counter, 0, {"percent": percent}) | {"ts": at})
         now = end
     return tracks, events

@@ -25,6 +25,7 @@ from accelsim.report.style import (
     bare,
     figure,
     heading,
+    length,
 )
 from accelsim.report.words import literal, wrapped
 from accelsim.request import RTL
@@ -59,7 +60,7 @@ def layers(result: AnyResult, ax: Axes | None = None) -> Axes:
         pad=24,  # for the legend
     )
     side = ax.inset_axes((1.02, 0.0, 0.25, 1.0), sharey=ax)
-    side.barh(positions, [layer.utilization or 0 for layer in shown], color=colours, alpha=0.6)
+    side.barh(positions, [length(layer.utilization) for layer in shown], color=colours, alpha=0.6)
     side.tick_params(labelleft=False, left=False)
     side.set_xlim(0, 1)
     side.xaxis.set_major_formatter(PercentFormatter(1.0))

@@ -21,6 +21,7 @@ from accelsim.report.style import (
     figure,
     heading,
     ink,
+    length,
     number_axis,
     size_axis,
 )
@@ -30,6 +31,7 @@ from accelsim.saved import AnyResult
 
 HATCHES = ("", "///", "...", "xxx")
 MEMORY_WIDTHS = (16, 64, 256)  # bytes a clock
+ROOFS = "No layer is above the roof of its engine;\nabove a slope, it waits for that memory."
 INCH_PER_LETTER = 0.062  # at the size of labels in bars
 NAME_LETTERS = 44  # of a line beside a bar
 BAR_POINTS = 400  # length of the longest bar of a stack, about
@@ -195,7 +197,14 @@ def roofline(result: AnyResult, widths: Sequence[int] = MEMORY_WIDTHS) -> Figure
     axes.set_ylabel("MACs per clock, taps outside the map left out")
     heading(axes, f"{_network(result)}, {result.hardware.label}", 6.4)
     bare(axes)
-    made.legend(loc="outside right upper", frameon=False, fontsize=9)
+    made.legend(
+        title=ROOFS,
+        title_fontsize=8,
+        alignment="left",
+        loc="outside right upper",
+        frameon=False,
+        fontsize=9,
+    )
     return made
 
 
@@ -217,7 +226,9 @@ def timeline(result: AnyResult) -> Figure:
         row = engines.index(layer.engine)
         edge = 0.4 if layer.cycles > result.total_cycles / NARROW else 0.0
         rows.barh(row, layer.cycles, 0.8, now, color=colour, edgecolor="white", linewidth=edge)
-        use.bar(now, layer.utilization or 0, layer.cycles, align="edge", color=colour, linewidth=0)
+        use.bar(
+            now, length(layer.utilization), layer.cycles, align="edge", color=colour, linewidth=0
+        )
         words = literal(layer.name)
         if layer.cycles > letters * (len(words) + 1):
             middle = now + layer.cycles / 2

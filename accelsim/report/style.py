@@ -119,6 +119,11 @@ def heading(axes: Axes, text: str, inches: float, pad: float = 6.0) -> None:
     axes.set_title(wrapped(text, letters), loc="left", fontsize=size, pad=pad)
 
 
+def length(share: float | None) -> float:
+    """Of the bar of a share; no number where there is none, so that no bar is drawn."""
+    return math.nan if share is None else share
+
+
 def ink(colour: str) -> str:
     """Black or white, whichever is read better on a colour (WCAG 2.1, relative luminance)."""
     red, green, blue = (

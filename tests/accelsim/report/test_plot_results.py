@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
@@ -157,6 +158,18 @@ def test_published_timings_have_no_bytes_to_draw():
     assert plot_results.spots(result) == []
     plot_results.roofline(result).draw_without_rendering()
     plot_results.timeline(result).draw_without_rendering()
+
+
+def test_no_bar_stands_for_a_share_that_is_none():
+    """SCALE-Sim counts a clock too few, so that one multiplier would do more than it can."""
+    layer = ax.Layer("it", ax.ops.Linear(1), ("input",))
+    network = ax.Network("one", (8, 1, 1), (layer,))
+    design = ax.Hardware(ax.SystolicArray(1, 1))
+    result = ax.simulate(network, design, "os", timing="scalesim")
+    _, use = plot_results.timeline(result).axes
+    side = plot.layers_figure(result).axes[0].child_axes[0]
+    assert [bar.get_height() for bar in use.patches] == pytest.approx([np.nan], nan_ok=True)
+    assert [bar.get_width() for bar in side.patches] == pytest.approx([np.nan], nan_ok=True)
 
 
 PLOTS = {
