@@ -310,6 +310,14 @@ def count(frame: Frame, where: Sequence[str] = ()) -> int:
     return rows
 
 
+def compared(
+    frame: Frame, minimise: Sequence[str], maximise: Sequence[str], where: Sequence[str] = ()
+) -> int:
+    """How many of these rows have a value in every objective: only they can be compared."""
+    rows, _ = _select(frame, minimise, maximise, where)
+    return count(rows)
+
+
 def front(ranks: Ranks) -> Bools:
     """bool[n], which rows no other one dominates.
 

@@ -245,6 +245,7 @@ def pareto_front(
         rows, parameters = analysis.open_designs(source)
         best = analysis.pareto(rows, *goals, where or [], competing)
         count = analysis.count(rows, where or [])
+        left_out = count - analysis.compared(rows, *goals, where or [])
         if best.is_empty():
             raise SelectionError(
                 f"none of {counted(count, 'design')} has a value in all of these columns"
@@ -261,4 +262,4 @@ def pareto_front(
     write_json(json, lambda: report.to_dict(best, count, *goals, where or [], competing))
     if STDOUT not in (json, csv):
         show(report.front(best, [*goals[0], *goals[1]], parameters, width(), competing))
-        say("", *report.notes(best, count, *goals, parameters, competing))
+        say("", *report.notes(best, count, *goals, parameters, competing, left_out))

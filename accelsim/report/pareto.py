@@ -56,12 +56,19 @@ def notes(
     maximise: Sequence[str],
     parameters: Sequence[str] | None,
     across: Sequence[str] = (),
+    left_out: int = 0,
 ) -> list[str]:
-    """Sentences below the table: how many designs, and what all of the front have in common."""
+    """Sentences below the table: how many designs, and what all of the front have in common.
+
+    left_out : designs without a value in one of the objectives.
+    """
     goals = [f"least {wording(name)}" for name in minimise]
     goals += [f"most {wording(name)}" for name in maximise]
     best = f"{len(designs):,} of {counted(count, 'design')} {are(len(designs))} best"
     lines = [f"{best} in {', '.join(goals)}{_among(designs, across)}."]
+    if left_out:
+        some = counted(left_out, "design has", "designs have")
+        lines.append(f"Left out: {some} no value in one of these columns.")
     if len(designs) > MOST_ROWS:
         lines.append(f"The first {MOST_ROWS} are shown; --csv and --json write all.")
     same = [name for name in parameters or () if designs[name].n_unique() == 1]

@@ -1157,6 +1157,19 @@ def test_a_sweep_and_its_front_say_what_they_are_models_of(accelsim, tmp_path):
         assert tuple(each in outcome.out for each in models) == said
 
 
+def test_a_front_says_how_many_designs_cannot_be_compared(accelsim, tmp_path):
+    (tmp_path / "a.toml").write_text(
+        'networks = ["mobilenet_v1"]\ninputs = "32x32"\n[operands]\nbits = [8, 9, 16]\n'
+    )
+    accelsim("sweep", tmp_path / "a.toml", "-o", tmp_path / "out")
+    for columns, said in (("gate_equivalents", "Left out: 2 designs have no value"), ("ff", None)):
+        shown = accelsim("pareto", tmp_path / "out", "--minimise", f"{columns},time_ms").out
+        assert "1 of 3 designs is best in " in shown
+        assert said is None or said in shown
+    shown = accelsim("pareto", tmp_path / "out", "--minimise", "memory_ge,time_ms").out
+    assert "Left out" not in shown
+
+
 def test_every_kind_of_plot_is_listed(accelsim):
     outcome = accelsim("plot")
     assert outcome.status == 0
