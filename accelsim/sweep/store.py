@@ -150,16 +150,15 @@ def open_folder(path: Path, spec: Spec, costs: int, resume: bool) -> Iterator[Fo
     rest = beside(path)
     manifest = rest / MANIFEST
     try:
+        # Before anything is made, and again when nobody else can make anything.
+        _check_places(path, rest, new=not manifest.exists())
         for place in (path, rest):
-            if place.exists() and not place.is_dir():
-                raise FileError(f"{place} must be a folder, and is a file")
             place.mkdir(parents=True, exist_ok=True)
         with _locked(path):
             if manifest.exists():
                 _compare(path, spec, resume)
             else:
-                _check_empty(path)
-                _check_empty(rest)
+                _check_places(path, rest, new=True)
                 write_whole(manifest, json.dumps(_manifest(spec, costs), indent=2) + "\n")
             (rest / COSTS).mkdir(exist_ok=True)
             _clean(path, rest, rest / COSTS)
@@ -183,6 +182,15 @@ def _locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(place)
+
+
+def _check_places(path: Path, rest: Path, new: bool) -> None:
+    """Refuse files in the place of folders, and for a new sweep folders of something else."""
+    for place in filter(Path.exists, (path, rest)):
+        if not place.is_dir():
+            raise FileError(f"{place} must be a folder, and is a file")
+        if new:
+            _check_empty(place)
 
 
 def _check_empty(path: Path) -> None:

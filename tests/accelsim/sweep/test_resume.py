@@ -162,6 +162,21 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
 
 
+def test_what_is_refused_makes_nothing(tmp_path):
+    """The folder beside that of another sweep, and one beside which a file stands."""
+    asked = spec(tmp_path, SMALL)
+    sweep.run(asked, tmp_path / "out")
+    (tmp_path / "file.sweep").write_text("")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(FileError, match=r"out\.sweep holds \w+(\.json)? and no sweep"):
+        sweep.run(asked, tmp_path / "out.sweep")
+    with pytest.raises(FileError, match=r"file\.sweep must be a folder, and is a file"):
+        sweep.run(asked, tmp_path / "file")
+    with pytest.raises(FileError, match="/ cannot hold a sweep: a part of it stands beside its fo"):
+        sweep.run(asked, "/")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_folder_of_the_earlier_layout_is_named(tmp_path):
     (tmp_path / "out" / "points").mkdir(parents=True)
     (tmp_path / "out" / "manifest.json").write_text("{}")
