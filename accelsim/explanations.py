@@ -212,7 +212,7 @@ def explain(
         bound_cycles=lowered.bound.cycles,
         memory_cycles=answer(request.of_layer(layer)).layers[0].memory_cycles,
         hardware=hardware,
-        parts=_parts(lowered),
+        parts=parts_of(lowered),
         passes=_passes(lowered),
         ways=tuple(sorted(tried, key=lambda way: (way.cycles is None, way.cycles))),
     )
@@ -232,7 +232,7 @@ def _worst(request: Request) -> str:
 def reason_of(request: Request, layer: Layer) -> Reason | None:
     """Why a layer takes its cycles, in brief; None on the host."""
     lowered = request.lower(layer)
-    return None if lowered is None else _reason(_parts(lowered), _passes(lowered))
+    return None if lowered is None else _reason(parts_of(lowered), _passes(lowered))
 
 
 def _reason(parts: tuple[Part, ...], passes: tuple[Passes, ...]) -> Reason:
@@ -247,7 +247,8 @@ def _reason(parts: tuple[Part, ...], passes: tuple[Passes, ...]) -> Reason:
     return Reason(part, None)
 
 
-def _parts(lowered: Lowered) -> tuple[Part, ...]:
+def parts_of(lowered: Lowered) -> tuple[Part, ...]:
+    """What multipliers x cycles of a layer are for, the largest part first."""
     nest = lowered.nest("")
     spent = account(nest)
     executed = operations(nest)

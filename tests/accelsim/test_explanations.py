@@ -1,13 +1,14 @@
 """Why layers take their cycles: parts that add up, and reasons that are worked out by hand."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
 from accelsim import networks
-from accelsim.engines import ENGINES
+from accelsim.engines import ENGINES, systolic_array
 from accelsim.errors import NetworkError, UnsupportedError
-from accelsim.explanations import IDLE, PADDING, PRODUCTS, SURPLUS, explain, reason_of
+from accelsim.explanations import IDLE, PADDING, PRODUCTS, SURPLUS, explain, parts_of, reason_of
 from accelsim.hardware import PRESETS, DepthwiseEngine, Hardware, SystolicArray, find_preset
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.ops import Conv2d, Depthwise, Linear, Pool
@@ -84,7 +85,7 @@ def test_a_depthwise_layer_by_im2col_has_one_column_and_a_short_k():
     ("op", "design", "dataflow", "said"),
     [
         (Conv2d(3, (3, 3)), SystolicArray(8, 32), "os", "few rows filled (3 of 8)"),
-        (Conv2d(3, (3, 3)), SystolicArray(8, 32), "ws", "few columns filled (3 of 32)"),
+        (Conv2d(3, (1, 1)), SystolicArray(8, 32), "ws", "few columns filled (3 of 32)"),
         (Conv2d(3, (3, 3)), SystolicArray(32, 3), "os", "multipliers are busy"),
         (Conv2d(64, (1, 1)), SystolicArray(64, 64, overlap=False), "ws", "fills and drains"),
         (Depthwise((9, 9)), SystolicArray(1, 1), "os", "multipliers are busy"),
@@ -157,3 +158,17 @@ def test_refusals():
         explain("mobilenet_v2", "b3.add", "mobile")
     with pytest.raises(UnsupportedError, match="one has no layer that runs on an engine"):
         explain(one(Pool("max", (2, 2))), None, "mobile")
+
+
+def test_an_engine_that_does_not_say_what_passes_use():
+    """What is idle is then one part, of the same multiplier clocks."""
+    lowered = Request(one(Conv2d(3, (1, 1))), Hardware(SystolicArray(8, 32)), "ws").layer_on(
+        "x", "it"
+    )
+    engine = systolic_array.ENGINE
+    silent = replace(engine, registers=replace(engine.registers, used=None))
+    known = parts_of(lowered.lowered)
+    unknown = parts_of(replace(lowered.lowered, model=silent))
+    idle = sum(part.multiplier_clocks for part in known if part.kind == IDLE)
+    assert [part for part in unknown if part.kind == IDLE] == [(IDLE, "multiplier", idle)]
+    assert {part for part in known if part.kind != IDLE} < {*unknown}
