@@ -20,7 +20,7 @@ stream a job may be long, its windows fired in groups of n.
 With one stream, a stride may also be had by throwing results away (`keep`), which fires need.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import lru_cache
 from itertools import accumulate
 from math import gcd
@@ -28,6 +28,7 @@ from operator import itemgetter
 from typing import NamedTuple, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from accelsim.dataflows.array import FIELD_LIMIT, ArrayProgram, address, expand, port_clocks, repeat
 from accelsim.dataflows.base import UNBOUNDED, Candidate, Indices, Plan, ceil_div
@@ -41,7 +42,11 @@ name = "rows"
 engine = SystolicArray.name
 eager = True
 
+MOST_CUTS = 1 << 13  # numbers of jobs that are looked at beyond the fewest
 STREAM_LIMIT = largest(ArrayPass, "streams")
+
+
+Int = npt.NDArray[np.int64]
 
 
 class Axis(NamedTuple):
@@ -113,13 +118,26 @@ class Jobs(NamedTuple):
         return self.size - self.lead
 
 
+class PassRun(NamedTuple):
+    """`trips` passes of m rows, n windows, `fires` fires, k values per stream."""
+
+    trips: int
+    m: int
+    n: int
+    k: int
+    fires: int
+
+
 class Tiling(NamedTuple):
     """Where lines run, their geometry, the jobs in order, and the passes that run them."""
 
     transposed: bool
     lines: Lines
     jobs: tuple[Jobs, ...]
-    runs: tuple["PassRun", ...]
+    runs: tuple[PassRun, ...]
+
+
+Cut = tuple[int, tuple[Jobs, ...], bool]  # bound of clocks, jobs, may passes fire several times
 
 
 def tilings(conv: Conv, array: SystolicArray, most: int = UNBOUNDED) -> Iterator[Candidate]:
@@ -148,27 +166,35 @@ def tilings(conv: Conv, array: SystolicArray, most: int = UNBOUNDED) -> Iterator
 
 @lru_cache(maxsize=1 << 12)
 def _search(
-    one: "Axis", other: "Axis", channels: int, array: SystolicArray
-) -> list[tuple[int, "Axis", "Lines", tuple["Jobs", ...], tuple["PassRun", ...]]]:
+    one: Axis, other: Axis, channels: int, array: SystolicArray
+) -> list[tuple[int, Axis, Lines, tuple[Jobs, ...], tuple[PassRun, ...]]]:
     """Clocks, axis of the lines, lines, jobs and passes; the same for a map and its transpose."""
     candidates = []
     least = UNBOUNDED
     for along, lines in _geometries(one, other, array.max_taps, array.columns == 1):
         if channels * lines.work // array.rows >= least:
             break
-        cuts = [
-            (_bound(lines, jobs, channels, array), jobs, fires)
-            for jobs, fires in _cuts(lines, channels, array)
-        ]
-        for bound, jobs, fires in sorted(cuts, key=itemgetter(0)):
-            if bound >= least:
-                break
-            runs = _runs(lines, jobs, channels, array, fires)
-            if runs[0].fires <= FIELD_LIMIT:
-                clocks = _clocks(lines, array, runs)
-                least = min(least, clocks)
-                candidates.append((clocks, along, lines, jobs, tuple(runs)))
+        # What is likely is cut first: few others are then left that could take fewer clocks.
+        for cuts in (_likely_cuts, _all_cuts):
+            tried = cuts(lines, channels, array, least)
+            for clocks, jobs, runs in _faster(tried, lines, channels, array, least):
+                least = clocks
+                candidates.append((clocks, along, lines, jobs, runs))
     return candidates
+
+
+def _faster(
+    cuts: Iterable[Cut], lines: Lines, channels: int, array: SystolicArray, least: int
+) -> Iterator[tuple[int, tuple[Jobs, ...], tuple[PassRun, ...]]]:
+    """Of cuts in the order of their bounds, those that take fewer clocks than all before."""
+    for bound, jobs, fires in cuts:
+        if bound >= least:
+            break
+        runs = _runs(lines, jobs, channels, array, fires)
+        clocks = _clocks(lines, array, runs)
+        if runs[0].fires <= FIELD_LIMIT and clocks < least:
+            least = clocks
+            yield clocks, jobs, tuple(runs)
 
 
 def _axes(conv: Conv) -> tuple[Axis, Axis]:
@@ -222,10 +248,19 @@ def _lines(along: Axis, across: Axis, discard: bool, max_taps: int, single: bool
     return Lines(per, step, phases, taps, keep, outputs, classes, count, lead, gap, streams)
 
 
-def _cuts(
+def _likely_cuts(lines: Lines, channels: int, array: SystolicArray, least: int) -> list[Cut]:
+    """Cuts into as few jobs as fit into passes, by their bounds."""
+    cuts = [
+        (int(_bounds(lines, array, fires, _sizes(jobs, channels))), jobs, fires)
+        for jobs, fires in _fewest(lines, channels, array)
+    ]
+    return sorted(cuts, key=itemgetter(0))
+
+
+def _fewest(
     lines: Lines, channels: int, array: SystolicArray
 ) -> Iterator[tuple[tuple[Jobs, ...], bool]]:
-    """Ways to cut a channel's windows into jobs; whether the passes may fire more than once."""
+    """Such cuts, and whether the passes may fire more than once."""
     columns = array.columns
     whole = (columns + lines.gap) // lines.pitch
     if whole:
@@ -266,18 +301,84 @@ def _long_jobs(lines: Lines, channels: int, array: SystolicArray) -> int:
     return best
 
 
-def _bound(lines: Lines, jobs: tuple[Jobs, ...], channels: int, array: SystolicArray) -> int:
-    """Clocks that the passes for these jobs take at least: those of the left or the result port.
+class Sizes(NamedTuple):
+    """What decides how long the passes for jobs take at least; of one cut, or int64[cuts] each.
+
+    jobs : of all channels.
+    first, last : what the job with the greatest and that with the least need, needs.
+    longest, shortest : windows of the longest and of the shortest job.
+    """
+
+    jobs: Int
+    first: Int
+    last: Int
+    longest: Int
+    shortest: Int
+
+
+def _sizes(jobs: tuple[Jobs, ...], channels: int) -> Sizes:
+    each = sum(job.each for job in jobs) * channels
+    sizes = [job.size for job in jobs]
+    values = (each, jobs[0].need, jobs[-1].need, max(sizes), min(sizes))
+    return Sizes(*map(np.asarray, values))
+
+
+def _bounds(lines: Lines, array: SystolicArray, fires: bool, sizes: Sizes) -> Int:
+    """Clocks that the passes for jobs take at least: those of the left or of the result port.
 
     A bound that is nearly met saves most of the search.
     """
-    each = sum([job.each for job in jobs]) * channels
-    fixed, last = 2 * lines.taps - 1, (each - 1) % array.rows + 1
-    first = lines.streams * (fixed + jobs[0].need)
-    others = ceil_div(each, array.rows) - 1
-    loads = lines.streams * others * (fixed + jobs[-1].need) + last
-    columns = min(jobs[-1].size, array.columns) if jobs[0].size <= array.columns else 1
-    return first + max(loads, each) + array.rows + columns - 2
+    jobs, first, last, longest, shortest = sizes
+    fixed = 2 * lines.taps - 1
+    rows = min(array.rows, array.columns) if fires else array.rows
+    passes = -(-jobs // rows)
+    columns = np.where(longest > array.columns, 1, shortest)
+    loads = lines.streams * (fixed + first + (passes - 1) * (fixed + last))
+    if not array.overlap:
+        total: Int = loads + jobs + passes * (array.rows + columns - 2)
+        return total
+    drains = lines.streams * (fixed + first) + jobs
+    clocks: Int = np.maximum(loads + (jobs - 1) % rows + 1, drains) + array.rows + columns - 2
+    return clocks
+
+
+def _all_cuts(lines: Lines, channels: int, array: SystolicArray, least: int) -> Iterator[Cut]:
+    """All cuts into equal jobs that may take fewer than `least` clocks, by their bounds.
+
+    Every job takes a clock of the result port, so that there are not many of them. Of the largest
+    maps, those with the fewest jobs are looked at.
+    """
+    ways: list[tuple[Callable[[Lines, int], tuple[Jobs, ...]], Int, Sizes]] = []
+    again = lines.streams == 1 and lines.taps < array.columns
+    for cut, total, each, unit in (
+        (_whole_lines, lines.number, 1, lines.pitch),
+        (_line_parts, lines.outputs, lines.number, 1),
+        (_flat, lines.windows, 1, 1),
+    ):
+        fewest = 1 if again else ceil_div(total * unit, array.columns + lines.gap)
+        stop = min(total, (least - 1) // (channels * each), fewest + MOST_CUTS)
+        parts = np.arange(fewest, stop + 1)
+        few, more = np.divmod(total, parts)
+        longest, shortest = few + (more > 0), few
+        first, last = longest, shortest
+        if cut is _whole_lines:
+            longest, shortest = (size * lines.pitch - lines.gap for size in (longest, shortest))
+            first, last = longest - lines.lead, shortest - lines.lead
+        if cut is _line_parts:  # the first part of a line begins with its zeros
+            second = np.where(parts > 1, few + (more > 1), 0)
+            first = np.maximum(longest - lines.lead, second)
+            last = np.minimum(longest - lines.lead, shortest)
+        ways.append((cut, parts, Sizes(channels * each * parts, first, last, longest, shortest)))
+    found = []
+    for fires in (False, True) if again else (False,):
+        for place, (_, parts, sizes) in enumerate(ways):
+            bounds = _bounds(lines, array, fires, sizes)
+            fits = fires | (sizes.longest <= array.columns)
+            chosen = np.flatnonzero(fits & (bounds < least))
+            numbers = zip(bounds[chosen].tolist(), parts[chosen].tolist(), strict=True)
+            found += [(bound, fires, place, number) for bound, number in numbers]
+    for bound, fires, place, number in sorted(found):
+        yield bound, ways[place][0](lines, number), fires
 
 
 def _whole_lines(lines: Lines, parts: int) -> tuple[Jobs, ...]:
@@ -310,16 +411,6 @@ def _flat(lines: Lines, parts: int) -> tuple[Jobs, ...]:
     jobs = [Jobs(more, few + 1, 0, 0, few + 1)] if more else []
     jobs.append(Jobs(parts - more, few, 0, more * (few + 1), few))
     return tuple(jobs)
-
-
-class PassRun(NamedTuple):
-    """`trips` passes of m rows, n windows, `fires` fires, k values per stream."""
-
-    trips: int
-    m: int
-    n: int
-    k: int
-    fires: int
 
 
 def _runs(

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from accelsim.dataflows import input_stationary, os, stationary, ws
+from accelsim.dataflows import input_stationary, os, rows, stationary, ws
+from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
 from tests.accelsim.dataflows.test_dataflows import arrays, convs
+from tests.accelsim.engines.depthwise.convolutions import convolutions
 
 
 @cache
@@ -187,3 +189,28 @@ def test_crossed_operands_fill_their_passes_best(rows, columns, depth, shared, o
     clocks, tiling = os._crossed(array, 1, depth, shared, others, False)
     assert clocks == least_crossed(array, depth, shared, others)
     assert sum(count * (a + b) for count, a, b in tiling.passes) == others
+
+
+@settings(max_examples=120)
+@given(convolutions(((1, 1), (3, 3), (1, 3), (3, 1), (2, 2), (1, 5), (5, 5)), 7, 11), arrays)
+def test_no_other_number_of_jobs_is_faster(conv, array):
+    """Every number of jobs of every kind, along every axis, with passes that fire once or more."""
+    try:
+        chosen = min(clocks for clocks, _ in rows.tilings(conv, array))
+    except UnsupportedError:
+        return
+    tried = []
+    for _, lines in rows._geometries(*rows._axes(conv), array.max_taps, array.columns == 1):
+        cuts = [rows._whole_lines(lines, parts + 1) for parts in range(lines.number)]
+        cuts += [rows._line_parts(lines, parts + 1) for parts in range(lines.outputs)]
+        cuts += [rows._flat(lines, parts + 1) for parts in range(lines.windows)]
+        for jobs, fires in product(cuts, (False, True)):
+            if fires and (lines.streams > 1 or lines.taps >= array.columns):
+                continue
+            if fires or max(job.size for job in jobs) <= array.columns:
+                runs = rows._runs(lines, jobs, conv.k, array, fires)
+                clocks = rows._clocks(lines, array, runs)
+                sizes = rows._sizes(jobs, conv.k)
+                assert rows._bounds(lines, array, fires, sizes) <= clocks
+                tried.append(clocks)
+    assert chosen == min(tried)
