@@ -167,8 +167,8 @@ def test_an_engine_that_does_not_say_what_passes_use():
     )
     engine = systolic_array.ENGINE
     silent = replace(engine, registers=replace(engine.registers, used=None))
-    known = parts_of(lowered.lowered)
-    unknown = parts_of(replace(lowered.lowered, model=silent))
+    known = parts_of(lowered)
+    unknown = parts_of(replace(lowered, model=silent))
     idle = sum(part.multiplier_clocks for part in known if part.kind == IDLE)
     assert [part for part in unknown if part.kind == IDLE] == [(IDLE, "multiplier", idle)]
     assert {part for part in known if part.kind != IDLE} < {*unknown}
