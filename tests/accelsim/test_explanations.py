@@ -162,9 +162,8 @@ def test_refusals():
 
 def test_an_engine_that_does_not_say_what_passes_use():
     """What is idle is then one part, of the same multiplier clocks."""
-    lowered = Request(one(Conv2d(3, (1, 1))), Hardware(SystolicArray(8, 32)), "ws").layer_on(
-        "x", "it"
-    )
+    request = Request(one(Conv2d(3, (1, 1))), Hardware(SystolicArray(8, 32)), "ws")
+    lowered = request.lower(request.network.layers[0])
     engine = systolic_array.ENGINE
     silent = replace(engine, registers=replace(engine.registers, used=None))
     known = parts_of(lowered)
