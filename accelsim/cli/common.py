@@ -90,13 +90,15 @@ def check_rtl(design: "Hardware", source: str | None) -> None:
         raise UnsupportedError(f"{source} has a model without RTL; run, csynth and compare take it")
 
 
-def check_outputs(outputs: Mapping[str, str | None]) -> None:
-    """Refuse, before any work, files that cannot be written, and one file for two outputs.
+def check_outputs(outputs: Mapping[str, str | None], *sources: str | None) -> None:
+    """Refuse, before any work, files that cannot be written, and one file for two things.
 
     outputs : what every option names, as for `check_named`.
+    sources : what the command reads, names among them.
     """
     from accelsim.files import check_writable
 
+    read = {os.path.realpath(source) for source in sources if source and Path(source).suffix}
     options: dict[str, str] = {}
     for option, target in outputs.items():
         if target is None:
@@ -105,6 +107,8 @@ def check_outputs(outputs: Mapping[str, str | None]) -> None:
         if target != STDOUT:
             check_writable(Path(target))
         place = target if target == STDOUT else os.path.realpath(target)
+        if place in read:
+            raise UnsupportedError(f"{option} would overwrite {target}, which the command reads")
         if place in options:
             where = "to standard output" if target == STDOUT else target
             raise UnsupportedError(f"{options[place]} and {option} cannot both write {where}")
@@ -142,7 +146,7 @@ def drawing(target: str, source: str | None = None) -> Iterator[list["Figure"]]:
     """A list for the figure that is to be written there; `source` is a table that is read."""
     from accelsim.report import output
 
-    check_outputs({"--output": target})
+    check_outputs({"--output": target}, source)
     output.check_picture(target)
     figures: list[Figure] = []
     if source is None:

@@ -73,7 +73,7 @@ def compare_designs(
     from accelsim.report import side_by_side as report
     from accelsim.side_by_side import compare
 
-    check_outputs({"--json": json, "--csv": csv, "--plot": plot})
+    check_outputs({"--json": json, "--csv": csv, "--plot": plot}, network, *hardware or ())
     if plot:
         output.check_picture(plot)
     net = load_network(network, variant, input_size)
@@ -147,7 +147,7 @@ def study_depthwise(
     from accelsim.report import study as report
     from accelsim.study.depthwise import depthwise_study
 
-    check_outputs({"--json": json, "--csv": csv, "--plot": plot})
+    check_outputs({"--json": json, "--csv": csv, "--plot": plot}, *networks, hardware)
     if plot:
         output.check_picture(plot)
     sizes = [parse_array(size) for size in list_of("--arrays", arrays, parse_array)]
@@ -234,7 +234,7 @@ def pareto_front(
     from accelsim.report import output
     from accelsim.report import pareto as report
 
-    check_outputs({"--json": json, "--csv": csv, "--plot": plot})
+    check_outputs({"--json": json, "--csv": csv, "--plot": plot}, source)
     if plot:
         output.check_picture(plot)
     if colour and not plot:

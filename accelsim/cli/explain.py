@@ -56,7 +56,7 @@ def explain_layer(
     from accelsim.explanations import explain
     from accelsim.report import explain as report
 
-    check_outputs({"--json": json})
+    check_outputs({"--json": json}, network, hardware)
     net = load_network(network, variant, input_size)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
     made = explain(net, layer, design, dataflow, depthwise_on)

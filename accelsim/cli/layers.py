@@ -126,7 +126,7 @@ def run(
         if given is not None and timing != "rtl":
             are = "are" if " and " in option else "is"
             raise UnsupportedError(f"{option} {are} for timing rtl, not {timing}")
-    check_outputs({"--json": json, "--csv": csv, "--plot": plot})
+    check_outputs({"--json": json, "--csv": csv, "--plot": plot}, *networks, hardware)
     if plot:
         output.check_picture(plot)
     view = View(parse_ranking(sort, top), why)
@@ -287,7 +287,7 @@ def synthesize(
     from accelsim.c_synthesis import csynth
     from accelsim.report import hls
 
-    check_outputs({"--json": json})
+    check_outputs({"--json": json}, network, hardware)
     net = load_network(network, variant, input_size)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap, clock=clock)
     made = csynth(net, layer, design, dataflow, depthwise_on)
@@ -325,7 +325,7 @@ def cosim(
     from accelsim.cosimulation import cosim as cosimulate
     from accelsim.report import table
 
-    check_outputs({"--waves": waves, "--json": json})
+    check_outputs({"--waves": waves, "--json": json}, network, hardware)
     record = None if waves is None else Path(waves)
     net = load_network(network, variant, input_size)
     if hardware is None and array is None:

@@ -72,7 +72,7 @@ def film_layer(
     from accelsim.films import Film, film
     from accelsim.report import plot_film
 
-    check_outputs({"--output": output})
+    check_outputs({"--output": output}, network, hardware)
     plot_film.check_film(output)
     net = load_network(network, variant, input_size)
     if hardware is None and array is None:
@@ -127,7 +127,7 @@ def trace_layers(
     """
     from accelsim.traces import trace
 
-    check_outputs({"--output": output})
+    check_outputs({"--output": output}, network, hardware)
     if Path(output).suffix.lower() != ".json":
         raise UnsupportedError(f"{output} must end in .json")
     net = load_network(network, variant, input_size)
@@ -152,7 +152,7 @@ def report_result(
     from accelsim.study.published import published_models
     from accelsim.study.ways import depthwise_ways
 
-    check_outputs({"--output": output})
+    check_outputs({"--output": output}, result)
     if Path(output).suffix.lower() not in (".html", ".htm"):
         raise UnsupportedError(f"{output} must end in .html")
     saved = load_result(result)

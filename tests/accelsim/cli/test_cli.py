@@ -939,6 +939,12 @@ def test_run_states_every_dataflow_and_every_timing(accelsim):
         ("run resnet18 --json a --csv a", "--json and --csv cannot both write a\n"),
         ("run resnet18 --json a.png --plot ./a.png", "--json and --plot cannot both write ./a.png"),
         ("run resnet18 --json - --csv -", "--json and --csv cannot both write to standard output"),
+        ("run n.toml --csv ./n.toml", "--csv would overwrite ./n.toml, which the command reads"),
+        (
+            "run a --hardware h.toml --json h.toml",
+            "--json would overwrite h.toml, which the command",
+        ),
+        ("pareto p.csv --json p.csv", "--json would overwrite p.csv, which the command reads"),
         ("run resnet18 --plot -", "--plot cannot be standard output"),
         ("run resnet18 --csv=", "--csv needs a name, and that is empty"),
         ("run resnet18 --json=", "--json needs a name, and that is empty"),
