@@ -5,6 +5,7 @@ The text must occur exactly once, so that no mutant vanishes when the source cha
 
 import importlib.util
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -37,6 +38,29 @@ def load(
     monkeypatch.setitem(sys.modules, module.__name__, twin)
     spec.loader.exec_module(twin)
     return twin
+
+
+def load_last(
+    parts: Iterable[ModuleType],
+    part: ModuleType | None,
+    mutant: Mutant | None,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> ModuleType:
+    """The last of the modules, which imports the others: copies all, and `part` is changed."""
+    for module in parts:
+        twin = load(module, mutant if module is part else None, path, monkeypatch)
+    return twin
+
+
+def planted(parts: Mapping[ModuleType, tuple[Mutant, ...]]) -> pytest.MarkDecorator:
+    """A test for each mutant, with the module that it changes."""
+    cases = [
+        pytest.param(part, mutant, id=f"{part.__name__.rpartition('.')[2]}: {mutant.about}")
+        for part, mutants in parts.items()
+        for mutant in mutants
+    ]
+    return pytest.mark.parametrize(("part", "mutant"), cases)
 
 
 def named(mutants: tuple[Mutant, ...]) -> pytest.MarkDecorator:

@@ -1,9 +1,6 @@
 """Planted errors: whatever is wrong at one level, the comparison of the levels finds it."""
 
 from importlib import import_module
-from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +13,7 @@ from rtl.host.driver import Stalls
 from tests.engines.systolic_array import SUBJECT, random_sequence, sequence
 from tests.rtl.agreement import Levels, check, levels_of
 from tests.rtl.engines.systolic_array.cases import BANK_DEPTH, CASES, TALL_CASES
-from tests.rtl.mutants import Mutant, load, named
+from tests.rtl.mutants import Mutant, load, load_last, named, planted
 
 # The package has a function of the same name.
 golden = import_module("accelsim.engines.systolic_array.golden")
@@ -185,23 +182,10 @@ PARTS = {
 }
 
 
-def load_core(part: ModuleType | None, mutant: Mutant | None, path: Path, patch: Any) -> Any:
-    """The class Core of copies of all parts, one of them changed; the core comes last."""
-    for module in PARTS:
-        twin = load(module, mutant if module is part else None, path, patch)
-    return twin.Core
-
-
-@pytest.mark.parametrize(
-    ("part", "mutant"),
-    [
-        pytest.param(part, mutant, id=f"{part.__name__.rpartition('.')[2]}: {mutant.about}")
-        for part, mutants in PARTS.items()
-        for mutant in mutants
-    ],
-)
+@planted(PARTS)
 def test_error_in_the_hardware_is_caught(part, mutant, tmp_path, monkeypatch):
-    assert_caught(LEVELS._replace(core=load_core(part, mutant, tmp_path, monkeypatch)))
+    twin = load_last(PARTS, part, mutant, tmp_path, monkeypatch)
+    assert_caught(LEVELS._replace(core=twin.Core))
 
 
 @named(SCHEDULE)
@@ -226,4 +210,5 @@ def test_without_an_error_nothing_is_caught(tmp_path, monkeypatch):
         name: getattr(load(module, None, tmp_path, monkeypatch), name)
         for name, module in (("golden", golden), ("nest", schedule), ("simulate", cycle))
     }
-    verdict(Levels(core=load_core(None, None, tmp_path, monkeypatch), **copied))
+    twin = load_last(PARTS, None, None, tmp_path, monkeypatch)
+    verdict(Levels(core=twin.Core, **copied))

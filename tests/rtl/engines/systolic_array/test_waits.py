@@ -1,7 +1,5 @@
 """Passes of the systolic array that wait for other units: what is the array's own, and mutants."""
 
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,7 @@ from rtl.engines.systolic_array import core, retirement
 from tests.engines.systolic_array import SUBJECT, random_array, random_sequence, sequence
 from tests.rtl.agreement import check, levels_of
 from tests.rtl.bench import Outcome
-from tests.rtl.mutants import Mutant, load
+from tests.rtl.mutants import Mutant, load_last, planted
 from tests.rtl.units import one_unit, random_units
 
 OS, WS, *_ = Opcode
@@ -79,13 +77,6 @@ CORE = (
 PARTS = {rtl.lib.waits: WAITS, retirement: RETIREMENT, core: CORE}
 
 
-def load_core(part: ModuleType | None, mutant: Mutant | None, path: Path, patch: Any) -> Any:
-    """The class Core of copies of the parts, one of them changed; the core comes last."""
-    for module in PARTS:
-        twin = load(module, mutant if module is part else None, path, patch)
-    return twin.Core
-
-
 def verdict(made: Any) -> None:
     """AssertionError if a core is not in time with the schedule on random sequences."""
     levels = levels_of(SUBJECT)._replace(core=made)
@@ -97,19 +88,12 @@ def verdict(made: Any) -> None:
         check(SUBJECT, array, [work], units=units, levels=levels)
 
 
-@pytest.mark.parametrize(
-    ("part", "mutant"),
-    [
-        pytest.param(part, mutant, id=mutant.about)
-        for part, mutants in PARTS.items()
-        for mutant in mutants
-    ],
-)
+@planted(PARTS)
 def test_error_in_waiting_is_caught(part, mutant, tmp_path, monkeypatch):
-    changed = load_core(part, mutant, tmp_path, monkeypatch)
+    changed = load_last(PARTS, part, mutant, tmp_path, monkeypatch).Core
     with pytest.raises((AssertionError, AccelsimError)):
         verdict(changed)
 
 
 def test_without_an_error_nothing_is_caught(tmp_path, monkeypatch):
-    verdict(load_core(None, None, tmp_path, monkeypatch))
+    verdict(load_last(PARTS, None, None, tmp_path, monkeypatch).Core)
