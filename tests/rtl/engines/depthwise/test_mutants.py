@@ -1,9 +1,6 @@
 """Planted errors in the depthwise engine: the comparison of its levels finds them all."""
 
 from importlib import import_module
-from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +13,7 @@ from rtl.host.driver import Stalls
 from tests.engines.depthwise import SUBJECT, random_sequence, sequence
 from tests.rtl.agreement import Levels, check, levels_of
 from tests.rtl.engines.depthwise.cases import CASES, flat, row
-from tests.rtl.mutants import Mutant, load, named
+from tests.rtl.mutants import Mutant, load, load_last, named, planted
 
 golden = import_module("accelsim.engines.depthwise.golden")  # not the function of this name
 
@@ -168,42 +165,19 @@ def verdict(levels: Levels) -> None:
     check(SUBJECT, engine, [random_sequence(rng, engine, 8) for _ in range(2)], levels=levels)
 
 
-def core_with(
-    part: ModuleType, mutant: Mutant | None, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Any:
-    """The core with a part as changed."""
-    load(part, mutant, path, monkeypatch)
-    return load(core, None, path, monkeypatch).DepthwiseCore
-
-
 def assert_caught(levels: Levels) -> None:
     with pytest.raises((AssertionError, AccelsimError)):
         verdict(levels)
 
 
-@named(LANES)
-def test_error_in_the_lanes_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(LEVELS._replace(core=core_with(lanes, mutant, tmp_path, monkeypatch)))
+# The core, which imports the others, comes last.
+PARTS = {lanes: LANES, tiles: TILES, issue: ISSUE, loader: LOADER, core: CORE}
 
 
-@named(ISSUE)
-def test_error_in_the_issue_stage_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(LEVELS._replace(core=core_with(issue, mutant, tmp_path, monkeypatch)))
-
-
-@named(TILES)
-def test_error_in_the_tile_generator_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(LEVELS._replace(core=core_with(tiles, mutant, tmp_path, monkeypatch)))
-
-
-@named(LOADER)
-def test_error_in_the_loader_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(LEVELS._replace(core=core_with(loader, mutant, tmp_path, monkeypatch)))
-
-
-@named(CORE)
-def test_error_in_the_core_is_caught(mutant, tmp_path, monkeypatch):
-    assert_caught(LEVELS._replace(core=load(core, mutant, tmp_path, monkeypatch).DepthwiseCore))
+@planted(PARTS)
+def test_error_in_the_hardware_is_caught(part, mutant, tmp_path, monkeypatch):
+    twin = load_last(PARTS, part, mutant, tmp_path, monkeypatch)
+    assert_caught(LEVELS._replace(core=twin.DepthwiseCore))
 
 
 @named(SCHEDULE)
@@ -223,12 +197,10 @@ def test_error_in_the_register_accurate_simulation_is_caught(mutant, tmp_path, m
 
 def test_without_an_error_nothing_is_caught(tmp_path, monkeypatch):
     """The same way through copies of the sources, unchanged."""
-    for part in (issue, lanes, loader, tiles):
-        changed = core_with(part, None, tmp_path, monkeypatch)
     levels = Levels(
         golden=load(golden, None, tmp_path, monkeypatch).golden,
         nest=load(schedule, None, tmp_path, monkeypatch).nest,
         simulate=load(cycle, None, tmp_path, monkeypatch).simulate,
-        core=changed,
+        core=load_last(PARTS, None, None, tmp_path, monkeypatch).DepthwiseCore,
     )
     verdict(levels)

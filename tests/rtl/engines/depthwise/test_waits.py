@@ -13,7 +13,7 @@ from accelsim.passes import DepthwiseOpcode, DepthwisePass
 from rtl.engines.depthwise import core, lanes
 from tests.engines.depthwise import SUBJECT, sequence
 from tests.rtl.agreement import check, levels_of
-from tests.rtl.mutants import Mutant, load, named
+from tests.rtl.mutants import Mutant, load_last, planted
 from tests.rtl.units import one_unit, random_units
 
 SHAPES = ((3, 2), (2, 3), (8, 1))
@@ -73,19 +73,15 @@ def verdict(made: Any) -> None:
         check(SUBJECT, engine, [work], units=units, levels=levels)
 
 
-@named(CORE)
-def test_error_in_the_core_is_caught(mutant, tmp_path, monkeypatch):
-    with pytest.raises((AssertionError, AccelsimError)):
-        verdict(load(core, mutant, tmp_path, monkeypatch).DepthwiseCore)
+PARTS = {lanes: LANES, core: CORE}
 
 
-@named(LANES)
-def test_error_in_the_lanes_is_caught(mutant, tmp_path, monkeypatch):
-    load(lanes, mutant, tmp_path, monkeypatch)
+@planted(PARTS)
+def test_error_in_waiting_is_caught(part, mutant, tmp_path, monkeypatch):
+    changed = load_last(PARTS, part, mutant, tmp_path, monkeypatch).DepthwiseCore
     with pytest.raises((AssertionError, AccelsimError)):
-        verdict(load(core, None, tmp_path, monkeypatch).DepthwiseCore)
+        verdict(changed)
 
 
 def test_without_an_error_nothing_is_caught(tmp_path, monkeypatch):
-    load(lanes, None, tmp_path, monkeypatch)
-    verdict(load(core, None, tmp_path, monkeypatch).DepthwiseCore)
+    verdict(load_last(PARTS, None, None, tmp_path, monkeypatch).DepthwiseCore)
