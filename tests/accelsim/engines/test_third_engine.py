@@ -16,6 +16,7 @@ import accelsim as ax
 from accelsim import dataflows, engines, hardware, passes
 from accelsim.cli import main
 from accelsim.engines import activity
+from accelsim.cosimulation import stimulus
 from accelsim.errors import AccelsimError, FileError, HardwareError, UnsupportedError
 from accelsim.hardware import files, to_toml
 from accelsim.saved import load_result
@@ -225,7 +226,7 @@ def test_reports_show_it(design):
 
 
 def test_its_verilog_stands_beside_the_array(design, tmp_path):
-    generate(design, tmp_path)
+    made = generate(design, tmp_path, stimulus=stimulus(NETWORK, "fc", design))
     written = json.loads((tmp_path / "parameters.json").read_text())
     assert written["dot"]["multipliers"] == 8
     assert "dot_opcodes" not in written
@@ -234,6 +235,11 @@ def test_its_verilog_stands_beside_the_array(design, tmp_path):
     page = (tmp_path / "core.md").read_text()
     assert "## dot engine of 8 multipliers" in page
     assert "| `weights` | 24 | 32 | address of the first word of weights |" in page
+    names = [path.name for path in made]
+    fills = ["weight_fill.hex", "vector_fill.hex"]
+    assert names[3:] == ["testbench.sv", "commands.hex", *fills, "expected.hex", "testbench.md"]
+    bench = (tmp_path / "testbench.sv").read_text()
+    assert ".dot__commands__payload(dot__commands__payload)" in bench
 
 
 def test_a_hardware_file_describes_it(dot, design, tmp_path):
