@@ -15,8 +15,8 @@ import pytest
 import accelsim as ax
 from accelsim import dataflows, engines, hardware, passes
 from accelsim.cli import main
-from accelsim.engines import activity
 from accelsim.cosimulation import stimulus
+from accelsim.engines import activity
 from accelsim.errors import AccelsimError, FileError, HardwareError, UnsupportedError
 from accelsim.hardware import files, to_toml
 from accelsim.saved import load_result
