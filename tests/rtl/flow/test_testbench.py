@@ -117,6 +117,18 @@ def test_verilator_passes_and_fails(case, tmp_path):
 @pytest.mark.parametrize("case", CASES)
 def test_icarus_passes_and_fails(case, tmp_path):
     check(case, "iverilog", tmp_path)
+    path = tmp_path / "core.sv"
+    text = path.read_text()
+    compiles, simulates = commands(tmp_path, "iverilog")
+    for old, new in HARDWARE:
+        assert old in text
+        path.write_text(text.replace(old, new))
+        assert run(compiles, tmp_path).returncode == 0
+        assert not passes(simulates, tmp_path), new
+
+
+# Cycles are counted twice; products have another sign.
+HARDWARE = (("busy_cycles + 1'h1", "busy_cycles + 2'h2"), (") * $signed(", ") * -$signed("))
 
 
 def lines(path):
