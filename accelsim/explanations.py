@@ -191,7 +191,7 @@ def explain(
     request = Request(network, hardware, dataflow, depthwise_on)
     if layer is None:
         layer = _worst(request)
-    chosen, in_shapes, lowered = request.layer_on(layer, "a loop nest")
+    chosen, in_shapes, lowered = request.layer_on(layer, "cycles to explain")
     ways = in_each_dataflow(chosen, in_shapes, hardware, request.allowed)
     tried = [
         Way(each.engine, each.dataflow, each.cycles)

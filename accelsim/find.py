@@ -11,8 +11,9 @@ from accelsim import networks
 from accelsim.errors import HardwareError, NetworkError
 from accelsim.hardware import Hardware, load_hardware
 from accelsim.importers import load
-from accelsim.ir import MOST_SIDE, Network
+from accelsim.ir import Network
 from accelsim.networks.variants import apply
+from accelsim.tensors import MOST_SIDE
 
 AnyNetwork = Network | str | Path
 AnyHardware = Hardware | str | Path

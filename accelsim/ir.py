@@ -22,7 +22,6 @@ from accelsim.tensors import Map, Shape, Tensor, check_operand
 
 __all__ = [
     "INPUT",
-    "MOST_SIDE",
     "Conv",
     "Layer",
     "Network",
@@ -35,7 +34,6 @@ __all__ = [
 
 Source = tuple[int, int]  # of a channel: the place of an input among a layer's, and channel in it
 INPUT = "input"  # the name under which layers refer to the network's input
-MOST_SIDE = 1 << 16  # pixels of an input
 
 
 class Conv(NamedTuple):

@@ -17,6 +17,8 @@ from accelsim.errors import NetworkError, ShapeError, UnsupportedError
 
 Shape = tuple[int, int, int]
 DTYPES = ("int8", "uint8", "int16", "uint16", "int32")
+MOST_SIDE = 1 << 16  # rows, and columns, of a map
+MOST_CHANNELS = 1 << 20
 OPERAND_DTYPE = "int8"  # what engines multiply and what values are computed with, so far
 
 
@@ -24,7 +26,7 @@ OPERAND_DTYPE = "int8"  # what engines multiply and what values are computed wit
 class Tensor:
     """The type of a map: an integer q of it stands for scale (q - zero_point).
 
-    shape : (c, h, w), each at least 1.
+    shape : (c, h, w), each at least 1, c at most MOST_CHANNELS, h and w at most MOST_SIDE.
     dtype : one of DTYPES.
     scale : above 0; None where the network does not say it.
     zero_point : the integer that stands for 0, a value of the dtype.
@@ -42,6 +44,7 @@ class Tensor:
                 "shape must be three whole numbers of at least 1, channels, rows and columns, "
                 f"not {shape!r}"
             )
+        check_extent("maps", shape)
         if self.dtype not in DTYPES:
             raise NetworkError(f"dtype must be one of {', '.join(DTYPES)}, not {self.dtype!r}")
         scale, zero_point = self.scale, self.zero_point
@@ -63,6 +66,15 @@ class Map(NamedTuple):
 
     values: npt.NDArray[np.int8]
     exponent: int
+
+
+def check_extent(what: str, shape: Shape) -> None:
+    """ShapeError where a shape exceeds MOST_CHANNELS or MOST_SIDE; `what` is what has it."""
+    if shape[0] > MOST_CHANNELS or max(shape[1:]) > MOST_SIDE:
+        raise ShapeError(
+            f"{what} must have at most {MOST_CHANNELS} channels and be at most {MOST_SIDE} a side, "
+            f"not {list(shape)}"
+        )
 
 
 def check_operand(tensor: Tensor) -> None:

@@ -160,12 +160,18 @@ def drawing(target: str, source: str | None = None) -> Iterator[list["Figure"]]:
     say(target)
 
 
-def list_of(option: str, text: str, parse: Callable[[str], object] | None = None) -> list[str]:
-    """The words of a list with commas, if none is empty and none is there twice.
+def list_of(
+    option: str, texts: Sequence[str], parse: Callable[[str], object] | None = None
+) -> list[str]:
+    """The words of lists with commas, if none is empty and none is there twice.
 
+    texts : what the option was given, once or several times.
     parse : what words mean, if two of them may mean the same.
     """
-    return distinct(option, [word.strip() for word in text.split(",")], parse)
+    words = [word.strip() for text in texts for word in text.split(",")]
+    if "" in words:
+        raise UnsupportedError(f"{option} needs words with commas, and one of them is empty")
+    return distinct(option, words, parse)
 
 
 def distinct(
@@ -173,7 +179,7 @@ def distinct(
 ) -> list[str]:
     """The words of an option or argument, if none is empty and none is there twice."""
     if "" in words:
-        raise UnsupportedError(f"{option} needs words with commas, and one of them is empty")
+        raise UnsupportedError(f"{option} needs a name, and that is empty")
     meanings: list[object] = [*map(parse, words)] if parse else [*words]
     for word, meaning in zip(words, meanings, strict=True):
         if meanings.count(meaning) > 1:

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from accelsim.side_by_side import Entry
     from accelsim.study.depthwise import Point
 
+STUDY_ARRAYS = ["8x8,16x16,32x32,64x64,128x128"]  # the default of study
+
 
 def compare_designs(
     network: NetworkArgument,
@@ -91,13 +93,13 @@ def compare_designs(
         say("", *report.notes(comparison))
 
 
-def _entries(sources: list[str], arrays: str | None, memory: str | None) -> list["Entry"]:
+def _entries(sources: list[str], arrays: list[str] | None, memory: str | None) -> list["Entry"]:
     """The designs that are compared: every file or preset, with every size of the array."""
     from accelsim.hardware import parse_array
     from accelsim.side_by_side import Entry
 
     files = distinct("--hardware", sources)
-    sizes = [None] if arrays is None else list_of("--array", arrays, parse_array)
+    sizes = list_of("--array", arrays, parse_array) if arrays else [None]
     if max(1, len(files)) * len(sizes) < 2:
         raise UnsupportedError(
             "compare needs two or more --hardware, or sizes of --array, such as 16x16,32x32; not "
@@ -120,8 +122,8 @@ def study_depthwise(
         list[str], typer.Argument(metavar="NETWORK...", help="Names, or .toml files.")
     ],
     arrays: Annotated[
-        str, typer.Option(metavar="RxC,...", help="Rows and columns of the arrays.")
-    ] = "8x8,16x16,32x32,64x64,128x128",
+        list[str], typer.Option(metavar="RxC,...", help="Rows and columns of the arrays.")
+    ] = STUDY_ARRAYS,
     depthwise: Annotated[
         str, typer.Option(metavar="LxP", help="Lanes and pixels of the depthwise engine.")
     ] = "8x64",

@@ -164,7 +164,8 @@ def run(
     if len(results) > 1:
         _show_several(results, json, csv, plot)
     else:
-        plain = partial(load_network, networks[0], "baseline", input_size)
+        size = input_size[0] if input_size else None
+        plain = partial(load_network, networks[0], "baseline", size)
         _show_one(results[0], requests[0], plain, view, json, csv, plot)
     wrong = [layer.name for each in results for layer in each.layers if layer.values_equal is False]
     if wrong:
@@ -182,21 +183,21 @@ def _part(
     return lambda what, done: progress(f"{name}, {what}", (place + done) / len(requests))
 
 
-def _load_networks(names: list[str], variant: str, inputs: str | None) -> list["Network"]:
+def _load_networks(names: list[str], variant: str, inputs: list[str] | None) -> list["Network"]:
     """Every network at every size of its input."""
     from accelsim.find import parse_input
 
-    sizes = [None] if inputs is None else list_of("--input", inputs, parse_input)
+    sizes = list_of("--input", inputs, parse_input) if inputs else [None]
     return [
         load_network(name, variant, size) for name in distinct("NETWORK", names) for size in sizes
     ]
 
 
-def _sizes(arrays: str | None) -> list[str] | list[None]:
+def _sizes(arrays: list[str] | None) -> list[str] | list[None]:
     """The sizes of --array."""
     from accelsim.hardware import parse_array
 
-    return [None] if arrays is None else list_of("--array", arrays, parse_array)
+    return list_of("--array", arrays, parse_array) if arrays else [None]
 
 
 def _show_one(

@@ -34,10 +34,10 @@ InputOption = Annotated[
     str | None, typer.Option("--input", metavar="HxW", help="Size of the input image.")
 ]
 InputsOption = Annotated[
-    str | None, typer.Option("--input", metavar="HxW,...", help="Sizes of the input image.")
+    list[str] | None, typer.Option("--input", metavar="HxW,...", help="Sizes of the input image.")
 ]
 ArraysOption = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(metavar="RxC,...", help="Rows and columns of the array.  [default: 64x64]"),
 ]
 ArrayOption = Annotated[

@@ -22,9 +22,10 @@ from typing import Any
 from accelsim.checks import show, suggestion, whole
 from accelsim.errors import AccelsimError, FileError, ShapeError, UnsupportedError, warn
 from accelsim.files import TomlFile, read_toml
-from accelsim.ir import INPUT, MOST_SIDE, Layer, Network, Shape
+from accelsim.ir import INPUT, Layer, Network, Shape
 from accelsim.ops import MACROS, OPS, Linear
 from accelsim.ops.geometry import check_bool
+from accelsim.tensors import check_extent
 
 OPERATORS = {op.name: op for op in (*OPS, *MACROS)}
 _FLAGS = ("bias", "norm", "prenorm", "layer_scale")
@@ -79,6 +80,7 @@ class _Reader:
                     raise self.file.error(f"name {layer.name} is used twice", *where, "name")
                 inputs = tuple(self.shapes[source] for source in layer.inputs)
                 self.shapes[layer.name] = layer.op.out_shape(*inputs)
+                check_extent("maps", self.shapes[layer.name])
                 self.layers.append(layer)
                 self._warn_of_flattening(where, layer, inputs)
         except FileError:
@@ -185,9 +187,12 @@ def _input(file: TomlFile) -> Shape:
             f"not {shape!r}",
             "input",
         )
-    if max(shape[1:]) > MOST_SIDE:
-        raise file.error(f"input must be at most {MOST_SIDE} a side, not {shape!r}", "input")
-    return shape[0], shape[1], shape[2]
+    channels, height, width = shape
+    try:
+        check_extent("input", (channels, height, width))
+    except ShapeError as error:
+        raise file.error(str(error), "input") from None
+    return channels, height, width
 
 
 def _text(file: TomlFile, value: Any, key: str, where: tuple[str | int, ...] = ()) -> str:

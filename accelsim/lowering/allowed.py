@@ -76,9 +76,10 @@ def _named(choice: str, named: tuple[Dataflow, ...]) -> tuple[Dataflow, ...]:
     known = [dataflow.name for dataflow in named]
     for name in names:
         if name not in known:
+            close = suggestion((AUTO, *known) if name == choice else known, name)
             raise UnsupportedError(
-                f"dataflow must be {AUTO} or some of {', '.join(known)} with commas, not {name!r}"
-                f"{suggestion((AUTO, *known), name)}"
+                f"dataflow must be {AUTO} or some of {', '.join(known)} with commas, not {choice!r}"
+                f"{close}"
             )
     return tuple(dataflow for dataflow in named if dataflow.name in names)
 

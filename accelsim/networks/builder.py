@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from accelsim.errors import NetworkError, ShapeError
-from accelsim.ir import INPUT, MOST_SIDE, Layer, Network, Operator, Shape
+from accelsim.ir import INPUT, Layer, Network, Operator, Shape
 from accelsim.ops import (
     Add,
     Conv2d,
@@ -16,6 +16,7 @@ from accelsim.ops import (
     Pointwise,
     SqueezeExcite,
 )
+from accelsim.tensors import MOST_SIDE
 
 Size = tuple[int, int]  # height, width
 

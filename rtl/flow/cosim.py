@@ -66,7 +66,7 @@ def cosim(
     memories : what the commands point to, as the engine's golden model takes them.
     simulator : one of SIMULATORS.
     stalls : how often each stream is idle; none where absent.
-    waves : file that records every signal, FST where it ends in .fst and VCD elsewhere.
+    waves : file that records every signal, FST where it ends in .fst, VCD where in .vcd.
     progress : called with what is being done and the share of it that is done.
     """
     _check(simulator, waves)
@@ -142,7 +142,11 @@ def _check(simulator: str, waves: Path | None) -> None:
             f"simulator is one of {', '.join(SIMULATORS)}, not {simulator!r}"
             f"{suggestion(SIMULATORS, simulator)}"
         )
-    if waves is not None and not (waves.parent.is_dir() and os.access(waves.parent, os.W_OK)):
+    if waves is None:
+        return
+    if waves.suffix.lower() not in simulators.WAVES:
+        raise FileError(f"{waves} must end in {' or '.join(simulators.WAVES)}")
+    if not (waves.parent.is_dir() and os.access(waves.parent, os.W_OK)):
         raise FileError(f"{waves} cannot be written: {waves.parent} is no writable directory")
 
 

@@ -19,6 +19,7 @@ from rtl.flow.cache import cache_directory, cached, entry
 from rtl.flow.ports import Port
 from rtl.flow.verilog import TOP
 
+WAVES = (".vcd", ".fst")  # endings of files of waves
 # What the wheel does not know of this machine, and flags of g++: the slow files run once.
 _MAKE = (
     "CXX=c++",
@@ -62,7 +63,7 @@ def icarus_command(verilog: str, waves: Path | None) -> list[str]:
 
 
 def is_fst(waves: Path) -> bool:
-    """Whether the ending of a file of waves asks for FST; all others are VCD."""
+    """Whether the ending of a file of waves asks for FST, not VCD."""
     return waves.suffix.lower() == ".fst"
 
 

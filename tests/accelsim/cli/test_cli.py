@@ -484,6 +484,13 @@ def test_several_networks_inputs_and_arrays_are_one_table(accelsim, tmp_path):
     assert refused.err.startswith(f"accelsim: {files[0]} holds 8 results, and this is of one; ")
 
 
+def test_a_list_may_be_given_in_parts(accelsim):
+    whole = accelsim("run", "resnet18", "--array", "4x4,8x8,9x7", "--input", "32x32,64x32")
+    parts = ["--array", "4x4,8x8", "--input", "32x32", "--array", "9x7", "--input", "64x32"]
+    assert accelsim("run", "resnet18", *parts) == whole
+    assert whole.status == 0
+
+
 def test_several_results_say_what_was_computed_and_left_out(accelsim):
     options = ("--array", "4x4,8x8", "--input", "32x32", "--layers", "stem..b1.dw")
     shown = accelsim("run", "mobilenet_v3_small", *options, "--fidelity", "cycle").out
@@ -971,6 +978,15 @@ def test_run_states_every_dataflow_and_every_timing(accelsim):
         ("study mobilenet_v2 mobilenet_v2", "NETWORK names mobilenet_v2 twice"),
         ("run resnet18 resnet18", "NETWORK names resnet18 twice"),
         ("run resnet18 --array 8x8,08x8", "--array names 8x8 twice"),
+        ("run resnet18 --array 8x8 --array 9x9,8x8", "--array names 8x8 twice"),
+        ("compare resnet18 --array 8x8 --array 8x8", "--array names 8x8 twice"),
+        (
+            "run resnet18 --dataflow os,auto",
+            "dataflow must be auto or some of os, ws, is, rows with commas, not 'os,auto'\n",
+        ),
+        ("cosim resnet18 --layer stem --waves w.txt", "w.txt must end in .vcd or .fst"),
+        ("explain resnet18 --layer pool", "layer pool (global_pool) runs on the host; only "),
+        ("compare resnet18 --hardware=", "--hardware needs a name, and that is empty"),
         ("run resnet18 --array 8x8,", "--array needs words with commas, and one of them is empty"),
         ("run resnet18 --input 64x64,64X64", "--input names 64x64 twice"),
         ("run resnet18 --input ,", "--input needs words with commas, and one of them is empty"),

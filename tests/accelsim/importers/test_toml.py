@@ -267,8 +267,10 @@ WRONG = {
     changed("[3, 17, 19]", "[3, 17, 0]"): r":2: input must be three .*, not \[3, 17, 0\]",
     changed("[3, 17, 19]", "[3, 17, 1.5]"): r":2: input must be three .*, not \[3, 17, 1.5\]",
     changed("[3, 17, 19]", "[3, 1000000000, 1000000000]"): (
-        r":2: input must be at most 65536 a side, not \[3, 1000000000, 1000000000\]$"
+        ":2: input must have at most 1048576 channels and be at most 65536 a side, "
+        r"not \[3, 1000000000, 1000000000\]$"
     ),
+    changed("[3, 17, 19]", "[2000000, 1, 1]"): r":2: input must have .*, not \[2000000, 1, 1\]$",
     changed("[3, 17, 19]", '"3x17x19"'): ":2: input must be three .*, not '3x17x19'",
     changed("[3, 17, 19]", "[3, 17, 19]\nweights = 3"): ":3: weights must be a text, not 3",
     # keys of a layer
@@ -276,6 +278,12 @@ WRONG = {
     changed('name = "stem"\n', "name = 7\n"): ":4: name must be a text, not 7",
     changed('op = "conv2d"\n', ""): r":3: op is missing",
     changed("out_channels = 5\n", ""): r":3: out_channels is missing \(layer stem\)",
+    changed("out_channels = 5", "out_channels = 1000000000000"): (
+        r":3: maps must have at most 1048576 channels .*, not \[1000000000000, .*\(layer stem\)"
+    ),
+    changed("padding = [1, 1, 0, 2]", "padding = 1000000"): (
+        r":3: maps must have .* at most 65536 a side, not \[5, .*\] \(layer stem\)"
+    ),
     changed("kernel = [3, 3]\n", ""): r":3: kernel is missing \(layer stem\)",
     changed("out_channels = 5", "out_channels = 5\nfilters = 5"): (
         r":7: unknown key filters; allowed are name, op, out_channels, kernel, inputs, stride, "

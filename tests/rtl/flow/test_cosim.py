@@ -75,6 +75,13 @@ def test_waves_into_nowhere_are_refused(work, tmp_path):
         cosim(ARRAY, work.commands, *work.memories, waves=tmp_path / "nowhere" / "a.vcd")
 
 
+@pytest.mark.parametrize("name", ["waves", "waves.txt", "waves.fsdb", ".fst"])
+def test_waves_of_another_ending_are_refused(work, tmp_path, name):
+    with pytest.raises(FileError, match=rf"{name} must end in \.vcd or \.fst"):
+        cosim(ARRAY, work.commands, *work.memories, waves=tmp_path / name)
+    assert not any(tmp_path.iterdir())
+
+
 def test_an_interrupted_run_leaves_no_waves_and_keeps_the_old(work, tmp_path, monkeypatch):
     path = tmp_path / "waves.vcd"
     path.write_text("of another run")
