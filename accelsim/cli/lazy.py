@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 TEXT = (str, str | None)
-TEXTS = (list[str],)
+TEXTS = (list[str], list[str] | None)
 
 
 class Commands(UserDict[str, Any]):
