@@ -34,8 +34,8 @@ COMMANDS = {
     "hardware": "lists.list_hardware",
     "run": "layers.run",
     "explain": "explain.explain_layer",
-    "csynth": "layers.synthesize",
-    "cosim": "layers.cosim",
+    "csynth": "explain.synthesize",
+    "cosim": "rtl.cosim",
     "compare": "designs.compare_designs",
     "study": "designs.study_depthwise",
     "sweep": "designs.sweep",
@@ -43,7 +43,7 @@ COMMANDS = {
     "film": "pictures.film_layer",
     "trace": "pictures.trace_layers",
     "report": "pictures.report_result",
-    "rtl": "layers.generate_rtl",
+    "rtl": "rtl.generate_rtl",
     "plot": "plots.app",
 }
 

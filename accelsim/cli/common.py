@@ -30,6 +30,7 @@ PIPE_WIDTH = 500  # characters; a table that goes to a file is never cut
 DEFAULT_PRESET = "mobile"
 STDOUT = "-"  # as the name of a file: standard output
 PRINTED = ("--json", "--csv")  # options of what standard output can be
+PICTURE = "--plot"  # the option of a picture beside other outputs
 
 
 def parse_clocks(text: str | None) -> range | None:
@@ -113,6 +114,10 @@ def check_outputs(outputs: Mapping[str, str | None], *sources: str | None) -> No
             where = "to standard output" if target == STDOUT else target
             raise UnsupportedError(f"{options[place]} and {option} cannot both write {where}")
         options[place] = option
+    if (picture := outputs.get(PICTURE)) is not None:
+        from accelsim.report.output import check_picture
+
+        check_picture(picture)
 
 
 def check_named(option: str, target: str) -> None:
@@ -185,6 +190,13 @@ def distinct(
         if meanings.count(meaning) > 1:
             raise UnsupportedError(f"{option} names {word} twice")
     return list(words)
+
+
+def sizes_of(arrays: list[str] | None) -> list[str] | list[None]:
+    """The sizes that --array lists; where it is not given, one that a design has already."""
+    from accelsim.hardware import parse_array
+
+    return list_of("--array", arrays, parse_array) if arrays else [None]
 
 
 def names_of(text: str | None) -> list[str]:

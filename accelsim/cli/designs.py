@@ -20,6 +20,7 @@ from accelsim.cli.common import (
     progress_bar,
     say,
     show,
+    sizes_of,
     width,
     write_json,
     write_text,
@@ -76,8 +77,6 @@ def compare_designs(
     from accelsim.side_by_side import compare
 
     check_outputs({"--json": json, "--csv": csv, "--plot": plot}, network, *hardware or ())
-    if plot:
-        output.check_picture(plot)
     net = load_network(network, variant, input_size)
     comparison = compare(net, _entries(hardware or [], array, memory), layers, depthwise_only)
     if csv is not None:
@@ -95,11 +94,10 @@ def compare_designs(
 
 def _entries(sources: list[str], arrays: list[str] | None, memory: str | None) -> list["Entry"]:
     """The designs that are compared: every file or preset, with every size of the array."""
-    from accelsim.hardware import parse_array
     from accelsim.side_by_side import Entry
 
     files = distinct("--hardware", sources)
-    sizes = list_of("--array", arrays, parse_array) if arrays else [None]
+    sizes = sizes_of(arrays)
     if max(1, len(files)) * len(sizes) < 2:
         raise UnsupportedError(
             "compare needs two or more --hardware, or sizes of --array, such as 16x16,32x32; not "
@@ -150,8 +148,6 @@ def study_depthwise(
     from accelsim.study.depthwise import depthwise_study
 
     check_outputs({"--json": json, "--csv": csv, "--plot": plot}, *networks, hardware)
-    if plot:
-        output.check_picture(plot)
     sizes = [parse_array(size) for size in list_of("--arrays", arrays, parse_array)]
     base = load_design(hardware, memory=memory)
     if with_memory and base.memory is None:
@@ -237,8 +233,6 @@ def pareto_front(
     from accelsim.report import pareto as report
 
     check_outputs({"--json": json, "--csv": csv, "--plot": plot}, source)
-    if plot:
-        output.check_picture(plot)
     if colour and not plot:
         raise UnsupportedError("--colour is for --plot")
     goals = names_of(minimise), names_of(maximise)

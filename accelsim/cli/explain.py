@@ -1,4 +1,4 @@
-"""Why a layer takes its cycles."""
+"""One layer: why it takes its cycles, and the loops that it runs in."""
 
 from typing import Annotated
 
@@ -17,12 +17,14 @@ from accelsim.cli.common import (
 )
 from accelsim.cli.options import (
     ArrayOption,
+    ClockOption,
     DataflowOption,
     DepthwiseOnOption,
     DepthwiseOption,
     HardwareOption,
     InputOption,
     JsonOption,
+    LayerOption,
     NetworkArgument,
     OverlapOption,
     VariantOption,
@@ -68,3 +70,34 @@ def explain_layer(
                 show(table)
                 print()
         say(*report.notes(made, worst=layer is None))
+
+
+def synthesize(
+    network: NetworkArgument,
+    layer: LayerOption,
+    variant: VariantOption = "baseline",
+    array: ArrayOption = None,
+    dataflow: DataflowOption = "auto",
+    depthwise: DepthwiseOption = None,
+    depthwise_on: DepthwiseOnOption = "auto",
+    overlap: OverlapOption = None,
+    input_size: InputOption = None,
+    hardware: HardwareOption = None,
+    clock: ClockOption = None,
+    json: JsonOption = None,
+) -> None:
+    """The loops of a layer with intervals, latencies and resources."""
+    from accelsim.c_synthesis import csynth
+    from accelsim.report import hls
+
+    check_outputs({"--json": json}, network, hardware)
+    net = load_network(network, variant, input_size)
+    design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap, clock=clock)
+    made = csynth(net, layer, design, dataflow, depthwise_on)
+    write_json(json, made.to_dict)
+    if json != STDOUT:
+        say(hls.title(made), "")
+        show(hls.nest(made.report, width()))
+        print()
+        show(hls.resources(made.report))
+        say("", *hls.notes(made))

@@ -1,50 +1,40 @@
-"""A network on one design, layer by layer, and its hardware."""
+"""Networks on designs, layer by layer."""
 
-import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from accelsim.cli.common import (
     STDOUT,
-    check_named,
     check_outputs,
-    check_rtl,
     distinct,
     fail,
     list_of,
     load_design,
     load_network,
-    needs_extra_rtl,
     progress_bar,
     say,
     show,
+    sizes_of,
     width,
     write_json,
     write_text,
 )
 from accelsim.cli.options import (
-    COSIM_ARRAY,
-    ArrayOption,
     ArraysOption,
     ClockOption,
-    CosimArrayOption,
     CsvOption,
     DataflowOption,
     DepthwiseOnOption,
     DepthwiseOption,
     HardwareOption,
-    InputOption,
     InputsOption,
     JsonOption,
-    LayerOption,
     LayersOption,
     MemoryOption,
-    NetworkArgument,
     NetworksArgument,
     OverlapOption,
     PlotOption,
@@ -52,8 +42,6 @@ from accelsim.cli.options import (
     VariantOption,
 )
 from accelsim.errors import UnsupportedError
-from accelsim.phrases import counted
-from accelsim.report.words import printable
 
 if TYPE_CHECKING:
     from accelsim.ir import Network
@@ -117,7 +105,6 @@ def run(
 
     Several networks, inputs or arrays make one table.
     """
-    from accelsim.report import output
     from accelsim.report.ranking import parse_ranking
     from accelsim.request import Request
     from accelsim.simulation import answer
@@ -127,15 +114,13 @@ def run(
             are = "are" if " and " in option else "is"
             raise UnsupportedError(f"{option} {are} for timing rtl, not {timing}")
     check_outputs({"--json": json, "--csv": csv, "--plot": plot}, *networks, hardware)
-    if plot:
-        output.check_picture(plot)
     view = View(parse_ranking(sort, top), why)
     nets = _load_networks(networks, variant, input_size)
     designs = [
         load_design(
             hardware, array=size, depthwise=depthwise, overlap=overlap, clock=clock, memory=memory
         )
-        for size in _sizes(array)
+        for size in sizes_of(array)
     ]
     requests = [
         Request(
@@ -191,13 +176,6 @@ def _load_networks(names: list[str], variant: str, inputs: list[str] | None) -> 
     return [
         load_network(name, variant, size) for name in distinct("NETWORK", names) for size in sizes
     ]
-
-
-def _sizes(arrays: list[str] | None) -> list[str] | list[None]:
-    """The sizes of --array."""
-    from accelsim.hardware import parse_array
-
-    return list_of("--array", arrays, parse_array) if arrays else [None]
 
 
 def _show_one(
@@ -268,164 +246,3 @@ def _show_several(
         say(several.title(results), "")
         show(several.table(results, width()))
         say("", *several.notes(results))
-
-
-def synthesize(
-    network: NetworkArgument,
-    layer: LayerOption,
-    variant: VariantOption = "baseline",
-    array: ArrayOption = None,
-    dataflow: DataflowOption = "auto",
-    depthwise: DepthwiseOption = None,
-    depthwise_on: DepthwiseOnOption = "auto",
-    overlap: OverlapOption = None,
-    input_size: InputOption = None,
-    hardware: HardwareOption = None,
-    clock: ClockOption = None,
-    json: JsonOption = None,
-) -> None:
-    """The loops of a layer with intervals, latencies and resources."""
-    from accelsim.c_synthesis import csynth
-    from accelsim.report import hls
-
-    check_outputs({"--json": json}, network, hardware)
-    net = load_network(network, variant, input_size)
-    design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap, clock=clock)
-    made = csynth(net, layer, design, dataflow, depthwise_on)
-    write_json(json, made.to_dict)
-    if json != STDOUT:
-        say(hls.title(made), "")
-        show(hls.nest(made.report, width()))
-        print()
-        show(hls.resources(made.report))
-        say("", *hls.notes(made))
-
-
-def cosim(
-    network: NetworkArgument,
-    layer: LayerOption,
-    variant: VariantOption = "baseline",
-    array: CosimArrayOption = None,
-    dataflow: DataflowOption = "auto",
-    depthwise: DepthwiseOption = None,
-    depthwise_on: DepthwiseOnOption = "auto",
-    overlap: OverlapOption = None,
-    input_size: InputOption = None,
-    seed: SeedOption = 0,
-    hardware: HardwareOption = None,
-    simulator: Annotated[
-        str, typer.Option(metavar="NAME", help="amaranth, icarus or verilator.")
-    ] = "amaranth",
-    waves: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Record every signal in a .vcd or .fst file."),
-    ] = None,
-    json: JsonOption = None,
-) -> None:
-    """Run a layer on the RTL, on real data, and compare all levels."""
-    from accelsim.cosimulation import cosim as cosimulate
-    from accelsim.report import table
-
-    check_outputs({"--waves": waves, "--json": json}, network, hardware)
-    record = None if waves is None else Path(waves)
-    net = load_network(network, variant, input_size)
-    if hardware is None and array is None:
-        array = COSIM_ARRAY
-    design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
-    check_rtl(design, hardware)
-    with needs_extra_rtl(), progress_bar() as progress:
-        from rtl.flow.cosim import level
-
-        run_rtl = level(design, simulator, record, progress)
-        progress("computing the layer's values", 0.0)
-        comparison = cosimulate(net, layer, design, run_rtl, dataflow, seed, depthwise_on)
-    write_json(json, lambda: comparison.to_dict(simulator))
-    if json != STDOUT:
-        say(f"{net.name} {net.variant}, {design.label}, layer {layer}", "")
-        show(table.levels(comparison))
-        used = comparison.dataflow
-        mode = f"in dataflow {used}" if used else f"on engine {comparison.engine}"
-        passes = counted(comparison.passes, "pass", "passes")
-        say(
-            "",
-            f"{passes} {mode}, {counted(comparison.values, 'value')}, "
-            f"{counted(comparison.stall_cycles, 'stall')}, simulator {simulator}.",
-        )
-    if not (comparison.values_equal and comparison.cycles_equal):
-        wrong = "cycles" if comparison.values_equal else "values"
-        fail(f"the levels differ in {wrong} (layer {layer})")
-
-
-def generate_rtl(
-    output: Annotated[
-        str, typer.Option("-o", "--output", metavar="DIR", help="Folder for the files.")
-    ],
-    array: ArrayOption = None,
-    depthwise: DepthwiseOption = None,
-    overlap: OverlapOption = None,
-    hardware: HardwareOption = None,
-    layer: Annotated[
-        str | None,
-        typer.Option(metavar="NETWORK:NAME", help="Add a testbench that runs this layer."),
-    ] = None,
-    variant: VariantOption = "baseline",
-    dataflow: DataflowOption = "auto",
-    depthwise_on: DepthwiseOnOption = "auto",
-    input_size: InputOption = None,
-    seed: SeedOption = 0,
-) -> None:
-    """Write the Verilog of a design, and its documentation.
-
-    Its parameters are written as JSON. With --layer also a self-checking testbench for simulators
-    of your own, and what the layer sends and must return, on real data.
-    """
-    check_named("--output", output)
-    of_layer = {
-        "--variant": None if variant == "baseline" else variant,
-        "--dataflow": None if dataflow == "auto" else dataflow,
-        "--depthwise-on": None if depthwise_on == "auto" else depthwise_on,
-        "--input": input_size,
-        "--seed": str(seed) if seed else None,
-    }
-    for option, value in of_layer.items():
-        if layer is None and value is not None:
-            raise UnsupportedError(f"{option} is for --layer")
-    design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
-    check_rtl(design, hardware)
-    of_design = {"--hardware": hardware, "--array": array, "--depthwise": depthwise}
-    command = _command("accelsim rtl", of_design | {"--layer": layer} | of_layer, overlap)
-    with needs_extra_rtl(), progress_bar() as progress:
-        from rtl.flow.generate import generate
-        from rtl.flow.simulators import lint_command
-
-        stimulus = None
-        if layer is not None:
-            from accelsim import cosimulation
-
-            source, name = _network_and_layer(layer)
-            net = load_network(source, variant, input_size)
-            progress("computing the layer's values", 0.0)
-            stimulus = cosimulation.stimulus(net, name, design, dataflow, seed, depthwise_on)
-        written = generate(design, Path(output), progress, stimulus, command)
-    say(*map(str, written), "", "To lint it:", shlex.join(lint_command(written[0])))
-
-
-def _command(name: str, options: dict[str, str | None], overlap: bool | None) -> str:
-    """A command as text that is the same on every machine: of files only their names."""
-    words = [name]
-    for option, value in options.items():
-        if value is not None:
-            words += [option, shlex.quote(Path(value).name)]
-    if overlap is not None:
-        words.append("--overlap" if overlap else "--no-overlap")
-    return printable(" ".join(words))
-
-
-def _network_and_layer(text: str) -> tuple[str, str]:
-    """The two halves of NETWORK:NAME."""
-    network, _, layer = text.partition(":")
-    if not (network and layer):
-        raise UnsupportedError(
-            f"--layer must be NETWORK:NAME, for instance mobilenet_v2:stem, not {text!r}"
-        )
-    return network, layer

@@ -1,0 +1,171 @@
+"""The hardware of a design: a layer on it, and its Verilog."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accelsim.cli.common import (
+    STDOUT,
+    check_named,
+    check_outputs,
+    check_rtl,
+    fail,
+    load_design,
+    load_network,
+    needs_extra_rtl,
+    progress_bar,
+    say,
+    show,
+    write_json,
+)
+from accelsim.cli.options import (
+    COSIM_ARRAY,
+    ArrayOption,
+    CosimArrayOption,
+    DataflowOption,
+    DepthwiseOnOption,
+    DepthwiseOption,
+    HardwareOption,
+    InputOption,
+    JsonOption,
+    LayerOption,
+    NetworkArgument,
+    OverlapOption,
+    SeedOption,
+    VariantOption,
+)
+from accelsim.errors import UnsupportedError
+from accelsim.phrases import counted
+from accelsim.report.words import printable
+
+
+def cosim(
+    network: NetworkArgument,
+    layer: LayerOption,
+    variant: VariantOption = "baseline",
+    array: CosimArrayOption = None,
+    dataflow: DataflowOption = "auto",
+    depthwise: DepthwiseOption = None,
+    depthwise_on: DepthwiseOnOption = "auto",
+    overlap: OverlapOption = None,
+    input_size: InputOption = None,
+    seed: SeedOption = 0,
+    hardware: HardwareOption = None,
+    simulator: Annotated[
+        str, typer.Option(metavar="NAME", help="amaranth, icarus or verilator.")
+    ] = "amaranth",
+    waves: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Record every signal in a .vcd or .fst file."),
+    ] = None,
+    json: JsonOption = None,
+) -> None:
+    """Run a layer on the RTL, on real data, and compare all levels."""
+    from accelsim.cosimulation import cosim as cosimulate
+    from accelsim.report import table
+
+    check_outputs({"--waves": waves, "--json": json}, network, hardware)
+    record = None if waves is None else Path(waves)
+    net = load_network(network, variant, input_size)
+    if hardware is None and array is None:
+        array = COSIM_ARRAY
+    design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
+    check_rtl(design, hardware)
+    with needs_extra_rtl(), progress_bar() as progress:
+        from rtl.flow.cosim import level
+
+        run_rtl = level(design, simulator, record, progress)
+        progress("computing the layer's values", 0.0)
+        comparison = cosimulate(net, layer, design, run_rtl, dataflow, seed, depthwise_on)
+    write_json(json, lambda: comparison.to_dict(simulator))
+    if json != STDOUT:
+        say(f"{net.name} {net.variant}, {design.label}, layer {layer}", "")
+        show(table.levels(comparison))
+        used = comparison.dataflow
+        mode = f"in dataflow {used}" if used else f"on engine {comparison.engine}"
+        passes = counted(comparison.passes, "pass", "passes")
+        say(
+            "",
+            f"{passes} {mode}, {counted(comparison.values, 'value')}, "
+            f"{counted(comparison.stall_cycles, 'stall')}, simulator {simulator}.",
+        )
+    if not (comparison.values_equal and comparison.cycles_equal):
+        wrong = "cycles" if comparison.values_equal else "values"
+        fail(f"the levels differ in {wrong} (layer {layer})")
+
+
+def generate_rtl(
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="DIR", help="Folder for the files.")
+    ],
+    array: ArrayOption = None,
+    depthwise: DepthwiseOption = None,
+    overlap: OverlapOption = None,
+    hardware: HardwareOption = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(metavar="NETWORK:NAME", help="Add a testbench that runs this layer."),
+    ] = None,
+    variant: VariantOption = "baseline",
+    dataflow: DataflowOption = "auto",
+    depthwise_on: DepthwiseOnOption = "auto",
+    input_size: InputOption = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Write the Verilog of a design, and its documentation.
+
+    Its parameters are written as JSON. With --layer also a self-checking testbench for simulators
+    of your own, and what the layer sends and must return, on real data.
+    """
+    check_named("--output", output)
+    of_layer = {
+        "--variant": None if variant == "baseline" else variant,
+        "--dataflow": None if dataflow == "auto" else dataflow,
+        "--depthwise-on": None if depthwise_on == "auto" else depthwise_on,
+        "--input": input_size,
+        "--seed": str(seed) if seed else None,
+    }
+    for option, value in of_layer.items():
+        if layer is None and value is not None:
+            raise UnsupportedError(f"{option} is for --layer")
+    design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
+    check_rtl(design, hardware)
+    of_design = {"--hardware": hardware, "--array": array, "--depthwise": depthwise}
+    command = _command("accelsim rtl", of_design | {"--layer": layer} | of_layer, overlap)
+    with needs_extra_rtl(), progress_bar() as progress:
+        from rtl.flow.generate import generate
+        from rtl.flow.simulators import lint_command
+
+        stimulus = None
+        if layer is not None:
+            from accelsim import cosimulation
+
+            source, name = _network_and_layer(layer)
+            net = load_network(source, variant, input_size)
+            progress("computing the layer's values", 0.0)
+            stimulus = cosimulation.stimulus(net, name, design, dataflow, seed, depthwise_on)
+        written = generate(design, Path(output), progress, stimulus, command)
+    say(*map(str, written), "", "To lint it:", shlex.join(lint_command(written[0])))
+
+
+def _command(name: str, options: dict[str, str | None], overlap: bool | None) -> str:
+    """A command as text that is the same on every machine: of files only their names."""
+    words = [name]
+    for option, value in options.items():
+        if value is not None:
+            words += [option, shlex.quote(Path(value).name)]
+    if overlap is not None:
+        words.append("--overlap" if overlap else "--no-overlap")
+    return printable(" ".join(words))
+
+
+def _network_and_layer(text: str) -> tuple[str, str]:
+    """The two halves of NETWORK:NAME."""
+    network, _, layer = text.partition(":")
+    if not (network and layer):
+        raise UnsupportedError(
+            f"--layer must be NETWORK:NAME, for instance mobilenet_v2:stem, not {text!r}"
+        )
+    return network, layer
