@@ -1,6 +1,6 @@
 """Plots as users of the library call them: what is left out of a call is computed here."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from matplotlib.figure import Figure
 
@@ -28,18 +28,17 @@ __all__ = [
 ]
 
 
+_OF_RESULT: dict[str, Callable[[Result], Figure]] = {
+    "layers": layers_figure,
+    "stack": lambda result: stack([result]),
+    "roofline": roofline,
+    "timeline": timeline,
+}
+
+
 def of_result(result: Result, kind: str) -> Figure:
     """The figure of a result, of a kind of accelsim.result.PLOTS."""
-    match kind:
-        case "layers":
-            return layers_figure(result)
-        case "stack":
-            return stack([result])
-        case "roofline":
-            return roofline(result)
-        case "timeline":
-            return timeline(result)
-    raise ValueError(kind)
+    return _OF_RESULT[kind](result)
 
 
 def speedup(points: Sequence[Speedup] | None = None) -> Figure:

@@ -1,6 +1,6 @@
 """What a network cost: per layer and in total."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -79,6 +79,11 @@ class LayerResult:
     not_modelled: bool = False
     values_equal: bool | None = None
 
+    @property
+    def offchip_bytes(self) -> int | None:
+        """Bytes read and written off chip; None where memory is left out."""
+        return sum_known((self.offchip_read_bytes, self.offchip_write_bytes))
+
 
 class Computed(NamedTuple):
     """A map that was computed, in short.
@@ -104,6 +109,12 @@ def utilization(live_macs: int, offered: int) -> float | None:
     return live_macs / offered if live_macs <= offered and offered else None
 
 
+def sum_known(parts: Iterable[int | None]) -> int | None:
+    """Their sum; None where one of them is not known."""
+    known = [*parts]
+    return None if None in known else sum(part or 0 for part in known)
+
+
 class Totals:
     """Sums over the layers of a result."""
 
@@ -118,22 +129,24 @@ class Totals:
     @property
     def total_memory_cycles(self) -> int | None:
         """Clocks with memory of all layers; None where memory is left out."""
-        cycles = [each.memory_cycles for each in self.layers if each.memory_cycles is not None]
-        return sum(cycles) if len(cycles) == len(self.layers) else None
+        return sum_known(layer.memory_cycles for layer in self.layers)
+
+    @property
+    def total_offchip_bytes(self) -> int | None:
+        """Bytes off chip of all layers, those on the host included; None as for the clocks."""
+        return sum_known(layer.offchip_bytes for layer in self.layers)
 
     @property
     def time_ms(self) -> float:
         """Milliseconds of all layers at the design's clock, with memory unless it is left out."""
         with_memory = self.total_memory_cycles
-        return self._milliseconds(self.total_cycles if with_memory is None else with_memory)
+        clocks = self.total_cycles if with_memory is None else with_memory
+        return self.hardware.milliseconds(clocks)
 
     @property
     def computing_ms(self) -> float:
         """Milliseconds of the busy cycles of all layers, whatever the memory takes."""
-        return self._milliseconds(self.total_cycles)
-
-    def _milliseconds(self, clocks: int) -> float:
-        return clocks / (self.hardware.clock_mhz * 1e3)
+        return self.hardware.milliseconds(self.total_cycles)
 
     @property
     def total_macs(self) -> int:

@@ -12,7 +12,7 @@ from accelsim.hardware import Hardware
 from accelsim.ir import Network
 from accelsim.lowering import Choice, is_depthwise
 from accelsim.request import Layers, Request, select
-from accelsim.result import LayerResult, Result
+from accelsim.result import LayerResult, Result, sum_known
 from accelsim.simulation import answer
 
 
@@ -182,9 +182,7 @@ def _side_by_side(
 def _total(design: Hardware, costs: list[LayerResult], hosted: list[LayerResult]) -> Total:
     """What layers of its engines cost on a design, and maps of layers on the host."""
     cycles = sum(cost.cycles for cost in costs)
-    clocks = [cost.memory_cycles for cost in costs + hosted]
-    memory_cycles = None if None in clocks else sum(each or 0 for each in clocks)
-    time = cycles if memory_cycles is None else memory_cycles
+    memory_cycles = sum_known(cost.memory_cycles for cost in costs + hosted)
     return Total(
         cycles,
         sum(cost.macs for cost in costs),
@@ -192,7 +190,7 @@ def _total(design: Hardware, costs: list[LayerResult], hosted: list[LayerResult]
         sum(cost.skipped_macs or 0 for cost in costs),
         sum(_multipliers(design, engine) for engine in {cost.engine for cost in costs}),
         memory_cycles,
-        time / (design.clock_mhz * 1e3),
+        design.milliseconds(cycles if memory_cycles is None else memory_cycles),
     )
 
 

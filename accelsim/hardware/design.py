@@ -120,6 +120,10 @@ class Hardware:
         """Of all engines."""
         return sum(engine.multipliers for engine in self.engines)
 
+    def milliseconds(self, clocks: int) -> float:
+        """The time of so many clocks."""
+        return clocks / (self.clock_mhz * 1e3)
+
     @property
     def label(self) -> str:
         """The engines in words."""

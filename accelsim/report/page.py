@@ -192,7 +192,7 @@ def _layers(saved: SavedResult) -> str:
         *("total", "", "", ""),
         *(f"{saved.total_cycles:,}", ""),
         *("", table.share(saved.utilization)),
-        *(table.count(table.off_chip_total(saved)), table.count(saved.total_memory_cycles), ""),
+        *(table.count(saved.total_offchip_bytes), table.count(saved.total_memory_cycles), ""),
         *(f"{saved.total_macs:,}", f"{saved.total_skipped_macs:,}"),
         *(f"{saved.total_params:,}", "", ""),
     )
@@ -200,7 +200,7 @@ def _layers(saved: SavedResult) -> str:
 
 
 def _layer(layer: LayerResult, total: int) -> tuple[str, ...]:
-    memory = map(table.count, (table.off_chip_bytes(layer), layer.memory_cycles))
+    memory = map(table.count, (layer.offchip_bytes, layer.memory_cycles))
     if layer.not_modelled:
         words = (layer.name, layer.op, layer.engine, "not modelled")
         return (*words, *["-"] * 4, *memory, *["-"] * 6)

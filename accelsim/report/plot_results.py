@@ -239,7 +239,7 @@ def timeline(result: AnyResult) -> Figure:
     heading(
         rows,
         f"{_network(result)}, {result.hardware.label}: {counted(now, 'cycle')}, "
-        f"{short(now / result.hardware.clock_mhz / 1e3)} ms at {result.hardware.clock_mhz:g} MHz",
+        f"{short(result.hardware.milliseconds(now))} ms at {result.hardware.clock_mhz:g} MHz",
         8.7,
     )
     use.set_xlim(0, now or 1)

@@ -145,7 +145,7 @@ def _row(result: Result, layer: LayerResult) -> tuple[str, ...]:
         count(layer.bound_cycles),
         percent(layer.cycles, result.total_cycles),
         share(layer.utilization),
-        count(off_chip_bytes(layer)),
+        count(layer.offchip_bytes),
         count(layer.memory_cycles),
         layer.bound_by or "-",
         f"{layer.macs:,}",
@@ -162,7 +162,7 @@ def _totals(result: Result) -> tuple[str, ...]:
         f"{sum(bounds):,}" if any(bounds) else "-",
         percent(result.total_cycles, result.total_cycles),
         share(result.utilization),
-        count(off_chip_total(result)),
+        count(result.total_offchip_bytes),
         count(result.total_memory_cycles),
         "",
         f"{result.total_macs:,}",
@@ -318,19 +318,6 @@ def levels(comparison: "Comparison") -> Table:
         ("rtl", f"{comparison.cycles.rtl:,}", values[comparison.rtl_equal]),
     ]
     return Table(("level", "cycles", "values"), rows, words=("level", "values"))
-
-
-def off_chip_bytes(layer: LayerResult) -> int | None:
-    """Bytes read and written off chip; None where memory is left out."""
-    if layer.offchip_read_bytes is None or layer.offchip_write_bytes is None:
-        return None
-    return layer.offchip_read_bytes + layer.offchip_write_bytes
-
-
-def off_chip_total(result: Totals) -> int | None:
-    """The same of all layers, those on the host included."""
-    moved = [off_chip_bytes(layer) for layer in result.layers]
-    return None if None in moved else sum(each or 0 for each in moved)
 
 
 def count(number: int | None) -> str:
