@@ -109,7 +109,11 @@ def run(
     from accelsim.request import Request
     from accelsim.simulation import answer
 
-    for option, given in (("--overlap and --no-overlap", overlap), ("--why", why or None)):
+    for option, given in (
+        ("--overlap and --no-overlap", overlap),
+        ("--memory", memory),
+        ("--why", why or None),
+    ):
         if given is not None and timing != "rtl":
             are = "are" if " and " in option else "is"
             raise UnsupportedError(f"{option} {are} for timing rtl, not {timing}")

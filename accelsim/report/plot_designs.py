@@ -24,6 +24,7 @@ from accelsim.report.style import (
     VERMILION,
     apart,
     bare,
+    number_axis,
 )
 from accelsim.side_by_side import SideBySide
 from accelsim.study.depthwise import WAYS, Point
@@ -119,7 +120,6 @@ def depthwise_study(points: Sequence[Point], with_memory: bool = False) -> Figur
                 fontsize=7,
             )
         axes.set_xscale("log", base=2)
-        axes.set_yscale("log")
         axes.xaxis.set_major_locator(LogLocator(base=4))
         axes.xaxis.set_major_formatter(NUMBERS)
         axes.xaxis.set_minor_locator(NullLocator())
@@ -128,6 +128,6 @@ def depthwise_study(points: Sequence[Point], with_memory: bool = False) -> Figur
         axes.set_title(name, fontsize=10)
         bare(axes)
     panels[0].set_ylabel(f"{'clocks with memory' if with_memory else 'cycles'} of the network")
-    panels[0].yaxis.set_major_formatter(NUMBERS)
+    number_axis(panels[0], "y", filter(None, (clocks_of(p, with_memory) for p in points)))
     figure.legend(loc="outside upper left", ncols=columns, frameon=False, fontsize=8)
     return figure

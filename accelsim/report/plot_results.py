@@ -78,9 +78,13 @@ def stack(results: Sequence[AnyResult]) -> Figure:
 
 
 def several(results: Sequence[Result]) -> Figure:
-    """Cycles over array size, a line per network and input; a stack where all arrays are equal."""
-    sizes = {x.multipliers: f"{x.rows}x{x.columns}" for x in map(_array, results) if x}
-    if len(sizes) == 1:
+    """Cycles over array size, a line per network and input; a stack where all are of one size."""
+    sizes: dict[int, list[str]] = {}
+    for each in filter(None, map(_array, results)):
+        label = f"{each.rows}x{each.columns}"
+        if label not in sizes.setdefault(each.multipliers, []):
+            sizes[each.multipliers].append(label)
+    if len(sizes) < 2:
         return stack(results)
     made = figure(7.5, 4.4)
     axes = made.subplots()
@@ -99,9 +103,9 @@ def several(results: Sequence[Result]) -> Figure:
             markersize=5,
             label=name,
         )
-    size_axis(axes, dict(sorted(sizes.items())), 6.0)
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(SHORT)
+    labels = {multipliers: ", ".join(sizes[multipliers]) for multipliers in sorted(sizes)}
+    size_axis(axes, labels, 6.0)
+    number_axis(axes, "y", [result.total_cycles for result in results])
     axes.set_xlabel("array size (rows x columns)")
     axes.set_ylabel("cycles")
     bare(axes)

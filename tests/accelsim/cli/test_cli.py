@@ -886,6 +886,7 @@ def test_run_states_every_dataflow_and_every_timing(accelsim):
         ("run mobilenet_v2 --json no/folder.json", "no/folder.json cannot be written: No such"),
         ("run mobilenet_v2 --fidelity rtl", "fidelity must be one of schedule, golden, cycle"),
         ("run mobilenet_v2 --timing rt", "there is no timing 'rt'; there are rtl, "),
+        ("run resnet18 --timing scalesim --memory 1,1,1", "--memory is for timing rtl, not scales"),
         ("run mobilenet_v2 --timing scalesim --no-overlap", "--overlap and --no-overlap are for"),
         ("run mobilenet_v2 --scalesim-depthwise one-filter", "--scalesim-depthwise is for timing"),
         ("run mobilenet_v2 --variant fuse_half:", "variant 'fuse_half:' must read NAME"),

@@ -11,7 +11,7 @@ from matplotlib.text import Text
 import accelsim as ax
 from accelsim.hardware import PRESETS
 from accelsim.report import plot, plot_results
-from accelsim.report.style import GREY, WAYS, any_script, ink
+from accelsim.report.style import GREY, SHORT, WAYS, any_script, ink
 
 BOTH = ax.Hardware(ax.SystolicArray(16, 16), depthwise=ax.DepthwiseEngine(4, 16))
 NETWORK = ax.networks.mobilenet_v3_small(variant="fuse_half", input=(64, 64))
@@ -85,6 +85,21 @@ def test_several_results_are_lines_over_array_size():
         text.get_text() == f"{side}x{side}" for side in sides if (text := ticks.get(side * side))
     )
     stacked = plot_results.several([results[0], results[10]])
+    assert stacked.axes[0].get_xlabel() == "cycles; a segment is a layer"
+
+
+def test_several_arrays_of_as_many_multipliers_share_a_tick():
+    net = ax.networks.mobilenet_v3_small(input=(32, 32))
+    designs = [ax.Hardware(ax.SystolicArray(*size)) for size in ((8, 8), (4, 16), (16, 16))]
+    (axes,) = plot_results.several([ax.simulate(net, each) for each in designs]).axes
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["8x8, 4x16", "16x16"]
+    assert axes.yaxis.get_major_formatter() is SHORT
+    assert not any(map(axes.yaxis.get_minor_formatter(), axes.get_yticks(minor=True)))
+
+
+def test_several_results_without_an_array_are_stacked():
+    nets = (ax.networks.mobilenet_v3_small(input=(x, x)) for x in (32, 64))
+    stacked = plot_results.several([ax.simulate(net, "gemmini") for net in nets])
     assert stacked.axes[0].get_xlabel() == "cycles; a segment is a layer"
 
 
