@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from accelsim.dataflows import input_stationary, os, rows, stationary, ws
+from accelsim.dataflows import input_stationary, os, row_lines, rows, stationary, ws
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
@@ -200,17 +200,17 @@ def test_no_other_number_of_jobs_is_faster(conv, array):
     except UnsupportedError:
         return
     tried = []
-    for _, lines in rows._geometries(*rows._axes(conv), array.max_taps, array.columns == 1):
-        cuts = [rows._whole_lines(lines, parts + 1) for parts in range(lines.number)]
-        cuts += [rows._line_parts(lines, parts + 1) for parts in range(lines.outputs)]
-        cuts += [rows._flat(lines, parts + 1) for parts in range(lines.windows)]
+    for _, lines in row_lines._geometries(*rows._axes(conv), array.max_taps, array.columns == 1):
+        cuts = [row_lines._whole_lines(lines, parts + 1) for parts in range(lines.number)]
+        cuts += [row_lines._line_parts(lines, parts + 1) for parts in range(lines.outputs)]
+        cuts += [row_lines._flat(lines, parts + 1) for parts in range(lines.windows)]
         for jobs, fires in product(cuts, (False, True)):
             if fires and (lines.streams > 1 or lines.taps >= array.columns):
                 continue
             if fires or max(job.size for job in jobs) <= array.columns:
-                runs = rows._runs(lines, jobs, conv.k, array, fires)
-                clocks = rows._clocks(lines, array, runs)
-                sizes = rows._sizes(jobs, conv.k)
-                assert rows._bounds(lines, array, fires, sizes) <= clocks
+                runs = row_lines._runs(lines, jobs, conv.k, array, fires)
+                clocks = row_lines._clocks(lines, array, runs)
+                sizes = row_lines._sizes(jobs, conv.k)
+                assert row_lines._bounds(lines, array, fires, sizes) <= clocks
                 tried.append(clocks)
     assert chosen == min(tried)
