@@ -305,6 +305,8 @@ def sensitivity(
 ) -> Figure:
     """How a metric follows a parameter when all else is held: median, quartiles and extremes.
 
+    Designs of several workloads are compared each within its own, and counted together.
+
     Parameters
     ----------
     held : columns of all other parameters.
@@ -327,7 +329,8 @@ def sensitivity(
     designs: list[int] = spread["designs"].to_list()
     least, most = min(designs), max(designs)
     compared = counted(most, "design") if least == most else f"{least:,} to {most:,} designs"
-    axes.set_title(f"{compared} at each value", loc="left", fontsize=10)
+    about = _about(frame, where, (), (parameter,), "over")
+    heading(axes, "; ".join(filter(None, (f"{compared} at each value", about))), 5.6)
     bare(axes)
     handles = [axes.lines[0], *reversed(axes.collections)]
     made.legend(
@@ -355,12 +358,12 @@ def _check_different(what: str, names: Sequence[str]) -> None:
 def _about(
     frame: Frame, where: Sequence[str], across: Sequence[str], shown: Sequence[str], best: str
 ) -> str:
-    """What all designs of a picture share, and over which parameters the best was taken.
+    """What all designs of a picture share, and over which parameters it summarises them.
 
     Parameters
     ----------
     shown : the columns that the picture tells apart.
-    best : how the best is called, such as "least over".
+    best : the words before these parameters, such as "least over".
     """
     rows = analysis.matching(frame, where)
     differ = analysis.varying(rows)

@@ -250,7 +250,13 @@ def test_sensitivity_is_relative_to_the_first_value():
     ]
     assert axes.lines[0].get_ydata()[2] == pytest.approx(np.median(ratios))
     assert axes.get_ylabel() == "total cycles, relative to 8 rows"
-    assert axes.get_title(loc="left") == "16 designs at each value"
+    assert axes.get_title(loc="left").replace("\n", " ") == (
+        "16 designs at each value; over network, variant, columns, clock_mhz"
+    )
+    one = plot_sweep.sensitivity(designs(), "rows", "total_cycles", held, ["network=b"])
+    assert one.axes[0].get_title(loc="left").replace("\n", " ") == (
+        "8 designs at each value; fixed: b; over variant, columns, clock_mhz"
+    )
 
 
 def test_what_cannot_be_drawn_is_explained():
