@@ -1,7 +1,8 @@
-"""The command line in this process, and a small network for it."""
+"""The command line in this process, a small network for it, and what it wrote before."""
 
 import pytest
 
+from accelsim import sweep
 from accelsim.cli import main
 from tests.accelsim.cli.outcome import Outcome
 from tests.accelsim.cli.probe import PROBE
@@ -26,3 +27,26 @@ def probe(tmp_path):
     path = tmp_path / "probe.toml"
     path.write_text(PROBE)
     return path
+
+
+@pytest.fixture(scope="package")
+def written(tmp_path_factory):
+    """A sweep of 16 designs, as a folder, a table and the results of two of them."""
+    folder = tmp_path_factory.mktemp("written")
+    (folder / "sweep.toml").write_text(
+        'networks = ["mobilenet_v3_small"]\nvariants = ["baseline", "fuse_half"]\n'
+        'inputs = "64x64"\n[array]\nsize = ["4x8", "8x8", "8x16", "16x16"]\n'
+        "overlap = [true, false]\n"
+    )
+    commands = [f"sweep {folder}/sweep.toml -o {folder}/designs"]
+    for variant in ("baseline", "fuse_half"):
+        name = f"mobilenet_v3_small --input 64x64 --variant {variant} --array 8x16"
+        commands.append(f"run {name} --json {folder}/{variant}.json")
+    for command in commands:
+        with pytest.raises(SystemExit) as end:
+            main(command.split())
+        assert not end.value.code
+    sweep.load(folder / "designs").write_csv(folder / "designs.csv")
+    sweep.load(folder / "designs").write_parquet(folder / "designs.parquet")
+    (folder / "damaged.parquet").write_bytes(b"PAR1" + bytes(99) + b"PAR1")
+    return folder
