@@ -197,12 +197,13 @@ def _show_one(
     from accelsim.simulation import answer
     from accelsim.study.ways import depthwise_ways
 
+    reasons = _reasons(request) if view.why else None
+    # First, as it reads the weights, and nothing is to be written where their file is wrong.
+    write_json(json, lambda: _with_reasons(result.to_dict(), reasons))
     if csv is not None:
         write_text(csv, output.to_csv(result))
     if plot:
         output.write_plot(plot, result)
-    reasons = _reasons(request) if view.why else None
-    write_json(json, lambda: _with_reasons(result.to_dict(), reasons))
     if STDOUT not in (json, csv):
         ranking = view.ranking
         shown = None if ranking is None else ranking.layers(result)
@@ -239,13 +240,13 @@ def _show_several(
     """Write and print several results as one."""
     from accelsim.report import output, several
 
+    write_json(json, lambda: {"results": [result.to_dict() for result in results]})
     if csv is not None:
         write_text(csv, several.to_csv(results))
     if plot:
         from accelsim.report import plot_results
 
         output.write_figure(plot, plot_results.several(results))
-    write_json(json, lambda: {"results": [result.to_dict() for result in results]})
     if STDOUT not in (json, csv):
         say(several.title(results), "")
         show(several.table(results, width()))
