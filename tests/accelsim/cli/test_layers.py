@@ -221,6 +221,20 @@ def test_several_networks_inputs_and_arrays_are_one_table(accelsim, tmp_path):
     assert refused.err.startswith(f"accelsim: {files[0]} holds 8 results, and this is of one; ")
 
 
+@pytest.mark.parametrize("arrays", ["8x8", "8x8,9x9"])
+def test_a_wrong_file_of_weights_leaves_no_output(arrays, accelsim, tmp_path):
+    network = tmp_path / "n.toml"
+    network.write_text(
+        'name = "n"\ninput = [3, 8, 8]\nweights = "none.npz"\n'
+        '[[layer]]\nname = "a"\nop = "pointwise"\nout_channels = 4\n'
+    )
+    outputs = f"--json {tmp_path}/x --csv {tmp_path}/y --plot {tmp_path}/z.png".split()
+    outcome = accelsim("run", network, "--array", arrays, *outputs)
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.endswith("none.npz cannot be read: No such file or directory\n")
+    assert list(tmp_path.iterdir()) == [network]
+
+
 def test_a_list_may_be_given_in_parts(accelsim):
     whole = accelsim("run", "resnet18", "--array", "4x4,8x8,9x7", "--input", "32x32,64x32")
     parts = ["--array", "4x4,8x8", "--input", "32x32", "--array", "9x7", "--input", "64x32"]
