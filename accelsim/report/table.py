@@ -202,17 +202,24 @@ def notes(
             "copies by im2col included; "
             f"filling is {'not on the clock' if wide else 'on the clock of that engine only'}."
         )
+    sentences += _host_notes(result)
+    sentences += [about for timing, about in MODEL_NOTES if timing == result.timing]
+    return sentences
+
+
+def _host_notes(result: Result) -> list[str]:
+    """What the cycles leave out, and layers that are no work."""
+    sentences = []
     hosted = Counter(layer.op for layer in result.layers if layer.not_modelled)
     graph = result.graph
     addressed = {x.op.name for x in graph.layers if x.op.alias(*graph.in_shapes(x)) is not None}
     aliases = Counter({op: hosted.pop(op) for op in sorted(addressed) if op in hosted})
-    hosted.update(result.graph.layer(layer.name).activation for layer in result.layers)
+    hosted.update(graph.layer(layer.name).activation for layer in result.layers)
     del hosted["none"]
     if hosted:
         sentences.append(f"Not modelled, on the host at 0 cycles: {_list(hosted)}.")
     if aliases:
         sentences.append(f"Address aliases, no work: {_list(aliases)}.")
-    sentences += [about for timing, about in MODEL_NOTES if timing == result.timing]
     return sentences
 
 
