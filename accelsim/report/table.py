@@ -185,10 +185,7 @@ def notes(
     """
     sentences = [time(result), *_memory_notes(result), *value_notes(result)]
     if baseline is not None and result.total_cycles:
-        ratio = baseline.total_cycles / result.total_cycles
-        slower = ", slower than it" if ratio < 1 else ""
-        cycles = counted(baseline.total_cycles, "cycle")
-        sentences.append(f"{ratio:.2f} x the baseline's speed ({cycles}){slower}.")
+        sentences.append(_against(result, baseline))
     sentences += _depthwise_note(depthwise)
     engine = result.hardware.depthwise
     wide = engine is None or not engine.fill_port
@@ -299,6 +296,18 @@ def ports(engine: DepthwiseEngine) -> str:
 
 def _list(kinds: Counter[str]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+
+
+def _against(result: Result, baseline: Result) -> str:
+    """How the speed compares with the baseline's; also with memory, where both have one."""
+    ratio = baseline.total_cycles / result.total_cycles
+    slower = ", slower than it" if ratio < 1 else ""
+    cycles = counted(baseline.total_cycles, "cycle")
+    sentence = f"{ratio:.2f} x the baseline's speed ({cycles}){slower}"
+    before, after = baseline.total_memory_cycles, result.total_memory_cycles
+    if before is not None and after:
+        sentence += f"; with memory {before / after:.2f} x ({counted(before, 'clock')})"
+    return f"{sentence}."
 
 
 def _depthwise_note(depthwise: DepthwiseWays | None) -> list[str]:

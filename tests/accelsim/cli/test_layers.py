@@ -9,6 +9,7 @@ from collections import Counter
 
 import pytest
 
+import accelsim as ax
 from accelsim import __version__, networks
 from accelsim.hardware import Hardware, SystolicArray
 from accelsim.simulation import simulate
@@ -233,6 +234,21 @@ def test_a_wrong_file_of_weights_leaves_no_output(arrays, accelsim, tmp_path):
     assert (outcome.status, outcome.out) == (2, "")
     assert outcome.err.endswith("none.npz cannot be read: No such file or directory\n")
     assert list(tmp_path.iterdir()) == [network]
+
+
+def test_a_variant_is_compared_with_the_baseline_with_memory_too(accelsim):
+    arguments = ("run", "mobilenet_v2", "--array", "64x64", "--input", "64x64")
+    fused = accelsim(*arguments, "--variant", "fuse_half").out
+    plain, half = (
+        ax.simulate(ax.networks.mobilenet_v2(variant, input=(64, 64)), "mobile")
+        for variant in ("baseline", "fuse_half")
+    )
+    cycles, clocks = plain.total_cycles, plain.total_memory_cycles
+    said = f"{cycles / half.total_cycles:.2f} x the baseline's speed ({cycles:,} cycles)"
+    ratio = clocks / half.total_memory_cycles
+    assert f"\n{said}; with memory {ratio:.2f} x ({clocks:,} clocks).\n" in fused
+    alone = accelsim(*arguments, "--variant", "fuse_half", "--memory", "none").out
+    assert f"\n{said}.\n" in alone
 
 
 def test_a_list_may_be_given_in_parts(accelsim):
