@@ -146,18 +146,26 @@ def compare(
     return made
 
 
+def short_names(sources: Sequence[str | Path]) -> list[str]:
+    """Presets and files by their stems; those of one stem as they are written."""
+    stems = [Path(source).stem for source in sources]
+    return [
+        str(source) if stems.count(stem) > 1 else stem
+        for source, stem in zip(sources, stems, strict=True)
+    ]
+
+
 def _entries(designs: Sequence[Entry | AnyHardware]) -> tuple[Entry, ...]:
-    """The designs under their names; designs of one name are told apart by all of it."""
+    """The designs under their names."""
     if isinstance(designs, str | Path) or not isinstance(designs, Sequence) or not designs:
         raise HardwareError(f"designs to compare are a list of at least one, not {designs!r}")
-    stems = [Path(each).stem for each in designs if isinstance(each, str | Path)]
+    names = iter(short_names([each for each in designs if isinstance(each, str | Path)]))
     entries = []
     for each in designs:
         if isinstance(each, Entry):
             entries.append(Entry(str(each.name), as_hardware(each.design)))
         elif isinstance(each, str | Path):
-            stem = Path(each).stem
-            entries.append(Entry(str(each) if stems.count(stem) > 1 else stem, as_hardware(each)))
+            entries.append(Entry(next(names), as_hardware(each)))
         else:
             entries.append(Entry(as_hardware(each).label, as_hardware(each)))
     return tuple(entries)

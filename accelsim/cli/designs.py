@@ -94,7 +94,7 @@ def compare_designs(
 
 def _entries(sources: list[str], arrays: list[str] | None, memory: str | None) -> list["Entry"]:
     """The designs that are compared: every file or preset, with every size of the array."""
-    from accelsim.side_by_side import Entry
+    from accelsim.side_by_side import Entry, short_names
 
     files = distinct("--hardware", sources)
     sizes = sizes_of(arrays)
@@ -103,11 +103,7 @@ def _entries(sources: list[str], arrays: list[str] | None, memory: str | None) -
             "compare needs two or more --hardware, or sizes of --array, such as 16x16,32x32; not "
             f"{', '.join([*files, *filter(None, sizes)]) or 'none'}"
         )
-    stems = [Path(source).stem for source in files]
-    names = [
-        source if stems.count(stem) > 1 else stem for source, stem in zip(files, stems, strict=True)
-    ]
-    named = [*zip(files, names, strict=True)] if files else [(None, None)]
+    named = [*zip(files, short_names(files), strict=True)] if files else [(None, None)]
     return [
         Entry(" ".join(filter(None, (name, size))), load_design(source, array=size, memory=memory))
         for source, name in named

@@ -22,7 +22,7 @@ class Conv2d(Convolution):
 
     padding : a number for all sides, (top, bottom, left, right), "same" (d (k - 1) zeros in all,
         the odd one at the bottom and the right, whatever the stride) or "same_tf" (as TensorFlow
-        pads, which depends on the stride). None if not given, while depthwise has "same".
+        pads, which depends on the stride). 0 if not given, while depthwise has "same".
     """
 
     name: ClassVar[str] = "conv2d"
