@@ -199,6 +199,13 @@ def sizes_of(arrays: list[str] | None) -> list[str] | list[None]:
     return list_of("--array", arrays, parse_array) if arrays else [None]
 
 
+def inputs_of(inputs: list[str] | None) -> list[str] | list[None]:
+    """The sizes that --input lists; where it is not given, one that a network has already."""
+    from accelsim.find import parse_input
+
+    return list_of("--input", inputs, parse_input) if inputs else [None]
+
+
 def names_of(text: str | None) -> list[str]:
     """The columns of a list with commas."""
     return [name.strip() for name in text.split(",")] if text else []

@@ -12,7 +12,7 @@ from accelsim.cli.common import (
     check_outputs,
     distinct,
     fail,
-    list_of,
+    inputs_of,
     load_design,
     load_network,
     progress_bar,
@@ -109,17 +109,15 @@ def run(
     from accelsim.request import Request
     from accelsim.simulation import answer
 
-    for option, given in (
-        ("--overlap and --no-overlap", overlap),
-        ("--memory", memory),
-        ("--why", why or None),
-    ):
-        if given is not None and timing != "rtl":
-            are = "are" if " and " in option else "is"
-            raise UnsupportedError(f"{option} {are} for timing rtl, not {timing}")
+    _check_timing(timing, overlap, memory, why)
     check_outputs({"--json": json, "--csv": csv, "--plot": plot}, *networks, hardware)
     view = View(parse_ranking(sort, top), why)
-    nets = _load_networks(networks, variant, input_size)
+    inputs = inputs_of(input_size)
+    nets = [
+        load_network(name, variant, size)
+        for name in distinct("NETWORK", networks)
+        for size in inputs
+    ]
     designs = [
         load_design(
             hardware, array=size, depthwise=depthwise, overlap=overlap, clock=clock, memory=memory
@@ -153,12 +151,23 @@ def run(
     if len(results) > 1:
         _show_several(results, json, csv, plot)
     else:
-        size = input_size[0] if input_size else None
-        plain = partial(load_network, networks[0], "baseline", size)
+        plain = partial(load_network, networks[0], "baseline", inputs[0])
         _show_one(results[0], requests[0], plain, view, json, csv, plot)
     wrong = [layer.name for each in results for layer in each.layers if layer.values_equal is False]
     if wrong:
         fail(f"values differ from golden in {', '.join(dict.fromkeys(wrong))}")
+
+
+def _check_timing(timing: str, overlap: bool | None, memory: str | None, why: bool) -> None:
+    """Refuse what only our hardware has beside a published timing."""
+    for option, given in (
+        ("--overlap and --no-overlap", overlap),
+        ("--memory", memory),
+        ("--why", why or None),
+    ):
+        if given is not None and timing != "rtl":
+            are = "are" if " and " in option else "is"
+            raise UnsupportedError(f"{option} {are} for timing rtl, not {timing}")
 
 
 def _part(
@@ -170,16 +179,6 @@ def _part(
     name = requests[place].network.name
     progress(name, place / len(requests))
     return lambda what, done: progress(f"{name}, {what}", (place + done) / len(requests))
-
-
-def _load_networks(names: list[str], variant: str, inputs: list[str] | None) -> list["Network"]:
-    """Every network at every size of its input."""
-    from accelsim.find import parse_input
-
-    sizes = list_of("--input", inputs, parse_input) if inputs else [None]
-    return [
-        load_network(name, variant, size) for name in distinct("NETWORK", names) for size in sizes
-    ]
 
 
 def _show_one(
