@@ -183,7 +183,7 @@ def explain(
 
     Parameters
     ----------
-    layer : its name; None for the one that loses the most multiplier clocks.
+    layer : its name; None for the one that loses the most cycles.
     dataflow : what the array may use, as in `simulate`.
     depthwise_on : where depthwise layers run: array, engine, or auto.
     """
@@ -219,14 +219,11 @@ def explain(
 
 
 def _worst(request: Request) -> str:
-    """The layer whose multipliers are the most clocks without a product of use."""
-    lost = {}
-    for layer in request.network.layers:
-        if lowered := request.lower(layer):
-            lost[layer.name] = lowered.multipliers * lowered.cycles - lowered.live_macs
-    if not lost:
+    """The layer that loses the most cycles."""
+    layers = [layer for layer in answer(request).layers if not layer.not_modelled]
+    if not layers:
         raise UnsupportedError(f"{request.network.name} has no layer that runs on an engine")
-    return max(lost, key=lambda name: lost[name])
+    return max(layers, key=lambda layer: layer.lost_cycles).name
 
 
 def reason_of(request: Request, layer: Layer) -> Reason | None:

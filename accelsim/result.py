@@ -84,6 +84,11 @@ class LayerResult:
         """Bytes read and written off chip; None where memory is left out."""
         return sum_known((self.offchip_read_bytes, self.offchip_write_bytes))
 
+    @property
+    def lost_cycles(self) -> float:
+        """Cycles, in parts of them, in which multipliers do no product with a value of the map."""
+        return 0.0 if self.utilization is None else self.cycles * (1 - self.utilization)
+
 
 class Computed(NamedTuple):
     """A map that was computed, in short.

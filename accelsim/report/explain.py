@@ -117,8 +117,7 @@ def notes(made: Explanation, worst: bool) -> list[str]:
     sentences = []
     if worst:
         sentences.append(
-            f"{made.layer} loses the most multiplier clocks of all layers; run --why --sort lost "
-            "ranks them."
+            f"{made.layer} loses the most cycles of all layers; run --why --sort lost ranks them."
         )
     sentences.append(
         f"Multipliers and ports of the engine allow {counted(made.bound_cycles, 'cycle')}; the "

@@ -12,11 +12,6 @@ from accelsim.result import LayerResult, Result
 LOST, USE = "lost", "utilisation"
 
 
-def lost_cycles(layer: LayerResult) -> float:
-    """Cycles, in parts of them, in which multipliers do no product with a value of the map."""
-    return 0.0 if layer.utilization is None else layer.cycles * (1 - layer.utilization)
-
-
 def _unused(layer: LayerResult) -> float | None:
     """Larger where fewer of the multipliers are in use."""
     return None if layer.utilization is None else -layer.utilization
@@ -31,7 +26,7 @@ class Key(NamedTuple):
 
 KEYS = {
     "cycles": Key(lambda layer: layer.cycles),
-    LOST: Key(lost_cycles, "cycles that are lost"),
+    LOST: Key(lambda layer: layer.lost_cycles, "cycles that are lost"),
     USE: Key(_unused),
     "bound": Key(lambda layer: layer.bound_cycles, "bounds"),
     "memory": Key(lambda layer: layer.memory_cycles, "cycles with memory"),

@@ -18,7 +18,7 @@ from accelsim.simulation import simulate
 
 
 def one(op, channels=8, side=10):
-    return Network("one", (channels, side, side), [Layer("x", op, (INPUT,))])
+    return Network("one", (channels, side, side), (Layer("x", op, (INPUT,)),))
 
 
 def parts(made):
@@ -134,6 +134,15 @@ def test_without_a_layer_it_is_the_one_that_loses_the_most():
     result = simulate("efficientnet_b0", "mobile")
     lost = {layer.name: layer.cycles * (1 - layer.utilization) for layer in result.layers}
     assert explain("efficientnet_b0", None, "mobile").layer == max(lost, key=lost.get) == "b2.dw"
+
+
+def test_engines_lose_cycles_whatever_their_multipliers():
+    """By multiplier clocks b2.expand on the array, with 256 times as many, would lose more."""
+    design = Hardware(SystolicArray(64, 64), depthwise=DepthwiseEngine(2, 8))
+    result = simulate("efficientnet_b0", design, depthwise_on="engine")
+    lost = {layer.name: layer.cycles * (1 - layer.utilization) for layer in result.layers}
+    made = explain("efficientnet_b0", None, design, depthwise_on="engine")
+    assert made.layer == max(lost, key=lost.get) == "b13.dw"
 
 
 def test_it_prints_in_a_sentence():
