@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import PercentFormatter
 
-from accelsim import analysis, sweep
-from accelsim.analysis import Frame
+from accelsim import analysis, conditions, sweep
+from accelsim.conditions import Frame
 from accelsim.errors import SelectionError
 from accelsim.frames import polars
 from accelsim.phrases import counted
@@ -77,7 +77,7 @@ def pareto(
         raise SelectionError(f"a front is drawn over two objectives or more, not {len(names)}")
     front = _some(analysis.pareto(frame, minimise, maximise, where, across))
     x, y = names[:2]
-    rows = analysis.matching(frame, where).select(x, y).drop_nulls()
+    rows = conditions.matching(frame, where).select(x, y).drop_nulls()
     cells, count = _thinned(rows, x, y)
     made = figure(9.5, 5.2)
     axes = made.subplots()
@@ -160,9 +160,9 @@ def scaling(
     ----------
     across : as in `analysis.pareto`.
     """
-    rows = analysis.matching(frame, where)
-    analysis.check_columns(rows, (line, panel))
-    analysis.check_numbers(rows, (*SIZE, metric))
+    rows = conditions.matching(frame, where)
+    conditions.check_columns(rows, (line, panel))
+    conditions.check_numbers(rows, (*SIZE, metric))
     _check_different("latency over array size", (*SIZE, metric, line, panel))
     workload = analysis.workload_columns(rows, across)
     others = [name for name in workload if name not in (line, panel)]
@@ -232,9 +232,9 @@ def heatmap(
     maximise : whether the most is the best, not the least.
     across : as in `analysis.pareto`.
     """
-    rows = analysis.matching(frame, where)
-    analysis.check_columns(rows, (x, y))
-    analysis.check_numbers(rows, (metric,))
+    rows = conditions.matching(frame, where)
+    conditions.check_columns(rows, (x, y))
+    conditions.check_numbers(rows, (metric,))
     _check_different("a heat map", (x, y, metric))
     workload = [name for name in analysis.workload_columns(rows, across) if name not in (x, y)]
     best = polars.col(metric).max() if maximise else polars.col(metric).min()
@@ -365,11 +365,11 @@ def _about(
     shown : the columns that the picture tells apart.
     best : the words before these parameters, such as "least over".
     """
-    rows = analysis.matching(frame, where)
+    rows = conditions.matching(frame, where)
     differ = analysis.varying(rows)
     same = [name for name in analysis.workload_columns(rows) if name not in differ]
     values = rows.select(same).head(1).collect().row(0) if same else ()
-    said = [text for text in where if analysis.column_of(text) not in same]
+    said = [text for text in where if conditions.column_of(text) not in same]
     fixed = ", ".join([*map(_label, values), *map(literal, said)])
     free = ", ".join(name for name in differ if name not in shown)
     parts = (("fixed: ", fixed), (f"{best} ", free), ("across ", ", ".join(across)))
@@ -385,7 +385,7 @@ def _groups(
     designs: polars.DataFrame, columns: Sequence[str], most: int = MOST_KINDS
 ) -> list[dict[str, object]]:
     """The values of columns that are told apart, together; SelectionError where they are many."""
-    analysis.check_columns(designs, columns)
+    conditions.check_columns(designs, columns)
     groups = analysis.kinds(designs, columns)
     if len(groups) > most:
         what = ", ".join(columns)

@@ -36,7 +36,8 @@ BESIDE = ".sweep"  # behind the name of the folder: that of the one beside it
 MANIFEST = "manifest.json"
 COSTS = "costs"
 NAME = re.compile(r"([0-9]{6,})-([0-9a-f]{16})\.parquet")
-SHOWING = ("report", "cli", "analysis.py", "saved.py")  # modules that results do not depend on
+# Modules that results do not depend on.
+SHOWING = ("report", "cli", "analysis.py", "conditions.py", "saved.py")
 LEFT_OVER = ".accelsim-*"  # of files that were being written
 
 

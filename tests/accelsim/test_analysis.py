@@ -7,7 +7,7 @@ import numpy as np
 import polars
 import pytest
 
-from accelsim import analysis
+from accelsim import analysis, conditions
 from accelsim.errors import SelectionError
 from tests.naive import fronts
 
@@ -140,13 +140,13 @@ CONDITIONS = {
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_conditions_mean_what_they_say(condition):
     expected = [row for row in DESIGNS.iter_rows(named=True) if CONDITIONS[condition](row)]
-    rows = analysis.matching(DESIGNS, [condition]).collect()
+    rows = conditions.matching(DESIGNS, [condition]).collect()
     assert rows["rows"].to_list() == [row["rows"] for row in expected]
     assert 0 < len(rows) < len(DESIGNS)
 
 
 def test_conditions_are_all_met():
-    rows = analysis.matching(DESIGNS, ["rows<=16", "network=b"]).collect()
+    rows = conditions.matching(DESIGNS, ["rows<=16", "network=b"]).collect()
     assert rows["rows"].to_list() == [8, 16]
 
 
