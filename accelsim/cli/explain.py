@@ -25,6 +25,7 @@ from accelsim.cli.options import (
     InputOption,
     JsonOption,
     LayerOption,
+    MemoryOption,
     NetworkArgument,
     OverlapOption,
     VariantOption,
@@ -49,6 +50,7 @@ def explain_layer(
     overlap: OverlapOption = None,
     input_size: InputOption = None,
     hardware: HardwareOption = None,
+    memory: MemoryOption = None,
     json: JsonOption = None,
 ) -> None:
     """Why a layer takes its cycles, to the last clock.
@@ -60,7 +62,7 @@ def explain_layer(
 
     check_outputs({"--json": json}, network, hardware)
     net = load_network(network, variant, input_size)
-    design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
+    design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap, memory=memory)
     made = explain(net, layer, design, dataflow, depthwise_on)
     write_json(json, made.to_dict)
     if json != STDOUT:

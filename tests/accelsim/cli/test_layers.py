@@ -345,6 +345,18 @@ def test_explain_says_where_the_clocks_go(accelsim):
     assert "rows cannot run it: rows runs depthwise convolutions, not 320 chan" in chosen.out
 
 
+@pytest.mark.parametrize("memory", ["16,16,4", "none"])
+def test_explain_knows_what_run_says_of_memory(accelsim, memory):
+    options = ("resnet18", "--layer", "b1.conv1", "--memory", memory)
+    shown = accelsim("explain", *options).out.splitlines()[-1]
+    command = ("run", "resnet18", "--layers", "b1.conv1..b1.conv1", "--memory", memory)
+    (layer,) = as_json(accelsim(*command, "--json", "-"))["layers"]
+    if memory == "none":
+        assert (shown, layer["memory_cycles"]) == ("Memory off chip is left out.", None)
+    else:
+        assert f"it takes {layer['memory_cycles']:,} cycles, and waits for memory" in shown
+
+
 def test_the_last_lines_sum_up_depthwise_layers_as_the_table_has_them(accelsim):
     command = ("run", "mobilenet_v3_small", "--array", "16x16", "--input", "96x96")
 
