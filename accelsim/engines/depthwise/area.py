@@ -3,7 +3,8 @@
 from dataclasses import replace
 from math import log2
 
-from accelsim.engines.area import OPERANDS, Area, Memories
+from accelsim.engines.area import OPERANDS, RESULTS, Area, Memories
+from accelsim.engines.depthwise.schedule import RESULT_DEPTH
 from accelsim.hardware import DepthwiseEngine
 
 
@@ -14,12 +15,14 @@ def features(engine: DepthwiseEngine, lut_blocks: int) -> tuple[float, ...]:
 
 
 def memories(engine: DepthwiseEngine) -> tuple[Memories, ...]:
-    """Even and odd words of every lane's bank, which lie apart, and the tap memory."""
-    bits = engine.operands.bits
+    """Even and odd words of every lane's bank, which lie apart, the tap memory, and results."""
+    bits, total = engine.operands.bits, engine.operands.accumulator_bits
+    results = engine.results_per_clock or engine.pixels
     place = (engine.bank_depth - 1).bit_length() + max(1, (engine.pixels - 1).bit_length())
     return (
         Memories(OPERANDS, 2 * engine.lanes, engine.bank_depth // 2, engine.pixels * bits),
         Memories(OPERANDS, 1, engine.tap_depth, engine.lanes * bits + place),
+        Memories(RESULTS, 1, RESULT_DEPTH, results * total),
     )
 
 

@@ -45,6 +45,7 @@ REMEMBERED = 1024  # passes and sequences
 PIPELINE = 4  # registers from a tap's address to the sum: weight, operands, product, sum
 LOADED = 1  # clocks between the last word of a fill and the first tap
 RELEASED = 1  # clocks between the last tap of a pass and the first word that takes its place
+RESULT_DEPTH = 4  # words of the result memory, each of the values that the port gives in a clock
 
 Counts = npt.NDArray[np.int64]
 
@@ -312,10 +313,12 @@ def resources(engine: DepthwiseEngine) -> tuple[Resource, ...]:
     bits, total = engine.operands.bits, engine.operands.accumulator_bits
     lanes, slots = engine.lanes, engine.multipliers
     place = (engine.bank_depth - 1).bit_length() + max(1, (engine.pixels - 1).bit_length())
+    results = engine.results_per_clock or engine.pixels
     return (
         # Operand, product, sum and shadow of a pixel.
         Resource("multiply-accumulators", slots, slots * (bits + 2 * bits + 2 * total)),
         Resource("weights", 0, lanes * 2 * bits),
         Resource("banks", 0, 0, slots * engine.bank_depth * bits),
         Resource("tap memory", 0, 0, engine.tap_depth * (lanes * bits + place)),
+        Resource("result memory", 0, 0, RESULT_DEPTH * results * total),
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from accelsim import __version__
-from accelsim.engines import systolic_array
+from accelsim.engines import engine_of, systolic_array
 from accelsim.errors import FileError
 from accelsim.hardware import DepthwiseEngine, Hardware, Operands, SystolicArray
 from accelsim.passes import (
@@ -20,7 +20,7 @@ from accelsim.passes import (
 )
 from rtl.engines.systolic_array.manual import MODES
 from rtl.flow import generate as module
-from rtl.flow.generate import chapters, generate, make_cores, parameters
+from rtl.flow.generate import chapters, core_verilog, generate, make_cores, parameters
 from rtl.flow.manual import page
 from tests.engines.systolic_array import random_pass
 from tests.rtl.yosys import check_read
@@ -141,6 +141,35 @@ def test_lanes_share_one_module(shape, tmp_path):
 def modes_of(opcode):
     (mode,) = (mode for mode in MODES if opcode.name.lower() in mode.name.split(", "))
     return mode
+
+
+def memories_of(verilog, module):
+    """Words and bits of the memories of a module and its parts."""
+    (body,) = re.findall(rf"^module {module} \(.*?^endmodule", verilog, re.MULTILINE | re.DOTALL)
+    for bits, words in re.findall(r"^ *reg \[(\d+):0\] \w+ \[(\d+):0\];", body, re.MULTILINE):
+        yield int(words) + 1, int(bits) + 1
+    for part in re.findall(r"^  (\w+) \w+ \(\n", body, re.MULTILINE):
+        yield from memories_of(verilog, part)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        ARRAY,
+        SystolicArray(1, 5, accumulator_depth=16, bank_depth=64),
+        ENGINE,
+        DepthwiseEngine(3, 8, bank_depth=64, tap_depth=128),
+    ],
+    ids=lambda sizes: sizes.label,
+)
+def test_memories_that_are_priced_are_those_that_are_generated(sizes):
+    _, verilog = core_verilog(sizes)
+    priced = engine_of(sizes).area.memories(sizes)
+    counted = [(each.words, each.bits) for each in priced for _ in range(each.number)]
+    generated = sorted(memories_of(verilog, "core"))
+    assert sorted(counted) == generated
+    parts = engine_of(sizes).resources(sizes)
+    assert sum(part.memory_bits for part in parts) == sum(words * bits for words, bits in generated)
 
 
 @pytest.mark.parametrize("opcode", Opcode)
