@@ -4,6 +4,9 @@ The layout follows GTKWave's fstapi (its blocks HDR, VCDATA, GEOM and HIER): the
 sizes of signals once, and for every stretch of time the values at its begin, the changes of every
 signal with their places in a table of times, and that table. What FST adds to VCD, such as several
 packers and attributes, is not used.
+
+It is our own because the one package that writes FST from Python, pylibfst, has wheels for Linux on
+x86-64 only, and waves of Amaranth's simulator are for every machine.
 """
 
 import gzip

@@ -75,6 +75,7 @@ def test_impossible_array_sizes_are_refused(text, said):
 def test_a_memory_is_two_buffers_and_a_port():
     assert parse_memory("512,128,16") == parse_memory(" 512, 128 ,16 ") == Memory(512, 128, 16)
     assert parse_memory("none") is None
+    assert parse_memory("4194304,4194304,65536") == Memory(1 << 22, 1 << 22, 1 << 16)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,9 @@ def test_a_memory_is_two_buffers_and_a_port():
         ("", "memory must be KiB for maps, KiB for weights and bytes a clock, for instance "),
         ("512,128,-1", "memory.width_bytes must be a whole number from 1 to 65536, not -1"),
         ("512,0,1", "memory.weight_kib must be a whole number from 1 to 4194304, not 0"),
+        ("4194305,1,1", "memory.activation_kib must be a whole number from 1 to 4194304, not "),
+        ("1,4194305,1", "memory.weight_kib must be a whole number from 1 to 4194304, not 4194305"),
+        ("1,1,65537", "memory.width_bytes must be a whole number from 1 to 65536, not 65537"),
     ],
 )
 def test_impossible_memories_are_refused(text, said):
