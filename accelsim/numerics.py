@@ -87,6 +87,16 @@ def saturate(x: npt.NDArray[Any]) -> Int8:
     return nearest
 
 
+def wrap(sums: npt.NDArray[np.integer[Any]], bits: int) -> Int32:
+    """int32, shaped as `sums`: their lowest `bits`, from 1 to 32, in two's complement.
+
+    Accumulators only add and multiply, which commutes with remainders: sums that are wrapped once
+    at their end are those of hardware that wraps at every addition.
+    """
+    unused, low = 32 - bits, sums.astype(np.int32, copy=False)
+    return low << unused >> unused if unused else low
+
+
 def divide_half_even(
     dividend: npt.NDArray[np.int64], divisor: int | npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:

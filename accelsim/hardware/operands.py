@@ -13,7 +13,8 @@ class Operands:
 
     bits : width of an operand; 9 carries int8 or uint8 less its zero point, 8 carries int8 alone.
         Operands of more bits are there for values of more than a byte.
-    accumulator_bits : width of a sum; layers that could exceed it are refused, never wrapped.
+    accumulator_bits : width of a sum, at least that of a product, twice `bits`. Sums wrap to it as
+        in hardware; layers whose sums could exceed it are refused.
     """
 
     bits: int = 9

@@ -20,6 +20,7 @@ from accelsim.numerics import (
     requantise,
     saturate,
     saturating_add,
+    wrap,
 )
 from accelsim.tensors import Map
 from tests.accelsim import onnx_oracle
@@ -81,6 +82,18 @@ def test_gate_of_every_pair():
         [[clamp(round(Fraction(v * g, 128))) for v in range(-128, 128)]] for g in range(-128, 128)
     ]
     assert products.tolist() == expected
+
+
+@given(st.lists(st.tuples(st.integers(-(2**15), 2**15 - 1), st.integers(-(2**15), 2**15 - 1))),
+       st.integers(16, 32))  # fmt: skip
+def test_sums_wrapped_once_are_sums_wrapped_at_every_addition(products, bits):
+    half, total = 1 << (bits - 1), 0
+    for a, b in products:
+        total = (total + a * b + half) % (2 * half) - half
+    exact = np.array([sum(a * b for a, b in products)])
+    wrapped = wrap(exact, bits)
+    assert wrapped.dtype == np.int32
+    assert wrapped.tolist() == wrap(exact.astype(np.int32), bits).tolist() == [total]
 
 
 def test_saturate():

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.engines import Engine
+from accelsim.hardware import Operands
 from rtl.engines.base import CoreOf
 
 Ints = npt.NDArray[np.int64]
@@ -74,6 +75,14 @@ class Subject:
     @property
     def name(self) -> str:
         return self.engine.name
+
+
+def random_operands(rng: np.random.Generator) -> Operands:
+    """The usual widths half of the time, else any; some accumulators hold hardly a product."""
+    if rng.random() < 0.5:
+        return Operands()
+    bits = int(rng.integers(8, 17))
+    return Operands(bits, int(rng.integers(2 * bits, 33)))
 
 
 def signals(shape: tuple[int, ...], of: Callable[..., Any]) -> npt.NDArray[Any]:

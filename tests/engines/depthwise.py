@@ -14,7 +14,14 @@ from accelsim.engines.depthwise.schedule import limits, tile_count, words
 from accelsim.hardware import DepthwiseEngine
 from accelsim.passes import DepthwiseOpcode, DepthwisePass, depthwise_command
 from rtl.engines.depthwise import CORE
-from tests.engines.base import Kind, Registers, Sequence, Subject, signals
+from tests.engines.base import (
+    Kind,
+    Registers,
+    Sequence,
+    Subject,
+    random_operands,
+    signals,
+)
 from tests.naive import depthwise as plain
 
 CLOCKS = 300  # of the taps of a random pass, unless one or two tiles take more
@@ -32,6 +39,7 @@ def random_engine(
         fill_port=int(rng.integers(1, lanes * pixels + 1)) if fill else 0,
         bank_depth=depth,
         tap_depth=2048,
+        operands=random_operands(rng),
     )
 
 

@@ -12,14 +12,21 @@ from accelsim.engines.systolic_array.schedule import limits
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayPass, Opcode, array_words
 from rtl.engines.systolic_array import CORE
-from tests.engines.base import Kind, Registers, Sequence, Subject, signals
+from tests.engines.base import (
+    Kind,
+    Registers,
+    Sequence,
+    Subject,
+    random_operands,
+    signals,
+)
 from tests.naive import systolic_array as plain
 
 
 def random_state(array: SystolicArray, rng: np.random.Generator) -> State:
     """Registers as they are after power-up: random data, control bits zero."""
     high = 1 << (array.operands.bits - 1)
-    wide = 1 << 31
+    wide = 1 << (array.operands.accumulator_bits - 1)
 
     def draw(bound: int, like: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return rng.integers(-bound, bound, like.shape).astype(like.dtype)
@@ -42,6 +49,7 @@ def random_array(
         accumulator_depth=int(rng.integers(1, 20)),
         overlap=overlap,
         bank_depth=bank_depth,
+        operands=random_operands(rng),
     )
 
 

@@ -10,7 +10,7 @@ LEFT, TOP = addresses(ArrayCommand)
 
 
 def result_words(array, commands, left, top):
-    """int64[result words, C] of a sequence."""
+    """int64[result words, C] of a sequence, in two's complement of the accumulators' width."""
     rows, columns = array.rows, array.columns
     accumulator = np.zeros((array.accumulator_depth, columns), np.int64)
     words = []
@@ -35,7 +35,8 @@ def result_words(array, commands, left, top):
                     words.append(word)
                 else:
                     accumulator[t] = word
-    return np.array(words)
+    half = 1 << (array.operands.accumulator_bits - 1)
+    return (np.array(words) + half) % (2 * half) - half
 
 
 def _rows(array, p, left):

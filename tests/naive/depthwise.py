@@ -153,7 +153,7 @@ class Machine:
 
         # The pipeline, last stage first.
         sums = [
-            [(0 if four.tag & FIRST else self.acc[p][n]) + self.pr[p][n] for n in slots]
+            [self.wrap((0 if four.tag & FIRST else self.acc[p][n]) + self.pr[p][n]) for n in slots]
             for p in places
         ]
         if four.beats:
@@ -203,6 +203,11 @@ class Machine:
         if address < len(self.maps):
             return self.maps[address].tolist()
         return [[77] * self.engine.lanes] * self.engine.pixels  # what nobody has written
+
+    def wrap(self, total):
+        """A sum as the accumulator keeps it."""
+        half = 1 << (self.engine.operands.accumulator_bits - 1)
+        return (total + half) % (2 * half) - half
 
     def port(self):
         """Lane and pixel of every value on the result port."""

@@ -224,7 +224,7 @@ class Machine:
         for column, step in enumerate(steps):
             total = self.grid[-1][column].s
             if step.accumulate:
-                total += self.accumulators[column][step.address]
+                total = self.wrap(total + self.accumulators[column][step.address])
             if step.store:
                 self.accumulators[column][step.address] = total
             if step.valid:
@@ -250,10 +250,15 @@ class Machine:
             row = []
             for j, element in enumerate(old):
                 above = self.grid[i - 1][j] if i else Element(b=self.column_word(j))
-                row.append(after(element, a, above.b, w, above.s, f))
+                row.append(after(element, a, above.b, w, above.s, f, self.wrap))
                 a, w, f = element.b if element.f.fz else element.a, element.w, element.f
             grid.append(row)
         self.grid = grid
+
+    def wrap(self, total):
+        """A sum as the accumulators keep it."""
+        half = 1 << (self.array.operands.accumulator_bits - 1)
+        return (total + half) % (2 * half) - half
 
     def edge(self, i):
         """What enters row i from the left: operand, tap, control bits."""
@@ -367,10 +372,10 @@ class Machine:
         return registers | {"f": np.array(bits), "taps": np.array(self.taps)}
 
 
-def after(old, a, b, w, s, f):
+def after(old, a, b, w, s, f, wrap):
     """An element's registers after a clock in which these values are at its inputs."""
     product = a * (w_or_b(old, b, f))
-    total = (s if f.ws else 0 if f.first else old.acc) + product
+    total = wrap((s if f.ws else 0 if f.first else old.acc) + product)
     return Element(
         a=a,
         b=old.a if f.fz else b if f.bsh else old.b,

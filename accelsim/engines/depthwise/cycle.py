@@ -8,8 +8,8 @@ the way to a clock that is asked for. The data follow from that state:
 * Registers that only delay (weights, masks, operands, products) are views of the taps issued in
   the last four clocks.
 * The sum of a tile is formed in the clock in which its last product is added, all its taps at
-  once, with the accumulators in vector registers; a tile lives in the ring of the generator
-  until then.
+  once, with the accumulators in vector registers, 32 bits wide; a tile lives in the ring of the
+  generator until then. Sums are wrapped where they are read.
 * At the clock that is asked for, every register is rebuilt from the same ring.
 
 Pixel p and lane l make slot p L + l, and a bank holds its values in that order, so that the
@@ -33,6 +33,7 @@ from accelsim.engines.vectors import BIT, INT16, INT32, filled, load, pointers, 
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import DepthwiseEngine
 from accelsim.kernels import component, kernel, registers
+from accelsim.numerics import wrap
 from accelsim.passes import (
     DepthwiseCommand,
     DepthwiseOpcode,
@@ -284,6 +285,7 @@ def simulate(
         raise UnsupportedError(f"the sequence left {sent} result words instead of {results}")
     busy = int(passes.retired[-1] - passes.started[0]) if len(commands) else 0
     recorded = seen.registers() if seen else None
+    words = wrap(words, engine.operands.accumulator_bits)
     return Run(words, busy, passes.started, passes.retired, recorded)
 
 
@@ -420,12 +422,12 @@ class _Replay(NamedTuple):
         return Tile(y, x, self.ring(number).word * held)
 
     def total(self, number: int, left: int) -> Register:
-        """int32[P, L], sums of a tile with the tap of which `left` are left."""
+        """int32[P, L], sums of a tile with the tap of which `left` are left, wrapped."""
         grid = np.zeros((self.engine.pixels, self.engine.lanes), np.int32)
         for i in range(self.taps_of(number), left - 1, -1):
             tap = self.tap(number, i)
             grid += tap.operand.astype(np.int32) * tap.weights
-        return grid
+        return wrap(grid, self.engine.operands.accumulator_bits)
 
     def shadow(self, lanes: SimpleNamespace) -> Register:
         """int32[P, L], sums that have moved up with every result word but the last."""

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from accelsim.engines.depthwise.schedule import drain_clocks, words
 from accelsim.hardware import DepthwiseEngine
+from accelsim.numerics import wrap
 from accelsim.passes import DepthwiseCommand, DepthwiseOpcode, DepthwisePass, addresses
 
 Int = npt.NDArray[np.int64]
@@ -24,8 +25,8 @@ def golden(engine: DepthwiseEngine, commands: Int, maps: Int, taps: Int) -> npt.
 
     Returns
     -------
-    int32[result words, results_per_clock], lane by lane; pixels that are no output and lanes
-    without a channel are zero.
+    int32[result words, results_per_clock], lane by lane, wrapped to the accumulators' width;
+    pixels that are no output and lanes without a channel are zero.
     """
     words_of = []
     for row in commands.tolist():
@@ -34,7 +35,8 @@ def golden(engine: DepthwiseEngine, commands: Int, maps: Int, taps: Int) -> npt.
         w = taps[entry : entry + p.fh * p.fw, 2 : 2 + p.channels].reshape(p.fh, p.fw, -1)
         words_of.append(_arrange(engine, p, _convolve(p, x, w.astype(np.int64))))
     width = engine.result_lanes * engine.pixels
-    return np.concatenate([np.zeros((0, width), np.int32), *words_of])
+    sums = np.concatenate([np.zeros((0, width), np.int64), *words_of])
+    return wrap(sums, engine.operands.accumulator_bits)
 
 
 def read_map(engine: DepthwiseEngine, p: DepthwisePass, bank: Int) -> Int:
@@ -60,7 +62,7 @@ def _convolve(p: DepthwisePass, x: Int, w: Int) -> Int:
     return out
 
 
-def _arrange(engine: DepthwiseEngine, p: DepthwisePass, out: Int) -> npt.NDArray[np.int32]:
+def _arrange(engine: DepthwiseEngine, p: DepthwisePass, out: Int) -> Int:
     """Result words of a pass from its outputs int64[oh, ow, channels]."""
     pixels, beat = engine.pixels, engine.result_lanes
     if p.opcode == DepthwiseOpcode.FLAT:
@@ -73,4 +75,4 @@ def _arrange(engine: DepthwiseEngine, p: DepthwisePass, out: Int) -> npt.NDArray
     missing = -line.shape[1] % pixels
     line = np.pad(line, ((0, 0), (0, missing), (0, drain * beat - p.channels)))
     words = line.reshape(-1, pixels, drain, beat).transpose(0, 2, 3, 1)
-    return words.reshape(-1, beat * pixels).astype(np.int32)
+    return words.reshape(-1, beat * pixels)

@@ -12,11 +12,12 @@ do the same thing at the same time, so the simulation steps through frames:
   neighbour is one frame ahead in clocks.
 
 Kernels are components of rtl/engines/systolic_array, and what they change are its registers, under
-the same names. Sequencer, edges and result port are stepped by the clock. The two counters that
-are not delayed from row to row (results that remain, words of the tile) are kept by clock, and the
-sequencer runs R - 1 clocks ahead of the frames. Clocks in which nothing moves, because all passes
-that have started have retired and the next one may not start yet, are taken at once. No formula of
-the schedule is used.
+the same names. Sums are 32 bits wide while they are stepped, and wrapped where they are read, at
+the end and at a clock that is asked for. Sequencer, edges and result port are stepped by the clock.
+The two counters that are not delayed from row to row (results that remain, words of the tile) are
+kept by clock, and the sequencer runs R - 1 clocks ahead of the frames. Clocks in which nothing
+moves, because all passes that have started have retired and the next one may not start yet, are
+taken at once. No formula of the schedule is used.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ from accelsim.engines.vectors import INT32, filled, load, pointers, splat, store
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.kernels import component, kernel, registers
+from accelsim.numerics import wrap
 from accelsim.passes import ArrayCommand, ArrayPass, Opcode, check_earliest, result_words
 from accelsim.passes import columns as columns_of
 
@@ -245,8 +247,10 @@ def _simulate(
     if count != total:
         raise UnsupportedError(f"the sequence left {count} result words instead of {total}")
     recorded = State._make([*(each[:, :, : array.columns] for each in seen[:-1]), seen.taps])
+    bits = array.operands.accumulator_bits
+    recorded = recorded._replace(acc=wrap(recorded.acc, bits), s=wrap(recorded.s, bits))
     busy = int(port.retired[-1] - sequencer.started[0]) if len(commands) else 0
-    return Run(port.words, busy, sequencer.started, port.retired, recorded)
+    return Run(wrap(port.words, bits), busy, sequencer.started, port.retired, recorded)
 
 
 def _sequencer(

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.hardware import SystolicArray
+from accelsim.numerics import wrap
 from accelsim.passes import ArrayCommand, ArrayPass, Opcode, addresses, array_words
 
 Int = npt.NDArray[np.int64]
@@ -21,7 +22,8 @@ def golden(array: SystolicArray, commands: Int, left: Int, top: Int) -> npt.NDAr
 
     Returns
     -------
-    int32[result words, C]; columns that a pass does not use are zero.
+    int32[result words, C], wrapped to the accumulators' width; columns that a pass does not use are
+    zero.
     """
     accumulator = np.zeros((array.accumulator_depth, array.columns), np.int64)
     results = []
@@ -43,7 +45,7 @@ def golden(array: SystolicArray, commands: Int, left: Int, top: Int) -> npt.NDAr
         results.append(np.pad(words, ((0, 0), (0, array.columns - p.n))))
     if not results:
         return np.zeros((0, array.columns), np.int32)
-    return np.concatenate(results).astype(np.int32)
+    return wrap(np.concatenate(results), array.operands.accumulator_bits)
 
 
 def _golden_rows(p: ArrayPass, stream: Int) -> Int:
