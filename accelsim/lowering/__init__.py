@@ -242,21 +242,24 @@ def _clocks(
 def _fastest(
     pieces: tuple[Piece, ...], dataflow: Dataflow, model: Engine, sizes: Any, most: int
 ) -> list[Candidate]:
-    """The fastest candidate of every piece; none where a piece takes more than `most` clocks."""
+    """The fastest candidate of every piece; none where a piece takes more than `most` clocks.
+
+    The engine's limits are asked for every candidate that could be the fastest.
+    """
     chosen = []
     for piece in pieces:
         best: tuple[int, Candidate] | None = None
         refusals = []
-        for candidate in dataflow.tilings(piece.conv, sizes, most):
-            clocks, tiling = candidate
-            if clocks is None:
-                body = dataflow.body(piece.conv, sizes, tiling)
-                try:
-                    model.check(sizes, body)
-                except UnsupportedError as error:
-                    refusals.append(error)
-                    continue
-                clocks = model.cycles(sizes, body)
+        for clocks, tiling in dataflow.tilings(piece.conv, sizes, most):
+            if clocks is not None and best is not None and clocks >= best[0]:
+                continue
+            body = dataflow.body(piece.conv, sizes, tiling)
+            try:
+                model.check(sizes, body)
+            except UnsupportedError as error:
+                refusals.append(error)
+                continue
+            clocks = model.cycles(sizes, body) if clocks is None else clocks
             if best is None or clocks < best[0]:
                 best = clocks, (clocks, tiling)
         if best is None and refusals:
