@@ -1,7 +1,7 @@
 """How a depthwise convolution is cut into passes of the depthwise engine.
 
-A pass holds up to L channels, one a lane. Where the channels do not fill the lanes, or a map does
-not fit half a bank, the output is cut into stripes of rows, and a lane takes one stripe of one
+A pass holds up to L channels, one a lane. Where the channels do not fill the lanes, or the engine
+has no room for a map, the output is cut into stripes of rows, and a lane takes one stripe of one
 channel: all stripes have one geometry, with the rows of padding stored as zeros. Tiles follow the
 output rows (`row`) or the flattened map (`flat`); the engine's schedule tells which is faster.
 """
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from accelsim.dataflows.base import UNBOUNDED, Indices, Plan
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Conv
+from accelsim.limits.depthwise import limits
 from accelsim.passes import (
     Body,
     DepthwiseCommand,
@@ -83,7 +84,7 @@ def tilings(
 
 
 def _stripes(conv: Conv, engine: DepthwiseEngine) -> Iterator[int]:
-    """One, and numbers of stripes that leave fewer lanes idle; more where a bank is too small."""
+    """One, and numbers of stripes that leave fewer lanes idle; more where one is no legal pass."""
     whole = 1
     if not _fits(conv, engine, 1):
         # Where not even the thinnest fit, they are what the engine's limits are to be named for.
@@ -102,8 +103,7 @@ def _stripes(conv: Conv, engine: DepthwiseEngine) -> Iterator[int]:
 
 def _fits(conv: Conv, engine: DepthwiseEngine, stripes: int) -> bool:
     return any(
-        2 * work.layout(engine.pixels).words <= engine.bank_depth
-        for work in (_pass(conv, opcode, stripes, 1) for opcode in DepthwiseOpcode)
+        limits(engine, _pass(conv, opcode, stripes, 1)) is None for opcode in DepthwiseOpcode
     )
 
 

@@ -10,8 +10,9 @@ import numpy.typing as npt
 from accelsim.dataflows.tap_serial import tap_places
 from accelsim.engines.depthwise import ENGINE
 from accelsim.engines.depthwise.cycle import FIRST, LAST, TAP
-from accelsim.engines.depthwise.schedule import limits, tile_count, words
+from accelsim.engines.depthwise.schedule import tile_count, words
 from accelsim.hardware import DepthwiseEngine
+from accelsim.limits.depthwise import limits
 from accelsim.passes import DepthwiseOpcode, DepthwisePass, depthwise_command
 from rtl.engines.depthwise import CORE
 from tests.engines.base import (

@@ -8,6 +8,7 @@ from accelsim.engines.depthwise.area import AREA
 from accelsim.engines.depthwise.golden import golden
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Conv
+from accelsim.limits.depthwise import limits
 from accelsim.passes import DepthwiseCommand
 
 
@@ -24,7 +25,7 @@ ENGINE = Engine(
     name=DepthwiseEngine.name,
     sizes=DepthwiseEngine,
     takes=_takes,
-    limits=schedule.limits,
+    limits=limits,
     nest=schedule.nest,
     bound=schedule.bound,
     skipped=schedule.skipped,

@@ -1,4 +1,4 @@
-"""The flexible-kernel depthwise engine, L lanes x P pixels: its limits, golden model and schedule.
+"""The flexible-kernel depthwise engine, L lanes x P pixels: its schedule.
 
 After Chen et al. (arXiv 2104.14125): the taps of a kernel follow each other in time, pixels and
 channels lie side by side, so that no kernel shape leaves a multiplier idle. A lane holds one
@@ -37,7 +37,7 @@ from accelsim.hardware import DepthwiseEngine
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task
 from accelsim.hls.reports import Resource
 from accelsim.ir import Conv
-from accelsim.passes import Body, DepthwiseOpcode, DepthwisePass, Repeat, outside
+from accelsim.passes import Body, DepthwiseOpcode, DepthwisePass, Repeat
 
 Int = npt.NDArray[np.int64]
 REMEMBERED = 1024  # passes and sequences
@@ -61,34 +61,6 @@ class TileRun(NamedTuple):
     def clocks(self) -> int:
         """Clocks of one of the tiles, M."""
         return max(1, self.rows * self.columns)
-
-
-def limits(engine: DepthwiseEngine, p: DepthwisePass) -> str | None:
-    """Why the engine cannot run a pass, in one sentence; None where it can."""
-    for what, value, most, option in (
-        ("kernel", max(p.fh, p.fw), engine.max_kernel, "max_kernel"),
-        ("stride", max(p.sh, p.sw), engine.max_stride, "max_stride"),
-        ("dilation", max(p.dh, p.dw), engine.max_dilation, "max_dilation"),
-        ("padding", max(p.pt, p.pl), engine.max_padding, "max_padding"),
-        ("kernel area", p.fh * p.fw, engine.tap_depth // 2, "half of tap_depth"),
-        ("map in words", words(engine, p), engine.bank_depth // 2, "half of bank_depth"),
-    ):
-        if value > most:
-            return (
-                f"{what} {value} is more than the depthwise engine's {most}; "
-                f"{option} in [depthwise] of the hardware file raises it"
-            )
-    if p.channels > engine.lanes:
-        return f"a pass has at most {engine.lanes} channels, one a lane, not {p.channels}"
-    if reason := outside(p, ("opcode", "pt", "pl")):
-        return reason
-    reach = max(p.oh * p.sh, p.ow * p.sw, p.layout(engine.pixels).pitch * p.sw)
-    if reach >= MOST_COORDINATE:
-        return f"a pass reaches over at most {MOST_COORDINATE} rows and columns, not {reach}"
-    return None
-
-
-MOST_COORDINATE = 1 << 14  # half of what a signed register of 16 bits holds
 
 
 def words(engine: DepthwiseEngine, p: DepthwisePass) -> int:

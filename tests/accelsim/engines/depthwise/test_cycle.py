@@ -12,6 +12,7 @@ from accelsim.engines.depthwise.cycle import simulate
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import DepthwiseEngine
 from accelsim.hls.nest import times
+from accelsim.limits.depthwise import limits
 from accelsim.passes import DepthwiseCommand, DepthwisePass, columns
 from tests.accelsim.engines.depthwise.convolutions import (
     LARGE_KERNELS,
@@ -90,7 +91,7 @@ def test_layers_come_out_right(conv, engine, seed):
     """As programs of the dataflow, whose idle lanes and corners hold zeros."""
     x, w = operands(np.random.default_rng(seed), conv)
     for plan in plans_of(tap_serial, conv, engine):
-        if any(depthwise.schedule.limits(engine, p) for p in passes_of(plan.body)):
+        if any(limits(engine, p) for p in passes_of(plan.body)):
             continue
         program = tap_serial.program(conv, engine, plan)
         maps, taps = program.operands(x, w, engine)
