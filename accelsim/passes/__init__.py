@@ -36,6 +36,8 @@ from accelsim.passes.systolic_array import (
     ArrayWords,
     Opcode,
     array_words,
+    check_sums,
+    misplaced,
     result_words,
 )
 
@@ -58,6 +60,7 @@ __all__ = [
     "addresses",
     "array_words",
     "check_earliest",
+    "check_sums",
     "columns",
     "depthwise_command",
     "depthwise_results",
@@ -65,6 +68,7 @@ __all__ = [
     "earliest_starts",
     "largest",
     "meanings",
+    "misplaced",
     "outside",
     "result_words",
     "widths",

@@ -1,18 +1,24 @@
 """What passes wait for, and what records say of themselves."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from accelsim.errors import UnsupportedError
 from accelsim.passes import (
     ArrayCommand,
+    ArrayPass,
     DepthwiseCommand,
+    Opcode,
     Wait,
     addresses,
+    check_sums,
     columns,
     earliest_starts,
     largest,
     meanings,
+    misplaced,
     widths,
 )
 
@@ -54,3 +60,39 @@ def test_a_record_says_all_of_its_fields(record):
     assert all(flat[column] in others for column in addresses(record))
     for name in others:
         assert largest(record, name) == (1 << widths(record)[name]) - 1
+
+
+OS, WS, IS, ROWS = Opcode
+KEPT = ArrayPass(OS, 2, 3, 4, emit=0)
+LAST = ArrayPass(OS, 2, 3, 5, accumulate=1)
+
+
+@pytest.mark.parametrize(
+    ("passes", "reason"),
+    [
+        ((KEPT, LAST, KEPT, LAST._replace(emit=0), LAST), None),
+        ((ArrayPass(ROWS, 2, 3, 4, 2, emit=0), ArrayPass(ROWS, 2, 3, 3, 1, 2, accumulate=1)), None),
+        # The accumulators keep sums of ws and is, whatever comes between.
+        ((ArrayPass(WS, 2, 3, 4, emit=0), KEPT, LAST, ArrayPass(IS, 2, 3, 1, accumulate=1)), None),
+        ((KEPT,), "(accumulate 1): os m=2 n=3 accumulate=0 emit=0 by no pass"),
+        ((KEPT, KEPT, LAST), "emit=0 by os m=2 n=3 accumulate=0 emit=0"),
+        ((KEPT, LAST._replace(m=1)), "emit=0 by os m=1 n=3 accumulate=1 emit=1"),
+        ((KEPT, LAST._replace(n=2)), "emit=0 by os m=2 n=2 accumulate=1 emit=1"),
+        ((KEPT, ArrayPass(ROWS, 2, 3, 4, 2, accumulate=1)), "emit=0 by rows m=2 n=3"),
+        ((KEPT, ArrayPass(WS, 2, 3, 4, accumulate=1)), "emit=0 by ws m=2 n=3"),
+        ((LAST,), "(emit 0): os m=2 n=3 accumulate=1 emit=1 behind no pass"),
+        ((KEPT, LAST, LAST), "behind os m=2 n=3 accumulate=1 emit=1"),
+    ],
+)
+def test_sums_that_are_broken_off_are_refused(passes, reason):
+    neighbours = pairwise((None, *passes, None))
+    reasons = [said for pair in neighbours if (said := misplaced(*pair)) is not None]
+    columns = ArrayPass(*np.array(passes, np.int64).T)
+    if reason is None:
+        assert reasons == []
+        check_sums(columns)
+        return
+    assert reason in reasons[0]
+    with pytest.raises(UnsupportedError) as caught:
+        check_sums(columns)
+    assert str(caught.value) == reasons[0]

@@ -78,23 +78,34 @@ def random_sequence(
     length: int,
     opcodes: tuple[Opcode, ...] = tuple(Opcode),
 ) -> Sequence:
-    """At least `length` passes with random operands; ws and is also come in chains of sums."""
+    """At least `length` passes with random operands, also in chains that add up sums."""
     passes: list[ArrayPass] = []
     while len(passes) < length:
         p = _pass_within_limits(rng, array, opcodes)
         stationary = p.opcode in (Opcode.WS, Opcode.IS)
-        if not stationary or p.m > array.accumulator_depth or rng.random() < 0.5:
+        alone = p.m > array.accumulator_depth if stationary else p.fires > 1
+        if alone or rng.random() < 0.5:
             passes.append(p)
             continue
         links = int(rng.integers(2, 4))
         for link in range(links):
-            k = int(rng.integers(1, array.rows + 1))
             last = link == links - 1
-            passes.append(p._replace(k=k, accumulate=int(link > 0), emit=int(last)))
-            if not last and rng.random() < 0.2:
+            step = _link(rng, array, p)._replace(accumulate=int(link > 0), emit=int(last))
+            passes.append(step)
+            if stationary and not last and rng.random() < 0.2:
                 # Other work may come between the links; the accumulators keep their sums.
                 passes.append(_pass_within_limits(rng, array, opcodes))
     return sequence(rng, array, tuple(passes))
+
+
+def _link(rng: np.random.Generator, array: SystolicArray, p: ArrayPass) -> ArrayPass:
+    """A pass whose sums may be added to those of another, of any length of its own."""
+    if p.opcode != Opcode.ROWS:
+        return p._replace(k=int(rng.integers(1, array.rows + 1 if p.opcode != Opcode.OS else 13)))
+    taps = int(rng.integers(1, array.max_taps + 1))
+    k = int(rng.integers(max(2, p.n - 1), max(2, p.n + taps - 1) + 1))
+    link = p._replace(k=k, taps=taps, streams=int(rng.integers(1, 4)))
+    return link if limits(array, link) is None else p
 
 
 def _pass_within_limits(

@@ -13,17 +13,18 @@ def result_words(array, commands, left, top):
     """int64[result words, C] of a sequence, in two's complement of the accumulators' width."""
     rows, columns = array.rows, array.columns
     accumulator = np.zeros((array.accumulator_depth, columns), np.int64)
-    words = []
+    words, kept = [], []
     for row in commands.tolist():
         p, at, above = ArrayPass(*row[:9]), row[LEFT], row[TOP]
         if p.opcode == Opcode.OS:
+            sums = []
             for r in reversed(range(p.m)):
                 word = np.zeros(columns, np.int64)
                 for b in range(p.k):
                     word[: p.n] += left[at + b, rows - p.m + r] * top[above + b, : p.n]
-                words.append(word)
+                sums.append(word)
         elif p.opcode == Opcode.ROWS:
-            words += _rows(array, p, left[at:])
+            sums = _rows(array, p, left[at:])
         else:
             for t in range(p.m):
                 word = np.zeros(columns, np.int64)
@@ -35,6 +36,13 @@ def result_words(array, commands, left, top):
                     words.append(word)
                 else:
                     accumulator[t] = word
+            continue
+        if p.accumulate:
+            sums = [word + before for word, before in zip(sums, kept, strict=True)]
+        if p.emit:
+            words += sums
+        else:
+            kept = sums
     half = 1 << (array.operands.accumulator_bits - 1)
     return (np.array(words) + half) % (2 * half) - half
 

@@ -85,7 +85,7 @@ class Step(NamedTuple):
 
 
 def output_stationary(number, command, array):
-    """The stream of a pass in os: a product per clock, captured with the last."""
+    """The stream of a pass in os: a product per clock, captured with the last if it emits."""
     p, last = command.work, command.work.k - 1
     return [
         [
@@ -93,8 +93,12 @@ def output_stationary(number, command, array):
                 left=command.left + clock,
                 top=command.top + clock,
                 rows=range(array.rows - p.m, array.rows),
-                flags=Flags(first=clock == 0, cap=clock == last, bsh=True),
-                drain=p.m if clock == last else 0,
+                flags=Flags(
+                    first=clock == 0 and not p.accumulate,
+                    cap=clock == last and p.emit == 1,
+                    bsh=True,
+                ),
+                drain=p.m if clock == last and p.emit else 0,
                 columns=p.n,
                 ends=number if clock == last else None,
             )
@@ -115,8 +119,9 @@ def row_streams(number, command, array):
             clocks = p.n if fire else p.taps + p.k
             for clock in range(clocks):
                 tap, ending = clock - (clocks - 1 - p.taps), clock == clocks - 1
-                cap = ending and stream == p.streams - 1
-                first = stream == 0 and tap == 1
+                ends = ending and stream == p.streams - 1
+                cap = ends and p.emit == 1
+                first = stream == 0 and tap == 1 and not p.accumulate
                 frames.append(
                     Frame(
                         left=at,
@@ -126,7 +131,7 @@ def row_streams(number, command, array):
                         tap_out=tap if 0 <= tap < p.taps else None,
                         drain=p.m if cap else 0,
                         columns=p.n,
-                        ends=number if cap and fire == p.fires - 1 else None,
+                        ends=number if ends and fire == p.fires - 1 else None,
                     )
                 )
                 at += 1
@@ -218,6 +223,8 @@ class Machine:
             step = Step(
                 beat.emit, not beat.emit, beat.accumulate, beat.beat, beat.columns, beat.ends
             )
+        elif self.beat.ends is not None:  # a pass that keeps its sums
+            step = Step(columns=self.beat.columns, ends=self.beat.ends)
         else:
             step = Step()
         steps = [step, *self.steps]
@@ -328,9 +335,14 @@ class Machine:
         self.head += 1
 
     def fits(self, clock, stream):
-        """Whether what a stream captures first finds the result port free, if it begins now."""
-        captures = [place for place, frame in enumerate(stream) if frame.drain]
-        return not captures or clock + captures[0] >= self.slot
+        """Whether what a stream captures first finds the result port free, if it begins now.
+
+        Likewise the end of a pass that captures nothing.
+        """
+        ends = [
+            place for place, frame in enumerate(stream) if frame.drain or frame.ends is not None
+        ]
+        return not ends or clock + ends[0] >= self.slot
 
     def next_frame(self, clock):
         """The next clock of the pass in progress, nothing where it waits or there is none."""

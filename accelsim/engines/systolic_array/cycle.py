@@ -35,7 +35,14 @@ from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.kernels import component, kernel, registers
 from accelsim.numerics import wrap
-from accelsim.passes import ArrayCommand, ArrayPass, Opcode, check_earliest, result_words
+from accelsim.passes import (
+    ArrayCommand,
+    ArrayPass,
+    Opcode,
+    check_earliest,
+    check_sums,
+    result_words,
+)
 from accelsim.passes import columns as columns_of
 
 OS, WS, IS, ROWS = (int(op) for op in (Opcode.OS, Opcode.WS, Opcode.IS, Opcode.ROWS))
@@ -155,6 +162,8 @@ def simulate(
         first frame begins. Control bits are taken as zero.
     clock : the clock at whose start registers are recorded, as a State.
     earliest : int64[passes], the clock before which a pass does not start; 0 if None.
+
+    UnsupportedError where a pass breaks off the sums that another keeps.
     """
     clocks = range(0) if clock is None else range(clock, clock + 1)
     run = _simulate(array, commands, left, top, state, clocks, earliest)
@@ -300,6 +309,7 @@ def _grid(
 def _port(array: SystolicArray, commands: npt.NDArray[np.int64], lanes: int) -> _Port:
     fields = dict(zip(columns_of(ArrayCommand), commands.T, strict=True))
     p = ArrayPass(*(fields[name] for name in ArrayPass._fields))
+    check_sums(p)
     state = np.zeros(1, PORT)
     state["last"] = NONE
     return _Port(
@@ -593,7 +603,7 @@ def _start(head, queue, stream):
     stream.streams_remaining = head.streams - 1
     stream.fires_remaining = head.fires - 1
     stream.taps_remaining = head.taps
-    stream.is_first = 1
+    stream.is_first = 1 - head.accumulate
     stream.left_at = head.left
     stream.top_at = head.top
     return True
@@ -639,12 +649,14 @@ def _read(frame, work, queue, stream, rows):
 def _read_os(frame, work, stream, rows):
     clocks = stream.clocks_remaining
     flags = SHIFT_OPERANDS
-    if clocks == work.k:
+    if clocks == work.k and stream.is_first == 1:
         flags |= FIRST
     token = drain = 0
     if clocks == 1:
-        flags |= CAPTURE
-        token, drain = END, work.m
+        token = END
+        if work.emit:
+            flags |= CAPTURE
+            drain = work.m
     _send(
         frame, flags, stream.left_at, stream.top_at, rows - work.m, rows, NONE, NONE,
         work.n, token, drain,
@@ -668,8 +680,9 @@ def _read_rows(frame, work, stream, rows):
         tap_out = work.taps + 1 - clocks
     token = drain = 0
     if clocks == 1 and stream.streams_remaining == 0:
-        flags |= CAPTURE
-        drain = work.m
+        if work.emit:
+            flags |= CAPTURE
+            drain = work.m
         if stream.fires_remaining == 0:
             token = END
     _send(
@@ -911,6 +924,8 @@ def _deliver(frame, grid, port, clock):
         width, ended = result.columns, result.results_remaining == 1 and result.end != 0
         _copy(words, result.words * columns, s, bottom * lanes, columns)
         result.words += 1
+    elif token & END:  # of a pass that keeps its sums
+        width, ended = np.int64(frame.columns), True
     else:
         return
     result.last = max(result.last, clock + width - 1)

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from accelsim.hardware import SystolicArray
 from accelsim.numerics import wrap
-from accelsim.passes import ArrayCommand, ArrayPass, Opcode, addresses, array_words
+from accelsim.passes import ArrayCommand, ArrayPass, Opcode, addresses, array_words, check_sums
 
 Int = npt.NDArray[np.int64]
 FIELDS = len(ArrayPass._fields)
@@ -23,10 +23,12 @@ def golden(array: SystolicArray, commands: Int, left: Int, top: Int) -> npt.NDAr
     Returns
     -------
     int32[result words, C], wrapped to the accumulators' width; columns that a pass does not use are
-    zero.
+    zero. UnsupportedError where a pass breaks off the sums that another keeps.
     """
+    check_sums(ArrayPass(*commands.T[:FIELDS]))
     accumulator = np.zeros((array.accumulator_depth, array.columns), np.int64)
     results = []
+    kept: Int | int = 0  # sums in the array
     for row in commands.tolist():
         p, at, above = ArrayPass(*row[:FIELDS]), row[LEFT], row[TOP]
         if p.opcode == Opcode.OS:
@@ -41,6 +43,11 @@ def golden(array: SystolicArray, commands: Int, left: Int, top: Int) -> npt.NDAr
                 words += accumulator[: p.m, : p.n]
             if not p.emit:
                 accumulator[: p.m, : p.n] = words
+                continue
+        if p.opcode not in (Opcode.WS, Opcode.IS):
+            words = words + kept if p.accumulate else words
+            if not p.emit:
+                kept = words
                 continue
         results.append(np.pad(words, ((0, 0), (0, array.columns - p.n))))
     if not results:

@@ -3,7 +3,8 @@
 Four modes share one processing element (see rtl/engines/systolic_array, and
 cycle.py for the register-accurate simulation):
 
-os    output stationary: operands pass through, sums stay, and leave through a shadow register
+os    output stationary: operands pass through, sums stay, and leave through a shadow register;
+      a pass may keep its sums for the next one to go on with
 ws    weight stationary: the next tile loads behind the stream of the current one; partial sums
       meet in an accumulator memory below the columns
 is    input stationary: ws with the operands exchanged
@@ -13,7 +14,8 @@ rows  row streams: every row runs one-dimensional correlations, values move righ
 Each pass is a loop nest with ports (`task`); a sequence is a dataflow region of passes. From
 this the closed form follows by the generic rules of accelsim.hls.nest: with `load` the clocks
 until a pass has captured its results and `drain` the clocks of the result port,
-e' = e + max(load', drain), and a sequence ends R + drain + n - 2 clocks after its last e.
+e' = e + max(load', drain), and a sequence ends R + drain + n - 2 clocks after its last e. A pass
+of os or rows that keeps its sums captures none, but takes its turn at the result port, for a clock.
 
 Not modelled here: the filling of the operand banks (reports show the bytes).
 """
@@ -48,11 +50,9 @@ def limits(array: SystolicArray, p: ArrayPass) -> str | None:
             return f"a pass uses at most {most} {name}, not {value}"
     if reason := outside(p, ("opcode", "taps", "accumulate", "emit")):
         return reason
-    if p.opcode in STATIONARY and (p.accumulate or not p.emit):
-        if p.m > array.accumulator_depth:
-            return f"a pass accumulates at most {array.accumulator_depth} rows, not {p.m}"
-    elif p.accumulate or not p.emit:
-        return "only ws and is use the accumulator memory"
+    depth = array.accumulator_depth
+    if p.opcode in STATIONARY and (p.accumulate or not p.emit) and p.m > depth:
+        return f"a pass accumulates at most {depth} rows, not {p.m}"
     if p.opcode == Opcode.ROWS:
         return _row_limits(p)
     if p.taps or p.streams != 1 or p.fires != 1:
@@ -69,6 +69,8 @@ def _row_limits(p: ArrayPass) -> str | None:
         )
     if p.fires > 1 and (p.streams > 1 or p.n < p.m or p.n <= p.taps):
         return "a pass that fires more than once has one stream, n >= m and n > taps"
+    if p.fires > 1 and (p.accumulate or not p.emit):
+        return "a pass that fires more than once has sums of its own (accumulate 0, emit 1)"
     return None
 
 
@@ -81,12 +83,12 @@ def task(rows: int, p: ArrayPass) -> Task:
     later.
     """
     name = f"{MODES[p.opcode]} m={p.m} n={p.n} k={p.k}"
-    drain = (Loop("results", p.m, pipeline=1),)
+    drain = _drain(p)
     if p.opcode == Opcode.OS:
         products = Loop("products", p.k, (_multiply(p.m * p.n),), pipeline=1)
         stages = (
             Stage("multiply", (products,), ("left", "top")),
-            Stage("drain", drain, ("result",), offset=p.k - 1 + rows),
+            Stage("drain", (drain,), ("result",), offset=p.k - 1 + rows),
         )
         return Task(name, (Section(stages),), tail=p.n - 1)
     if p.opcode == Opcode.ROWS:
@@ -99,7 +101,7 @@ def task(rows: int, p: ArrayPass) -> Task:
     beats = Loop("words", p.m, (_multiply(p.k * p.n),), pipeline=1)
     stages = (
         Stage("stream", (beats,), ("left",)),
-        Stage("drain", drain, ("result",), offset=rows),
+        Stage("drain", (drain,), ("result",), offset=rows),
     )
     return Task(name, (Section((load,)), Section(stages, after=p.k + 1)), tail=p.n - 1)
 
@@ -127,11 +129,18 @@ def _row_stages(rows: int, p: ArrayPass) -> tuple[Stage, ...]:
         Stage("multiply", tuple(making), ()),
         Stage(
             "drain",
-            (*held, Loop("results", p.m, pipeline=1)),
+            (*held, _drain(p)),
             ("result",),
             offset=first - 1 + rows,
         ),
     )
+
+
+def _drain(p: ArrayPass) -> Loop:
+    """The result port; sums that stay in the array take a clock of it."""
+    if p.opcode in STATIONARY or p.emit:
+        return Loop("results", p.m, pipeline=1)
+    return Loop("sums stay", 1, pipeline=1)
 
 
 def _multiply(elements: int) -> Loop:

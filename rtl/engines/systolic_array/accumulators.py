@@ -17,7 +17,8 @@ class Accumulators(wiring.Component):
     sums : bottom of column j, j clocks after column 0.
     write, word : column j's result of this clock, likewise skewed.
     finished : the last results of a pass are on column 0.
-    tail : clocks from this one to the last result of what column 0 has delivered so far.
+    tail : clocks from this one to the last result of what column 0 has delivered so far, the end
+        of a pass that keeps its sums among it.
     quiet : there are none.
     """
 
@@ -63,10 +64,13 @@ class Accumulators(wiring.Component):
             now.accumulate.eq(beat.beat & beat.accumulate),
             now.address.eq(index),
         ]
-        self._count_tail(m, draining | beat.beat, Mux(draining, drain_columns, beat.columns))
+        # A pass that keeps its sums in the array has its end in place of a result.
+        self._count_tail(
+            m, draining | beat.beat | beat.end, Mux(draining, drain_columns, beat.columns)
+        )
         last_of_drain = (self.results_remaining == 1) & drain_end
         m.d.comb += [
-            self.finished.eq(Mux(draining, last_of_drain, beat.beat & beat.end)),
+            self.finished.eq(Mux(draining, last_of_drain, beat.end)),
             self.quiet.eq(self.tail == 0),
         ]
 

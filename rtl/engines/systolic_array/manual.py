@@ -24,13 +24,13 @@ class Mode(NamedTuple):
 
 
 MODES = (
-    Mode("os", "k", "k", "m", "k + R + m + n - 2", "max(k, m)"),
+    Mode("os", "k", "k", "m * emit", "k + R + m + n - 2", "max(k, m)"),
     Mode("ws, is", "m", "k", "m * emit", "k + R + m + n", "max(k, m)"),
     Mode(
         "rows",
         "streams * (taps + k) + (fires - 1) * n",
         "0",
-        "fires * m",
+        "fires * m * emit",
         "streams * (taps + k) + (fires - 1) * n + R + m + n - 2",
         "(fires - 1) * n + max(streams * (taps + k), m)",
     ),
@@ -48,6 +48,9 @@ ORDER = """\
   tap[t] x[k - n - taps + 1 + f n + o + t], where x[0] is the first value and x is zero before it;
   windows of several streams are summed. Result words of a fire: row m - 1 first; column c holds
   window n - 1 - c.
+- **os, rows** with `emit` 0 keep their sums in the array. The next command must have the same
+  opcode, m and n, and `accumulate` 1: its sums go on where those stopped. So K, or the streams of a
+  window, may take several passes, of any length each; the last has `emit` 1.
 """
 
 TIMING = """\
@@ -60,7 +63,8 @@ inclusive; clocks spent waiting for the host are counted apart. R is {rows}.
 
 OVERLAPPED = """\
 Passes overlap. With `load` the left words of an os or rows pass and `drain` = m, such passes
-capture their results max(load of the later, drain of the earlier) clocks apart, in any mix. A
+capture their results max(load of the later, drain of the earlier) clocks apart, in any mix; with
+`emit` 0 nothing is captured, and `drain` is 1 here and in the table. A
 stationary tile loads behind the stream of the tile before it; after an os or rows pass its load
 takes k + 1 clocks of its own. Results follow R clocks after capture, column c another c later.
 """

@@ -21,7 +21,7 @@ class Stream(NamedTuple):
     work: data.View
     clocks_remaining: Signal  # of the stream in progress
     taps_remaining: Signal  # to be written at the edge
-    is_first: Signal  # the stream in progress is the first of its pass
+    is_first: Signal  # the stream in progress begins its sums
     streams_remaining: Signal  # behind the one in progress
     fires_remaining: Signal  # behind the one in progress
     left_at: Signal  # next word in the row banks
@@ -149,7 +149,7 @@ class Sequencer(wiring.Component):
                 now.work.eq(head.work),
                 now.clocks_remaining.eq(length),
                 now.taps_remaining.eq(head.work.taps),
-                now.is_first.eq(1),
+                now.is_first.eq(~head.work.accumulate),
                 now.streams_remaining.eq(head.work.streams - 1),
                 now.fires_remaining.eq(head.work.fires - 1),
                 now.left_at.eq(head.left),
@@ -193,8 +193,8 @@ class Sequencer(wiring.Component):
             self.top_read.eq(1),
             frame.shift_operands.eq(1),
             frame.rows.eq(now.work.m),
-            frame.first.eq(now.clocks_remaining == now.work.k),
-            self._capture.eq(ending),
+            frame.first.eq((now.clocks_remaining == now.work.k) & now.is_first),
+            self._capture.eq(ending & now.work.emit),
             frame.token.end.eq(ending),
         ]
         m.d.sync += self._stream.top_at.eq(now.top_at + 1)
@@ -218,7 +218,7 @@ class Sequencer(wiring.Component):
             frame.tap_read.eq((clocks >= 2) & (clocks <= taps + 1)),
             frame.tap_out.eq(taps + 1 - clocks),
             frame.first.eq((clocks == taps) & now.is_first),
-            self._capture.eq(captures),
+            self._capture.eq(captures & now.work.emit),
             frame.token.end.eq(captures & ~fires),
         ]
         with m.If(tapping):

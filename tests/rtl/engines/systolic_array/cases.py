@@ -6,8 +6,8 @@ OS, WS, IS, ROWS = Opcode
 BANK_DEPTH = 4096  # holds all of them, one after another, twice
 
 
-def os(m, n, k):
-    return ArrayPass(OS, m, n, k)
+def os(m, n, k, accumulate=0, emit=1):
+    return ArrayPass(OS, m, n, k, accumulate=accumulate, emit=emit)
 
 
 def ws(m, n, k, accumulate=0, emit=1):
@@ -18,8 +18,8 @@ def input_stationary(m, n, k, accumulate=0, emit=1):
     return ArrayPass(IS, m, n, k, accumulate=accumulate, emit=emit)
 
 
-def rows(m, n, k, taps, streams=1, fires=1):
-    return ArrayPass(ROWS, m, n, k, taps, streams, fires)
+def rows(m, n, k, taps, streams=1, fires=1, accumulate=0, emit=1):
+    return ArrayPass(ROWS, m, n, k, taps, streams, fires, accumulate, emit)
 
 
 # Every transition between two modes, in one order and the other.
@@ -34,6 +34,17 @@ CASES = {
     "os, mixed heights": (os(3, 3, 3), os(2, 4, 4), os(3, 2, 1), os(1, 1, 1), os(1, 4, 1)),
     "os, one of everything": (os(1, 1, 1),) * 4,
     "os, one row": (os(1, 4, 1),) * 5,
+    "os, sums kept behind a drain": (
+        os(3, 4, 2), os(3, 4, 1, 0, 0), os(3, 4, 1, 1, 0), os(3, 4, 2, 1), os(2, 1, 1),
+    ),
+    "os, sums kept between other modes": (
+        ws(3, 4, 2), os(2, 3, 3, 0, 0), os(2, 3, 1, 1), rows(3, 4, 4, 2), os(1, 1, 1, 0, 0),
+        os(1, 1, 1, 1), input_stationary(3, 2, 3),
+    ),
+    "rows, sums kept": (
+        rows(3, 4, 4, 3, 2, emit=0), rows(3, 4, 6, 5, accumulate=1, emit=0),
+        rows(3, 4, 3, 1, 3, accumulate=1), rows(2, 1, 2, 2, emit=0), rows(2, 1, 2, 2, accumulate=1),
+    ),
     "ws, one clock each": (ws(1, 4, 1),) * 5,
     "ws, k above m": (ws(1, 4, 3), ws(2, 4, 3), ws(1, 1, 3), ws(1, 4, 1)),
     "ws, m above k": (ws(9, 4, 1), ws(7, 3, 2), ws(5, 1, 3)),
@@ -69,5 +80,9 @@ TALL_CASES = {
         rows(6, 2, 2, 1), input_stationary(1, 2, 1), rows(5, 1, 2, 2), ws(2, 1, 1),
     ),
     "a stream waits for the drain": (os(6, 2, 3), rows(6, 1, 2, 1), rows(6, 2, 2, 1, 2)),
+    "kept sums wait for the drain": (
+        os(6, 2, 2), os(6, 2, 1, emit=0), os(6, 2, 1, 1), rows(6, 1, 2, 1, emit=0),
+        rows(6, 1, 2, 1, 2, accumulate=1), os(6, 1, 1),
+    ),
     "fires with as many rows as windows": (rows(2, 2, 2, 1, fires=5), os(6, 2, 1)),
 }  # fmt: skip

@@ -67,6 +67,11 @@ GRID = (
 SEQUENCER = (
     Mutant("is is not known", " | (head.work.opcode == Opcode.IS)", ""),
     Mutant("rows counted from the wrong end", "frame.from_top.eq(1)", "frame.from_top.eq(0)"),
+    Mutant("sums always begin", "is_first.eq(~head.work.accumulate)", "is_first.eq(1)"),
+    Mutant("kept sums of os drain", "self._capture.eq(ending & now.work.emit)",
+           "self._capture.eq(ending)"),
+    Mutant("kept sums of rows drain", "self._capture.eq(captures & now.work.emit)",
+           "self._capture.eq(captures)"),
     Mutant("first on every stream", "(clocks == taps) & now.is_first", "clocks == taps"),
     Mutant(
         "drain slot one clock short",
@@ -95,7 +100,7 @@ SEQUENCER = (
         "ready = self.commands.valid & self._may_start",
         "ready = self.commands.valid",
     ),
-)
+)  # fmt: skip
 
 ACCUMULATORS = (
     Mutant("accumulate is ignored", "Mux(now.accumulate, read_port.data, 0)", "0"),
@@ -103,6 +108,8 @@ ACCUMULATORS = (
     Mutant("a sum read before it is written", "transparent_for=(write_port,)", ""),
     Mutant("sums are stored and emitted", "now.store.eq(beat.beat & ~beat.emit)",
            "now.store.eq(beat.beat)"),
+    Mutant("kept sums do not end", "last_of_drain, beat.end)", "last_of_drain, beat.beat & beat.end)"),
+    Mutant("kept sums end at column 0", "beat.beat | beat.end,", "beat.beat,"),
     Mutant("the last column is not awaited", "(width - 1 > rest)", "(width - 2 > rest)"),
 )  # fmt: skip
 
@@ -130,6 +137,7 @@ SCHEDULE = (
            '("top",)),\n            Stage("drain"'),
     Mutant("a tile waits for its stream", "until=(1, -1)", "until=(1, 0)"),
     Mutant("no clock for the swap", "after=p.k + 1", "after=p.k"),
+    Mutant("kept sums drain", "p.opcode in STATIONARY or p.emit", "True"),
     Mutant("fires drain as one", '"earlier fires", p.fires - 1', '"earlier fires", 0'),
 )  # fmt: skip
 
@@ -138,6 +146,7 @@ GOLDEN = (
     Mutant("tiles upside down", "[::-1].astype(np.int64)", ".astype(np.int64)"),
     Mutant("windows in order", "out[:, ::-1, ::-1]", "out[:, ::-1]"),
     Mutant("accumulate is ignored", "words += accumulator", "accumulator"),
+    Mutant("kept sums are lost", "words + kept if", "words if"),
 )
 
 # Compiled anew for each, so a few only, and none that waits for ever.
