@@ -10,9 +10,10 @@ left: from then on, whatever waits for it may proceed.
 """
 
 import importlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -128,6 +129,8 @@ class Engine:
     resources : what the engine consists of.
     registers : None for an engine that only counts clocks.
     area : what its cells are estimated from; None where no core was synthesised.
+    misplaced : misplaced(before, after), why a pass cannot follow another, in one sentence, or
+        None; where None stands for a pass, there is none. None where any pass can follow any.
     skipped : skipped(sizes, conv, body), the dense MACs of a convolution on which its passes spend
         no multiplier, as their taps lie outside the map; None for an engine that skips none.
     """
@@ -142,6 +145,7 @@ class Engine:
     resources: Callable[[Any], tuple[Resource, ...]]
     registers: Registers | None = None
     area: Area | None = None
+    misplaced: Callable[[Any, Any], str | None] | None = None
     skipped: Callable[[Any, Conv, Body], int] | None = None
 
     def cycles(self, sizes: Any, body: Body) -> int:
@@ -149,12 +153,14 @@ class Engine:
         return _cycles(self, sizes, body)
 
     def check(self, sizes: Any, body: Body) -> None:
-        """Raise UnsupportedError where the engine cannot run a pass of the body."""
-        for part in body:
-            if isinstance(part, Repeat):
-                self.check(sizes, part.body)
-            elif reason := self.limits(sizes, part):
+        """Raise UnsupportedError where the engine cannot run the body, or a pass of it."""
+        for p in _distinct(body):
+            if reason := self.limits(sizes, p):
                 raise UnsupportedError(reason)
+        if self.misplaced is not None:
+            for before, after in _neighbours((None, *body, None)):
+                if reason := self.misplaced(before, after):
+                    raise UnsupportedError(reason)
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -183,6 +189,30 @@ def when_called(module: str, function: str) -> Callable[..., Any]:
         return getattr(importlib.import_module(module), function)(*arguments, **options)
 
     return call
+
+
+def _distinct(body: Body) -> set[Any]:
+    """The passes of a body, equal ones once."""
+    passes: set[Any] = set()
+    for part in body:
+        passes |= _distinct(part.body) if isinstance(part, Repeat) else {part}
+    return passes
+
+
+def _neighbours(body: Body) -> Iterator[tuple[Any, Any]]:
+    """What stands side by side in the order of execution, at least once."""
+    for part in body:
+        if isinstance(part, Repeat):
+            yield from _neighbours(part.body)
+            if part.trips > 1:
+                yield _end(part, -1), _end(part, 0)
+    for before, after in pairwise(body):
+        yield _end(before, -1), _end(after, 0)
+
+
+def _end(part: Any, place: int) -> Any:
+    """The first (0) or the last (-1) pass of a part of a body."""
+    return _end(part.body[place], place) if isinstance(part, Repeat) else part
 
 
 def passes_of(body: Body) -> list[Any]:

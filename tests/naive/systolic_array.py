@@ -339,10 +339,10 @@ class Machine:
 
         Likewise the end of a pass that captures nothing.
         """
-        ends = [
-            place for place, frame in enumerate(stream) if frame.drain or frame.ends is not None
-        ]
-        return not ends or clock + ends[0] >= self.slot
+        for place, frame in enumerate(stream):
+            if frame.drain or frame.ends is not None:
+                return clock + place >= self.slot
+        return True
 
     def next_frame(self, clock):
         """The next clock of the pass in progress, nothing where it waits or there is none."""

@@ -8,7 +8,7 @@ from accelsim.engines.systolic_array.area import AREA
 from accelsim.engines.systolic_array.golden import golden
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
-from accelsim.passes import ArrayCommand
+from accelsim.passes import ArrayCommand, misplaced
 
 
 def _takes(convs: Iterable[Conv], depthwise: bool) -> bool:
@@ -38,4 +38,5 @@ ENGINE = Engine(
         used=schedule.used,
     ),
     area=AREA,
+    misplaced=misplaced,
 )

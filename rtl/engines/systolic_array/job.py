@@ -7,7 +7,15 @@ import numpy as np
 
 from accelsim.errors import AccelsimError
 from accelsim.hardware import SystolicArray
-from accelsim.passes import ArrayCommand, ArrayPass, ArrayWords, addresses, array_words, columns
+from accelsim.passes import (
+    ArrayCommand,
+    ArrayPass,
+    ArrayWords,
+    addresses,
+    array_words,
+    check_sums,
+    columns,
+)
 from rtl.host.chunks import Int, Reads
 from rtl.host.driver import Job
 from rtl.host.job import Memory, Operands, check_last, check_memory, make_job
@@ -50,6 +58,7 @@ def memories(
 ) -> tuple[Memory, Memory]:
     """What a sequence keeps in the operand banks; AccelsimError where it is not one sequence."""
     check_last(commands[:, LAST])
+    check_sums(ArrayPass(*commands[:, :FIELDS].T))
     read, depth, bits = words(commands), array.bank_depth, array.operands.bits
     held = (
         Memory("left_fill", LEFT, Reads(commands[:, LEFT], read.left), left, depth),

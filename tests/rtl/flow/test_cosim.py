@@ -39,6 +39,7 @@ def changed(table, row, column, value):
         (lambda c, left, top: (changed(c, -1, 11, 0), left, top), "`last` at its end and nowhere"),
         (lambda c, left, top: (changed(c, 0, 11, 1), left, top), "`last` at its end and nowhere"),
         (lambda c, left, top: (c[:0], left, top), "`last` at its end and nowhere else"),
+        (lambda c, left, top: (changed(c, -1, 8, 0), left, top), "emit=0 by no pass"),
         (lambda c, left, top: (c, left[:, :-1], top), "left words have 3 operands, not shape"),
         (lambda c, left, top: (c, left, top[0]), "top words have 2 operands, not shape"),
         (lambda c, left, top: (c, left[:-1], top), r"commands read left word (\d+) of \1"),

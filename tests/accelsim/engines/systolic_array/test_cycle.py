@@ -355,3 +355,22 @@ def test_limits_are_reached(p):
     ENGINE.check(array, (p,))
     if array_words(p)[0] < 4000:
         assert_agreement(array, sequence(np.random.default_rng(5), array, (p,)))
+
+
+def test_sums_broken_off_are_refused_wherever_they_are_in_a_body():
+    """Also across the ends of loops, and between one trip and the next."""
+    array = SystolicArray(4, 3)
+    kept, last = ArrayPass(OS, 2, 3, 4, emit=0), ArrayPass(OS, 2, 3, 5, accumulate=1)
+    more = ArrayPass(OS, 2, 3, 4, accumulate=1, emit=0)
+    ENGINE.check(array, (Repeat(3, (kept, Repeat(2, (more,)), last)), kept, Repeat(1, (last,))))
+    for body in (
+        (kept,),
+        (last,),
+        (kept, kept, last),
+        (Repeat(2, (kept,)), last),
+        (kept, Repeat(2, (last,))),
+        (Repeat(2, (more, last, kept)), last),
+        (kept, Repeat(2, (last, more)), last),
+    ):
+        with pytest.raises(UnsupportedError, match="sums"):
+            ENGINE.check(array, body)

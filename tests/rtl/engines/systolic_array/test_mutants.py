@@ -68,10 +68,8 @@ SEQUENCER = (
     Mutant("is is not known", " | (head.work.opcode == Opcode.IS)", ""),
     Mutant("rows counted from the wrong end", "frame.from_top.eq(1)", "frame.from_top.eq(0)"),
     Mutant("sums always begin", "is_first.eq(~head.work.accumulate)", "is_first.eq(1)"),
-    Mutant("kept sums of os drain", "self._capture.eq(ending & now.work.emit)",
-           "self._capture.eq(ending)"),
-    Mutant("kept sums of rows drain", "self._capture.eq(captures & now.work.emit)",
-           "self._capture.eq(captures)"),
+    Mutant("kept sums of os drain", "(ending & now.work.emit)", "(ending)"),
+    Mutant("kept sums of rows drain", "(captures & now.work.emit)", "(captures)"),
     Mutant("first on every stream", "(clocks == taps) & now.is_first", "clocks == taps"),
     Mutant(
         "drain slot one clock short",
@@ -108,7 +106,7 @@ ACCUMULATORS = (
     Mutant("a sum read before it is written", "transparent_for=(write_port,)", ""),
     Mutant("sums are stored and emitted", "now.store.eq(beat.beat & ~beat.emit)",
            "now.store.eq(beat.beat)"),
-    Mutant("kept sums do not end", "last_of_drain, beat.end)", "last_of_drain, beat.beat & beat.end)"),
+    Mutant("kept sums do not end", "_of_drain, beat.end)", "_of_drain, beat.beat & beat.end)"),
     Mutant("kept sums end at column 0", "beat.beat | beat.end,", "beat.beat,"),
     Mutant("the last column is not awaited", "(width - 1 > rest)", "(width - 2 > rest)"),
 )  # fmt: skip
