@@ -44,6 +44,7 @@ COMMANDS = {
     "trace": "pictures.trace_layers",
     "report": "pictures.report_result",
     "rtl": "rtl.generate_rtl",
+    "pnr": "rtl.place_and_route",
     "plot": "plots.app",
 }
 

