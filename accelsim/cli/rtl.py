@@ -162,7 +162,7 @@ def place_and_route(
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the placement.")] = 1,
     json: JsonOption = None,
 ) -> None:
-    """Place and route a design on an ECP5: its Fmax, its cells, its slowest path.
+    """Place and route a design on an ECP5: Fmax, cells, slowest path.
 
     Minutes for a large design. Ports are not timed: the frequency is that between registers.
     """
