@@ -151,7 +151,10 @@ def generate_rtl(
 
 
 def place_and_route(
-    array: CosimArrayOption = None,
+    array: Annotated[
+        str | None,
+        typer.Option(metavar="RxC", help="Rows and columns, or none.  [default: 8x8]"),
+    ] = None,
     depthwise: DepthwiseOption = None,
     overlap: OverlapOption = None,
     hardware: HardwareOption = None,
@@ -167,19 +170,24 @@ def place_and_route(
     Minutes for a large design. Ports are not timed: the frequency is that between registers.
     """
     check_outputs({"--json": json}, hardware)
-    if hardware is None and array is None:
-        array = COSIM_ARRAY
+    alone = array == "none"
+    if (hardware is None and array is None) or alone:
+        array = None if hardware else COSIM_ARRAY
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
     check_rtl(design, hardware)
+    engines = [sizes for sizes in design.engines if not (alone and sizes.runs_all)]
+    if not engines:
+        raise UnsupportedError("--array none needs another engine, for instance --depthwise 4x8")
     with needs_extra_rtl(), progress_bar() as progress:
         from rtl.flow import pnr
 
-        routed = pnr.place_and_route(design, device, speed, seed, progress)
+        routed = pnr.place_and_route(engines, device, speed, seed, progress)
     write_json(json, routed.to_dict)
     if json != STDOUT:
         from accelsim.report import pnr as tables
 
-        say(f"{design.label} on {device}, speed grade {speed}", "")
+        label = ", ".join(sizes.label for sizes in engines)
+        say(f"{label} on {device}, speed grade {speed}", "")
         show(tables.used({pnr.WORDS[name]: count for name, count in routed.used.items()}))
         say("", "The slowest path:", "")
         show(tables.path(routed.path))

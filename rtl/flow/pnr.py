@@ -11,16 +11,16 @@ import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from accelsim.checks import check, one_of, whole
 from accelsim.errors import AccelsimError, HardwareError, MissingToolError
-from accelsim.hardware import Hardware
+from accelsim.hardware import Hardware, Sizes
 from rtl.flow.cache import cache_directory, cached
-from rtl.flow.generate import make_cores
+from rtl.flow.generate import core_verilog, make_cores
 from rtl.flow.paths import Step, read_path
 from rtl.flow.ports import CLOCK
 from rtl.flow.verilog import TOP
@@ -76,7 +76,7 @@ _PHASES = {
 
 
 class Routed(NamedTuple):
-    """A design on a device.
+    """Engines on a device.
 
     tools : versions of the packages that did it.
     fmax_mhz : of the clock, at the slowest voltage and temperature of the speed grade.
@@ -84,7 +84,7 @@ class Routed(NamedTuple):
     path : the slowest between two registers.
     """
 
-    hardware: Hardware
+    engines: tuple[Sizes, ...]
     device: str
     speed: int
     seed: int
@@ -96,7 +96,7 @@ class Routed(NamedTuple):
     def to_dict(self) -> dict[str, Any]:
         """What JSON holds."""
         return {
-            **{sizes.name: asdict(sizes) for sizes in self.hardware.engines},  # type: ignore[call-overload]
+            **{sizes.name: asdict(sizes) for sizes in self.engines},  # type: ignore[call-overload]
             "device": self.device,
             "speed": self.speed,
             "seed": self.seed,
@@ -111,16 +111,17 @@ class Routed(NamedTuple):
 
 
 def place_and_route(
-    hardware: Hardware,
+    engines: Sequence[Sizes],
     device: str = DEVICE,
     speed: int = SPEED,
     seed: int = SEED,
     progress: Progress | None = None,
 ) -> Routed:
-    """Fmax of a design on a device, from its Verilog; minutes for a large one.
+    """Fmax of engines on a device, from their Verilog; minutes for large ones.
 
     Kept in the cache, so that the same question is answered at once.
 
+    engines : of a design, or one of them alone.
     device : of DEVICES.
     speed : grade of SPEEDS.
     seed : of the placement; another one gives another frequency, by some percent.
@@ -131,18 +132,18 @@ def place_and_route(
     check("device", device, one_of(tuple(DEVICES)), HardwareError)
     check("speed", speed, whole(SPEEDS[0], SPEEDS[-1]), HardwareError)
     check("seed", seed, whole(0, 2**31 - 1), HardwareError)
-    check_fits(hardware, device, {"mult18": hardware.multipliers})
+    check_fits(engines, device, {"mult18": sum(sizes.multipliers for sizes in engines)})
     tools = versions()
     report = progress or _ignore
     report("making Verilog", 0.0)
-    text = make_cores(hardware).text
+    text = _verilog(engines)
     arguments = (DEVICES[device].flag, "--speed", str(speed), "--seed", str(seed), *_OPTIONS)
 
     def make(work: Path) -> None:
         (work / "core.sv").write_text(text)
         report("synthesising", 0.1)
         _synthesise(work)
-        check_fits(hardware, device, _cells(work / "cells.json"))
+        check_fits(engines, device, _cells(work / "cells.json"))
         _route(work, arguments, lambda what, done: report(what, 0.3 + 0.7 * done))
         for name in ("core.sv", "synthesis.ys", "cells.json", "netlist.json"):
             (work / name).unlink()
@@ -154,7 +155,7 @@ def place_and_route(
     used = {name: (count["used"], count["available"]) for name, count in counts.items()}
     fmax = round(made["fmax"][CLOCK]["achieved"], 2)
     path = read_path(made["critical_paths"], CLOCK)
-    return Routed(hardware, device, speed, seed, tools, fmax, used, path)
+    return Routed(tuple(engines), device, speed, seed, tools, fmax, used, path)
 
 
 def versions() -> dict[str, str]:
@@ -167,8 +168,8 @@ def versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in TOOLS}
 
 
-def check_fits(hardware: Hardware, device: str, needed: Mapping[str, int]) -> None:
-    """Refuse a design that needs more cells than the device has."""
+def check_fits(engines: Sequence[Sizes], device: str, needed: Mapping[str, int]) -> None:
+    """Refuse engines that need more cells than the device has."""
     has = DEVICES[device]._asdict()
     missing = [
         f"{count:,} {WORDS[name]} of its {has[name]:,}"
@@ -176,9 +177,15 @@ def check_fits(hardware: Hardware, device: str, needed: Mapping[str, int]) -> No
         if count > has[name]
     ]
     if missing:
-        raise HardwareError(
-            f"{hardware.label} does not fit {device}: it needs {' and '.join(missing)}"
-        )
+        label = ", ".join(sizes.label for sizes in engines)
+        raise HardwareError(f"{label} does not fit {device}: it needs {' and '.join(missing)}")
+
+
+def _verilog(engines: Sequence[Sizes]) -> str:
+    """Verilog of engines; also of one that no design has alone."""
+    if len(engines) == 1:
+        return core_verilog(engines[0])[1]
+    return make_cores(Hardware(engines=engines)).text
 
 
 def _cells(statistics: Path) -> dict[str, int]:

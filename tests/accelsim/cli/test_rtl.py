@@ -123,6 +123,8 @@ def test_cosim_of_a_depthwise_layer_runs_on_its_engine(accelsim, probe):
     ("options", "said"),
     [
         ("--array 64x64", "array 64x64 does not fit LFE5U-85F: it needs 4,096 MULT18X18D of its"),
+        ("--array none", "--array none needs another engine, for instance --depthwise 4x8"),
+        ("--array none --depthwise 16x16", "depthwise 16x16 does not fit LFE5U-85F: it needs 256"),
         ("--device ice40", "device must be one of LFE5U-25F, LFE5U-45F, LFE5U-85F, not 'ice40'"),
         ("--hardware gemmini", "gemmini has a model without RTL; run, csynth and compare take it"),
     ],

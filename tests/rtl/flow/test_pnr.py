@@ -3,30 +3,30 @@
 import pytest
 
 from accelsim.errors import HardwareError, MissingToolError
-from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
+from accelsim.hardware import DepthwiseEngine, SystolicArray
 from rtl.flow import pnr
 
-SMALL = Hardware(SystolicArray(1, 1))
+SMALL = (SystolicArray(1, 1),)
 
 
 @pytest.mark.parametrize(
-    ("design", "device", "said"),
+    ("engines", "device", "said"),
     [
         (
-            Hardware(SystolicArray(64, 64)),
+            (SystolicArray(64, 64),),
             "LFE5U-85F",
             "array 64x64 does not fit LFE5U-85F: it needs 4,096 MULT18X18D of its 156",
         ),
         (
-            Hardware(SystolicArray(4, 4), depthwise=DepthwiseEngine(4, 4)),
+            (SystolicArray(4, 4), DepthwiseEngine(4, 4)),
             "LFE5U-25F",
             "array 4x4, depthwise 4x4 does not fit LFE5U-25F: it needs 32 MULT18X18D of its 28",
         ),
     ],
 )
-def test_a_design_with_too_many_multipliers_is_refused_at_once(design, device, said):
+def test_a_design_with_too_many_multipliers_is_refused_at_once(engines, device, said):
     with pytest.raises(HardwareError) as refused:
-        pnr.place_and_route(design, device)
+        pnr.place_and_route(engines, device)
     assert str(refused.value) == said
 
 
