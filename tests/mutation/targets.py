@@ -1,0 +1,118 @@
+"""Which tests must notice an error in which file: those that concern it, the quickest first."""
+
+from pathlib import Path
+
+SCOPE = ("rtl", "accelsim/engines", "accelsim/dataflows", "accelsim/hls", "accelsim/lowering")
+
+# Not the tests that plant errors themselves.
+_ARRAY_ONLY = ("-k", "systolic_array and not test_error")
+_DEPTHWISE_ONLY = ("-k", "depthwise and not test_error")
+_ARRAY = (
+    "tests/rtl/engines/systolic_array/test_agreement.py",
+    "tests/rtl/engines/systolic_array/test_waits.py",
+)
+_DEPTHWISE = (
+    "tests/rtl/engines/depthwise/test_agreement.py",
+    "tests/rtl/engines/depthwise/test_waits.py",
+)
+_BOTH = ("tests/rtl/engines/test_waits.py", "tests/rtl/engines/test_agreement.py")
+_FLOW = "tests/rtl/flow"
+
+# The first that fits counts: a file, or the beginning of its path, and its tests.
+TARGETS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("rtl/engines/systolic_array/manual.py", (f"{_FLOW}/test_generate.py",)),
+    ("rtl/engines/systolic_array/job.py", (*_ARRAY, "tests/rtl/host", "-k", "not test_error")),
+    ("rtl/engines/systolic_array/", (*_ARRAY, *_BOTH, *_ARRAY_ONLY)),
+    ("rtl/engines/depthwise/manual.py", (f"{_FLOW}/test_generate.py",)),
+    ("rtl/engines/depthwise/", (*_DEPTHWISE, *_BOTH, *_DEPTHWISE_ONLY)),
+    ("rtl/engines/", (*_ARRAY, f"{_FLOW}/test_generate.py")),
+    ("rtl/lib/divide.py", ("tests/rtl/lib",)),
+    ("rtl/lib/", ("tests/rtl/lib", *_ARRAY, *_DEPTHWISE, "-k", "not test_error")),
+    ("rtl/host/", (*_ARRAY[:1], "tests/rtl/host", *_DEPTHWISE[:1], f"{_FLOW}/test_cosim.py")),
+    ("rtl/flow/cache.py", (f"{_FLOW}/test_cache.py",)),
+    ("rtl/flow/cosim.py", (f"{_FLOW}/test_cosim.py", f"{_FLOW}/test_waves.py")),
+    ("rtl/flow/fst.py", (f"{_FLOW}/test_fst.py",)),
+    ("rtl/flow/simulators.py", (f"{_FLOW}/test_simulators.py", f"{_FLOW}/test_cosim.py")),
+    ("rtl/flow/synthesis.py", (f"{_FLOW}/test_synthesis.py",)),
+    ("rtl/flow/testbench.py", (f"{_FLOW}/test_testbench.py",)),
+    ("rtl/flow/waves.py", (f"{_FLOW}/test_waves.py",)),
+    ("rtl/flow/", (f"{_FLOW}/test_generate.py", f"{_FLOW}/test_verilog.py")),
+    (
+        "accelsim/engines/systolic_array/activity.py",
+        ("tests/accelsim/engines/systolic_array/test_activity.py", "tests/accelsim/test_film.py"),
+    ),
+    (
+        "accelsim/engines/systolic_array/",
+        (
+            "tests/accelsim/engines/systolic_array",
+            "tests/accelsim/engines/test_times.py",
+            "tests/accelsim/engines/test_utilization.py",
+            "tests/accelsim/test_csynth.py",
+            "tests/accelsim/sweep/test_area.py",
+        ),
+    ),
+    (
+        "accelsim/engines/depthwise/activity.py",
+        ("tests/accelsim/engines/depthwise/test_activity.py", "tests/accelsim/test_film.py"),
+    ),
+    (
+        "accelsim/engines/depthwise/",
+        (
+            "tests/accelsim/engines/depthwise",
+            "tests/accelsim/engines/test_times.py",
+            "tests/accelsim/engines/test_utilization.py",
+            "tests/accelsim/test_csynth.py",
+            "tests/accelsim/sweep/test_area.py",
+        ),
+    ),
+    ("accelsim/engines/third_party.py", ("tests/accelsim/engines/test_third_party.py",)),
+    ("accelsim/engines/", ("tests/accelsim/engines", "tests/accelsim/test_film.py")),
+    (
+        "accelsim/dataflows/tap_serial.py",
+        (
+            "tests/accelsim/engines/depthwise/test_schedule.py",
+            "tests/accelsim/dataflows",
+            "tests/accelsim/lowering",
+        ),
+    ),
+    (
+        "accelsim/dataflows/",
+        ("tests/accelsim/dataflows", "tests/accelsim/lowering", "tests/accelsim/test_csynth.py"),
+    ),
+    (
+        "accelsim/hls/",
+        (
+            "tests/accelsim/hls",
+            "tests/accelsim/engines/test_times.py",
+            "tests/accelsim/test_csynth.py",
+            "tests/accelsim/test_trace.py",
+            "tests/accelsim/test_explanations.py",
+        ),
+    ),
+    (
+        "accelsim/lowering/",
+        (
+            "tests/accelsim/lowering",
+            "tests/accelsim/dataflows",
+            "tests/accelsim/test_simulate.py",
+        ),
+    ),
+)
+
+
+def tests_of(path: str) -> tuple[str, ...]:
+    """Arguments of pytest for a file of the scope."""
+    for beginning, tests in TARGETS:
+        if path.startswith(beginning):
+            return tests
+    raise ValueError(f"{path} has no tests in tests/mutation/targets.py")
+
+
+def files(top: Path, chosen: list[str]) -> list[str]:
+    """Files of the scope below `top` in order, or those that are chosen: files or folders."""
+    every = (path for part in chosen or SCOPE for path in _below(top / part))
+    return sorted({path.relative_to(top).as_posix() for path in every})
+
+
+def _below(path: Path) -> list[Path]:
+    return [path] if path.is_file() else [*path.rglob("*.py")]
