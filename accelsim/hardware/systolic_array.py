@@ -6,6 +6,8 @@ from typing import ClassVar
 from accelsim.hardware.checks import check_flag, check_whole
 from accelsim.hardware.operands import Operands, check_operands
 
+RESULT_REGISTERS = 16  # at least as many as a result passes behind the array
+
 
 @dataclass(frozen=True)
 class SystolicArray:
@@ -42,6 +44,40 @@ class SystolicArray:
     def multipliers(self) -> int:
         """One per processing element."""
         return self.rows * self.columns
+
+    @property
+    def results_on_their_way(self) -> int:
+        """Result words at most between their capture in the array and the reader of the core.
+
+        They leave a row after the other and a column after the other, one in a clock, and then pass
+        the registers of result port, result memory and credit.
+        """
+        return self.rows + self.columns + RESULT_REGISTERS
+
+    @property
+    def result_depth(self) -> int:
+        """Words of the result memory: the next power of two above three times what is on its way.
+
+        A pass starts when there is room for all of its results. With as many words no pass waits
+        for room while the reader takes every word at once; see most_streamed and most_fired.
+        """
+        return 1 << (3 * self.results_on_their_way - 1).bit_length()
+
+    @property
+    def most_streamed(self) -> int:
+        """Result words of a pass of ws or is at most.
+
+        Two of them are in the result memory: while one streams, the next one loads.
+        """
+        return (self.result_depth - self.results_on_their_way) // 2
+
+    @property
+    def most_fired(self) -> int:
+        """Result words of a pass of os or rows at most, which starts behind all other captures.
+
+        In front of it are, at most, the results of one capture, one for every row.
+        """
+        return self.result_depth - self.results_on_their_way - self.rows
 
     @property
     def label(self) -> str:

@@ -11,6 +11,7 @@ from rtl.flow.manual import Chapter
 from rtl.host.chunks import Int
 from rtl.host.driver import Job
 from rtl.host.job import Memory
+from rtl.host.starts import Room, Taken, earliest
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,10 @@ class CoreOf:
         core; AccelsimError where it is not one sequence.
     job : job(sizes, core, commands, memories), what the host sends.
     used : used(sizes, commands), int64[result words], sums of every word that mean something.
+    lead : lead(sizes), clocks from the one in which an idle core takes a command to the first
+        operand of its pass.
+    room : room(sizes, commands), what passes need of the result memory before they start; None
+        where they start without it.
     chapter : chapter(sizes, core), what the generated page says.
     opcodes : of its passes; None where there is one kind of them.
     repeated : repeated(sizes), the name of the module that it repeats, and the module; None where
@@ -39,8 +44,15 @@ class CoreOf:
     job: Callable[[Any, Any, Int, Any], Job]
     used: Callable[[Any, Int], Int]
     chapter: Callable[[Any, Any], Chapter]
+    lead: Callable[[Any], int]
+    room: Callable[[Any, Int], Room] | None = None
     opcodes: type[IntEnum] | None = None
     repeated: Callable[[Any], tuple[str, Component]] | None = None
+
+    def earliest(self, sizes: Any, commands: Int, taken: Taken) -> Int:
+        """int64[passes], clocks before which passes could not start, the first one at 0."""
+        room = None if self.room is None else self.room(sizes, commands)
+        return earliest(taken, self.lead(sizes), room)
 
     def shared(self, sizes: Any) -> tuple[tuple[str, Component], ...]:
         """Names and modules of what its Verilog has once, however often it is used."""

@@ -28,6 +28,7 @@ from rtl.host import driver as host
 from rtl.host.chunks import Int
 from rtl.host.driver import REPORT_EVERY, Bytes, Host, Job, Stalls, save_job
 from rtl.host.job import Operands, sums
+from rtl.host.starts import Taken
 
 SIMULATORS = ("amaranth", "icarus", "verilator")
 SHORT = 50_000  # words of a job that takes less time than a compiler that optimises its model
@@ -41,11 +42,22 @@ class CosimResult(NamedTuple):
     words : int32[result words, sums of a word], in the order in which they left; zero in columns
         and lanes that a pass does not use, where the hardware leaves anything.
     busy_cycles, stall_cycles : the core's own counters.
+    earliest : int64[passes], clocks before which passes could not start, the first one at 0.
     """
 
     words: npt.NDArray[np.int32]
     busy_cycles: int
     stall_cycles: int
+    earliest: Int
+
+
+class _Returned(NamedTuple):
+    """Bits of the result words, uint8[words, width], counters, and when the host was served."""
+
+    bits: Bytes
+    busy_cycles: int
+    stall_cycles: int
+    taken: Taken
 
 
 def cosim(
@@ -77,7 +89,7 @@ def cosim(
         component = engine.core(sizes)
         job = engine.job(sizes, component, commands, held)
         with _recorded(waves, simulator, report) as recorder:
-            bits, *counters = _run_amaranth(component, job, stalls or Stalls(), recorder, report)
+            returned = _run_amaranth(component, job, stalls or Stalls(), recorder, report)
     else:
         report("making Verilog", 0.0)
         component, text = core_verilog(sizes)
@@ -89,9 +101,14 @@ def cosim(
             else:
                 optimise = "-O0" if job.words < SHORT else "-O1"
                 command = simulators.verilator_command(text, ports(component), recorder, optimise)
-            bits, *counters = _run_cocotb(simulator, command, job, stalls or Stalls(), report)
+            returned = _run_cocotb(simulator, command, job, stalls or Stalls(), report)
     report("simulated", 1.0)
-    return CosimResult(sums(component, engine.used(sizes, commands), bits), *counters)
+    return CosimResult(
+        sums(component, engine.used(sizes, commands), returned.bits),
+        returned.busy_cycles,
+        returned.stall_cycles,
+        engine.earliest(sizes, commands, returned.taken),
+    )
 
 
 class Sequence(Protocol):
@@ -234,8 +251,7 @@ class AmaranthWires:
 
 def _run_amaranth(
     component: Any, job: Job, stalls: Stalls, waves: Path | None, progress: Progress
-) -> tuple[Bytes, int, int]:
-    """Bits of the result words, busy cycles and stall cycles."""
+) -> _Returned:
     driver = Host(job, stalls)
     counters: list[int] = []
 
@@ -256,8 +272,9 @@ def _run_amaranth(
     recorder = nullcontext() if waves is None else simulation.write_vcd(str(waves))
     with recorder:
         simulation.run()
+    bits = result_bits(component, driver.results)
     busy, stall = counters
-    return result_bits(component, driver.results), busy, stall
+    return _returned(bits, busy, stall, driver.commands_taken, driver.results_taken)
 
 
 def result_bits(component: Any, words: list[int]) -> Bytes:
@@ -272,8 +289,7 @@ def result_bits(component: Any, words: list[int]) -> Bytes:
 
 def _run_cocotb(
     simulator: str, command: list[str], job: Job, stalls: Stalls, progress: Progress
-) -> tuple[Bytes, int, int]:
-    """Bits of the result words, busy cycles and stall cycles."""
+) -> _Returned:
     progress(simulating(0), 0.0)
     with tempfile.TemporaryDirectory(prefix="accelsim-") as name:
         work = Path(name)
@@ -290,4 +306,9 @@ def _run_cocotb(
         if not (work / host.RESULTS).is_file():
             raise simulators.failure(work / f"{simulator}.log", simulator)
         with np.load(work / host.RESULTS) as file:
-            return file["bits"], int(file["busy_cycles"]), int(file["stall_cycles"])
+            return _returned(*(file[name] for name in host.RETURNED))
+
+
+def _returned(bits: Bytes, busy: int, stall: int, commands: Any, results: Any) -> _Returned:
+    taken = Taken(np.asarray(commands, np.int64), np.asarray(results, np.int64))
+    return _Returned(bits, int(busy), int(stall), taken)

@@ -102,6 +102,8 @@ async def run_job(dut: Any) -> None:
         bits=_bits(host.results),
         busy_cycles=int(dut.busy_cycles.value),
         stall_cycles=int(dut.stall_cycles.value),
+        commands_taken=host.commands_taken,
+        results_taken=host.results_taken,
     )
 
 

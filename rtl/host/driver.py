@@ -24,6 +24,7 @@ UNDEFINED = 2  # a bit that is neither 0 nor 1
 # The files of a job in the directory that the environment variable names.
 DIRECTORY = "ACCELSIM_BENCH"
 JOB, RESULTS, PROGRESS = "job.npz", "results.npz", "progress"
+RETURNED = ("bits", "busy_cycles", "stall_cycles", "commands_taken", "results_taken")  # in RESULTS
 
 NOTHING = -1
 _NEVER = 1 << 62
@@ -155,6 +156,7 @@ class Host:
 
     clocks : that have been driven.
     results : payloads of the result words, as the simulator gives them.
+    commands_taken, results_taken : the clocks at whose end each was, as `clocks` counts them.
     """
 
     def __init__(self, job: Job, stalls: Stalls) -> None:
@@ -181,6 +183,8 @@ class Host:
         self.clocks = 0
         self._last_state: tuple[int, ...] = ()
         self.results: list[Any] = []
+        self.commands_taken: list[int] = []
+        self.results_taken: list[int] = []
 
     def drive(self, wires: Wires) -> bool:
         """Drive the inputs for the coming clock edge; whether `sample` must let them settle."""
@@ -209,8 +213,11 @@ class Host:
         for source in self._asking:
             if source.offered != NOTHING and wires.ready(source.stream):
                 source.sent += 1
+                if source is self._commands:
+                    self.commands_taken.append(self.clocks)
         if self._accepting and (word := wires.result()) is not None:
             self.results.append(word)
+            self.results_taken.append(self.clocks)
             if len(self.results) > self._job.results:
                 raise AccelsimError(f"the core returns more than {self._job.results} result words")
         return not self._is_over(wires)

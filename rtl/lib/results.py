@@ -4,41 +4,48 @@ from amaranth.hdl import Module, ShapeLike, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 
 class ResultMemory(wiring.Component):
     """Words of results: written column by column, each when it comes, and read whole.
 
-    shape : of what a column writes at once; `columns` of them are a word.
+    It takes everything that is written: who writes has made sure that there is room, by counting
+    what it has reserved and what has been handed over.
+
+    shape : of what a column writes at once; `columns` of them are a word, and `depth` words, a
+        power of two, are held.
     write, word : columns that write, and what; none is ahead of the first or behind the last.
-    full : no word is free.  Depth exceeds the columns, so that a word under way never waits for
-        itself.
+    results : the words in order, the payload from registers. A word is on it three clocks after
+        its last column was written, where none is in front of it.
+    handed : a word has been handed to the reader in the clock before, and its place is free.
     """
 
-    def __init__(self, shape: ShapeLike, columns: int) -> None:
-        self.shape, self.columns = shape, columns
-        self.depth = 1 << (2 * columns + 1).bit_length()
+    def __init__(self, shape: ShapeLike, columns: int, depth: int) -> None:
+        self.shape, self.columns, self.depth = shape, columns, depth
         word = data.ArrayLayout(shape, columns)
         super().__init__(
             {
-                "en": In(1),
                 "write": In(columns),
                 "word": In(word),
-                "full": Out(1),
                 "results": Out(stream.Signature(word)),
+                "handed": Out(1),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        pointer = unsigned((self.depth - 1).bit_length())
+        pointer = unsigned(exact_log2(self.depth))
         read = Signal(pointer)
-        used = Signal(range(self.depth + 1))
-        complete = Signal(range(self.depth + 1))
-        fetch = Signal()
+        complete = Signal(range(self.depth + 1))  # words in the banks, written whole
+        fetched = Signal()  # a word is at the outputs of the banks
+        fetch, move = Signal(), Signal()
+        stored = Signal.like(self.results.payload)
+        payload = Signal.like(self.results.payload, name="payload", reset_less=True)
         m.d.comb += [
-            fetch.eq((complete != 0) & (~self.results.valid | self.results.ready)),
-            self.full.eq(used == self.depth),
+            self.results.payload.eq(payload),
+            move.eq(~self.results.valid | self.results.ready),
+            fetch.eq((complete != 0) & (~fetched | move)),
         ]
         for j in range(self.columns):
             bank = Memory(shape=self.shape, depth=self.depth, init=[])
@@ -47,20 +54,23 @@ class ResultMemory(wiring.Component):
             read_port = bank.read_port()
             at = Signal(pointer, name=f"write_{j}")
             m.d.comb += [
-                write_port.en.eq(self.en & self.write[j]),
+                write_port.en.eq(self.write[j]),
                 write_port.addr.eq(at),
                 write_port.data.eq(self.word[j]),
                 read_port.en.eq(fetch),
                 read_port.addr.eq(read),
-                self.results.payload[j].eq(read_port.data),
+                stored[j].eq(read_port.data),
             ]
-            with m.If(self.en & self.write[j]):
+            with m.If(self.write[j]):
                 m.d.sync += at.eq(at + 1)
-        begun = self.en & self.write[0]
-        ended = self.en & self.write[self.columns - 1]
-        m.d.sync += [used.eq(used + begun - fetch), complete.eq(complete + ended - fetch)]
+        m.d.sync += [
+            complete.eq(complete + self.write[self.columns - 1] - fetch),
+            self.handed.eq(self.results.valid & self.results.ready),
+        ]
         with m.If(fetch):
-            m.d.sync += [read.eq(read + 1), self.results.valid.eq(1)]
-        with m.Elif(self.results.ready):
-            m.d.sync += self.results.valid.eq(0)
+            m.d.sync += [read.eq(read + 1), fetched.eq(1)]
+        with m.Elif(move):
+            m.d.sync += fetched.eq(0)
+        with m.If(move):
+            m.d.sync += [self.results.valid.eq(fetched), payload.eq(stored)]
         return m

@@ -57,5 +57,6 @@ def verilator_rate(sizes: Any, commands: Int, *memories: Operands, optimise: str
         clocks, seconds, busy, stall = (work / "rate.txt").read_text().split()
         raw = np.fromfile(work / "results.bin", np.uint8)
     bits = np.unpackbits(raw.reshape(job.results, -1), axis=1, bitorder="little")
-    result = CosimResult(sums(component, engine.used(sizes, commands), bits), int(busy), int(stall))
+    words = sums(component, engine.used(sizes, commands), bits)
+    result = CosimResult(words, int(busy), int(stall), np.zeros(len(commands), np.int64))
     return Rate(result, int(clocks), float(seconds))

@@ -50,8 +50,6 @@ class Subject:
     engine, core : its records in accelsim.engines and rtl.engines.
     plain : the module of its plain machine, in tests.naive; None where there is none.
     kinds : by name.
-    lead : lead(sizes), clocks from taking a command that waits for nothing, by a core that is
-        idle, to the first operand of its pass.
     registers : registers(core), those that are compared; None where they are compared otherwise.
     check_registers : check_registers(simulate, sizes, sequence, words, trace, clock), with an
         AssertionError unless the simulation has the registers of the RTL at the start of a clock.
@@ -66,7 +64,6 @@ class Subject:
     core: CoreOf
     plain: ModuleType | None
     kinds: Mapping[str, Kind]
-    lead: Callable[[Any], int]
     registers: Callable[[Any], Registers] | None = None
     check_registers: Callable[..., None] | None = None
     first_registers: Callable[[np.random.Generator, Any], Registers] | None = None

@@ -257,7 +257,6 @@ SUBJECT = Subject(
     core=CORE,
     plain=plain,
     kinds={"banks": _kind(False), "fill port": _kind(True)},
-    lead=lambda engine: 1 if engine.fill_port else 2,
     registers=registers,
     check_registers=check_registers,
     from_reset=True,

@@ -234,7 +234,6 @@ SUBJECT = Subject(
         for opcodes in MODES
         for overlap in (True, False)
     },
-    lead=lambda array: 1,
     registers=registers,
     check_registers=check_registers,
     first_registers=first_registers,

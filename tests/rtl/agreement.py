@@ -55,7 +55,7 @@ def check(
     for sequence, outcome in zip(sequences, outcomes, strict=True):
         about = f"{sizes}\n{sequence.passes}\n{units}"
         _check_numbers(levels, sizes, sequence, units, outcome, about)
-        _check_counters(subject.lead(sizes), stalls, outcome, about)
+        _check_counters(subject.core.lead(sizes), stalls, outcome, about)
         if outcome.trace:
             _check_registers(subject, levels, sizes, sequence, outcome, about)
     return outcomes

@@ -67,7 +67,9 @@ def run(
     core = (made or subject.core.core)(sizes, units=len(units.reached))
     commands, memories = _in_a_row(subject, sequences)
     job = _job(subject, sizes, core, commands, memories, units)
-    bench = _Bench(core, Host(job, stalls or Stalls()), job.streams, subject.lead(sizes), units)
+    bench = _Bench(
+        core, Host(job, stalls or Stalls()), job.streams, subject.core.lead(sizes), units
+    )
     simulation = Simulator(core)  # elaborates it: some registers are there only then
     simulation.add_clock(PERIOD)
     simulation.add_testbench(bench.work)

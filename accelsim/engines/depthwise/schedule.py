@@ -45,7 +45,7 @@ REMEMBERED = 1024  # passes and sequences
 PIPELINE = 4  # registers from a tap's address to the sum: weight, operands, product, sum
 LOADED = 1  # clocks between the last word of a fill and the first tap
 RELEASED = 1  # clocks between the last tap of a pass and the first word that takes its place
-RESULT_DEPTH = 4  # words of the result memory, each of the values that the port gives in a clock
+RESULT_DEPTH = 8  # words of the result memory, each of the values that the port gives in a clock
 
 Counts = npt.NDArray[np.int64]
 

@@ -1,14 +1,13 @@
 """What the area of the array is estimated from: R rows, C columns, T taps, and its memories."""
 
 from accelsim.engines.area import ACCUMULATORS, OPERANDS, RESULTS, Area, Memories
-from accelsim.engines.systolic_array.schedule import result_depth
 from accelsim.hardware import SystolicArray
 
 
 def features(array: SystolicArray, lut_blocks: int) -> tuple[float, ...]:
     """1, R, C, R C, R T, blocks of LUT memory, bits of an address of results."""
     rows, columns = array.rows, array.columns
-    taps, address_bits = rows * array.max_taps, result_depth(array).bit_length() - 1
+    taps, address_bits = rows * array.max_taps, array.result_depth.bit_length() - 1
     return 1, rows, columns, rows * columns, taps, lut_blocks, address_bits
 
 
@@ -18,7 +17,7 @@ def memories(array: SystolicArray) -> tuple[Memories, ...]:
     return (
         Memories(OPERANDS, array.rows + array.columns, array.bank_depth, bits),
         Memories(ACCUMULATORS, array.columns, array.accumulator_depth, total),
-        Memories(RESULTS, array.columns, result_depth(array), total),
+        Memories(RESULTS, array.columns, array.result_depth, total),
     )
 
 

@@ -200,10 +200,5 @@ def resources(array: SystolicArray) -> tuple[Resource, ...]:
         Resource("row banks", 0, 0, array.rows * array.bank_depth * operand),
         Resource("column banks", 0, 0, columns * array.bank_depth * operand),
         Resource("accumulators", 0, 0, columns * array.accumulator_depth * total),
-        Resource("result memory", 0, 0, columns * result_depth(array) * total),
+        Resource("result memory", 0, 0, columns * array.result_depth * total),
     )
-
-
-def result_depth(array: SystolicArray) -> int:
-    """Words of the result memory, a power of two above 2 C."""
-    return 1 << (2 * array.columns + 1).bit_length()

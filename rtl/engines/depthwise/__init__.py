@@ -38,4 +38,5 @@ CORE = CoreOf(
     job=job.of_sequence,
     used=job.used,
     chapter=manual.chapter,
+    lead=job.lead,
 )

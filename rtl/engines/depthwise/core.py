@@ -22,6 +22,8 @@ from rtl.lib.counters import COUNTER_BITS, TOTAL_BITS
 from rtl.lib.results import ResultMemory
 from rtl.lib.waits import Gate, command_layout, progress_ports
 
+RESULT_DEPTH = 8  # words of the result memory
+
 
 class DepthwiseCore(wiring.Component):
     """One depthwise engine with its memories behind stream ports.
@@ -50,8 +52,8 @@ class DepthwiseCore(wiring.Component):
         self.engine, self.units = engine, units
         self.generator, self.issue = TileGenerator(engine), Issue(engine)
         self.lanes = Lanes(engine, shared=shared, tells_passes=units > 0)
-        self.taps, self.memory = TapMemory(engine), ResultMemory(self.lanes.word.shape(), 1)
         word = self.lanes.word.shape()
+        self.taps, self.memory = TapMemory(engine), ResultMemory(word, 1, RESULT_DEPTH)
         ready = not engine.fill_port
         super().__init__(
             {
@@ -91,8 +93,7 @@ class DepthwiseCore(wiring.Component):
             lanes.en.eq(go),
             lanes.slot.eq(issue.slot),
             lanes.entry.eq(taps.entry),
-            memory.en.eq(go),
-            memory.write.eq(lanes.write),
+            memory.write.eq(lanes.write & go),
             memory.word[0].eq(lanes.word),
             self.results.payload.eq(memory.results.payload[0]),
             self.results.valid.eq(memory.results.valid),
@@ -105,6 +106,8 @@ class DepthwiseCore(wiring.Component):
         begun = Signal()  # a command has been taken
         last = Signal()  # the last one has been taken
         missing = Signal()  # a word of a fill port is needed and not there
+        held = Signal(range(RESULT_DEPTH + 1))  # words in the result memory
+        m.d.sync += held.eq(held + memory.write - memory.handed)
         commands, starting = self.generator.commands, self.issue.starting
         if self.engine.fill_port:
             commands, starting = self._load(m, go, missing)
@@ -120,7 +123,7 @@ class DepthwiseCore(wiring.Component):
             commands.valid.eq(valid),
             self.commands.ready.eq(ready & go),
             go.eq(
-                ~(memory.full & lanes.write)
+                ~((held == RESULT_DEPTH) & lanes.write)
                 & ~(begun & ~last & commands.ready & ~self.commands.valid)
                 & ~missing
             ),

@@ -167,3 +167,8 @@ def used(engine: DepthwiseEngine, commands: Int) -> Int:
     left = np.repeat(channels, count) - beat * engine.result_lanes
     sums: Int = np.minimum(left, engine.result_lanes) * engine.pixels
     return sums
+
+
+def lead(engine: DepthwiseEngine) -> int:
+    """Clocks from taking a command to the first word of a fill port, or the first tap."""
+    return 1 if engine.fill_port else 2

@@ -6,7 +6,7 @@ command is needed that is not there, or where the result memory is full; so wait
 clocks and changes neither values nor busy clocks.
 """
 
-from amaranth.hdl import EnableInserter, Module, Signal, Value, signed
+from amaranth.hdl import EnableInserter, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -42,7 +42,8 @@ class Core(wiring.Component):
         bits = array.operands.bits
         self.left_banks = OperandBanks(array.rows, array.bank_depth, bits)
         self.top_banks = OperandBanks(array.columns, array.bank_depth, bits)
-        self.memory = ResultMemory(signed(array.operands.accumulator_bits), array.columns)
+        total = signed(array.operands.accumulator_bits)
+        self.memory = ResultMemory(total, array.columns, array.result_depth)
         self.sequencer = Sequencer(array, self.left_banks.address_bits)
         self.accumulators = Accumulators(array)
         super().__init__(
@@ -87,7 +88,6 @@ class Core(wiring.Component):
             grid.en.eq(go),
             left.en.eq(go),
             top.en.eq(go),
-            memory.en.eq(go),
             left.read.eq(sequencer.left_read),
             left.address.eq(sequencer.left_address),
             top.read.eq(sequencer.top_read),
@@ -99,7 +99,7 @@ class Core(wiring.Component):
             accumulators.token.eq(grid.token),
             accumulators.results_remaining.eq(grid.results_remaining),
             accumulators.sums.eq(grid.result),
-            memory.write.eq(accumulators.write),
+            memory.write.eq(Mux(go, accumulators.write, 0)),
             memory.word.eq(accumulators.word),
         ]
 
@@ -111,6 +111,8 @@ class Core(wiring.Component):
         passes_in_flight = Signal(COUNT_BITS)  # started, and with results still to come
         still_in_flight = Signal.like(passes_in_flight)
         done = Signal()
+        held = Signal(range(memory.depth + 1))  # words in the result memory, begun ones included
+        m.d.sync += held.eq(held + memory.write[0] - memory.handed)
         valid = self.commands.valid & ~last
         if self.units:
             valid = valid & self._gate_open(m)
@@ -123,7 +125,7 @@ class Core(wiring.Component):
             sequencer.commands.valid.eq(valid),
             self.commands.ready.eq(sequencer.commands.ready & go),
             go.eq(
-                ~(memory.full & memory.write[0])
+                ~((held == memory.depth) & accumulators.write[0])
                 & ~(active & ~last & sequencer.needs & ~self.commands.valid)
             ),
             self.idle.eq(~active & ~last),

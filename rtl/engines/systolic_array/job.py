@@ -85,3 +85,8 @@ def of_sequence(
 def used(array: SystolicArray, commands: Int) -> Int:
     """Sums of every result word that mean something."""
     return np.repeat(commands[:, COLUMNS], words(commands).results)
+
+
+def lead(array: SystolicArray) -> int:
+    """Clocks from taking a command to the first operand at a port."""
+    return 1

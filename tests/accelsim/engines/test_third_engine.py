@@ -85,7 +85,6 @@ def subject(dot):
         core=dot.core,
         plain=None,
         kinds={},
-        lead=lambda engine: 0,
     )
 
 

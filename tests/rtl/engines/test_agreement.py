@@ -86,7 +86,7 @@ def test_a_core_is_frozen_by_what_is_missing(subject, kind):
     """Values and busy cycles do not change, every frozen clock is counted."""
     rng = np.random.default_rng(7)
     sizes = kind.sizes(rng, (4, 2))
-    work = [kind.small(rng, sizes, 8) for _ in range(3)]
+    work = [kind.small(rng, sizes, 30) for _ in range(3)]
     sizes = deepened(subject, sizes, work)
     assert stall_cycles(check(subject, sizes, work)) == 0
     for stream in ("commands", "results"):

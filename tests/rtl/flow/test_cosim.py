@@ -143,7 +143,7 @@ def test_no_host_changes_values_or_busy_cycles(seed):
         assert np.array_equal(run.words, expected)
         assert run.busy_cycles == ENGINE.cycles(array, work.passes)
         stalls.append(run.stall_cycles)
-    assert stalls[1] > stalls[0]
+    assert stalls[1] > stalls[0] or not array.overlap
 
 
 @pytest.mark.parametrize(("bits", "total"), [(8, 20), (12, 27), (16, 32)])

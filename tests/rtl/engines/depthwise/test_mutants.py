@@ -103,7 +103,7 @@ LOADER = (
 )
 
 CORE = (
-    Mutant("a full result memory freezes nothing", "~(memory.full & lanes.write)", "1"),
+    Mutant("a full result memory freezes nothing", "~((held == RESULT_DEPTH) & lanes.write)", "1"),
     Mutant(
         "a missing command freezes nothing",
         "& ~(begun & ~last & commands.ready & ~self.commands.valid)",

@@ -116,7 +116,11 @@ CORE = (
     Mutant("top banks never freeze", "top.en.eq(go)", "top.en.eq(1)"),
     Mutant("the sequencer never freezes", "EnableInserter(go)(sequencer)", "sequencer"),
     Mutant("accumulators never freeze", "EnableInserter(go)(accumulators)", "accumulators"),
-    Mutant("a full result memory freezes nothing", "~(memory.full & memory.write[0])", "1"),
+    Mutant(
+        "a full result memory freezes nothing",
+        "~((held == memory.depth) & accumulators.write[0])",
+        "1",
+    ),
     Mutant(
         "a missing command freezes nothing",
         "& ~(active & ~last & sequencer.needs & ~self.commands.valid)",
