@@ -12,7 +12,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from tests.mutation.operators import Mutant
-from tests.mutation.targets import tests_of
+from tests.mutation.targets import concerned
 
 # Of the time of the processor, so that other work on the machine kills no mutant: seconds, and
 # times what the tests take without an error.
@@ -72,7 +72,7 @@ class Copy:
         source, stamp = file.read_bytes(), file.stat()
         file.write_bytes(mutant.applied(source))
         try:
-            status, output = self._pytest(tests_of(mutant.path), limit)
+            status, output = self._pytest(concerned(mutant.path), limit)
         finally:
             # With its old time it is the file that compiled kernels are kept of.
             file.write_bytes(source)
@@ -120,7 +120,7 @@ def run(top: Path, tried: list[Mutant], jobs: int, log: Log) -> None:
         def one(mutant: Mutant) -> None:
             copy = copies.get()
             try:
-                verdict = copy.verdict(mutant, limits[tests_of(mutant.path)])
+                verdict = copy.verdict(mutant, limits[concerned(mutant.path)])
             finally:
                 copies.put(copy)
             log.note(mutant, verdict)
@@ -134,7 +134,7 @@ def run(top: Path, tried: list[Mutant], jobs: int, log: Log) -> None:
 def _limits(copies: "SimpleQueue[Copy]", tried: list[Mutant]) -> dict[tuple[str, ...], int]:
     """Seconds that the tests of each file may take."""
     copy = copies.get()
-    every = dict.fromkeys(tests_of(mutant.path) for mutant in tried)
+    every = dict.fromkeys(concerned(mutant.path) for mutant in tried)
     limits = {tests: LEAST_LIMIT + round(LIMIT * copy.clocked(tests)) for tests in every}
     copies.put(copy)
     return limits

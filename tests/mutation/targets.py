@@ -100,7 +100,7 @@ TARGETS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
-def tests_of(path: str) -> tuple[str, ...]:
+def concerned(path: str) -> tuple[str, ...]:
     """Arguments of pytest for a file of the scope."""
     for beginning, tests in TARGETS:
         if path.startswith(beginning):
