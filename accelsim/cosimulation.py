@@ -15,7 +15,7 @@ from accelsim.errors import AccelsimError
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.forward import step_of
 from accelsim.lowering import AUTO, Choice, Lowered, Sequence
-from accelsim.numerics import Int32
+from accelsim.numerics import Int32, Integers
 from accelsim.request import Request
 from accelsim.weights import load_weights
 
@@ -110,7 +110,7 @@ class Stimulus:
     title: str
     engine: str
     commands: npt.NDArray[np.int64]
-    memories: tuple[npt.NDArray[np.int16], ...]
+    memories: tuple[Integers, ...]
     words: Int32
     cycles: int
 

@@ -20,6 +20,7 @@ from accelsim.tensors import Map
 
 Int8 = npt.NDArray[np.int8]
 Int32 = npt.NDArray[np.int32]
+Integers = npt.NDArray[np.integer[Any]]
 
 FRACTION = -7  # exponent of weights, gates and the network's input
 
@@ -87,7 +88,7 @@ def saturate(x: npt.NDArray[Any]) -> Int8:
     return nearest
 
 
-def wrap(sums: npt.NDArray[np.integer[Any]], bits: int) -> Int32:
+def wrap(sums: Integers, bits: int) -> Int32:
     """int32, shaped as `sums`: their lowest `bits`, from 1 to 32, in two's complement.
 
     Accumulators only add and multiply, which commutes with remainders: sums that are wrapped once

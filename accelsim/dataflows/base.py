@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.ir import Conv
+from accelsim.numerics import Integers
 from accelsim.passes import Body
 
 Tiles = tuple[int, int]  # (count, size): so many tiles of that size, one after another
@@ -51,7 +52,7 @@ class Program(Protocol):
 
     def operands(
         self, x: npt.NDArray[np.int8], w: npt.NDArray[np.int8], sizes: Any
-    ) -> tuple[npt.NDArray[np.int16], ...]:
+    ) -> tuple[Integers, ...]:
         """The content of the engine's memories for input and weights."""
 
 

@@ -66,8 +66,8 @@ class DepthwiseProgram:
 
     def operands(
         self, x: npt.NDArray[np.int8], w: npt.NDArray[np.int8], sizes: DepthwiseEngine
-    ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]:
-        """The banks int16[words, P, L] and the tap memory int16[entries, 2 + L]."""
+    ) -> tuple[npt.NDArray[np.int16], Indices]:
+        """The banks int16[words, P, L] and the tap memory int32[entries, 2 + L]."""
         zero = np.zeros(1, np.int16)
         values = np.concatenate([zero, x.ravel()], dtype=np.int16)
         weights = np.concatenate([zero, w.ravel()], dtype=np.int16)

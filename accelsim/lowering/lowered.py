@@ -15,7 +15,7 @@ from accelsim.hls.nest import Loop
 from accelsim.hls.reports import Resource
 from accelsim.ir import Piece, Shape
 from accelsim.lowering.allowed import public_name
-from accelsim.numerics import Int8, Int32
+from accelsim.numerics import Int8, Int32, Integers
 from accelsim.passes import Body, Repeat, addresses, columns
 
 
@@ -31,7 +31,7 @@ class Sequence(NamedTuple):
 
     engine: str
     commands: npt.NDArray[np.int64]
-    memories: tuple[npt.NDArray[np.int16], ...]
+    memories: tuple[Integers, ...]
     parts: tuple[tuple[Piece, Program], ...]
     out_shape: Shape
 
@@ -62,7 +62,7 @@ def chain(
     engine: str,
     command: type,
     programs: list[tuple[Piece, Program]],
-    memories: list[tuple[npt.NDArray[np.int16], ...]],
+    memories: list[tuple[Integers, ...]],
     out_shape: Shape,
 ) -> Sequence:
     """Programs and their operands as one sequence, the memories of one behind those of another.

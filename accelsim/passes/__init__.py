@@ -31,6 +31,7 @@ from accelsim.passes.depthwise import (
     depthwise_words,
 )
 from accelsim.passes.systolic_array import (
+    STATIONARY,
     ArrayCommand,
     ArrayPass,
     ArrayWords,
@@ -43,6 +44,7 @@ from accelsim.passes.systolic_array import (
 
 __all__ = [
     "NO_WRAP",
+    "STATIONARY",
     "Address",
     "ArrayCommand",
     "ArrayPass",

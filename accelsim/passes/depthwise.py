@@ -29,6 +29,10 @@ class DepthwisePass(NamedTuple):
     The map lies in a lane's bank as sh x sw planes, plane (ry, rx) = x[ry::sh, rx::sw], so that a
     stride costs nothing (polyphase). Row by row: `row`, every plane row begins on a word of P
     values; `flat`, plane rows lie `pitch` values apart.
+
+    Legal are as many channels as lanes; kernel, stride, dilation and padding up to the largest that
+    the engine is made for; fh fw entries in half of the tap memory; the map's words in half of a
+    bank; oh sh, ow sw and pitch sw up to 16383. All but opcode, pt and pl are at least 1.
     """
 
     opcode: Annotated[int, Bits(1), _OPCODES]

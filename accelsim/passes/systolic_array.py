@@ -18,6 +18,8 @@ class Opcode(IntEnum):
     ROWS = 3  # row streams: one-dimensional convolutions along the rows
 
 
+STATIONARY = (Opcode.WS, Opcode.IS)  # modes that stream past a tile of operands
+
 _OPCODES = ", ".join(f"{opcode.value} {opcode.name.lower()}" for opcode in Opcode)
 
 

@@ -1,12 +1,13 @@
 """What the host of a core sends, as bits of the core's ports, and sums from the bits it returns."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import AccelsimError
+from accelsim.passes import addresses, columns
 from rtl.flow.ports import Field, payload
 from rtl.host.chunks import Block, Chunk, Int, Reads, chunks
 from rtl.host.driver import UNDEFINED, Bytes, Fill, Job
@@ -31,27 +32,51 @@ class Memory(NamedTuple):
     depth: int
 
 
-def check_last(last: Int) -> None:
-    """Raise AccelsimError where flags int64[passes] do not mark the end of one sequence."""
+def check_sequence(record: type, commands: Int, wrong: Callable[[Any], str | None]) -> None:
+    """Raise AccelsimError where a table is not one sequence of commands that a core can run.
+
+    A core checks nothing: what it does with any other command is undefined.
+
+    record : of the commands.
+    wrong : wrong(command), why the core cannot run it, in one sentence, or None; addresses and
+        `last` are 0.
+    """
+    names, kind = columns(record), get_type_hints(record)["work"]
+    if commands.ndim != 2 or commands.shape[1] != len(names) or commands.dtype.kind not in "iu":
+        raise AccelsimError(
+            f"commands are integers[passes, {len(names)}], not {commands.dtype} of shape "
+            f"{commands.shape}"
+        )
+    last = commands[:, names["last"]]
     if len(last) == 0 or last[-1] != 1 or last[:-1].any():
         raise AccelsimError("a sequence has `last` at its end and nowhere else")
+    table = commands.copy()
+    table[:, [*addresses(record), names["last"]]] = 0
+    _, first = np.unique(table, axis=0, return_index=True)
+    for place in sorted(first.tolist()):
+        row = table[place].tolist()
+        work = kind(*row[: len(kind._fields)])
+        if reason := wrong(record(work, *row[len(kind._fields) :])):
+            raise AccelsimError(f"command {place} of {len(commands)}: {reason}")
 
 
-def check_memory(name: str, memory: Memory, bits: int) -> None:
-    """Raise AccelsimError where passes read what is not there, or operands need more bits."""
+def check_memory(name: str, memory: Memory) -> None:
+    """Raise AccelsimError where passes read what is not there, or more than half of the memory."""
     count = memory.reads.words
-    end = int((memory.reads.first + count).max())
-    if end > len(memory.words):
-        raise AccelsimError(f"commands read {name} word {end - 1} of {len(memory.words)}")
+    begin, end = int(memory.reads.first.min()), int((memory.reads.first + count).max())
+    if begin < 0 or end > len(memory.words):
+        word = begin if begin < 0 else end - 1
+        raise AccelsimError(f"commands read {name} word {word} of {len(memory.words)}")
     if count.max() > memory.depth // 2:
         raise AccelsimError(
             f"a pass reads {count.max()} {name} words, more than half a bank of {memory.depth}"
         )
-    check_bits(name, memory.words, bits)
 
 
 def check_bits(name: str, values: Operands, bits: int) -> None:
-    """Raise AccelsimError where values need more bits."""
+    """Raise AccelsimError where values are no integers of so many bits."""
+    if values.dtype.kind not in "iu":
+        raise AccelsimError(f"{name} operands are integers, not {values.dtype}")
     most = 1 << (bits - 1)
     if values.size and not -most <= values.min() <= values.max() < most:
         raise AccelsimError(f"{name} operands do not fit {bits} bits")
@@ -61,10 +86,10 @@ def make_job(
     component: Any, commands: Int, memories: Sequence[Memory], results: int, patience: int
 ) -> Job:
     """The job of a checked sequence on a core, its payloads laid out as the core's ports are."""
-    addresses, parts = chunks([each.reads for each in memories], [each.depth for each in memories])
+    places, parts = chunks([each.reads for each in memories], [each.depth for each in memories])
     chunk_of = np.repeat(np.arange(len(parts)), [part.end - part.first for part in parts])
     return Job(
-        commands=pack_commands(component, commands, memories, addresses),
+        commands=pack_commands(component, commands, memories, places),
         command_after=chunk_of + 1,
         fills=tuple(
             _chunked(component, memory, parts, [part.blocks[index] for part in parts])
@@ -76,13 +101,23 @@ def make_job(
 
 
 def pack_commands(
-    component: Any, commands: Int, memories: Sequence[Memory], addresses: Sequence[Int]
+    component: Any, commands: Int, memories: Sequence[Memory], places: Sequence[Int]
 ) -> Bytes:
-    """Payloads of the commands, int64[passes, fields], with addresses of their own."""
-    placed = commands.copy()
-    for memory, address in zip(memories, addresses, strict=True):
+    """Payloads of the commands, int64[passes, fields], with addresses of their own.
+
+    AccelsimError where a value does not fit its field.
+    """
+    placed, fields = commands.copy(), payload(component, "commands")
+    for memory, address in zip(memories, places, strict=True):
         placed[:, memory.column] = address
-    return pack(payload(component, "commands"), placed)
+    for field, column in zip(fields, placed.T, strict=True):
+        most = (1 << field.bits) - 1
+        wrong = np.flatnonzero((column < 0) | (column > most))
+        if len(wrong):
+            raise AccelsimError(
+                f"{field.name} of command {wrong[0]} is from 0 to {most}, not {column[wrong[0]]}"
+            )
+    return pack(fields, placed)
 
 
 def _chunked(
@@ -136,9 +171,9 @@ def sums(component: Any, used: Int, bits: Bytes) -> npt.NDArray[np.int32]:
 
     used : int64[words], how many sums of each word mean something; the others are zero.
     """
-    columns = payload(component, "results")
-    values = np.zeros((len(bits), len(columns)), np.int32)
-    for column, field in enumerate(columns):
+    fields = payload(component, "results")
+    values = np.zeros((len(bits), len(fields)), np.int32)
+    for column, field in enumerate(fields):
         (rows,) = np.nonzero(column < used)
         value = bits[rows, field.offset : field.offset + field.bits]
         if (value == UNDEFINED).any():

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from accelsim.engines import Engine
 from accelsim.hardware import Operands
+from accelsim.numerics import Integers
 from rtl.engines.base import CoreOf
 
 Ints = npt.NDArray[np.int64]
@@ -26,7 +27,7 @@ class Sequence(NamedTuple):
 
     passes: tuple[Any, ...]
     commands: Ints
-    memories: tuple[npt.NDArray[np.int16], ...]
+    memories: tuple[Integers, ...]
     used: npt.NDArray[np.bool_]
 
 

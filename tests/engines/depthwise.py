@@ -141,7 +141,7 @@ def sequence(
     return Sequence(
         passes,
         np.array(commands, np.int64),
-        (np.concatenate(maps), np.concatenate(taps).astype(np.int16)),
+        (np.concatenate(maps), np.concatenate(taps)),
         np.concatenate([_used(engine, p) for p in passes]),
     )
 

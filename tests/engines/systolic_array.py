@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from accelsim.engines.systolic_array import ENGINE
 from accelsim.engines.systolic_array.cycle import State, empty_state
-from accelsim.engines.systolic_array.schedule import limits
 from accelsim.hardware import SystolicArray
+from accelsim.limits.systolic_array import limits
 from accelsim.passes import ArrayPass, Opcode, array_words
 from rtl.engines.systolic_array import CORE
 from tests.engines.base import (

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from accelsim.engines.activity import Activity, Bits, ElementState, Int64
 from accelsim.hardware import DepthwiseEngine
+from accelsim.numerics import Integers
 
 Int16 = npt.NDArray[np.int16]
 
@@ -12,7 +13,7 @@ Int16 = npt.NDArray[np.int16]
 def activity(
     engine: DepthwiseEngine,
     commands: Int64,
-    memories: tuple[Int16, Int16],
+    memories: tuple[Int16, Integers],
     used: Bits,
     clocks: range,
 ) -> Activity:
@@ -26,7 +27,7 @@ def activity(
     ----------
     commands : int64[passes, fields], of DepthwiseCommand.
     memories : the banks int16[words, P, L], anything but 0 where the layer has a value, and the
-        tap memory int16[entries, 2 + L], weights likewise.
+        tap memory integers[entries, 2 + L], weights likewise.
     used : bool[result words, values]; what is thrown away is masked as padding is.
     """
     from accelsim.engines.depthwise import cycle  # loads Numba

@@ -235,7 +235,7 @@ def simulate(
     engine: DepthwiseEngine,
     commands: Int,
     maps: Short,
-    taps: Short,
+    taps: Register,
     clock: int | None = None,
     earliest: Sequence[int] | Int | None = None,
 ) -> Run:
@@ -245,8 +245,8 @@ def simulate(
     ----------
     commands : int64[passes, fields], the fields of DepthwiseCommand.
     maps : int16[words, P, L], the banks.
-    taps : int16[entries, 2 + L], the tap memory: word and shift of a tap, weights. Lanes without
-        a channel have zero weights.
+    taps : integers[entries, 2 + L], the tap memory: word and shift of a tap, weights, which fit
+        int16. Lanes without a channel have zero weights.
     clock : the clock at whose start registers are recorded; in clock 0 the first tap could be
         issued, or the first word of a fill port come in.
     earliest : int64[passes], clocks before which passes do not start; all 0 without.
@@ -289,7 +289,7 @@ def simulate(
     return Run(words, busy, passes.started, passes.retired, recorded)
 
 
-def _memories(engine: DepthwiseEngine, maps: Short, taps: Short) -> _Memories:
+def _memories(engine: DepthwiseEngine, maps: Short, taps: Register) -> _Memories:
     slots = engine.multipliers
     groups = -(-slots // GROUP)
     # Taps whose pixels are all masked may lie anywhere; reads are kept within a tile of the banks.

@@ -8,6 +8,7 @@ from accelsim.engines.systolic_array.area import AREA
 from accelsim.engines.systolic_array.golden import golden
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
+from accelsim.limits.systolic_array import limits
 from accelsim.passes import ArrayCommand, misplaced
 
 
@@ -24,7 +25,7 @@ ENGINE = Engine(
     name=SystolicArray.name,
     sizes=SystolicArray,
     takes=_takes,
-    limits=schedule.limits,
+    limits=limits,
     nest=schedule.nest,
     bound=schedule.bound,
     traffic=schedule.traffic,

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.engines.activity import Activity, Bits, ElementState, Int64
-from accelsim.engines.systolic_array.schedule import STATIONARY
 from accelsim.hardware import SystolicArray
 from accelsim.passes import (
+    STATIONARY,
     ArrayCommand,
     ArrayPass,
     Opcode,

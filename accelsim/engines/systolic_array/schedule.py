@@ -1,4 +1,4 @@
-"""The systolic array, R rows x C columns: its limits and its schedule.
+"""The systolic array, R rows x C columns: its schedule.
 
 Four modes share one processing element (see rtl/engines/systolic_array, and
 cycle.py for the register-accurate simulation):
@@ -28,50 +28,13 @@ from accelsim.hardware import SystolicArray
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task, sequential
 from accelsim.hls.reports import Resource
 from accelsim.ir import Conv
-from accelsim.passes import ArrayPass, Body, Opcode, Repeat, array_words, outside
+from accelsim.passes import STATIONARY, ArrayPass, Body, Opcode, Repeat, array_words
 
-STATIONARY = (Opcode.WS, Opcode.IS)
 MODES = tuple(opcode.name.lower() for opcode in Opcode)
 
 REMEMBERED = 256  # passes and sequences: some come back in later layers, none on another array
 
 FLAG_BITS = 7  # control bits of an element: first, cap, ws, fz, swap, bsh, sh
-
-
-def limits(array: SystolicArray, p: ArrayPass) -> str | None:
-    """Why the array cannot run a pass, in one sentence; None where it can."""
-    rows, columns = used(array, p)
-    for name, value, most in (
-        ("rows", rows, array.rows),
-        ("columns", columns, array.columns),
-        ("taps", p.taps, array.max_taps),
-    ):
-        if value > most:
-            return f"a pass uses at most {most} {name}, not {value}"
-    if reason := outside(p, ("opcode", "taps", "accumulate", "emit")):
-        return reason
-    depth = array.accumulator_depth
-    if p.opcode in STATIONARY and (p.accumulate or not p.emit) and p.m > depth:
-        return f"a pass accumulates at most {depth} rows, not {p.m}"
-    if p.opcode == Opcode.ROWS:
-        return _row_limits(p)
-    if p.taps or p.streams != 1 or p.fires != 1:
-        return "only rows has taps, streams and fires"
-    return None
-
-
-def _row_limits(p: ArrayPass) -> str | None:
-    if p.taps < 1:
-        return "rows needs at least one tap"
-    if p.k < 2 or not p.n - 1 <= p.k <= p.n + p.taps - 1:
-        return (
-            f"{p.n} windows of {p.taps} taps need max(2, n - 1) to n + taps - 1 values, not {p.k}"
-        )
-    if p.fires > 1 and (p.streams > 1 or p.n < p.m or p.n <= p.taps):
-        return "a pass that fires more than once has one stream, n >= m and n > taps"
-    if p.fires > 1 and (p.accumulate or not p.emit):
-        return "a pass that fires more than once has sums of its own (accumulate 0, emit 1)"
-    return None
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -1,18 +1,21 @@
 """Sequences of the depthwise engine as jobs of its host."""
 
 import dataclasses
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from accelsim.errors import AccelsimError
 from accelsim.hardware import DepthwiseEngine
+from accelsim.limits.depthwise import limits
 from accelsim.passes import (
     DepthwiseCommand,
     DepthwisePass,
     DepthwiseWords,
     addresses,
     columns,
+    depthwise_command,
     depthwise_words,
 )
 from rtl.flow.ports import payload
@@ -22,8 +25,8 @@ from rtl.host.job import (
     Memory,
     Operands,
     check_bits,
-    check_last,
     check_memory,
+    check_sequence,
     make_job,
     pack,
     pack_commands,
@@ -31,7 +34,7 @@ from rtl.host.job import (
 )
 
 _COLUMNS = columns(DepthwiseCommand)
-CHANNELS, LAST = _COLUMNS["channels"], _COLUMNS["last"]
+CHANNELS = _COLUMNS["channels"]
 MAP, TAPS = addresses(DepthwiseCommand)
 
 # Passes of which a half has room. When the core waits for a command, three passes may not have
@@ -70,6 +73,17 @@ def _depth(words: Int) -> int:
     return 1 << (2 * half - 1).bit_length()
 
 
+def _wrong(engine: DepthwiseEngine, command: DepthwiseCommand) -> str | None:
+    """Why a command, its addresses and `last` 0, cannot run; None where it can."""
+    if reason := limits(engine, command.work):
+        return reason
+    expected = depthwise_command(command.work, engine.pixels, map=0, taps=0, last=0)
+    for name, value, right in zip(command._fields, command, expected, strict=True):
+        if value != right:
+            return f"{name} of this pass is {right}, not {value}"
+    return None
+
+
 def memories(
     engine: DepthwiseEngine, commands: Int, maps: Operands, taps: Operands
 ) -> tuple[Memory, Memory]:
@@ -77,7 +91,7 @@ def memories(
 
     AccelsimError where it is not one sequence. Parameters are those of `rtl.flow.cosim`.
     """
-    check_last(commands[:, LAST])
+    check_sequence(DepthwiseCommand, commands, partial(_wrong, engine))
     lanes, pixels, bits = engine.lanes, engine.pixels, engine.operands.bits
     if maps.ndim != 3 or maps.shape[1:] != (pixels, lanes):
         raise AccelsimError(f"map words have {pixels} x {lanes} operands, not shape {maps.shape}")
@@ -89,8 +103,10 @@ def memories(
         Memory("map_fill", MAP, Reads(commands[:, MAP], words.map), by_lane, engine.bank_depth),
         Memory("tap_fill", TAPS, Reads(commands[:, TAPS], words.taps), taps, engine.tap_depth),
     )
-    check_memory("map", held[0], bits)
-    check_memory("tap", held[1], 16)
+    check_memory("map", held[0])
+    check_memory("tap", held[1])
+    check_bits("map", maps, bits)
+    check_bits("tap", taps[:, :2], 32)  # the core takes a word modulo the addresses of a bank
     check_bits("weight", taps[:, 2:], bits)
     if len(taps) and not 0 <= taps[:, 1].min() <= taps[:, 1].max() < pixels:
         raise AccelsimError(f"shifts of taps are from 0 to {pixels - 1}")

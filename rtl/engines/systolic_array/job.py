@@ -7,6 +7,7 @@ import numpy as np
 
 from accelsim.errors import AccelsimError
 from accelsim.hardware import SystolicArray
+from accelsim.limits.systolic_array import limits
 from accelsim.passes import (
     ArrayCommand,
     ArrayPass,
@@ -18,12 +19,18 @@ from accelsim.passes import (
 )
 from rtl.host.chunks import Int, Reads
 from rtl.host.driver import Job
-from rtl.host.job import Memory, Operands, check_last, check_memory, make_job
+from rtl.host.job import (
+    Memory,
+    Operands,
+    check_bits,
+    check_memory,
+    check_sequence,
+    make_job,
+)
 
 FIELDS = len(ArrayPass._fields)
 COLUMNS = columns(ArrayCommand)["n"]
 LEFT, TOP = addresses(ArrayCommand)
-LAST = columns(ArrayCommand)["last"]
 
 # Clocks beyond the longest pass that the sequencer may look ahead, with its pipeline.
 _SLACK = 32
@@ -57,7 +64,7 @@ def memories(
     array: SystolicArray, commands: Int, left: Operands, top: Operands
 ) -> tuple[Memory, Memory]:
     """What a sequence keeps in the operand banks; AccelsimError where it is not one sequence."""
-    check_last(commands[:, LAST])
+    check_sequence(ArrayCommand, commands, lambda command: limits(array, command.work))
     check_sums(ArrayPass(*commands[:, :FIELDS].T))
     read, depth, bits = words(commands), array.bank_depth, array.operands.bits
     held = (
@@ -68,7 +75,8 @@ def memories(
         shape = memory.words.shape
         if len(shape) != 2 or shape[1] != width:
             raise AccelsimError(f"{name} words have {width} operands, not shape {shape}")
-        check_memory(name, memory, bits)
+        check_memory(name, memory)
+        check_bits(name, memory.words, bits)
     return held
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import accelsim as ax
-from accelsim import dataflows, engines, hardware, passes
+from accelsim import dataflows, engines, hardware, limits, passes
 from accelsim.cli import main
 from accelsim.cosimulation import stimulus
 from accelsim.engines import activity
@@ -57,7 +57,7 @@ def dot(tmp_path_factory):
             path.write_text(text)
     known = set(sys.modules)
     with pytest.MonkeyPatch.context() as patch:
-        for package in (hardware, passes, engines, dataflows, rtl_engines):
+        for package in (hardware, passes, limits, engines, dataflows, rtl_engines):
             added = place.joinpath(*package.__name__.split("."))
             patch.setattr(package, "__path__", [*package.__path__, str(added)])
         made = Dot()

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from accelsim.engines.base import passes_of
 from accelsim.engines.systolic_array import ENGINE, golden
 from accelsim.engines.systolic_array.cycle import CAPTURE, SHIFT_SHADOW, simulate
-from accelsim.engines.systolic_array.schedule import limits
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
+from accelsim.limits.systolic_array import limits
 from accelsim.passes import ArrayPass, Opcode, Repeat, array_words, misplaced
 from tests.engines.systolic_array import (
     random_array,
