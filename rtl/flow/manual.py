@@ -88,8 +88,8 @@ def _chapter(prefix: str, chapter: Chapter, level: str) -> Iterator[str]:
     yield table(("payload", "field", "bits", "offset", "type"), payloads)
     yield f"\n{level} Commands\n"
     yield _docstring(get_type_hints(chapter.command)["work"])
-    yield "\nA core checks nothing: after a command that is not legal, or whose fields contradict each"
-    yield "other, its state is undefined until the next reset. accelsim's own host sends none.\n"
+    yield "\nA core checks nothing: after a command that is not legal, or whose fields contradict"
+    yield "each other, its state is undefined until the next reset. accelsim's host sends none.\n"
     yield table(("field", "bits", "offset", "meaning"), commands)
     yield f"\n{level}# Words and their order\n"
     yield chapter.words
