@@ -24,7 +24,7 @@ from rtl.engines import core_of
 from rtl.flow.manual import Chapter, flat, page
 from rtl.flow.ports import CLOCK, RESET, CoreOfDesign, payload, ports, streams
 from rtl.flow.testbench import Stimulus, testbench_files
-from rtl.flow.verilog import TOP, verilog
+from rtl.flow.verilog import TOP, located, verilog
 
 Progress = Callable[[str, float], None]
 
@@ -108,7 +108,7 @@ def generate(
             hardware = hardware.with_engine(deepened)
         made = make_cores(hardware)
         report("making Verilog", 0.9)
-        written["core.sv"] = _head(made, command) + made.text
+        written["core.sv"] = located(_head(made, command) + made.text)
         written["parameters.json"] = json.dumps(parameters(made), indent=2) + "\n"
         written["core.md"] = page(chapters(made))
         if stimulus is not None:

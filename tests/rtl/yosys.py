@@ -1,5 +1,6 @@
 """Yosys as another reader of generated Verilog."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,3 +19,22 @@ def check_read(folder: Path, memories: int) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (folder / "yosys.log").is_file()
+
+
+def evaluate(
+    folder: Path, inputs: list[dict[str, int]], outputs: dict[str, int]
+) -> list[dict[str, int]]:
+    """Outputs, with their bits, that core.sv without registers has for each of the inputs."""
+    lines = ["read_verilog -sv core.sv", "hierarchy -top core", "proc", "flatten"]
+    for given in inputs:
+        sets = " ".join(f"-set {name} {value}" for name, value in given.items())
+        shows = " ".join(f"-show {name}" for name in outputs)
+        lines.append(f"eval {sets} {shows}")
+    (folder / "evaluate.ys").write_text("\n".join(lines) + "\n")
+    command = [sys.executable, "-c", PROGRAM, "-q", "-l", "eval.log", "evaluate.ys"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = re.findall(r"Eval result: \\(\w+) = \d+'([01]+)", (folder / "eval.log").read_text())
+    values = [(name, int(value, 2)) for name, value in found]
+    count = len(outputs)
+    return [dict(values[at : at + count]) for at in range(0, len(values), count)]

@@ -128,7 +128,10 @@ def test_icarus_passes_and_fails(case, tmp_path):
 
 
 # Cycles are counted twice; products have another sign.
-HARDWARE = (("busy_cycles + 1'h1", "busy_cycles + 2'h2"), (") * $signed(", ") * -$signed("))
+HARDWARE = (
+    ("busy_cycles + 48'h000000000001", "busy_cycles + 48'h000000000002"),
+    (") * $signed(", ") * -$signed("),
+)
 
 
 def lines(path):

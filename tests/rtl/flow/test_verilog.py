@@ -11,11 +11,12 @@ from amaranth.hdl import Module
 from amaranth.lib.wiring import Component, In, Out
 
 from accelsim.errors import AccelsimError
-from accelsim.hardware import DepthwiseEngine, SystolicArray
+from accelsim.hardware import DepthwiseEngine, Hardware, Operands, SystolicArray
+from rtl.engines import core_of
 from rtl.engines.systolic_array.core import Core
-from rtl.flow.generate import core_verilog
-from rtl.flow.simulators import lint_command
+from rtl.flow.generate import core_verilog, generate
 from rtl.flow.verilog import verilog
+from tests.rtl.linting import lint
 from tests.rtl.yosys import check_read
 
 ARRAY = SystolicArray(2, 3)
@@ -49,7 +50,7 @@ def test_processing_elements_share_one_module(text):
 def test_memories_stay_memories_without_contents(text):
     arrays = [line for line in text.splitlines() if line.startswith("  reg ") and " [" in line[12:]]
     assert len(arrays) == MEMORIES
-    assert "initial" not in text
+    assert not re.findall(r"^ +\w+\[.*\] = ", text, re.MULTILINE)
     assert "readmem" not in text
 
 
@@ -58,32 +59,52 @@ def test_yosys_reads_it(text, tmp_path):
     check_read(tmp_path, MEMORIES)
 
 
-@pytest.mark.parametrize(
-    "sizes",
-    [
-        ARRAY,
-        SystolicArray(1, 1, max_taps=1, accumulator_depth=1, bank_depth=2),
-        SystolicArray(5, 1),
-        DepthwiseEngine(1, 1, bank_depth=4, tap_depth=4),
-        DepthwiseEngine(3, 5, fill_port=4),
-    ],
-    ids=lambda sizes: sizes.label,
+NARROW = Operands(8, 16)
+LINTED = (
+    ARRAY,
+    SystolicArray(1, 1, max_taps=1, accumulator_depth=1, bank_depth=2),
+    SystolicArray(5, 1),
+    DepthwiseEngine(1, 1, bank_depth=4, tap_depth=4),
+    DepthwiseEngine(3, 5, fill_port=4),
 )
+MORE = (
+    SystolicArray(1, 7, max_taps=9, operands=NARROW),
+    SystolicArray(7, 3, overlap=False, accumulator_depth=37, operands=Operands(16, 32)),
+    SystolicArray(8, 8, max_taps=32),
+    SystolicArray(16, 2, max_taps=2, bank_depth=4096),
+    DepthwiseEngine(1, 8, max_kernel=3, max_stride=1, max_dilation=1, operands=NARROW),
+    DepthwiseEngine(4, 1, max_padding=0, fill_port=1),
+    DepthwiseEngine(2, 3, 6, fill_port=6, operands=Operands(16, 32)),
+    DepthwiseEngine(4, 8, max_kernel=2, max_stride=2, bank_depth=1024, tap_depth=128),
+)
+BESIDE = (
+    Hardware(ARRAY, depthwise=DepthwiseEngine(2, 3)),
+    Hardware(
+        SystolicArray(3, 2, operands=NARROW),
+        depthwise=DepthwiseEngine(2, 1, fill_port=2, operands=NARROW),
+    ),
+)
+
+
+def full(*cases):
+    return [pytest.param(case, marks=pytest.mark.full) for case in cases]
+
+
+@pytest.mark.parametrize("sizes", [*LINTED, *full(*MORE)], ids=lambda sizes: sizes.label)
 def test_verilator_reads_it_without_a_warning(sizes, tmp_path):
     lint(core_verilog(sizes)[1], tmp_path)
 
 
-@pytest.mark.parametrize("units", [1, 3, 16])
-def test_verilator_reads_a_core_that_waits(units, tmp_path):
-    lint(verilog(Core(ARRAY, units=units)), tmp_path)
+@pytest.mark.parametrize("hardware", [BESIDE[0], *full(*BESIDE[1:])], ids=lambda h: h.label)
+def test_verilator_reads_engines_side_by_side(hardware, tmp_path):
+    generate(hardware, tmp_path)
+    lint((tmp_path / "core.sv").read_text(), tmp_path)
 
 
-def lint(text, tmp_path):
-    """AssertionError where Verilator has anything to say of a core."""
-    (tmp_path / "core.sv").write_text(text)
-    command = lint_command(tmp_path / "core.sv")
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+@pytest.mark.parametrize("units", [3, *full(1, 16)])
+@pytest.mark.parametrize("sizes", [ARRAY, DepthwiseEngine(2, 3)], ids=lambda sizes: sizes.name)
+def test_verilator_reads_a_core_that_waits(sizes, units, tmp_path):
+    lint(verilog(core_of(sizes).core(sizes, units=units)), tmp_path)
 
 
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is not installed")
@@ -108,7 +129,8 @@ class Delay(Component):
 
 def test_registers_have_their_reset_values_from_power_on():
     text = verilog(Delay())
-    assert "output reg [3:0] q = 4'h5" in text
+    assert "output reg [3:0] q\n" in text
+    assert "  initial begin\n    q = 4'h5;\n  end\n" in text
     assert "input wire clk" in text
     assert "input wire rst" in text
 
@@ -146,11 +168,25 @@ def test_names_are_words(sizes):
     text = core_verilog(sizes)[1]
     code = re.sub(r"//.*|/\*.*?\*/", "", text)
     assert not re.findall(r"\b_\d+_\b|\\|\w\$", code)
-    assert "unused" not in code
+    assert not re.findall(r"unused_|_unused", code)
     for line, module in re.findall(r"^(.*)\nmodule (\w+) \($", text, re.MULTILINE):
         assert line.startswith("//"), module
     # What Yosys has merged is called as the module itself calls it, not as its parts do.
     assert re.search(r"^  wire go;$", text, re.MULTILINE)
+
+
+def test_every_module_says_where_it_stands(text, tmp_path):
+    """In the text, and in the file, which has a head."""
+    generate(Hardware(ARRAY), tmp_path)
+    for whole in (text, (tmp_path / "core.sv").read_text()):
+        lines = whole.splitlines()
+        places = [(at, line) for at, line in enumerate(lines) if line.startswith("`line ")]
+        assert len(places) == len(re.findall(r"^module ", whole, re.MULTILINE))
+        for at, line in places:
+            number, name = re.fullmatch(r'`line (\d+) "core.sv/(\w+).sv" 0', line).groups()
+            assert int(number) == at + 2  # counted from 1, and it is for the line after it
+            following = next(line for line in lines[at:] if not line.startswith(("//", "`")))
+            assert following == f"module {name} ("
 
 
 class Part(Component):
