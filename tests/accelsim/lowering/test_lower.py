@@ -2,7 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import pytest
 
@@ -101,6 +101,34 @@ def test_refusal_names_layer_and_reasons():
     assert lower(wide, ((3, 16, 16),), PLAIN).dataflow != "rows"
     longer = Hardware(replace(ARRAY, max_taps=11))
     assert lower(wide, ((3, 16, 16),), longer, ROWS).dataflow == "rows"
+
+
+class Rows(NamedTuple):
+    """A dataflow of the user for fully connected layers: passes of k x 1 results, as many as said.
+
+    It says clocks for what the array cannot run, too: the fewer, the more rows.
+    """
+
+    rows: tuple[int, ...]
+    name: str = "mine"
+    engine: str = ARRAY.name
+    eager: bool = False
+    program: None = None  # nothing runs
+
+    def tilings(self, conv, sizes, most=None):
+        return [(1000 - rows, rows) for rows in self.rows]
+
+    def body(self, conv, sizes, rows):
+        return (Repeat(conv.k // rows, (ArrayPass(Opcode.OS, rows, 1, conv.c),)),)
+
+
+def test_limits_are_asked_for_what_a_dataflow_says_is_fast():
+    """Of the passes that the array can run, the fastest; where there are none, the reason."""
+    shapes = ((5, 1, 1),)
+    work = lower(layer(Linear(48)), shapes, PLAIN, parse_dataflows((Rows((2, 8, 16, 6, 12)),)))
+    assert [(trips, p.m) for trips, (p,), _ in work.body] == [(6, 8)]
+    with pytest.raises(UnsupportedError, match=r"^layer probe .*mine: .* at most 8 rows, not 16"):
+        lower(layer(Linear(48)), shapes, PLAIN, parse_dataflows((Rows((16, 24)),)))
 
 
 def test_sums_never_exceed_the_accumulators():

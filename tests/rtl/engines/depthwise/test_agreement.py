@@ -70,6 +70,17 @@ def test_extreme_operands_agree(a, b):
     check(SUBJECT, engine, [constant(sequence(np.random.default_rng(0), engine, passes), a, b)])
 
 
+def test_taps_further_away_than_a_bank_is_deep():
+    """Words of taps need more than 16 bits; the core takes them modulo the addresses of a bank."""
+    engine = DepthwiseEngine(
+        1, 1, bank_depth=64, tap_depth=512, max_kernel=255, max_dilation=63, max_padding=4095
+    )
+    p = row(1, 2, 5, 2, 5, 255, 1, 1, 1, 63, 1, 4095, 0)
+    work = sequence(np.random.default_rng(3), engine, (p,))
+    assert np.ptp(work.memories[1][:, 0]) > 1 << 16
+    check(SUBJECT, engine, [work])
+
+
 def test_shallow_and_odd_memories():
     """Depths that are no powers of two; words below the map and beyond the bank are never used."""
     rng = np.random.default_rng(2)
