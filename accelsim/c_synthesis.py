@@ -55,6 +55,7 @@ class Synthesis:
             "utilization": self.utilization,
             "hardware": self.hardware.to_dict(),
             **self.report.to_dict(),
+            "clock_source": self.hardware.clock.source,
         }
 
 

@@ -262,6 +262,7 @@ class Result(Totals):
             "total_params": self.total_params,
             "total_memory_cycles": self.total_memory_cycles,
             "clock_mhz": self.hardware.clock_mhz,
+            "clock_source": self.hardware.clock.source,
             "time_ms": self.time_ms,
             "published_params": self.published_params,
         }

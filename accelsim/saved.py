@@ -12,13 +12,14 @@ from accelsim.engines.base import Bound
 from accelsim.errors import AccelsimError, FileError
 from accelsim.hardware import (
     THIRD_PARTY,
+    Clock,
     DepthwiseEngine,
     Hardware,
     Memory,
     Operands,
     SystolicArray,
-    third_party_design,
 )
+from accelsim.hardware.clock import SOURCES, USER
 from accelsim.hardware.files import own_engines
 from accelsim.ir import Shape
 from accelsim.request import TIMINGS
@@ -170,7 +171,9 @@ def _part(kind: type[Part], data: Any) -> Part:
 
 def _hardware(data: dict[str, Any]) -> Hardware:
     """The design of a table as `asdict` makes it."""
-    mhz = _take(data, "clock_mhz", float)
+    source = data.get("clock_source", USER)
+    check("clock_source", source, one_of(SOURCES), FileError)
+    clock = Clock(_take(data, "clock_mhz", float), source)
     array = _take(data, "array", dict | None)
     sized = None if array is None else _part(SystolicArray, array)
     described = _take(data, "memory", dict | None)
@@ -183,7 +186,7 @@ def _hardware(data: dict[str, Any]) -> Hardware:
             known = ", ".join(each.name for each in THIRD_PARTY)
             raise FileError(f"there is no engine {name!r}; there are {known}")
         sizes = {each.name: _take(engine, each.name, int) for each in fields(kind) if each.init}
-        return third_party_design(kind(**sizes), sized, mhz, memory)
+        return Hardware(sized, engines=(kind(**sizes),), memory=memory, given=clock)
     if sized is None:
         raise FileError("hardware has no array")
     others = [
@@ -191,4 +194,4 @@ def _hardware(data: dict[str, Any]) -> Hardware:
         for each in own_engines()
         if not each.runs_all and data.get(each.name) is not None
     ]
-    return Hardware(sized, mhz, engines=others, memory=memory)
+    return Hardware(sized, engines=others, memory=memory, given=clock)

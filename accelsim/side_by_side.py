@@ -103,6 +103,8 @@ class SideBySide:
                     "total_skipped_macs": total.skipped_macs,
                     "total_memory_cycles": total.memory_cycles,
                     "time_ms": total.time_ms,
+                    "clock_mhz": entry.design.clock_mhz,
+                    "clock_source": entry.design.clock.source,
                     "multipliers": total.multipliers,
                     "utilization": total.utilization,
                     "multiplier_cycles": total.multiplier_cycles,

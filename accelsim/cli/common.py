@@ -64,7 +64,7 @@ def load_design(
 
     design = parts.load_hardware(DEFAULT_PRESET if source is None else source)
     if clock is not None:
-        design = replace(design, clock_mhz=clock)
+        design = design.with_clock(clock)
     if memory is not None:
         design = replace(design, memory=parts.parse_memory(memory))
     if array is not None or overlap is not None:

@@ -62,7 +62,7 @@ OverlapOption = Annotated[
 ]
 ClockOption = Annotated[
     float | None,
-    typer.Option(metavar="MHZ", help="Clock frequency.  [default: 500]"),
+    typer.Option(metavar="MHZ", help="Clock.  [default: as known of the design, or 500]"),
 ]
 MemoryOption = Annotated[
     str | None,

@@ -1,14 +1,8 @@
 """The hardware that is simulated and generated: sizes and options, valid from birth."""
 
+from accelsim.hardware.clock import Clock
 from accelsim.hardware.depthwise import DepthwiseEngine
-from accelsim.hardware.design import (
-    CLOCK_MHZ,
-    Hardware,
-    Sizes,
-    dimensions,
-    is_third_party,
-    third_party_design,
-)
+from accelsim.hardware.design import CLOCK_MHZ, Hardware, is_third_party, third_party_design
 from accelsim.hardware.files import ENGINES, TABLES, load_hardware, to_toml
 from accelsim.hardware.memory import Memory
 from accelsim.hardware.operands import Operands
@@ -21,6 +15,7 @@ from accelsim.hardware.presets import (
     parse_memory,
     parse_size,
 )
+from accelsim.hardware.sizes import Sizes, dimensions
 from accelsim.hardware.systolic_array import SystolicArray
 from accelsim.hardware.third_party import (
     THIRD_PARTY,
@@ -37,6 +32,7 @@ __all__ = [
     "PRESETS",
     "TABLES",
     "THIRD_PARTY",
+    "Clock",
     "ColumnArray",
     "DepthwiseEngine",
     "Gemmini",

@@ -2,64 +2,54 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import MISSING, asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import HardwareError
+from accelsim.hardware.clock import ASSUMED, USER, Clock, clock_of
 from accelsim.hardware.depthwise import DepthwiseEngine
 from accelsim.hardware.memory import Memory
 from accelsim.hardware.operands import Operands
+from accelsim.hardware.sizes import Sizes
 from accelsim.hardware.systolic_array import SystolicArray
 
 if TYPE_CHECKING:
     from accelsim.hardware.third_party import ThirdPartyEngine
 
-CLOCK_MHZ = 500.0  # of a design that says nothing else
+CLOCK_MHZ = 500.0  # assumed of a design of which nothing is known
 SLOWEST_MHZ, FASTEST_MHZ = 0.001, 100_000
 
 
-class Sizes(Protocol):
-    """Sizes and options of an engine: a frozen dataclass of this package, valid from birth."""
-
-    @property
-    def name(self) -> str:
-        """Of the engine, in reports, files and JSON."""
-
-    @property
-    def runs_all(self) -> bool:
-        """Whether it runs every layer that has a convolution, or only some kinds of them."""
-
-    @property
-    def multipliers(self) -> int:
-        """How many the engine has."""
-
-    @property
-    def label(self) -> str:
-        """The engine and its sizes in words."""
-
-
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, eq=False)
 class Hardware:
     """A design: engines of different names, and what all of them share.
 
+    Designs are equal if their engines, clocks and memories are, wherever the clocks are from.
+
     engines : one that runs every layer, and those beside it that run some kinds of layers. Each
         has ports of its own. Third-party engines are counted by models and have no RTL.
-    clock_mhz : of all of them.
+    clock_mhz : of all of them, if the user says one.
     memory : buffers on chip and the port to the memory off chip; None leaves memory out.
     array, depthwise : the same by name, for a design of our own engines.
+    given : a clock and its source; None for that which is known of the engines.
+    assumed_mhz : the clock where none is given and none known of such engines.
     """
 
     engines: tuple[Sizes, ...]
-    clock_mhz: float
     memory: Memory | None
+    given: Clock | None
+    assumed_mhz: float
 
     def __init__(
         self,
         array: SystolicArray | None = None,
-        clock_mhz: float = CLOCK_MHZ,
+        clock_mhz: float | None = None,
         depthwise: DepthwiseEngine | None = None,
         engines: Iterable[Sizes] = (),
         memory: Memory | None = None,
+        given: Clock | None = None,
+        assumed_mhz: float = CLOCK_MHZ,
     ) -> None:
         if not isinstance(engines, Iterable):
             raise HardwareError(f"engines of a design are a tuple of records, not {engines!r}")
@@ -70,11 +60,37 @@ class Hardware:
             )
         ours = [engine for engine in (array, depthwise) if engine is not None]
         object.__setattr__(self, "engines", (*ours, *engines))
-        object.__setattr__(self, "clock_mhz", clock_mhz)
         object.__setattr__(self, "memory", memory)
-        _check_clock(clock_mhz)
+        object.__setattr__(self, "given", given if clock_mhz is None else Clock(clock_mhz, USER))
+        object.__setattr__(self, "assumed_mhz", assumed_mhz)
+        _check_clock("clock.assumed_mhz", assumed_mhz)
+        if self.given is not None:
+            _check_clock("clock.mhz", self.given.mhz)
         _check_memory(memory)
         _check_engines(self.engines)
+
+    def __eq__(self, other: object) -> bool:
+        return self._identity == other._identity if isinstance(other, Hardware) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[Any, ...]:
+        return self.engines, self.clock_mhz, self.memory
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The clock of all engines, and where it is from.
+
+        What the user gave; else what is measured or estimated of such engines, or assumed.
+        """
+        return self.given or clock_of(self.engines) or Clock(self.assumed_mhz, ASSUMED)
+
+    @property
+    def clock_mhz(self) -> float:
+        """Of all engines."""
+        return self.clock.mhz
 
     def engine(self, name: str) -> Any:
         """Sizes of the engine of that name; None where the design has none."""
@@ -91,6 +107,10 @@ class Hardware:
         """The design without the engine of that name."""
         kept = (engine for engine in self.engines if engine.name != name)
         return replace(self, engines=tuple(kept))
+
+    def with_clock(self, mhz: float) -> "Hardware":
+        """The design at a clock that the user gives."""
+        return replace(self, given=Clock(mhz, USER))
 
     @property
     def array(self) -> SystolicArray | None:
@@ -135,7 +155,11 @@ class Hardware:
         A third-party engine stands under `engine`, and says its name itself.
         """
         array = self.array and asdict(self.array)
-        shared = {"clock_mhz": self.clock_mhz, "memory": self.memory and asdict(self.memory)}
+        shared = {
+            "clock_mhz": self.clock_mhz,
+            "clock_source": self.clock.source,
+            "memory": self.memory and asdict(self.memory),
+        }
         if self.third_party is not None:
             return {"engine": asdict(self.third_party), "array": array, **shared}
         usual = (SystolicArray.name, DepthwiseEngine.name)
@@ -150,23 +174,15 @@ class Hardware:
 def third_party_design(
     engine: "ThirdPartyEngine",
     array: SystolicArray | None = None,
-    clock_mhz: float = CLOCK_MHZ,
+    clock_mhz: float | None = None,
     memory: Memory | None = None,
+    assumed_mhz: float = CLOCK_MHZ,
 ) -> Hardware:
     """A design with a third-party engine, alone or beside our array.
 
     array : for all that the engine does not run; None where that is nothing.
     """
-    return Hardware(array, clock_mhz, engines=(engine,), memory=memory)
-
-
-def dimensions(sizes: Sizes) -> tuple[str, ...]:
-    """The parameters of an engine that have no default, such as rows and columns."""
-    return tuple(
-        each.name
-        for each in fields(sizes)  # type: ignore[arg-type]
-        if each.init and each.default is MISSING and each.default_factory is MISSING
-    )
+    return Hardware(array, clock_mhz, engines=(engine,), memory=memory, assumed_mhz=assumed_mhz)
 
 
 def is_third_party(sizes: Sizes) -> bool:
@@ -211,9 +227,9 @@ def _check_memory(memory: Any) -> None:
         )
 
 
-def _check_clock(mhz: Any) -> None:
+def _check_clock(name: str, mhz: Any) -> None:
     number = isinstance(mhz, int | float) and not isinstance(mhz, bool)
     if not number or not mhz > 0 or mhz == math.inf:
-        raise HardwareError(f"clock.mhz must be a positive number, not {mhz!r}")
+        raise HardwareError(f"{name} must be a positive number, not {mhz!r}")
     if not SLOWEST_MHZ <= mhz <= FASTEST_MHZ:
-        raise HardwareError(f"clock.mhz must be from {SLOWEST_MHZ} to {FASTEST_MHZ}, not {mhz!r}")
+        raise HardwareError(f"{name} must be from {SLOWEST_MHZ} to {FASTEST_MHZ}, not {mhz!r}")

@@ -8,10 +8,11 @@ from accelsim.checks import suggestion
 from accelsim.errors import HardwareError
 from accelsim.files import TomlFile, read_toml
 from accelsim.hardware.depthwise import DepthwiseEngine
-from accelsim.hardware.design import CLOCK_MHZ, Hardware, dimensions, is_third_party
+from accelsim.hardware.design import CLOCK_MHZ, Hardware, is_third_party
 from accelsim.hardware.memory import Memory
 from accelsim.hardware.operands import Operands
 from accelsim.hardware.presets import PRESETS, find_preset
+from accelsim.hardware.sizes import dimensions
 from accelsim.hardware.systolic_array import SystolicArray
 from accelsim.hardware.third_party import THIRD_PARTY, ThirdPartyEngine
 
@@ -42,7 +43,7 @@ def tables() -> dict[str, tuple[str, ...]]:
         **{engine.name: _keys(engine) for engine in own_engines()},
         "operands": _keys(Operands()),
         "memory": _keys(SMALLEST_MEMORY),
-        "clock": ("mhz",),
+        "clock": ("mhz", "assumed_mhz"),
         **{engine.name: _keys(engine) for engine in THIRD_PARTY},
     }
 
@@ -91,11 +92,13 @@ def _read(path: str | Path) -> Hardware:
             _require(file, smallest.name, *dimensions(smallest))
             engines.append(_apply(file, smallest.name, replace(smallest, operands=operands)))
     engines += [] if model is None else [model]
-    mhz = file.data.get("clock", {}).get("mhz", CLOCK_MHZ)
+    clock, memory = file.data.get("clock", {}), _load_memory(file)
+    mhz, assumed_mhz = clock.get("mhz"), clock.get("assumed_mhz", CLOCK_MHZ)
     try:
-        return Hardware(clock_mhz=mhz, engines=engines, memory=_load_memory(file))
+        return Hardware(clock_mhz=mhz, engines=engines, memory=memory, assumed_mhz=assumed_mhz)
     except HardwareError as error:
-        raise file.error(str(error), "clock", "mhz") from None
+        assumed = str(error).startswith("clock.assumed_mhz")
+        raise file.error(str(error), "clock", "assumed_mhz" if assumed else "mhz") from None
 
 
 def _load_memory(file: TomlFile) -> Memory | None:
@@ -155,7 +158,9 @@ def to_toml(hardware: Hardware) -> str:
         lines += [f"[{table}]"]
         lines += [f"{key} = {_toml(value)}" for key, value in values if value is not None]
         lines += [""]
-    return "\n".join([*lines, "[clock]", f"mhz = {hardware.clock_mhz}"]) + "\n"
+    given = hardware.given
+    clock = f"assumed_mhz = {hardware.assumed_mhz}" if given is None else f"mhz = {given.mhz}"
+    return "\n".join([*lines, "[clock]", clock]) + "\n"
 
 
 def _toml(value: int | bool) -> str:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 from accelsim.checks import suggestion
 from accelsim.errors import HardwareError
 from accelsim.hardware.depthwise import DepthwiseEngine
-from accelsim.hardware.design import Hardware, Sizes, dimensions, third_party_design
+from accelsim.hardware.design import Hardware, third_party_design
 from accelsim.hardware.memory import Memory
+from accelsim.hardware.sizes import Sizes, dimensions
 from accelsim.hardware.systolic_array import SystolicArray
 from accelsim.hardware.third_party import ColumnArray, Gemmini, TapSerial, WindowEngine
 
@@ -27,33 +28,33 @@ PRESETS = (
     Preset(
         "tiny",
         "fits a small FPGA; memory as of 32 bits of SDRAM at the same clock, 0.4 GB/s",
-        Hardware(SystolicArray(8, 8), 100.0, memory=Memory(64, 32, 4)),
+        Hardware(SystolicArray(8, 8), memory=Memory(64, 32, 4), assumed_mhz=100.0),
     ),
     Preset(
         "edge",
         "a microcontroller's accelerator; memory as of pseudo-static RAM of 16 bits at both edges "
         "of the clock, 1 GB/s",
-        Hardware(SystolicArray(16, 16), 250.0, memory=Memory(128, 64, 4)),
+        Hardware(SystolicArray(16, 16), memory=Memory(128, 64, 4), assumed_mhz=250.0),
     ),
     Preset(
         "embedded",
         "a camera or a drone; memory as of a channel of LPDDR4 of 16 bits, of which 4 GB/s remain",
-        Hardware(SystolicArray(32, 32), 500.0, memory=Memory(256, 128, 8)),
+        Hardware(SystolicArray(32, 32), memory=Memory(256, 128, 8)),
     ),
     Preset(
         "mobile",
         "a phone; the default; memory as of a quarter of the phone's LPDDR4X, 8 GB/s",
-        Hardware(SystolicArray(64, 64), 500.0, memory=PHONE),
+        Hardware(SystolicArray(64, 64), memory=PHONE),
     ),
     Preset(
         "flexible",
         "a phone, with an engine for depthwise layers of any kernel; memory as of mobile",
-        Hardware(SystolicArray(64, 64), 500.0, DepthwiseEngine(8, 64), memory=PHONE),
+        Hardware(SystolicArray(64, 64), depthwise=DepthwiseEngine(8, 64), memory=PHONE),
     ),
     Preset(
         "server",
         "an inference card; memory as of half of the card's GDDR6, 179 GB/s",
-        Hardware(SystolicArray(128, 128), 700.0, memory=Memory(8192, 4096, 256)),
+        Hardware(SystolicArray(128, 128), memory=Memory(8192, 4096, 256), assumed_mhz=700.0),
     ),
     Preset(
         "tap_serial",

@@ -1,6 +1,7 @@
 """Tables of an HLS report, in the form that users of HLS tools know."""
 
 from accelsim.c_synthesis import Synthesis
+from accelsim.hardware.clock import sentence
 from accelsim.hls.reports import Report, ReportLine
 from accelsim.phrases import counted
 from accelsim.report.table import Table, count, fit, percent
@@ -90,6 +91,7 @@ def notes(synthesis: Synthesis) -> list[str]:
     )
     return [
         time,
+        sentence(synthesis.hardware.clock),
         work,
         *([skipped] if synthesis.skipped_macs else []),
         "Registers of the sequencer, of the edge and of addresses are not counted."

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from accelsim.engines import engine_of
 from accelsim.hardware import Hardware, is_third_party, to_toml
+from accelsim.hardware.clock import sentence
 from accelsim.hls.reports import Resource
 from accelsim.phrases import milliseconds
 from accelsim.report import plot, plot_results, style, table
@@ -114,7 +115,7 @@ def _about(saved: SavedResult) -> str:
     size = table.show(saved.input)
     return (
         f"{saved.hardware.label}, input {size}, timing {saved.timing}, fidelity {saved.fidelity}, "
-        f"seed {saved.seed}; accelsim {saved.version}"
+        f"seed {saved.seed}; accelsim {saved.version}. {sentence(saved.hardware.clock)}"
     )
 
 

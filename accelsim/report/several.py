@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, fields
 
 from accelsim.phrases import milliseconds
-from accelsim.report import side_by_side
+from accelsim.report import clocks, side_by_side
 from accelsim.report.table import (
     MODEL_NOTES,
     USE,
@@ -83,8 +83,10 @@ def notes(results: Sequence[Result]) -> list[str]:
         lines.append("Waiting are the layers whose memory takes longer than their engine.")
     memory = f"with {with_memory.label}" if with_memory else "memory is left out"
     about = [sentence for timing, sentence in MODEL_NOTES if timing == first.timing]
-    clock = f"At {first.hardware.clock_mhz:g} MHz, {memory}."
-    return [*lines, clock, USE, *side_by_side.TIMES, *about]
+    named = [(_size(result), result.hardware.clock) for result in results]
+    clock = f"{clocks.at(named)}, {memory}."
+    sources = clocks.sources(each for _, each in named)
+    return [*lines, clock, *sources, USE, *side_by_side.TIMES, *about]
 
 
 def to_csv(results: Sequence[Result]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import astuple, fields
 
 from accelsim.phrases import milliseconds
+from accelsim.report.clocks import at, sources
 from accelsim.report.table import USE, Table, fit, fits, percent, ports
 from accelsim.result import LayerResult
 from accelsim.side_by_side import LayerCosts, SideBySide
@@ -93,6 +94,7 @@ def title(comparison: SideBySide) -> str:
 def notes(comparison: SideBySide) -> list[str]:
     """Sentences below the table: the designs, and what the marks and totals mean."""
     lines = []
+    clocks = [(entry.name, entry.design.clock) for entry in comparison.entries]
     for entry in comparison.entries:
         engine = entry.design.depthwise
         memory = entry.design.memory
@@ -103,6 +105,8 @@ def notes(comparison: SideBySide) -> list[str]:
         )
     return [
         *lines,
+        f"{at(clocks)}.",
+        *sources(clock for _, clock in clocks),
         "* is the least. Multipliers are those of the engines that run these layers.",
         USE,
         *TIMES,

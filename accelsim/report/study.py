@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, fields
 from itertools import groupby
 
-from accelsim.hardware import DepthwiseEngine, Memory
+from accelsim.hardware import Clock, DepthwiseEngine, Memory
+from accelsim.report.clocks import at, sources
 from accelsim.report.side_by_side import mark, plain
 from accelsim.report.table import Table, fits
 from accelsim.study.depthwise import BASELINE, ENGINE, FUSE_HALF, WAYS, Point, Way
@@ -80,7 +81,25 @@ def notes(
     ]
     reasons = dict.fromkeys(point.why_not for point in points if point.why_not)
     lines += [f"-: {reason}." for reason in reasons]
-    return [*lines, "The banks of arrays and engine are filled off the clock."]
+    return [*lines, *_clocks(points), "The banks of arrays and engine are filled off the clock."]
+
+
+def _clocks(points: Sequence[Point]) -> list[str]:
+    """The clocks of arrays, alone and with the engine, and where they are from."""
+    clocks = [
+        (f"{point.array}{' with engine' if point.way == ENGINE.name else ''}", clock)
+        for point in points
+        if (clock := _clock(point)) is not None
+    ]
+    if not clocks:
+        return []
+    return [f"{at(clocks)}.", *sources(clock for _, clock in clocks)]
+
+
+def _clock(point: Point) -> Clock | None:
+    if point.clock_mhz is None or point.clock_source is None:
+        return None
+    return Clock(point.clock_mhz, point.clock_source)
 
 
 def _options(way: Way, engine: DepthwiseEngine, beside: bool) -> Iterator[str]:

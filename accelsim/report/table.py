@@ -6,6 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from accelsim.hardware import DepthwiseEngine
+from accelsim.hardware.clock import sentence
 from accelsim.phrases import counted, milliseconds
 from accelsim.request import CYCLE
 from accelsim.result import MEMORY, LayerResult, Result, Totals
@@ -183,7 +184,8 @@ def notes(
     depthwise : the depthwise layers of the result as they ran, and in every way.
     baseline : the same layers of the network without its variant, to compare with.
     """
-    sentences = [time(result), *_memory_notes(result), *value_notes(result)]
+    clock = sentence(result.hardware.clock)
+    sentences = [time(result), clock, *_memory_notes(result), *value_notes(result)]
     if baseline is not None and result.total_cycles:
         sentences.append(_against(result, baseline))
     sentences += _depthwise_note(depthwise)

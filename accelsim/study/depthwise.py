@@ -73,6 +73,7 @@ class Point:
     multipliers : of the design.
     memory_cycles : clocks of the network with the memory of the design; None where it has none.
     time_ms : milliseconds at the clock of the design, with memory where it has one.
+    clock_mhz, clock_source : of the design, see accelsim.hardware.Clock.
     why_not : why the way does not apply, in a sentence; None where it does.
     """
 
@@ -84,6 +85,8 @@ class Point:
     multipliers: int
     memory_cycles: int | None = None
     time_ms: float | None = None
+    clock_mhz: float | None = None
+    clock_source: str | None = None
     why_not: str | None = None
 
 
@@ -152,4 +155,5 @@ def _point(way: Way, network: Network | str, plain: Network, design: Hardware) -
         return inapplicable(f"{plain.name} cannot run {way.label}: {error}")
     costs = [layer.cycles for layer in result.layers if layer.name in depthwise]
     totals = result.total_cycles, sum(costs), design.multipliers
-    return Point(*about, *totals, result.total_memory_cycles, result.time_ms)
+    times = result.total_memory_cycles, result.time_ms
+    return Point(*about, *totals, *times, *design.clock)

@@ -33,7 +33,7 @@ def published_models(result: Result) -> tuple[ModelResult, ...]:
     array = result.hardware.array
     if array is None:
         return ()
-    alone = Hardware(array, result.hardware.clock_mhz)
+    alone = Hardware(array, given=result.hardware.clock)
     return tuple(
         _model(result, alone, timing, dataflow)
         for timing, dataflow in MODELS

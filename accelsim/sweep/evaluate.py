@@ -13,6 +13,7 @@ not_modelled_layers     layers on the host, whose cycles are 0
 
 Beyond that stand
 
+clock_source            where clock_mhz is from: see accelsim.hardware.clock
 memory_bits             of the generated cores' memories, and of both buffers; by kind these are
                         operand_, accumulator_, result_ and buffer_memory_bits
 register_bits           of the generated core
@@ -53,6 +54,7 @@ from accelsim.sweep.axes import (
     Value,
     columns,
 )
+from accelsim.sweep.clocks import clocks_of
 from accelsim.sweep.costs import UNSUPPORTED, CostTables, scheduled
 from accelsim.sweep.spec import Spec
 
@@ -95,8 +97,11 @@ class Evaluator:
         off_chip, self.moved = _off_chip(spec, tables)
         _check_sums(spec, tables, costs, float(self.moved.max()))
         self.tables = _tables(spec, tables, costs, off_chip)
-        self.groups = {group: _group(spec, keys) for group, keys in GROUPS.items()}
+        self.groups = {
+            group: _group(spec, keys) for group, keys in GROUPS.items() if group != kernels.CLOCK
+        }
         self.constants = _constants(spec, tables)
+        self.clocks = clocks_of(spec)
 
     def part(self, index: int) -> polars.DataFrame:
         """The rows of a part."""
@@ -117,18 +122,25 @@ class Evaluator:
         design = [
             column.gather(codes[group]) for group, known in self.groups.items() for column in known
         ]
-        return polars.DataFrame([numbers, *design, *self._results(codes, metrics)])
+        engines = {name: _over_engines(of, codes) for name, of in self.constants.engines.items()}
+        clocks = self.clocks.columns(codes, engines["multipliers"])
+        results = self._results(codes, metrics, engines, clocks[0].to_numpy())
+        return polars.DataFrame([numbers, *design, *clocks, *results])
 
-    def _results(self, codes: Codes, metrics: Int) -> list[polars.Series]:
+    def _results(
+        self,
+        codes: Codes,
+        metrics: Int,
+        engines: dict[str, Int],
+        mhz: npt.NDArray[np.float64],
+    ) -> list[polars.Series]:
         workload, buffers = codes[kernels.WORKLOAD], codes[kernels.BUFFERS]
         operands = codes[kernels.OPERANDS]
         cycles, clocks = metrics[kernels.CYCLES], metrics[kernels.CLOCKS]
         elsewhere = metrics[kernels.ELSEWHERE :]
         live_macs = self.constants.live_macs[workload]
-        engines = {name: _over_engines(of, codes) for name, of in self.constants.engines.items()}
         offered = np.maximum(1, engines["multipliers"] * cycles)
         layers = self.constants.modelled[workload]
-        mhz = self.constants.mhz[codes[kernels.CLOCK]]
         supported = cycles < UNSUPPORTED
         results: Columns = {
             "total_cycles": cycles,
@@ -196,7 +208,6 @@ class Constants(NamedTuple):
         multipliers, memory_bits, register_bits, and area.FIGURES, below 0 if they are not known.
     buffer_bits : int64[buffers].
     buffers : int64[buffers] for every figure of area.FIGURES that buffers add to.
-    mhz : float64[clocks].
     """
 
     macs: Int
@@ -207,7 +218,6 @@ class Constants(NamedTuple):
     engines: dict[str, tuple[Int, ...]]
     buffer_bits: Int
     buffers: dict[str, Int]
-    mhz: npt.NDArray[np.float64]
 
 
 def _constants(spec: Spec, tables: CostTables) -> Constants:
@@ -227,7 +237,6 @@ def _constants(spec: Spec, tables: CostTables) -> Constants:
             name: np.array([sum(each[name] for each in sizes) for sizes in buffers])
             for name in buffers[0][0]
         },
-        mhz=np.array([value for (value,) in spec.axis("clock_mhz").values], np.float64),
     )
 
 

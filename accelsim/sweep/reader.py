@@ -18,7 +18,7 @@ A specification is a hardware file in which a value may be a list, with the netw
     activation_kib = [128, 256]                     # 256, where that has no memory
     weight_kib = 128                                # 256
     width_bytes = [0, 8, 16]                        # 0: as wide as it takes
-    [clock]
+    [clock]                                         # else as of the file, or of each design
     mhz = {from = 100, to = 800, step = 100}        # or times = 2 in place of step
     [sample]                                        # without it, the whole grid
     points = 100000
@@ -132,7 +132,7 @@ class _Reader:
             *self.operand_axes(base),
             *(axis for engine in ENGINES for axis in self.engine_axes(engine, base)),
             *self.memory_axes(base),
-            self.clocks(base.clock_mhz),
+            self.clocks(base),
         )
         part_points = self.whole("part_points", PART_POINTS, most=MOST_PART_POINTS)
         spec = Spec(axes, base, *self.sample(), part_points)
@@ -255,9 +255,11 @@ class _Reader:
             self.require(value, whole(least, most), table, key)
         return self.axis((column or key,), ((value,) for value in values), table, key)
 
-    def clocks(self, default: float) -> Axis:
-        """The axis of clocks, in MHz."""
-        said = self.file.data.get("clock", {}).get("mhz", default)
+    def clocks(self, base: Hardware) -> Axis:
+        """The axis of clocks, in MHz; None where each design has its own."""
+        said = self.file.data.get("clock", {}).get("mhz", base.given and base.given.mhz)
+        if said is None:
+            return Axis(("clock_mhz",), ((None,),))
         values = self.values(("clock", "mhz"), said)
         for value in values:
             with self.blame(("clock", "mhz")):

@@ -10,6 +10,7 @@ import numpy as np
 
 from accelsim import reuse
 from accelsim.errors import UnsupportedError
+from accelsim.hardware import clock
 from accelsim.phrases import counted
 from accelsim.sweep import area
 from accelsim.sweep.costs import FIELDS, CostTables, Int
@@ -30,6 +31,7 @@ class Summary(NamedTuple):
     tabulate_seconds, evaluate_seconds : time that it took.
     unsupported : points with a layer that cannot run.
     refusals : why, what most engines say first.
+    clocks : where the clocks are from, in a sentence.
     """
 
     points: int
@@ -40,6 +42,7 @@ class Summary(NamedTuple):
     evaluate_seconds: float
     unsupported: int
     refusals: tuple[str, ...]
+    clocks: str
 
     def sentences(self, directory: Path) -> list[str]:
         """What there is to say at the end."""
@@ -54,7 +57,7 @@ class Summary(NamedTuple):
             f"{counted(self.points, 'point')} in {directory}, a table in Parquet; what --resume "
             f"needs is in {beside(directory)}."
         )
-        sentences = [first, done, reuse.SENTENCE, area.sentence()]
+        sentences = [first, done, reuse.SENTENCE, area.sentence(), self.clocks]
         if self.unsupported:
             reason = f", for instance: {self.refusals[0]}" if self.refusals else ""
             some = counted(self.unsupported, "point has", "points have")
@@ -98,6 +101,7 @@ def run(
         evaluate_seconds=end - middle,
         unsupported=unsupported,
         refusals=refusals,
+        clocks=clock.sentence_of_many() if spec.own_clocks else clock.GIVEN,
     )
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from accelsim.find import find_network
-from accelsim.hardware import Hardware, Memory, Operands, Sizes
+from accelsim.hardware import Clock, Hardware, Memory, Operands, Sizes, clock
 from accelsim.ir import Network
 from accelsim.sweep.axes import (
     BUFFERS,
@@ -141,7 +141,9 @@ class Spec:
         there = (sizes for sizes in engines if sizes is not None)
         width, rooms = point["memory_width_bytes"], {key: point[key] for key in BUFFERS}
         memory = Memory(**rooms, width_bytes=width) if width else None
-        return Hardware(clock_mhz=point["clock_mhz"], engines=there, memory=memory)
+        given = Clock(point["clock_mhz"], point["clock_source"])
+        design = Hardware(engines=there, memory=memory, assumed_mhz=self.base.assumed_mhz)
+        return design if design.clock == given else replace(design, given=given)
 
     def _sizes(self, engine: Sizes, values: Mapping[str, Any]) -> Sizes | None:
         """An engine with the values of its columns; all else comes from the base."""
@@ -171,6 +173,7 @@ class Spec:
         return {
             "axes": [{"keys": axis.keys, "values": axis.values} for axis in self.axes],
             "hardware": self.base.to_dict(),
+            "clocks": self._clocks,
             "sample": self.sample,
             "seed": self.seed,
             "part_points": self.part_points,
@@ -184,6 +187,18 @@ class Spec:
                 for each in self.workloads
             ],
         }
+
+    @property
+    def own_clocks(self) -> bool:
+        """Whether each design has its own clock, as the specification says none."""
+        return self.axis("clock_mhz").values == ((None,),)
+
+    @property
+    def _clocks(self) -> str | None:
+        """What decides clocks that are each design's own; None where they are given."""
+        if not self.own_clocks:
+            return None
+        return _digest(repr((clock.table(), self.base.assumed_mhz)))
 
     @cached_property
     def sha256(self) -> str:

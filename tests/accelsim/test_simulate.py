@@ -439,6 +439,7 @@ def test_dictionary():
         "total_params",
         "total_memory_cycles",
         "clock_mhz",
+        "clock_source",
         "time_ms",
         "published_params",
     ]
