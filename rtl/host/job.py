@@ -42,9 +42,9 @@ def check_sequence(record: type, commands: Int, wrong: Callable[[Any], str | Non
         `last` are 0.
     """
     names, kind = columns(record), get_type_hints(record)["work"]
-    if commands.ndim != 2 or commands.shape[1] != len(names) or commands.dtype.kind not in "iu":
+    if commands.shape[1:] != (len(names),) or commands.dtype != np.int64:
         raise AccelsimError(
-            f"commands are integers[passes, {len(names)}], not {commands.dtype} of shape "
+            f"commands are int64[passes, {len(names)}], not {commands.dtype} of shape "
             f"{commands.shape}"
         )
     last = commands[:, names["last"]]

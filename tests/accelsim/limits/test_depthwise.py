@@ -64,18 +64,18 @@ EDGES = {
     ),
     "half of the taps": (engine(tap_depth=30), row(1, 4, 4, 4, 4, 3, 5), {"fh": 4}, "20 .* 15"),
     "half of odd taps": (engine(tap_depth=31), row(1, 4, 4, 4, 4, 3, 5), {"fw": 6}, "18 .* 15"),
-    "fewest taps": (engine(tap_depth=2), row(1, 4, 4, 4, 4), {"fw": 2}, "area 2 .* 1; half"),
+    "fewest taps": (engine(tap_depth=2), row(1, 4, 4, 4, 4), {"fw": 2}, "area 2 .* 1, half of 2"),
     "half of a bank, row": (
-        engine(1, 4, 24), row(1, 4, 12, 4, 12), {"w": 13}, "map in words 16 .* 12; half",
+        engine(1, 4, 24), row(1, 4, 12, 4, 12), {"w": 13}, "map in words 16 .* 12, half of 24;",
     ),
     "half of a bank, flat": (engine(1, 4, 25), flat(1, 4, 12, 4, 12), {"h": 5}, "words 15 .* 12"),
     "half of a bank, planes": (
         engine(2, 4, 64), row(2, 8, 12, 4, 6, 2, 2, 2, 2), {"h": 9}, "map in words 40 .* 32",
     ),
-    "shallowest bank": (engine(1, 1, 4), row(1, 2, 1, 2, 1), {"h": 3}, "map in words 3 .* 2; half"),
+    "shallowest bank": (engine(1, 1, 4), row(1, 2, 1, 2, 1), {"h": 3}, "3 .* 2, half of 4;"),
     "rows of the map": (engine(), flat(1, 16383, 1, 1, 1), {"h": 16384}, "h of a pass is .* 16383"),
     "columns of the map": (
-        engine(1, 1, 1 << 15), row(1, 1, 16383, 1, 1), {"w": 16384}, "w of a pass is .* 16383",
+        engine(), row(1, 1, 16383, 1, 1), {"w": 16384}, "w of a pass is .* 16383",
     ),
     "rows": (engine(), flat(1, 5, 1, 16383, 1), {"oh": 16384}, "oh of a pass .* 16383"),
     "columns": (engine(), row(1, 1, 5, 1, 16383), {"ow": 16384}, "ow of a pass .* 16383"),

@@ -215,11 +215,17 @@ def test_however_a_depthwise_convolution_is_written_it_may_run_on_its_engine():
 @pytest.mark.parametrize(
     ("op", "said"),
     [
-        (Depthwise((65, 1)), "kernel 65 is more than the depthwise engine's 64; max_kernel"),
-        (Depthwise((3, 3), (5, 1)), "stride 5 is more than the depthwise engine's 4; max_stride"),
-        (Depthwise((2, 2), dilation=(1, 9)), "dilation 9 .* 8; max_dilation"),
-        (Depthwise((1, 1), padding=(0, 0, 256, 0)), "padding 256 .* 255; max_padding"),
-        (Depthwise((60, 60)), "kernel area 3600 .* 1024; half of tap_depth"),
+        (
+            Depthwise((65, 1)),
+            "kernel 65 is more than the depthwise engine's 64; a larger max_kernel",
+        ),
+        (
+            Depthwise((3, 3), (5, 1)),
+            "stride 5 is more than the depthwise engine's 4; a larger max_stride",
+        ),
+        (Depthwise((2, 2), dilation=(1, 9)), "dilation 9 .* 8; a larger max_dilation"),
+        (Depthwise((1, 1), padding=(0, 0, 256, 0)), "padding 256 .* 255; a larger max_padding"),
+        (Depthwise((60, 60)), "kernel area 3600 .* 1024, half of 2048; a larger tap_depth"),
     ],
 )
 def test_what_the_engine_does_not_support_is_refused_with_the_way_out(op, said):
