@@ -217,11 +217,11 @@ def test_however_a_depthwise_convolution_is_written_it_may_run_on_its_engine():
     [
         (
             Depthwise((65, 1)),
-            "kernel 65 is more than the depthwise engine's 64; a larger max_kernel",
+            "kernel 65 is more than .* 64; a larger max_kernel",
         ),
         (
             Depthwise((3, 3), (5, 1)),
-            "stride 5 is more than the depthwise engine's 4; a larger max_stride",
+            "stride 5 is more than .* 4; a larger max_stride",
         ),
         (Depthwise((2, 2), dilation=(1, 9)), "dilation 9 .* 8; a larger max_dilation"),
         (Depthwise((1, 1), padding=(0, 0, 256, 0)), "padding 256 .* 255; a larger max_padding"),

@@ -184,6 +184,29 @@ def test_a_map_beyond_the_bank_runs_in_stripes():
         pytest.fail("no plan fits")
 
 
+@pytest.mark.parametrize(
+    "conv",
+    [
+        Conv(3, 5, 4, 3, 310, 4, 3, 3, pt=307, pl=1, groups=3),
+        Conv(2, 20000, 3, 2, 20000, 3, 3, 1, pt=1, groups=2),
+        Conv(2, 5, 3, 2, 9000, 3, 1, 1, 2, pt=17995, groups=2),
+    ],
+    ids=["padding", "rows of the map", "rows and stride"],
+)
+def test_what_is_too_much_for_one_pass_runs_in_stripes(conv):
+    engine = DepthwiseEngine(2, 4, bank_depth=1 << 16)
+    x, w = operands(np.random.default_rng(2), conv)
+    right = expected(conv, x, w)
+    assert right[:, -1].any()
+    first, *others = plans_of(tap_serial, conv, engine)
+    assert first.tiling.stripes == 2
+    for plan in (first, *others):
+        depthwise.ENGINE.check(engine, plan.body)
+    program = tap_serial.program(conv, engine, first)
+    words = depthwise.golden(engine, program.commands, *program.operands(x, w, engine))
+    assert np.array_equal(gather(program.dest, words, right.size).reshape(right.shape), right)
+
+
 @pytest.mark.parametrize("oh", [1, 2, 3, 17, 40])
 def test_a_map_runs_in_as_few_stripes_as_fit(oh):
     conv = Conv(3, oh, 40, 3, oh, 40, 3, 3, pt=1, pl=1, groups=3)
