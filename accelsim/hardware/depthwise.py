@@ -16,8 +16,8 @@ class DepthwiseEngine:
     results_per_clock : width of the result port, a multiple of `pixels`; None stands for pixels.
     fill_port : operands that the port which fills the banks takes in a clock, for all lanes
         together; 0 is wide enough for the producer to write the banks directly, off the clock.
-    bank_depth : words of `pixels` operands in a lane's bank; two passes share it.
-    tap_depth : entries of the tap memory, one weight per lane each; two passes share it.
+    bank_depth : words of `pixels` operands in a lane's bank; two passes share it, half for each.
+    tap_depth : entries of the tap memory, one weight per lane each; two passes share it likewise.
     max_kernel, max_stride, max_dilation, max_padding : largest along either axis (padding above
         and on the left).
     follows : parameters that go back to their default where another one changes.
