@@ -20,7 +20,7 @@ from accelsim.passes import (
     largest,
 )
 
-Cost = tuple[int, int, int, int, int]  # see port_clocks
+Cost = tuple[int, int, int, int, int, int]  # see port_clocks
 
 FIELD_LIMIT = min(largest(ArrayPass, field) for field in ("m", "n", "k", "fires"))
 PASS_FIELDS = len(ArrayPass._fields)
@@ -62,12 +62,14 @@ def port_clocks(array: SystolicArray, costs: Iterable[Cost], groups: int = 1) ->
     Parameters
     ----------
     costs : of equal passes each: how many (trips), clocks of the operand ports (load) and of the
-        result port (drain), columns (n), clocks between the first and the last fire (held).
+        result port (drain), columns (n), clocks between the first and the last fire (held), and
+        passes (kept) that keep their sums for the one behind them. Then the load is that of the
+        first, and those of the others are clocks held.
     """
     clock = drained = done = first = 0
-    for trips, load, drain, n, held in costs:
+    for trips, load, drain, n, held, kept in costs:
         if not array.overlap:
-            done += trips * (load + held + array.rows + drain + n - 2)
+            done += trips * (load + held + drain - 1 + (kept + 1) * (array.rows + n - 1))
             continue
         first = first or load
         clock += max(load, drained) + (trips - 1) * max(load, drain) + trips * held
@@ -141,9 +143,23 @@ def _short(columns: int, across: int, each: int, skew: int) -> int:
     return min(across, max(0, ceil_div(columns - skew, each)))
 
 
+def in_chunks(p: ArrayPass, field: str, most: int) -> Body:
+    """A pass of os or rows as passes of which no field is larger than `most`, adding up its sums.
+
+    The first are as large as they can be: only the first one's load hides what drains before it.
+    """
+    total = getattr(p, field)
+    if total <= most:
+        return (p,)
+    chunks = ceil_div(total, most)
+    first = p._replace(emit=0, **{field: most})
+    middle = repeat(chunks - 2, (first._replace(accumulate=1),), "depth tiles")
+    return first, *middle, p._replace(accumulate=1, **{field: total - (chunks - 1) * most})
+
+
 def repeat(count: int, body: Body, name: str) -> Body:
-    """`count` times the body, without a loop around a single trip."""
-    return body if count == 1 else (Repeat(count, body, name),)
+    """`count` times the body, without a loop around a single trip, or none."""
+    return body * count if count < 2 else (Repeat(count, body, name),)
 
 
 def expand(body: Body) -> npt.NDArray[np.int64]:

@@ -11,6 +11,9 @@ crossed    where one operand has few vectors p (pixels of a fully connected laye
            left of rows *and* columns. Both operand ports then carry new vectors, R + C - 2p per
            pass instead of R or C; the products of a vector with its own kind are thrown away.
 
+K of any length is added up by passes of half a bank each, all but the last of which keep their sums
+in the array.
+
 A depthwise Conv runs channel by channel in a single column, pixels on the rows: what a plain array
 does and what published baselines count. Mappings that spread its pixels are those of `is`, `ws`
 and `rows`.
@@ -24,9 +27,11 @@ import numpy as np
 from accelsim.dataflows.array import (
     FIELD_LIMIT,
     ArrayProgram,
+    Cost,
     address,
     equal,
     expand,
+    in_chunks,
     port_clocks,
     repeat,
     skewed,
@@ -34,7 +39,6 @@ from accelsim.dataflows.array import (
 )
 from accelsim.dataflows.base import UNBOUNDED, Candidate, Indices, Plan, Tiles, ceil_div
 from accelsim.dataflows.im2col import depth_of, gemm
-from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
 from accelsim.passes import ArrayPass, Body, Opcode
@@ -70,15 +74,13 @@ class Crossed(NamedTuple):
 
 def tilings(conv: Conv, array: SystolicArray, most: int = UNBOUNDED) -> Iterator[Candidate]:
     """Every way to fill the passes that may be the best."""
-    depth = depth_of(conv)
-    if depth > FIELD_LIMIT:
-        raise UnsupportedError(f"os adds up at most {FIELD_LIMIT} products per result, not {depth}")
+    depth = _Depth(depth_of(conv), min(array.most_read, FIELD_LIMIT))
     pixels, channels = conv.oh * conv.ow, conv.k // conv.groups
     ways = ((pixels, channels, False), (channels, pixels, True))
     for m, n, swapped in ways[:1] if conv.depthwise and conv.c > 1 else ways:
         # The passes load one after another.
         passes = conv.groups * ceil_div(m, array.rows) * ceil_div(n, array.columns)
-        if passes * depth <= most:
+        if passes * depth.total <= most:
             yield _straight(array, conv.groups, depth, m, n, swapped)
     if conv.depthwise and conv.c > 1:
         return
@@ -87,18 +89,42 @@ def tilings(conv: Conv, array: SystolicArray, most: int = UNBOUNDED) -> Iterator
             yield _crossed(array, conv.groups, depth, shared, others, swapped)
 
 
+class _Depth(NamedTuple):
+    """K, in chunks.
+
+    total, most : products of a sum, and of a pass at most.
+    """
+
+    total: int
+    most: int
+
+    @property
+    def first(self) -> int:
+        """Products of the first chunk, the only one that the drain before it may hold up."""
+        return min(self.total, self.most)
+
+    def clocks(self, drain: int) -> int:
+        """Of a sum behind such a drain."""
+        return self.total + max(0, drain - self.first)
+
+    def cost(self, trips: int, m: int, n: int) -> Cost:
+        """Of passes m x n."""
+        kept = ceil_div(self.total, self.most) - 1
+        return trips, self.first, m, n, self.total - self.first, kept
+
+
 def _straight(
-    array: SystolicArray, groups: int, depth: int, m: int, n: int, swapped: bool
+    array: SystolicArray, groups: int, depth: _Depth, m: int, n: int, swapped: bool
 ) -> tuple[int, Straight]:
     if array.overlap:
-        rows = split(m, array.rows, depth)
-        each = sum(count * max(depth, high) for count, high in rows)
+        rows = split(m, array.rows, depth.first)
+        each = sum(count * depth.clocks(high) for count, high in rows)
         _, columns = skewed(array.columns, n, groups * each, each)
     else:
         rows, columns = split(m, array.rows, FIELD_LIMIT), split(n, array.columns, FIELD_LIMIT)
     # All loads are equal, so that the order of the passes counts in the last column tile only.
     costs = [
-        (b * a, depth, high, wide, 0)
+        depth.cost(b * a, high, wide)
         for count, wide in columns
         for b in ((count - 1, 1) if count > 1 else (1,))
         for a, high in rows
@@ -107,11 +133,11 @@ def _straight(
 
 
 def _crossed(
-    array: SystolicArray, groups: int, depth: int, shared: int, others: int, swapped: bool
+    array: SystolicArray, groups: int, depth: _Depth, shared: int, others: int, swapped: bool
 ) -> tuple[int, Crossed]:
     """The best passes of this kind.
 
-    A pass of `a` others on the rows takes max(depth, shared + a) clocks. So `free` others cost no
+    A pass of `a` others on the rows takes depth.clocks(shared + a). So `free` others cost no
     more than none would, and any others on the rows beyond them a clock each; a further pass is
     cheaper for more of them than it takes clocks. What the last columns are behind is as in
     `skewed`, a pass of r others being a tile of r columns.
@@ -120,8 +146,8 @@ def _crossed(
     if not array.overlap:
         sizes = split(others, high + wide, FIELD_LIMIT)
     else:
-        least = max(depth, shared)
-        free = min(high, max(0, depth - shared)) + wide
+        least = depth.clocks(shared)
+        free = min(high, max(0, depth.first - shared)) + wide
         skew, sizes = skewed(free, others, groups * least, least)
         passes, more = divmod(others, free)
         if 0 < more <= passes * (high + wide - free):
@@ -131,10 +157,12 @@ def _crossed(
     parts = []
     for count, size in sizes:
         most = high if not array.overlap else free - wide + max(0, size - free)
-        across = min(wide, max(ceil_div(size, 2), size - most))
+        # One by one, every pass that keeps its sums waits for its last column.
+        half = 0 if not array.overlap else ceil_div(size, 2)
+        across = min(wide, max(half, size - most))
         parts.append((count, size - across, across))
     costs = [
-        (many, depth, shared + a, shared + b, 0)
+        depth.cost(many, shared + a, shared + b)
         for count, a, b in parts
         for many in ((count - 1, 1) if count > 1 else (1,))
     ]
@@ -142,14 +170,16 @@ def _crossed(
 
 
 def body(conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:
-    """Groups outside, then column tiles, then row tiles."""
-    depth = depth_of(conv)
+    """Groups outside, then column tiles, then row tiles, then chunks of K."""
+    depth, most = depth_of(conv), min(array.most_read, FIELD_LIMIT)
+
+    def tile(m: int, n: int) -> Body:
+        return in_chunks(ArrayPass(Opcode.OS, m, n, depth), "k", most)
+
     if isinstance(tiling, Crossed):
         sizes = [(count, tiling.shared + a, tiling.shared + b) for count, a, b in tiling.passes]
         others = "pixel tiles" if tiling.swapped else "channel tiles"
-        steps = [
-            repeat(count, (ArrayPass(Opcode.OS, m, n, depth),), others) for count, m, n in sizes
-        ]
+        steps = [repeat(count, tile(m, n), others) for count, m, n in sizes]
         return repeat(conv.groups, sum(steps, ()), "groups")
     straight = cast(Straight, tiling)
     down, across = "pixel tiles", "channel tiles"
@@ -157,9 +187,7 @@ def body(conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:
         down, across = across, down
     parts: Body = ()
     for count, n in straight.columns:
-        steps = [
-            repeat(many, (ArrayPass(Opcode.OS, m, n, depth),), down) for many, m in straight.rows
-        ]
+        steps = [repeat(many, tile(m, n), down) for many, m in straight.rows]
         parts += repeat(count, sum(steps, ()), across)
     return repeat(conv.groups, parts, "groups")
 

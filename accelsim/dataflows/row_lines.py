@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.dataflows.array import FIELD_LIMIT, port_clocks
+from accelsim.dataflows.array import FIELD_LIMIT, Cost, port_clocks
 from accelsim.dataflows.base import UNBOUNDED, ceil_div
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayPass, largest
@@ -134,7 +134,7 @@ def _faster(
             break
         runs = _runs(lines, jobs, channels, array, fires)
         clocks = _clocks(lines, array, runs)
-        if runs[0].fires <= FIELD_LIMIT and clocks < least:
+        if clocks < least and all(_fits(lines, array, run) for run in runs):
             least = clocks
             yield clocks, jobs, tuple(runs)
 
@@ -165,7 +165,7 @@ def _lines(along: Axis, across: Axis, discard: bool, max_taps: int, single: bool
     if single and taps == 1:
         taps = 2  # a pass needs two values: of one window, the second tap makes it
     streams = across.kernel * phases
-    if taps > max_taps or streams > STREAM_LIMIT:
+    if taps > max_taps:
         return None
     classes = min(step, total)
     outputs = ceil_div(total, classes)
@@ -196,16 +196,18 @@ def _fewest(
     lines: Lines, channels: int, array: SystolicArray
 ) -> Iterator[tuple[tuple[Jobs, ...], bool]]:
     """Such cuts, and whether the passes may fire more than once."""
-    columns = array.columns
-    whole = (columns + lines.gap) // lines.pitch
+    longest = _longest(lines, array)
+    if longest < 1:
+        return
+    whole = (longest + lines.gap) // lines.pitch
     if whole:
         least = ceil_div(lines.number, whole)
         for parts in range(least, min(least + 3, lines.number + 1)):
             yield _whole_lines(lines, parts), False
     else:
-        yield _line_parts(lines, ceil_div(lines.outputs, columns)), False
-    yield _flat(lines, ceil_div(lines.windows, columns)), False
-    if lines.streams == 1 and lines.taps < columns:
+        yield _line_parts(lines, ceil_div(lines.outputs, longest)), False
+    yield _flat(lines, ceil_div(lines.windows, longest)), False
+    if lines.streams == 1 and lines.taps < array.columns:
         parts = _long_jobs(lines, channels, array)
         yield _flat(lines, parts), True
         if parts <= lines.number:
@@ -219,9 +221,9 @@ def _long_jobs(lines: Lines, channels: int, array: SystolicArray) -> int:
     """
     rows, columns = min(array.rows, array.columns), array.columns
     windows, taps = lines.windows, lines.taps
-    fewest = ceil_div(channels, rows)
+    fewest = ceil_div(channels * ceil_div(windows, _longest(lines, array, rows)), rows)
     best = before = 0
-    least = UNBOUNDED
+    least = 2 * UNBOUNDED
     for passes in range(fewest, fewest + 12):
         parts = min(passes * rows // channels, windows)
         if parts == before:
@@ -230,7 +232,8 @@ def _long_jobs(lines: Lines, channels: int, array: SystolicArray) -> int:
         size = -(-windows // parts)
         fires = -(-size // columns)
         n = max(-(-size // fires), min(rows, channels * parts), taps + 1)
-        clocks = passes * (taps + fires * n)
+        read = 2 * taps - 1 + fires * n - min(taps, fires * n - size)
+        clocks = passes * (taps + fires * n) if read <= array.most_read else UNBOUNDED
         if clocks < least:
             best, least = parts, clocks
     return best
@@ -290,7 +293,8 @@ def _all_cuts(lines: Lines, channels: int, array: SystolicArray, least: int) -> 
         (_line_parts, lines.outputs, lines.number, 1),
         (_flat, lines.windows, 1, 1),
     ):
-        fewest = 1 if again else ceil_div(total * unit, array.columns + lines.gap)
+        most = _longest(lines, array, int(again)) + lines.gap
+        fewest = ceil_div(total * unit, most) if most > 0 else total + 1
         stop = min(total, (least - 1) // (channels * each), fewest + MOST_CUTS)
         parts = np.arange(fewest, stop + 1)
         few, more = np.divmod(total, parts)
@@ -308,7 +312,9 @@ def _all_cuts(lines: Lines, channels: int, array: SystolicArray, least: int) -> 
     for fires in (False, True) if again else (False,):
         for place, (_, parts, sizes) in enumerate(ways):
             bounds = _bounds(lines, array, fires, sizes)
-            fits = fires | (sizes.longest <= array.columns)
+            rows = np.minimum(min(array.rows, array.columns), sizes.jobs)
+            room = rows * -(-sizes.shortest // array.columns) <= array.most_fired
+            fits = room & (sizes.longest <= _longest(lines, array, int(fires)))
             chosen = np.flatnonzero(fits & (bounds < least))
             numbers = zip(bounds[chosen].tolist(), parts[chosen].tolist(), strict=True)
             found += [(bound, fires, place, number) for bound, number in numbers]
@@ -374,6 +380,24 @@ def _runs(
     return passes
 
 
+def _longest(lines: Lines, array: SystolicArray, rows: int = 0) -> int:
+    """No job of so many rows has more windows; 0 rows: of passes that fire once."""
+    columns = array.columns * (array.most_fired // rows if rows else 1)
+    return min(columns, array.most_read - lines.taps + 1)
+
+
+def streams_at_once(lines: Lines, array: SystolicArray, k: int) -> int:
+    """Streams of k values in a pass at most."""
+    return min(STREAM_LIMIT, array.most_read // (lines.taps + k))
+
+
+def _fits(lines: Lines, array: SystolicArray, run: PassRun) -> bool:
+    """Whether the banks and the result memory hold such passes, or parts of their streams."""
+    _, m, n, k, fires = run
+    read = lines.taps + k + (fires - 1) * n
+    return read <= array.most_read and m * fires <= array.most_fired and fires <= FIELD_LIMIT
+
+
 def _shape(lines: Lines, array: SystolicArray, trips: int, m: int, size: int, need: int) -> PassRun:
     """Passes for jobs of at most `size` windows.
 
@@ -388,8 +412,12 @@ def _shape(lines: Lines, array: SystolicArray, trips: int, m: int, size: int, ne
 
 
 def _clocks(lines: Lines, array: SystolicArray, runs: list[PassRun]) -> int:
-    costs = [
-        (trips, lines.streams * (lines.taps + k), m, n, (fires - 1) * n)
-        for trips, m, n, k, fires in runs
-    ]
-    return port_clocks(array, costs)
+    return port_clocks(array, [_cost(lines, array, run) for run in runs])
+
+
+def _cost(lines: Lines, array: SystolicArray, run: PassRun) -> Cost:
+    trips, m, n, k, fires = run
+    most = max(1, streams_at_once(lines, array, k))
+    first = min(lines.streams, most)
+    held = (lines.streams - first) * (lines.taps + k) + (fires - 1) * n
+    return trips, first * (lines.taps + k), m, n, held, ceil_div(lines.streams, most) - 1

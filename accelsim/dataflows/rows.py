@@ -14,8 +14,9 @@ taps; a shorter one gets zero taps in front. A pass adds up streams = kernel lin
 All lines of a channel, one after another, are its flat signal. Neighbours share the zeros around
 the map: line i has its windows at positions i pitch .. i pitch + outputs - 1, and the windows in
 the gap between them are thrown away. A job is a range of windows of one channel; a pass runs one
-job per row. Jobs are whole lines, parts of a line, or flat cuts regardless of lines; with a single
-stream a job may be long, its windows fired in groups of n.
+job per row; where half a bank does not hold all streams, several passes add them up. Jobs are whole
+lines, parts of a line, or flat cuts regardless of lines; with a single stream a job may be long,
+its windows fired in groups of n.
 
 With one stream, a stride may also be had by throwing results away (`keep`), which fires need.
 The fastest lines, jobs and passes are searched in accelsim.dataflows.row_lines.
@@ -26,9 +27,9 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from accelsim.dataflows.array import ArrayProgram, address, expand, repeat
+from accelsim.dataflows.array import ArrayProgram, address, expand, in_chunks, repeat
 from accelsim.dataflows.base import UNBOUNDED, Candidate, Indices, Plan
-from accelsim.dataflows.row_lines import Axis, Jobs, Lines, PassRun, search
+from accelsim.dataflows.row_lines import Axis, Jobs, Lines, PassRun, search, streams_at_once
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
@@ -66,7 +67,7 @@ def tilings(conv: Conv, array: SystolicArray, most: int = UNBOUNDED) -> Iterator
     if not candidates:
         raise UnsupportedError(
             f"rows cannot run kernel {conv.fh}x{conv.fw} at stride {conv.sh}x{conv.sw} with "
-            f"{array.columns} columns and max_taps {array.max_taps}"
+            f"{array.columns} columns, max_taps {array.max_taps} and bank_depth {array.bank_depth}"
         )
     for clocks, along, lines, jobs, runs in candidates:
         if clocks <= most:
@@ -88,7 +89,11 @@ def body(conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:
         for trips, m, n, k, fires in runs
         for step in repeat(
             trips,
-            (ArrayPass(Opcode.ROWS, m, n, k, lines.taps, lines.streams, fires),),
+            in_chunks(
+                ArrayPass(Opcode.ROWS, m, n, k, lines.taps, lines.streams, fires),
+                "streams",
+                streams_at_once(lines, array, k),
+            ),
             "job tiles",
         )
     )

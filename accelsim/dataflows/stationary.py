@@ -1,8 +1,8 @@
 """What ws and is share: one operand waits in the array, the other streams past it.
 
 The matrix product X S, with X streamed (m rows of it per pass) and S stationary (k x n of it per
-pass). Where K needs several tiles, their partial sums meet in the accumulator memory, so that at
-most `accumulator_depth` rows of X stream at a time.
+pass). Half a bank and room for the results bound the rows of X that stream at a time; where K needs
+several tiles, `accumulator_depth` does as well, as their partial sums meet in that memory.
 
 Convolutions with few channels, depthwise above all, fill the array badly. Neighbouring outputs
 therefore may share one vector of inputs: that of a block of outputs is the patch that they see
@@ -132,8 +132,9 @@ def _least(array: SystolicArray, groups: int, streamed: Int, waiting: Int, depth
     ----------
     streamed, waiting, depth : int64[products], rows of X, columns of S, and K.
     """
-    deep = -(-depth // array.rows)
-    most = np.where(deep == 1, FIELD_LIMIT, array.accumulator_depth)
+    height = _height(array)
+    deep = -(-depth // height)
+    most = np.where(deep == 1, _most(array, 1), _most(array, 2))
     chunks, across = -(-streamed // most), -(-waiting // array.columns)
     if not array.overlap:
         loads = chunks * across * (depth + deep * array.rows)
@@ -143,12 +144,23 @@ def _least(array: SystolicArray, groups: int, streamed: Int, waiting: Int, depth
     # A pass takes the larger of its stream and the next load; both cut into equal parts.
     each = (chunks - longer) * ((deep - deeper) * np.maximum(m, k) + deeper * np.maximum(m, k + 1))
     each += longer * ((deep - deeper) * np.maximum(m + 1, k) + deeper * np.maximum(m + 1, k + 1))
-    first = depth - (deep - 1) * np.minimum(array.rows, m)
+    first = depth - (deep - 1) * np.minimum(height, m)
     last = streamed - (chunks - 1) * np.minimum(most, k)
     end = np.where(m * deep >= depth, first, np.where(k * chunks >= streamed, last, m))
     skew = np.where(groups * each >= array.columns, waiting - (across - 1) * array.columns, 1)
     clocks = groups * across * each + end + array.rows + skew
     return clocks
+
+
+def _height(array: SystolicArray) -> int:
+    """Rows of a tile of S at most."""
+    return min(array.rows, array.most_read)
+
+
+def _most(array: SystolicArray, deep: int) -> int:
+    """Rows of X that stream at a time, at most, where K has so many tiles."""
+    most = min(FIELD_LIMIT, array.most_read, array.most_streamed)
+    return most if deep == 1 else min(most, array.accumulator_depth)
 
 
 def _tiling(
@@ -171,20 +183,21 @@ def _tiling(
     by the smaller first load or last stream that other parts would have; among equal sums, these
     are made as small as they can be.
     """
-    deep = ceil_div(depth, array.rows)
-    most = FIELD_LIMIT if deep == 1 else array.accumulator_depth
+    height = _height(array)
+    deep = ceil_div(depth, height)
+    most = _most(array, deep)
     chunks = ceil_div(streamed, most)
     if not array.overlap:
         streams, depths, columns = (
             split(*cut, FIELD_LIMIT)
-            for cut in ((streamed, most), (depth, array.rows), (waiting, array.columns))
+            for cut in ((streamed, most), (depth, height), (waiting, array.columns))
         )
         across = ceil_div(waiting, array.columns)
         loads = chunks * across * (depth + deep * array.rows)
         clocks = groups * (loads + across * deep * streamed + chunks * deep * waiting)
         return clocks, Tiling(block, streams, columns, depths)
     streams = split(streamed, most, depth // deep)
-    depths = split(depth, array.rows, streamed // chunks)[::-1]
+    depths = split(depth, height, streamed // chunks)[::-1]
     each = [sum(count * max(size, part) for count, part in depths) for _, size in streams]
     total = groups * sum(count * clocks for (count, _), clocks in zip(streams, each, strict=True))
     skew, columns = skewed(array.columns, waiting, total, each[-1])

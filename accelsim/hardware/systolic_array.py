@@ -1,6 +1,7 @@
 """Sizes of the systolic array."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar
 
 from accelsim.hardware.checks import check_flag, check_whole
@@ -16,13 +17,11 @@ class SystolicArray:
     max_taps : taps that a row's buffer holds, the longest kernel side of mode rows.
     accumulator_depth : words of each column's accumulator, for ws and is.
     overlap : whether consecutive passes overlap; False gives the plain machine.
-    bank_depth : words of each operand bank in the generated core.
-    untimed : parameters that no schedule depends on.
+    bank_depth : words of each operand bank; a pass reads half of one at most.
     """
 
     name: ClassVar[str] = "array"
     runs_all: ClassVar[bool] = True
-    untimed: ClassVar[tuple[str, ...]] = ("bank_depth",)
     rows: int
     columns: int
     max_taps: int = 8
@@ -46,6 +45,11 @@ class SystolicArray:
         return self.rows * self.columns
 
     @property
+    def most_read(self) -> int:
+        """Words that a pass reads from a bank at most; the host fills the other half meanwhile."""
+        return self.bank_depth // 2
+
+    @property
     def results_on_their_way(self) -> int:
         """Result words at most between their capture in the array and the reader of the core.
 
@@ -54,7 +58,7 @@ class SystolicArray:
         """
         return self.rows + self.columns + RESULT_REGISTERS
 
-    @property
+    @cached_property
     def result_depth(self) -> int:
         """Words of the result memory: the next power of two above three times what is on its way.
 
@@ -63,7 +67,7 @@ class SystolicArray:
         """
         return 1 << (3 * self.results_on_their_way - 1).bit_length()
 
-    @property
+    @cached_property
     def most_streamed(self) -> int:
         """Result words of a pass of ws or is at most.
 
@@ -71,7 +75,7 @@ class SystolicArray:
         """
         return (self.result_depth - self.results_on_their_way) // 2
 
-    @property
+    @cached_property
     def most_fired(self) -> int:
         """Result words of a pass of os or rows at most, which starts behind all other captures.
 

@@ -1,7 +1,7 @@
 """Passes that the systolic array can run."""
 
 from accelsim.hardware import SystolicArray
-from accelsim.passes import STATIONARY, ArrayPass, Opcode, outside
+from accelsim.passes import STATIONARY, ArrayPass, Opcode, array_words, outside
 
 
 def limits(array: SystolicArray, p: ArrayPass) -> str | None:
@@ -19,9 +19,24 @@ def limits(array: SystolicArray, p: ArrayPass) -> str | None:
     if p.opcode in STATIONARY and (p.accumulate or not p.emit) and p.m > depth:
         return f"a pass accumulates at most {depth} rows, not {p.m}"
     if p.opcode == Opcode.ROWS:
-        return _row_limits(p)
+        return _row_limits(p) or _memory_limits(array, p)
     if p.taps or p.streams != 1 or p.fires != 1:
         return "only rows has taps, streams and fires"
+    return _memory_limits(array, p)
+
+
+def _memory_limits(array: SystolicArray, p: ArrayPass) -> str | None:
+    """Banks, whose other half is filled meanwhile, and room for results."""
+    words = array_words(p)
+    for side, read in (("row", words.left), ("column", words.top)):
+        if read > array.most_read:
+            return (
+                f"a pass reads at most {array.most_read} words of the {side} banks, half of "
+                f"bank_depth, not {read}"
+            )
+    most = array.most_streamed if p.opcode in STATIONARY else array.most_fired
+    if words.results > most:
+        return f"a pass has at most {most} result words, so that all have room, not {words.results}"
     return None
 
 

@@ -1,5 +1,6 @@
 """Lowering: each layer as passes of the engine, and in the dataflow, that runs it fastest."""
 
+from collections.abc import Hashable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -161,12 +162,39 @@ def _on_engine(
 ) -> Lowered:
     """The pieces in the fastest dataflow, the same for all; UnsupportedError says why none.
 
-    A layer whose sums could exceed the accumulators is refused as well.
+    A layer whose sums could exceed the accumulators is refused as well, and no plan is taken that
+    the engine cannot run.
     """
     model = engines.engine_of(sizes)
     if isinstance(getattr(sizes, "operands", None), Operands):
         for piece in pieces:
             _check_width(piece.conv, sizes.operands)
+    refused: Refusals = {}
+    while True:
+        dataflow, chosen = _choose(pieces, model, sizes, dataflows, refused)
+        plans = _plans(pieces, dataflow, sizes, chosen)
+        before = len(refused)
+        for piece, plan in zip(pieces, plans, strict=True):
+            try:
+                model.check(sizes, plan.body)
+            except UnsupportedError as error:
+                refused[dataflow.name, piece.conv, plan.tiling] = error
+        if len(refused) == before:
+            return Lowered(model, sizes, dataflow, pieces, plans, out_shape)
+
+
+# Why an engine cannot run a tiling of a dataflow, for a convolution.
+Refusals = dict[tuple[str, Conv, Hashable], UnsupportedError]
+
+
+def _choose(
+    pieces: tuple[Piece, ...],
+    model: Engine,
+    sizes: Any,
+    dataflows: tuple[Dataflow, ...],
+    refused: Refusals,
+) -> tuple[Dataflow, list[Candidate]]:
+    """The fastest dataflow, and a candidate of it for every piece."""
     refusals = []
     refusal: UnsupportedError | None = None
     best: tuple[int, int] = UNBOUNDED, 0  # clocks, place in dataflows
@@ -175,7 +203,7 @@ def _on_engine(
         try:
             # Pieces overlap, so that only a single one can be too slow by itself.
             most = best[0] if len(pieces) == 1 else UNBOUNDED
-            candidates = _fastest(pieces, dataflow, model, sizes, most)
+            candidates = _fastest(pieces, dataflow, model, sizes, most, refused)
         except UnsupportedError as error:
             refusals.append(_refusal(dataflow, model, error))
             refusal = error
@@ -191,9 +219,7 @@ def _on_engine(
             raise UnsupportedError(refusals[0])
         reasons = "; ".join(refusals)
         raise UnsupportedError(f"runs in none of the allowed dataflows ({reasons})") from refusal
-    dataflow = dataflows[best[1]]
-    plans = _plans(pieces, dataflow, sizes, chosen)
-    return Lowered(model, sizes, dataflow, pieces, plans, out_shape)
+    return dataflows[best[1]], chosen
 
 
 def _refusal(dataflow: Dataflow, model: Engine, error: UnsupportedError) -> str:
@@ -240,26 +266,30 @@ def _clocks(
 
 
 def _fastest(
-    pieces: tuple[Piece, ...], dataflow: Dataflow, model: Engine, sizes: Any, most: int
+    pieces: tuple[Piece, ...],
+    dataflow: Dataflow,
+    model: Engine,
+    sizes: Any,
+    most: int,
+    refused: Refusals,
 ) -> list[Candidate]:
-    """The fastest candidate of every piece; none where a piece takes more than `most` clocks.
-
-    The engine's limits are asked for every candidate that could be the fastest.
-    """
+    """The fastest candidate of every piece; none where a piece takes more than `most` clocks."""
     chosen = []
     for piece in pieces:
         best: tuple[int, Candidate] | None = None
         refusals = []
         for clocks, tiling in dataflow.tilings(piece.conv, sizes, most):
-            if clocks is not None and best is not None and clocks >= best[0]:
-                continue
-            body = dataflow.body(piece.conv, sizes, tiling)
-            try:
-                model.check(sizes, body)
-            except UnsupportedError as error:
+            if refused and (error := refused.get((dataflow.name, piece.conv, tiling))):
                 refusals.append(error)
                 continue
-            clocks = model.cycles(sizes, body) if clocks is None else clocks
+            if clocks is None:
+                body = dataflow.body(piece.conv, sizes, tiling)
+                try:
+                    model.check(sizes, body)
+                except UnsupportedError as reason:
+                    refusals.append(reason)
+                    continue
+                clocks = model.cycles(sizes, body)
             if best is None or clocks < best[0]:
                 best = clocks, (clocks, tiling)
         if best is None and refusals:

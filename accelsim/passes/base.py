@@ -89,6 +89,7 @@ def meanings(record: type) -> dict[str, str]:
     return texts
 
 
+@cache
 def largest(record: type, field: str) -> int:
     """The largest value of a field."""
     width = widths(record)[field]
@@ -96,18 +97,24 @@ def largest(record: type, field: str) -> int:
     return (1 << width) - 1
 
 
-def outside(record: Any, from_zero: Sequence[str]) -> str | None:
+def outside(record: Any, from_zero: tuple[str, ...]) -> str | None:
     """The first field that its width cannot hold, in one sentence; None where all fit.
 
     from_zero : fields that may be 0; all others are at least 1.
     """
     kind: type = type(record)
-    for name in widths(kind):
-        value, most = getattr(record, name), largest(kind, name)
-        least = 0 if name in from_zero else 1
+    for value, (name, least, most) in zip(record, _ranges(kind, from_zero), strict=True):
         if not least <= value <= most:
             return f"{name} of a pass is from {least} to {most}, not {value}"
     return None
+
+
+@cache
+def _ranges(record: type, from_zero: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
+    """Every field with its smallest and its largest value."""
+    return tuple(
+        (name, 0 if name in from_zero else 1, largest(record, name)) for name in widths(record)
+    )
 
 
 def earliest_starts(

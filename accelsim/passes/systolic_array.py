@@ -119,7 +119,7 @@ def misplaced(before: ArrayPass | None, after: ArrayPass | None) -> str | None:
     None stands for what is before the first pass of a sequence, and for what is behind the last.
     """
     kept, p = before or _NOTHING, after or _NOTHING
-    if not _breaks_sums(kept, p):
+    if (kept.emit and not p.accumulate) or not _breaks_sums(kept, p):
         return None
     if before is not None and _keeps(before):
         return (

@@ -21,7 +21,7 @@ from tests.naive import array_passes
 BY_NAME = {
     dataflow.name: dataflow for dataflow in DATAFLOWS if dataflow.engine == SystolicArray.name
 }
-TAKE_ALL = ("os", "ws", "is", "rows")  # every conv that these tests give them; others may refuse
+TAKE_ALL = ("os", "ws", "is")  # every conv; others may refuse, as rows does where banks are small
 LEFT, TOP = addresses(ArrayCommand)
 LAST = columns(ArrayCommand)["last"]
 
@@ -72,6 +72,7 @@ arrays = st.builds(
     max_taps=st.sampled_from([8, 5, 3]),
     accumulator_depth=st.sampled_from([256, 7, 2, 1]),
     overlap=st.booleans(),
+    bank_depth=st.sampled_from([1024, 1024, 65, 40, 20, 7, 2]),
 )
 
 
@@ -83,17 +84,21 @@ def check_limits(array, p):
     assert 1 <= p.k <= 65535
     if stationary:
         assert p.m <= array.accumulator_depth or (p.emit and not p.accumulate)
-    else:
-        assert (p.accumulate, p.emit) == (0, 1)
+    half = array.bank_depth // 2
     if p.opcode != Opcode.ROWS:
         assert (p.taps, p.streams, p.fires) == (0, 1, 1)
+        assert max(p.k, p.m if stationary else 0) <= half
+        assert p.m <= array.most_streamed or not p.emit or not stationary
         return
+    assert p.streams * (p.taps + p.k) + (p.fires - 1) * p.n <= half
+    assert p.m * p.fires <= array.most_fired
     assert 1 <= p.taps <= array.max_taps
     assert 1 <= p.streams <= 255
     assert p.k >= 2
     assert p.n - 1 <= p.k <= p.n + p.taps - 1
     if p.fires > 1:
         assert (p.streams, p.fires <= 65535) == (1, True)
+        assert (p.accumulate, p.emit) == (0, 1)
         assert p.n >= max(p.m, p.taps + 1)
 
 
@@ -103,14 +108,18 @@ def check(conv, array, name, seed=0):
     x = rng.integers(-128, 128, (conv.c, conv.h, conv.w)).astype(np.int8)
     w = rng.integers(-128, 128, (conv.k, conv.c // conv.groups, conv.fh, conv.fw)).astype(np.int8)
     expected = naive_conv(conv, x, w).ravel()
+    # Taps, a window, and zeros for the taps: a bank that holds less may be too small for rows.
+    small = array.bank_depth // 2 < 3 * max(conv.fh, conv.fw) + 1
     try:
         candidates = list(dataflow.tilings(conv, array))
     except UnsupportedError:
+        assert small
         assert name not in TAKE_ALL
         return
     for clocks, tiling in candidates:
         plan = Plan(dataflow.body(conv, array, tiling), tiling)
         assert clocks == systolic_array.ENGINE.cycles(array, plan.body)
+        systolic_array.ENGINE.check(array, plan.body)
         program = dataflow.program(conv, array, plan)
         for row in program.commands.tolist():
             check_limits(array, ArrayPass(*row[:9]))
@@ -140,6 +149,15 @@ def test_program_is_the_convolution(name, conv, array, seed):
         check(conv, array, name, seed)
 
 
+@pytest.mark.parametrize("name", ["os", "ws", "is", "rows"])
+@pytest.mark.parametrize("bank_depth", [2, 9, 30])
+def test_a_layer_is_cut_to_its_banks(name, bank_depth):
+    """K of 45 products and 30 outputs in passes of one to fifteen words."""
+    conv = Conv(5, 7, 8, 5, 5, 6, 3, 3, groups=5 if name == "rows" else 1)
+    for overlap in (True, False):
+        check(conv, SystolicArray(4, 5, bank_depth=bank_depth, overlap=overlap), name)
+
+
 EDGES = {
     "one output": Conv(1, 1, 1, 1, 1, 1, groups=1),
     "kernel larger than the map": Conv(2, 2, 1, 2, 2, 1, 5, 3, pt=2, pl=1, groups=2),
@@ -150,6 +168,7 @@ EDGES = {
     "fully connected": Conv(37, 1, 1, 11, 1, 1),
     "row of taps": Conv(5, 7, 9, 5, 7, 9, 1, 3, pl=1, groups=5),
     "column of taps, strided": Conv(5, 9, 7, 5, 5, 4, 3, 1, 2, 2, pt=1, groups=5),
+    "more results than there is room for": Conv(1, 3, 150, 1, 3, 150, 1, 3, pl=1, groups=1),
     "long lines": Conv(1, 2, 40, 1, 2, 40, 1, 3, pl=1, groups=1),
     "single tap": Conv(2, 5, 5, 2, 5, 5, groups=2),
 }

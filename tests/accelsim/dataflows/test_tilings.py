@@ -9,6 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from accelsim.dataflows import input_stationary, os, row_lines, rows, stationary, ws
+from accelsim.engines import systolic_array
+from accelsim.engines.base import passes_of
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
@@ -49,8 +51,11 @@ def ends(array, groups, streams, across, depths):
 def exhaustive(array, groups, streamed, waiting, depth):
     """The fewest clocks of all tilings of a product, every list of tiles in every order."""
     best = None
-    for depths in compositions(depth, array.rows):
-        most = streamed if len(depths) == 1 else array.accumulator_depth
+    half = array.bank_depth // 2
+    for depths in compositions(depth, min(array.rows, half)):
+        most = min(half, array.most_streamed)
+        if len(depths) > 1:
+            most = min(most, array.accumulator_depth)
         for streams in compositions(streamed, most):
             for across in range(-(-waiting // array.columns), waiting + 1):
                 last = ends(array, groups, streams, across, depths)
@@ -70,6 +75,7 @@ def exhaustive(array, groups, streamed, waiting, depth):
         rows=st.integers(1, 5),
         columns=st.integers(1, 9),
         accumulator_depth=st.integers(1, 4),
+        bank_depth=st.sampled_from([1024, 1024, 12, 7, 4, 2]),
     ),
     st.integers(1, 3),
     *(st.integers(1, 8),) * 3,
@@ -123,15 +129,20 @@ def passes_of_os(array, conv):
                 ]
 
 
-def law(array, groups, passes, depth):
-    """Clocks of passes of os: a pass loads while the one before it drains."""
+def law(array, groups, passes, chunks):
+    """Clocks of passes of os: a pass loads while the one before it drains.
+
+    chunks : of K, all but the last of which keep their sums and drain for a clock.
+    """
     at = drained = done = 0
     for m, n in groups * passes:
-        if array.overlap:
-            at += max(depth, drained)
-            done, drained = max(done, at + array.rows + m + n - 2), m
-        else:
-            done += depth + array.rows + m + n - 2
+        for place, k in enumerate(chunks):
+            drain = m if place == len(chunks) - 1 else 1
+            if array.overlap:
+                at += max(k, drained)
+                done, drained = max(done, at + array.rows + drain + n - 2), drain
+            else:
+                done += k + array.rows + drain + n - 2
     return done
 
 
@@ -142,6 +153,7 @@ def law(array, groups, passes, depth):
         rows=st.integers(1, 6),
         columns=st.integers(1, 6),
         overlap=st.sampled_from((True, True, True, False)),
+        bank_depth=st.sampled_from((1024, 1024, 10, 7, 4, 2)),
     ),
     st.sampled_from((1, 1, 2, 3)),
     st.sampled_from((1, 1, 2, 3, 7)),
@@ -149,9 +161,17 @@ def law(array, groups, passes, depth):
     st.integers(1, 7),
 )
 @example(SystolicArray(6, 3), 3, 1, 5, 3)  # a row more is cheaper than a pass more
+@example(SystolicArray(5, 4, bank_depth=4, overlap=False), 1, 1, 7, 5)  # one by one, in chunks
 def test_os_fills_its_passes_best(array, groups, channels, pixels, depth):
     conv = Conv(depth * groups, 1, pixels, channels * groups, 1, pixels, groups=groups)
-    least = min(law(array, groups, passes, depth) for passes in passes_of_os(array, conv))
+    half = array.bank_depth // 2
+    fewest = -(-depth // half)
+    cuts = [cut for cut in compositions(depth, half) if len(cut) <= fewest + (fewest > 1)]
+    least = min(
+        law(array, groups, passes, chunks)
+        for passes in passes_of_os(array, conv)
+        for chunks in cuts
+    )
     assert min(clocks for clocks, _ in os.tilings(conv, array)) == least
 
 
@@ -186,9 +206,17 @@ def least_crossed(array, depth, shared, others):
 def test_crossed_operands_fill_their_passes_best(rows, columns, depth, shared, others):
     shared = min(shared, (min(rows, columns) - 1) // 2)
     array = SystolicArray(rows, columns)
-    clocks, tiling = os._crossed(array, 1, depth, shared, others, False)
+    clocks, tiling = os._crossed(array, 1, os._Depth(depth, 512), shared, others, False)
     assert clocks == least_crossed(array, depth, shared, others)
     assert sum(count * (a + b) for count, a, b in tiling.passes) == others
+
+
+def runs_on(array, conv, lines, jobs, runs):
+    """Whether the array can run all passes: its banks hold a stream, and limits allow them."""
+    if any(lines.taps + run.k > array.bank_depth // 2 for run in runs):
+        return False
+    passes = passes_of(rows.body(conv, array, rows.Tiling(False, lines, jobs, tuple(runs))))
+    return not any(systolic_array.schedule.limits(array, p) for p in set(passes))
 
 
 @settings(max_examples=120)
@@ -209,6 +237,8 @@ def test_no_other_number_of_jobs_is_faster(conv, array):
                 continue
             if fires or max(job.size for job in jobs) <= array.columns:
                 runs = row_lines._runs(lines, jobs, conv.k, array, fires)
+                if not runs_on(array, conv, lines, jobs, runs):
+                    continue
                 clocks = row_lines._clocks(lines, array, runs)
                 sizes = row_lines._sizes(jobs, conv.k)
                 assert row_lines._bounds(lines, array, fires, sizes) <= clocks
