@@ -325,6 +325,24 @@ LIMITS = (
         )
         for accumulate, emit in ((1, 1), (0, 0))
     ),
+    (
+        ArrayPass(OS, 1, 1, 513),
+        "a pass reads at most 512 words of the row banks, half of bank_depth, not 513",
+    ),
+    (
+        ArrayPass(WS, 513, 1, 1),
+        "a pass reads at most 512 words of the row banks, half of bank_depth, not 513",
+    ),
+    (
+        ArrayPass(ROWS, 1, 3, 6, 5, streams=47),
+        "a pass reads at most 512 words of the row banks, half of bank_depth, not 517",
+    ),
+    # 4 rows, 3 columns and 16 registers on the way, of 128 words.
+    (ArrayPass(WS, 53, 1, 1), "a pass has at most 52 result words, so that all have room, not 53"),
+    (
+        ArrayPass(ROWS, 1, 3, 3, 2, fires=102),
+        "a pass has at most 101 result words, so that all have room, not 102",
+    ),
 )
 
 
@@ -338,19 +356,21 @@ def test_limits_are_said_in_one_sentence(p, reason):
 
 
 @pytest.mark.parametrize(
-    "p",
+    ("p", "bank_depth"),
     [
-        ArrayPass(OS, 4, 3, 65535),
-        ArrayPass(WS, 65535, 3, 4),
-        ArrayPass(IS, 8, 3, 4, accumulate=1, emit=0),
-        ArrayPass(ROWS, 4, 3, 8, 6, streams=255),
-        ArrayPass(ROWS, 3, 3, 4, 2, fires=65535),
-        ArrayPass(ROWS, 4, 1, 2, 2),
-        ArrayPass(ROWS, 4, 3, 2, 1),
+        (ArrayPass(OS, 4, 3, 65535), 131070),
+        (ArrayPass(OS, 4, 3, 512), 1024),
+        (ArrayPass(WS, 52, 3, 4), 104),
+        (ArrayPass(IS, 8, 3, 4, accumulate=1), 16),
+        (ArrayPass(ROWS, 4, 3, 8, 6, streams=255), 7140),
+        (ArrayPass(ROWS, 1, 3, 4, 2, fires=101), 612),
+        (ArrayPass(ROWS, 3, 3, 4, 2, fires=33), 204),
+        (ArrayPass(ROWS, 4, 1, 2, 2), 8),
+        (ArrayPass(ROWS, 4, 3, 2, 1), 6),
     ],
 )
-def test_limits_are_reached(p):
-    array = SystolicArray(4, 3, max_taps=6, accumulator_depth=8)
+def test_limits_are_reached(p, bank_depth):
+    array = SystolicArray(4, 3, max_taps=6, accumulator_depth=8, bank_depth=bank_depth)
     assert limits(array, p) is None
     ENGINE.check(array, (p,))
     if array_words(p)[0] < 4000:
