@@ -67,7 +67,7 @@ CASES = {
     "rows, most values": (rows(3, 4, 6, 3), rows(3, 4, 11, 8), rows(2, 1, 8, 8)),
     "rows, streams": (rows(3, 4, 4, 3, streams=3), rows(1, 1, 2, 2, 5), rows(3, 2, 3, 3, 2)),
     "rows, fires": (rows(3, 4, 4, 3, fires=4), rows(2, 4, 3, 1, fires=3), rows(3, 3, 4, 2, 1, 5)),
-    "rows, drain slot tight": (rows(3, 1, 2, 1), rows(3, 1, 2, 1), rows(3, 2, 2, 1), os(3, 1, 1)),
+    "rows, drain slot tight": (rows(3, 2, 2, 1), rows(3, 2, 2, 1), rows(3, 2, 2, 1), os(3, 1, 1)),
     "rows, its first tap behind ws": (ws(3, 4, 3), rows(3, 4, 3, 1), ws(1, 4, 1), rows(3, 2, 2, 1)),
     "all modes": TOUR,
     "all modes, reversed": TOUR[::-1],
@@ -79,10 +79,10 @@ TALL_CASES = {
     "a swap waits for the drain of rows": (
         rows(6, 2, 2, 1), input_stationary(1, 2, 1), rows(5, 1, 2, 2), ws(2, 1, 1),
     ),
-    "a stream waits for the drain": (os(6, 2, 3), rows(6, 1, 2, 1), rows(6, 2, 2, 1, 2)),
+    "a stream waits for the drain": (os(6, 2, 3), rows(6, 2, 2, 1), rows(6, 2, 2, 1, 2)),
     "kept sums wait for the drain": (
-        os(6, 2, 2), os(6, 2, 1, emit=0), os(6, 2, 1, 1), rows(6, 1, 2, 1, emit=0),
-        rows(6, 1, 2, 1, 2, accumulate=1), os(6, 1, 1),
+        os(6, 2, 2), os(6, 2, 1, emit=0), os(6, 2, 1, 1), rows(6, 2, 2, 1, emit=0),
+        rows(6, 2, 2, 1, 2, accumulate=1), os(6, 1, 1),
     ),
     "fires with as many rows as windows": (rows(2, 2, 2, 1, fires=5), os(6, 2, 1)),
 }  # fmt: skip
