@@ -56,7 +56,9 @@ def test_a_pass_longer_than_half_a_bank_is_refused():
     p = ArrayPass(Opcode.OS, 1, 1, 33)
     work = sequence(np.random.default_rng(0), ARRAY, (p,))
     array = SystolicArray(3, 2, bank_depth=64)
-    with pytest.raises(AccelsimError, match="at most 32 words of the row banks, half of bank_depth, not 33"):
+    with pytest.raises(
+        AccelsimError, match="at most 32 words of the row banks, half of bank_depth, not 33"
+    ):
         memories(array, work.commands, *work.memories)
     assert cosim(array, work.commands, *work.memories).busy_cycles == ENGINE.cycles(array, (p,))
 
