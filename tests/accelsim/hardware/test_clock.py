@@ -9,25 +9,14 @@ import pytest
 import accelsim as ax
 from accelsim.hardware import DepthwiseEngine, Hardware, Operands, SystolicArray, clock, to_toml
 from accelsim.hardware.files import load_hardware
-
-# Periods of arrays in ns on a line, 4 + log2(R C) / 2, apart from the largest; of engines at 5.
-ARRAYS = {(1, 1): 4.0, (2, 2): 5.0, (2, 4): 5.5, (8, 8): 8.0}
-ENGINES = {(1, 2): 5.0, (2, 2): 5.0, (2, 4): 5.0}
-BOTH = (SystolicArray(8, 4), DepthwiseEngine(4, 4))
+from tests.accelsim.clocks import ARRAYS, BOTH, BOTH_MHZ, ENGINES, handmade
 
 
 @pytest.fixture(autouse=True)
-def table(tmp_path, monkeypatch):
+def table(tmp_path):
     """A table of designs made by hand."""
-    points = [clock.record([SystolicArray(*size)], 1e3 / ns) for size, ns in ARRAYS.items()]
-    points += [clock.record([DepthwiseEngine(*size)], 1e3 / ns) for size, ns in ENGINES.items()]
-    points.append(clock.record(BOTH, 123.45))
-    file = tmp_path / "clock.json"
-    file.write_text(json.dumps({"device": "LFE5U-85F", "speed": 6, "points": points}))
-    monkeypatch.setattr(clock, "FILE", file)
-    clock.table.cache_clear()
-    yield
-    clock.table.cache_clear()
+    with handmade(tmp_path):
+        yield
 
 
 def line(size):
@@ -39,8 +28,8 @@ def line(size):
 
 def test_a_design_of_the_table_has_its_clock():
     assert Hardware(SystolicArray(2, 2)).clock == (200.0, "measured")
-    assert Hardware(BOTH[0], depthwise=BOTH[1]).clock == (123.45, "measured")
-    assert Hardware(engines=BOTH[::-1]).clock == (123.45, "measured")
+    assert Hardware(BOTH[0], depthwise=BOTH[1]).clock == (BOTH_MHZ, "measured")
+    assert Hardware(engines=BOTH[::-1]).clock == (BOTH_MHZ, "measured")
     # The result port is as wide as it is anyway.
     same = DepthwiseEngine(4, 4, results_per_clock=4)
     assert Hardware(BOTH[0], depthwise=same).clock.source == "measured"
@@ -122,7 +111,7 @@ def test_the_error_leaves_every_design_out():
         slope, start = np.polyfit(logs, list(others.values()), 1)
         errors.append(ns / (start + slope * math.log2(math.prod(size))) - 1)
     errors += [0.0] * len(ENGINES)
-    errors.append(1e3 / max(line((8, 4)), 5.0) / 123.45 - 1)
+    errors.append(1e3 / max(line((8, 4)), 5.0) / BOTH_MHZ - 1)
     assert clock.leave_one_out_error() == pytest.approx(max(map(abs, errors)))
 
 

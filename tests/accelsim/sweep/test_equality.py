@@ -12,6 +12,7 @@ import accelsim as ax
 from accelsim import reuse, sweep
 from accelsim.engines import depthwise, systolic_array
 from accelsim.hardware import to_toml
+from tests.accelsim.clocks import handmade
 from tests.accelsim.sweep.specs import CHEAP, LARGE, simulated, spec
 
 POINTS = 400
@@ -229,3 +230,38 @@ mhz = [1, 2, 3]
     ]
     assert designs == expected
     assert frame.get_column("point").to_list() == list(range(36))
+
+
+OWN_CLOCKS = """
+networks = ["mobilenet_v3_small"]
+inputs = ["64x64"]
+[array]
+size = ["1x1", "2x2", "2x3", "8x4", "8x8", "16x16"]
+[operands]
+bits = [8, 9]
+[depthwise]
+size = ["none", "1x1", "2x2", "4x4"]
+"""
+
+
+def test_designs_without_a_clock_have_that_of_run(tmp_path):
+    with handmade(tmp_path):
+        sweep.run(spec(tmp_path, OWN_CLOCKS), tmp_path / "out")
+        rows = sweep.load(tmp_path / "out").to_dicts()
+        for row in rows:
+            operands = ax.Operands(row["bits"])
+            design = ax.load_hardware("mobile").with_engine(
+                ax.SystolicArray(row["rows"], row["columns"], operands=operands)
+            )
+            if row["lanes"]:
+                engine = ax.DepthwiseEngine(row["lanes"], row["pixels"], operands=operands)
+                design = design.with_engine(engine)
+            assert (row["clock_mhz"], row["clock_source"]) == design.clock, design.label
+            assert row["time_ms"] == design.milliseconds(row["clocks"])
+            assert spec(tmp_path, OWN_CLOCKS).hardware(row) == design
+    sources = [row["clock_source"] for row in rows]
+    assert {source: sources.count(source) for source in set(sources)} == {
+        "measured": 4,
+        "estimated": 6,
+        "assumed": 38,
+    }
