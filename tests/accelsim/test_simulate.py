@@ -56,7 +56,7 @@ PROBE = Network(
 
 
 def hardware(rows, columns, **options):
-    return Hardware(SystolicArray(rows, columns, **options))
+    return Hardware(SystolicArray(rows, columns, **options), clock_mhz=500.0)
 
 
 @pytest.mark.parametrize("dataflow", ["auto", "os", "ws", "is", "rows,os"])

@@ -14,6 +14,7 @@ from accelsim import __version__, networks
 from accelsim.hardware import Hardware, SystolicArray
 from accelsim.simulation import simulate
 from tests.accelsim.cli.outcome import as_json
+from tests.accelsim.clocks import handmade
 
 
 def test_the_table_holds_every_layer_the_total_and_what_is_not_modelled(accelsim):
@@ -264,7 +265,7 @@ def test_several_results_say_what_was_computed_and_left_out(accelsim):
     for array in ("4x4", "8x8"):
         about = rf"^mobilenet_v3_small, baseline, 32x32, array {array}: "
         assert re.search(about + r"2 layers register by register: .*equal", shown, re.MULTILINE)
-    published_ = ("--timing", "fuseconv-2021", "--array", "8x8,9x9")
+    published_ = ("--timing", "fuseconv-2021", "--array", "8x8,9x9", "--clock", "500")
     told = accelsim("run", "mobilenet_v2", *published_).out
     assert "At 500 MHz, memory is left out." in told
     assert "fuseconv-2021 is the model that its authors released" in told
@@ -377,3 +378,45 @@ def test_the_last_lines_sum_up_depthwise_layers_as_the_table_has_them(accelsim):
         assert int(cycles.replace(",", "")) == sum(layer["cycles"] for layer in layers)
     beside = accelsim(*command, "--depthwise", "4x16").out
     assert re.search(r"as run \(\d+ depthwise engine", beside)
+
+
+def test_a_clock_is_told_with_its_source(accelsim, tmp_path):
+    with handmade(tmp_path):
+        for size, mhz, said in (
+            ("2x2", 200.0, "The clock is measured: Fmax of the design on LFE5U-85F"),
+            ("2x3", 181.4, "The clock is estimated from 8 designs on LFE5U-85F, speed grade 6;"),
+            ("9x9", 500.0, "The clock is assumed: no design like this one was placed and routed"),
+        ):
+            options = ("resnet18", "--array", size, "--memory", "none")
+            shown = accelsim("run", *options).out
+            assert f" ms at {mhz:g} MHz computing; " in shown
+            assert f"\n{said}" in shown
+            shown = accelsim("csynth", "resnet18", "--layer", "fc", "--array", size).out
+            assert f" us at {mhz:g} MHz; " in shown
+            assert f"\n{said}" in shown
+            asked = as_json(accelsim("run", *options, "--json", "-"))
+            assert (asked["clock_mhz"], asked["clock_source"]) == (mhz, said.split()[3].strip(":"))
+            assert asked["time_ms"] == asked["total_cycles"] / (mhz * 1e3)
+        given = accelsim("run", "resnet18", "--array", "2x2", "--clock", "77").out
+        assert " ms at 77 MHz computing, " in given
+        assert "\nThe clock is as given.\n" in given
+
+
+def test_designs_of_several_clocks_are_told_with_theirs(accelsim, tmp_path):
+    with handmade(tmp_path):
+        options = ("resnet18", "--array", "2x2,9x9", "--memory", "none")
+        each = "At 200 MHz (2x2, measured), 500 MHz (9x9, assumed)"
+        assert (
+            f"\n{each}, memory is left out.\nThe clock is measured" in accelsim("run", *options).out
+        )
+        compared = accelsim("compare", *options)
+        assert f"\n{each}.\nThe clock is measured" in compared.out
+        designs = as_json(accelsim("compare", *options, "--json", "-"))["designs"]
+        assert [(each["clock_mhz"], each["clock_source"]) for each in designs] == [
+            (200.0, "measured"),
+            (500.0, "assumed"),
+        ]
+        studied = ("study", "resnet18", "--arrays", "2x2,9x9", "--depthwise", "2x2")
+        assert f"\n{each}.\nThe clock is measured" in accelsim(*studied).out
+        points = as_json(accelsim(*studied, "--json", "-"))["points"]
+        assert {point["clock_source"] for point in points} == {"measured", "assumed", None}

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,10 +72,10 @@ def test_a_design_unlike_those_of_the_table_has_an_assumed_clock(design):
 
 
 def test_a_preset_is_assumed_only_where_nothing_is_known():
-    assert load_hardware("tiny").clock == (125.0, "measured")
-    assert load_hardware("edge").clock == (250.0, "assumed")
-    sized = load_hardware("tiny").with_engine(SystolicArray(16, 16))
-    assert sized.clock == (100.0, "assumed")
+    tiny = replace(load_hardware("tiny"))  # another object: presets may know their clocks already
+    assert tiny.clock == (125.0, "measured")
+    assert tiny.with_engine(SystolicArray(16, 16)).clock == (100.0, "assumed")
+    assert replace(load_hardware("edge")).clock == (250.0, "assumed")
 
 
 def test_what_the_user_says_counts_before_all(tmp_path):
