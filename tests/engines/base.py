@@ -83,6 +83,18 @@ def random_operands(rng: np.random.Generator) -> Operands:
     return Operands(bits, int(rng.integers(2 * bits, 33)))
 
 
+def at_most(
+    limits: Callable[[Any, Any], str | None], sizes: Any, of: Callable[[int], Any], highest: int
+) -> Any:
+    """The pass of(n) with the largest n up to `highest` that the limits let pass, by bisection."""
+    low, high = 1, highest + 1
+    assert limits(sizes, of(low)) is None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if limits(sizes, of(middle)) is None else (low, middle)
+    return of(low)
+
+
 def signals(shape: tuple[int, ...], of: Callable[..., Any]) -> npt.NDArray[Any]:
     """The values of Amaranth at every place of a shape."""
     table = np.empty(shape, object)
