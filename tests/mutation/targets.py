@@ -10,10 +10,12 @@ _DEPTHWISE_ONLY = ("-k", "depthwise and not test_error")
 _ARRAY = (
     "tests/rtl/engines/systolic_array/test_agreement.py",
     "tests/rtl/engines/systolic_array/test_waits.py",
+    "tests/rtl/engines/systolic_array/test_extremes.py",
 )
 _DEPTHWISE = (
     "tests/rtl/engines/depthwise/test_agreement.py",
     "tests/rtl/engines/depthwise/test_waits.py",
+    "tests/rtl/engines/depthwise/test_extremes.py",
 )
 _BOTH = ("tests/rtl/engines/test_waits.py", "tests/rtl/engines/test_agreement.py")
 _FLOW = "tests/rtl/flow"
