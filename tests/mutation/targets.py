@@ -2,7 +2,14 @@
 
 from pathlib import Path
 
-SCOPE = ("rtl", "accelsim/engines", "accelsim/dataflows", "accelsim/hls", "accelsim/lowering")
+SCOPE = (
+    "rtl",
+    "accelsim/engines",
+    "accelsim/limits",
+    "accelsim/dataflows",
+    "accelsim/hls",
+    "accelsim/lowering",
+)
 
 # Not the tests that plant errors themselves.
 _ARRAY_ONLY = ("-k", "systolic_array and not test_error")
@@ -66,6 +73,14 @@ TARGETS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "tests/accelsim/test_csynth.py",
             "tests/accelsim/sweep/test_area.py",
         ),
+    ),
+    (
+        "accelsim/limits/systolic_array.py",
+        ("tests/accelsim/engines/systolic_array/test_cycle.py", "tests/accelsim/lowering"),
+    ),
+    (
+        "accelsim/limits/",
+        ("tests/accelsim/limits", "tests/accelsim/engines/depthwise/test_schedule.py"),
     ),
     ("accelsim/engines/third_party.py", ("tests/accelsim/engines/test_third_party.py",)),
     ("accelsim/engines/", ("tests/accelsim/engines", "tests/accelsim/test_film.py")),
