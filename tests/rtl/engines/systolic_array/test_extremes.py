@@ -35,7 +35,8 @@ TOPS = {
     "os, a half of the banks": (os(2, 3, HALF),),
     "streams": (rows(2, 3, 2, 1, streams=255),),
     "streamed rows": (
-        top(SHORT, "m", lambda m: ws(m, 3, 2)), top(SHORT, "m", lambda m: input_stationary(m, 1, 1)),
+        top(SHORT, "m", lambda m: ws(m, 3, 2)),
+        top(SHORT, "m", lambda m: input_stationary(m, 1, 1)),
     ),
     "kept rows": (
         top(SHORT, "m", lambda m: ws(m, 3, 2, 0, 0)), top(SHORT, "m", lambda m: ws(m, 3, 1, 1, 1)),
