@@ -157,24 +157,30 @@ def plain(sizes: Any) -> Any:
     return replace(sizes, **back) if back else sizes
 
 
-def _alike(sizes: Any, points: Sequence[Point]) -> list[tuple[Sizes, float]]:
+def _alike(sizes: Sizes, points: Sequence[Point]) -> list[tuple[Sizes, float]]:
     """Engines that were measured alone and are this one in another size, and their periods."""
-    found = []
-    for point in points:
-        (first, *others) = point.engines
-        if first.name == sizes.name and not others and _rest(first) == _rest(sizes):
-            found.append((first, 1e3 / point.fmax_mhz))
-    return found
+    rest = _rest(sizes)
+    return [
+        (point.engines[0], 1e3 / point.fmax_mhz)
+        for point in points
+        if len(point.engines) == 1 and _rest_of_point(point) == rest
+    ]
+
+
+@cache
+def _rest_of_point(point: Point) -> dict[str, Any]:
+    return _rest(point.engines[0])
+
+
+def _rest(sizes: Any) -> dict[str, Any]:
+    """What an engine is but for its size."""
+    sides = dimensions(sizes)
+    rest = {name: value for name, value in asdict(sizes).items() if name not in sides}
+    return rest | {"name": sizes.name}
 
 
 def _sides(sizes: Sizes) -> tuple[int, ...]:
     return tuple(getattr(sizes, name) for name in dimensions(sizes))
-
-
-def _rest(sizes: Any) -> dict[str, Any]:
-    """The parameters of an engine but for its size."""
-    sides = dimensions(sizes)
-    return {name: value for name, value in asdict(sizes).items() if name not in sides}
 
 
 def _fitted(sizes: Sizes, alike: Sequence[tuple[Sizes, float]]) -> float:

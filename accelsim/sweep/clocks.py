@@ -13,6 +13,7 @@ from accelsim.sweep.spec import Spec
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+SOURCE = polars.Enum(clock.SOURCES)
 Number = TypeVar("Number", np.float64, np.bool_)
 Codes = npt.NDArray[np.int32]
 
@@ -40,9 +41,11 @@ class Clocks(NamedTuple):
         multipliers : of all engines of a point, int64[points].
         """
         if self.given is not None:
-            sources = np.full(len(multipliers), clock.SOURCES.index(clock.USER), np.int8)
+            sources = polars.repeat(clock.USER, len(multipliers), dtype=SOURCE, eager=True)
             return _series(self.given[codes[kernels.CLOCK]], sources)
-        mhz = np.minimum.reduce([_gathered(each, codes, at) for at, each in self._engines()])
+        mhz = np.minimum.reduce(
+            [_gathered(each, codes, at) for at, each in enumerate(self.estimated_mhz)]
+        )
         known = ~np.isnan(mhz) & (multipliers <= clock.most_multipliers())
         mhz = np.where(known, mhz, self.assumed_mhz)
         estimated, assumed = map(clock.SOURCES.index, (clock.ESTIMATED, clock.ASSUMED))
@@ -52,28 +55,27 @@ class Clocks(NamedTuple):
                 [_gathered(each, codes, at) for at, each in enumerate(engines)]
             )
             mhz[of_it], sources[of_it] = fmax, clock.SOURCES.index(clock.MEASURED)
-        return _series(mhz, sources)
-
-    def _engines(self) -> enumerate[Floats]:
-        return enumerate(self.estimated_mhz)
+        return _series(mhz, polars.Series(clock.SOURCES, dtype=SOURCE).gather(sources))
 
 
 def clocks_of(spec: Spec) -> Clocks:
     """The clocks of the points of a specification."""
-    values = [value for (value,) in spec.axis("clock_mhz").values]
-    given = None if spec.own_clocks else np.array(values, np.float64)
+    if not spec.own_clocks:
+        values = [value for (value,) in spec.axis("clock_mhz").values]
+        return Clocks(np.array(values, np.float64), (), (), spec.base.assumed_mhz)
     operands = len(spec.combinations(OPERANDS))
-    sizes = [spec.sizes[engine.name] for engine in ENGINES]
+    sizes = [[*map(_plain, spec.sizes[engine.name])] for engine in ENGINES]
+    estimated = (np.array([*map(_estimated, each)]).reshape(operands, -1) for each in sizes)
     measured = []
     for point in clock.table().points:
         named = {each.name: each for each in point.engines}
-        same = (
-            np.array([_plain(each) == named.get(engine.name) for each in of_engine])
+        same = tuple(
+            np.array([each == named.get(engine.name) for each in of_engine]).reshape(operands, -1)
             for engine, of_engine in zip(ENGINES, sizes, strict=True)
         )
-        measured.append((point.fmax_mhz, tuple(each.reshape(operands, -1) for each in same)))
-    estimated = (np.array([*map(_estimated, each)]).reshape(operands, -1) for each in sizes)
-    return Clocks(given, tuple(estimated), tuple(measured), spec.base.assumed_mhz)
+        if all(each.any() for each in same):
+            measured.append((point.fmax_mhz, same))
+    return Clocks(None, tuple(estimated), tuple(measured), spec.base.assumed_mhz)
 
 
 def _plain(sizes: Sizes | None) -> Sizes | None:
@@ -93,9 +95,5 @@ def _gathered(figures: npt.NDArray[Number], codes: Codes, engine: int) -> npt.ND
     return gathered
 
 
-def _series(mhz: Floats, sources: npt.NDArray[np.int8]) -> list[polars.Series]:
-    words = polars.Series(clock.SOURCES, dtype=polars.Enum(clock.SOURCES))
-    return [
-        polars.Series("clock_mhz", mhz),
-        words.gather(sources).alias("clock_source"),
-    ]
+def _series(mhz: Floats, sources: polars.Series) -> list[polars.Series]:
+    return [polars.Series("clock_mhz", mhz), sources.alias("clock_source")]
