@@ -41,8 +41,8 @@ class Clocks(NamedTuple):
         multipliers : of all engines of a point, int64[points].
         """
         if self.given is not None:
-            sources = polars.repeat(clock.USER, len(multipliers), dtype=SOURCE, eager=True)
-            return _series(self.given[codes[kernels.CLOCK]], sources)
+            users = polars.repeat(clock.USER, len(multipliers), dtype=SOURCE, eager=True)
+            return _series(self.given[codes[kernels.CLOCK]], users)
         mhz = np.minimum.reduce(
             [_gathered(each, codes, at) for at, each in enumerate(self.estimated_mhz)]
         )
