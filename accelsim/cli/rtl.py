@@ -147,7 +147,8 @@ def generate_rtl(
             progress("computing the layer's values", 0.0)
             stimulus = cosimulation.stimulus(net, name, design, dataflow, seed, depthwise_on)
         written = generate(design, Path(output), progress, stimulus, command)
-    say(*map(str, written), "", "To lint it:", shlex.join(lint_command(written[0])))
+    sources = [path for path in written if path.suffix == ".sv"]
+    say(*map(str, written), "", "To lint it:", shlex.join(lint_command(*sources)))
 
 
 def place_and_route(

