@@ -120,6 +120,9 @@ def generate_rtl(
     depthwise_on: DepthwiseOnOption = "auto",
     input_size: InputOption = None,
     seed: SeedOption = 0,
+    axi_stream: Annotated[
+        bool, typer.Option("--axi-stream", help="Add a wrapper whose streams are AXI4-Stream.")
+    ] = False,
 ) -> None:
     """Write the Verilog of a design, and its documentation.
 
@@ -140,7 +143,8 @@ def generate_rtl(
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
     check_rtl(design, hardware)
     of_design = {"--hardware": hardware, "--array": array, "--depthwise": depthwise}
-    command = _command("accelsim rtl", of_design | {"--layer": layer} | of_layer, overlap)
+    flags = [*_overlap(overlap), *(["--axi-stream"] if axi_stream else [])]
+    command = _command("accelsim rtl", of_design | {"--layer": layer} | of_layer, flags)
     with needs_extra_rtl(), progress_bar() as progress:
         from rtl.flow.generate import generate
         from rtl.flow.simulators import lint_command
@@ -153,7 +157,7 @@ def generate_rtl(
             net = load_network(source, variant, input_size)
             progress("computing the layer's values", 0.0)
             stimulus = cosimulation.stimulus(net, name, design, dataflow, seed, depthwise_on)
-        written = generate(design, Path(output), progress, stimulus, command)
+        written = generate(design, Path(output), progress, stimulus, command, axi_stream)
     sources = [path for path in written if path.suffix == ".sv"]
     say(*map(str, written), "", "To lint it:", shlex.join(lint_command(*sources)))
 
@@ -207,15 +211,18 @@ def place_and_route(
         )
 
 
-def _command(name: str, options: dict[str, str | None], overlap: bool | None) -> str:
+def _overlap(overlap: bool | None) -> list[str]:
+    """The flag as it was given."""
+    return [] if overlap is None else ["--overlap" if overlap else "--no-overlap"]
+
+
+def _command(name: str, options: dict[str, str | None], flags: list[str]) -> str:
     """A command as text that is the same on every machine: of files only their names."""
     words = [name]
     for option, value in options.items():
         if value is not None:
             words += [option, shlex.quote(Path(value).name)]
-    if overlap is not None:
-        words.append("--overlap" if overlap else "--no-overlap")
-    return printable(" ".join(words))
+    return printable(" ".join((*words, *flags)))
 
 
 def _network_and_layer(text: str) -> tuple[str, str]:

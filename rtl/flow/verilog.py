@@ -29,12 +29,13 @@ from rtl.flow.cache import cache_directory, cached
 from rtl.flow.explicit import explicit
 from rtl.flow.ports import ports, signals
 from rtl.flow.readable import OF_PART, readable
+from rtl.flow.rtlil import Module, Wire, write
 
 TOP = "core"
 
 # Comparisons that are always true in small arrays go, and bits that nobody needs.
-_CLEAN = f"""\
-hierarchy -check -top {TOP}
+_CLEAN = """\
+hierarchy -check -top {top}
 proc -norom
 opt_expr -full
 opt_merge
@@ -50,27 +51,35 @@ write_rtlil out
 _WRITE = "write_verilog -noattr out\n"
 
 
-def verilog(component: Component, shared: Sequence[tuple[str, Component]] = ()) -> str:
+def verilog(
+    component: Component,
+    shared: Sequence[tuple[str, Component]] = (),
+    *,
+    name: str = TOP,
+    outside: Sequence[tuple[str, Component]] = (),
+) -> str:
     """Verilog text of `component` and all that it contains; the same text in every run.
 
     Parameters
     ----------
-    component : becomes the module `core`, its ports named by the path in its signature.
+    component : becomes the module of that name, its ports named by the path in its signature.
     shared : modules that `component` instantiates by name instead of containing them; each is
         emitted once, however often it is used.
+    outside : further such modules, whose Verilog is another file.
     """
-    modules = [(TOP, component), *shared]
+    modules = [(name, component), *shared]
     comments: dict[str, str] = {}
     with _no_garbage_collection():
         sources = [_rtlil(part, module, comments) for module, part in modules]
-    clean = _yosys(sources, _CLEAN)
-    orders = {TOP: [port.name for port in ports(component)]}
+    sources += [_black_box(part, module) for module, part in outside]
+    clean = _yosys(sources, _CLEAN.format(top=name))
+    orders = {name: [port for port, _, _ in signals(component)]}
     text = readable(_yosys([explicit(clean)], _WRITE), comments, orders)
-    return located(text)
+    return located(text, name)
 
 
-def located(text: str) -> str:
-    """The text with the place of every module in front of it, instead of earlier ones.
+def located(text: str, file: str = TOP) -> str:
+    """The text of a file with the place of every module in front of it, instead of earlier ones.
 
     Messages of tools then name the module, and Verilator, which wants a file for each, is content.
     """
@@ -79,7 +88,7 @@ def located(text: str) -> str:
 
     def place(module: re.Match[str]) -> str:
         line = plain.count("\n", 0, module.start()) + next(numbers)
-        return f'`line {line} "{TOP}.sv/{module[1]}.sv" 0\n{module[0]}'
+        return f'`line {line} "{file}.sv/{module[1]}.sv" 0\n{module[0]}'
 
     return _MODULE.sub(place, plain)
 
@@ -103,6 +112,15 @@ def _rtlil(component: Component, name: str, comments: dict[str, str]) -> str:
     with _named_by_parts(fragment):
         text, _ = rtlil.convert_fragment(fragment, directed, name, emit_src=False)
     return _CONTENTS.sub("", str(text))
+
+
+def _black_box(component: Component, name: str) -> str:
+    """A module of which only the ports are known."""
+    module = Module(f"\\{name}", ["attribute \\blackbox 1"])
+    for number, port in enumerate(ports(component), 1):
+        direction = "input" if port.is_input else "output"
+        module.wires[port.name] = Wire(f"\\{port.name}", port.bits, f"{direction} {number} ", [])
+    return write([module])
 
 
 @contextmanager

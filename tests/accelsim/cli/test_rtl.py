@@ -152,3 +152,13 @@ def test_pnr_refuses_before_it_works(options, said, accelsim):
     assert outcome.out == ""
     assert outcome.err.startswith(f"accelsim: {said}")
     assert outcome.err.count("\n") == 1
+
+
+def test_rtl_wraps_the_streams_where_asked(accelsim, tmp_path):
+    outcome = accelsim("rtl", "--array", "2x2", "--axi-stream", "-o", tmp_path / "axi")
+    assert outcome.status == 0
+    assert "s_axis_commands_tdata" in (tmp_path / "axi" / "axi_stream.sv").read_text()
+    head = (tmp_path / "axi" / "core.sv").read_text().splitlines()[0]
+    assert head.endswith(": accelsim rtl --array 2x2 --axi-stream")
+    lint = shlex.split(outcome.out.splitlines()[-1])
+    assert [Path(word).name for word in lint[-2:]] == ["core.sv", "axi_stream.sv"]

@@ -39,10 +39,10 @@ CASES = {
 }
 
 
-def make(case, directory):
+def make(case, directory, axi_stream=False):
     hardware, layer, dataflow, place = CASES[case]
     asked = stimulus(NETWORK, layer, hardware, dataflow, 3, place)
-    generate(hardware, directory, stimulus=asked)
+    generate(hardware, directory, stimulus=asked, axi_stream=axi_stream)
     return asked
 
 
@@ -75,9 +75,9 @@ def passes(command, directory):
     return said == "PASS"
 
 
-def check(case, simulator, directory):
+def check(case, simulator, directory, axi_stream=False):
     """AssertionError where it does not pass, or passes with a bit that differs."""
-    asked = make(case, directory)
+    asked = make(case, directory, axi_stream)
     compiles, simulates = commands(directory, simulator)
     made = run(compiles, directory)
     assert made.returncode == 0, made.stderr
