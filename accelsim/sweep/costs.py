@@ -104,9 +104,9 @@ class CostTables:
 
     @cached_property
     def engines(self) -> dict[str, list[Sizes]]:
-        """The sizes of every engine that differ in what a schedule depends on."""
+        """The sizes of every engine, equal ones once."""
         return {
-            name: list(dict.fromkeys(scheduled(each) for each in sizes if each is not None))
+            name: list(dict.fromkeys(each for each in sizes if each is not None))
             for name, sizes in self.spec.sizes.items()
         }
 
@@ -132,12 +132,6 @@ class CostTables:
                     reasons.append(str(error))
             costs.append(cost)
         return np.array(costs, np.int64), reasons
-
-
-def scheduled(engine: Sizes) -> Sizes:
-    """The engine without what no schedule depends on."""
-    usual = {key: getattr(type(engine), key) for key in getattr(engine, "untimed", ())}
-    return replace(engine, **usual)  # type: ignore[type-var]
 
 
 def _distinct(layer: Layer, in_shapes: tuple[Shape, ...]) -> DistinctLayer:

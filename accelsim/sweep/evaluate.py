@@ -55,7 +55,7 @@ from accelsim.sweep.axes import (
     columns,
 )
 from accelsim.sweep.clocks import clocks_of
-from accelsim.sweep.costs import UNSUPPORTED, CostTables, scheduled
+from accelsim.sweep.costs import UNSUPPORTED, CostTables
 from accelsim.sweep.spec import Spec
 
 Int = npt.NDArray[np.int64]
@@ -355,7 +355,7 @@ def _tables(spec: Spec, tables: CostTables, costs: Int, off_chip: Int) -> kernel
     operands = len(spec.combinations(OPERANDS))
     mains = tables.engines[MAIN.name]
     number = {engine: place for place, engine in enumerate(mains)}
-    main_row = np.array([number[scheduled(each)] for each in spec.sizes[MAIN.name] if each])
+    main_row = np.array([number[each] for each in spec.sizes[MAIN.name] if each])
     first = len(spec.axis("dataflow").values) * len(mains)
     others, other_rows = _other_rows(spec, tables, first)
     settings = [*range(first), *(row.setting for row in others)]
@@ -416,7 +416,7 @@ def _other_rows(spec: Spec, tables: CostTables, first: int) -> tuple[list[OtherR
             if place == "array" and all(runs):
                 continue  # nothing is left for the engine
             number = {each: first + len(rows) + at for at, each in enumerate(distinct)}
-            chosen = [number[scheduled(each)] if each else 0 for each in sizes]
+            chosen = [number[each] if each else 0 for each in sizes]
             of_place[:, : len(sizes) // operands] = np.reshape(chosen, (operands, -1))
             rows += [OtherRow(setting + at, place) for at in range(len(distinct))]
         setting += len(distinct)
