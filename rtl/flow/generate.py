@@ -113,13 +113,14 @@ def generate(
         made = make_cores(hardware)
         report("making Verilog", 0.9)
         written["core.sv"] = located(_head(made, command) + made.text)
-        said = parameters(made)
-        written["core.md"] = page(chapters(made))
+        said, text = parameters(made), page(chapters(made))
+        if axi_stream:
+            said["axi_stream"] = axi.parameters(made.top)
+            text += axi.page(ports(made.top))
+        written["parameters.json"] = json.dumps(said, indent=2) + "\n"
+        written["core.md"] = text
         if axi_stream:
             written[axi.FILE] = axi.axi_verilog(made.top)
-            written["core.md"] += axi.page(ports(made.top))
-            said["axi_stream"] = axi.parameters(made.top)
-        written["parameters.json"] = json.dumps(said, indent=2) + "\n"
         if stimulus is not None:
             written |= testbench_files(made.engine(stimulus.engine), made.top, stimulus, axi_stream)
     report("making Verilog", 1.0)
