@@ -9,11 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from accelsim.dataflows import input_stationary, os, row_lines, rows, stationary, ws
-from accelsim.engines import systolic_array
 from accelsim.engines.base import passes_of
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
+from accelsim.limits.systolic_array import limits
 from tests.accelsim.dataflows.test_dataflows import arrays, convs
 from tests.accelsim.engines.depthwise.convolutions import convolutions
 
@@ -216,7 +216,7 @@ def runs_on(array, conv, lines, jobs, runs):
     if any(lines.taps + run.k > array.bank_depth // 2 for run in runs):
         return False
     passes = passes_of(rows.body(conv, array, rows.Tiling(False, lines, jobs, tuple(runs))))
-    return not any(systolic_array.schedule.limits(array, p) for p in set(passes))
+    return not any(limits(array, p) for p in set(passes))
 
 
 @settings(max_examples=120)
