@@ -27,6 +27,19 @@ def check_read(folder: Path, memories: int) -> None:
     )
 
 
+def mapped_memories(folder: Path) -> dict[str, str]:
+    """Memories of core.sv and the cells of an ECP5 that hold them; fails where flip-flops do."""
+    script = (
+        "read_verilog -sv core.sv; synth_ecp5 -top core -run begin:map_ffram; "
+        "select -assert-none t:$mem_v2"
+    )
+    command = [sys.executable, "-c", PROGRAM, "-q", "-l", "map.log", "-p", script]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    log = (folder / "map.log").read_text()
+    return dict(re.findall(r"mapping memory core\.(\S+) via \$__(\w+)_$", log, re.MULTILINE))
+
+
 def evaluate(
     folder: Path, inputs: list[dict[str, int]], outputs: dict[str, int]
 ) -> list[dict[str, int]]:

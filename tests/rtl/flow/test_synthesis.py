@@ -5,8 +5,11 @@ from importlib import metadata, resources
 
 import pytest
 
+from accelsim.engines import engine_of
 from accelsim.hardware import DepthwiseEngine, SystolicArray
 from rtl.flow import synthesis
+from rtl.flow.generate import core_verilog
+from tests.rtl.yosys import mapped_memories
 
 FILE = json.loads(resources.files("accelsim.sweep").joinpath("area.json").read_text())
 
@@ -39,3 +42,32 @@ def test_the_file_holds_all_points_and_how_they_were_made():
 @pytest.mark.full
 def test_all_cores_have_the_cells_of_the_file():
     again((*synthesis.ARRAYS, *synthesis.ENGINES))
+
+
+BLOCK, DISTRIBUTED = {"DP16KD", "PDPW16KD"}, {"TRELLIS_DPR16X4"}
+DEEP = (SystolicArray(2, 3), DepthwiseEngine(2, 3))
+SHALLOW = (
+    SystolicArray(2, 2, accumulator_depth=16, bank_depth=64),
+    DepthwiseEngine(2, 2, fill_port=4, bank_depth=64, tap_depth=128),
+    SystolicArray(1, 5, accumulator_depth=300, bank_depth=700),
+    DepthwiseEngine(3, 1, bank_depth=1000, tap_depth=300),
+)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [*DEEP, *(pytest.param(each, marks=pytest.mark.full) for each in SHALLOW)],
+    ids=lambda sizes: sizes.label,
+)
+def test_no_memory_becomes_flip_flops(sizes, tmp_path):
+    """Those of more than a few words are block RAM, others distributed RAM."""
+    (tmp_path / "core.sv").write_text(core_verilog(sizes)[1])
+    cells = mapped_memories(tmp_path)
+    priced = engine_of(sizes).area.memories(sizes)
+    assert len(cells) == sum(each.number for each in priced)
+    assert set(cells.values()) <= BLOCK | DISTRIBUTED
+    large = sum(each.number for each in priced if each.words * each.bits > FEW_BITS)
+    assert large <= sum(cell in BLOCK for cell in cells.values()) <= len(cells)
+
+
+FEW_BITS = 2048  # an eighth of what a block holds, or 32 cells of distributed RAM
