@@ -27,6 +27,7 @@ class Log:
     def __init__(self, path: Path, top: Path) -> None:
         self._path, self._top = path, top
         self._verdicts: dict[str, str] = {}
+        self._keys: dict[Mutant, str] = {}  # as the files were when they were looked at
         if path.is_file():
             lines = (json.loads(line) for line in path.read_text().splitlines())
             self._verdicts = {line["key"]: line["verdict"] for line in lines}
@@ -45,8 +46,11 @@ class Log:
 
     def _key(self, mutant: Mutant) -> str:
         """Of the changed file: whatever else changes in it makes another mutant."""
-        source = mutant.applied((self._top / mutant.path).read_bytes())
-        return f"{mutant.path} {hashlib.sha256(source).hexdigest()[:16]}"
+        if mutant not in self._keys:
+            source = mutant.applied((self._top / mutant.path).read_bytes())
+            digest = hashlib.sha256(source).hexdigest()[:16]
+            self._keys[mutant] = f"{mutant.path} {digest}"
+        return self._keys[mutant]
 
 
 class Copy:
