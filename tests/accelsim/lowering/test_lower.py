@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass, replace
+from itertools import combinations, product
 from typing import ClassVar, NamedTuple
 
 import pytest
@@ -90,6 +91,41 @@ def test_every_layer_takes_the_fastest(variant, overlap):
         assert {"os", "ws", "is"} <= set(cycles)
         assert ("rows" in cycles) == isinstance(each.op, Depthwise)
         assert chosen.cycles == min(cycles.values())
+
+
+def test_of_equally_fast_dataflows_the_first_is_taken():
+    """In the order in which they are given, whichever of them is tried first."""
+    tied = set()
+    for overlap, (rows, columns) in product((True, False), ((1, 1), (2, 2), (4, 2))):
+        plain = Hardware(SystolicArray(rows, columns, overlap=overlap))
+        work = [
+            *((Conv2d(k, (1, 1)), (c, 1, n)) for k, c, n in product((1, 2, 5), (1, 2), (1, 2, 5))),
+            *((Depthwise(kernel), (2, 3, n)) for kernel, n in product(((1, 3), (3, 1)), (3, 4, 7))),
+        ]
+        for op, shape in work:
+            cycles = {}
+            for x in OF_ARRAY:
+                with contextlib.suppress(UnsupportedError):
+                    cycles[x] = lower(layer(op), (shape,), plain, Allowed((x,), (x,))).cycles
+            fastest = [x for x in cycles if cycles[x] == min(cycles.values())]
+            for order in (OF_ARRAY, OF_ARRAY[::-1]):
+                first = next(x for x in order if x in fastest)
+                assert (
+                    lower(layer(op), (shape,), plain, Allowed(order, order)).dataflow == first.name
+                )
+            tied |= set(combinations((x.name for x in fastest), 2))
+    assert tied >= {("os", "ws"), ("os", "is"), ("ws", "is"), ("ws", "rows")}
+
+
+def test_of_equally_fast_engines_the_one_that_is_made_for_the_layer_is_taken():
+    ties = 0
+    hardware = Hardware(SystolicArray(3, 4), depthwise=DepthwiseEngine(2, 4))
+    for c, h, w in product((1, 2, 3), (1, 2, 3), (1, 2, 3)):
+        work = layer(Depthwise((1, 3))), ((c, h, w),), hardware
+        on = [lower(*work, parse_dataflows("auto", where)).cycles for where in ("array", "engine")]
+        ties += on[0] == on[1]
+        assert lower(*work).engine == ("array" if on[0] < on[1] else "depthwise")
+    assert ties > 2
 
 
 def test_refusal_names_layer_and_reasons():
