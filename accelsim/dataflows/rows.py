@@ -67,7 +67,8 @@ def tilings(conv: Conv, array: SystolicArray, most: int = UNBOUNDED) -> Iterator
     if not candidates:
         raise UnsupportedError(
             f"rows cannot run kernel {conv.fh}x{conv.fw} at stride {conv.sh}x{conv.sw} with "
-            f"{array.columns} columns, max_taps {array.max_taps} and bank_depth {array.bank_depth}"
+            f"{counted(array.columns, 'column')}, max_taps {array.max_taps} and bank_depth "
+            f"{array.bank_depth}; more of one of these allows it"
         )
     for clocks, along, lines, jobs, runs in candidates:
         if clocks <= most:

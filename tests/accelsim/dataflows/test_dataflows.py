@@ -202,3 +202,16 @@ def test_split_is_least(total, most, other):
 def test_inputs_of_a_block_are_counted_once(block, kernel, stride, dilation):
     inputs = {i * stride + t * dilation for i in range(block) for t in range(kernel)}
     assert seen(block, kernel, stride, dilation) == len(inputs)
+
+
+def test_what_half_a_bank_cannot_hold_is_refused():
+    """A line needs its taps and two values at least; os adds them up a product at a time."""
+    conv = Conv(2, 5, 5, 2, 5, 5, 3, 3, pt=1, pl=1, groups=2)
+    array = SystolicArray(4, 4, bank_depth=9)
+    with pytest.raises(
+        UnsupportedError,
+        match=r"rows cannot run kernel 3x3 at stride 1x1 .* and bank_depth 9; more",
+    ):
+        list(BY_NAME["rows"].tilings(conv, array))
+    check(conv, array, "os")
+    check(conv, replace(array, bank_depth=10), "rows")
