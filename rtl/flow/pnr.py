@@ -14,6 +14,7 @@ larger design, whose surroundings register what they send and take.
 
 import importlib.metadata
 import importlib.util
+import inspect
 import json
 import re
 import sys
@@ -26,7 +27,7 @@ from accelsim.checks import check, one_of, whole
 from accelsim.errors import AccelsimError, HardwareError, MissingToolError
 from accelsim.files import write_whole
 from accelsim.hardware import DepthwiseEngine, Hardware, Sizes, SystolicArray, clock
-from rtl.flow import yowasp
+from rtl.flow import netlist, yowasp
 from rtl.flow.cache import cached
 from rtl.flow.generate import core_verilog, make_cores
 from rtl.flow.paths import Step, read_path
@@ -167,13 +168,15 @@ def place_and_route(
         report("synthesising", 0.1)
         yowasp.run_yosys(work, "ecp5", SYNTHESIS, ["cells.json", "netlist.json"])
         check_fits(engines, device, _cells(work / "cells.json"))
+        _absorb(work / "netlist.json")
         report("synthesising gates", 0.2)
         yowasp.run_yosys(work, "gates", LEVELS, ["levels.txt"])
         _route(work, arguments, lambda what, done: report(what, 0.3 + 0.7 * done))
         for name in ("core.sv", "cells.json", "netlist.json"):
             (work / name).unlink()
 
-    place = cached("pnr", (SYNTHESIS, LEVELS, *arguments, *tools.values(), text), make)
+    steps = (SYNTHESIS, inspect.getsource(netlist), LEVELS, *arguments)
+    place = cached("pnr", (*steps, *tools.values(), text), make)
     made = json.loads((place / "report.json").read_text())
     report("routing", 1.0)
     counts = {name: made["utilization"][cell] for name, cell in CELLS.items()}
@@ -212,6 +215,13 @@ def _verilog(engines: Sequence[Sizes]) -> str:
     if len(engines) == 1:
         return core_verilog(engines[0])[1]
     return make_cores(Hardware(engines=engines)).text
+
+
+def _absorb(file: Path) -> None:
+    """Move registers behind block RAMs into these."""
+    design = json.loads(file.read_text())
+    netlist.absorb_registers(design["modules"][TOP])
+    file.write_text(json.dumps(design))
 
 
 def _cells(statistics: Path) -> dict[str, int]:
