@@ -1,11 +1,13 @@
 """What the commands of all engines share: widths, addresses, waits, and repetition.
 
-A record is a NamedTuple whose fields are Annotated, with `Bits` or `Address` and then, in words,
-what the field means. Everything else about a field follows from that: its column in a table of
-commands, its largest value, its line in the generated manual.
+A record is a NamedTuple whose fields are Annotated, with `Bits` or `Address`, an enumeration where
+its values have names, and then, in words, what the field means. Everything else about a field
+follows from that: its column in a table of commands, its largest value, its line in the generated
+manual.
 """
 
 from collections.abc import Sequence
+from enum import IntEnum
 from functools import cache
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
@@ -54,6 +56,17 @@ def widths(record: type) -> dict[str, int | dict[str, int]]:
         bits = [extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Bits)]
         sizes[name] = int(bits[0]) if bits else widths(hint)  # type: ignore[assignment]
     return sizes
+
+
+@cache
+def enumerations(record: type) -> dict[str, type[IntEnum]]:
+    """The enumeration whose values a field holds, by the name of the field, where it has one."""
+    return {
+        name: extra
+        for name, hint in get_type_hints(record, include_extras=True).items()
+        for extra in getattr(hint, "__metadata__", ())
+        if isinstance(extra, type) and issubclass(extra, IntEnum)
+    }
 
 
 @cache

@@ -35,7 +35,7 @@ class DepthwisePass(NamedTuple):
     bank; oh sh, ow sw and pitch sw up to 16383. All but opcode, pt and pl are at least 1.
     """
 
-    opcode: Annotated[int, Bits(1), _OPCODES]
+    opcode: Annotated[int, Bits(1), DepthwiseOpcode, _OPCODES]
     channels: Annotated[int, Bits(10), "lanes that take part, from lane 0"]
     h: Annotated[int, Bits(14), "rows of the map"]
     w: Annotated[int, Bits(14), "columns of the map"]

@@ -43,7 +43,7 @@ class ArrayPass(NamedTuple):
     of its own. All but taps and the two flags are at least 1.
     """
 
-    opcode: Annotated[int, Bits(2), _OPCODES]
+    opcode: Annotated[int, Bits(2), Opcode, _OPCODES]
     m: Annotated[
         int,
         Bits(16),

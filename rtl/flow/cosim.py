@@ -24,6 +24,7 @@ from rtl.flow import simulators
 from rtl.flow.fst import write_fst
 from rtl.flow.generate import core_verilog
 from rtl.flow.ports import ports
+from rtl.flow.words import Fields, add_words, find_fields
 from rtl.host import driver as host
 from rtl.host.chunks import Int
 from rtl.host.driver import REPORT_EVERY, Bytes, Host, Job, Stalls, save_job
@@ -93,13 +94,14 @@ def cosim(
     if simulator == "amaranth":
         component = engine.core(sizes)
         job = engine.job(sizes, component, commands, held)
-        with _recorded(waves, simulator, report) as recorder:
+        with _recorded(waves, {}, report) as recorder:  # which records words by itself
             returned = _run_amaranth(component, job, stalls or Stalls(), recorder, report)
     else:
         report("making Verilog", 0.0)
         component, text = core_verilog(sizes)
         job = engine.job(sizes, component, commands, held)
-        with _recorded(waves, simulator, report) as recorder:
+        fields = {} if waves is None else find_fields(engine.core(sizes))
+        with _recorded(waves, fields, report) as recorder:
             report(f"compiling with {simulator}", 0.0)
             if simulator == "icarus":
                 command = simulators.icarus_command(text, recorder)
@@ -173,33 +175,35 @@ def _check(simulator: str, waves: Path | None) -> None:
 
 
 @contextmanager
-def _recorded(waves: Path | None, simulator: str, progress: Progress) -> Iterator[Path | None]:
+def _recorded(waves: Path | None, fields: Fields, progress: Progress) -> Iterator[Path | None]:
     """Where a simulator is to record waves, which then become the file, whole or not at all.
 
-    Waves of a core that is stuck are kept, those of an interrupted run are not.
+    Waves of a core that is stuck are kept, those of an interrupted run are not. `fields` get
+    variables of words beside those that have been recorded.
     """
     if waves is None:
         yield None
         return
     target = Path(os.path.realpath(waves))
-    native = simulator == "icarus" or not simulators.is_fst(waves)
     with tempfile.TemporaryDirectory(prefix=".accelsim-", dir=target.parent) as name:
-        recorded = Path(name) / f"waves{waves.suffix.lower() if native else '.vcd'}"
+        recorded = Path(name) / "waves.vcd"
         try:
             yield recorded
         except AccelsimError:
-            _keep(recorded, target, native)
+            _keep(recorded, target, fields)
             raise
-        if not native:
-            progress("writing FST", 1.0)
-        _keep(recorded, target, native)
+        progress("writing waves", 1.0)
+        _keep(recorded, target, fields)
 
 
-def _keep(recorded: Path, target: Path, native: bool) -> None:
-    """Put what was recorded, as it is or as FST, in its place."""
+def _keep(recorded: Path, target: Path, fields: Fields) -> None:
+    """Put what was recorded, with words and as FST where asked, in its place."""
     if not recorded.is_file():
         return
-    if not native:
+    if fields:
+        plain, recorded = recorded, recorded.with_name("words.vcd")
+        add_words(plain, recorded, fields)
+    if simulators.is_fst(target):
         vcd, recorded = recorded, recorded.with_suffix(".fst")
         write_fst(vcd, recorded)
     if target.exists() and not target.is_file():  # a device or a pipe

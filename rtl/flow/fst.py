@@ -3,7 +3,7 @@
 The layout follows GTKWave's fstapi (its blocks HDR, VCDATA, GEOM and HIER): the hierarchy and the
 sizes of signals once, and for every stretch of time the values at its begin, the changes of every
 signal with their places in a table of times, and that table. What FST adds to VCD, such as several
-packers and attributes, is not used.
+packers and attributes, is not used. Words, which VCD has as strings, are of any length.
 
 It is our own because the one package that writes FST from Python, pylibfst, has wheels for Linux on
 x86-64 only, and waves of Amaranth's simulator are for every machine.
@@ -22,10 +22,11 @@ from accelsim.version import __version__
 _HEADER, _CHANGES, _SIZES, _HIERARCHY = 0, 1, 3, 4  # blocks
 _SCOPE, _UPSCOPE = b"\xfe", b"\xff"  # of the hierarchy
 _SCOPES = {"module": 0, "task": 1, "function": 2, "begin": 3, "fork": 4}
-_KINDS = {"integer": 1, "parameter": 2, "reg": 5}
+_KINDS = {"integer": 1, "parameter": 2, "reg": 5, "string": 21}
 _WIRE = 16
 _UNITS = {"s": 0, "ms": -3, "us": -6, "ns": -9, "ps": -12, "fs": -15}
 _HEADER_BYTES = 329
+_ANY_LENGTH = 0xFFFFFFFF  # as the size of a signal whose values are words
 _NATIVE_E = 2.7182818284590452354  # tells readers the order of bytes in numbers like itself
 _STATES = "xzhuwl-?"  # of one bit, beside 0 and 1
 _MOST_CHANGES = 1 << 20  # of a stretch of time, which is held in memory
@@ -38,7 +39,7 @@ def write_fst(vcd: Path, fst: Path) -> None:
         target.write(_block(_HEADER, bytes(_HEADER_BYTES - 8)))
         changes = _Changes(declared.bits)
         times = _copy_changes(source, target, declared.handles, changes)
-        sizes = b"".join(map(_varint, declared.bits))
+        sizes = b"".join(_varint(bits or _ANY_LENGTH) for bits in declared.bits)
         counts = struct.pack(">QQ", len(sizes), len(declared.bits))
         target.write(_block(_SIZES, counts + _packed(sizes)))
         hierarchy = gzip.compress(declared.hierarchy, mtime=0)
@@ -50,7 +51,7 @@ def write_fst(vcd: Path, fst: Path) -> None:
 class _Declared(NamedTuple):
     """What is declared in front of the changes.
 
-    handles : index of the signal of every code.  bits : of every signal.
+    handles : index of the signal of every code.  bits : of every signal, 0 where it holds words.
     hierarchy : as FST has it.  exponent : of the unit of time, in seconds.
     """
 
@@ -74,14 +75,15 @@ def _declarations(source: TextIO) -> _Declared:
                 hierarchy += [_SCOPE, bytes([_SCOPES.get(kind, 0)]), name.encode(), b"\0\0"]
             case "$upscope", _:
                 hierarchy.append(_UPSCOPE)
-            case "$var", [kind, size, code, *name]:
+            case "$var", [kind, given, code, *name]:
                 variables += 1
                 known = code in handles
+                size = 0 if kind == "string" else int(given)
                 if not known:
                     handles[code] = len(bits)
-                    bits.append(int(size))
+                    bits.append(size)
                 hierarchy += [bytes([_KINDS.get(kind, _WIRE), 0]), " ".join(name).encode(), b"\0"]
-                hierarchy += [_varint(int(size)), _varint(handles[code] + 1 if known else 0)]
+                hierarchy += [_varint(size), _varint(handles[code] + 1 if known else 0)]
             case "$timescale", _:
                 number, unit = re.findall(r"\d+|[a-z]+", "".join(words))
                 exponent = _UNITS[unit] + len(number) - 1
@@ -119,6 +121,9 @@ def _copy_changes(
         elif kind in "bB":
             value, _, code = line[1:].partition(" ")
             changes.add(handles.get(code.strip()), value.lower())
+        elif kind == "s":
+            word, _, code = line[1:].partition(" ")
+            changes.add_word(handles.get(code.strip()), word)
         elif kind in "01xzXZ":
             changes.add(handles.get(line[1:].strip()), kind.lower())
     if not changes.times:
@@ -138,6 +143,7 @@ class _Changes:
         self._bits = bits
         self._values = ["x" * each for each in bits]
         self._first = b""
+        self._words: dict[int, str] = {}
         self.times: list[int] = []
         self._begin()
 
@@ -149,10 +155,13 @@ class _Changes:
 
     def start(self, time: int) -> None:
         """The changes that follow are at that time; those before the first are the values then."""
-        if not self.times:
-            self._first = "".join(self._values).encode()
-        if not self.times or time != self.times[-1]:
+        is_first = not self.times
+        if is_first or time != self.times[-1]:
             self.times.append(time)
+        if is_first:
+            self._first = "".join(self._values).encode()
+            for signal, word in self._words.items():  # these are of no fixed size
+                self._add_word(signal, word)
 
     def add(self, signal: int | None, value: str) -> None:
         """A signal changes to the value, leading bits left out as VCD does.
@@ -165,12 +174,28 @@ class _Changes:
         if len(value) < bits:
             value = value.rjust(bits, "0" if value[0] == "1" else value[0])
         self._values[signal] = value
-        if place < 0:
+        if place >= 0:
+            self._of_signal[signal] += _change(self._later(signal), value)
+
+    def add_word(self, signal: int | None, word: str) -> None:
+        """A signal changes to a word, as `add` does."""
+        if signal is None:
             return
+        self._words[signal] = word
+        if self.times:
+            self._add_word(signal, word)
+
+    def _add_word(self, signal: int, word: str) -> None:
+        text = word.encode()
+        self._of_signal[signal] += _varint(self._later(signal) << 1) + _varint(len(text)) + text
+
+    def _later(self, signal: int) -> int:
+        """Times since the last change of a signal, which changes now."""
+        place = len(self.times) - 1
         later = place - self._last[signal]
         self._last[signal] = place
         self.count += 1
-        self._of_signal[signal] += _change(later, value)
+        return later
 
     def block(self, time: int) -> bytes:
         """What has been added, as a block that ends at a time; then the next stretch begins."""

@@ -51,13 +51,13 @@ endmodule
 
 
 def icarus_command(verilog: str, waves: Path | None) -> list[str]:
-    """Command that simulates `verilog` in Icarus under cocotb, recording `waves` if wanted."""
+    """Command that simulates `verilog` in Icarus under cocotb, recording VCD where wanted."""
     import cocotb_tools.config
 
     library = cocotb_tools.config.lib_entry("vpi", "icarus")
     command = ["vvp", "-m", library, str(build_icarus(verilog) / "core.vvp")]
     if waves is not None:
-        command += [f"+waves={waves}", "-fst" if is_fst(waves) else "-vcd"]
+        command += [f"+waves={waves}", "-vcd"]
     return command
 
 
@@ -69,7 +69,7 @@ def is_fst(waves: Path) -> bool:
 def verilator_command(
     verilog: str, ports: Sequence[Port], waves: Path | None, optimise: str
 ) -> list[str]:
-    """Command that simulates `verilog` in Verilator under cocotb, recording `waves` if wanted.
+    """Command that simulates `verilog` in Verilator under cocotb, recording VCD where wanted.
 
     optimise : as for `build_verilator`.
     """

@@ -25,14 +25,17 @@ $scope task part $end
 $var wire 1 ! clock $end
 $upscope $end
 $var wire 300 & wide $end
+$var string 1 ( state $end
 $upscope $end
 $enddefinitions $end
 $dumpvars
 0!
 bx "
+sidle (
 $end
 #5
 1!
+sbusy (
 b10 "
 #7
 x!
@@ -45,6 +48,7 @@ b1"""
 #300
 z!
 b0 "
+sa_longer_word (
 """
 )
 CHANGES = {
@@ -99,7 +103,8 @@ class Reader:
         size, signals = self.numbers(2)
         packed = self.take(end - self.at)
         inner = inside(packed if len(packed) == size else zlib.decompress(packed))
-        self.sizes = [inner.varint() for _ in range(signals)]
+        sizes = [inner.varint() for _ in range(signals)]
+        self.sizes = [0 if size == 0xFFFFFFFF else size for size in sizes]  # words have none
 
     def hierarchy(self, end):
         (size,) = self.numbers(1)
@@ -182,7 +187,9 @@ def changes(wave, bits, times):
             yield times[place], "xzhuwl-?"[value >> 1 & 7] if value & 1 else str(value >> 1 & 1)
         else:
             place += value >> 1
-            if value & 1:
+            if bits == 0:
+                text = wave.take(wave.varint()).decode()
+            elif value & 1:
                 text = wave.take(bits).decode()
             else:
                 raw = int.from_bytes(wave.take(-(-bits // 8)), "big") >> -bits % 8
@@ -202,13 +209,19 @@ def test_changes_are_those_of_the_vcd(tmp_path, monkeypatch, most):
         "top.word [8:0]": 9,
         "top.part.clock": 1,
         "top.wide": 300,
+        "top.state": 0,
     }
     assert (found.exponent, found.last) == (-8, 300)
-    assert found.counts[:3] == (2, 4, 3)
+    assert found.counts[:3] == (2, 5, 4)
     assert found.counts[3] == len(found.firsts)
     assert (len(found.firsts) > 1) is (most == 1)
     for name, expected in CHANGES.items():
         assert found.changes[found.names[name][0]] == expected, name
+    words = found.changes[found.names["top.state"][0]]
+    assert words[0] == (5, "idle")
+    assert dict(words) == ({5: "busy"} if most > 1 else {5: "busy", 7: "busy"}) | {
+        300: "a_longer_word"
+    }
     assert found.firsts[0] == b"0" + b"x" * 309
     if most == 1:
         assert found.firsts[-1][:10] == b"xzzzzzzz1x"

@@ -13,7 +13,6 @@ from rtl.flow.simulators import (
     build_icarus,
     build_verilator,
     find_verilator,
-    icarus_command,
     run_logged,
 )
 
@@ -144,10 +143,3 @@ def test_a_program_ends_with_its_watcher(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         run_logged(["sleep", "60"], tmp_path, "sleep", watch=interrupt)
-
-
-def test_waves_have_the_formats_that_the_simulators_write(tmp_path, monkeypatch):
-    monkeypatch.setattr(simulators, "build_icarus", lambda text: tmp_path)
-    for name in ("a.fst", "a.FST"):
-        assert icarus_command("", tmp_path / name)[-2:] == [f"+waves={tmp_path}/{name}", "-fst"]
-    assert icarus_command("", tmp_path / "a.vcd")[-1] == "-vcd"
