@@ -14,6 +14,7 @@ import numpy.typing as npt
 from accelsim.errors import AccelsimError
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.forward import step_of
+from accelsim.hls.nest import times
 from accelsim.lowering import AUTO, Choice, Lowered, Sequence
 from accelsim.numerics import Int32, Integers
 from accelsim.request import Request
@@ -29,15 +30,15 @@ class RtlRun(Protocol):
 
     @property
     def busy_cycles(self) -> int:
-        """The core's own count."""
+        """The core's own count, waiting for its host included."""
 
     @property
-    def stall_cycles(self) -> int:
-        """The core's own count."""
+    def earliest(self) -> npt.NDArray[np.int64]:
+        """int64[passes], clocks before which the host let no pass start, the first one at 0."""
 
 
 class Cycles(NamedTuple):
-    """Busy cycles at each level that has them."""
+    """Busy cycles at each level that has them, without those that waiting for the host added."""
 
     schedule: int
     cycle: int
@@ -50,6 +51,7 @@ class Comparison:
 
     passes, values : numbers of passes run and of values compared.
     cycle_equal, rtl_equal : whether registers and RTL computed the golden values.
+    stall_cycles : clocks that waiting for the host added, by the schedule.
     """
 
     layer: str
@@ -126,19 +128,26 @@ def cosim(
 ) -> Comparison:
     """The layer of that name at all levels, on the data that it has in the network."""
     lowered, sequence, golden = _on_data(network, name, hardware, dataflow, seed, depthwise_on)
-    cycle = lowered.measure(sequence)
     rtl = run_rtl(sequence)
+    cycle = lowered.measure(sequence, rtl.earliest)
+    waiting = _busy_cycles(lowered, rtl.earliest) - lowered.cycles
     return Comparison(
         layer=name,
         engine=lowered.engine,
         dataflow=lowered.dataflow,
         passes=len(sequence.commands),
         values=golden.size,
-        cycles=Cycles(lowered.cycles, cycle.busy_cycles, rtl.busy_cycles),
+        cycles=Cycles(lowered.cycles, cycle.busy_cycles - waiting, rtl.busy_cycles - waiting),
         cycle_equal=np.array_equal(sequence.output(cycle.words), golden),
         rtl_equal=np.array_equal(sequence.output(rtl.words), golden),
-        stall_cycles=rtl.stall_cycles,
+        stall_cycles=waiting,
     )
+
+
+def _busy_cycles(lowered: Lowered, earliest: npt.NDArray[np.int64]) -> int:
+    """Clocks by the schedule, where no pass starts before these clocks."""
+    started, retired = times(lowered.nest("sequence"), earliest)
+    return int(retired[-1] - started[0])
 
 
 def stimulus(

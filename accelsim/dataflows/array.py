@@ -69,11 +69,11 @@ def port_clocks(array: SystolicArray, costs: Iterable[Cost], groups: int = 1) ->
     clock = drained = done = first = 0
     for trips, load, drain, n, held, kept in costs:
         if not array.overlap:
-            done += trips * (load + held + drain - 1 + (kept + 1) * (array.rows + n - 1))
+            done += trips * (load + held + drain - 1 + (kept + 1) * (array.result_latency + n - 1))
             continue
         first = first or load
         clock += max(load, drained) + (trips - 1) * max(load, drain) + trips * held
-        done = max(done, clock + array.rows + drain + n - 2)
+        done = max(done, clock + array.result_latency + drain + n - 2)
         drained = drain
     if not array.overlap:
         return groups * done

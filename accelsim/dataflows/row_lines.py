@@ -273,10 +273,12 @@ def _bounds(lines: Lines, array: SystolicArray, fires: bool, sizes: Sizes) -> In
     columns = np.where(longest > array.columns, 1, shortest)
     loads = lines.streams * (fixed + first + (passes - 1) * (fixed + last))
     if not array.overlap:
-        total: Int = loads + jobs + passes * (array.rows + columns - 2)
+        total: Int = loads + jobs + passes * (array.result_latency + columns - 2)
         return total
     drains = lines.streams * (fixed + first) + jobs
-    clocks: Int = np.maximum(loads + (jobs - 1) % rows + 1, drains) + array.rows + columns - 2
+    clocks: Int = (
+        np.maximum(loads + (jobs - 1) % rows + 1, drains) + array.result_latency + columns - 2
+    )
     return clocks
 
 

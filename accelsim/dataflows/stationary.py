@@ -137,7 +137,7 @@ def _least(array: SystolicArray, groups: int, streamed: Int, waiting: Int, depth
     most = np.where(deep == 1, _most(array, 1), _most(array, 2))
     chunks, across = -(-streamed // most), -(-waiting // array.columns)
     if not array.overlap:
-        loads = chunks * across * (depth + deep * array.rows)
+        loads = chunks * across * (depth + deep * array.result_latency)
         clocks: Int = groups * (loads + across * deep * streamed + chunks * deep * waiting)
         return clocks
     (m, longer), (k, deeper) = np.divmod(streamed, chunks), np.divmod(depth, deep)
@@ -148,7 +148,7 @@ def _least(array: SystolicArray, groups: int, streamed: Int, waiting: Int, depth
     last = streamed - (chunks - 1) * np.minimum(most, k)
     end = np.where(m * deep >= depth, first, np.where(k * chunks >= streamed, last, m))
     skew = np.where(groups * each >= array.columns, waiting - (across - 1) * array.columns, 1)
-    clocks = groups * across * each + end + array.rows + skew
+    clocks = groups * across * each + end + array.result_latency + skew
     return clocks
 
 
@@ -193,7 +193,7 @@ def _tiling(
             for cut in ((streamed, most), (depth, height), (waiting, array.columns))
         )
         across = ceil_div(waiting, array.columns)
-        loads = chunks * across * (depth + deep * array.rows)
+        loads = chunks * across * (depth + deep * array.result_latency)
         clocks = groups * (loads + across * deep * streamed + chunks * deep * waiting)
         return clocks, Tiling(block, streams, columns, depths)
     streams = split(streamed, most, depth // deep)
@@ -202,7 +202,7 @@ def _tiling(
     total = groups * sum(count * clocks for (count, _), clocks in zip(streams, each, strict=True))
     skew, columns = skewed(array.columns, waiting, total, each[-1])
     across = sum(count for count, _ in columns)
-    clocks = across * total + min(depths[0][1], streams[-1][1]) + array.rows + skew
+    clocks = across * total + min(depths[0][1], streams[-1][1]) + array.result_latency + skew
     return clocks, Tiling(block, streams, columns, depths)
 
 

@@ -50,6 +50,14 @@ class SystolicArray:
         return self.bank_depth // 2
 
     @property
+    def result_latency(self) -> int:
+        """Clocks from an operand at the port of row 0 to the sum with it at the bottom of column 0.
+
+        One in every row, and one for the product.
+        """
+        return self.rows + 1
+
+    @property
     def results_on_their_way(self) -> int:
         """Result words at most between their capture in the array and the reader of the core.
 

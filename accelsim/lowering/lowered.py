@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from accelsim.dataflows import Dataflow, Plan, Program
 from accelsim.dataflows.base import gather
-from accelsim.engines.base import Bound, Engine, Registers, Run, Traffic
+from accelsim.engines.base import Bound, Engine, Registers, Run, Times, Traffic
 from accelsim.errors import UnsupportedError
 from accelsim.hls.nest import Loop
 from accelsim.hls.reports import Resource
@@ -176,9 +176,13 @@ class Lowered:
             memories.append(program.operands(*values, self.sizes))
         return chain(self.engine, command, programs, memories, self.out_shape)
 
-    def measure(self, sequence: Sequence) -> Run:
-        """Result words and clocks, from registers alone."""
-        return self.registers.simulate(self.sizes, sequence.commands, *sequence.memories)
+    def measure(self, sequence: Sequence, earliest: Times | None = None) -> Run:
+        """Result words and clocks, from registers alone, where passes start no earlier than told.
+
+        earliest : int64[passes], clocks from that at which the first pass could start.
+        """
+        commands, memories = sequence.commands, sequence.memories
+        return self.registers.simulate(self.sizes, commands, *memories, earliest=earliest)
 
     @property
     def registers(self) -> Registers:

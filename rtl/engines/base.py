@@ -11,7 +11,7 @@ from rtl.flow.manual import Chapter
 from rtl.host.chunks import Int
 from rtl.host.driver import Job
 from rtl.host.job import Memory
-from rtl.host.starts import Room, Taken, earliest
+from rtl.host.starts import Room, Taken, could_start
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +31,8 @@ class CoreOf:
         operand of its pass.
     room : room(sizes, commands), what passes need of the result memory before they start; None
         where they start without it.
+    freezes : it stands still while something is missing, and leaves these clocks out of its count.
+    pause : clocks at least from the last result of a sequence to the first operand of the next.
     chapter : chapter(sizes, core), what the generated page says.
     opcodes : of its passes; None where there is one kind of them.
     repeated : repeated(sizes), the name of the module that it repeats, and the module; None where
@@ -46,13 +48,15 @@ class CoreOf:
     chapter: Callable[[Any, Any], Chapter]
     lead: Callable[[Any], int]
     room: Callable[[Any, Int], Room] | None = None
+    freezes: bool = False
+    pause: int = 1
     opcodes: type[IntEnum] | None = None
     repeated: Callable[[Any], tuple[str, Component]] | None = None
 
-    def earliest(self, sizes: Any, commands: Int, taken: Taken) -> Int:
-        """int64[passes], clocks before which passes could not start, the first one at 0."""
+    def could_start(self, sizes: Any, commands: Int, taken: Taken) -> Int:
+        """int64[passes], clocks before which passes could not start, on the clock of `taken`."""
         room = None if self.room is None else self.room(sizes, commands)
-        return earliest(taken, self.lead(sizes), room)
+        return could_start(taken, self.lead(sizes), room)
 
     def shared(self, sizes: Any) -> tuple[tuple[str, Component], ...]:
         """Names and modules of what its Verilog has once, however often it is used."""

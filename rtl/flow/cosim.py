@@ -26,6 +26,7 @@ from rtl.flow.generate import core_verilog
 from rtl.flow.ports import ports
 from rtl.flow.words import Fields, add_words, find_fields
 from rtl.host import driver as host
+from rtl.host import starts
 from rtl.host.chunks import Int
 from rtl.host.driver import REPORT_EVERY, Bytes, Host, Job, Stalls, save_job
 from rtl.host.job import Operands, sums
@@ -110,11 +111,14 @@ def cosim(
                 command = simulators.verilator_command(text, ports(component), recorder, optimise)
             returned = _run_cocotb(simulator, command, job, stalls or Stalls(), report)
     report("simulated", 1.0)
+    clocks = np.zeros(len(commands), np.int64)
+    if not engine.freezes:
+        clocks = engine.could_start(sizes, commands, returned.taken)
     return CosimResult(
         sums(component, engine.used(sizes, commands), returned.bits),
         returned.busy_cycles,
         returned.stall_cycles,
-        engine.earliest(sizes, commands, returned.taken),
+        starts.earliest(clocks, int(clocks[0])),
     )
 
 

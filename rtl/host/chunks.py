@@ -3,8 +3,8 @@
 It is cut into chunks whose words fit into half of each memory; while the core works on one chunk,
 the host fills the other half with the next. A half is overwritten only after every pass that
 reads it has been read, and commands of a chunk are sent after its words. Only the command with
-`last` ends the sequence, so the core counts the whole layer as one, and waiting for words adds
-stalls alone.
+`last` ends the sequence, so the core counts the whole layer as one, and waiting for words moves
+the start of passes alone.
 """
 
 from collections.abc import Sequence

@@ -28,8 +28,8 @@ class Room(NamedTuple):
     clocks: int
 
 
-def earliest(taken: Taken, lead: int, room: Room | None = None) -> Int:
-    """int64[passes], clocks before which passes could not start, from the start of the first on.
+def could_start(taken: Taken, lead: int, room: Room | None = None) -> Int:
+    """int64[passes], clocks before which passes could not start, on the clock of `taken`.
 
     lead : clocks from the one in which a command is taken to the first operand of its pass.
     room : None where passes start without room for their results.
@@ -39,5 +39,10 @@ def earliest(taken: Taken, lead: int, room: Room | None = None) -> Int:
         waits = room.words > 0
         freed = taken.results[room.words[waits] - 1] + room.clocks
         clocks[waits] = np.maximum(clocks[waits], freed)
-    starts: Int = np.maximum(clocks - clocks[0], 0)
+    return clocks
+
+
+def earliest(clocks: Int, first: int) -> Int:
+    """int64[passes], clocks before which passes could not start, counted from the first start."""
+    starts: Int = np.maximum(clocks - first, 0)
     return starts

@@ -16,10 +16,12 @@ class ResultMemory(wiring.Component):
     shape : of what a column writes at once; `columns` of them are a word, and `depth` words, a
         power of two, are held.
     write, word : columns that write, and what; none is ahead of the first or behind the last.
-    results : the words in order, the payload from registers. A word is on it three clocks after
+    results : the words in order, the payload from registers. A word is on it LATENCY clocks after
         its last column was written, where none is in front of it.
     handed : a word has been handed to the reader in the clock before, and its place is free.
     """
+
+    LATENCY = 3
 
     def __init__(self, shape: ShapeLike, columns: int, depth: int) -> None:
         self.shape, self.columns, self.depth = shape, columns, depth

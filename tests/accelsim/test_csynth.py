@@ -94,9 +94,22 @@ def test_resources_are_those_of_the_generated_core(array):
 
     counted = {part.name: part for part in resources(array)}
     assert counted["processing elements"].register_bits == register_bits(
-        r"(a|b|w|acc|s|f)(_\d+_\d+)?"
+        r"(a|b|w|p|acc|s|f)(_\d+_\d+)"
     )
+    assert counted["edge cells"].register_bits == register_bits(r"(a|w|f)_\d+")
     assert counted["tap buffers"].register_bits == register_bits(r"taps_\d+")
+    for bank in ("left_banks", "top_banks"):
+        name = "row banks" if bank == "left_banks" else "column banks"
+        held = sum(b for path, b in registers if path[0] == bank and path[-1] == "words")
+        assert counted[name].register_bits == 2 * held
+    assert counted["accumulators"].register_bits == sum(
+        b
+        for path, b in registers
+        if re.fullmatch(r"(read|total)_\d+(_\d)?", path[-1]) and path[0] == "accumulators"
+    )
+    assert counted["result memory"].register_bits == sum(
+        b for path, b in registers if path[0] == "memory" and path[-1] == "payload"
+    )
     assert counted["accumulators"].memory_bits == memory_bits("accumulator_")
     assert counted["result memory"].memory_bits == memory_bits("result_")
     banks = counted["row banks"].memory_bits + counted["column banks"].memory_bits
@@ -128,7 +141,7 @@ def test_command_prints_the_tree_and_the_resources(capsys):
     assert code == 0
     for word in ("b2.expand", "pixel tiles", "unroll", "pipeline II=1", "register bits", "us at"):
         assert word in shown.out
-    assert "401,408" in shown.out  # 98 flip-flops in each of 4096 elements
+    assert "475,136" in shown.out  # 116 flip-flops in each of 4096 elements
     assert not shown.err
 
 

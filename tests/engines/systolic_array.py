@@ -32,8 +32,8 @@ def random_state(array: SystolicArray, rng: np.random.Generator) -> State:
         return rng.integers(-bound, bound, like.shape).astype(like.dtype)
 
     zero = empty_state(array)
-    drawn = (draw(wide if r.dtype == np.int32 else high, r) for r in zero)
-    return State._make(drawn)._replace(f=zero.f)
+    drawn = State._make(draw(wide if r.dtype == np.int32 else high, r) for r in zero)
+    return drawn._replace(p=draw(2 * high * high, zero.p), f=zero.f)
 
 
 def random_array(
@@ -159,7 +159,7 @@ def registers(core: Any) -> Registers:
     shape = core.array.rows, core.array.columns
     grids = {
         name: signals(shape, lambda i, j, name=name: getattr(elements[i][j], name))
-        for name in ("acc", "s", "a", "b", "w")
+        for name in ("acc", "s", "p", "a", "b", "w")
     }
     bits = signals(shape, lambda i, j: elements[i][j].f.as_value())
     buffers = signals((shape[0], core.array.max_taps), lambda i, tap: taps[i][tap])
@@ -191,9 +191,11 @@ def check_registers(
     begins = np.minimum(row + column, last)
     grids = {name: trace[name][begins, row, column] for name in State._fields if name != "taps"}
     buffer = np.arange(array.rows)
-    state = State(**grids, taps=trace["taps"][np.minimum(buffer, last), buffer])
+    # The edge cells, and with them the taps, are a clock ahead of the elements.
+    ahead = np.clip(buffer - 1, 0, last)
+    state = State(**grids, taps=trace["taps"][ahead, buffer])
     first = State._make(
-        register.astype(np.int32 if name in ("acc", "s", "f") else np.int16)
+        register.astype(np.int32 if name in ("acc", "s", "p", "f") else np.int16)
         for name, register in state._asdict().items()
     )
     run = simulate(array, sequence.commands, *sequence.memories, state=first, clock=clock)
@@ -202,7 +204,7 @@ def check_registers(
     for name in grids:
         same = getattr(run.registers, name) == trace[name][clock]
         assert (same | ~begun).all(), f"register {name} at clock {clock}"
-    same = run.registers.taps == trace["taps"][clock]
+    same = run.registers.taps == trace["taps"][max(clock - 1, 0)]
     assert same[:clock].all(), f"taps at clock {clock}"
 
 

@@ -32,9 +32,10 @@ class Element(NamedTuple):
     a: int = 0  # operand from the left
     b: int = 0  # operand from above, or second half of the way of an operand
     w: int = 0  # stationary operand, or tap on its way right
+    p: int = 0  # product, which is added in the next clock
     acc: int = 0
     s: int = 0  # shadow, or partial sum
-    f: Flags = Flags()
+    f: Flags = Flags()  # those of the product
 
 
 class Frame(NamedTuple):
@@ -167,18 +168,26 @@ class Machine:
 
     Clock 0 is the first one with an operand at a port; the sequencer is a clock ahead.
 
+    earliest : clocks before which passes do not start, as they wait for other units.
+    sent, room : clocks before which they do not, as the command is not there, or no room for the
+        results.
     results : of every column, in the order in which they leave.
     started, done : of every pass, None as long as it has not begun, or owes results.
+    stalls : clocks between the first start and the last in which the next pass has not been sent
+        and the array could begin to load a tile, or has no room and could start otherwise.
     """
 
-    def __init__(self, array, commands, left, top, earliest=None):
+    def __init__(self, array, commands, left, top, earliest=None, sent=None, room=None):
         self.array, self.left, self.top = array, left, top
         fields = len(ArrayPass._fields)
         self.commands = [
             ArrayCommand(ArrayPass(*row[:fields]), *row[fields:]) for row in commands.tolist()
         ]
         count = len(self.commands)
-        self.earliest = [0] * count if earliest is None else list(earliest)
+        self.earliest, self.sent, self.room = (
+            [0] * count if clocks is None else list(clocks) for clocks in (earliest, sent, room)
+        )
+        self.stalls = 0
         self.started, self.done = [None] * count, [None] * count
         self.results = [[] for _ in range(array.columns)]
 
@@ -189,7 +198,8 @@ class Machine:
         self.load = None  # the row of a tile at the ports
         self.rem = 0  # results of the drain that are still to leave
         self.rem_columns, self.rem_ends = 0, None
-        self.beat = Frame()  # whose partial sums are at the bottom of column 0
+        self.beat = Frame()  # whose partial sums are at the bottom of column 0 in the next clock
+        self.bottom = 0, 0, None, Frame()  # rem, its columns and ends, and beat, of a clock ago
         self.steps = [Step()] * (array.columns - 1)
         self.accumulators = [[0] * array.accumulator_depth for _ in range(array.columns)]
 
@@ -215,16 +225,15 @@ class Machine:
 
     def leave(self, clock):
         """What is at the bottom of the columns, each a clock behind the one on its left."""
-        if self.rem:
-            ends = self.rem_ends if self.rem == 1 else None
-            step = Step(valid=True, columns=self.rem_columns, ends=ends)
-        elif self.beat.beat is not None:
-            beat = self.beat
+        rem, columns, ends, beat = self.bottom
+        if rem:
+            step = Step(valid=True, columns=columns, ends=ends if rem == 1 else None)
+        elif beat.beat is not None:
             step = Step(
                 beat.emit, not beat.emit, beat.accumulate, beat.beat, beat.columns, beat.ends
             )
-        elif self.beat.ends is not None:  # a pass that keeps its sums
-            step = Step(columns=self.beat.columns, ends=self.beat.ends)
+        elif beat.ends is not None:  # a pass that keeps its sums
+            step = Step(columns=beat.columns, ends=beat.ends)
         else:
             step = Step()
         steps = [step, *self.steps]
@@ -242,6 +251,7 @@ class Machine:
 
     def count(self, frame):
         """The registers of column 0's result, from the frame of the last row."""
+        self.bottom = self.rem, self.rem_columns, self.rem_ends, self.beat
         self.rem = frame.drain or max(0, self.rem - 1)
         if frame.drain:
             self.rem_columns, self.rem_ends = frame.columns, frame.ends
@@ -294,21 +304,17 @@ class Machine:
         swap = swap and left <= 1 and clock + 1 >= self.slot
         waiting = self.tile is not None
 
-        head = self.ready(clock)
+        loadable = not owned and not self.loads and (not waiting or swap)
+        head, tile = self.ready(clock, loadable), None
         if head and head.work.opcode in (Opcode.WS, Opcode.IS):
-            if not owned and not self.loads and (not waiting or swap):
-                self.loads, tile = stationary(self.head, head)
-                self.start(clock)
-            else:
-                tile = None
-        else:
-            tile = None
-            if head and not left and not waiting:
-                rows = head.work.opcode == Opcode.ROWS
-                streams = (row_streams if rows else output_stationary)(self.head, head, self.array)
-                if self.fits(clock, streams[0]):
-                    self.streams, self.owner = [[], *streams], True
-                    self.start(clock)
+            load = stationary(self.head, head)
+            if loadable and self.start(clock):
+                self.loads, tile = load
+        elif head and not left and not waiting:
+            rows = head.work.opcode == Opcode.ROWS
+            streams = (row_streams if rows else output_stationary)(self.head, head, self.array)
+            if self.fits(clock, streams[0]) and self.start(clock):
+                self.streams, self.owner = [[], *streams], True
 
         frame = self.next_frame(clock)
         load = self.loads.pop(0) if self.loads else None
@@ -319,20 +325,31 @@ class Machine:
             self.tile = tile
         return frame, load
 
-    def ready(self, clock):
-        """The command of the next pass if it may start now: its operands are there a clock later.
+    def ready(self, clock, loadable):
+        """The command of the next pass if it is there: its operands are a clock later.
 
-        Without overlap the last result of the pass before must be at the port.
+        Without overlap the last result of the pass before must be at the port. With no command, the
+        array could at least begin to load a tile.
         """
-        if self.head == len(self.commands) or clock + 1 < self.earliest[self.head]:
+        if self.head == len(self.commands):
             return None
         if not self.array.overlap and None in self.done[: self.head]:
+            return None
+        if clock + 1 < self.sent[self.head]:
+            self.stalls += loadable and self.head > 0
             return None
         return self.commands[self.head]
 
     def start(self, clock):
+        """Start the next pass, whose ports are free, if it has room and need not wait."""
+        if clock + 1 < self.room[self.head]:
+            self.stalls += self.head > 0
+            return False
+        if clock + 1 < self.earliest[self.head]:
+            return False
         self.started[self.head] = clock + 1
         self.head += 1
+        return True
 
     def fits(self, clock, stream):
         """Whether what a stream captures first finds the result port free, if it begins now.
@@ -375,10 +392,10 @@ class Machine:
 
     @property
     def registers(self):
-        """acc, s, a, b, w and f of all elements as int[R, C], and the taps as int[R, max_taps]."""
+        """acc, s, p, a, b, w and f of all elements as int[R, C], the taps as int[R, max_taps]."""
         registers = {
             name: np.array([[getattr(element, name) for element in row] for row in self.grid])
-            for name in ("acc", "s", "a", "b", "w")
+            for name in ("acc", "s", "p", "a", "b", "w")
         }
         bits = [[sum(bit << n for n, bit in enumerate(e.f)) for e in row] for row in self.grid]
         return registers | {"f": np.array(bits), "taps": np.array(self.taps)}
@@ -386,14 +403,15 @@ class Machine:
 
 def after(old, a, b, w, s, f, wrap):
     """An element's registers after a clock in which these values are at its inputs."""
-    product = a * (w_or_b(old, b, f))
-    total = wrap((s if f.ws else 0 if f.first else old.acc) + product)
+    adding = old.f
+    total = wrap((s if adding.ws else 0 if adding.first else old.acc) + old.p)
     return Element(
         a=a,
         b=old.a if f.fz else b if f.bsh else old.b,
         w=old.b if f.swap else old.w if f.ws else w,
-        acc=old.acc if f.ws else total,
-        s=total if f.cap else s if f.sh else old.s,
+        p=a * w_or_b(old, b, f),
+        acc=old.acc if adding.ws else total,
+        s=total if adding.cap else s if adding.sh else old.s,
         f=f,
     )
 

@@ -1,6 +1,7 @@
 """The contract between the four levels, as one check for all engines."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 from accelsim.engines.base import Run
 from accelsim.hls.nest import Loop, times
 from rtl.host.driver import Stalls
-from tests.engines.base import Registers, Sequence, Subject
+from tests.engines.base import Ints, Registers, Sequence, Subject
 from tests.rtl import bench
 from tests.rtl.bench import NOBODY, Outcome
 from tests.rtl.units import Units
@@ -46,18 +47,23 @@ def check(
 ) -> list[Outcome]:
     """AssertionError unless all levels agree on every sequence, run one after another.
 
-    Values are equal where they mean something, clocks everywhere; without stalls of the host,
-    nothing stalls. With `units`, passes start and retire at the same clocks at all levels. With
+    Values are equal where they mean something, clocks everywhere, where passes start no earlier
+    than the host's commands and its taking of results allow; without stalls of the host, nothing
+    stalls. With `units`, passes start and retire at the same clocks at all levels. With
     `trace` the registers are equal at random clocks. Parameters are those of `bench.run`.
     """
     levels = levels or levels_of(subject)
     outcomes = bench.run(subject, sizes, sequences, stalls, units, trace, first, made=levels.core)
     for sequence, outcome in zip(sequences, outcomes, strict=True):
         about = f"{sizes}\n{sequence.passes}\n{units}"
-        _check_numbers(levels, sizes, sequence, units, outcome, about)
-        _check_counters(subject.core.lead(sizes), stalls, outcome, about)
+        earliest = _earliest(units, outcome)
+        _check_numbers(levels, sizes, sequence, earliest, units, outcome, about)
+        nest = levels.nest(sizes, sequence.passes, "sequence")
+        started, retired = times(nest, units.earliest if units.waits else None)
+        alone = int(retired[-1] - started[0])
+        _check_counters(subject.core.lead(sizes), stalls, alone, outcome, about)
         if outcome.trace:
-            _check_registers(subject, levels, sizes, sequence, outcome, about)
+            _check_registers(subject, levels, sizes, sequence, earliest, outcome, about)
     return outcomes
 
 
@@ -66,12 +72,25 @@ def stall_cycles(outcomes: list[Outcome]) -> int:
     return sum(outcome.stall_cycles for outcome in outcomes)
 
 
+def _earliest(units: Units, outcome: Outcome) -> Ints | None:
+    """Clocks before which passes do not start, for units, or for what the host had not done."""
+    starts = [units.earliest] if units.waits else []
+    if outcome.earliest is not None:
+        starts.append(outcome.earliest)
+    return np.max(starts, axis=0) if starts else None
+
+
 def _check_numbers(
-    levels: Levels, sizes: Any, sequence: Sequence, units: Units, outcome: Outcome, about: str
+    levels: Levels,
+    sizes: Any,
+    sequence: Sequence,
+    earliest: Ints | None,
+    units: Units,
+    outcome: Outcome,
+    about: str,
 ) -> None:
     """Clocks and values."""
     _, commands, memories, used = sequence
-    earliest = units.earliest if units.waits else None
     started, retired = times(levels.nest(sizes, sequence.passes, "sequence"), earliest)
     run = levels.simulate(sizes, commands, *memories, earliest=earliest)
     busy = int(retired[-1] - started[0])
@@ -86,25 +105,38 @@ def _check_numbers(
     assert np.array_equal(run.words[used], outcome.words[used]), f"values of cycle, {about}"
 
 
-def _check_counters(lead: int, stalls: Stalls | None, outcome: Outcome, about: str) -> None:
-    """A sequence is under way from the clock behind its first command on."""
+def _check_counters(
+    lead: int, stalls: Stalls | None, undisturbed: int, outcome: Outcome, about: str
+) -> None:
+    """A sequence is under way from the clock behind its first command on.
+
+    One that takes longer than alone and `undisturbed` stalls.
+    """
     if stalls is None:
         assert outcome.stall_cycles == 0, f"stalls of {about}"
+    if outcome.earliest is not None:
+        assert outcome.stall_cycles > 0 or outcome.busy_cycles == undisturbed, f"stalls of {about}"
+        return
     ahead = outcome.clocks - outcome.busy_cycles - outcome.stall_cycles
     # A core that is frozen before its first operand counts neither.
     assert ahead == lead - 1 or (stalls and ahead > lead - 1 > 0), f"clocks of {about}"
 
 
 def _check_registers(
-    subject: Subject, levels: Levels, sizes: Any, sequence: Sequence, outcome: Outcome, about: str
+    subject: Subject,
+    levels: Levels,
+    sizes: Any,
+    sequence: Sequence,
+    earliest: Ints | None,
+    outcome: Outcome,
+    about: str,
 ) -> None:
     """At random clocks, the first and the last."""
+    simulate = partial(levels.simulate, earliest=earliest)
     busy = outcome.busy_cycles
     some = np.random.default_rng(busy).integers(busy, size=CLOCKS).tolist()
     for clock in sorted({0, busy - 1, *some}):
         try:
-            subject.check_registers(
-                levels.simulate, sizes, sequence, outcome.words, outcome.trace, clock
-            )
+            subject.check_registers(simulate, sizes, sequence, outcome.words, outcome.trace, clock)
         except AssertionError as error:
             raise AssertionError(f"{error} of {about}") from error

@@ -18,6 +18,7 @@ from rtl.flow.cosim import AmaranthWires, result_bits
 from rtl.flow.ports import payload
 from rtl.host.driver import Host, Job, Stalls
 from rtl.host.job import sums
+from rtl.host.starts import Taken, earliest
 from tests.engines.base import Ints, Registers, Sequence, Subject
 from tests.rtl.units import Units
 
@@ -33,6 +34,8 @@ class Outcome(NamedTuple):
     busy_cycles, stall_cycles : its counters.  clocks : during which a sequence was under way.
     started, retired : int64[passes], clocks of the first operands, and behind the last results;
         empty without units.
+    earliest : int64[passes], clocks before which passes could not start, from the first clock in
+        which the first one could; None for a core that freezes meanwhile.
     trace : registers at the start of clocks 0 .. busy_cycles, one more axis in front; empty where
         not recorded, or not known what they should be.
     """
@@ -43,6 +46,7 @@ class Outcome(NamedTuple):
     clocks: int
     started: Ints
     retired: Ints
+    earliest: Ints | None
     trace: Registers
 
 
@@ -61,15 +65,16 @@ def run(
     Parameters
     ----------
     units : what the passes of the only sequence wait for.
-    first : registers at clock 0 of the first sequence; those of reset if None.
+    first : registers a clock before the first operand of the first sequence; those of reset if
+        None.
     made : made(sizes, units=0), the core; that of the subject if None.
     """
     core = (made or subject.core.core)(sizes, units=len(units.reached))
     commands, memories = _in_a_row(subject, sequences)
     job = _job(subject, sizes, core, commands, memories, units)
-    bench = _Bench(
-        core, Host(job, stalls or Stalls()), job.streams, subject.core.lead(sizes), units
-    )
+    host = Host(job, stalls or Stalls())
+    bench = _Bench(core, host, job.streams, subject.core.lead(sizes), units)
+    bench.freezes = subject.core.freezes
     simulation = Simulator(core)  # elaborates it: some registers are there only then
     simulation.add_clock(PERIOD)
     simulation.add_testbench(bench.work)
@@ -83,7 +88,11 @@ def run(
             for place, signal in np.ndenumerate(table)
         ]
     simulation.run()
-    return bench.outcomes(sequences)
+    if bench.freezes:
+        return bench.outcomes(sequences)
+    taken = Taken(*(np.array(clocks) for clocks in (host.commands_taken, host.results_taken)))
+    clocks = subject.core.could_start(sizes, commands, taken)
+    return bench.outcomes(sequences, clocks - clocks[0], subject.core.pause)
 
 
 def deepened(subject: Subject, sizes: Any, sequences: list[Sequence]) -> Any:
@@ -121,8 +130,9 @@ def _job(
 class _Bench:
     """The clocks of a simulation.
 
+    freezes : the core does, and its registers are told apart by its count of busy clocks.
     observed : registers that are recorded, in the first `traced` sequences.
-    first : registers that are set at clock 0, and their values.
+    first : registers that are set a clock before the first operand, and their values.
     """
 
     def __init__(
@@ -130,6 +140,7 @@ class _Bench:
     ) -> None:
         self._core, self._host, self._streams = core, host, streams
         self._lead, self._units = lead, units
+        self.freezes = False
         self.observed: Registers = {}
         self.traced = 0
         self.first: list[tuple[Any, int]] = []
@@ -150,26 +161,34 @@ class _Bench:
             if self._clock is None and ctx.get(core.commands.valid):
                 self._clock = -self._lead
             self._play_units(ctx)
-            if self._clock == 0:
+            if self._clock == -1:
                 for register, value in self.first:
                     ctx.set(register, value)
             running = host.sample(wires)
             idle, busy = wires.idle(), ctx.get(core.busy_cycles)
             clocks += not idle
-            if len(self._reports) < self.traced and self._clock is not None:
+            if len(self._reports) < self.traced and self._clock is not None and self.freezes:
                 # Frozen clocks show the same registers; the last of them counts.
                 self._seen[-1][busy] = [ctx.get(signal) for signal in observed]
+            self._observe(ctx, observed)
             if idle and not idle_before:
                 self._reports.append((busy, ctx.get(core.stall_cycles), clocks))
-                self._seen.append({})
+                if self.freezes:
+                    self._seen.append({})
                 clocks = 0
             idle_before = idle
             await self._tick(ctx)
         ctx.set(core.results.ready, 1)
         for _ in range(QUIET):
             self._play_units(ctx)
+            self._observe(ctx, observed)
             assert not ctx.get(core.results.valid), "a result word too many"
             await self._tick(ctx)
+
+    def _observe(self, ctx: Any, observed: list[Any]) -> None:
+        """Note the registers of a core that never freezes, by the clock."""
+        if self.traced and self._clock is not None and not self.freezes:
+            self._seen[0][self._clock] = [ctx.get(signal) for signal in observed]
 
     async def _tick(self, ctx: Any) -> None:
         await ctx.tick()
@@ -189,25 +208,43 @@ class _Bench:
         self._started += [clock - 1] * (ctx.get(core.started) - len(self._started))
         self._retired += [clock] * (ctx.get(core.retired) - len(self._retired))
 
-    def outcomes(self, sequences: list[Sequence]) -> list[Outcome]:
-        """Of every sequence."""
+    def outcomes(
+        self, sequences: list[Sequence], clocks: Ints | None = None, pause: int = 0
+    ) -> list[Outcome]:
+        """Of every sequence; `clocks` are those before which passes could not start."""
         results, core = self._host.results, self._core
         every = np.full(len(results), len(payload(core, "results")))
         words = sums(core, every, result_bits(core, results))
         ends = np.cumsum([len(sequence.used) for sequence in sequences])
         times = np.array(self._started, np.int64), np.array(self._retired, np.int64)
+        firsts, starts = [0] * len(sequences), [None] * len(sequences)
+        if clocks is not None:
+            firsts, starts = self._earliest(sequences, clocks, pause)
         return [
-            Outcome(part, *report, *times, self._trace(place))
+            Outcome(part, *report, *times, starts[place], self._trace(place, firsts[place]))
             for place, (part, report) in enumerate(
                 zip(np.split(words, ends[:-1]), self._reports, strict=True)
             )
         ]
 
-    def _trace(self, place: int) -> Registers:
+    def _earliest(
+        self, sequences: list[Sequence], clocks: Ints, pause: int
+    ) -> tuple[list[int], list[Any]]:
+        """The first clock of every sequence, and the earliest starts of its passes from there."""
+        firsts, parts, end = [], [], 0
+        passes = np.cumsum([len(sequence.passes) for sequence in sequences])
+        for part, (busy, *_) in zip(np.split(clocks, passes[:-1]), self._reports, strict=True):
+            firsts.append(max(int(part[0]), end + pause - 1) if firsts else 0)
+            parts.append(earliest(part, firsts[-1]))
+            end = firsts[-1] + busy
+        return firsts, parts
+
+    def _trace(self, place: int, first: int) -> Registers:
         if place >= self.traced:
             return {}
-        seen, (busy, *_) = self._seen[place], self._reports[place]
-        table = np.array([seen[clock] for clock in range(busy + 1)], np.int64)
+        (busy, *_) = self._reports[place]
+        seen = self._seen[place if self.freezes else 0]
+        table = np.array([seen[first + clock] for clock in range(busy + 1)], np.int64)
         traced, at = {}, 0
         for name, signals in self.observed.items():
             part = table[:, at : at + signals.size]

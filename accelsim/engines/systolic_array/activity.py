@@ -142,7 +142,7 @@ def _of_window(sequence: _Sequence, clocks: range) -> Activity:
 
     # Results that are still in the shadows were captured at most so many clocks before.
     array = sequence.array
-    since = max(0, clocks.start - 2 * array.rows - array.columns)
+    since = max(0, clocks.start - 2 * array.rows - array.columns - 1)
     a, b, w, flags = sequence.record(range(since, clocks.stop + 1))
     # What came into an element during a clock is in its registers at the start of the next one;
     # only `w`, which a swap or a tap changes, multiplies as it was.
@@ -165,6 +165,9 @@ def _of_window(sequence: _Sequence, clocks: range) -> Activity:
     )
     captures = flags & cycle.CAPTURE != 0
     drain = _drains(products, streams, captures & ~streams, flags & cycle.SHIFT_SHADOW != 0)
+    drain = np.concatenate(
+        [np.zeros_like(drain[:1]), drain[:-1]]
+    )  # a product is added a clock later
     first = clocks.start - since
     return Activity(states[first:], drain[first:])
 

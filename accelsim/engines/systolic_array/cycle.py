@@ -10,6 +10,8 @@ do the same thing at the same time, so the simulation steps through frames:
   holds them (stationary tiles).
 * A shadow that takes its upper neighbour's value takes the one *of the same frame*, since that
   neighbour is one frame ahead in clocks.
+* The product of a frame is added in the next one. Nothing of it has to be kept: operands and
+  control bits still are what they were when that frame begins, and are passed on behind it.
 
 Kernels are components of rtl/engines/systolic_array, and what they change are its registers, under
 the same names. Sums are 32 bits wide while they are stepped, and wrapped where they are read, at
@@ -120,27 +122,29 @@ Register = npt.NDArray[Any]
 
 
 class State(NamedTuple):
-    """Registers of the array: int32[R, C] acc, s and f; int16[R, C] a, b and w.
+    """Registers of the array: int32[R, C] acc, s, p and f; int16[R, C] a, b and w.
 
-    f holds the control bits FIRST ... SHIFT_SHADOW; taps is int16[R, max_taps].
+    f holds the control bits FIRST ... SHIFT_SHADOW, those of the product p; taps is
+    int16[R, max_taps], as they were a clock before: the edge cells are a clock ahead.
     """
 
     acc: Register
     s: Register
+    p: Register
+    f: Register
     a: Register
     b: Register
     w: Register
-    f: Register
     taps: Register
 
 
 def empty_state(array: SystolicArray) -> State:
     """All registers zero."""
     grid = (array.rows, array.columns)
-    wide = [np.zeros(grid, np.int32) for _ in range(3)]
+    wide = [np.zeros(grid, np.int32) for _ in range(4)]
     operand = [np.zeros(grid, np.int16) for _ in range(3)]
     taps = np.zeros((array.rows, array.max_taps), np.int16)
-    return State._make([*wide[:2], *operand, wide[2], taps])
+    return State._make([*wide, *operand, taps])
 
 
 def simulate(
@@ -159,7 +163,7 @@ def simulate(
     commands : int64[passes, fields], of ArrayCommand.
     left, top : int16[words, R], int16[words, C], contents of the operand banks.
     state : registers at the start, zero if None: those of element (i, j) at clock i + j, when its
-        first frame begins. Control bits are taken as zero.
+        first frame begins.
     clock : the clock at whose start registers are recorded, as a State.
     earliest : int64[passes], the clock before which a pass does not start; 0 if None.
 
@@ -500,15 +504,24 @@ def _run(sequencer, grid, port, overlap, seen, since, until):
         number = clock - (rows - 1)
         if number < 0:
             continue
-        for moment in range(max(number, since), min(number + rows + columns - 1, until)):
+        # The frame before this one: its products are added, and its operands go on.
+        frame = grid.frames[(number - 1) & mask]
+        flags = frame.flags
+        first, last = max(number, since), min(number + rows + columns - 1, until)
+        for moment in range(first, last):
+            _record_sums(seen, moment - since, grid, moment - number, number)
+        if number == 0:
+            _add_first(grid)
+        else:
+            _add(frame, flags, grid, number - 1)
+            _pass_operands(frame, flags, grid, number - 1)
+            _deliver(frame, grid, port, number + rows)
+        for moment in range(first, last):
             _record(seen, moment - since, grid, moment - number, number)
         frame = grid.frames[number & mask]
         flags = frame.flags
         _move_chains(flags, grid)
         _enter(frame, flags, grid)
-        _add(frame, flags, grid, number)
-        _pass_operands(frame, flags, grid, number)
-        _deliver(frame, grid, port, number + rows)
         if result.retired == sequencer.commands.size and number >= until:
             return
 
@@ -813,6 +826,24 @@ def _enter(frame, flags, grid):
 
 
 @component
+def _add_first(grid):
+    """Sums and shadows of the products that are there at the start, by the control bits there."""
+    r = grid.registers
+    rows, columns = r.acc.shape
+    for i in range(rows):
+        for j in range(columns):
+            flags, above = r.f[i, j], r.s[i - 1, j] if i > 0 else 0
+            streams = flags & STATIONARY != 0
+            total = r.p[i, j] + (above if streams else 0 if flags & FIRST else r.acc[i, j])
+            if not streams:
+                r.acc[i, j] = total
+            if flags & CAPTURE:
+                r.s[i, j] = total
+            elif flags & SHIFT_SHADOW:
+                r.s[i, j] = above
+
+
+@component
 def _add(frame, flags, grid, number):
     """Sums and shadows."""
     views, chain, shadow = grid.views, grid.chain, grid.shadow
@@ -938,8 +969,37 @@ def _deliver(frame, grid, port, clock):
 
 
 @kernel
+def _record_sums(seen, at, grid, diagonal, number):
+    """Sums, products and shadows of the elements of `_record`, before the products are added."""
+    registers = grid.registers
+    rows, columns = registers.acc.shape
+    for i in range(rows):
+        j = diagonal - i
+        if 0 <= j < columns:
+            seen.acc[at, i, j] = registers.acc[i, j]
+            seen.s[at, i, j] = registers.s[grid.shadow[i], j]
+            seen.p[at, i, j] = registers.p[i, j] if number == 0 else _product(grid, number, i, j)
+
+
+@component
+def _product(grid, number, i, j):
+    """The product of an element in the frame before this one."""
+    views = grid.views
+    frame = grid.frames[(number - 1) & (grid.frames.size - 1)]
+    if frame.flags & STATIONARY:
+        return np.int32(grid.edge[i]) * grid.registers.w[i, j]
+    if not frame.flags & HALF_SPEED:
+        return np.int32(grid.edge[i]) * grid.top[max(frame.top_at, 0), j]
+    w = grid.registers.w[i, j] if views.w == HELD else grid.tap[i]
+    return np.int32(grid.chain[i, views.chain_at + j]) * w
+
+
+@kernel
 def _record(seen, at, grid, diagonal, number):
-    """Registers of the elements that begin a frame at the clock: those of one diagonal."""
+    """Registers of the elements that begin a frame at the clock: those of one diagonal.
+
+    The last frame's operands have been passed on.
+    """
     views, registers, chain_at = grid.views, grid.registers, grid.views.chain_at
     rows, columns = registers.acc.shape
     for i in range(rows):
@@ -948,8 +1008,6 @@ def _record(seen, at, grid, diagonal, number):
             if j == 0:
                 for tap in range(registers.taps.shape[1]):
                     seen.taps[at, i, tap] = registers.taps[i, tap]
-            seen.acc[at, i, j] = registers.acc[i, j]
-            seen.s[at, i, j] = registers.s[grid.shadow[i], j]
             seen.f[at, i, j] = (
                 views.flags
                 | (SHIFT_SHADOW if _shifts_shadow(grid, i, number - 1) else 0)

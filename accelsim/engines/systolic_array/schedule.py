@@ -14,7 +14,7 @@ rows  row streams: every row runs one-dimensional correlations, values move righ
 Each pass is a loop nest with ports (`task`); a sequence is a dataflow region of passes. From
 this the closed form follows by the generic rules of accelsim.hls.nest: with `load` the clocks
 until a pass has captured its results and `drain` the clocks of the result port,
-e' = e + max(load', drain), and a sequence ends R + drain + n - 2 clocks after its last e. A pass
+e' = e + max(load', drain), and a sequence ends R + drain + n - 1 clocks after its last e. A pass
 of os or rows that keeps its sums captures none, but takes its turn at the result port, for a clock.
 
 Not modelled here: the filling of the operand banks (reports show the bytes).
@@ -35,15 +35,16 @@ MODES = tuple(opcode.name.lower() for opcode in Opcode)
 REMEMBERED = 256  # passes and sequences: some come back in later layers, none on another array
 
 FLAG_BITS = 7  # control bits of an element: first, cap, ws, fz, swap, bsh, sh
+ACCUMULATOR_REGISTERS = 4  # of a column: the word that was read, and the last three sums
 
 
 @lru_cache(maxsize=REMEMBERED)
-def task(rows: int, p: ArrayPass) -> Task:
-    """The loop nest of one pass on so many rows.
+def task(latency: int, p: ArrayPass) -> Task:
+    """The loop nest of one pass, by the array's result_latency.
 
     Ports: left, top (with the operand registers behind it), result. Times are those of row 0 and
-    column 0. A result leaves at the bottom R clocks after its capture in row 0, column c being c
-    later.
+    column 0. A result leaves at the bottom so many clocks after the last operand of row 0, column c
+    being c later.
     """
     name = f"{MODES[p.opcode]} m={p.m} n={p.n} k={p.k}"
     drain = _drain(p)
@@ -51,25 +52,25 @@ def task(rows: int, p: ArrayPass) -> Task:
         products = Loop("products", p.k, (_multiply(p.m * p.n),), pipeline=1)
         stages = (
             Stage("multiply", (products,), ("left", "top")),
-            Stage("drain", (drain,), ("result",), offset=p.k - 1 + rows),
+            Stage("drain", (drain,), ("result",), offset=p.k - 1 + latency),
         )
         return Task(name, (Section(stages),), tail=p.n - 1)
     if p.opcode == Opcode.ROWS:
         name += f" taps={p.taps} streams={p.streams} fires={p.fires}"
         # Only the last stream waits for the result port.
         ahead = (p.streams - 1) * (p.taps + p.k)
-        return Task(name, (Section(_row_stages(rows, p), ahead=ahead),), tail=p.n - 1)
+        return Task(name, (Section(_row_stages(latency, p), ahead=ahead),), tail=p.n - 1)
     # The tile waits in the operand registers until the swap, one clock before its stream.
     load = Stage("load", (Loop("words", p.k, pipeline=1),), ("top",), until=(1, -1))
     beats = Loop("words", p.m, (_multiply(p.k * p.n),), pipeline=1)
     stages = (
         Stage("stream", (beats,), ("left",)),
-        Stage("drain", (drain,), ("result",), offset=rows),
+        Stage("drain", (drain,), ("result",), offset=latency),
     )
     return Task(name, (Section((load,)), Section(stages, after=p.k + 1)), tail=p.n - 1)
 
 
-def _row_stages(rows: int, p: ArrayPass) -> tuple[Stage, ...]:
+def _row_stages(latency: int, p: ArrayPass) -> tuple[Stage, ...]:
     """Stages of a rows pass.
 
     An element multiplies in the last T clocks of a stream and of every further fire, when the taps
@@ -94,7 +95,7 @@ def _row_stages(rows: int, p: ArrayPass) -> tuple[Stage, ...]:
             "drain",
             (*held, _drain(p)),
             ("result",),
-            offset=first - 1 + rows,
+            offset=first - 1 + latency,
         ),
     )
 
@@ -120,7 +121,7 @@ def _nodes(array: SystolicArray, body: Body) -> tuple[Loop | Task, ...]:
     return tuple(
         Loop(part.name, part.trips, _nodes(array, part.body), dataflow=True)
         if isinstance(part, Repeat)
-        else task(array.rows, part)
+        else task(array.result_latency, part)
         for part in body
     )
 
@@ -152,16 +153,22 @@ def resources(array: SystolicArray) -> tuple[Resource, ...]:
     """Multipliers, flip-flops and memory bits of the generated core, part by part.
 
     All memories and all registers that hold operands, taps and sums, with the control bits that
-    travel beside them in every element. Left out are the control of the edge, the sequencer,
+    travel beside them in every element. Left out are the frames of the edge, the sequencer,
     addresses and counters: they grow with R + C where the elements grow with R x C.
     """
     operand, total = array.operands.bits, array.operands.accumulator_bits
-    elements, columns = array.multipliers, array.columns
+    elements, rows, columns = array.multipliers, array.rows, array.columns
+    element = (3 + 2) * operand + 2 * total + FLAG_BITS  # a, b, w and the product; acc and s; f
+    edge = 2 * operand + FLAG_BITS
+    # What fills a bank, and what it reads, is in a register; sums are, for as long as they may be
+    # read again before the bank has them.
+    bank, sums = 2 * operand, ACCUMULATOR_REGISTERS * total
     return (
-        Resource("processing elements", elements, elements * (3 * operand + 2 * total + FLAG_BITS)),
-        Resource("tap buffers", 0, array.rows * array.max_taps * operand),
-        Resource("row banks", 0, 0, array.rows * array.bank_depth * operand),
-        Resource("column banks", 0, 0, columns * array.bank_depth * operand),
-        Resource("accumulators", 0, 0, columns * array.accumulator_depth * total),
-        Resource("result memory", 0, 0, columns * array.result_depth * total),
+        Resource("processing elements", elements, elements * element),
+        Resource("edge cells", 0, rows * edge),
+        Resource("tap buffers", 0, rows * array.max_taps * operand),
+        Resource("row banks", 0, rows * bank, rows * array.bank_depth * operand),
+        Resource("column banks", 0, columns * bank, columns * array.bank_depth * operand),
+        Resource("accumulators", 0, columns * sums, columns * array.accumulator_depth * total),
+        Resource("result memory", 0, columns * total, columns * array.result_depth * total),
     )

@@ -39,4 +39,5 @@ CORE = CoreOf(
     used=job.used,
     chapter=manual.chapter,
     lead=job.lead,
+    freezes=True,
 )

@@ -4,7 +4,7 @@ from accelsim.hardware import SystolicArray
 from accelsim.passes import Opcode
 from rtl.engines.base import CoreOf
 from rtl.engines.systolic_array import job, manual
-from rtl.engines.systolic_array.core import Core
+from rtl.engines.systolic_array.core import PAUSE, Core
 from rtl.engines.systolic_array.element import ProcessingElement
 
 
@@ -24,4 +24,6 @@ CORE = CoreOf(
     used=job.used,
     chapter=manual.chapter,
     lead=job.lead,
+    room=job.room,
+    pause=PAUSE,
 )

@@ -1,36 +1,50 @@
 """A core: the systolic array, the memories that feed its ports, sequencer and result memory.
 
-A host fills the operand banks, sends commands, and reads result words, at any pace. A sequence is
-the commands up to the one with `last` set. Inside, one clock-enable freezes everything where a
-command is needed that is not there, or where the result memory is full; so waiting adds stall
-clocks and changes neither values nor busy clocks.
+A host fills the operand banks, sends commands, and reads result words, at any pace and in any
+order. A sequence is the commands up to the one with `last` set. Nothing in here ever waits once it
+is under way: a pass starts when its ports are free, its command is there, and so is room for all of
+its results. What is late moves the start of a pass, and nothing else.
 """
 
-from amaranth.hdl import EnableInserter, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayCommand
 from rtl.engines.systolic_array.accumulators import Accumulators
+from rtl.engines.systolic_array.commands import Commands
 from rtl.engines.systolic_array.grid import Grid
 from rtl.engines.systolic_array.retirement import Retirement
 from rtl.engines.systolic_array.sequencer import Sequencer
 from rtl.lib.banks import OperandBanks
 from rtl.lib.counters import COUNTER_BITS, TOTAL_BITS
 from rtl.lib.results import ResultMemory
-from rtl.lib.waits import COUNT_BITS, Gate, command_layout, progress_ports
+from rtl.lib.waits import Gate, command_layout, progress_ports
+
+# Clocks from the one in which a command is taken, or a unit has made progress, or a result word
+# has been handed over, to the first operand of the pass that waited for it.
+LEAD = Commands.LATENCY + Sequencer.LATENCY
+# Clocks from the last result of a sequence to the first operand of the next: the end is known
+# before, and lets a command pass the last of its skid buffers.
+PAUSE = Sequencer.LATENCY + 2 - Accumulators.AHEAD
+# Clocks from a result at the port to its word before the host: the sum with what it is added to,
+# then the result memory.
+TO_READER = 1 + ResultMemory.LATENCY
 
 
 class Core(wiring.Component):
     """One systolic array with its memories behind stream ports.
 
-    commands : ArrayCommands; the last of a sequence has `last` set.
+    commands : ArrayCommands; the last of a sequence has `last` set. Those of the next sequence
+        may follow at once; they start when this one is over.
     left_fill, top_fill : words for the row banks and the column banks, {address, data}.
     results : result words in order, one value per column.
-    busy_cycles : clocks, stalls left out, from the first operand at an array port to the last
-        result at the result port, of the sequence under way or of the last one.
-    stall_cycles : clocks frozen meanwhile.
+    busy_cycles : clocks from the first operand at an array port to the last result at the result
+        port, of the sequence under way or of the last one, waiting included.
+    stall_cycles : clocks among them in which the next command of the sequence was missing and the
+        array could have begun to load a stationary tile, or in which room for the results of the
+        next pass was missing and it could have started otherwise.
     passes_read : passes whose operands have been read from every bank; from then on their words
         may be overwritten.  idle : no sequence is under way.
     """
@@ -44,6 +58,7 @@ class Core(wiring.Component):
         self.top_banks = OperandBanks(array.columns, array.bank_depth, bits)
         total = signed(array.operands.accumulator_bits)
         self.memory = ResultMemory(total, array.columns, array.result_depth)
+        self.queue = Commands(array, units)
         self.sequencer = Sequencer(array, self.left_banks.address_bits)
         self.accumulators = Accumulators(array)
         super().__init__(
@@ -62,32 +77,30 @@ class Core(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        go = Signal()  # the clock-enable of the engine
-        self._connect(m, go)
-        self._run_sequence(m, go)
-        self._count_read(m, go)
+        self._connect(m)
+        self._run_sequence(m)
+        self._count_read(m)
         if self.units:
-            self._count_passes(m, go)
+            self._count_passes(m)
         return m
 
-    def _connect(self, m: Module, go: Signal) -> None:
+    def _connect(self, m: Module) -> None:
         """The engine between its memories."""
         grid, left, top, memory = self.grid, self.left_banks, self.top_banks, self.memory
         sequencer, accumulators = self.sequencer, self.accumulators
-        m.submodules.sequencer = EnableInserter(go)(sequencer)
-        m.submodules.accumulators = EnableInserter(go)(accumulators)
+        m.submodules.queue = self.queue
+        m.submodules.sequencer = sequencer
+        m.submodules.accumulators = accumulators
         m.submodules.grid = grid
         m.submodules.left_banks = left
         m.submodules.top_banks = top
         m.submodules.memory = memory
 
+        wiring.connect(m, wiring.flipped(self.commands), self.queue.i)
         wiring.connect(m, wiring.flipped(self.left_fill), left.fill)
         wiring.connect(m, wiring.flipped(self.top_fill), top.fill)
         wiring.connect(m, memory.results, wiring.flipped(self.results))
         m.d.comb += [
-            grid.en.eq(go),
-            left.en.eq(go),
-            top.en.eq(go),
             left.read.eq(sequencer.left_read),
             left.address.eq(sequencer.left_address),
             top.read.eq(sequencer.top_read),
@@ -99,77 +112,98 @@ class Core(wiring.Component):
             accumulators.token.eq(grid.token),
             accumulators.results_remaining.eq(grid.results_remaining),
             accumulators.sums.eq(grid.result),
-            memory.write.eq(Mux(go, accumulators.write, 0)),
+            memory.write.eq(accumulators.write),
             memory.word.eq(accumulators.word),
         ]
 
-    def _run_sequence(self, m: Module, go: Signal) -> None:
+    def _run_sequence(self, m: Module) -> None:
         """A sequence: from its first command to the result of the last."""
         sequencer, accumulators, memory = self.sequencer, self.accumulators, self.memory
-        active = Signal()  # operands or results are under way
-        last = Signal()  # last command seen
-        passes_in_flight = Signal(COUNT_BITS)  # started, and with results still to come
-        still_in_flight = Signal.like(passes_in_flight)
+        queue, head = self.queue, self.queue.o
+        under_way = Signal()  # a pass of a sequence has started
+        all_started = Signal()  # and so has the last one
+        finishing = Signal()  # the last one has finished in column 0
         done = Signal()
-        held = Signal(range(memory.depth + 1))  # words in the result memory, begun ones included
-        m.d.sync += held.eq(held + memory.write[0] - memory.handed)
-        valid = self.commands.valid & ~last
-        if self.units:
-            valid = valid & self._gate_open(m)
+        is_open = self._gate_open(m) if self.units else 1
         m.d.comb += [
-            still_in_flight.eq(passes_in_flight - accumulators.finished),
-            sequencer.quiet.eq((still_in_flight == 0) & accumulators.quiet),
-            done.eq(active & last & (still_in_flight == 0) & accumulators.quiet),
             # Without its Wait, which is the highest bits.
-            Value.cast(sequencer.commands.payload).eq(self.commands.payload),
-            sequencer.commands.valid.eq(valid),
-            self.commands.ready.eq(sequencer.commands.ready & go),
-            go.eq(
-                ~((held == memory.depth) & accumulators.write[0])
-                & ~(active & ~last & sequencer.needs & ~self.commands.valid)
-            ),
-            self.idle.eq(~active & ~last),
+            Value.cast(sequencer.commands.payload).eq(head.payload),
+            sequencer.commands.valid.eq(head.valid & is_open),
+            head.ready.eq(sequencer.commands.ready & is_open),
+            queue.handed.eq(memory.handed),
+            queue.done.eq(done),
+            done.eq((accumulators.last | finishing) & (accumulators.tail == 0)),
+            self.idle.eq(~under_way),
         ]
-        with m.If(go):
-            m.d.sync += passes_in_flight.eq(still_in_flight + sequencer.starting)
-            with m.If(sequencer.starting):
-                m.d.sync += [active.eq(1), last.eq(self.commands.payload.last)]
-                with m.If(~active):
-                    m.d.sync += [self.busy_cycles.eq(0), self.stall_cycles.eq(0)]
-            with m.If(active):
-                m.d.sync += self.busy_cycles.eq(self.busy_cycles + 1)
-            with m.If(done):
-                m.d.sync += [active.eq(0), last.eq(0)]
-        with m.Elif(active):
-            m.d.sync += self.stall_cycles.eq(self.stall_cycles + 1)
+        with m.If(accumulators.last):
+            m.d.sync += finishing.eq(1)
+        with m.If(sequencer.starting):
+            m.d.sync += [under_way.eq(1), all_started.eq(head.payload.command.last)]
+        with m.If(done):
+            m.d.sync += [under_way.eq(0), all_started.eq(0), finishing.eq(0)]
+        m.d.comb += Value.cast(sequencer.waiting).eq(queue.waiting)
+        might = Mux(queue.crowded, sequencer.might_start, sequencer.may_load)
+        self._count_clocks(m, under_way, done, under_way & ~all_started & ~head.valid & might)
+
+    def _count_clocks(self, m: Module, under_way: Value, done: Value, stalls: Value) -> None:
+        """Busy clocks are counted as early as `done` is known before the last result."""
+        starting = self.sequencer.starting
+        active = Signal()
+        begins = delayed(m, "begins", starting, Sequencer.LATENCY - Accumulators.AHEAD - 1)
+        with m.If(begins):
+            m.d.sync += active.eq(1)
+        with m.If(done):
+            m.d.sync += active.eq(0)
+        with m.If(starting & ~under_way):
+            m.d.sync += [self.busy_cycles.eq(0), self.stall_cycles.eq(0)]
+        with m.Else():
+            m.d.sync += [
+                self.busy_cycles.eq(self.busy_cycles + active),
+                self.stall_cycles.eq(self.stall_cycles + stalls),
+            ]
 
     def _gate_open(self, m: Module) -> Value:
-        """What the command at the head of the queue waits for has happened."""
+        """What the command at the head of the queue waits for has happened.
+
+        The progress of others takes as long as a command does.
+        """
         m.submodules.gate = gate = Gate(self.units)
-        m.d.comb += [gate.wait.eq(self.commands.payload.wait), gate.progress.eq(self.progress)]
+        m.d.comb += [
+            gate.wait.eq(self.queue.o.payload.command.wait),
+            Value.cast(gate.progress).eq(
+                delayed(m, "progress", self.progress, Commands.LATENCY),
+            ),
+        ]
         return gate.open
 
-    def _count_read(self, m: Module, go: Signal) -> None:
+    def _count_read(self, m: Module) -> None:
         """The last row or column reads max(R, C) clocks after the sequencer asks."""
         reads = Signal(max(self.array.rows, self.array.columns))
-        with m.If(go):
-            m.d.sync += reads.eq((reads << 1) | self.sequencer.read_done)
-            m.d.sync += self.passes_read.eq(self.passes_read + reads[-1])
+        m.d.sync += [
+            reads.eq((reads << 1) | self.sequencer.read_done),
+            self.passes_read.eq(self.passes_read + reads[-1]),
+        ]
 
-    def _count_passes(self, m: Module, go: Signal) -> None:
-        """Passes that have started, their first operand at a port, and those that have retired.
-
-        The first operand is there a clock after the sequencer starts its pass.
-        """
-        m.submodules.retirement = retirement = EnableInserter(go)(Retirement(self.array.columns))
-        begins = Signal()
+    def _count_passes(self, m: Module) -> None:
+        """Passes that have started, their first operand at a port, and those that have retired."""
+        m.submodules.retirement = retirement = Retirement(self.array.columns)
         m.d.comb += [
             retirement.finished.eq(self.accumulators.finished),
             retirement.tail.eq(self.accumulators.tail),
         ]
-        with m.If(go):
-            m.d.sync += [
-                begins.eq(self.sequencer.starting),
-                self.started.eq(self.started + begins),
-                self.retired.eq(self.retired + retirement.passes),
-            ]
+        begins = delayed(m, "starts", self.sequencer.starting, Sequencer.LATENCY)
+        retires = delayed(m, "retires", retirement.passes, Accumulators.AHEAD)
+        m.d.sync += [
+            self.started.eq(self.started + begins),
+            self.retired.eq(self.retired + retires),
+        ]
+
+
+def delayed(m: Module, name: str, value: Value, clocks: int) -> Value:
+    """A value so many clocks later."""
+    value = Value.cast(value)
+    for clock in range(clocks):
+        later = Signal(value.shape(), name=f"{name}_{clock + 1}")
+        m.d.sync += later.eq(value)
+        value = later
+    return value

@@ -37,11 +37,11 @@ class Wires(NamedTuple):
 
 
 class Element:
-    """One processing element: a multiply-accumulate and five data registers.
+    """One processing element: a multiply-accumulate in two clocks, and six data registers.
 
     a : operand from the left.  b : operand from above, or second half of the a chain in rows.
-    w : stationary operand, or tap on its way right.  acc : sum.  s : shadow, or partial sum.
-    f : control bits.
+    w : stationary operand, or tap on its way right.  p : product, added in the clock behind.
+    acc : sum.  s : shadow, or partial sum.  f : control bits, those of the product in p.
 
     A plain set of registers, not a Component: Amaranth's simulator runs a grid of them as one
     process instead of waking one per element, several times a clock.
@@ -49,27 +49,28 @@ class Element:
 
     def __init__(self, operand_bits: int, accumulator_bits: int, place: str = "") -> None:
         operand, total = signed(operand_bits), signed(accumulator_bits)
-        self.a = Signal(operand, name=f"a{place}")
-        self.b = Signal(operand, name=f"b{place}")
-        self.w = Signal(operand, name=f"w{place}")
-        self.acc = Signal(total, name=f"acc{place}")
-        self.s = Signal(total, name=f"s{place}")
+        product = signed(2 * operand_bits)
+        self.a = Signal(operand, name=f"a{place}", reset_less=True)
+        self.b = Signal(operand, name=f"b{place}", reset_less=True)
+        self.w = Signal(operand, name=f"w{place}", reset_less=True)
+        self.p = Signal(product, name=f"p{place}", reset_less=True)
+        self.acc = Signal(total, name=f"acc{place}", reset_less=True)
+        self.s = Signal(total, name=f"s{place}", reset_less=True)
         self.f = Signal(Flags, name=f"f{place}")
 
-    def clock(self, m: Module, en: Value, i: Wires) -> None:
-        """What happens in a clock in which `en` is set."""
-        f = Flags(i.f)
-        product = i.a * Mux(f.stationary | f.half_speed, self.w, i.b)
-        total = Mux(f.stationary, i.s, Mux(f.first, 0, self.acc)) + product
-        with m.If(en):
-            m.d.sync += [
-                self.a.eq(i.a),
-                self.f.eq(f),
-                self.b.eq(Mux(f.half_speed, self.a, Mux(f.shift_operands, i.b, self.b))),
-                self.w.eq(Mux(f.swap, self.b, Mux(f.stationary, self.w, i.w))),
-                self.acc.eq(Mux(f.stationary, self.acc, total)),
-                self.s.eq(Mux(f.capture, total, Mux(f.shift_shadow, i.s, self.s))),
-            ]
+    def clock(self, m: Module, i: Wires) -> None:
+        """What happens in a clock: operands meet, and the product before them is added."""
+        f, adding = Flags(i.f), self.f
+        total = Mux(adding.stationary, i.s, Mux(adding.first, 0, self.acc)) + self.p
+        m.d.sync += [
+            self.a.eq(i.a),
+            self.f.eq(f),
+            self.b.eq(Mux(f.half_speed, self.a, Mux(f.shift_operands, i.b, self.b))),
+            self.w.eq(Mux(f.swap, self.b, Mux(f.stationary, self.w, i.w))),
+            self.p.eq(i.a * Mux(f.stationary | f.half_speed, self.w, i.b)),
+            self.acc.eq(Mux(adding.stationary, self.acc, total)),
+            self.s.eq(Mux(adding.capture, total, Mux(adding.shift_shadow, i.s, self.s))),
+        ]
 
     @property
     def outputs(self) -> Wires:
@@ -85,15 +86,14 @@ class ProcessingElement(wiring.Component):
         operand, total = signed(operand_bits), signed(accumulator_bits)
         shapes = {"a": operand, "b": operand, "w": operand, "s": total, "f": FLAG_BITS}
         super().__init__(
-            {"en": In(1)}
-            | {f"{name}_i": In(shape) for name, shape in shapes.items()}
+            {f"{name}_i": In(shape) for name, shape in shapes.items()}
             | {f"{name}_o": Out(shape) for name, shape in shapes.items()}
         )
         self.element = Element(operand_bits, accumulator_bits)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        self.element.clock(m, self.en, Wires(*(getattr(self, f"{n}_i") for n in Wires._fields)))
+        self.element.clock(m, Wires(*(getattr(self, f"{n}_i") for n in Wires._fields)))
         for name, value in self.element.outputs._asdict().items():
             m.d.comb += getattr(self, f"{name}_o").eq(value)
         return m

@@ -17,6 +17,7 @@ def token_layout(array: SystolicArray) -> data.StructLayout:
             "beat": 1,  # a row of partial sums leaves (ws, is)
             "start": 1,  # ... the first of its pass
             "end": 1,  # last results of a pass, or none where it keeps its sums
+            "last": 1,  # ... and of a sequence
             "accumulate": 1,
             "emit": 1,
             "drain": unsigned(array.rows.bit_length()),  # results captured for the drain, or 0

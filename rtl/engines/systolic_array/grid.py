@@ -28,10 +28,12 @@ from rtl.engines.systolic_array.frame import frame_layout, load_layout, token_la
 class Grid(wiring.Component):
     """R x C processing elements and the edge cells on their left.
 
-    frame, load : from the sequencer, in step with the operands of row 0 and column 0.
-    left, top : operands of row i, i clocks after row 0; of column j, j clocks after column 0.
-    token : the frame's token, one clock before its results are on `result[0]`.
-    results_remaining : of the current drain, still to leave, counting the one on `result[0]`.
+    frame, load : from the sequencer, for the edge cell of row 0.
+    left : operands of row i for its edge cell, i clocks after row 0.
+    top : operands of column j, j clocks after column 0, which takes them a clock after `left` has
+        those of row 0: the edge cells are registers.
+    token : the frame's token, three clocks before its results are on `result[0]`.
+    results_remaining : of the drain that is on `result[0]` two clocks later, still to leave then.
     result : bottom of column j, j clocks after column 0.
 
     With `shared` the elements are instances of one module, `processing_element`, to be supplied
@@ -44,7 +46,6 @@ class Grid(wiring.Component):
         total = signed(array.operands.accumulator_bits)
         super().__init__(
             {
-                "en": In(1),
                 "frame": In(frame_layout(array)),
                 "load": In(load_layout(array)),
                 "left": In(data.ArrayLayout(operand, array.rows)),
@@ -79,33 +80,32 @@ class Grid(wiring.Component):
                 a, b[j], w, s[j], f = right
             if i + 1 < rows:
                 later = Signal(frame_layout(self.array), name=f"frame_{i + 1}")
-                with m.If(self.en):
-                    m.d.sync += later.eq(frame)
+                m.d.sync += later.eq(frame)
                 frame = later
 
         for j in range(columns):
             m.d.comb += self.result[j].eq(s[j])
         m.d.comb += self.token.eq(frame.token)
-        with m.If(self.en):
-            with m.If(frame.token.drain != 0):
-                m.d.sync += self.results_remaining.eq(frame.token.drain)
-            with m.Elif(self.results_remaining != 0):
-                m.d.sync += self.results_remaining.eq(self.results_remaining - 1)
+        with m.If(frame.token.drain != 0):
+            m.d.sync += self.results_remaining.eq(frame.token.drain)
+        with m.Elif(self.results_remaining != 0):
+            m.d.sync += self.results_remaining.eq(self.results_remaining - 1)
         return m
 
     def _edge(self, m: Module, i: int, frame: data.View) -> tuple[Signal, Signal, Signal]:
-        """Edge cell of row i: operand mask, tap buffer, and the control bits of the row."""
+        """Edge cell of row i: what enters it in the next clock, from operand, tap and frame."""
         rows, taps = self.array.rows, self.array.max_taps
         operand = signed(self.array.operands.bits)
         value = Signal(operand, name=f"value_{i}")
-        a, w = Signal(operand, name=f"a_{i}"), Signal(operand, name=f"w_{i}")
+        a = Signal(operand, name=f"a_{i}", reset_less=True)
+        w = Signal(operand, name=f"w_{i}", reset_less=True)
         f = Signal(Flags, name=f"f_{i}")
-        buffer = Signal(data.ArrayLayout(operand, taps), name=f"taps_{i}")
+        buffer = Signal(data.ArrayLayout(operand, taps), name=f"taps_{i}", reset_less=True)
         self.taps.append(buffer)
         tap = Array(buffer[t] for t in range(taps))
         used = Mux(frame.from_top, frame.rows > i, frame.rows >= rows - i)
-        m.d.comb += [
-            value.eq(Mux(frame.valid & used, self.left[i], 0)),
+        m.d.comb += value.eq(Mux(frame.valid & used, self.left[i], 0))
+        m.d.sync += [
             a.eq(Mux(frame.tap_write, 0, value)),
             w.eq(Mux(frame.tap_read, tap[frame.tap_out], 0)),
             f.first.eq(frame.first),
@@ -117,7 +117,7 @@ class Grid(wiring.Component):
             f.shift_operands.eq(frame.shift_operands | (self.load.loading & (self.load.beat >= i))),
             f.shift_shadow.eq(self.results_remaining > rows - i),
         ]
-        with m.If(self.en & frame.tap_write):
+        with m.If(frame.tap_write):
             m.d.sync += tap[frame.tap_in].eq(value)
         return a, w, f.as_value()
 
@@ -125,7 +125,7 @@ class Grid(wiring.Component):
         """Element (i, j) behind its inputs; returns its outputs."""
         if not self.shared:
             element = self.elements[i][j]
-            element.clock(m, self.en, wires)
+            element.clock(m, wires)
             return element.outputs
         operand = signed(self.array.operands.bits)
         total = signed(self.array.operands.accumulator_bits)
@@ -137,7 +137,6 @@ class Grid(wiring.Component):
             "processing_element",
             i_clk=ClockSignal("sync"),
             i_rst=ResetSignal("sync"),
-            i_en=self.en,
             **{f"i_{name}_i": value for name, value in wires._asdict().items()},
             **{f"o_{name}_o": value for name, value in outputs._asdict().items()},
         )

@@ -17,6 +17,7 @@ from accelsim.passes import (
     check_sums,
     columns,
 )
+from rtl.engines.systolic_array.core import LEAD
 from rtl.host.chunks import Int, Reads
 from rtl.host.driver import Job
 from rtl.host.job import (
@@ -27,6 +28,7 @@ from rtl.host.job import (
     check_sequence,
     make_job,
 )
+from rtl.host.starts import Room
 
 FIELDS = len(ArrayPass._fields)
 COLUMNS = columns(ArrayCommand)["n"]
@@ -97,4 +99,10 @@ def used(array: SystolicArray, commands: Int) -> Int:
 
 def lead(array: SystolicArray) -> int:
     """Clocks from taking a command to the first operand at a port."""
-    return 1
+    return LEAD
+
+
+def room(array: SystolicArray, commands: Int) -> Room:
+    """Result words that must have been taken before each pass starts, all of its own reserved."""
+    promised = np.cumsum(words(commands).results)
+    return Room(np.maximum(promised - array.result_depth, 0), LEAD)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayCommand
-from rtl.engines.systolic_array.core import Core
+from rtl.engines.systolic_array.core import LEAD, PAUSE, TO_READER, Core
 from rtl.flow.manual import Chapter, table
 
 
@@ -24,14 +24,14 @@ class Mode(NamedTuple):
 
 
 MODES = (
-    Mode("os", "k", "k", "m * emit", "k + R + m + n - 2", "max(k, m)"),
-    Mode("ws, is", "m", "k", "m * emit", "k + R + m + n", "max(k, m)"),
+    Mode("os", "k", "k", "m * emit", "k + R + m + n - 1", "max(k, m)"),
+    Mode("ws, is", "m", "k", "m * emit", "k + R + m + n + 1", "max(k, m)"),
     Mode(
         "rows",
         "streams * (taps + k) + (fires - 1) * n",
         "0",
         "fires * m * emit",
-        "streams * (taps + k) + (fires - 1) * n + R + m + n - 2",
+        "streams * (taps + k) + (fires - 1) * n + R + m + n - 1",
         "(fires - 1) * n + max(streams * (taps + k), m)",
     ),
 )
@@ -54,19 +54,45 @@ ORDER = """\
 """
 
 TIMING = """\
-Busy cycles are counted from the first operand at a port of the array to the last result,
-inclusive; clocks spent waiting for the host are counted apart. R is {rows}.
+Busy cycles are counted from the first operand at a port of the array to the last result at the
+result port, inclusive. R is {rows}.
 
 {table}
 
-{mixed}"""
+{mixed}
+Nothing waits once it is under way. A pass starts in the first clock in which its ports are free by
+these rules, its command is there, and so is room for all of its result words. What is late moves
+the start of a pass, and nothing else: clocks until then count as busy. They are stall cycles, too,
+where a command is missing while the array could begin to load a stationary tile, or where room is
+missing for a pass that could start otherwise. Where nothing is late there are none.
+
+What a host must do:
+
+- Commands, words of both banks, and the taking of results wait for nothing of each other in the
+  core. The word that a pass reads first must have been sent in the clock in which the command is
+  taken, or before, and its further words no later than a clock after another.
+- The first operand of a pass is at its port {lead} clocks after the one in which its command is
+  taken, if nothing is in front of it. The first pass of a sequence starts {pause} clocks after the
+  last result of the sequence before it, or later.
+- The result memory has {depth} words. A pass reserves all of its words; each is free for a pass
+  that starts {lead} clocks after the one in which it is taken, or later. A pass of ws or is has at
+  most {streamed} result words, one of os or rows {fired}: so no pass waits for room while every
+  word is taken at once.
+- A result word is offered {reader} clocks after its last column has been at the result port, where
+  no word is in front of it. So passes whose commands an idle core takes in consecutive clocks, from
+  a host that takes every word at once, have all of their results with the host within
+  {beyond} clocks after the first of these clocks plus their busy cycles, whatever is sent then.
+- `passes_read` counts a pass max(R, C) - 2 clocks after its last operand at the port of row 0. Its
+  words may then be overwritten.
+"""
 
 OVERLAPPED = """\
 Passes overlap. With `load` the left words of an os or rows pass and `drain` = m, such passes
 capture their results max(load of the later, drain of the earlier) clocks apart, in any mix; with
 `emit` 0 nothing is captured, and `drain` is 1 here and in the table. A
 stationary tile loads behind the stream of the tile before it; after an os or rows pass its load
-takes k + 1 clocks of its own. Results follow R clocks after capture, column c another c later.
+takes k + 1 clocks of its own. Results follow R + 1 clocks after the last operand, column c another
+c later.
 """
 
 PLAIN = """\
@@ -106,4 +132,11 @@ def _timing(array: SystolicArray) -> str:
         rows=array.rows,
         table=table(("mode", "a pass alone", "each further equal pass"), rows),
         mixed=OVERLAPPED if array.overlap else PLAIN,
+        lead=LEAD,
+        pause=PAUSE,
+        depth=array.result_depth,
+        streamed=array.most_streamed,
+        fired=array.most_fired,
+        reader=TO_READER,
+        beyond=LEAD + TO_READER - 1,
     )

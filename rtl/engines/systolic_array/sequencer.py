@@ -1,64 +1,104 @@
 """The sequencer of the systolic array: when a pass starts, and what each clock of it does."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from amaranth.hdl import Module, Mux, Shape, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from accelsim.hardware import SystolicArray
-from accelsim.passes import ArrayCommand, ArrayPass, Opcode, largest
+from accelsim.passes import ArrayPass, Opcode
+from rtl.engines.systolic_array.commands import CLOCK_BITS, decoded_layout
 from rtl.engines.systolic_array.frame import frame_layout, load_layout
 from rtl.lib.layout import layout
 
-# The longest stream has all taps and values of a pass.
-CLOCK_BITS = (largest(ArrayPass, "k") + largest(ArrayPass, "taps")).bit_length()
-
 
 class Stream(NamedTuple):
-    """The pass whose operands are being read."""
+    """The pass whose operands are read in this clock.
 
-    work: data.View
-    clocks_remaining: Signal  # of the stream in progress
+    running, one, two : clocks that remain are not 0, at most 1, at most 2.
+    keeps : it is a pass of os or rows, which owns the array.
+    begins : this is the first clock of a stream.
+    is_first : the stream begins its sums.
+    is_last, is_last_fire : no stream, no fire, is behind the one in progress.
+    short : clocks of a stream, or the rows of the array if those are fewer.
+    """
+
+    work: Any
+    last: Signal
+    keeps: Signal
+    short: Signal
+    running: Signal
+    one: Signal
+    two: Signal
+    begins: Signal
+    clocks_remaining: Signal
     taps_remaining: Signal  # to be written at the edge
-    is_first: Signal  # the stream in progress begins its sums
-    streams_remaining: Signal  # behind the one in progress
-    fires_remaining: Signal  # behind the one in progress
-    left_at: Signal  # next word in the row banks
-    top_at: Signal  # next word in the column banks
+    is_first: Signal
+    is_last: Signal
+    is_last_fire: Signal
+    streams_remaining: Signal
+    fires_remaining: Signal
+    left_at: Signal  # the word of this clock in the row banks
+    top_at: Signal  # ... and in the column banks
 
 
 class Tile(NamedTuple):
-    """The stationary tile that loads, or waits for its swap."""
+    """The stationary tile that loads in this clock, or waits for its swap.
 
-    work: data.View
-    waits: Signal  # there is such a tile
-    words_remaining: Signal  # to be loaded
+    waits : there is such a tile.  loaded : none of its words remains for the next clock.
+    """
+
+    work: Any
+    last: Signal
+    one: Signal
+    two: Signal
+    waits: Signal
+    loaded: Signal
+    words_remaining: Signal
     words_loaded: Signal
     left_at: Signal  # first word of its stream, in the row banks
-    top_at: Signal  # next word of the tile, in the column banks
+    top_at: Signal  # the word of this clock in the column banks
+
+
+class Swapped(NamedTuple):
+    """The tile that is swapped in, and whose stream begins in the next clock."""
+
+    work: Any
+    last: Signal
+    one: Signal
+    two: Signal
+    now: Signal
+    left_at: Signal
 
 
 class Sequencer(wiring.Component):
-    """Works off a queue of ArrayCommands; one pass may start in every clock.
+    """Works off a queue of commands; one pass may start in every clock.
 
-    A pass starts at the first clock at which its ports are free and its results will find the
-    result port free. `drain_left` counts the clocks until then for the capture of os and rows. A
-    stationary tile loads behind the stream of the tile before it and waits in the b registers for
-    the swap, one clock before its own stream.
+    A pass starts at the first clock at which its ports are free, its results will find the result
+    port free, and its command is there. That is decided a clock ahead, from registers: `starting`
+    is the clock before the one in which the first word is read.
+    `drain_left` counts the clocks until the shadow registers may be captured again. A stationary
+    tile loads behind the stream of the tile before it and waits in the b registers for the swap,
+    one clock before its own stream.
 
-    frame, load : for the edge, registered.  left_read, left_address, top_*: for the banks, one
-        clock earlier.  quiet : nothing is left on its way to the result port (for overlap=False).
-    starting : a pass starts.  needs : a command is needed now to keep to the schedule.
+    commands : decoded (see `commands`).
+    frame, load : for the edge cells, READ_CLOCKS after their words are read.
+    left_read, left_address, top_*: for the banks; those of the columns are told a clock later than
+        those of the rows, as no edge cell is in their way.
+    starting : a pass starts.  may_load : one of ws or is might.
+    waiting, might_start : a pass that has no room for its results, and whether it might otherwise.
     read_done : the last operands of a pass are being read.
     """
+
+    READ_CLOCKS = 2  # from the reading of a word to the edge cell
+    LATENCY = 1 + READ_CLOCKS + 1  # from the decision to start a pass to its first operand
 
     def __init__(self, array: SystolicArray, address_bits: int) -> None:
         self.array = array
         super().__init__(
             {
-                "commands": In(stream.Signature(layout(ArrayCommand))),
-                "quiet": In(1),
+                "commands": In(stream.Signature(decoded_layout(array))),
                 "frame": Out(frame_layout(array)),
                 "load": Out(load_layout(array)),
                 "left_read": Out(1),
@@ -66,247 +106,354 @@ class Sequencer(wiring.Component):
                 "top_read": Out(1),
                 "top_address": Out(address_bits),
                 "starting": Out(1),
-                "needs": Out(1),
+                "may_load": Out(1),
+                "waiting": In(decoded_layout(array)),
+                "might_start": Out(1),
                 "read_done": Out(1),
             }
         )
         address = unsigned(address_bits)
         # Registers.
-        self._stream = stream_signals("stream", address)
+        self._stream = stream_signals(array, address)
         self._tile = tile_signals(array, address)
+        self._swap = swapped_signals(address)
         self._drain_left = Signal(array.rows.bit_length(), name="drain_left")
-        # This clock: the stream with a pass that starts now, and what the edge is told.
-        self._now = stream_signals("now", address)
+        # This clock.
         self._frame = Signal(frame_layout(array), name="next_frame")
-        self._array_busy = Signal(name="array_busy")  # an os or rows pass owns the array
-        self._tile_may_load = Signal(name="tile_may_load")
-        self._swap, self._load = Signal(name="swap"), Signal(name="load_tile")
         self._capture = Signal(name="capture")
+        self._ending = Signal(name="ending")  # the last clock of a pass
+        # The clock behind this one.
+        self._free = Signal(name="stream_free")  # no word of the stream in progress is left
+        self._array_busy = Signal(name="array_busy")  # an os or rows pass owns the array
+        self._swaps = Signal(name="swaps")
+        self._tile_may_load = Signal(name="tile_may_load")
+        self._may_start = Signal(name="may_start")
+        self._start, self._load = Signal(name="start"), Signal(name="load_tile")
+        self._resume = Signal(name="resume")
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        self._find_room(m)
-        self._start(m)
+        self._look_ahead(m)
+        self._decide(m)
+        self._step_stream(m)
+        self._step_tile(m)
         self._read_stream(m)
+        self._read_tile(m)
         self._capture_sums(m)
-        self._swap_tile(m)
-        self._load_tile(m)
-        m.d.sync += self.frame.eq(self._frame)
+        if self.array.overlap:
+            m.d.comb += self._may_start.eq(1)
+        else:
+            self._wait_for_results(m)
         return m
 
-    @property
-    def _may_start(self) -> Value | int:
-        """Without overlap, a pass starts after the last result of the one before it."""
-        return 1 if self.array.overlap else self.quiet
-
-    def _find_room(self, m: Module) -> None:
-        """What is known of this clock before any pass starts: a swap, or room for a new tile."""
-        stream, tile = self._stream, self._tile
-        keeps = (stream.work.opcode == Opcode.OS) | (stream.work.opcode == Opcode.ROWS)
-        reads = (stream.clocks_remaining != 0) | (stream.streams_remaining != 0)
-        loaded = tile.words_remaining == 0
+    def _look_ahead(self, m: Module) -> None:
+        """What is known of the next clock before any pass starts in it."""
+        stream, tile, swap = self._stream, self._tile, self._swap
         m.d.comb += [
-            self._array_busy.eq(reads & keeps),
-            self._swap.eq(
-                tile.waits & loaded & (stream.clocks_remaining <= 1) & ~self._array_busy
-                & (self._drain_left <= 1)
+            self._free.eq(~stream.running | (stream.one & stream.is_last_fire)),
+            self._array_busy.eq(stream.keeps & ~(self._free & stream.is_last)),
+            self._swaps.eq(
+                tile.waits & tile.loaded & ~self._array_busy & (self._drain_left <= 2)
+                & Mux(swap.now, swap.one, stream.two)
             ),
-            self._tile_may_load.eq(loaded & (~tile.waits | self._swap) & ~self._array_busy),
-            self.needs.eq(self._tile_may_load & self._may_start),
+            self._tile_may_load.eq(tile.loaded & (~tile.waits | self._swaps) & ~self._array_busy),
         ]  # fmt: skip
 
-    def _start(self, m: Module) -> None:
+    def _decide(self, m: Module) -> None:
         """The pass at the head of the queue starts, or the next stream of the one under way.
 
         Sums are captured at the end of the last stream, so only that one waits for the shadow
         registers.
         """
-        head, stream, now = self.commands.payload, self._stream, self._now
-        ready = self.commands.valid & self._may_start
-        is_tile = (head.work.opcode == Opcode.WS) | (head.work.opcode == Opcode.IS)
-        is_rows = head.work.opcode == Opcode.ROWS
-        length = Signal.like(now.clocks_remaining)
-        next_length = stream.work.k + stream.work.taps
-        idle, more = stream.clocks_remaining == 0, stream.streams_remaining != 0
-        start = Signal()
-        resume = Signal()
+        head, stream = self.commands.payload, self._stream
+        idle = self._free & ~self._swap.now
+        free = Signal(name="ports_free")
         m.d.comb += [
-            length.eq(head.work.k + Mux(is_rows, head.work.taps, 0)),
-            start.eq(
-                ready & ~is_tile & idle & ~more & ~self._tile.waits
-                & ((head.work.streams > 1) | (self._drain_left < length))
+            free.eq(self._ports_free(head)),
+            self.might_start.eq(self._ports_free(self.waiting)),
+            self._start.eq(self.starting & ~head.is_tile),
+            self._load.eq(self.starting & head.is_tile),
+            self.starting.eq(self.commands.valid & free),
+            self.commands.ready.eq(free),
+            self.may_load.eq(self._tile_may_load & self._may_start),
+            self._resume.eq(
+                idle & ~stream.is_last
+                & ((stream.streams_remaining > 1) | (self._drain_left <= stream.short))
             ),
-            resume.eq(
-                idle & more & ((stream.streams_remaining > 1) | (self._drain_left < next_length))
-            ),
-            self._load.eq(ready & is_tile & self._tile_may_load),
-            self.starting.eq(start | self._load),
-            self.commands.ready.eq(start | self._load),
-            *(value.eq(register) for value, register in zip(now, stream, strict=True)),
         ]  # fmt: skip
-        with m.If(start):
-            m.d.comb += [
-                now.work.eq(head.work),
-                now.clocks_remaining.eq(length),
-                now.taps_remaining.eq(head.work.taps),
-                now.is_first.eq(~head.work.accumulate),
-                now.streams_remaining.eq(head.work.streams - 1),
-                now.fires_remaining.eq(head.work.fires - 1),
-                now.left_at.eq(head.left),
-                now.top_at.eq(head.top),
+
+    def _ports_free(self, p: data.View) -> Value:
+        """Whether a pass finds its ports free in the next clock."""
+        stream = self._stream
+        # The drain that is left then: of this clock's capture, or one less than now.
+        drained = Mux(
+            self._capture,
+            stream.work.m[: len(p.short)] <= p.short,
+            self._drain_left <= p.short,
+        )
+        idle = self._free & ~self._swap.now & stream.is_last & ~self._tile.waits
+        streams = idle & (drained | (p.command.work.streams > 1))
+        return Mux(p.is_tile, self._tile_may_load, streams) & self._may_start
+
+    def _step_stream(self, m: Module) -> None:
+        """The stream in the next clock."""
+        head, stream, swap = self.commands.payload, self._stream, self._swap
+        command = head.command
+        work = stream.work
+        m.d.sync += stream.begins.eq(self._start | self._resume | swap.now)
+        with m.If(swap.now):
+            m.d.sync += [
+                stream.work.eq(swap.work),
+                stream.last.eq(swap.last),
+                stream.keeps.eq(0),
+                stream.running.eq(1),
+                stream.one.eq(swap.one),
+                stream.two.eq(swap.two),
+                stream.clocks_remaining.eq(swap.work.m),
+                stream.taps_remaining.eq(0),
+                stream.is_last.eq(1),
+                stream.is_last_fire.eq(1),
+                stream.left_at.eq(swap.left_at),
             ]
-        with m.If(resume):
-            m.d.comb += [
-                now.clocks_remaining.eq(next_length),
-                now.taps_remaining.eq(stream.work.taps),
-                now.is_first.eq(0),
-                now.streams_remaining.eq(stream.streams_remaining - 1),
+        with m.Elif(self._start):
+            m.d.sync += [
+                stream.work.eq(command.work),
+                stream.last.eq(command.last),
+                stream.keeps.eq(1),
+                stream.short.eq(head.short),
+                stream.running.eq(1),
+                stream.one.eq(head.one),
+                stream.two.eq(head.two),
+                stream.clocks_remaining.eq(head.clocks),
+                stream.taps_remaining.eq(command.work.taps),
+                stream.is_first.eq(~command.work.accumulate),
+                stream.is_last.eq(command.work.streams <= 1),
+                stream.is_last_fire.eq(command.work.fires <= 1),
+                stream.streams_remaining.eq(command.work.streams - 1),
+                stream.fires_remaining.eq(command.work.fires - 1),
+                stream.left_at.eq(command.left),
+                stream.top_at.eq(command.top),
             ]
-        m.d.sync += [register.eq(value) for register, value in zip(stream, now, strict=True)]
+        with m.Elif(stream.running):
+            clocks, fires = stream.clocks_remaining, stream.fires_remaining
+            m.d.sync += [
+                stream.left_at.eq(stream.left_at + 1),
+                stream.top_at.eq(stream.top_at + 1),
+                stream.clocks_remaining.eq(clocks - 1),
+                stream.running.eq(~stream.one),
+                stream.one.eq(stream.two),
+                stream.two.eq(clocks <= 3),
+            ]
+            with m.If(stream.taps_remaining != 0):
+                m.d.sync += stream.taps_remaining.eq(stream.taps_remaining - 1)
+            with m.If(stream.one & ~stream.is_last_fire):
+                m.d.sync += [
+                    stream.running.eq(1),
+                    stream.clocks_remaining.eq(work.n),
+                    stream.one.eq(work.n <= 1),
+                    stream.two.eq(work.n <= 2),
+                    stream.fires_remaining.eq(fires - 1),
+                    stream.is_last_fire.eq(fires <= 1),
+                ]
+        with m.If(self._resume):
+            m.d.sync += [
+                stream.running.eq(1),
+                stream.clocks_remaining.eq(work.k + work.taps),
+                stream.one.eq(0),  # a stream of rows has a tap and two values at least
+                stream.two.eq(0),
+                stream.taps_remaining.eq(work.taps),
+                stream.is_first.eq(0),
+                stream.is_last.eq(stream.streams_remaining <= 1),
+                stream.streams_remaining.eq(stream.streams_remaining - 1),
+            ]
+
+    def _step_tile(self, m: Module) -> None:
+        """The tile in the next clock, and the one that is swapped in then."""
+        head, tile, swap = self.commands.payload, self._tile, self._swap
+        command = head.command
+        m.d.sync += swap.now.eq(self._swaps)
+        with m.If(self._swaps):
+            m.d.sync += [
+                swap.work.eq(tile.work),
+                swap.last.eq(tile.last),
+                swap.one.eq(tile.one),
+                swap.two.eq(tile.two),
+                swap.left_at.eq(tile.left_at),
+                tile.waits.eq(0),
+            ]
+        with m.If(self._load):
+            m.d.sync += [
+                tile.work.eq(command.work),
+                tile.last.eq(command.last),
+                tile.one.eq(head.one),
+                tile.two.eq(head.two),
+                tile.waits.eq(1),
+                tile.loaded.eq(command.work.k <= 1),
+                tile.words_remaining.eq(command.work.k),
+                tile.left_at.eq(command.left),
+                tile.top_at.eq(command.top),
+            ]
+        with m.Elif(tile.words_remaining != 0):
+            m.d.sync += [
+                tile.loaded.eq(tile.words_remaining <= 2),
+                tile.words_remaining.eq(tile.words_remaining - 1),
+                tile.top_at.eq(tile.top_at + 1),
+            ]
+
+        with m.If(tile.words_remaining == 1):
+            m.d.sync += tile.words_loaded.eq(0)
+        with m.Elif(tile.words_remaining != 0):
+            m.d.sync += tile.words_loaded.eq(tile.words_loaded + 1)
 
     def _read_stream(self, m: Module) -> None:
         """One clock of a stream: the words that are read, and what the edge does with them."""
-        now, stream, frame = self._now, self._stream, self._frame
-        with m.If(now.clocks_remaining != 0):
+        stream, frame = self._stream, self._frame
+        with m.If(stream.running):
             m.d.comb += [
                 self.left_read.eq(1),
                 frame.valid.eq(1),
-                frame.token.columns.eq(now.work.n),
+                frame.token.columns.eq(stream.work.n),
             ]
-            m.d.sync += [
-                stream.clocks_remaining.eq(now.clocks_remaining - 1),
-                stream.left_at.eq(now.left_at + 1),
-            ]
-            ending = now.clocks_remaining == 1
-            with m.Switch(now.work.opcode):
+            with m.Switch(stream.work.opcode):
                 with m.Case(Opcode.OS):
-                    self._read_products(m, ending)
+                    self._read_products(m)
                 with m.Case(Opcode.ROWS):
-                    self._read_row(m, ending)
+                    self._read_row(m)
                 with m.Default():
-                    self._read_beat(m, ending)
-
-    def _read_products(self, m: Module, ending: Value) -> None:
-        """os: operands from both sides, one product for every sum."""
-        now, frame = self._now, self._frame
+                    self._read_beat(m)
         m.d.comb += [
-            self.top_read.eq(1),
-            frame.shift_operands.eq(1),
-            frame.rows.eq(now.work.m),
-            frame.first.eq((now.clocks_remaining == now.work.k) & now.is_first),
-            self._capture.eq(ending & now.work.emit),
-            frame.token.end.eq(ending),
+            self.left_address.eq(stream.left_at),
+            frame.swap.eq(self._swap.now),
+            frame.token.end.eq(self._ending),
+            frame.token.last.eq(self._ending & stream.last),
+            self.read_done.eq(self._ending),
         ]
-        m.d.sync += self._stream.top_at.eq(now.top_at + 1)
+        delayed = frame
+        for clock in range(self.READ_CLOCKS):
+            later = Signal(frame.shape(), name=f"frame_in_{clock + 1}")
+            m.d.sync += later.eq(delayed)
+            delayed = later
+        m.d.comb += self.frame.eq(delayed)
 
-    def _read_row(self, m: Module, ending: Value) -> None:
+    def _read_products(self, m: Module) -> None:
+        """os: operands from both sides, one product for every sum."""
+        stream, frame = self._stream, self._frame
+        m.d.comb += [
+            frame.shift_operands.eq(1),
+            frame.rows.eq(stream.work.m),
+            frame.first.eq(stream.begins & stream.is_first),
+            self._capture.eq(stream.one & stream.work.emit),
+            self._ending.eq(stream.one),
+        ]
+
+    def _read_row(self, m: Module) -> None:
         """rows: first the taps, which the edge keeps, then values.
 
         The taps leave the edge, one clock late each, in the last clocks of the stream and of every
         further fire.
         """
-        now, stream, frame = self._now, self._stream, self._frame
-        taps, clocks = now.work.taps, now.clocks_remaining
-        tapping = now.taps_remaining != 0
-        captures = ending & (now.streams_remaining == 0)
-        fires = now.fires_remaining != 0
+        stream, frame = self._stream, self._frame
+        taps, clocks = stream.work.taps, stream.clocks_remaining
+        ends = stream.one & stream.is_last
         m.d.comb += [
             frame.half_speed.eq(1),
-            frame.rows.eq(now.work.m),
-            frame.tap_write.eq(tapping),
-            frame.tap_in.eq(taps - now.taps_remaining),
+            frame.rows.eq(stream.work.m),
+            frame.tap_write.eq(stream.taps_remaining != 0),
+            frame.tap_in.eq(taps - stream.taps_remaining),
             frame.tap_read.eq((clocks >= 2) & (clocks <= taps + 1)),
             frame.tap_out.eq(taps + 1 - clocks),
-            frame.first.eq((clocks == taps) & now.is_first),
-            self._capture.eq(captures & now.work.emit),
-            frame.token.end.eq(captures & ~fires),
+            frame.first.eq((clocks == taps) & stream.is_first),
+            self._capture.eq(ends & stream.work.emit),
+            self._ending.eq(ends & stream.is_last_fire),
         ]
-        with m.If(tapping):
-            m.d.sync += stream.taps_remaining.eq(now.taps_remaining - 1)
-        with m.If(ending & fires):
-            m.d.sync += [
-                stream.fires_remaining.eq(now.fires_remaining - 1),
-                stream.clocks_remaining.eq(now.work.n),
-            ]
 
-    def _read_beat(self, m: Module, ending: Value) -> None:
+    def _read_beat(self, m: Module) -> None:
         """ws, is: a word meets the stationary tile, and its sums pass down."""
-        now, frame = self._now, self._frame
+        stream, frame = self._stream, self._frame
         m.d.comb += [
             frame.stationary.eq(1),
             frame.capture.eq(1),
             frame.from_top.eq(1),
-            frame.rows.eq(now.work.k),
+            frame.rows.eq(stream.work.k),
             frame.token.beat.eq(1),
-            frame.token.start.eq(now.clocks_remaining == now.work.m),
-            frame.token.end.eq(ending),
-            frame.token.accumulate.eq(now.work.accumulate),
-            frame.token.emit.eq(now.work.emit),
+            frame.token.start.eq(stream.begins),
+            frame.token.accumulate.eq(stream.work.accumulate),
+            frame.token.emit.eq(stream.work.emit),
+            self._ending.eq(stream.one),
         ]
+
+    def _read_tile(self, m: Module) -> None:
+        """One clock of a load: a word of the stationary tile from the column banks."""
+        stream, tile = self._stream, self._tile
+        reads = Signal(name="tile_reads")
+        m.d.comb += reads.eq(tile.words_remaining != 0)
+        m.d.sync += [
+            self.top_read.eq(reads | (stream.running & (stream.work.opcode == Opcode.OS))),
+            self.top_address.eq(Mux(reads, tile.top_at, stream.top_at)),
+        ]
+        delayed = {"loading": reads, "beat": tile.words_loaded}
+        for clock in range(self.READ_CLOCKS):
+            later = Signal(self.load.shape(), name=f"load_in_{clock + 1}")
+            m.d.sync += [later[name].eq(value) for name, value in delayed.items()]
+            delayed = {name: later[name] for name in delayed}
+        m.d.comb += self.load.eq(later)
 
     def _capture_sums(self, m: Module) -> None:
         """Sums of os and rows go to the shadow registers, and leave them row by row."""
-        results = self._now.work.m
+        results = self._stream.work.m
         with m.If(self._capture):
             m.d.comb += [self._frame.capture.eq(1), self._frame.token.drain.eq(results)]
             m.d.sync += self._drain_left.eq(results - 1)
         with m.Elif(self._drain_left != 0):
             m.d.sync += self._drain_left.eq(self._drain_left - 1)
-        m.d.comb += self.read_done.eq(self._frame.token.end)
 
-    def _swap_tile(self, m: Module) -> None:
-        """The tile that waits becomes the stationary one, and its stream begins behind it."""
-        stream, tile = self._stream, self._tile
-        with m.If(self._swap):
-            m.d.comb += self._frame.swap.eq(1)
+    def _wait_for_results(self, m: Module) -> None:
+        """Without overlap, a pass starts after the last result of the one before it.
+
+        That is R clocks and one of the product behind the last operand, the results of the drain
+        (one for a beat, or for sums that are kept), and the columns behind the first.
+        """
+        rows, columns = self.array.rows, self.array.columns
+        work = self._stream.work
+        wait = Signal(range(2 * rows + columns + 1))
+        under_way = Signal()  # a pass has started and is still reading
+        m.d.comb += self._may_start.eq(~under_way & (wait == 0))
+        with m.If(self._ending):
             m.d.sync += [
-                stream.work.eq(tile.work),
-                stream.clocks_remaining.eq(tile.work.m),
-                stream.left_at.eq(tile.left_at),
-                tile.waits.eq(0),
+                under_way.eq(0),
+                wait.eq(Mux(self._capture, work.m, 1) + work.n + (rows - 2)),
             ]
-
-    def _load_tile(self, m: Module) -> None:
-        """One clock of a load: a word of the stationary tile from the column banks."""
-        head, tile = self.commands.payload, self._tile
-        reads = Signal()
-        remaining = Signal.like(tile.words_remaining)
-        loaded = Signal.like(tile.words_loaded)
-        at = Signal.like(tile.top_at)
-        m.d.comb += [
-            remaining.eq(Mux(self._load, head.work.k, tile.words_remaining)),
-            loaded.eq(Mux(self._load, 0, tile.words_loaded)),
-            at.eq(Mux(self._load, head.top, tile.top_at)),
-            reads.eq(remaining != 0),
-        ]
-        with m.If(self._load):
-            m.d.sync += [tile.work.eq(head.work), tile.left_at.eq(head.left), tile.waits.eq(1)]
-        with m.If(reads):
-            m.d.comb += self.top_read.eq(1)
-            m.d.sync += [
-                tile.words_remaining.eq(remaining - 1),
-                tile.words_loaded.eq(loaded + 1),
-                tile.top_at.eq(at + 1),
-            ]
-        m.d.comb += [
-            self.left_address.eq(self._now.left_at),
-            self.top_address.eq(Mux(reads, at, self._now.top_at)),
-        ]
-        m.d.sync += [self.load.loading.eq(reads), self.load.beat.eq(loaded)]
+        with m.Else():
+            with m.If(self.starting):
+                m.d.sync += under_way.eq(1)
+            with m.If(wait != 0):
+                m.d.sync += wait.eq(wait - 1)
 
 
-def stream_signals(name: str, address: Shape) -> Stream:
+def stream_signals(array: SystolicArray, address: Shape) -> Stream:
     """Signals of a stream; an address has a shape."""
     work = layout(ArrayPass)
+    shapes = {
+        "work": work,
+        "short": unsigned(array.rows.bit_length()),
+        "clocks_remaining": unsigned(CLOCK_BITS),
+        "taps_remaining": work["taps"].shape,
+        "streams_remaining": work["streams"].shape,
+        "fires_remaining": work["fires"].shape,
+        "left_at": address,
+        "top_at": address,
+    }
     return Stream(
-        work=Signal(work, name=f"{name}_work"),
-        clocks_remaining=Signal(CLOCK_BITS, name=f"{name}_clocks_remaining"),
-        taps_remaining=Signal(work["taps"].shape, name=f"{name}_taps_remaining"),
-        is_first=Signal(name=f"{name}_is_first"),
-        streams_remaining=Signal(work["streams"].shape, name=f"{name}_streams_remaining"),
-        fires_remaining=Signal(work["fires"].shape, name=f"{name}_fires_remaining"),
-        left_at=Signal(address, name=f"{name}_left_at"),
-        top_at=Signal(address, name=f"{name}_top_at"),
+        *(
+            Signal(
+                shapes.get(name, 1),
+                name=f"stream_{name}",
+                init=int(name in ("one", "two", "is_last")),
+            )
+            if name != "work"
+            else Signal(work, name="stream_work")
+            for name in Stream._fields
+        )
     )
 
 
@@ -315,9 +462,25 @@ def tile_signals(array: SystolicArray, address: Shape) -> Tile:
     work = layout(ArrayPass)
     return Tile(
         work=Signal(work, name="tile_work"),
+        last=Signal(name="tile_last"),
+        one=Signal(name="tile_one"),
+        two=Signal(name="tile_two"),
         waits=Signal(name="tile_waits"),
+        loaded=Signal(name="tile_loaded", init=1),
         words_remaining=Signal(work["k"].shape, name="tile_words_remaining"),
         words_loaded=Signal(load_layout(array)["beat"].shape, name="tile_words_loaded"),
         left_at=Signal(address, name="tile_left_at"),
         top_at=Signal(address, name="tile_top_at"),
+    )
+
+
+def swapped_signals(address: Shape) -> Swapped:
+    """Signals of a swap; an address has a shape."""
+    return Swapped(
+        work=Signal(layout(ArrayPass), name="swap_work"),
+        last=Signal(name="swap_last"),
+        one=Signal(name="swap_one"),
+        two=Signal(name="swap_two"),
+        now=Signal(name="swap_now"),
+        left_at=Signal(address, name="swap_left_at"),
     )

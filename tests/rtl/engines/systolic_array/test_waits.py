@@ -10,7 +10,7 @@ from accelsim.engines.systolic_array import ENGINE
 from accelsim.errors import AccelsimError
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayPass, Opcode
-from rtl.engines.systolic_array import core, retirement
+from rtl.engines.systolic_array import accumulators, core, retirement
 from tests.engines.systolic_array import SUBJECT, random_array, random_sequence, sequence
 from tests.rtl.agreement import check, levels_of
 from tests.rtl.bench import Outcome
@@ -63,18 +63,19 @@ RETIREMENT = (
 )
 
 CORE = (
-    Mutant("nothing waits", "valid & self._gate_open(m)", "valid"),
-    Mutant(
-        "a closed gate is a stall",
-        "sequencer.needs & ~self.commands.valid",
-        "sequencer.needs & ~valid",
-    ),
+    Mutant("nothing waits", "self._gate_open(m) if self.units else 1", "1"),
+    Mutant("a closed gate is a stall", "~head.valid & might", "~(head.valid & is_open) & might"),
     Mutant(
         "a start is seen early", "self.started + begins", "self.started + self.sequencer.starting"
     ),
 )
 
-PARTS = {rtl.lib.waits: WAITS, retirement: RETIREMENT, core: CORE}
+ACCUMULATORS = (
+    Mutant("kept sums do not end", "ends_drain, beat.end)", "ends_drain, beat.beat & beat.end)"),
+    Mutant("kept sums end at column 0", "draining | beat.beat | beat.end", "draining | beat.beat"),
+)
+
+PARTS = {rtl.lib.waits: WAITS, accumulators: ACCUMULATORS, retirement: RETIREMENT, core: CORE}
 
 
 def verdict(made: Any) -> None:

@@ -1,0 +1,123 @@
+"""The commands of the systolic array on their way to its sequencer."""
+
+from amaranth.hdl import Module, Mux, Signal, Value, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from accelsim.hardware import SystolicArray
+from accelsim.passes import ArrayCommand, ArrayPass, Opcode, largest
+from rtl.lib.skid import Skid
+from rtl.lib.waits import command_layout
+
+# The longest stream has all taps and values of a pass.
+CLOCK_BITS = (largest(ArrayPass, "k") + largest(ArrayPass, "taps")).bit_length()
+
+
+def decoded_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
+    """What follows from a command, so that the sequencer compares little, and the command.
+
+    is_tile : of ws or is.
+    clocks : of its first stream; of the stream behind the tile of ws or is.
+    one, two : it has at most so many.
+    short : clocks of a stream, or the rows of the array if those are fewer.
+    results : words that it sends.
+    """
+    short = unsigned(array.rows.bit_length())
+    results = unsigned(array.result_depth.bit_length())
+    return data.StructLayout(
+        {
+            "is_tile": 1,
+            "clocks": unsigned(CLOCK_BITS),
+            "one": 1,
+            "two": 1,
+            "short": short,
+            "results": results,
+            "command": command_layout(ArrayCommand, units),
+        }
+    )
+
+
+class Commands(wiring.Component):
+    """Commands from a host: decoded, then held back until there is room for their results.
+
+    i : commands, with `units` those that wait for them.
+    o : what `decoded_layout` says, LATENCY clocks later; those of one sequence.
+    handed : a result word has been handed over.  done : the sequence is over.
+    waiting, crowded : the command that comes next, and that it had no room in the clock before.
+    """
+
+    LATENCY = 3
+
+    def __init__(self, array: SystolicArray, units: int = 0) -> None:
+        self.array = array
+        decoded = decoded_layout(array, units)
+        self._taken = Skid(command_layout(ArrayCommand, units))
+        self._decoded, self._admitted = Skid(decoded), Skid(decoded)
+        super().__init__(
+            {
+                "i": In(self._taken.i.signature.flip()),
+                "o": Out(self._admitted.o.signature),
+                "waiting": Out(decoded),
+                "crowded": Out(1),
+                "handed": In(1),
+                "done": In(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.taken = taken = self._taken
+        m.submodules.decoded = decoded = self._decoded
+        m.submodules.admitted = admitted = self._admitted
+        wiring.connect(m, wiring.flipped(self.i), taken.i)
+        self._decode(m, taken.o, decoded.i)
+        self._admit(m, decoded.o, admitted.i)
+        wiring.connect(m, admitted.o, wiring.flipped(self.o))
+        return m
+
+    def _admit(self, m: Module, waiting: stream.Interface, admitted: stream.Interface) -> None:
+        """A command whose results have room, behind the end of the sequence before its own."""
+        results = waiting.payload.results
+        # Words of the result memory that no command has been promised.
+        free = Signal(results.shape(), init=self.array.result_depth)
+        closed = Signal()  # the last command of a sequence has been admitted
+        has_room, admissible, take = Signal(), Signal(), Signal()
+        m.d.comb += [
+            self.waiting.eq(waiting.payload),
+            has_room.eq(results <= free),
+            admissible.eq(~closed & has_room),
+            admitted.valid.eq(waiting.valid & admissible),
+            admitted.payload.eq(waiting.payload),
+            waiting.ready.eq(admitted.ready & admissible),
+            take.eq(waiting.valid & waiting.ready),
+        ]
+        m.d.sync += [
+            free.eq(free + self.handed - Mux(take, results, 0)),
+            self.crowded.eq(waiting.valid & ~closed & ~has_room),
+        ]
+        with m.If(self.done):
+            m.d.sync += closed.eq(0)
+        with m.If(take & waiting.payload.command.last):
+            m.d.sync += closed.eq(1)
+
+    def _decode(self, m: Module, command: stream.Interface, decoded: stream.Interface) -> None:
+        work, o = command.payload.work, decoded.payload
+        length = Signal(CLOCK_BITS)
+        m.d.comb += [
+            command.ready.eq(decoded.ready),
+            decoded.valid.eq(command.valid),
+            o.command.eq(command.payload),
+            o.is_tile.eq((work.opcode == Opcode.WS) | (work.opcode == Opcode.IS)),
+            length.eq(work.k + work.taps),
+            o.clocks.eq(Mux(o.is_tile, work.m, length)),
+            o.one.eq(o.clocks <= 1),
+            o.two.eq(o.clocks <= 2),
+            o.short.eq(Mux(length < self.array.rows, length, self.array.rows)),
+            o.results.eq(_product(work.m, Mux(work.emit, work.fires, 0), len(o.results))),
+        ]
+
+
+def _product(a: Value, b: Value, bits: int) -> Value:
+    """The lowest bits of a product, from adders: multipliers are for data."""
+    shifted = (Mux(b[bit], a[: bits - bit] << bit, 0) for bit in range(min(bits, len(b))))
+    return sum(shifted, start=Value.cast(0))[:bits]
