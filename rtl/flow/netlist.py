@@ -1,8 +1,8 @@
-"""What Yosys leaves to be done on a netlist of an ECP5: registers behind memories, into them.
+"""What Yosys leaves to be done on a netlist of an ECP5: registers into block RAMs and multipliers.
 
-A block RAM has registers behind its output. Yosys does not use them: a register that follows a
-memory is one in the fabric, at the end of a long way and of the memory's own 5.8 ns. Lattice's
-tools move such registers into the block, and so does this. No register is added or removed.
+A block RAM and a multiplier have registers behind their outputs. Yosys does not use them: a
+register that follows is one in the fabric, at the end of a way of its own. Lattice's tools move
+such registers into the block, and so does this. No register is added, and none changes its clock.
 """
 
 from collections import Counter
@@ -11,16 +11,16 @@ from typing import Any
 
 Cell = dict[str, Any]
 
-MEMORY, REGISTER = "DP16KD", "TRELLIS_FF"
-PORTS = ("A", "B")
+MEMORY, MULTIPLIER, REGISTER = "DP16KD", "MULT18X18D", "TRELLIS_FF"
+PORTS = ("A", "B")  # of a block RAM
 
 
 def absorb_registers(module: dict[str, Any]) -> int:
-    """Move registers behind block RAMs into these; how many block RAMs have them afterwards.
+    """Move registers behind block RAMs and multipliers into these; how many blocks that changed.
 
-    module : of a netlist as Yosys writes it in JSON; changed in place. A block RAM is changed only
-        if every output that is used goes to one register and nothing else, and all of these
-        registers have its clock, the same enable, and no reset.
+    module : of a netlist as Yosys writes it in JSON; changed in place. A block is changed only if
+        every output that is used goes to one register and nothing else, and all of these registers
+        have the same clock, for a block RAM its own, and the same enable, and no reset.
     """
     cells: dict[str, Cell] = module["cells"]
     readers = Counter(_readers(module))
@@ -30,18 +30,19 @@ def absorb_registers(module: dict[str, Any]) -> int:
         if cell["type"] == REGISTER and "DI" in cell["connections"]
     }
     changed = 0
-    for memory in [cell for cell in cells.values() if cell["type"] == MEMORY]:
+    for block in [cell for cell in cells.values() if cell["type"] in (MEMORY, MULTIPLIER)]:
         outputs = {
             port: nets[0]
-            for port, nets in memory["connections"].items()
-            if port.startswith("DO") and readers[nets[0]]
+            for port, nets in block["connections"].items()
+            if block["port_directions"][port] == "output" and readers[nets[0]]
         }
-        behind = [registers.get(net) for net in outputs.values()]
-        single = all(readers[net] == 1 for net in outputs.values())
-        enables = {_enable(memory, cells[name]) if name else None for name in behind}
-        if outputs and single and len(enables) == 1 and (enable := enables.pop()) is not None:
-            _absorb(memory, {port: cells.pop(registers[net]) for port, net in outputs.items()})
-            memory["connections"] |= {f"OCE{port}": [enable] for port in PORTS}
+        behind = {registers.get(net) for net in outputs.values() if readers[net] == 1}
+        if not outputs or None in behind or len(behind) < len(outputs):
+            continue
+        controls = {_control(cells[name]) for name in behind if name is not None}
+        if len(controls) == 1 and (control := controls.pop()) and _put(block, *control):
+            for port, net in outputs.items():
+                block["connections"][port] = cells.pop(registers[net])["connections"]["Q"]
             changed += 1
     return changed
 
@@ -57,25 +58,33 @@ def _readers(module: dict[str, Any]) -> Iterator[Any]:
             yield from port["bits"]
 
 
-def _enable(memory: Cell, register: Cell) -> Any:
-    """The net that enables a register, "1" for always; None where the memory cannot hold it."""
+def _control(register: Cell) -> tuple[Any, Any] | None:
+    """Clock and enable of a register, "1" for always; None for one that no block can hold."""
     parameters, nets = register["parameters"], register["connections"]
-    clocks = {tuple(memory["connections"][f"CLK{port}"]) for port in PORTS}
-    if (
-        clocks != {tuple(nets["CLK"])}
-        or parameters["CLKMUX"] != "CLK"
-        or any(memory["parameters"][f"CLK{port}MUX"] != f"CLK{port}" for port in PORTS)
-        or any(memory["parameters"][f"REGMODE_{port}"] != "NOREG" for port in PORTS)
-        or nets.get("LSR", ["0"]) != ["0"]
-        or parameters["REGSET"] != "RESET"
-    ):
-        return None
-    always = parameters["CEMUX"].strip() == "1"
-    return "1" if always else nets["CE"][0] if parameters["CEMUX"] == "CE" else None
+    enable = {"1": "1", "CE": nets.get("CE", ["1"])[0]}.get(parameters["CEMUX"].strip())
+    rising = parameters["CLKMUX"] == "CLK"
+    plain = nets.get("LSR", ["0"]) == ["0"] and parameters["REGSET"] == "RESET"
+    return (nets["CLK"][0], enable) if rising and plain and enable is not None else None
 
 
-def _absorb(memory: Cell, registers: dict[str, Cell]) -> None:
-    """Let a memory's outputs, by their ports, be those of registers."""
-    for port, register in registers.items():
-        memory["connections"][port] = register["connections"]["Q"]
-    memory["parameters"] |= {f"REGMODE_{port}": "OUTREG" for port in PORTS}
+def _put(block: Cell, clock: Any, enable: Any) -> bool:
+    """Let the outputs of a block be registers; whether it can have them."""
+    parameters, nets = block["parameters"], block["connections"]
+    if block["type"] == MEMORY:
+        if any(
+            nets[f"CLK{port}"] != [clock]
+            or parameters[f"CLK{port}MUX"] != f"CLK{port}"
+            or parameters[f"REGMODE_{port}"] != "NOREG"
+            for port in PORTS
+        ):
+            return False
+        parameters |= {f"REGMODE_{port}": "OUTREG" for port in PORTS}
+        nets |= {f"OCE{port}": [enable] for port in PORTS}
+        return True
+    if any(name.startswith("REG_") and value != "NONE" for name, value in parameters.items()):
+        return False
+    added = {"CLK0": [clock], "CE0": [enable], "RST0": ["0"]}
+    parameters |= {f"REG_OUTPUT_{port.rstrip('0')}": port for port in added}
+    nets |= added
+    block["port_directions"] |= dict.fromkeys(added, "input")
+    return True

@@ -89,6 +89,7 @@ _ENDS = (
     (r"CE", "into the enable of a register"),
     (r"LSR", "into the reset of a register"),
     (r"(AD|DI)[AB]\d+|(WE|CE|OCE|CS|RST)[AB]\d?", "into a block RAM"),
+    (r"[AB]\d+", "into a multiplier"),
 )
 
 

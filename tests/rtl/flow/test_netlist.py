@@ -1,4 +1,4 @@
-"""Registers behind block RAMs: which of them the block takes in, and which stay."""
+"""Registers behind block RAMs and multipliers: which the block takes in, and which stay."""
 
 import copy
 
@@ -60,6 +60,26 @@ def test_an_enable_that_all_share_becomes_that_of_the_block():
         module["cells"][name]["port_directions"]["CE"] = "input"
     assert absorb_registers(module) == 1
     assert module["cells"]["memory"]["connections"]["OCEB"] == [ENABLE]
+
+
+def test_a_register_behind_a_multiplier_goes_into_it():
+    module = design()
+    module["cells"]["memory"] = cell("MULT18X18D", {}, A=5, P0=FIRST, P1=SECOND, P2=12)
+    assert absorb_registers(module) == 1
+    multiplier = module["cells"]["memory"]
+    assert set(module["cells"]) == {"memory", "reader"}
+    assert [multiplier["connections"][port] for port in ("P0", "P1")] == [[20], [21]]
+    assert multiplier["parameters"] == {
+        "REG_OUTPUT_CLK": "CLK0",
+        "REG_OUTPUT_CE": "CE0",
+        "REG_OUTPUT_RST": "RST0",
+    }
+    assert [multiplier["connections"][port] for port in ("CLK0", "CE0", "RST0")] == [
+        [CLOCK],
+        ["1"],
+        ["0"],
+    ]
+    assert absorb_registers(module) == 0
 
 
 def change(module, name, **connections):

@@ -57,7 +57,8 @@ def test_a_path_ends_in_what_its_port_says():
         "LSR": "into the reset of a register",
         "ADA12": "into a block RAM",
         "CEB": "into a block RAM",
-        "B17": "into B17",
+        "B17": "into a multiplier",
+        "WD0": "into WD0",
     }
     for port, said in ends.items():
         (step,) = read_path([report([("setup", 0.1, "part.word.0.0", port, port)])], "clk")
