@@ -51,6 +51,10 @@ class Subject:
     engine, core : its records in accelsim.engines and rtl.engines.
     plain : the module of its plain machine, in tests.naive; None where there is none.
     kinds : by name.
+    sequence : sequence(rng, sizes, passes), the passes with random operands.
+    memories : memories(rng, sizes), the same engine with memories of other depths.
+    deep : depths of the memories in which no sequence of the tests waits for room.
+    extreme : extreme(rng, sizes, p), a pass in which one more field is as large as it may be.
     registers : registers(core), those that are compared; None where they are compared otherwise.
     check_registers : check_registers(simulate, sizes, sequence, words, trace, clock), with an
         AssertionError unless the simulation has the registers of the RTL at the start of a clock.
@@ -65,6 +69,10 @@ class Subject:
     core: CoreOf
     plain: ModuleType | None
     kinds: Mapping[str, Kind]
+    sequence: Callable[[np.random.Generator, Any, tuple[Any, ...]], Sequence]
+    memories: Callable[[np.random.Generator, Any], Any]
+    deep: Mapping[str, int]
+    extreme: Callable[[np.random.Generator, Any, Any], Any]
     registers: Callable[[Any], Registers] | None = None
     check_registers: Callable[..., None] | None = None
     first_registers: Callable[[np.random.Generator, Any], Registers] | None = None

@@ -13,13 +13,14 @@ from accelsim.engines.depthwise.cycle import FIRST, LAST, TAP
 from accelsim.engines.depthwise.schedule import tile_count, words
 from accelsim.hardware import DepthwiseEngine
 from accelsim.limits.depthwise import limits
-from accelsim.passes import DepthwiseOpcode, DepthwisePass, depthwise_command
+from accelsim.passes import DepthwiseOpcode, DepthwisePass, depthwise_command, largest
 from rtl.engines.depthwise import CORE
 from tests.engines.base import (
     Kind,
     Registers,
     Sequence,
     Subject,
+    at_most,
     random_operands,
     signals,
 )
@@ -42,6 +43,37 @@ def random_engine(
         tap_depth=2048,
         operands=random_operands(rng),
     )
+
+
+def random_memories(rng: np.random.Generator, engine: DepthwiseEngine) -> DepthwiseEngine:
+    """Any limits, and memories that are filled again and again, or hardly ever."""
+    return replace(
+        engine,
+        bank_depth=int(rng.choice((30, 61, 200, 1000))),
+        tap_depth=int(rng.choice((20, 51, 200, 1200))),
+        max_kernel=int(rng.choice((2, 3, 7, 64, 255))),
+        max_stride=int(rng.choice((1, 2, 4, 15))),
+        max_dilation=int(rng.choice((1, 2, 8, 63))),
+        max_padding=int(rng.choice((0, 2, 255, 4095))),
+    )
+
+
+def extreme_pass(
+    rng: np.random.Generator, engine: DepthwiseEngine, p: DepthwisePass
+) -> DepthwisePass:
+    """The pass with a kernel, stride, dilation, padding, or map as large as it may be.
+
+    Outputs are at most what few clocks make.
+    """
+    field = str(rng.choice(("fh", "fw", "sh", "sw", "dh", "dw", "pt", "pl", "h", "w", "oh", "ow")))
+
+    def of(value: int) -> DepthwisePass:
+        return p._replace(**{field: value})
+
+    highest = largest(DepthwisePass, field)
+    wide = at_most(limits, engine, of, highest) if limits(engine, of(1)) is None else p
+    few = tile_count(engine, wide) * wide.fh * wide.fw <= CLOCKS
+    return wide if few else p
 
 
 def random_kernel(rng: np.random.Generator) -> tuple[int, int]:
@@ -256,6 +288,10 @@ SUBJECT = Subject(
     engine=ENGINE,
     core=CORE,
     plain=plain,
+    sequence=sequence,
+    memories=random_memories,
+    deep={"bank_depth": 1 << 16, "tap_depth": 1 << 16},
+    extreme=extreme_pass,
     kinds={"banks": _kind(False), "fill port": _kind(True)},
     registers=registers,
     check_registers=check_registers,

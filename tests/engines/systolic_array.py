@@ -1,6 +1,7 @@
 """The systolic array under test: random passes and sequences for it, and its registers."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,14 @@ from accelsim.engines.systolic_array import ENGINE
 from accelsim.engines.systolic_array.cycle import State, empty_state
 from accelsim.hardware import SystolicArray
 from accelsim.limits.systolic_array import limits
-from accelsim.passes import ArrayPass, Opcode, array_words
+from accelsim.passes import ArrayPass, Opcode, array_words, largest
 from rtl.engines.systolic_array import CORE
 from tests.engines.base import (
     Kind,
     Registers,
     Sequence,
     Subject,
+    at_most,
     random_operands,
     signals,
 )
@@ -100,12 +102,49 @@ def random_sequence(
 
 def _link(rng: np.random.Generator, array: SystolicArray, p: ArrayPass) -> ArrayPass:
     """A pass whose sums may be added to those of another, of any length of its own."""
-    if p.opcode != Opcode.ROWS:
-        return p._replace(k=int(rng.integers(1, array.rows + 1 if p.opcode != Opcode.OS else 13)))
-    taps = int(rng.integers(1, array.max_taps + 1))
-    k = int(rng.integers(max(2, p.n - 1), max(2, p.n + taps - 1) + 1))
-    link = p._replace(k=k, taps=taps, streams=int(rng.integers(1, 4)))
+    if p.opcode == Opcode.ROWS:
+        taps = int(rng.integers(1, array.max_taps + 1))
+        k = int(rng.integers(max(2, p.n - 1), max(2, p.n + taps - 1) + 1))
+        link = p._replace(k=k, taps=taps, streams=int(rng.integers(1, 4)))
+    else:
+        most = 12 if p.opcode == Opcode.OS else array.rows
+        link = p._replace(k=int(rng.integers(1, most + 1)))
     return link if limits(array, link) is None else p
+
+
+def random_memories(rng: np.random.Generator, array: SystolicArray) -> SystolicArray:
+    """Any accumulators, and banks that are filled again and again, or hardly ever."""
+    # In mode rows, half of a bank holds at least the values and taps of a window.
+    least = 2 * (array.columns + 3)
+    return replace(
+        array,
+        bank_depth=least + int(rng.choice((0, 1, 30, 200, 1000))),
+        accumulator_depth=int(rng.integers(1, 20)),
+    )
+
+
+def extreme_pass(rng: np.random.Generator, array: SystolicArray, p: ArrayPass) -> ArrayPass:
+    """The pass with as many products, rows or streams as it may have, or the longest line."""
+
+    def largest_of(field: str) -> ArrayPass:
+        highest = largest(ArrayPass, field)
+        return at_most(limits, array, lambda value: p._replace(**{field: value}), highest)
+
+    if p.opcode == Opcode.OS:
+        return largest_of("k")
+    if p.opcode in (Opcode.WS, Opcode.IS):
+        # Rows of a chain of sums are those that its first pass has written.
+        return largest_of("m") if p.emit and not p.accumulate else p
+    if p.fires > 1:
+        return largest_of("fires")
+    if rng.random() < 0.5:
+        return largest_of("streams")
+    shortest = p._replace(k=max(2, p.n - 1), streams=1)
+
+    def of(taps: int) -> ArrayPass:
+        return shortest._replace(taps=max(taps, p.taps))
+
+    return at_most(limits, array, of, array.max_taps)
 
 
 def _pass_within_limits(
@@ -231,6 +270,10 @@ SUBJECT = Subject(
     engine=ENGINE,
     core=CORE,
     plain=plain,
+    sequence=sequence,
+    memories=random_memories,
+    deep={"bank_depth": 1 << 16},
+    extreme=extreme_pass,
     kinds={
         _named(opcodes, overlap): _kind(opcodes, overlap)
         for opcodes in MODES
