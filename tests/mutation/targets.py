@@ -12,7 +12,7 @@ SCOPE = (
 )
 
 # Not the tests that plant errors themselves.
-_ARRAY_ONLY = ("-k", "systolic_array and not test_error")
+_ARRAY_ONLY = ("-k", "array and not test_error")
 _DEPTHWISE_ONLY = ("-k", "depthwise and not test_error")
 _ARRAY = (
     "tests/rtl/engines/systolic_array/test_agreement.py",
@@ -24,7 +24,11 @@ _DEPTHWISE = (
     "tests/rtl/engines/depthwise/test_waits.py",
     "tests/rtl/engines/depthwise/test_extremes.py",
 )
-_BOTH = ("tests/rtl/engines/test_waits.py", "tests/rtl/engines/test_agreement.py")
+_BOTH = (
+    "tests/rtl/engines/test_hosts.py",
+    "tests/rtl/engines/test_campaign.py",
+    "tests/rtl/engines/test_waits.py",
+)
 _FLOW = "tests/rtl/flow"
 
 # The first that fits counts: a file, or the beginning of its path, and its tests.
