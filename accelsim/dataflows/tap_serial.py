@@ -155,7 +155,7 @@ def program(conv: Conv, engine: DepthwiseEngine, plan: Plan) -> DepthwiseProgram
             units = np.arange(first, first + work.channels)
             channel, stripe = np.divmod(units, stripes)
             row = stripe * work.oh
-            commands.append(depthwise_command(work, engine.pixels, at, len(places) * len(maps), 0))
+            commands.append(depthwise_command(work, engine, at, len(places) * len(maps), 0))
             maps.append(_maps(conv, engine, inputs, channel, row, stripes))
             weights.append(_weights(conv, engine, channel))
             dest.append(_dest(conv, outputs, channel, row))

@@ -8,6 +8,10 @@ from accelsim.errors import HardwareError
 from accelsim.hardware.checks import check_whole
 from accelsim.hardware.operands import Operands, check_operands
 
+# Result words between the last tap of a tile and their reader, if one leaves in every clock, and
+# clocks until their place is known to be free.
+IN_FLIGHT = 14
+
 
 @dataclass(frozen=True)
 class DepthwiseEngine:
@@ -66,6 +70,26 @@ class DepthwiseEngine:
     def result_lanes(self) -> int:
         """Lanes whose results leave in one clock."""
         return (self.results_per_clock or self.pixels) // self.pixels
+
+    @property
+    def lead(self) -> int:
+        """Clocks from the start of a pass's fill, or from taking its command, to its first tap.
+
+        At least, as its first tile takes them: its pixels, twice as many in every clock, and beside
+        them its taps, a bit of the quotients in every clock; and in front of both and behind.
+        """
+        pixels, quotient = (self.pixels - 1).bit_length(), self.max_kernel.bit_length()
+        return max(2 + pixels, 6 + quotient) + 4
+
+    @property
+    def queue_depth(self) -> int:
+        """Tiles on their way to the taps: enough for one in every clock."""
+        return 1 << (self.lead - 2).bit_length()
+
+    @property
+    def result_depth(self) -> int:
+        """Words of the result memory: those of a tile, and what is under way in front of it."""
+        return 1 << (-(-self.lanes // self.result_lanes) + IN_FLIGHT - 1).bit_length()
 
     @property
     def label(self) -> str:

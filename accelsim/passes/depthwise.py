@@ -5,7 +5,7 @@ int64[passes].
 """
 
 from enum import IntEnum
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Protocol
 
 from accelsim.passes.base import Address, Bits
 
@@ -108,41 +108,77 @@ def depthwise_results(p: DepthwisePass, pixels: int, result_lanes: int) -> Any:
 NO_WRAP = (1 << 15) - 1  # a row of output pixels that never ends
 
 
+class DepthwisePorts(Protocol):
+    """What of an engine is in its commands."""
+
+    @property
+    def pixels(self) -> int:
+        """Values of a word of a bank."""
+
+    @property
+    def result_lanes(self) -> int:
+        """Lanes whose results leave in one clock."""
+
+    @property
+    def fill_port(self) -> int:
+        """Operands that come in through the fill port in a clock; 0 without one."""
+
+
 class DepthwiseCommand(NamedTuple):
     """A DepthwisePass, what follows from it, and where its operands begin.
 
+    What the engine would need a multiplier or a division for is here, so that it has none.
+
     wrap : (pitch x sw) input columns after which output pixels go on in the next row; NO_WRAP in
         mode row.
+    stride_y, stride_x : input rows and columns from the first pixel of a tile to that of the next.
     bottom, right : input row and column of the last output, (oh - 1) sh and (ow - 1) sw.
     row_words, words : words of a plane row in mode row, and of the whole map in a lane's bank.
+    row_tiles : tiles of a row of outputs in mode row, of the whole map in mode flat.
+    beats : result words of a tile.
+    parts, entries : what comes in through a fill port, of every word and of the taps.
     map, taps : word address in the banks, entry of the tap memory.
     last : 1 ends a sequence.
     """
 
     work: DepthwisePass
     wrap: Annotated[int, Bits(15), "`pitch * sw` in mode flat, 32767 in mode row"]
+    stride_y: Annotated[int, Bits(12), "`P / pitch * sh` in mode flat, 0 in mode row"]
+    stride_x: Annotated[int, Bits(12), "`P mod pitch * sw` in mode flat, `P * sw` in mode row"]
     bottom: Annotated[int, Bits(15), "`(oh - 1) * sh`"]
     right: Annotated[int, Bits(15), "`(ow - 1) * sw`"]
     row_words: Annotated[int, Bits(14), "words of a plane row in mode row, 0 in mode flat"]
+    row_tiles: Annotated[int, Bits(28), "tiles of a row of outputs, in mode flat of all rows"]
+    beats: Annotated[int, Bits(10), "result words of a tile, `ceil(channels / Q)`"]
     words: Annotated[int, Bits(24), "words of the whole map, `sh * sw * plane_words`"]
+    parts: Annotated[int, Bits(18), "of a word, that come in through the fill port; 1 without one"]
+    entries: Annotated[int, Bits(16), "of the tap memory, `fh * fw`"]
     map: Annotated[int, Address(24), "address of the first word in the banks"]
     taps: Annotated[int, Address(16), "address of the first entry in the tap memory"]
     last: Annotated[int, Bits(1), "1 ends the sequence"]
 
 
 def depthwise_command(
-    work: DepthwisePass, pixels: int, map: int, taps: int, last: int
+    work: DepthwisePass, ports: DepthwisePorts, map: int, taps: int, last: int
 ) -> DepthwiseCommand:
-    """The command of a pass on an engine of so many pixels."""
+    """The command of a pass on an engine of such ports."""
+    pixels = ports.pixels
     layout = work.layout(pixels)
     flat = work.opcode == DepthwiseOpcode.FLAT
+    rows, columns = divmod(pixels, layout.pitch) if flat else (0, pixels)
     return DepthwiseCommand(
         work,
         wrap=layout.pitch * work.sw if flat else NO_WRAP,
+        stride_y=rows * work.sh,
+        stride_x=columns * work.sw,
         bottom=(work.oh - 1) * work.sh,
         right=(work.ow - 1) * work.sw,
         row_words=layout.row_words,
+        row_tiles=work.tiles(pixels) if flat else -(-work.ow // pixels),
+        beats=-(-work.channels // ports.result_lanes),
         words=layout.words,
+        parts=-(-work.channels * pixels // ports.fill_port) if ports.fill_port else 1,
+        entries=work.fh * work.fw,
         map=map,
         taps=taps,
         last=last,

@@ -31,8 +31,8 @@ class CoreOf:
         operand of its pass.
     room : room(sizes, commands), what passes need of the result memory before they start; None
         where they start without it.
-    freezes : it stands still while something is missing, and leaves these clocks out of its count.
-    pause : clocks at least from the last result of a sequence to the first operand of the next.
+    pause : pause(sizes), clocks at least from the last result of a sequence to the first operand
+        of the next.
     chapter : chapter(sizes, core), what the generated page says.
     opcodes : of its passes; None where there is one kind of them.
     repeated : repeated(sizes), the name of the module that it repeats, and the module; None where
@@ -47,9 +47,8 @@ class CoreOf:
     used: Callable[[Any, Int], Int]
     chapter: Callable[[Any, Any], Chapter]
     lead: Callable[[Any], int]
+    pause: Callable[[Any], int]
     room: Callable[[Any, Int], Room] | None = None
-    freezes: bool = False
-    pause: int = 1
     opcodes: type[IntEnum] | None = None
     repeated: Callable[[Any], tuple[str, Component]] | None = None
 

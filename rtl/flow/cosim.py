@@ -111,9 +111,7 @@ def cosim(
                 command = simulators.verilator_command(text, ports(component), recorder, optimise)
             returned = _run_cocotb(simulator, command, job, stalls or Stalls(), report)
     report("simulated", 1.0)
-    clocks = np.zeros(len(commands), np.int64)
-    if not engine.freezes:
-        clocks = engine.could_start(sizes, commands, returned.taken)
+    clocks = engine.could_start(sizes, commands, returned.taken)
     return CosimResult(
         sums(component, engine.used(sizes, commands), returned.bits),
         returned.busy_cycles,

@@ -42,12 +42,16 @@ class Wire:
 
 @dataclass
 class Cell:
-    """A cell, whose type is the name of a module where it is a part."""
+    """A cell, whose type is the name of a module where it is a part.
+
+    attributes : of a memory; those of other cells are left out.
+    """
 
     type: str
     name: str
     parameters: dict[str, str]
     ports: dict[str, Signal]
+    attributes: list[str] = field(default_factory=list)
 
     def number(self, parameter: str) -> int:
         """Value of a parameter that is a number; 0 where the cell has none."""
@@ -55,6 +59,7 @@ class Cell:
         return int(text)
 
     def lines(self) -> Iterator[str]:
+        yield from self.attributes
         yield f"  cell {self.type} {self.name}"
         yield from (f"    parameter {name} {value}" for name, value in self.parameters.items())
         yield from (f"    connect {name} {written(signal)}" for name, signal in self.ports.items())
@@ -187,7 +192,7 @@ def read(text: str) -> list[Module]:
                 wire = _wire(options, name, attributes)
                 modules[-1].wires[name] = wire
             case ["cell", type_, name]:
-                modules[-1].cells.append(_cell(type_, name, lines, modules[-1].wires))
+                modules[-1].cells.append(_cell(type_, name, lines, modules[-1].wires, attributes))
             case ["connect", *_]:
                 target, value = _two(line.strip().removeprefix("connect "))
                 wires = modules[-1].wires
@@ -205,7 +210,9 @@ def _wire(options: list[str], name: str, attributes: list[str]) -> Wire:
     return Wire(name, bits, "".join(f"{option} " for option in options), attributes)
 
 
-def _cell(type_: str, name: str, lines: Iterator[str], wires: dict[str, Wire]) -> Cell:
+def _cell(
+    type_: str, name: str, lines: Iterator[str], wires: dict[str, Wire], attributes: list[str]
+) -> Cell:
     parameters: dict[str, str] = {}
     ports: dict[str, Signal] = {}
     for line in lines:
@@ -219,7 +226,7 @@ def _cell(type_: str, name: str, lines: Iterator[str], wires: dict[str, Wire]) -
                 ports[what] = _signal(value, wires)
             case ["end"]:
                 break
-    return Cell(type_, name, parameters, ports)
+    return Cell(type_, name, parameters, ports, attributes if type_ == "$mem_v2" else [])
 
 
 def _two(text: str) -> tuple[str, str]:

@@ -30,6 +30,7 @@ from rtl.flow.explicit import explicit
 from rtl.flow.ports import ports, signals
 from rtl.flow.readable import OF_PART, readable
 from rtl.flow.rtlil import Module, Wire, write
+from rtl.lib.memory import ANY_WHEN_WRITTEN
 
 TOP = "core"
 
@@ -48,7 +49,7 @@ opt_clean -purge
 memory_collect
 write_rtlil out
 """
-_WRITE = "write_verilog -noattr out\n"
+_WRITE = "write_verilog out\n"
 
 
 def verilog(
@@ -74,8 +75,18 @@ def verilog(
     sources += [_black_box(part, module) for module, part in outside]
     clean = _yosys(sources, _CLEAN.format(top=name))
     orders = {name: [port for port, _, _ in signals(component)]}
-    text = readable(_yosys([explicit(clean)], _WRITE), comments, orders)
-    return located(text, name)
+    written = _ATTRIBUTES.sub(_memory_attribute, _yosys([explicit(clean)], _WRITE))
+    return located(readable(written, comments, orders), name)
+
+
+# Attributes say nothing to people, but for one: what a memory returns of a word that is written in
+# the same clock is anything, so that no logic is needed behind a block RAM.
+_ATTRIBUTES = re.compile(r"^( *)\(\* (\w+).*? \*\)\n *", re.MULTILINE)
+
+
+def _memory_attribute(found: re.Match[str]) -> str:
+    """What stays of a line with an attribute, and of the blanks of the next."""
+    return f"{found[1]}(* {found[2]} *) " if found[2] == ANY_WHEN_WRITTEN else found[1]
 
 
 def located(text: str, file: str = TOP) -> str:

@@ -157,6 +157,7 @@ class Host:
     clocks : that have been driven.
     results : payloads of the result words, as the simulator gives them.
     commands_taken, results_taken : the clocks at whose end each was, as `clocks` counts them.
+    fills_taken : likewise, by stream, of those that are not taken in every clock.
     """
 
     def __init__(self, job: Job, stalls: Stalls) -> None:
@@ -185,6 +186,9 @@ class Host:
         self.results: list[Any] = []
         self.commands_taken: list[int] = []
         self.results_taken: list[int] = []
+        self.fills_taken: dict[str, list[int]] = {
+            fill.stream: [] for fill in job.fills if not fill.always_ready
+        }
 
     def drive(self, wires: Wires) -> bool:
         """Drive the inputs for the coming clock edge; whether `sample` must let them settle."""
@@ -215,6 +219,8 @@ class Host:
                 source.sent += 1
                 if source is self._commands:
                     self.commands_taken.append(self.clocks)
+                else:
+                    self.fills_taken[source.stream].append(self.clocks)
         if self._accepting and (word := wires.result()) is not None:
             self.results.append(word)
             self.results_taken.append(self.clocks)

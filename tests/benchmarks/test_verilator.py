@@ -77,7 +77,7 @@ def test_depthwise_stepping_against_verilator(p):
     weights = rng.integers(-256, 256, (p.fh * p.fw, 8))
     taps = np.concatenate([tap_places(p, engine.pixels), weights], axis=1).astype(np.int16)
     passes = max(1, 2_000_000 // depthwise.ENGINE.cycles(engine, (p,)))
-    command = depthwise_command(p, engine.pixels, 0, 0, 0)
+    command = depthwise_command(p, engine, 0, 0, 0)
     commands = np.array([[*command.work, *command[1:]]] * passes)
     commands[-1, -1] = 1
     rates = [

@@ -44,6 +44,20 @@ class Kind(NamedTuple):
     small: Callable[[np.random.Generator, Any, int], Sequence]
 
 
+class Log(NamedTuple):
+    """Clocks of a run of sequences, one after another, as the host counts them.
+
+    commands, results : in which words crossed the ports of the core.
+    fills : the same, by stream; those of which a word is taken in every clock are left out.
+    over : the last clock of every sequence.
+    """
+
+    commands: list[int]
+    fills: Mapping[str, list[int]]
+    results: list[int]
+    over: list[int]
+
+
 @dataclass(frozen=True, eq=False)
 class Subject:
     """An engine under test.
@@ -63,6 +77,8 @@ class Subject:
     first_registers : first_registers(rng, sizes), random ones to begin with; None where those of
         reset are the only ones.
     from_reset : whether only those of the first sequence behind reset are known.
+    counted : counted(sizes, sequences, log), the busy and the stall cycles of every sequence by the
+        plain machine; None where a core is frozen meanwhile.
     """
 
     engine: Engine
@@ -77,6 +93,7 @@ class Subject:
     check_registers: Callable[..., None] | None = None
     first_registers: Callable[[np.random.Generator, Any], Registers] | None = None
     from_reset: bool = False
+    counted: Callable[[Any, list[Sequence], Log], list[tuple[int, int]]] | None = None
 
     @property
     def name(self) -> str:

@@ -1,7 +1,8 @@
 """The depthwise engine clock by clock in plain Python, one register after another.
 
 Slow and obvious: pixels by division, kernel positions by trying them all, operands from an even
-and an odd memory, as the engine's description says and not as the simulation does it.
+and an odd memory, as the engine's description says and not as the simulation does it. It also
+knows what late commands, late words of a fill port and a slow reader do, and counts as a core does.
 """
 
 from collections.abc import Iterator
@@ -9,7 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from accelsim.engines.depthwise.cycle import FIRST, LAST, TAP, Counters, Registers, Tile
+from accelsim.engines.depthwise.cycle import (
+    FIRST,
+    LAST,
+    PIPELINE,
+    TAP,
+    Counters,
+    Registers,
+    Tile,
+)
 from accelsim.passes import DepthwiseCommand, DepthwiseOpcode, DepthwisePass
 
 
@@ -23,16 +32,69 @@ class Slot(NamedTuple):
     ends: bool
 
 
+class Host(NamedTuple):
+    """Clocks in which words crossed the ports of a core, stream by stream; None for in time.
+
+    A command and a word of a fill port can be used from the next clock on; the place of a result
+    word is free from the second one on.
+    """
+
+    commands: list[int] | None = None
+    maps: list[int] | None = None
+    taps: list[int] | None = None
+    results: list[int] | None = None
+
+
+IN_TIME = Host()
+
+
+class Stream:
+    """What comes in through a fill port on one stream: so many words for pass after pass.
+
+    at : the pass that is being filled.  left : words of it that have not come.
+    ended : the clocks in which passes had all of theirs.
+    """
+
+    def __init__(self, counts, crossed):
+        self.counts, self.crossed = counts, crossed
+        self.at = self.taken = 0
+        self.left = 0
+        self.ended = []
+        self.dry = False
+
+    def step(self, clock, passes):
+        """A clock, with so many passes begun."""
+        if self.at < passes and not self.left:
+            self.left = self.counts[self.at]
+        there = self.crossed is None or (
+            self.taken < len(self.crossed) and self.crossed[self.taken] < clock
+        )
+        self.dry = self.at < passes and not there
+        if self.at < passes and there:
+            self.taken += 1
+            self.left -= 1
+            if not self.left:
+                self.ended.append(clock)
+                self.at += 1
+
+    def over(self, passes):
+        """None of these passes is without all of its words."""
+        return self.at == passes
+
+
 class Machine:
     """All registers, and what has left the result port.
 
     Clock 0 is the first one in which the first pass may start, as if nothing waited.
 
+    earliest : clocks before which passes do not start, since they wait for other units.
     started, retired : clocks of the passes that have, in order.
+    busy, stalls : clocks from the first start to the last result, and those among them in which a
+        command, a word of a fill or room for results was missing.
     """
 
-    def __init__(self, engine, commands, maps, taps, earliest=None):
-        self.engine, self.maps, self.table = engine, maps, taps
+    def __init__(self, engine, commands, maps, taps, earliest=None, host=IN_TIME, reserved=0):
+        self.engine, self.maps, self.table, self.host = engine, maps, taps, host
         fields = len(DepthwisePass._fields)
         self.queue = [
             DepthwiseCommand(DepthwisePass(*row[:fields]), *row[fields:])
@@ -42,16 +104,24 @@ class Machine:
         self.results, self.started, self.retired = [], [], []
         grid = [[0] * engine.lanes for _ in range(engine.pixels)]
         self.x = self.pr = self.acc = self.s = grid
-        self.entry = [0] * (2 + engine.lanes)
-        self.w1 = self.w2 = [0] * engine.lanes
-        self.shift = self.odd = self.beats = self.owed = self.passes = self.row_word = 0
-        self.stages = [Slot(0, [False] * engine.pixels, 0, 0, False)] * 4
+        self.passes_of_sequence = list(self.queue)
+        self.raw = self.entry = [0] * (2 + engine.lanes)
+        self.weights = [[0] * engine.lanes] * 4  # behind the entry, the last at the multipliers
+        self.shifts, self.odds = [0] * 3, [0] * 3
+        self.low = self.high = grid  # words that were read
+        self.beats = self.owed = self.passes = self.row_word = 0
+        self.busy = self.stalls = 0
+        self.reserved = reserved  # result words, those of earlier sequences included
+        self.stages = [Slot(0, [False] * engine.pixels, 0, 0, False)] * PIPELINE
         self.ends = False  # the results that leave end a pass
         self.next = self.tile = None  # (command, first output, place, whether it ends its pass)
         self.todo = []  # taps of `tile` that are not issued yet
-        self.read = None  # the first word that was read
-        self.loading = self.loaded = None
-        self.done = self.entries = 0
+        self.address = self.read = None  # first words of those to read, and that were read
+        beats = [command.words * command.parts for command in self.queue]
+        self.map_stream = Stream(beats, host.maps)
+        self.tap_stream = Stream([command.entries for command in self.queue], host.taps)
+        self.released = False
+        self.handed = 0  # passes behind a fill port that the generator has taken
 
     # ---- tiles -----------------------------------------------------------------------------
 
@@ -126,7 +196,7 @@ class Machine:
         """All next state from current state."""
         lanes, pixels, port = self.engine.lanes, self.engine.pixels, self.engine.result_lanes
         slots, places = range(lanes), range(pixels)
-        one, two, _, four = self.stages
+        added = self.stages[-1]
 
         # The result port.
         if self.beats:
@@ -135,16 +205,20 @@ class Machine:
                 self.retired.append(clock + 1)
 
         # Issue.
-        slot, entry, ended = Slot(0, [False] * pixels, 0, 0, False), None, False
+        slot, entry, ended, crowded = Slot(0, [False] * pixels, 0, 0, False), None, False, False
+        missing = not self.engine.fill_port and not self.tile and self.command_is_missing(clock)
         if self.tile and (len(self.todo) > 1 or self.owed <= 1):
             command, tap = self.tile[0], self.todo[0]
             final = len(self.todo) == 1
+            crowded = final and not self.room(clock)
+        if self.tile and (len(self.todo) > 1 or self.owed <= 1) and not crowded:
             fresh = self.todo == self.taps(self.tile)
             ky, kx = tap or (0, 0)
             entry = self.table[command.taps + ky * command.work.fw + kx].tolist()
             beats = -(-command.work.channels // port) if final else 0
             tag = TAP | FIRST * fresh | LAST * final
             ended = final and self.tile[3]
+            self.reserved += beats
             slot = Slot(tag, self.alive(self.tile, tap), self.tile[2], beats, ended)
             if fresh and self.tile[1] == 0 and not self.engine.fill_port:
                 self.started.append(clock)
@@ -153,31 +227,35 @@ class Machine:
 
         # The pipeline, last stage first.
         sums = [
-            [self.wrap((0 if four.tag & FIRST else self.acc[p][n]) + self.pr[p][n]) for n in slots]
+            [self.wrap((0 if added.tag & FIRST else self.acc[p][n]) + self.pr[p][n]) for n in slots]
             for p in places
         ]
-        if four.beats:
-            self.s, self.ends = sums, four.ends
+        if added.beats:
+            self.s, self.ends = sums, added.ends
         elif self.beats > 1:
             zero = [0] * port
             self.s = [(row + zero)[port:] for row in self.s]
-        self.beats = four.beats or max(0, self.beats - 1)
+        self.beats = added.beats or max(0, self.beats - 1)
         self.acc = sums
-        self.pr = [[self.x[p][n] * self.w2[n] for n in slots] for p in places]
-        low, high = self.neighbours
-        values = [*low, *high][self.shift : self.shift + pixels]
-        self.x = [[values[p][n] * two.mask[p] for n in slots] for p in places]
-        self.w2, self.w1 = self.w1, self.entry[2:]
-        address = one.word + self.entry[0]
-        self.read = address if one.tag else None
-        self.shift, self.odd = self.entry[1], address & 1 if one.tag else 0
-        self.stages = [slot, *self.stages[:3]]
-        self.entry = entry or self.entry
+        self.pr = [[self.x[p][n] * self.weights[-1][n] for n in slots] for p in places]
+        values = [*self.low, *self.high][self.shifts[-1] : self.shifts[-1] + pixels]
+        mask = self.stages[4].mask
+        self.x = [[values[p][n] * mask[p] for n in slots] for p in places]
+        self.low, self.high = self.neighbours
+        self.read = self.address
+        address = self.stages[1].word + self.entry[0]
+        self.address = address if self.stages[1].tag else None
+        self.shifts = [self.entry[1], *self.shifts[:-1]]
+        self.odds = [address & 1 if self.stages[1].tag else 0, *self.odds[:-1]]
+        self.weights = [self.entry[2:], *self.weights[:-1]]
+        self.entry = self.raw
+        self.raw = entry or self.raw
+        self.stages = [slot, *self.stages[:-1]]
 
         # Issue and generator.
         self.owed = slot.beats or max(0, self.owed - 1)
         self.todo = self.todo[1:] if slot.tag else self.todo
-        command = self.load(clock, free, ended)
+        command, dry = self.load(clock, free, ended)
         if taken:
             self.tile = self.next
             if self.next:
@@ -188,9 +266,33 @@ class Machine:
         if free:
             self.next, self.row_word = self.start(command) if command else (None, 0)
 
+        # Counters.
+        if self.started and self.started[0] <= clock and not self.is_over(clock):
+            self.busy += 1
+            self.stalls += missing or crowded or dry
+
+    def is_over(self, clock):
+        """The last result left before this clock."""
+        return len(self.retired) == len(self.passes_of_sequence) and self.retired[-1] <= clock
+
+    def room(self, clock):
+        """The result memory has room for a tile of all lanes."""
+        if self.host.results is None:
+            return True
+        most = -(-self.engine.lanes // self.engine.result_lanes)
+        handed = sum(at < clock - 1 for at in self.host.results)
+        return self.reserved + most <= self.engine.result_depth + handed
+
+    def command_is_missing(self, clock):
+        """Nothing is there to start with, since the command of the next pass came too late."""
+        number, crossed = len(self.started), self.host.commands
+        if crossed is None or number == len(self.passes_of_sequence):
+            return False
+        return clock < crossed[number] + 1 + self.engine.lead
+
     @property
     def neighbours(self):
-        """The two words that were read one clock ago, out of the even and the odd memory."""
+        """The two words that were read in the clock before, out of the even and the odd memory."""
         address = self.read
         if address is None:
             return [[[0] * self.engine.lanes] * self.engine.pixels] * 2
@@ -219,35 +321,41 @@ class Machine:
         """The next command if its pass may start at this clock."""
         if not self.queue or start < self.earliest[0]:
             return None
+        number, crossed = len(self.passes_of_sequence) - len(self.queue), self.host.commands
+        ahead = 1 if self.engine.fill_port else self.engine.lead
+        if crossed is not None and start < crossed[number] + 1 + ahead:
+            return None
         self.earliest.pop(0)
         return self.queue.pop(0)
 
     def load(self, clock, free, ended):
-        """The command that the generator can take at the end of this clock.
+        """The command that the generator can take at the end of this clock; what is missing.
 
         Its first tap comes two clocks later: one behind the generator, one behind the issue stage.
         """
         if not self.engine.fill_port:
-            return self.take(clock + 2) if free else None
-        command, room = None, self.passes <= 1
-        if self.loading:
-            self.done += self.done < self.beats_of(self.loading)
-            self.entries = max(0, self.entries - 1)
-            if free and self.done == self.beats_of(self.loading) and not self.entries:
-                command, self.loaded, self.loading = self.loading, self.loading, None
-        if not self.loading and room and (taken := self.take(clock + 1)):
-            self.loading, self.done = taken, 0
-            self.entries = taken.work.fh * taken.work.fw
-            self.passes += 1
-            self.started.append(clock + 1)
-        self.passes -= ended
-        return command
-
-    def per_word(self, command):
-        return -(-command.work.channels * self.engine.pixels // self.engine.fill_port)
-
-    def beats_of(self, command):
-        return command.words * self.per_word(command)
+            return self.take(clock + 2) if free else None, False
+        begun, command = len(self.started), None
+        maps, taps = self.map_stream, self.tap_stream
+        for stream in (maps, taps):
+            stream.step(clock, begun)
+        filled = min(len(maps.ended), len(taps.ended))
+        made = self.engine.lead - 2  # from the start of a pass to where it can be taken
+        if free and self.handed < filled and clock >= self.started[self.handed] + made:
+            command = self.passes_of_sequence[self.handed]
+            self.handed += 1
+        room, over = self.passes <= 1, (maps.over(begun), taps.over(begun))
+        dry = maps.dry or taps.dry
+        goes_on = all(over) or (over[0] and taps.dry) or (over[1] and maps.dry)
+        if room and goes_on:
+            if self.take(clock + 1):
+                self.passes += 1
+                self.started.append(clock + 1)
+            elif all(over) and self.queue and clock + 1 >= self.earliest[0]:
+                dry = True
+        self.passes -= self.released
+        self.released = ended
+        return command, dry
 
     # ---- what is seen ----------------------------------------------------------------------
 
@@ -263,14 +371,17 @@ class Machine:
             y, x = np.array(self.pixels(held)).T
             return Tile(y, x, held[2])
 
-        words = operands = 0
-        command = self.loading or self.loaded
-        if command:
-            part = self.per_word(command)
-            words = command.words - self.done // part
-            used = self.done % part * self.engine.fill_port
-            operands = command.work.channels * self.engine.pixels - used
-        one, two, *_ = self.stages
+        words = parts = 0
+        filling = self.map_stream.at
+        if self.engine.fill_port and self.started:
+            command = self.passes_of_sequence[min(filling, len(self.started) - 1)]
+            parts = command.parts
+            if filling < len(self.started):
+                left = self.map_stream.left or command.words * parts
+                words, parts = -(-left // parts), (left - 1) % parts + 1
+        entries = self.tap_stream.left
+        if self.tap_stream.at < len(self.started) and self.engine.fill_port:
+            entries = entries or self.passes_of_sequence[self.tap_stream.at].entries
         counters = Counters(
             generator_valid=int(self.next is not None),
             row_word=self.row_word,
@@ -278,24 +389,24 @@ class Machine:
             taps_left=len(self.todo),
             drain_left=self.owed,
             beats_left=self.beats,
-            loader_valid=int(self.loading is not None),
             words_left=words,
-            operands_left=operands,
-            fill_taps_left=self.entries,
+            parts_left=parts,
+            entries_left=entries,
             passes_held=self.passes,
         )
         grids = (np.array(grid) for grid in (self.x, self.pr, self.acc, self.s))
-        weights = np.array(self.w1), np.array(self.w2)
-        masks = np.array(one.mask), np.array(two.mask)
+        masks = np.array([stage.mask for stage in self.stages[:5]])
         tags = np.array([stage.tag for stage in self.stages])
         return Registers(
-            *grids, *weights, *masks, self.shift, self.odd, tags,
+            *grids, np.array([self.entry[2:], *self.weights]), masks,
+            np.array(self.shifts), np.array(self.odds), tags,
             tile(self.next), tile(self.tile), counters,
         )  # fmt: skip
 
     @property
     def idle(self):
-        busy = self.queue, self.loading, self.next, self.tile, self.beats
+        filling = self.engine.fill_port and self.handed < len(self.started)
+        busy = self.queue, filling, self.next, self.tile, self.beats
         return not any(busy) and not any(stage.tag for stage in self.stages)
 
 

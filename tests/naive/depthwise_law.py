@@ -1,5 +1,7 @@
 """Clocks of passes of the depthwise engine, tile by tile from its published formula."""
 
+import math
+
 from accelsim.engines.base import passes_of
 from accelsim.hardware import DepthwiseEngine
 from accelsim.passes import DepthwiseOpcode, DepthwisePass
@@ -44,7 +46,7 @@ def tile_clocks(pixels: int, p: DepthwisePass) -> list[int]:
 
 def law(engine: DepthwiseEngine, body) -> int:
     """Clocks of a sequence on an engine that is filled from outside, tile by tile."""
-    total, drain = 4, 0
+    total, drain = 7, 0
     for p in passes_of(body):
         for clocks in tile_clocks(engine.pixels, p):
             total += max(clocks, drain)
@@ -56,20 +58,26 @@ def law_with_fill(engine: DepthwiseEngine, body) -> int:
     """The same behind a fill port: two halves of the memories take turns.
 
     `fill` ends a fill, `last` issues a pass's last tap, `drained` frees the result port, all as
-    the first clock after.
+    the first clock after. A pass begins a clock behind its fill, and no earlier than its first
+    tile has been made: so many clocks behind the start of the fill as the kernels' largest size
+    has bits, and ten more, or as pixels can be halved, and six more.
     """
+    made = max(
+        math.ceil(math.log2(engine.pixels)) + 6, math.floor(math.log2(engine.max_kernel)) + 11
+    )
     fill = last = drained = 0
     before_last: list[int] = [0, 0]  # when the halves were released
     for p in passes_of(body):
         beats = -(-p.channels * engine.pixels // engine.fill_port)
         layout = p.layout(engine.pixels)
         words = p.sh * p.sw * layout.plane_words
-        fill = max(fill, before_last[0]) + max(words * beats, p.fh * p.fw)
+        start = max(fill, before_last[0])
+        fill = start + max(words * beats, p.fh * p.fw)
         drain = -(-p.channels // engine.result_lanes)
-        clock = max(last, fill + 1)
+        clock = max(last, fill + 1, start + made)
         for clocks in tile_clocks(engine.pixels, p):
             clock = max(clock + clocks, drained)
             drained = clock + drain
         last = clock
-        before_last = [before_last[1], last + 1]
-    return drained + 4
+        before_last = [before_last[1], last + 2]
+    return drained + 7

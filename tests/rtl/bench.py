@@ -19,7 +19,7 @@ from rtl.flow.ports import payload
 from rtl.host.driver import Host, Job, Stalls
 from rtl.host.job import sums
 from rtl.host.starts import Taken, earliest
-from tests.engines.base import Ints, Registers, Sequence, Subject
+from tests.engines.base import Ints, Log, Registers, Sequence, Subject
 from tests.rtl.units import Units
 
 PERIOD = 1e-8
@@ -31,11 +31,12 @@ class Outcome(NamedTuple):
     """What the core did with one sequence.
 
     words : int32[result words, values], as they left, used or not.
-    busy_cycles, stall_cycles : its counters.  clocks : during which a sequence was under way.
+    busy_cycles, stall_cycles : its counters.
     started, retired : int64[passes], clocks of the first operands, and behind the last results;
         empty without units.
+    log : of all sequences.
     earliest : int64[passes], clocks before which passes could not start, from the first clock in
-        which the first one could; None for a core that freezes meanwhile.
+        which the first one could.
     trace : registers at the start of clocks 0 .. busy_cycles, one more axis in front; empty where
         not recorded, or not known what they should be.
     """
@@ -43,10 +44,10 @@ class Outcome(NamedTuple):
     words: npt.NDArray[np.int32]
     busy_cycles: int
     stall_cycles: int
-    clocks: int
     started: Ints
     retired: Ints
-    earliest: Ints | None
+    log: Log
+    earliest: Ints
     trace: Registers
 
 
@@ -74,7 +75,6 @@ def run(
     job = _job(subject, sizes, core, commands, memories, units)
     host = Host(job, stalls or Stalls())
     bench = _Bench(core, host, job.streams, subject.core.lead(sizes), units)
-    bench.freezes = subject.core.freezes
     simulation = Simulator(core)  # elaborates it: some registers are there only then
     simulation.add_clock(PERIOD)
     simulation.add_testbench(bench.work)
@@ -88,11 +88,9 @@ def run(
             for place, signal in np.ndenumerate(table)
         ]
     simulation.run()
-    if bench.freezes:
-        return bench.outcomes(sequences)
     taken = Taken(*(np.array(clocks) for clocks in (host.commands_taken, host.results_taken)))
     clocks = subject.core.could_start(sizes, commands, taken)
-    return bench.outcomes(sequences, clocks - clocks[0], subject.core.pause)
+    return bench.outcomes(sequences, clocks - clocks[0], subject.core.pause(sizes))
 
 
 def deepened(subject: Subject, sizes: Any, sequences: list[Sequence]) -> Any:
@@ -130,7 +128,6 @@ def _job(
 class _Bench:
     """The clocks of a simulation.
 
-    freezes : the core does, and its registers are told apart by its count of busy clocks.
     observed : registers that are recorded, in the first `traced` sequences.
     first : registers that are set a clock before the first operand, and their values.
     """
@@ -140,12 +137,12 @@ class _Bench:
     ) -> None:
         self._core, self._host, self._streams = core, host, streams
         self._lead, self._units = lead, units
-        self.freezes = False
         self.observed: Registers = {}
         self.traced = 0
         self.first: list[tuple[Any, int]] = []
-        self._reports: list[tuple[int, int, int]] = []
-        self._seen: list[dict[int, list[int]]] = [{}]
+        self._reports: list[tuple[int, int]] = []
+        self._over: list[int] = []  # the last clocks of sequences, as the host counts
+        self._seen: dict[int, list[int]] = {}
         self._started: list[int] = []
         self._retired: list[int] = []
         self._clock: int | None = None  # from the first command on
@@ -155,7 +152,7 @@ class _Bench:
         core, host = self._core, self._host
         wires = AmaranthWires(core, ctx, self._streams)
         observed = [signal for table in self.observed.values() for signal in table.ravel()]
-        clocks, idle_before, running = 0, True, True
+        idle_before, running = True, True
         while running:
             host.drive(wires)
             if self._clock is None and ctx.get(core.commands.valid):
@@ -166,16 +163,10 @@ class _Bench:
                     ctx.set(register, value)
             running = host.sample(wires)
             idle, busy = wires.idle(), ctx.get(core.busy_cycles)
-            clocks += not idle
-            if len(self._reports) < self.traced and self._clock is not None and self.freezes:
-                # Frozen clocks show the same registers; the last of them counts.
-                self._seen[-1][busy] = [ctx.get(signal) for signal in observed]
             self._observe(ctx, observed)
             if idle and not idle_before:
-                self._reports.append((busy, ctx.get(core.stall_cycles), clocks))
-                if self.freezes:
-                    self._seen.append({})
-                clocks = 0
+                self._reports.append((busy, ctx.get(core.stall_cycles)))
+                self._over.append(host.clocks - 1)
             idle_before = idle
             await self._tick(ctx)
         ctx.set(core.results.ready, 1)
@@ -186,9 +177,9 @@ class _Bench:
             await self._tick(ctx)
 
     def _observe(self, ctx: Any, observed: list[Any]) -> None:
-        """Note the registers of a core that never freezes, by the clock."""
-        if self.traced and self._clock is not None and not self.freezes:
-            self._seen[0][self._clock] = [ctx.get(signal) for signal in observed]
+        """Note the registers, by the clock."""
+        if self.traced and self._clock is not None:
+            self._seen[self._clock] = [ctx.get(signal) for signal in observed]
 
     async def _tick(self, ctx: Any) -> None:
         await ctx.tick()
@@ -208,20 +199,18 @@ class _Bench:
         self._started += [clock - 1] * (ctx.get(core.started) - len(self._started))
         self._retired += [clock] * (ctx.get(core.retired) - len(self._retired))
 
-    def outcomes(
-        self, sequences: list[Sequence], clocks: Ints | None = None, pause: int = 0
-    ) -> list[Outcome]:
+    def outcomes(self, sequences: list[Sequence], clocks: Ints, pause: int) -> list[Outcome]:
         """Of every sequence; `clocks` are those before which passes could not start."""
         results, core = self._host.results, self._core
         every = np.full(len(results), len(payload(core, "results")))
         words = sums(core, every, result_bits(core, results))
         ends = np.cumsum([len(sequence.used) for sequence in sequences])
         times = np.array(self._started, np.int64), np.array(self._retired, np.int64)
-        firsts, starts = [0] * len(sequences), [None] * len(sequences)
-        if clocks is not None:
-            firsts, starts = self._earliest(sequences, clocks, pause)
+        host = self._host
+        log = Log(host.commands_taken, host.fills_taken, host.results_taken, self._over)
+        firsts, starts = self._earliest(sequences, clocks, pause)
         return [
-            Outcome(part, *report, *times, starts[place], self._trace(place, firsts[place]))
+            Outcome(part, *report, *times, log, starts[place], self._trace(place, firsts[place]))
             for place, (part, report) in enumerate(
                 zip(np.split(words, ends[:-1]), self._reports, strict=True)
             )
@@ -229,11 +218,12 @@ class _Bench:
 
     def _earliest(
         self, sequences: list[Sequence], clocks: Ints, pause: int
-    ) -> tuple[list[int], list[Any]]:
+    ) -> tuple[list[int], list[Ints]]:
         """The first clock of every sequence, and the earliest starts of its passes from there."""
-        firsts, parts, end = [], [], 0
+        firsts: list[int] = []
+        parts, end = [], 0
         passes = np.cumsum([len(sequence.passes) for sequence in sequences])
-        for part, (busy, *_) in zip(np.split(clocks, passes[:-1]), self._reports, strict=True):
+        for part, (busy, _) in zip(np.split(clocks, passes[:-1]), self._reports, strict=True):
             firsts.append(max(int(part[0]), end + pause - 1) if firsts else 0)
             parts.append(earliest(part, firsts[-1]))
             end = firsts[-1] + busy
@@ -242,9 +232,8 @@ class _Bench:
     def _trace(self, place: int, first: int) -> Registers:
         if place >= self.traced:
             return {}
-        (busy, *_) = self._reports[place]
-        seen = self._seen[place if self.freezes else 0]
-        table = np.array([seen[first + clock] for clock in range(busy + 1)], np.int64)
+        busy, _ = self._reports[place]
+        table = np.array([self._seen[first + clock] for clock in range(busy + 1)], np.int64)
         traced, at = {}, 0
         for name, signals in self.observed.items():
             part = table[:, at : at + signals.size]

@@ -38,8 +38,8 @@ def activity(
     for at, clock in enumerate(clocks):
         registers = cycle.simulate(engine, commands, *memories, clock).registers
         assert registers is not None
-        if registers.tags[2] & cycle.TAP:  # of the tap whose operands are at the multipliers
-            channels = registers.weight2[:, None] != 0
+        if registers.tags[cycle.MULTIPLIED - 1] & cycle.TAP:
+            channels = registers.weights[-1][:, None] != 0
             operands = np.where(registers.operand.T != 0, ElementState.BUSY, ElementState.WASTE)
             states[at] = np.where(channels, operands, ElementState.IDLE)
         drain[at] = lane < registers.counters.beats_left * engine.result_lanes

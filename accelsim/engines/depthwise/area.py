@@ -4,8 +4,8 @@ from dataclasses import replace
 from math import log2
 
 from accelsim.engines.area import OPERANDS, RESULTS, Area, Memories
-from accelsim.engines.depthwise.schedule import RESULT_DEPTH
 from accelsim.hardware import DepthwiseEngine
+from accelsim.passes import DepthwiseCommand, DepthwisePass, largest
 
 
 def features(engine: DepthwiseEngine, lut_blocks: int) -> tuple[float, ...]:
@@ -14,15 +14,30 @@ def features(engine: DepthwiseEngine, lut_blocks: int) -> tuple[float, ...]:
     return 1, engine.lanes, engine.pixels, slots, slots * log2(engine.pixels)
 
 
+def tile_bits(engine: DepthwiseEngine) -> tuple[int, int, int]:
+    """Bits of a tile on its way to the taps: what is known at once, its pixels, and its taps."""
+    row = largest(DepthwiseCommand, "bottom").bit_length()
+    entry, word = (engine.tap_depth - 1).bit_length(), (engine.bank_depth - 1).bit_length()
+    beats = -(-engine.lanes // engine.result_lanes)
+    sizes = sum(largest(DepthwisePass, name).bit_length() for name in ("h", "w", "dh", "dw", "fw"))
+    positions = sum(largest(DepthwisePass, name).bit_length() + 1 for name in ("fh", "fw"))
+    return (
+        sizes + beats.bit_length() + entry + word + 3,
+        engine.pixels * (2 * row + 1),
+        2 * row + entry + positions + 1,
+    )
+
+
 def memories(engine: DepthwiseEngine) -> tuple[Memories, ...]:
-    """Even and odd words of every lane's bank, which lie apart, the tap memory, and results."""
+    """Even and odd words of every lane's bank, which lie apart, taps, tiles, and results."""
     bits, total = engine.operands.bits, engine.operands.accumulator_bits
     results = engine.results_per_clock or engine.pixels
     place = (engine.bank_depth - 1).bit_length() + max(1, (engine.pixels - 1).bit_length())
     return (
         Memories(OPERANDS, 2 * engine.lanes, engine.bank_depth // 2, engine.pixels * bits),
         Memories(OPERANDS, 1, engine.tap_depth, engine.lanes * bits + place),
-        Memories(RESULTS, 1, RESULT_DEPTH, results * total),
+        *(Memories(OPERANDS, 1, engine.queue_depth, width) for width in tile_bits(engine)),
+        Memories(RESULTS, 1, engine.result_depth, results * total),
     )
 
 

@@ -2,11 +2,13 @@
 
 Control is stepped clock by clock, by kernels that each stand for a component of
 rtl/engines/depthwise: loader, tile generator, issue stage, and the lanes with their result port,
-all next state from current state. Clocks in which only counters move are taken at once, except on
+all next state from current state. Between generator and issue stage the hardware keeps tiles in a
+queue, so deep that it is never what a tile waits for; here the generator makes the tile at its
+head, the next one to be issued. Clocks in which only counters move are taken at once, except on
 the way to a clock that is asked for. The data follow from that state:
 
 * Registers that only delay (weights, masks, operands, products) are views of the taps issued in
-  the last four clocks.
+  the last clocks.
 * The sum of a tile is formed in the clock in which its last product is added, all its taps at
   once, with the accumulators in vector registers, 32 bits wide; a tile lives in the ring of the
   generator until then. Sums are wrapped where they are read.
@@ -44,9 +46,13 @@ from accelsim.passes import (
 )
 
 ROW = int(DepthwiseOpcode.ROW)
-PIPELINE = 4  # clocks from a tap's issue to its addition
+PIPELINE = 7  # clocks from a tap's issue to its addition
+ENTERED = 2  # to where its weights are known
+ADDRESSED = 3  # to where its operands are read
+SHIFTED = 5  # to where its operands are shifted
+MULTIPLIED = 6  # to where they are multiplied
 TAP, FIRST, LAST = (1 << bit for bit in range(3))  # tag of a tap in the pipeline
-RING = 8  # tiles: the generator's, the one at the issue stage, those in the pipeline
+RING = 16  # tiles: the generator's, the one at the issue stage, those in the pipeline
 NEVER = np.iinfo(np.int64).max  # a clock that does not come
 
 Register = npt.NDArray[Any]
@@ -72,13 +78,14 @@ class Tile(NamedTuple):
 class Counters(NamedTuple):
     """Control registers.
 
-    generator_valid : the generator holds a tile; row_word: where its row begins, in mode row.
+    generator_valid : there is a tile behind that of the issue stage; row_word: where its row
+        begins, in mode row.
     issue_valid : the issue stage holds a tile, of which `taps_left` are to be issued.
     drain_left : clocks for which the result port is still taken, as the issue stage sees it.
     beats_left : result words of the shadows that have not left.
-    loader_valid : the loader holds a command; words_left, operands_left, fill_taps_left: words of
-        it that have not come in, operands of the present word, entries; passes_held: passes in
-        the memories or coming in.
+    words_left, parts_left, entries_left : what has not come in of the pass that is being filled:
+        words, parts of the present one, entries of the tap memory.
+    passes_held : passes in the memories or coming in.
     """
 
     generator_valid: int
@@ -87,34 +94,33 @@ class Counters(NamedTuple):
     taps_left: int
     drain_left: int
     beats_left: int
-    loader_valid: int
     words_left: int
-    operands_left: int
-    fill_taps_left: int
+    parts_left: int
+    entries_left: int
     passes_held: int
 
 
 class Registers(NamedTuple):
-    """Registers of the engine at the beginning of a clock; a number is of clocks after issue.
+    """Registers of the engine at the beginning of a clock.
 
     operand : int16[P, L].  product, total, shadow : int32[P, L].
-    weight1, weight2 : int16[L], weights behind the tap memory, which keeps its last entry.
-    mask1, mask2 : bool[P].
-    shift2, odd2 : operands to skip, and whether the first of the two words read is odd.
-    tags : int64[4], TAP, FIRST and LAST of the taps issued 1 to 4 clocks ago; 0 for none.
-    next, tile : at the generator and at the issue stage.
+    weights : int16[5, L], of the taps issued 2 to 6 clocks ago, the last ones at the multipliers;
+        the tap memory keeps its last entry.
+    masks : bool[5, P], of the taps issued 1 to 5 clocks ago.
+    shifts, odds : int64[3], 3 to 5 clocks ago: operands to skip, and whether the first of the two
+        words read is odd.
+    tags : int64[7], TAP, FIRST and LAST of the taps issued 1 to 7 clocks ago; 0 for none.
+    next, tile : at the head of the queue of tiles and at the issue stage.
     """
 
     operand: Register
     product: Register
     total: Register
     shadow: Register
-    weight1: Register
-    weight2: Register
-    mask1: Register
-    mask2: Register
-    shift2: int
-    odd2: int
+    weights: Register
+    masks: Register
+    shifts: Register
+    odds: Register
     tags: Int
     next: Tile
     tile: Tile
@@ -133,13 +139,19 @@ COMMAND = registers(*columns(DepthwiseCommand))
 # cut : some pixels are masked.  beats : result words.
 TILE = registers("command", "word", "ky0", "ky1", "kx0", "kx1", "beats", "cut")
 
-# queued : the next command to be taken; without a fill port the loader only hands it on.
+# queued, filled, handed : commands that have been taken, filled and handed to the generator;
+# without a fill port the loader only hands them on.
+# releasing : a pass has ended in the clock before.
 LOADER = registers(
-    "queued", "valid", "command", "words_left", "operands_left", "taps_left", "passes_held"
-)
+    "queued", "filled", "handed", "words_left", "parts_left", "entries_left", "releasing",
+    "passes_held",
+)  # fmt: skip
 # tile : the number of the tile that it holds, or will hold next.
-# beats, per_dh, per_dw : of its command, result words of a tile and reciprocals of the dilations.
-GENERATOR = registers("valid", "command", "tile", "row_word", "beats", "per_dh", "per_dw")
+# tiles_left, rows_left : behind it, in its row, and rows behind that.
+# per_dh, per_dw : reciprocals of the dilations of its command.
+GENERATOR = registers(
+    "valid", "command", "tile", "row_word", "tiles_left", "rows_left", "per_dh", "per_dw"
+)
 # pass_begins : the next tap starts a pass that has not started with its fill.
 ISSUE = registers("valid", "tile", "pass_begins", "ends_pass", "taps_left", "drain_left")
 # lasts : whether the taps issued 1, 2, ... clocks ago were the last of their tiles, bit by bit.
@@ -148,13 +160,18 @@ LANES = registers("lasts", "tile", "command", "beats_left", "words_sent")
 
 
 class _Sizes(NamedTuple):
-    """Of an engine; `lead`: clocks from where a command is taken to where its pass can start."""
+    """Of an engine.
+
+    lead : clocks from where a command is taken to where its pass can start.
+    made : from where a fill starts to where the generator can have the first tile.
+    """
 
     lanes: int
     pixels: int
     result_lanes: int
     fill_port: int
     lead: int
+    made: int
 
 
 class _Passes(NamedTuple):
@@ -211,7 +228,7 @@ class _State(NamedTuple):
 
     tiles : TILE[RING].  y, x : int16[RING, slots], coordinates of the tiles in the ring.
     total : int32[slots], sums of the tile that was complete last.
-    issued : int64[PIPELINE + 1, 3], of the taps issued 1 to 4 clocks ago, and of the last one
+    issued : int64[PIPELINE + 1, 3], of the taps issued 1 to 7 clocks ago, and of the last one
         before: tile, taps left with it, whether there was one; where not, the last one before.
         Kept only on the way to a clock that is asked for.
     """
@@ -264,7 +281,7 @@ def simulate(
     )
     sizes = _Sizes(
         engine.lanes, engine.pixels, engine.result_lanes, engine.fill_port,
-        lead=1 if engine.fill_port else 2,
+        lead=1 if engine.fill_port else 2, made=engine.lead - 2,
     )  # fmt: skip
     state = _reset(engine)
     work = DepthwisePass(*commands.T[: len(DepthwisePass._fields)])
@@ -379,20 +396,20 @@ class _Replay(NamedTuple):
     def registers(self) -> Registers:
         """All of them."""
         loader, generator, issue, lanes = (_named(register[0]) for register in self.state[:4])
-        one, two, three, four = (self.stage(*place) for place in self.state.issued[:-1].tolist())
+        stages = [self.stage(*place) for place in self.state.issued[:-1].tolist()]
+        multiplied, added = stages[MULTIPLIED - 1], stages[PIPELINE - 1]
+        entered, read = stages[ENTERED - 1 : MULTIPLIED], stages[ADDRESSED - 1 : SHIFTED]
         number, left, _ = self.state.issued[-1].tolist()
         return Registers(
-            operand=three.operand,
-            product=four.operand.astype(np.int32) * four.weights,
+            operand=multiplied.operand,
+            product=added.operand.astype(np.int32) * added.weights,
             total=self.total(number, left),
             shadow=self.shadow(lanes),
-            weight1=two.weights,
-            weight2=three.weights,
-            mask1=one.mask,
-            mask2=two.mask,
-            shift2=two.shift,
-            odd2=two.word & 1,
-            tags=np.array([stage.tag for stage in (one, two, three, four)]),
+            weights=np.array([stage.weights for stage in entered]),
+            masks=np.array([stage.mask for stage in stages[:SHIFTED]]),
+            shifts=np.array([stage.shift for stage in read]),
+            odds=np.array([stage.word & 1 for stage in read]),
+            tags=np.array([stage.tag for stage in stages]),
             next=self.tile(generator.tile if generator.valid else 0),
             tile=self.tile(issue.tile if issue.valid else 0),
             counters=Counters(
@@ -402,10 +419,9 @@ class _Replay(NamedTuple):
                 taps_left=issue.taps_left,
                 drain_left=issue.drain_left,
                 beats_left=lanes.beats_left,
-                loader_valid=loader.valid,
                 words_left=loader.words_left,
-                operands_left=loader.operands_left,
-                fill_taps_left=loader.taps_left,
+                parts_left=loader.parts_left,
+                entries_left=loader.entries_left,
                 passes_held=loader.passes_held,
             ),
         )
@@ -870,7 +886,7 @@ def _take_tile(sizes, passes, state):
     behind = (low + (ky1 - 1) * c.dh >= c.h + c.pt) | (last + (kx1 - 1) * c.dw >= c.w + c.pl)
     tile.command, tile.cut = generator.command, no_output | before | behind
     tile.ky0, tile.ky1, tile.kx0, tile.kx1 = ky0, ky1, kx0, kx1
-    tile.beats = generator.beats
+    tile.beats = c.beats
     issue.tile, issue.pass_begins = generator.tile, passes.started[generator.command] < 0
     issue.taps_left = max(1, (ky1 - ky0) * (kx1 - kx0))
 
@@ -893,21 +909,20 @@ def _next_tile(passes, pixels, state):
     generator = state.generator[0]
     c = passes.commands[generator.command]
     slot, into = generator.tile & (RING - 1), (generator.tile + 1) & (RING - 1)
-    y, x = np.int64(state.y[slot, 0]), np.int64(state.x[slot, 0])
     last = pixels.steps.shape[0] - 1
     dy, dx = pixels.steps[last, 0], pixels.steps[last, 1]
-    wraps = x + dx >= c.wrap
-    ahead_y, ahead_x = y + dy + wraps * c.sh, x + dx - wraps * c.wrap
-    past_row = ahead_x > c.right
     word = state.tiles[slot].word + 1
-    if past_row & (c.opcode == ROW):
-        dy, dx = c.sh, -x
+    ends = generator.tiles_left == 0 and generator.rows_left == 0
+    if generator.tiles_left == 0:
+        dy, dx = c.sh, -np.int64(state.x[slot, 0])
         generator.row_word += c.row_words
         word = generator.row_word
+        generator.tiles_left, generator.rows_left = c.row_tiles, generator.rows_left - 1
+    generator.tiles_left -= 1
     _move(state.y, state.x, slot, into, dy, dx, c.wrap, c.sh)
     state.tiles[into].word = word
     generator.tile += 1
-    return (ahead_y > c.bottom) | ((ahead_y == c.bottom) & past_row)
+    return ends
 
 
 @component
@@ -929,32 +944,36 @@ def _load(sizes, passes, loader, free, released, clock):
         loader.queued += 1
         return loader.queued - 1
 
-    c = passes.commands[loader.command]
-    filling = loader.words_left > 0 or loader.taps_left > 0
-    if filling and passes.started[loader.command] < 0:
-        passes.started[loader.command] = clock
-    word_end = loader.operands_left <= sizes.fill_port
-    loaded = loader.valid != 0 and loader.words_left <= word_end and loader.taps_left <= 1
-    if loader.words_left > 0:
-        loader.operands_left -= sizes.fill_port
-        if word_end:
-            loader.words_left -= 1
-            loader.operands_left = c.channels * sizes.pixels
-    loader.taps_left = max(loader.taps_left - 1, 0)
+    if loader.filled < loader.queued:
+        c = passes.commands[loader.filled]
+        if passes.started[loader.filled] < 0:
+            passes.started[loader.filled] = clock
+        if loader.words_left > 0:
+            loader.parts_left -= 1
+            if loader.parts_left == 0:
+                loader.words_left -= 1
+                loader.parts_left = c.parts
+        loader.entries_left = max(loader.entries_left - 1, 0)
+        loader.filled += loader.words_left == 0 and loader.entries_left == 0
     handed = -1
-    if loaded and free:
-        handed = loader.command
-        loader.valid = 0
+    if free and loader.handed < loader.filled and clock >= _made(sizes, passes, loader):
+        handed = loader.handed
+        loader.handed += 1
     room = loader.passes_held <= 1
-    loader.passes_held -= released
-    if loader.valid == 0 and room and _due(sizes, passes, loader, clock):
+    loader.passes_held -= loader.releasing
+    loader.releasing = released
+    if loader.filled == loader.queued and room and _due(sizes, passes, loader, clock):
         c = passes.commands[loader.queued]
-        loader.valid, loader.command = 1, loader.queued
         loader.queued += 1
         loader.passes_held += 1
-        loader.words_left, loader.taps_left = c.words, c.fh * c.fw
-        loader.operands_left = c.channels * sizes.pixels
+        loader.words_left, loader.parts_left, loader.entries_left = c.words, c.parts, c.entries
     return handed
+
+
+@component
+def _made(sizes, passes, loader):
+    """The first clock in which the generator can take the next command that was filled."""
+    return passes.started[loader.handed] + sizes.made
 
 
 @component
@@ -967,7 +986,8 @@ def _take_command(sizes, passes, pixels, state, command):
         _step_pixels(sizes, pixels, c.wrap, c.sh, c.sw)
     generator.command = command
     generator.row_word = c.map
-    generator.beats = (c.channels + sizes.result_lanes - 1) // sizes.result_lanes
+    generator.tiles_left = c.row_tiles - 1
+    generator.rows_left = c.oh - 1 if c.opcode == ROW else 0
     generator.per_dh, generator.per_dw = (1 << SHIFT) // c.dh + 1, (1 << SHIFT) // c.dw + 1
     slot = generator.tile & (RING - 1)
     state.tiles[slot].word = c.map
@@ -999,20 +1019,21 @@ def _loader_acts(sizes, passes, loader, generator, clock):
 
     If no tile is taken before.
     """
-    free = generator.valid == 0
+    free, acts = generator.valid == 0, NEVER
     if sizes.fill_port > 0:
-        if loader.words_left > 0 or loader.taps_left > 0:
-            if passes.started[loader.command] < 0:
+        if loader.releasing != 0:
+            return clock
+        if free and loader.handed < loader.filled:
+            acts = max(clock, _made(sizes, passes, loader))
+        if loader.filled < loader.queued:
+            if passes.started[loader.filled] < 0:
                 return clock
-            if loader.words_left > 0:
-                return clock + (loader.operands_left - 1) // sizes.fill_port
-            return clock + loader.taps_left - 1
-        if loader.valid != 0:
-            return clock if free else NEVER
+            left = loader.parts_left if loader.words_left > 0 else loader.entries_left
+            return min(acts, clock + left - 1)
         free = loader.passes_held <= 1
-    if not free or loader.queued == len(passes.earliest):
-        return NEVER
-    return max(passes.earliest[loader.queued] - sizes.lead, clock)
+    if free and loader.queued < len(passes.earliest):
+        acts = min(acts, max(passes.earliest[loader.queued] - sizes.lead, clock))
+    return acts
 
 
 @component
@@ -1031,8 +1052,8 @@ def _wait(sizes, issue, loader, clocks):
     issue.drain_left = max(issue.drain_left - clocks, 0)
     issue.taps_left -= min(clocks, max(issue.taps_left - 1, 0))
     if loader.words_left > 0:
-        loader.operands_left -= clocks * sizes.fill_port
-    loader.taps_left = max(loader.taps_left - clocks, 0)
+        loader.parts_left -= clocks
+    loader.entries_left = max(loader.entries_left - clocks, 0)
 
 
 @component

@@ -13,11 +13,12 @@ meet the map anywhere in the tile (`tiles`), M clocks and at least one. Its resu
 D = ceil(channels / (results_per_clock / P)) clocks, behind those of the tile before it. So with
 `c` the last tap of a tile, c' = c + max(M', D), and a sequence takes
 
-    4 + sum over tiles of max(M, D of the tile before) + D of the last
+    7 + sum over tiles of max(M, D of the tile before) + D of the last
 
-clocks from its first tap to its last result, 4 being the registers between. A fill port of limited
-width adds a stage in front: a pass begins once its map and its taps are in, they come in while the
-pass before it runs, and the clocks then count from the first word of the fill.
+clocks from its first tap to its last result, 7 being the registers between. A fill port of limited
+width adds a stage in front: a pass begins once its map and its taps are in, and its first tile has
+been made (`lead` of the engine); they come in while the pass before it runs, and the clocks then
+count from the first word of the fill.
 
 Ports per clock: two words of every bank (read), one entry of the tap memory with all its weights
 (read; with a fill port, one more is written), `results_per_clock` sums, `fill_port` operands.
@@ -33,6 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.engines.base import Bound, Traffic, least_clocks
+from accelsim.engines.depthwise.area import tile_bits
 from accelsim.hardware import DepthwiseEngine
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task
 from accelsim.hls.reports import Resource
@@ -42,10 +44,9 @@ from accelsim.passes import Body, DepthwiseOpcode, DepthwisePass, Repeat
 Int = npt.NDArray[np.int64]
 REMEMBERED = 1024  # passes and sequences
 
-PIPELINE = 4  # registers from a tap's address to the sum: weight, operands, product, sum
+PIPELINE = 7  # registers from an address to the sum: weight 2, place, words 2, operand, product
 LOADED = 1  # clocks between the last word of a fill and the first tap
-RELEASED = 1  # clocks between the last tap of a pass and the first word that takes its place
-RESULT_DEPTH = 8  # words of the result memory, each of the values that the port gives in a clock
+RELEASED = 2  # clocks between the last tap of a pass and the first word that takes its place
 
 Counts = npt.NDArray[np.int64]
 
@@ -161,7 +162,7 @@ def _task(engine: DepthwiseEngine, p: DepthwisePass, half: int) -> Task:
         Stage("fill", (Loop("words", fill, pipeline=1),), ("fill",)),
         Stage("half", (), (f"half {half}",), until=(1, multiply.latency + RELEASED)),
     )
-    return Task(name, (Section(load), Section(compute, after=fill + LOADED)))
+    return Task(name, (Section(load), Section(compute, after=max(fill + LOADED, engine.lead))))
 
 
 def _tiles(runs: tuple[TileRun, ...], work: int, drain: int) -> tuple[Loop, ...]:
@@ -287,10 +288,11 @@ def resources(engine: DepthwiseEngine) -> tuple[Resource, ...]:
     place = (engine.bank_depth - 1).bit_length() + max(1, (engine.pixels - 1).bit_length())
     results = engine.results_per_clock or engine.pixels
     return (
-        # Operand, product, sum and shadow of a pixel.
-        Resource("multiply-accumulators", slots, slots * (bits + 2 * bits + 2 * total)),
-        Resource("weights", 0, lanes * 2 * bits),
+        # Two words that were read, operand, product, sum and shadow of a pixel.
+        Resource("multiply-accumulators", slots, slots * (3 * bits + 2 * bits + 2 * total)),
+        Resource("weights", 0, lanes * 5 * bits),
         Resource("banks", 0, 0, slots * engine.bank_depth * bits),
         Resource("tap memory", 0, 0, engine.tap_depth * (lanes * bits + place)),
-        Resource("result memory", 0, 0, RESULT_DEPTH * results * total),
+        Resource("tiles", 0, 0, engine.queue_depth * sum(tile_bits(engine))),
+        Resource("result memory", 0, 0, engine.result_depth * results * total),
     )

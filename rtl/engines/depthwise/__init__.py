@@ -1,19 +1,23 @@
 """The flexible-kernel depthwise engine in hardware.
 
-Commands become tiles of P output pixels (`tiles`), tiles become taps (`issue`), one in a clock,
-whose places and weights are read from the tap memory (`taps`), and a tap goes through the lanes in
-four clocks (`lanes`). With s the clock of issue:
+Commands become tiles of P output pixels, by their first pixel (`tiles`). Where the others lie
+(`pixels`) and which taps meet the map (`reach`) comes out of two pipelines, a tile in every clock,
+and waits in a queue (`queue`). Tiles become taps (`issue`), one in a clock, whose places and
+weights are read from the tap memory (`taps`), and a tap goes through the lanes (`lanes`). With s
+the clock of issue:
 
     s      the tap memory reads the tap's entry; the pixels whose values lie in the map are known
-    s + 1  place of its values: two neighbouring words of every bank are read
-    s + 2  they are shifted until pixel 0's value comes first; what lies outside of the map is 0
-    s + 3  products
-    s + 4  sums; those of a tile that is complete also go to the shadow registers
-    s + 5  shadow registers of the first lanes are on the result port, the others move up
+    s + 2  the entry is in a register: place of its values
+    s + 3  two neighbouring words of every bank are read
+    s + 5  they are in registers, and shifted until pixel 0's value comes first; what lies outside
+           of the map is 0
+    s + 6  products
+    s + 7  sums; those of a tile that is complete also go to the shadow registers
+    s + 8  shadow registers of the first lanes are on the result port, the others move up
 
-Everything here stands still together where the core (`core`) is frozen. With a fill port, `loader`
-takes the commands first, and hands them on once their map and their taps are in the memories. What
-passes from one part to the next is in `layouts`.
+A tile ends only where the result memory has room for it, so that nothing here ever stands still.
+With a fill port, `loader` takes the commands first, and lets a pass run once its map and its taps
+are in the memories. What passes from one part to the next is in `layouts`.
 """
 
 from accelsim.hardware import DepthwiseEngine
@@ -39,5 +43,5 @@ CORE = CoreOf(
     used=job.used,
     chapter=manual.chapter,
     lead=job.lead,
-    freezes=True,
+    pause=job.lead,
 )

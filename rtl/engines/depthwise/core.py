@@ -1,13 +1,15 @@
 """A core: the depthwise engine, its memories behind stream ports, and result memory.
 
 A host fills the banks and the tap memory, sends commands, and reads result words, at any pace. A
-sequence is the commands up to the one with `last` set. Inside, one clock-enable freezes everything
-where a command, or a word of a fill port, is needed that is not there, or where the result memory
-is full; so waiting adds stall clocks and changes neither values nor busy clocks.
+sequence is the commands up to the one with `last` set. Nothing freezes: a pass starts once its
+command, and with a fill port its operands, are there, and a tile ends once there is room for its
+results; what is under way goes on meanwhile.
 """
 
-from amaranth.hdl import EnableInserter, Module, Signal, Value
-from amaranth.lib import stream, wiring
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value, signed
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from accelsim.hardware import DepthwiseEngine
@@ -16,13 +18,13 @@ from rtl.engines.depthwise.issue import Issue
 from rtl.engines.depthwise.lanes import Lanes
 from rtl.engines.depthwise.layouts import map_fill_layout, tap_fill_layout
 from rtl.engines.depthwise.loader import Loader
+from rtl.engines.depthwise.queue import TileQueue
 from rtl.engines.depthwise.taps import TapMemory
 from rtl.engines.depthwise.tiles import TileGenerator
 from rtl.lib.counters import COUNTER_BITS, TOTAL_BITS
 from rtl.lib.results import ResultMemory
+from rtl.lib.skid import Skid
 from rtl.lib.waits import Gate, command_layout, progress_ports
-
-RESULT_DEPTH = 8  # words of the result memory
 
 
 class DepthwiseCore(wiring.Component):
@@ -31,12 +33,14 @@ class DepthwiseCore(wiring.Component):
     commands : DepthwiseCommands; the last of a sequence has `last` set.
     map_fill, tap_fill : words for the banks of the lanes and for the tap memory. Without a fill
         port both are always ready, and a word must be there before the command that reads it.
-        With one, every pass takes its words after its command, in the order of the commands: of
+        With one, every pass takes its words behind its command, in the order of the commands: of
         each bank word as many parts as its channels fill, part 0 first, and an entry per tap.
+        Neither stream waits for the other, as long as the memories hold what comes.
     results : result words in order, values of lane 0 first.
-    busy_cycles : clocks, stalls left out, from the first tap, or the first word of a fill port,
-        to the last result at the result port, of the sequence under way or of the last one.
-    stall_cycles : clocks frozen meanwhile.
+    busy_cycles : clocks from the first tap, or the first in which a word of the fill port could be
+        taken, to the last result at the result port, of the sequence under way or the last one.
+    stall_cycles : those among them in which a command, a word of a fill port or room for results
+        was missing.
     passes_read : passes whose operands have been read; from then on their words may be
         overwritten.  idle : no sequence is under way.
     """
@@ -46,14 +50,16 @@ class DepthwiseCore(wiring.Component):
 
         With units it has the ports of rtl.lib.waits as well. A command that waits is not taken and
         holds up those behind it, while the passes before it go on; that is no stall. What it waits
-        for opens it so many clocks ahead as lie between a command and the start of its pass:
-        without a fill port two before the first tap, with one the clock before the first word.
+        for opens it as many clocks before its pass starts as a command must be there before that.
         """
         self.engine, self.units = engine, units
-        self.generator, self.issue = TileGenerator(engine), Issue(engine)
+        self.generator, self.queue, self.issue = (
+            TileGenerator(engine), TileQueue(engine), Issue(engine)
+        )  # fmt: skip
         self.lanes = Lanes(engine, shared=shared, tells_passes=units > 0)
+        self.taps = TapMemory(engine)
         word = self.lanes.word.shape()
-        self.taps, self.memory = TapMemory(engine), ResultMemory(word, 1, RESULT_DEPTH)
+        self.memory = ResultMemory(word, 1, engine.result_depth)
         ready = not engine.fill_port
         super().__init__(
             {
@@ -71,116 +77,142 @@ class DepthwiseCore(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        go = Signal()  # the clock-enable of the engine
-        self._connect(m, go)
-        self._run_sequence(m, go)
+        self._connect(m)
+        self._run_sequence(m)
         return m
 
-    def _connect(self, m: Module, go: Signal) -> None:
+    def _connect(self, m: Module) -> None:
         """The engine between its memories."""
         issue, lanes, taps, memory = self.issue, self.lanes, self.taps, self.memory
-        m.submodules.generator = EnableInserter(go)(self.generator)
-        m.submodules.issue = EnableInserter(go)(issue)
+        m.submodules.generator, m.submodules.queue = self.generator, self.queue
+        m.submodules.issue = issue
         m.submodules.tap_memory = taps
         m.submodules.lanes = lanes
         m.submodules.memory = memory
-        wiring.connect(m, self.generator.tiles, issue.tiles)
+        wiring.connect(m, self.queue.tiles, issue.tiles)
         m.d.comb += [
-            lanes.fill.payload.eq(self.map_fill.payload),
-            taps.fill.payload.eq(self.tap_fill.payload),
-            taps.read.eq(go & issue.slot.valid),
+            self.generator.room.eq(self.queue.room),
+            self.queue.sent.eq(self.generator.sent),
+            self.queue.place.eq(self.generator.place),
+            taps.read.eq(issue.slot.valid),
             taps.address.eq(issue.slot.address),
-            lanes.en.eq(go),
             lanes.slot.eq(issue.slot),
             lanes.entry.eq(taps.entry),
-            memory.write.eq(lanes.write & go),
+            memory.write.eq(lanes.write),
             memory.word[0].eq(lanes.word),
             self.results.payload.eq(memory.results.payload[0]),
             self.results.valid.eq(memory.results.valid),
             memory.results.ready.eq(self.results.ready),
         ]
+        self._keep_room(m)
 
-    def _run_sequence(self, m: Module, go: Signal) -> None:
+    def _keep_room(self, m: Module) -> None:
+        """Room for the results of a tile, reserved by its last tap."""
+        # Words of the result memory that are free beside those that a tile may take.
+        lanes, together = self.engine.lanes, self.engine.result_lanes
+        beside = self.memory.depth + lanes // -together
+        spare = Signal(signed(beside.bit_length() + 1), init=beside)
+        m.d.comb += self.issue.room.eq(spare >= 0)
+        m.d.sync += spare.eq(spare - self.issue.slot.step.beats + self.memory.handed)
+
+    def _run_sequence(self, m: Module) -> None:
         """A sequence: from its first command to the result of the last."""
-        lanes, memory = self.lanes, self.memory
+        lanes, issue = self.lanes, self.issue
+        m.submodules.commands = queued = Skid(self.commands.payload.shape())
+        wiring.connect(m, wiring.flipped(self.commands), queued.i)
         begun = Signal()  # a command has been taken
         last = Signal()  # the last one has been taken
-        missing = Signal()  # a word of a fill port is needed and not there
-        held = Signal(range(RESULT_DEPTH + 1))  # words in the result memory
-        m.d.sync += held.eq(held + memory.write - memory.handed)
-        commands, starting = self.generator.commands, self.issue.starting
-        if self.engine.fill_port:
-            commands, starting = self._load(m, go, missing)
-        valid, ready = self.commands.valid & ~last, commands.ready & ~last
+        issued = Signal()  # the last tap has been issued
+        head, closed = queued.o.valid & ~last, Signal()
         if self.units:
-            is_open = self._gate_open(m)
-            valid, ready = valid & is_open, ready & is_open
+            m.d.comb += closed.eq(head & ~self._gate_open(m, queued.o.payload.wait))
+        feed = self._fill_port if self.engine.fill_port else self._no_fill_port
+        commands, starts, missing = feed(m, closed, ~last & ~closed)
         m.d.comb += [
-            lanes.fill.valid.eq(self.map_fill.valid & self.map_fill.ready),
-            self.taps.fill.valid.eq(self.tap_fill.valid & self.tap_fill.ready),
             # Without its Wait, which is the highest bits.
-            Value.cast(commands.payload).eq(self.commands.payload),
-            commands.valid.eq(valid),
-            self.commands.ready.eq(ready & go),
-            go.eq(
-                ~((held == RESULT_DEPTH) & lanes.write)
-                & ~(begun & ~last & commands.ready & ~self.commands.valid)
-                & ~missing
-            ),
+            Value.cast(commands.payload).eq(queued.o.payload),
+            commands.valid.eq(head & ~closed),
+            queued.o.ready.eq(commands.ready & ~last & ~closed),
             self.idle.eq(~begun),
         ]
+        with m.If(commands.valid & commands.ready):
+            m.d.sync += [begun.eq(1), last.eq(commands.payload.last)]
+        with m.If(issue.slot.step.last):
+            m.d.sync += issued.eq(1)
+        self._count_clocks(m, starts, (missing & ~issued) | issue.crowded)
+        with m.If(lanes.finished):
+            m.d.sync += [begun.eq(0), last.eq(0), issued.eq(0)]
+        m.d.sync += self.passes_read.eq(self.passes_read + lanes.read_done)
+        if self.units:
+            m.d.sync += [
+                self.started.eq(self.started + starts),
+                self.retired.eq(self.retired + lanes.retires),
+            ]
 
-        active = Signal()  # from the first tap, or word of a fill port, to the last result
-        with m.If(go):
-            with m.If(starting & ~active):
-                m.d.sync += [active.eq(1), self.busy_cycles.eq(0), self.stall_cycles.eq(0)]
-            with m.If(commands.valid & commands.ready):
-                m.d.sync += [begun.eq(1), last.eq(self.commands.payload.last)]
-            with m.If(active):
-                m.d.sync += self.busy_cycles.eq(self.busy_cycles + 1)
-            with m.If(lanes.finished):
-                m.d.sync += [active.eq(0), begun.eq(0), last.eq(0)]
-            m.d.sync += self.passes_read.eq(self.passes_read + lanes.read_done)
-            if self.units:
-                self._count_passes(m, starting)
-        with m.Elif(active):
-            m.d.sync += self.stall_cycles.eq(self.stall_cycles + 1)
+    def _no_fill_port(
+        self, m: Module, closed: Value, more: Value
+    ) -> tuple[stream.Interface, Value, Value]:
+        """Fills that are always taken: commands of the engine, and as `_fill_port`."""
+        m.d.comb += self.issue.loaded.eq(1)
+        for fill, memory in ((self.map_fill, self.lanes), (self.tap_fill, self.taps)):
+            self._write(m, fill, fill.valid, memory)
+        # A clock without a tile comes from one in which no command was taken; not for a gate.
+        for n in range(self.engine.lead):
+            later = Signal(name=f"closed_{n + 1}")
+            m.d.sync += later.eq(closed)
+            closed = later
+        return self.generator.commands, self.issue.begins, self.issue.empty & ~closed
 
-    def _load(self, m: Module, go: Signal, missing: Signal) -> tuple[stream.Interface, Value]:
-        """A loader in front of the tile generator: its commands, and that it takes one."""
-        loader = Loader(self.engine)
-        m.submodules.loader = EnableInserter(go)(loader)
-        wiring.connect(m, loader.loaded, self.generator.commands)
-        map_needed, tap_needed = loader.map_beat, loader.tap_beat
+    def _fill_port(
+        self, m: Module, closed: Value, more: Value
+    ) -> tuple[stream.Interface, Value, Value]:
+        """A loader in front of the engine: its commands, that a pass starts, what is missing.
+
+        closed : the command at the head of the queue waits.  more : one should be there.
+        """
+        m.submodules.loader = loader = Loader(self.engine)
+        wiring.connect(m, loader.tiles, self.generator.commands)
+        for name, fill, memory, word, take in (
+            ("map", self.map_fill, self.lanes, loader.map_word, loader.map_take),
+            ("tap", self.tap_fill, self.taps, loader.tap_word, loader.tap_take),
+        ):
+            m.submodules[f"{name}_words"] = queued = Skid(fill.payload.shape())
+            wiring.connect(m, wiring.flipped(fill), queued.i)
+            m.d.comb += [word.eq(queued.o.valid), queued.o.ready.eq(take)]
+            self._write(m, queued.o, take, memory)
+        starts = Signal()
+        m.d.sync += starts.eq(loader.commands.valid & loader.commands.ready)
         m.d.comb += [
+            loader.begins.eq(self.issue.begins),
             loader.released.eq(self.issue.slot.step.end),
-            missing.eq((map_needed & ~self.map_fill.valid) | (tap_needed & ~self.tap_fill.valid)),
-            self.map_fill.ready.eq(map_needed & go),
-            self.tap_fill.ready.eq(tap_needed & go),
+            loader.more.eq(more),
+            self.issue.loaded.eq(loader.loaded),
         ]
-        return loader.commands, loader.commands.valid & loader.commands.ready
+        return loader.commands, starts, loader.dry
 
-    def _gate_open(self, m: Module) -> Value:
+    def _write(self, m: Module, fill: stream.Interface, taken: Value, memory: Any) -> None:
+        """A word of a fill goes into its memory, from a register."""
+        valid, payload = Signal(), Signal.like(fill.payload, reset_less=True)
+        m.d.sync += [valid.eq(taken), payload.eq(fill.payload)]
+        m.d.comb += [memory.fill.valid.eq(valid), memory.fill.payload.eq(payload)]
+
+    def _count_clocks(self, m: Module, starts: Value, stalls: Value) -> None:
+        """Clocks of the sequence under way, and those in which something is missing."""
+        active = Signal()  # from the first tap, or word of a fill port, to the last result
+        stalled = Signal()  # in the clock before: the last one is never a stall
+        m.d.sync += stalled.eq(stalls)
+        with m.If(starts & ~active):
+            m.d.sync += [active.eq(1), self.busy_cycles.eq(1), self.stall_cycles.eq(0)]
+        with m.Elif(active):
+            m.d.sync += [
+                active.eq(~self.lanes.finished),
+                self.busy_cycles.eq(self.busy_cycles + 1),
+                self.stall_cycles.eq(self.stall_cycles + stalled),
+            ]
+
+    def _gate_open(self, m: Module, wait: data.View) -> Value:
         """What the command at the head of the queue waits for has happened."""
         m.submodules.gate = gate = Gate(self.units)
-        m.d.comb += [gate.wait.eq(self.commands.payload.wait), gate.progress.eq(self.progress)]
+        m.d.sync += gate.progress.eq(self.progress)
+        m.d.comb += gate.wait.eq(wait)
         return gate.open
-
-    def _count_passes(self, m: Module, taken: Value) -> None:
-        """Passes that have started and retired, in a clock that is not frozen.
-
-        taken : with a fill port, the loader takes a command, whose first words come a clock later.
-        """
-        slot = self.issue.slot
-        if self.engine.fill_port:
-            starts: Value = Signal(name="starts")
-            m.d.sync += starts.eq(taken)
-        else:
-            pass_begins = Signal(init=1)  # with the next tap
-            with m.If(slot.valid):
-                m.d.sync += pass_begins.eq(slot.step.end)
-            starts = slot.valid & pass_begins
-        m.d.sync += [
-            self.started.eq(self.started + starts),
-            self.retired.eq(self.retired + self.lanes.retires),
-        ]

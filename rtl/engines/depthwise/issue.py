@@ -1,86 +1,30 @@
-"""Taps of tiles: which meet the map, and their issue one after another."""
+"""Taps of tiles, and their issue one after another."""
 
-from amaranth.hdl import Array, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from accelsim.hardware import DepthwiseEngine
-from accelsim.passes import DepthwisePass
 from rtl.engines.depthwise.layouts import (
-    COORDINATE_BITS,
-    OFFSET,
-    Pixel,
+    EDGE,
+    FAR_EDGE,
     beats_shape,
+    head_layout,
+    pixels_layout,
+    reach_layout,
     slot_layout,
     tile_layout,
 )
-from rtl.lib.divide import reciprocal
-from rtl.lib.layout import layout
-
-
-class Reach(wiring.Component):
-    """Which positions of a kernel meet the map anywhere in a tile, along one axis; no registers.
-
-    kernel, dilation, padding, size : of the pass along the axis.
-    low, high : first and last coordinate of the tile's pixels.
-    first, count : of the positions that meet.
-
-    Position k meets if low + k dilation - padding < size and high + k dilation - padding >= 0.
-    """
-
-    def __init__(self, engine: DepthwiseEngine) -> None:
-        self.engine = engine
-        work = layout(DepthwisePass)
-        super().__init__(
-            {
-                "kernel": In(work["fh"].shape),
-                "dilation": In(work["dh"].shape),
-                "padding": In(work["pt"].shape),
-                "size": In(work["h"].shape),
-                "low": In(COORDINATE_BITS),
-                "high": In(COORDINATE_BITS),
-                "first": Out(work["fh"].shape),
-                "count": Out(work["fh"].shape),
-            }
-        )
-
-    @property
-    def most(self) -> int:
-        """What is divided by a dilation, at most: beyond it, every kernel has ended."""
-        return self.engine.max_kernel * self.engine.max_dilation
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        before = Signal(OFFSET)
-        room = Signal(signed(COORDINATE_BITS + 1))
-        skipped = Signal(range(self.most + 1))
-        last = Signal(range(self.most + 1))
-        m.d.comb += [
-            before.eq(self.padding - self.high),  # that the first position lies outside
-            room.eq(self.size - 1 + self.padding - self.low),  # to the end of the map
-            skipped.eq(self._divide(m, "skipped", before + self.dilation - 1)),
-            last.eq(self._divide(m, "last", room)),
-        ]
-        with m.If((room >= 0) & (last >= skipped) & (skipped < self.kernel)):
-            end = Mux(last < self.kernel, last + 1, self.kernel)
-            m.d.comb += [self.first.eq(skipped), self.count.eq(end - skipped)]
-        return m
-
-    def _divide(self, m: Module, name: str, value: Value) -> Value:
-        """Value // dilation, 0 where value is negative, at least max_kernel beyond `most`."""
-        dilations = range(1, self.engine.max_dilation + 1)
-        shift = reciprocal(self.most, self.engine.max_dilation).shift
-        factors = [reciprocal(self.most, d, shift).factor for d in dilations]
-        number = Signal(range(self.most + 1), name=name)
-        m.d.comb += number.eq(Mux(value < 0, 0, Mux(value > self.most, self.most, value)))
-        return (number * Array([0, *factors])[self.dilation]) >> shift
 
 
 class Issue(wiring.Component):
     """Issues the taps of one tile after another, kernel rows outside, columns inside.
 
     tiles : taken in the clock in which the last tap of the tile before it is issued.
-    slot : of this clock.  starting : a tile is taken.
+    room : for the results of a tile of all lanes.
+    loaded : the operands of the next pass that begins are in the memories.
+    slot : of this clock.  begins : it is the first of a pass.
+    empty : no tile is there.  crowded : a tile waits for nothing but room.
 
     A tile's last tap waits until the results of the tile before it will have left: with D beats
     each on the result port, last taps are at least D clocks apart. A tile that no tap meets
@@ -92,153 +36,126 @@ class Issue(wiring.Component):
         super().__init__(
             {
                 "tiles": In(stream.Signature(tile_layout(engine))),
+                "room": In(1),
+                "loaded": In(1),
                 "slot": Out(slot_layout(engine)),
-                "starting": Out(1),
+                "begins": Out(1),
+                "empty": Out(1),
+                "crowded": Out(1),
             }
         )
         self.valid = Signal()
-        self.tile = Signal(tile_layout(engine))
-        self.work = Signal(layout(DepthwisePass))  # of the tile; no register
-        self.inside = Signal(engine.pixels)  # pixels of the tile that are outputs
-        # The next tap: the first of its tile or not, its entry, and where its pixels' values lie.
-        self.address = Signal.like(self.slot.address)
-        self.is_first = Signal()
-        self.tap_y = Signal(OFFSET)
-        self.tap_x = Signal(OFFSET)
-        self.left_x = Signal(OFFSET)  # tap_x where a kernel row begins
-        # Kernel rows and columns that follow it, and columns that follow the first of a row.
-        self.rows_left = Signal.like(self.work.fh)
-        self.columns_left = Signal.like(self.work.fw)
-        self.columns_behind_first = Signal.like(self.work.fw)
+        self.head = Signal(head_layout(engine), reset_less=True)  # of the tile
+        self.pixels = Signal(pixels_layout(engine), reset_less=True)
+        self.columns = Signal(reach_layout(engine)["columns"].shape, reset_less=True)
+        # The next tap: the first of its tile or not, and of its pass; its entry, and the pixels
+        # that are in the map.
+        self.address = Signal.like(self.slot.address, reset_less=True)
+        self.is_first, self.begins_pass = Signal(reset_less=True), Signal()
+        self.top, self.left = Signal(EDGE, reset_less=True), Signal(EDGE, reset_less=True)
+        self.bottom, self.right = (
+            Signal(FAR_EDGE, name=name, reset_less=True) for name in ("bottom", "right")
+        )
+        # Kernel rows and columns that follow it, less one, so that the sign says whether there are
+        # none; and entries from the last of a row to the next.
+        self.rows_left = Signal(reach_layout(engine)["rows"].shape, reset_less=True)
+        self.columns_left = Signal.like(self.columns)
+        self.row_gap = Signal.like(self.head.fw, reset_less=True)
+        self.row_left, self.row_right = Signal.like(self.left), Signal.like(self.right)
         self.drain_left = Signal(beats_shape(engine))  # clocks in which the result port is taken
+        self.drained = Signal(init=1)  # it is free again when the results of the next tap come
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        slot = self.slot
-        final = Signal()
-        take = Signal()
+        slot, head = self.slot, self.head
+        due, is_last, take = Signal(), Signal(), Signal()
         m.d.comb += [
-            self.work.eq(self.tile.command.work),
-            final.eq((self.rows_left == 0) & (self.columns_left == 0)),
-            slot.valid.eq(self.valid & (~final | (self.drain_left <= 1))),
+            is_last.eq((self.rows_left < 0) & (self.columns_left < 0)),
+            due.eq(self.valid & (self.loaded | ~self.begins_pass) & (self.drained | ~is_last)),
+            self.empty.eq(~self.valid),
+            self.crowded.eq(due & is_last & ~self.room),
+            slot.valid.eq(due & (self.room | ~is_last)),
             slot.address.eq(self.address),
-            slot.word.eq(self.tile.word),
+            slot.word.eq(head.word),
             slot.step.first.eq(slot.valid & self.is_first),
-            take.eq(~self.valid | (slot.valid & final)),
+            self.begins.eq(slot.valid & self.begins_pass),
+            take.eq(~self.valid | (slot.valid & is_last)),
             self.tiles.ready.eq(take),
-            self.starting.eq(take & self.tiles.valid),
         ]
         self._mask(m)
-        self._end_tile(m, slot.valid & final)
-        with m.If(slot.valid):
+        self._end_tile(m, slot.valid & is_last)
+        with m.If(take):
+            self._begin_tile(m)
+        with m.Elif(slot.valid):
             self._next_tap(m)
-        self._begin_tile(m, take)
         return m
 
     def _mask(self, m: Module) -> None:
         """Pixels whose value lies in the map."""
-        slot, tile, work = self.slot, self.tile, self.work
+        pixels = self.pixels
         for p in range(self.engine.pixels):
-            y, x = (Signal(COORDINATE_BITS + 1, name=f"{axis}_{p}") for axis in Pixel._fields)
-            # Above and left of the map they wrap to numbers beyond any size.
-            m.d.comb += [
-                y.eq(tile.y[p] + self.tap_y),
-                x.eq(tile.x[p] + self.tap_x),
-                slot.mask[p].eq(slot.valid & self.inside[p] & (y < work.h) & (x < work.w)),
-            ]
+            y, x = pixels.y[p], pixels.x[p]
+            m.d.comb += self.slot.mask[p].eq(
+                self.slot.valid
+                & pixels.inside[p]
+                & (y >= self.top)
+                & (y < self.bottom)
+                & (x >= self.left)
+                & (x < self.right)
+            )
 
     def _end_tile(self, m: Module, ends: Value) -> None:
         """What the last tap of a tile ends, and how long the result port is then taken."""
-        step, tile = self.slot.step, self.tile
+        step, head = self.slot.step, self.head
         with m.If(ends):
-            m.d.comb += [
-                step.beats.eq(self._beats(self.work.channels)),
-                step.end.eq(tile.end),
-                step.last.eq(tile.end & tile.command.last),
-            ]
-            m.d.sync += self.drain_left.eq(step.beats)
+            m.d.comb += [step.beats.eq(head.beats), step.end.eq(head.ends), step.last.eq(head.last)]
+            m.d.sync += [self.drain_left.eq(head.beats), self.drained.eq(head.beats <= 1)]
         with m.Elif(self.drain_left != 0):
-            m.d.sync += self.drain_left.eq(self.drain_left - 1)
+            m.d.sync += [
+                self.drain_left.eq(self.drain_left - 1),
+                self.drained.eq(self.drain_left <= 2),
+            ]
 
     def _next_tap(self, m: Module) -> None:
         """The next tap of the tile, in this kernel row or the next."""
-        work = self.work
-        m.d.sync += self.is_first.eq(0)
-        with m.If(self.columns_left != 0):
+        head = self.head
+        m.d.sync += [self.is_first.eq(0), self.begins_pass.eq(0)]
+        with m.If(self.columns_left >= 0):
             m.d.sync += [
                 self.columns_left.eq(self.columns_left - 1),
-                self.tap_x.eq(self.tap_x + work.dw),
+                self.left.eq(self.left - head.dw),
+                self.right.eq(self.right - head.dw),
                 self.address.eq(self.address + 1),
             ]
         with m.Else():
             m.d.sync += [
                 self.rows_left.eq(self.rows_left - 1),
-                self.columns_left.eq(self.columns_behind_first),
-                self.tap_x.eq(self.left_x),
-                self.tap_y.eq(self.tap_y + work.dh),
-                self.address.eq(self.address + work.fw - self.columns_behind_first),
+                self.columns_left.eq(self.columns),
+                self.left.eq(self.row_left),
+                self.right.eq(self.row_right),
+                self.top.eq(self.top - head.dh),
+                self.bottom.eq(self.bottom - head.dh),
+                self.address.eq(self.address + self.row_gap),
             ]
 
-    def _begin_tile(self, m: Module, take: Value) -> None:
+    def _begin_tile(self, m: Module) -> None:
         """The next tile and its first tap."""
         tile = self.tiles.payload
-        command, work = tile.command, tile.command.work
-        rows, columns, met = self._reach(m, tile)
-        ky, kx = Mux(met, rows.first, 0), Mux(met, columns.first, 0)
-        begin_x = Signal(OFFSET)
-        m.d.comb += begin_x.eq(kx * work.dw - work.pl)
-        with m.If(take):
-            m.d.sync += [
-                self.valid.eq(self.tiles.valid),
-                self.tile.eq(tile),
-                self.is_first.eq(1),
-                self.rows_left.eq(Mux(met, rows.count - 1, 0)),
-                self.columns_left.eq(Mux(met, columns.count - 1, 0)),
-                self.columns_behind_first.eq(Mux(met, columns.count - 1, 0)),
-                self.tap_y.eq(ky * work.dh - work.pt),
-                self.tap_x.eq(begin_x),
-                self.left_x.eq(begin_x),
-                self.address.eq(command.taps + ky * work.fw + kx),
-            ]
-            for p in range(self.engine.pixels):
-                is_output = (tile.y[p] <= command.bottom) & (tile.x[p] <= command.right)
-                m.d.sync += self.inside[p].eq(is_output)
-
-    def _reach(self, m: Module, tile: data.View) -> tuple[Reach, Reach, Value]:
-        """Kernel rows and columns of a tile, and whether there are any of both.
-
-        They follow from the smallest rectangle that holds the tile: whole rows of outputs, where
-        it spans several.
-        """
-        rows, columns = Reach(self.engine), Reach(self.engine)
-        m.submodules.rows, m.submodules.columns = rows, columns
-        command, work = tile.command, tile.command.work
-        first, last = Pixel(tile.y[0], tile.x[0]), Pixel(tile.y[-1], tile.x[-1])
-        beyond, one_row = last.y > command.bottom, first.y == rows.high
-        m.d.comb += [
-            rows.kernel.eq(work.fh),
-            rows.dilation.eq(work.dh),
-            rows.padding.eq(work.pt),
-            rows.size.eq(work.h),
-            rows.low.eq(first.y),
-            rows.high.eq(Mux(beyond, command.bottom, last.y)),
-            columns.kernel.eq(work.fw),
-            columns.dilation.eq(work.dw),
-            columns.padding.eq(work.pl),
-            columns.size.eq(work.w),
-            columns.low.eq(Mux(one_row, _least(first.x, command.right), 0)),
-            columns.high.eq(Mux(one_row & ~beyond, _least(last.x, command.right), command.right)),
+        head, reach = tile.head, tile.reach
+        bottom, right = Mux(reach.met, reach.y + head.h, 0), reach.x + head.w
+        m.d.sync += [
+            self.valid.eq(self.tiles.valid),
+            self.head.eq(head),
+            self.pixels.eq(tile.pixels),
+            self.columns.eq(reach.columns),
+            self.is_first.eq(1),
+            self.begins_pass.eq(head.begins),
+            self.rows_left.eq(reach.rows),
+            self.columns_left.eq(reach.columns),
+            self.row_gap.eq(head.fw + ~reach.columns),
+            self.address.eq(head.taps + reach.entry),
+            self.top.eq(reach.y),
+            self.bottom.eq(bottom),
+            *(register.eq(reach.x) for register in (self.left, self.row_left)),
+            *(register.eq(right) for register in (self.right, self.row_right)),
         ]
-        met = Signal()
-        m.d.comb += met.eq((rows.count != 0) & (columns.count != 0))
-        return rows, columns, met
-
-    def _beats(self, channels: Value) -> Value:
-        """Result words of a tile: its channels over the lanes that leave together, rounded up."""
-        together = self.engine.result_lanes
-        by = reciprocal(self.engine.lanes + together, together)
-        return ((channels + together - 1) * by.factor) >> by.shift
-
-
-def _least(a: Value, b: Value) -> Value:
-    return Mux(a < b, a, b)

@@ -77,7 +77,7 @@ def _wrong(engine: DepthwiseEngine, command: DepthwiseCommand) -> str | None:
     """Why a command, its addresses and `last` 0, cannot run; None where it can."""
     if reason := limits(engine, command.work):
         return reason
-    expected = depthwise_command(command.work, engine.pixels, map=0, taps=0, last=0)
+    expected = depthwise_command(command.work, engine, map=0, taps=0, last=0)
     for name, value, right in zip(command._fields, command, expected, strict=True):
         if value != right:
             return f"{name} of this pass is {right}, not {value}"
@@ -187,4 +187,4 @@ def used(engine: DepthwiseEngine, commands: Int) -> Int:
 
 def lead(engine: DepthwiseEngine) -> int:
     """Clocks from taking a command to the first word of a fill port, or the first tap."""
-    return 1 if engine.fill_port else 2
+    return 2 if engine.fill_port else 1 + engine.lead

@@ -15,7 +15,6 @@ from amaranth.hdl import (
     unsigned,
 )
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from accelsim.hardware import DepthwiseEngine
@@ -26,6 +25,15 @@ from rtl.engines.depthwise.layouts import (
     step_layout,
 )
 from rtl.lib.layout import address_bits
+from rtl.lib.memory import memory
+
+# Clocks after the issue of a tap.
+ENTERED = 2  # its entry of the tap memory is known
+ADDRESSED = 3  # the banks are read
+SHIFTED = 5  # the words that were read are shifted
+MULTIPLIED = 6  # its operands are at the multipliers
+SUMMED = 7  # its products are added
+WEIGHT_STAGES = MULTIPLIED - ENTERED
 
 
 def lane_layouts(engine: DepthwiseEngine) -> tuple[data.Layout, data.Layout]:
@@ -34,9 +42,9 @@ def lane_layouts(engine: DepthwiseEngine) -> tuple[data.Layout, data.Layout]:
     write_even, write_odd : which operands of a word to write; all of them by one bit without a
         fill port.  write_address, write_data : in the memory of even or odd words.
     even, odd : addresses to read in this clock.
-    odd_first : of the words read in the clock before, the odd one comes first.
-    shift, mask : operands to skip, and those of the others that lie in the map.
-    weight : of the tap that is one clock behind those.
+    odd_first : of the words in the registers behind the memories, the odd one comes first.
+    shift, mask : operands of those words to skip, and those of the others that lie in the map.
+    weight : of the tap that is at the multipliers WEIGHT_STAGES clocks later.
     first, capture : of the sums of this clock: start them, copy them to the shadow registers.
     move, next_shadow : take the shadow registers of another lane.
 
@@ -69,7 +77,8 @@ def lane_layouts(engine: DepthwiseEngine) -> tuple[data.Layout, data.Layout]:
 class Lane:
     """One channel: a bank, a shifter and P multiply-accumulators.
 
-    weight1, weight2 : on its way to the multipliers.
+    weights : on their way to the multipliers, the last one there.
+    even, odd : words that were read, behind the memories.
     operand, product, acc : of every pixel.
     shadow : sums of a tile that is complete, which leave from here.
 
@@ -82,40 +91,44 @@ class Lane:
         operands = data.ArrayLayout(signed(bits), pixels)
         products = data.ArrayLayout(signed(2 * bits), pixels)
         totals = data.ArrayLayout(signed(engine.operands.accumulator_bits), pixels)
-        self.weight1 = Signal(signed(bits), name=f"weight1{place}")
-        self.weight2 = Signal(signed(bits), name=f"weight2{place}")
-        self.operand = Signal(operands, name=f"operand{place}")
-        self.product = Signal(products, name=f"product{place}")
-        self.acc = Signal(totals, name=f"acc{place}")
-        self.shadow = Signal(totals, name=f"shadow{place}")
+        self.weights = [
+            Signal(signed(bits), name=f"weight{n + 1}{place}", reset_less=True)
+            for n in range(WEIGHT_STAGES)
+        ]
+        self.even, self.odd, self.operand, self.product, self.acc, self.shadow = (
+            Signal(shape, name=f"{name}{place}", reset_less=True)
+            for name, shape in (
+                ("even", operands), ("odd", operands), ("operand", operands),
+                ("product", products), ("acc", totals), ("shadow", totals),
+            )
+        )  # fmt: skip
 
-    def clock(self, m: Module, en: Value, i: data.View) -> None:
-        """What happens in a clock; all but writing the bank only where `en` is set."""
-        even, odd = self._bank(m, en, "even", i), self._bank(m, en, "odd", i)
-        low, high = Mux(i.odd_first, odd, even), Mux(i.odd_first, even, odd)
+    def clock(self, m: Module, i: data.View) -> None:
+        """What happens in a clock."""
+        low, high = Mux(i.odd_first, self.odd, self.even), Mux(i.odd_first, self.even, self.odd)
         values = self._shifted(m, Cat(low, high), i.shift)
-        with m.If(en):
-            m.d.sync += [self.weight1.eq(i.weight), self.weight2.eq(self.weight1)]
-            for p in range(self.engine.pixels):
-                total = Mux(i.first, 0, self.acc[p]) + self.product[p]
-                moved = Mux(i.move, i.next_shadow[p], self.shadow[p])
-                m.d.sync += [
-                    self.operand[p].eq(Mux(i.mask[p], values[p], 0)),
-                    self.product[p].eq(self.operand[p] * self.weight2),
-                    self.acc[p].eq(total),
-                    self.shadow[p].eq(Mux(i.capture, total, moved)),
-                ]
+        m.d.sync += [self.even.eq(self._bank(m, "even", i)), self.odd.eq(self._bank(m, "odd", i))]
+        m.d.sync += [later.eq(weight) for weight, later in pairwise((i.weight, *self.weights))]
+        for p in range(self.engine.pixels):
+            total = Mux(i.first, 0, self.acc[p]) + self.product[p]
+            moved = Mux(i.move, i.next_shadow[p], self.shadow[p])
+            m.d.sync += [
+                self.operand[p].eq(Mux(i.mask[p], values[p], 0)),
+                self.product[p].eq(self.operand[p] * self.weights[-1]),
+                self.acc[p].eq(total),
+                self.shadow[p].eq(Mux(i.capture, total, moved)),
+            ]
 
-    def _bank(self, m: Module, en: Value, name: str, i: data.View) -> Value:
+    def _bank(self, m: Module, name: str, i: data.View) -> Value:
         """Memory of the even or the odd words; the word that was asked for one clock ago."""
         word = i.write_data.shape()
         depth = -(-self.engine.bank_depth // 2)
-        memory = Memory(shape=word, depth=depth, init=[])
-        m.submodules[f"{name}{self.place}"] = memory
-        read_port = memory.read_port()
-        write_port = memory.write_port(granularity=1 if self.engine.fill_port else None)
+        words = memory(word, depth)
+        m.submodules[f"{name}{self.place}"] = words
+        read_port = words.read_port()
+        write_port = words.write_port(granularity=1 if self.engine.fill_port else None)
         m.d.comb += [
-            read_port.en.eq(en),
+            read_port.en.eq(1),
             read_port.addr.eq(i[name]),
             write_port.en.eq(i[f"write_{name}"]),
             write_port.addr.eq(i.write_address),
@@ -140,12 +153,12 @@ class LaneModule(wiring.Component):
 
     def __init__(self, engine: DepthwiseEngine) -> None:
         inputs, outputs = lane_layouts(engine)
-        super().__init__({"en": In(1), "i": In(inputs), "o": Out(outputs)})
+        super().__init__({"i": In(inputs), "o": Out(outputs)})
         self.lane = Lane(engine)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        self.lane.clock(m, self.en, self.i)
+        self.lane.clock(m, self.i)
         m.d.comb += self.o.eq(self.lane.shadow)
         return m
 
@@ -153,8 +166,8 @@ class LaneModule(wiring.Component):
 class Lanes(wiring.Component):
     """L lanes, and the pipeline that they share.
 
-    fill : operands written in this clock where it is valid, also where `en` is not set.
-    slot : of the issue stage.  entry : of the tap memory, for the slot of the clock before.
+    fill : operands written in this clock where it is valid.
+    slot : of the issue stage.  entry : of the tap memory, for the slot of two clocks before.
     write, word : a result word on the result port: P values of Q lanes, lane by lane.
     read_done : the banks are read for the last time by a pass.
     finished : the word is the last one of a sequence.
@@ -172,7 +185,6 @@ class Lanes(wiring.Component):
         word = data.ArrayLayout(signed(engine.operands.accumulator_bits), results)
         super().__init__(
             {
-                "en": In(1),
                 "fill": In(stream.Signature(map_fill_layout(engine), always_ready=True)),
                 "slot": In(slot_layout(engine)),
                 "entry": In(entry_layout(engine)),
@@ -185,11 +197,22 @@ class Lanes(wiring.Component):
         )
         self.lanes = [Lane(engine, f"_{n}") for n in range(0 if shared else engine.lanes)]
         # The slot on its way: the number says how many clocks after its issue.
-        self.word1 = Signal.like(self.slot.word)
-        self.mask1, self.mask2 = (Signal(engine.pixels, name=f"mask{n}") for n in (1, 2))
-        self.shift2 = Signal.like(self.entry.shift)
-        self.odd2 = Signal()
-        self.steps = [Signal(step_layout(engine), name=f"step{n}") for n in range(1, 5)]
+        self.word1, self.word2 = (Signal.like(self.slot.word, name=f"word{n}") for n in (1, 2))
+        self.masks = [
+            Signal(engine.pixels, name=f"mask{n}", reset_less=True) for n in range(1, SHIFTED + 1)
+        ]
+        self.shifts = [
+            Signal.like(self.entry.shift, name=f"shift{n}", reset_less=True)
+            for n in range(ADDRESSED, SHIFTED + 1)
+        ]
+        self.even, self.odd = (
+            Signal(address_bits(-(-engine.bank_depth // 2)), name=name, reset_less=True)
+            for name in ("even_address", "odd_address")
+        )
+        self.odd_firsts = [
+            Signal(name=f"odd_first{n}", reset_less=True) for n in range(ADDRESSED, SHIFTED + 1)
+        ]
+        self.steps = [Signal(step_layout(engine), name=f"step{n}") for n in range(1, SUMMED + 1)]
         # Result words of the tile in the shadow registers that are still to leave.
         self.beats_left = Signal.like(self.slot.step.beats)
 
@@ -197,16 +220,14 @@ class Lanes(wiring.Component):
         m = Module()
         engine = self.engine
         inputs, totals = lane_layouts(engine)
-        address = Signal.like(self.slot.word)  # of the first word that a tap reads
-        m.d.comb += address.eq(self.word1 + self.entry.word)
-        self._delay(m, address)
+        self._delay(m)
         self._send(m)
         if self.tells_passes:
             self._retire(m)
         shadows = [Signal(totals, name=f"shadow_{n}") for n in range(engine.lanes)]
         for n in range(engine.lanes):
             lane = Signal(inputs, name=f"lane_{n}")
-            self._steer(m, n, lane, address)
+            self._steer(m, n, lane)
             if n + engine.result_lanes < engine.lanes:
                 m.d.comb += lane.next_shadow.eq(shadows[n + engine.result_lanes])
             self._write(m, n, lane)
@@ -214,31 +235,33 @@ class Lanes(wiring.Component):
         m.d.comb += self.word.eq(Cat(shadows[: engine.result_lanes]))
         return m
 
-    def _delay(self, m: Module, address: Value) -> None:
+    def _delay(self, m: Module) -> None:
         """The slot on its way behind the issue stage."""
-        slot = self.slot
-        with m.If(self.en):
-            m.d.sync += [
-                self.word1.eq(slot.word),
-                self.mask1.eq(slot.mask),
-                self.mask2.eq(self.mask1),
-                self.shift2.eq(self.entry.shift),
-                self.odd2.eq(address[0]),
-            ]
-            m.d.sync += [later.eq(step) for step, later in pairwise((slot.step, *self.steps))]
+        slot, address = self.slot, self.word2 + self.entry.word  # of the first word of a tap
+        m.d.sync += [
+            self.even.eq((address + 1) >> 1),
+            self.odd.eq(address >> 1),
+        ]
+        for pipeline in (
+            (slot.word, self.word1, self.word2),
+            (slot.mask, *self.masks),
+            (self.entry.shift, *self.shifts),
+            (address[0], *self.odd_firsts),
+            (slot.step, *self.steps),
+        ):
+            m.d.sync += [later.eq(before) for before, later in pairwise(pipeline)]
 
     def _send(self, m: Module) -> None:
         """Result words of the tile in the shadow registers, one in a clock."""
         summed, beats_left = self.steps[-1], self.beats_left
         ends_sequence = Signal()
-        with m.If(self.en):
-            with m.If(summed.beats != 0):
-                m.d.sync += [beats_left.eq(summed.beats), ends_sequence.eq(summed.last)]
-            with m.Elif(beats_left != 0):
-                m.d.sync += beats_left.eq(beats_left - 1)
+        with m.If(summed.beats != 0):
+            m.d.sync += [beats_left.eq(summed.beats), ends_sequence.eq(summed.last)]
+        with m.Elif(beats_left != 0):
+            m.d.sync += beats_left.eq(beats_left - 1)
         m.d.comb += [
             self.write.eq(beats_left != 0),
-            self.read_done.eq(self.steps[0].end),
+            self.read_done.eq(self.steps[ADDRESSED - 1].end),
             self.finished.eq((beats_left == 1) & ends_sequence),
         ]
 
@@ -246,19 +269,19 @@ class Lanes(wiring.Component):
         """Whether the tile in the shadow registers ends its pass."""
         summed = self.steps[-1]
         ends_pass = Signal()
-        with m.If(self.en & (summed.beats != 0)):
+        with m.If(summed.beats != 0):
             m.d.sync += ends_pass.eq(summed.end)
         m.d.comb += self.retires.eq((self.beats_left == 1) & ends_pass)
 
-    def _steer(self, m: Module, n: int, lane: data.View, address: Value) -> None:
+    def _steer(self, m: Module, n: int, lane: data.View) -> None:
         """What all lanes do in this clock, and the weight of lane n."""
         summed = self.steps[-1]
         m.d.comb += [
-            lane.even.eq((address + 1) >> 1),
-            lane.odd.eq(address >> 1),
-            lane.odd_first.eq(self.odd2),
-            lane.shift.eq(self.shift2),
-            lane.mask.eq(self.mask2),
+            lane.even.eq(self.even),
+            lane.odd.eq(self.odd),
+            lane.odd_first.eq(self.odd_firsts[-1]),
+            lane.shift.eq(self.shifts[-1]),
+            lane.mask.eq(self.masks[-1]),
             lane.weight.eq(self.entry.weights[n]),
             lane.first.eq(summed.first),
             lane.capture.eq(summed.beats != 0),
@@ -284,14 +307,13 @@ class Lanes(wiring.Component):
     def _lane(self, m: Module, n: int, inputs: data.View, outputs: data.View) -> None:
         if not self.shared:
             lane = self.lanes[n]
-            lane.clock(m, self.en, inputs)
+            lane.clock(m, inputs)
             m.d.comb += outputs.eq(lane.shadow)
             return
         m.submodules[f"lane_{n}"] = Instance(
             "depthwise_lane",
             i_clk=ClockSignal("sync"),
             i_rst=ResetSignal("sync"),
-            i_en=self.en,
             i_i=inputs.as_value(),
             o_o=outputs.as_value(),
         )

@@ -12,9 +12,10 @@ from rtl.lib.layout import address_bits, layout
 # Rows and columns of the input that pixels look at; the engine's limits leave room for a tile
 # that begins at the last output.
 COORDINATE_BITS = layout(DepthwiseCommand)["bottom"].width
-# Row or column of a tap relative to the pixel's: kernel times dilation on one side, padding on
-# the other.
-OFFSET = signed(COORDINATE_BITS)
+# Row or column of a pixel for which a tap lies at the edge of the map: padding on one side, kernel
+# times dilation on the other.
+EDGE = signed(COORDINATE_BITS)
+FAR_EDGE = signed(COORDINATE_BITS + 1)  # that and the size of the map
 
 
 def beats_shape(engine: DepthwiseEngine) -> unsigned:
@@ -57,21 +58,79 @@ def tap_fill_layout(engine: DepthwiseEngine) -> data.StructLayout:
     return data.StructLayout({"address": address, "entry": entry_layout(engine)})
 
 
-def tile_layout(engine: DepthwiseEngine) -> data.StructLayout:
-    """P output pixels of a pass.
+def place_layout(engine: DepthwiseEngine) -> data.StructLayout:
+    """A tile as the generator knows it: P output pixels of a pass, by the first of them.
 
-    y, x : of every pixel, the row and column of the input that tap 0 would read without padding.
+    y, x : the row and column of the input that tap 0 of the first pixel would read without
+        padding.  ahead_y, ahead_x : of the pixel behind the last one, wherever that is.
     word : of the banks, where the first pixel's value lies; taps count from there.
-    end : the last tile of its pass.
+    begins, ends : the first and the last tile of its pass.
     """
-    coordinates = data.ArrayLayout(unsigned(COORDINATE_BITS), engine.pixels)
     return data.StructLayout(
         {
             "command": layout(DepthwiseCommand),
-            "y": coordinates,
-            "x": coordinates,
+            "y": unsigned(COORDINATE_BITS),
+            "x": unsigned(COORDINATE_BITS),
+            "ahead_y": unsigned(COORDINATE_BITS),
+            "ahead_x": unsigned(COORDINATE_BITS),
             "word": unsigned(address_bits(engine.bank_depth)),
-            "end": 1,
+            "begins": 1,
+            "ends": 1,
+        }
+    )
+
+
+def pixels_layout(engine: DepthwiseEngine) -> data.StructLayout:
+    """The pixels of a tile: their rows and columns, and whether they are outputs."""
+    coordinates = data.ArrayLayout(unsigned(COORDINATE_BITS), engine.pixels)
+    return data.StructLayout({"y": coordinates, "x": coordinates, "inside": engine.pixels})
+
+
+def reach_layout(engine: DepthwiseEngine) -> data.StructLayout:
+    """The taps of a tile: those between the first and the last that meet the map anywhere in it.
+
+    y, x : the pixels from that row and column on are in the map for the first tap, as far as top
+        and left are concerned.
+    entry : of the first tap, counted from those of its pass.
+    rows, columns : of the kernel, behind the first, less one: below 0 where there are none.
+    met : there are any; else rows and columns are -1, and entry is 0.
+    """
+    fields = layout(DepthwiseCommand)["work"].shape
+    return data.StructLayout(
+        {
+            "y": EDGE,
+            "x": EDGE,
+            "entry": unsigned(address_bits(engine.tap_depth)),
+            "rows": signed(1 + fields["fh"].width),
+            "columns": signed(1 + fields["fw"].width),
+            "met": 1,
+        }
+    )
+
+
+def head_layout(engine: DepthwiseEngine) -> data.StructLayout:
+    """What else the taps of a tile need to know; `last` is the tile that ends a sequence."""
+    work = layout(DepthwiseCommand)["work"].shape
+    return data.StructLayout(
+        {
+            **{name: work[name].shape for name in ("h", "w", "dh", "dw", "fw")},
+            "beats": beats_shape(engine),
+            "taps": unsigned(address_bits(engine.tap_depth)),
+            "word": unsigned(address_bits(engine.bank_depth)),
+            "begins": 1,
+            "ends": 1,
+            "last": 1,
+        }
+    )
+
+
+def tile_layout(engine: DepthwiseEngine) -> data.StructLayout:
+    """A tile as the issue stage takes it."""
+    return data.StructLayout(
+        {
+            "head": head_layout(engine),
+            "pixels": pixels_layout(engine),
+            "reach": reach_layout(engine),
         }
     )
 

@@ -3,6 +3,8 @@
 from accelsim.hardware import DepthwiseEngine
 from accelsim.passes import DepthwiseCommand
 from rtl.engines.depthwise.core import DepthwiseCore
+from rtl.engines.depthwise.lanes import SUMMED
+from rtl.engines.depthwise.loader import RELEASE_STAGES
 from rtl.flow.manual import Chapter
 
 WORDS = """\
@@ -25,32 +27,88 @@ P is {pixels}, L is {lanes}, Q = {together} lanes leave in one result word. Divi
 """
 
 TIMING = """\
-Busy cycles are counted from the first tap{fill} to the last result, inclusive; clocks spent
-waiting for the host are counted apart. A tile runs the kernel rows and columns between the first
-and the last that meet the map anywhere in the smallest rectangle of outputs that holds it, in
-`M = max(1, rows * columns)` clocks, and its results leave in `D = ceil(channels / Q)`. The last
-taps of two neighbouring tiles, also of two passes, are `max(M of the later, D of the earlier)`
-clocks apart, and the last result follows `4 + D` clocks behind the last tap.
-{more}"""
+A tile runs the kernel rows and columns between the first and the last that meet the map anywhere in
+the smallest rectangle of outputs that holds it, in `M = max(1, rows * columns)` clocks, and its
+results leave in `D = ceil(channels / Q)`. The last taps of two neighbouring tiles, also of two
+passes, are `max(M of the later, D of the earlier)` clocks apart, and the last result is at the
+result port `{pipeline} + D` clocks behind the last tap, on `results` three clocks later, or in the
+clock after the word in front of it was taken.
+{more}
+A pass starts no earlier than {lead} clocks after its command was taken, {start}. A last tap waits
+until the result memory has room for {most} words besides those of the tiles before: it holds
+{depth}, and the place of a word is free in the second clock after it was taken. Nothing else waits,
+and nothing that is under way does.
+
+**Busy cycles** are counted from {start} of the first pass to the last result at the result port,
+inclusive, of the sequence under way or of the last one. **Stall cycles** are the clocks among them
+in which
+
+- {missing};
+- or a last tap waits for nothing but room in the result memory.
+
+There are none where commands{words} and reader are never late. A sequence begins when the one
+before it is over; its commands{words} can be taken before.
+
+**A host** may send and read in any order as long as it
+
+- sends {first};
+- overwrites words only after `passes_read` counts the passes that read them;
+- reads results in the end, whatever else it waits for.
+
+Then every command is taken, and every result comes: with commands{words} and reader in time within
+the clocks above, and later by no more clocks than there are stall cycles.
+"""
 
 FILL = """
 A pass is filled in `max(words * ceil(channels * P / {port}), fh * fw)` clocks, beginning behind
-the fill of the pass before and two clocks behind the last tap of the one before that; its first
-tap is issued no earlier than two clocks behind its last word.
+the fill of the pass before and {released} clocks behind the last tap of the one before that; its
+first tap is issued no earlier than two clocks behind its last word, and {tiles} clocks behind the
+start of its fill. Each of the two streams goes on with the words of the next pass by itself where
+the other one offers nothing and two passes have room.
 """
 
 
 def chapter(engine: DepthwiseEngine, core: DepthwiseCore) -> Chapter:
     """The chapter on an engine and its core."""
-    lanes, pixels, port = engine.lanes, engine.pixels, engine.fill_port
+    lanes, pixels = engine.lanes, engine.pixels
     return Chapter(
         title=f"{lanes} x {pixels} depthwise engine",
         sizes=engine,
         core=core,
         command=DepthwiseCommand,
         words=WORDS.format(lanes=lanes, pixels=pixels, together=engine.result_lanes),
-        timing=TIMING.format(
-            fill=", or word of the fill port," if port else "",
-            more=FILL.format(port=port) if port else "",
+        timing=_timing(engine),
+    )
+
+
+def _timing(engine: DepthwiseEngine) -> str:
+    """When passes start, and what is counted."""
+    port = engine.fill_port
+    wide = {
+        "lead": 1 + engine.lead,
+        "start": "the first tap",
+        "missing": "no tile is there, since a command is missing or came too late",
+        "words": "",
+        "first": "the words that a command reads before it",
+        "more": "",
+    }
+    narrow = {
+        "lead": 2,
+        "start": "the first clock in which a word of its fill can be taken",
+        "missing": (
+            "a pass could be filled and its command is missing, or a word of the map or of the "
+            "taps of a pass that is being filled is missing"
         ),
+        "words": ", words",
+        "first": (
+            "each stream in the order of the commands, and of no stream the words of a third pass "
+            "before those of the first on the other one"
+        ),
+        "more": FILL.format(port=port, released=RELEASE_STAGES + 2, tiles=engine.lead),
+    }
+    return TIMING.format(
+        pipeline=SUMMED,
+        most=-(-engine.lanes // engine.result_lanes),
+        depth=engine.result_depth,
+        **(narrow if port else wide),
     )

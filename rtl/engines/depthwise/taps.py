@@ -1,20 +1,20 @@
 """The memory of taps."""
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from accelsim.hardware import DepthwiseEngine
 from rtl.engines.depthwise.layouts import entry_layout, tap_fill_layout
 from rtl.lib.layout import address_bits
+from rtl.lib.memory import memory
 
 
 class TapMemory(wiring.Component):
     """The taps of two passes: where their values lie, and their weights.
 
     fill : an entry written in this clock, where it is valid.
-    read, address : the entry is on `entry` in the next clock.
+    read, address : the entry is on `entry` two clocks later, from a register.
     """
 
     def __init__(self, engine: DepthwiseEngine) -> None:
@@ -31,15 +31,17 @@ class TapMemory(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         entry = entry_layout(self.engine)
-        m.submodules.memory = memory = Memory(shape=entry, depth=self.engine.tap_depth, init=[])
-        write_port = memory.write_port()
-        read_port = memory.read_port()
+        m.submodules.memory = words = memory(entry, self.engine.tap_depth)
+        write_port = words.write_port()
+        read_port = words.read_port()
         m.d.comb += [
             write_port.en.eq(self.fill.valid),
             write_port.addr.eq(self.fill.payload.address),
             write_port.data.eq(self.fill.payload.entry),
             read_port.en.eq(self.read),
             read_port.addr.eq(self.address),
-            self.entry.eq(read_port.data),
         ]
+        entered = Signal(entry, reset_less=True)
+        m.d.comb += self.entry.eq(entered)
+        m.d.sync += entered.eq(read_port.data)
         return m

@@ -1,23 +1,23 @@
 """Tiles of a command: P neighbouring output pixels each."""
 
-from amaranth.hdl import Const, Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from accelsim.hardware import DepthwiseEngine
 from accelsim.passes import DepthwiseCommand, DepthwiseOpcode
-from rtl.engines.depthwise.layouts import COORDINATE_BITS, Pixel, tile_layout
+from rtl.engines.depthwise.layouts import COORDINATE_BITS, place_layout
 from rtl.lib.layout import layout
 
 
 class TileGenerator(wiring.Component):
-    """Turns every command into its tiles, one in a clock where they are taken so fast.
+    """Turns every command into its tiles, one in a clock where there is room for them.
 
     commands : taken as soon as the last tile of the command before it leaves.
-    tiles : the next tile; the first one of a command is there in the clock after it was taken.
+    room : for one more tile behind the generator.
+    sent, place : a tile that leaves in this clock.
 
-    Pixels are steps of `sw` columns through a map that `wrap` columns wide. Where a pixel lies n
-    steps from the first follows from two that are half as far, by one addition and one wrap.
+    Pixels are steps of `sw` columns through a map that is `wrap` columns wide.
     """
 
     def __init__(self, engine: DepthwiseEngine) -> None:
@@ -25,106 +25,79 @@ class TileGenerator(wiring.Component):
         super().__init__(
             {
                 "commands": In(stream.Signature(layout(DepthwiseCommand))),
-                "tiles": Out(stream.Signature(tile_layout(engine))),
+                "room": In(1),
+                "sent": Out(1),
+                "place": Out(place_layout(engine)),
             }
         )
-        self.valid = Signal()
-        self.tile = Signal(tile_layout(engine))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        valid, tile = self.valid, self.tile
-        command = Signal(layout(DepthwiseCommand))
-        end = Signal()
-        take = Signal()
-        row_word = Signal.like(tile.word)  # of the first tile in this row
-        stride = Pixel(  # from tile to tile
-            *(Signal(COORDINATE_BITS, name=f"stride_{axis}") for axis in Pixel._fields)
+        place, new = self.place, self.commands.payload
+        valid = Signal()
+        command = Signal(layout(DepthwiseCommand), reset_less=True)
+        y, x = (Signal(COORDINATE_BITS, name=name, reset_less=True) for name in "yx")
+        word, row_word = Signal.like(place.word), Signal.like(place.word)
+        begins = Signal(reset_less=True)
+        # Tiles behind it in its row, also where that begins, and rows behind that, all less one, so
+        # that the sign says whether there are none.
+        tiles_left, row_left = (
+            Signal(signed(1 + len(command.row_tiles)), name=name, reset_less=True)
+            for name in ("tiles_left", "row_left")
         )
+        rows_left = Signal(signed(1 + len(command.work.oh)), reset_less=True)
+        # From tile to tile, and the same where that goes on in the next row.
+        over_y = Signal.like(command.stride_y, reset_less=True)
+        over_x = Signal(signed(COORDINATE_BITS + 1), reset_less=True)
+        folded = Signal(signed(COORDINATE_BITS + 1))
+        wraps, take = Signal(), Signal()
+        flat = new.work.opcode == DepthwiseOpcode.FLAT
         m.d.comb += [
-            command.eq(tile.command),
-            take.eq(~valid | (self.tiles.ready & end)),
+            folded.eq(x + over_x),
+            wraps.eq(folded >= 0),
+            take.eq(~valid | (self.sent & place.ends)),
             self.commands.ready.eq(take),
-            self.tiles.valid.eq(valid),
-            self.tiles.payload.eq(tile),
-            self.tiles.payload.end.eq(end),
+            self.sent.eq(valid & self.room),
+            place.command.eq(command),
+            place.y.eq(y),
+            place.x.eq(x),
+            place.ahead_y.eq(Mux(wraps, y + over_y, y + command.stride_y)),
+            place.ahead_x.eq(Mux(wraps, folded, x + command.stride_x)),
+            place.word.eq(word),
+            place.begins.eq(begins),
+            place.ends.eq((tiles_left < 0) & (rows_left < 0)),
         ]
-
-        # The command that the next tile belongs to, and pixels 0 to P from where it begins.
-        new_command = Signal.like(command)
-        m.d.comb += new_command.eq(Mux(take, self.commands.payload, command))
-        starts = self._steps(m, new_command)
-
-        ahead, past_row = self._ahead(m, stride, command, end)
-        flat = command.work.opcode == DepthwiseOpcode.FLAT
         with m.If(take):
             m.d.sync += [
                 valid.eq(self.commands.valid),
-                tile.command.eq(new_command),
-                tile.word.eq(new_command.map),
-                row_word.eq(new_command.map),
-                stride.y.eq(starts[-1].y),
-                stride.x.eq(starts[-1].x),
+                command.eq(new),
+                y.eq(0),
+                x.eq(0),
+                word.eq(new.map),
+                row_word.eq(new.map),
+                begins.eq(1),
+                tiles_left.eq(new.row_tiles - 2),
+                row_left.eq(new.row_tiles - 2),
+                rows_left.eq(Mux(flat, -1, new.work.oh - 2)),
+                over_y.eq(new.stride_y + new.work.sh),
+                over_x.eq(new.stride_x - new.wrap),
             ]
-            m.d.sync += self._place(starts[:-1])
-        with m.Elif(self.tiles.ready & past_row & ~flat):
-            m.d.sync += [
-                tile.word.eq(row_word + command.row_words),
-                row_word.eq(row_word + command.row_words),
-            ]
-            m.d.sync += self._place(
-                [Pixel(tile.y[0] + command.work.sh, pixel.x) for pixel in starts[:-1]]
-            )
-        with m.Elif(self.tiles.ready):
-            m.d.sync += tile.word.eq(tile.word + 1)
-            m.d.sync += self._place(ahead)
+        with m.Elif(self.sent):
+            m.d.sync += begins.eq(0)
+            with m.If(tiles_left < 0):
+                m.d.sync += [
+                    y.eq(y + command.work.sh),
+                    x.eq(0),
+                    word.eq(row_word + command.row_words),
+                    row_word.eq(row_word + command.row_words),
+                    tiles_left.eq(row_left),
+                    rows_left.eq(rows_left - 1),
+                ]
+            with m.Else():
+                m.d.sync += [
+                    y.eq(place.ahead_y),
+                    x.eq(place.ahead_x),
+                    word.eq(word + 1),
+                    tiles_left.eq(tiles_left - 1),
+                ]
         return m
-
-    def _ahead(
-        self, m: Module, stride: Pixel, command: data.View, end: Signal
-    ) -> tuple[list[Pixel], Signal]:
-        """Pixels of the tile behind this one, along the row or the map, and if it is past the row.
-
-        Where it is past the last output, this tile is the `end`.
-        """
-        tile, past_row = self.tile, Signal(name="past_row")
-        ahead = [
-            self._add(m, f"ahead_{p}", Pixel(tile.y[p], tile.x[p]), stride, command)
-            for p in range(self.engine.pixels)
-        ]
-        first = ahead[0]
-        m.d.comb += [
-            past_row.eq(first.x > command.right),
-            end.eq((first.y > command.bottom) | ((first.y == command.bottom) & past_row)),
-        ]
-        return ahead, past_row
-
-    def _place(self, pixels: list[Pixel]) -> list[object]:
-        """Statements that put the pixels of the tile there."""
-        return [
-            statement
-            for p, pixel in enumerate(pixels)
-            for statement in (self.tile.y[p].eq(pixel.y), self.tile.x[p].eq(pixel.x))
-        ]
-
-    def _steps(self, m: Module, command: data.View) -> list[Pixel]:
-        """Pixels 0 to P of a command, counted from its first."""
-        pixels = [Pixel(Const(0), Const(0))]
-        one = Pixel(Const(0), command.work.sw)
-        for n in range(1, self.engine.pixels + 1):
-            half = 1 << (n - 1).bit_length() >> 1  # the largest power of two below n
-            pair = (pixels[half], pixels[n - half]) if half else (pixels[0], one)
-            pixels.append(self._add(m, f"step_{n}", *pair, command))
-        return pixels
-
-    def _add(self, m: Module, name: str, a: Pixel, b: Pixel, command: data.View) -> Pixel:
-        """Pixel as far behind `a` as `b` is behind the first one."""
-        x = Signal(COORDINATE_BITS + 1, name=f"{name}_sum")
-        pixel = Pixel(*(Signal(COORDINATE_BITS, name=f"{name}_{axis}") for axis in Pixel._fields))
-        wraps = x >= command.wrap
-        m.d.comb += [
-            x.eq(a.x + b.x),
-            pixel.x.eq(x - Mux(wraps, command.wrap, 0)),
-            pixel.y.eq(a.y + b.y + Mux(wraps, command.work.sh, 0)),
-        ]
-        return pixel

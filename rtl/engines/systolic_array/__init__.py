@@ -25,5 +25,5 @@ CORE = CoreOf(
     chapter=manual.chapter,
     lead=job.lead,
     room=job.room,
-    pause=PAUSE,
+    pause=lambda array: PAUSE,
 )

@@ -124,7 +124,7 @@ def test_the_engines_share_no_port(made):
 def test_yosys_reads_both_engines(tmp_path):
     generate(BOTH, tmp_path)
     array = 3 + 2 + 2 + 2  # row banks, column banks, accumulators, results
-    memories = array + 2 * ENGINE.lanes + 1 + 1  # banks, taps, results
+    memories = array + 2 * ENGINE.lanes + 1 + 3 + 1  # banks, taps, tiles, results
     check_read(tmp_path, memories)
 
 
@@ -145,7 +145,7 @@ def modes_of(opcode):
 def memories_of(verilog, module):
     """Words and bits of the memories of a module and its parts."""
     (body,) = re.findall(rf"^module {module} \(.*?^endmodule", verilog, re.MULTILINE | re.DOTALL)
-    for bits, words in re.findall(r"^ *reg \[(\d+):0\] \w+ \[(\d+):0\];", body, re.MULTILINE):
+    for bits, words in re.findall(r"^ .*\breg \[(\d+):0\] \w+ \[(\d+):0\];", body, re.MULTILINE):
         yield int(words) + 1, int(bits) + 1
     for part in re.findall(r"^  (\w+) \w+ \(\n", body, re.MULTILINE):
         yield from memories_of(verilog, part)

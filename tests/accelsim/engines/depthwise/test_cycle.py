@@ -26,7 +26,7 @@ from tests.engines.depthwise import random_engine, random_sequence, sequence, sm
 from tests.engines.earliest import random_earliest
 from tests.naive import depthwise as plain
 
-BOTTOM = columns(DepthwiseCommand)["bottom"]
+ROW_TILES = columns(DepthwiseCommand)["row_tiles"]
 
 SHAPES = (
     *((1, 1), (1, 8), (8, 1), (3, 5), (8, 8), (32, 8), (8, 64), (9, 28), (9, 56)),
@@ -155,7 +155,7 @@ def test_passes_that_wait_very_long(fill):
     expected = depthwise.golden(engine, work.commands, *work.memories)
     assert np.array_equal(done.words, expected)
     counters = done.registers.counters
-    assert not any((counters.generator_valid, counters.issue_valid, counters.loader_valid))
+    assert not any((counters.generator_valid, counters.issue_valid, counters.words_left))
     assert not done.registers.tags.any()
 
 
@@ -202,12 +202,12 @@ def test_largest_operands(shape, x, w, total):
 
 
 def test_a_command_that_says_too_little_is_refused():
-    """More outputs than its last row and column allow never leave."""
+    """More outputs than its rows have tiles for never leave."""
     engine = DepthwiseEngine(2, 4)
     work = sequence(np.random.default_rng(2), engine, (DepthwisePass(0, 2, 5, 5, 5, 5),))
     commands = work.commands.copy()
-    commands[0, BOTTOM] = 2
-    with pytest.raises(UnsupportedError, match="left 12 result words instead of 20"):
+    commands[0, ROW_TILES] = 1
+    with pytest.raises(UnsupportedError, match="left 10 result words instead of 20"):
         simulate(engine, commands, *work.memories)
 
 
@@ -215,6 +215,6 @@ def test_a_command_that_says_too_much_is_refused():
     engine = DepthwiseEngine(2, 4)
     work = sequence(np.random.default_rng(2), engine, (DepthwisePass(0, 2, 5, 5, 5, 5),))
     commands = work.commands.copy()
-    commands[0, BOTTOM] = 5
+    commands[0, ROW_TILES] = 3
     with pytest.raises(UnsupportedError, match="leaves more than 20 result words"):
         simulate(engine, commands, *work.memories)

@@ -237,9 +237,15 @@ def test_limits_name_the_thinnest_stripe():
 
 def test_commands_carry_what_follows_from_a_pass():
     p = DepthwisePass(DepthwiseOpcode.FLAT, 5, 9, 10, 5, 4, 3, 3, 2, 3, pt=1, pl=1)
-    command = depthwise_command(p, 4, map=7, taps=9, last=1)
+    command = depthwise_command(p, DepthwiseEngine(5, 4, 8, 6), map=7, taps=9, last=1)
     # ceil(10 / 3) = 4 columns in a plane of ceil(9 / 2) = 5 rows: 20 values in 5 words, 6 planes.
-    assert command[1:] == (4 * 3, 4 * 2, 3 * 3, 0, 6 * 5, 7, 9, 1)
-    row = depthwise_command(p._replace(opcode=DepthwiseOpcode.ROW), 3, map=0, taps=0, last=0)
-    # 2 words of 3 values a plane row, 5 rows, 6 planes.
-    assert row[1:] == ((1 << 15) - 1, 8, 9, 2, 60, 0, 0, 0)
+    # Tiles are 4 pixels: a row each, 5 of them. 20 operands come in by 6.
+    assert command[1:] == (4 * 3, 2, 0, 4 * 2, 3 * 3, 0, 5, 3, 6 * 5, 4, 9, 7, 9, 1)
+    flat = depthwise_command(p, DepthwiseEngine(5, 7), map=0, taps=0, last=0)
+    # 7 pixels are a row of 4 and 3 columns of 3; 3 tiles of 7 are the 20 outputs.
+    assert flat[1:6] == (12, 2, 9, 8, 9)
+    assert flat[7:9] == (3, 5)
+    work = p._replace(opcode=DepthwiseOpcode.ROW)
+    row = depthwise_command(work, DepthwiseEngine(5, 3), map=0, taps=0, last=0)
+    # 2 words of 3 values a plane row, 5 rows, 6 planes; 2 tiles a row of 4 outputs.
+    assert row[1:] == ((1 << 15) - 1, 0, 9, 8, 9, 2, 2, 5, 60, 1, 9, 0, 0, 0)

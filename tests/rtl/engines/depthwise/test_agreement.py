@@ -46,13 +46,13 @@ def test_memories_are_filled_again_while_passes_run():
     assert max(refills) > 2
 
 
-def test_a_core_is_frozen_by_a_missing_word():
-    """Of a fill port; values and busy cycles do not change, every frozen clock is counted."""
+def test_a_pass_waits_for_missing_words():
+    """Of a fill port; values do not change, and every clock in which one is missing is counted."""
     rng = np.random.default_rng(7)
     engine = DepthwiseEngine(2, 3, fill_port=3)
     work = [sequence(rng, engine, (row(2, 1, 3, 1, 3), flat(1, 2, 2, 1, 2)) * 5) for _ in range(2)]
     for stalls in (Stalls(first_fill=0.9), Stalls(second_fill=0.9)):
-        assert stall_cycles(check(SUBJECT, engine, work, stalls)) > 20, stalls
+        assert stall_cycles(check(SUBJECT, engine, work, stalls)) > 10, stalls
 
 
 def constant(made: Sequence, a: int, b: int) -> Sequence:

@@ -8,7 +8,7 @@ import pytest
 from accelsim.engines.depthwise import cycle, schedule
 from accelsim.errors import AccelsimError
 from accelsim.hardware import DepthwiseEngine
-from rtl.engines.depthwise import core, issue, lanes, loader, tiles
+from rtl.engines.depthwise import core, issue, lanes, loader, pixels, queue, reach, tiles
 from rtl.host.driver import Stalls
 from tests.engines.depthwise import SUBJECT, random_sequence, sequence
 from tests.rtl.agreement import Levels, check, levels_of
@@ -20,20 +20,20 @@ golden = import_module("accelsim.engines.depthwise.golden")  # not the function 
 LANES = (
     Mutant("operands shifted by one less", "values >> step * bits", "values >> (step - 1) * bits"),
     Mutant("operands outside of the map", "Mux(i.mask[p], values[p], 0)", "values[p]"),
-    Mutant("words in the wrong order", "Mux(i.odd_first, odd, even), Mux(i.odd_first, even, odd)",
-           "even, odd"),
+    Mutant("words in the wrong order", "low, high = Mux(i.odd_first, self.odd, self.even),",
+           "low, high = self.even,"),
     Mutant("the second word is the first", "(address + 1) >> 1", "address >> 1"),
     Mutant("a sum is not begun", "Mux(i.first, 0, self.acc[p])", "self.acc[p]"),
-    Mutant("a weight too early", "self.weight2.eq(self.weight1)",
-           "self.weight2.eq(i.weight)"),
+    Mutant("a weight too early", "self.operand[p] * self.weights[-1]",
+           "self.operand[p] * self.weights[-2]"),
     Mutant("sums pass the shadow", "Mux(i.capture, total,", "Mux(i.capture, self.acc[p],"),
     Mutant("one result word too few moves", "lane.move.eq(self.beats_left > 1)",
            "lane.move.eq(self.beats_left > 2)"),
     Mutant("shadows come from the neighbour", "shadows[n + engine.result_lanes])",
            "shadows[n + 1])"),
-    Mutant("lanes never freeze", "with m.If(en):", "with m.If(1):"),
-    Mutant("banks never freeze", "read_port.en.eq(en)", "read_port.en.eq(1)"),
-    Mutant("a mask too early", "lane.mask.eq(self.mask2)", "lane.mask.eq(self.mask1)"),
+    Mutant("a mask too early", "lane.mask.eq(self.masks[-1])", "lane.mask.eq(self.masks[-2])"),
+    Mutant("a shift too early", "lane.shift.eq(self.shifts[-1])",
+           "lane.shift.eq(self.shifts[-2])"),
     Mutant("even and odd words swapped when filled", "lane.write_even.eq(Mux(fill.address[0], 0,",
            "lane.write_even.eq(Mux(~fill.address[0], 0,"),
     Mutant("parts of a word swapped", "fill.part == place // port",
@@ -41,94 +41,115 @@ LANES = (
 )  # fmt: skip
 
 ISSUE = (
-    Mutant("results are not awaited", "(~final | (self.drain_left <= 1))", "1"),
-    Mutant("results are awaited too short", "drain_left <= 1", "drain_left <= 2"),
-    Mutant("results are awaited too long", "drain_left <= 1", "drain_left == 0"),
-    Mutant("kernel rows follow too late", "work.fw - self.columns_behind_first",
-           "work.fw - self.columns_behind_first + 1"),
-    Mutant("columns go on in the next row", "self.tap_x.eq(self.left_x)",
-           "self.tap_x.eq(self.tap_x + work.dw)"),
-    Mutant("rows of a dilated kernel side by side", "self.tap_y + work.dh",
-           "self.tap_y + 1"),
-    Mutant("pixels above the map", "(y < work.h) &", ""),
-    Mutant("pixels beside the map", "& (x < work.w)", ""),
-    Mutant("pixels that are no output", "inside[p].eq(is_output)", "inside[p].eq(1)"),
-    Mutant("the map is a row longer", "room.eq(self.size - 1 +", "room.eq(self.size +"),
-    Mutant("the map is a row shorter", "room.eq(self.size - 1 +", "room.eq(self.size - 2 +"),
-    Mutant("first position rounded down", "before + self.dilation - 1", "before"),
-    Mutant("a kernel position too few", "Mux(last < self.kernel, last + 1",
-           "Mux(last < self.kernel, last"),
-    Mutant("a tile that ends in the next row", "last.y > command.bottom, first.y == rows.high",
-           "last.y > command.bottom, (rows.high == rows.high)"),
-    Mutant("a tile beyond the map", "Mux(beyond, command.bottom, last.y)", "last.y"),
-    Mutant("columns beyond the map", "Mux(one_row, _least(first.x, command.right), 0)",
-           "Mux(one_row, first.x, 0)"),
-    Mutant("result words rounded down", "(channels + together - 1)", "channels"),
+    Mutant("results are not awaited", "(self.drained | ~is_last)", "1"),
+    Mutant("results are awaited too short", "self.drain_left <= 2", "self.drain_left <= 3"),
+    Mutant("results are awaited too long", "self.drain_left <= 2", "self.drain_left <= 1"),
+    Mutant("a single result is awaited", "self.drained.eq(head.beats <= 1)", "self.drained.eq(0)"),
+    Mutant("there is always room", "due & (self.room | ~is_last)", "due"),
+    Mutant("operands are not awaited", "(self.loaded | ~self.begins_pass)", "1"),
+    Mutant("kernel rows follow too late", "head.fw + ~reach.columns",
+           "head.fw + ~reach.columns + 1"),
+    Mutant("columns go on in the next row", "self.left.eq(self.row_left)",
+           "self.left.eq(self.left - head.dw)"),
+    Mutant("rows of a dilated kernel side by side", "self.top.eq(self.top - head.dh)",
+           "self.top.eq(self.top - 1)"),
+    Mutant("pixels above the map", "& (y >= self.top)", ""),
+    Mutant("pixels below the map", "& (y < self.bottom)", ""),
+    Mutant("pixels on the left of the map", "& (x >= self.left)", ""),
+    Mutant("pixels on the right of the map", "& (x < self.right)", ""),
+    Mutant("pixels that are no output", "& pixels.inside[p]", ""),
+    Mutant("a tile without taps sees the map", "Mux(reach.met, reach.y + head.h, 0)",
+           "reach.y + head.h"),
+)  # fmt: skip
+
+REACH = (
+    Mutant("the map is a row longer", "y_room=tile.h + tile.pt - 1", "y_room=tile.h + tile.pt"),
+    Mutant("the map is a column shorter", "x_room=tile.w + tile.pl - 1",
+           "x_room=tile.w + tile.pl - 2"),
+    Mutant("first position rounded down", "y_before=tile.pt + tile.dh - 1", "y_before=tile.pt"),
+    Mutant("a kernel position too few", '"end": axis.kernel - 1', '"end": axis.kernel - 2'),
+    Mutant("positions beyond the map", '"last_in_map": axis.last < axis.kernel',
+           '"last_in_map": 0'),
+    Mutant("kernels that end above the map", "& (axis.first < axis.kernel)", ""),
+    Mutant("kernels that begin below the map", '"met": axis.inside &', '"met":'),
+    Mutant("nothing lies between", "(axis.first <= axis.last)", "1"),
+    Mutant("a tile that ends in the next row",
+           "Mux(beyond, corners.y == corners.bottom, corners.y == corners.last_y)", "1"),
+    Mutant("a tile beyond the map", "Mux(where.beyond, where.bottom, where.last_y)",
+           "where.last_y"),
+    Mutant("columns beyond the map", "Mux(where.first_outside, where.right, where.x)", "where.x"),
+    Mutant("the last column is that of the map", "Mux(ends_inside, where.last_x, where.right)",
+           "where.right"),
+    Mutant("no pixel is the last of its row", "new_row = tile.ahead_x == 0",
+           "new_row = tile.ahead_x != tile.ahead_x"),
+    Mutant("entries of the first kernel row", "entry=Mux(skips,", "entry=Mux(0,"),
+)  # fmt: skip
+
+PIXELS = (
+    Mutant("a wrap stays in its row", "Mux(wraps, step.over_y, step.y), Mux(wraps, folded,",
+           "step.y, Mux(wraps, folded,"),
+    Mutant("pixels go on beyond the map", "Mux(wraps, folded, pixel.x + step.x)",
+           "pixel.x + step.x"),
+    Mutant("rows of one pixel do not end", "column = work.sw == command.wrap", "column = Const(0)"),
+    Mutant("steps of one wrap", "_folded(Mux(wraps, step.over_x << 1, folded))", "folded"),
+    Mutant("all pixels are outputs", "(pixel.y <= ends.bottom) &", ""),
 )  # fmt: skip
 
 TILES = (
-    Mutant("a wrap too late", "wraps = x >= command.wrap", "wraps = x > command.wrap"),
-    Mutant("a wrap stays in its row", "Mux(wraps, command.work.sh, 0)", "0"),
-    Mutant(
-        "rows of mode row follow without a gap",
-        "tile.word.eq(row_word + command.row_words)",
-        "tile.word.eq(tile.word + 1)",
-    ),
-    Mutant("mode flat ends its rows", "past_row & ~flat", "past_row"),
-    Mutant(
-        "the last row is left out",
-        "end.eq((first.y > command.bottom) |",
-        "end.eq((first.y >= command.bottom) |",
-    ),
-    Mutant("strides of one", "Pixel(tile.y[0] + command.work.sh", "Pixel(tile.y[0] + 1"),
+    Mutant("a wrap too late", "wraps.eq(folded >= 0)", "wraps.eq(folded > 0)"),
+    Mutant("a wrap stays in its row", "over_y.eq(new.stride_y + new.work.sh)",
+           "over_y.eq(new.stride_y)"),
+    Mutant("rows of mode row follow without a gap", "word.eq(row_word + command.row_words),\n"
+           "                    row_word", "word.eq(word + 1),\n                    row_word"),
+    Mutant("mode flat ends its rows", "Mux(flat, -1, new.work.oh - 2)", "new.work.oh - 2"),
+    Mutant("the last row is left out", "Mux(flat, -1, new.work.oh - 2)",
+           "Mux(flat, -1, new.work.oh - 3)"),
+    Mutant("strides of one", "y.eq(y + command.work.sh)", "y.eq(y + 1)"),
+    Mutant("every tile begins its pass", "begins.eq(0)", "begins.eq(1)"),
+)  # fmt: skip
+
+QUEUE = (
+    Mutant("more tiles than it holds", "self.room.eq(free >= 0)", "self.room.eq(1)"),
+    Mutant("tiles that are not written", "(written >= 0) &", ""),
+    Mutant("every tile ends its sequence", "place.ends & command.last", "command.last"),
 )
 
 LOADER = (
-    Mutant("a half is filled while it is read", "(passes_held <= 1)", "(passes_held <= 2)"),
-    Mutant(
-        "a half is released a clock early",
-        "(passes_held <= 1)",
-        "(passes_held - self.released <= 1)",
-    ),
-    Mutant("a pass begins without its last tap", "(taps_left <= 1)", "(taps_left <= 2)"),
-    Mutant(
-        "a pass begins without its last word", "((words_left == 1) & word_end)", "(words_left == 1)"
-    ),
-    Mutant(
-        "all lanes are filled",
-        "operands_left.eq(command.work.channels * ",
-        "operands_left.eq(engine.lanes * ",
-    ),
-    Mutant("no half is ever released", "passes_held + take - self.released", "passes_held + take"),
-)
+    Mutant("a half is filled while it is read", "room = passes_held <= 1",
+           "room = passes_held <= 2"),
+    Mutant("a half is released a clock early", "RELEASE_STAGES = 1", "RELEASE_STAGES = 0"),
+    Mutant("a half is released a clock late", "RELEASE_STAGES = 1", "RELEASE_STAGES = 2"),
+    Mutant("a pass begins without its last tap", "loaded[0] & loaded[1]", "loaded[0]"),
+    Mutant("a pass begins without its last word", "loaded[0] & loaded[1]", "loaded[1]"),
+    Mutant("a pass begins before its last word is written",
+           'f"{name}_ended", counter.ends, 1', 'f"{name}_ended", counter.ends, 0'),
+    Mutant("streams run apart", "(map_.over & (taps.over | taps.dry)) | (taps.over & map_.dry)",
+           "map_.over | taps.over"),
+    Mutant("no half is ever released", "passes_held + take - released", "passes_held + take"),
+    Mutant("the second of two passes is lost", "filling.eq(self.begin | waiting)",
+           "filling.eq(self.begin)"),
+    Mutant("a missing command is no stall", "(self.more & ~commands.valid &", "(0 &"),
+    Mutant("a missing word is no stall", "map_.dry | taps.dry |", "taps.dry |"),
+)  # fmt: skip
 
 CORE = (
-    Mutant("a full result memory freezes nothing", "~((held == RESULT_DEPTH) & lanes.write)", "1"),
-    Mutant(
-        "a missing command freezes nothing",
-        "& ~(begun & ~last & commands.ready & ~self.commands.valid)",
-        "",
-    ),
-    Mutant("a missing word freezes nothing", "& ~missing", ""),
-    Mutant(
-        "a word is taken twice",
-        "self.map_fill.ready.eq(map_needed & go)",
-        "self.map_fill.ready.eq(map_needed)",
-    ),
-    Mutant("the generator never freezes", "EnableInserter(go)(self.generator)", "self.generator"),
-    Mutant("the issue stage never freezes", "EnableInserter(go)(issue)", "issue"),
-    Mutant("the loader never freezes", "EnableInserter(go)(loader)", "loader"),
-    Mutant(
-        "the tap memory never freezes",
-        "taps.read.eq(go & issue.slot.valid)",
-        "taps.read.eq(issue.slot.valid)",
-    ),
-)
+    Mutant("a word too many is reserved", "self.issue.slot.step.beats + self.memory.handed",
+           "self.issue.slot.step.beats + self.memory.handed - self.issue.begins"),
+    Mutant("room for one word less", "self.memory.depth + lanes // -together",
+           "self.memory.depth + lanes // -together - 1"),
+    Mutant("a missing command is no stall", "self.issue.empty & ~closed", "Const(0)"),
+    Mutant("waiting for room is no stall", "(missing & ~issued) | issue.crowded",
+           "missing & ~issued"),
+    Mutant("waits behind the last tap", "(missing & ~issued)", "missing"),
+    Mutant("the next sequence begins at once", "head, closed = queued.o.valid & ~last",
+           "head, closed = queued.o.valid"),
+    Mutant("a word is lost", "queued.o.ready.eq(take)", "queued.o.ready.eq(1)"),
+)  # fmt: skip
 
 SCHEDULE = (
-    Mutant("a register more", "PIPELINE = 4", "PIPELINE = 5"),
+    Mutant("a register more", "PIPELINE = 7", "PIPELINE = 8"),
     Mutant("a pass starts late", "LOADED = 1", "LOADED = 2"),
-    Mutant("a half is free late", "RELEASED = 1", "RELEASED = 2"),
+    Mutant("a half is free late", "RELEASED = 2", "RELEASED = 3"),
     Mutant("results are not awaited", "if drain > run.clocks:", "if False:"),
     Mutant("an empty tile takes no clock", "max(1, self.rows * self.columns)",
            "self.rows * self.columns"),
@@ -171,7 +192,10 @@ def assert_caught(levels: Levels) -> None:
 
 
 # The core, which imports the others, comes last.
-PARTS = {lanes: LANES, tiles: TILES, issue: ISSUE, loader: LOADER, core: CORE}
+PARTS = {
+    lanes: LANES, tiles: TILES, pixels: PIXELS, reach: REACH, queue: QUEUE, issue: ISSUE,
+    loader: LOADER, core: CORE,
+}  # fmt: skip
 
 
 @planted(PARTS)

@@ -13,6 +13,7 @@ import pytest
 from accelsim.dataflows import tap_serial
 from accelsim.engines.depthwise import ENGINE, golden
 from accelsim.hardware import DepthwiseEngine
+from accelsim.hls.nest import times
 from accelsim.ir import Conv
 from rtl.flow.cosim import SIMULATORS, Stalls, cosim
 from tests.accelsim.engines.depthwise.convolutions import operands, plans_of
@@ -30,11 +31,18 @@ def built(shape, fill=0):
 
 def check(engine, work, simulator, seed=0):
     rng = np.random.default_rng(seed)
-    stalls = Stalls(*rng.uniform(0.3, 0.9, 4), seed=seed)
-    run = cosim(engine, work.commands, *work.memories, simulator=simulator, stalls=stalls)
-    assert np.array_equal(run.words, golden(engine, work.commands, *work.memories))
-    assert run.busy_cycles == ENGINE.cycles(engine, work.passes)
-    assert run.stall_cycles > 0
+    expected = golden(engine, work.commands, *work.memories)
+    cycles = ENGINE.cycles(engine, work.passes)
+    late = []
+    for stalls in (Stalls(*rng.uniform(0.3, 0.9, 4), seed=seed), Stalls(0.95, seed=seed)):
+        run = cosim(engine, work.commands, *work.memories, simulator=simulator, stalls=stalls)
+        assert np.array_equal(run.words, expected)
+        assert cycles <= run.busy_cycles <= cycles + run.stall_cycles
+        late.append(run.stall_cycles)
+    assert max(late) > 0
+    # Where only commands are late, their clocks tell all.
+    started, retired = times(ENGINE.nest(engine, work.passes, ""), run.earliest)
+    assert run.busy_cycles == retired[-1] - started[0]
 
 
 @pytest.mark.parametrize("fill", [0, 7])

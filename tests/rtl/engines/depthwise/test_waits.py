@@ -43,16 +43,16 @@ def test_a_pass_is_filled_when_it_may_and_not_before_its_half_is_free():
 
 
 CORE = (
-    Mutant("nothing waits", "valid & is_open, ready & is_open", "valid, ready"),
-    Mutant("the head of the queue is lost", "ready & is_open", "ready"),
-    Mutant(
-        "a closed gate is a stall",
-        "commands.ready & ~self.commands.valid",
-        "commands.ready & ~commands.valid",
-    ),
-    Mutant("every tap is a start", "slot.valid & pass_begins", "slot.valid"),
-    Mutant("the first word of a fill is no start", "starts.eq(taken)", "starts.eq(0)"),
-)
+    Mutant("nothing waits", "commands.valid.eq(head & ~closed)", "commands.valid.eq(head)"),
+    Mutant("the head of the queue is lost", "& ~last & ~closed)", "& ~last)"),
+    Mutant("a closed gate is a stall", "self.issue.empty & ~closed", "self.issue.empty"),
+    Mutant("a gate of a clock later", "for n in range(self.engine.lead)",
+           "for n in range(self.engine.lead + 1)"),
+    Mutant("every tap is a start", "self.generator.commands, self.issue.begins",
+           "self.generator.commands, self.issue.slot.valid"),
+    Mutant("a start is that of the clock before", "self.started + starts",
+           "self.started + (commands.valid & commands.ready)"),
+)  # fmt: skip
 LANES = (
     Mutant("every tile retires", "(self.beats_left == 1) & ends_pass", "self.beats_left == 1"),
     Mutant("a pass retires with its first word", "(self.beats_left == 1) & ends_pass",

@@ -1,0 +1,95 @@
+"""The pixels of a tile, from its first one."""
+
+from typing import NamedTuple
+
+from amaranth.hdl import Module, Mux, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from accelsim.hardware import DepthwiseEngine
+from rtl.engines.depthwise.layouts import COORDINATE_BITS, Pixel, pixels_layout, place_layout
+from rtl.lib.pipeline import later
+
+
+class _Step(NamedTuple):
+    """So many pixels further: rows and columns, and the same where that wraps into the next row."""
+
+    y: Value
+    x: Value
+    over_y: Value
+    over_x: Value
+
+
+class Pixels(wiring.Component):
+    """Pixels of a tile, `latency` clocks after it was given; a tile in every clock.
+
+    Stage by stage there are twice as many: those that are there, and each of them so many steps
+    further, which is one addition and one wrap.
+    """
+
+    def __init__(self, engine: DepthwiseEngine) -> None:
+        self.engine = engine
+        super().__init__({"place": In(place_layout(engine)), "pixels": Out(pixels_layout(engine))})
+
+    @property
+    def latency(self) -> int:
+        """Clocks: the first step, the doublings, and which pixels are outputs."""
+        return 2 + (self.engine.pixels - 1).bit_length()
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        command, work = self.place.command, self.place.command.work
+        column = work.sw == command.wrap  # rows of one pixel each
+        one = _Step(
+            Mux(column, work.sh, 0),
+            Mux(column, 0, work.sw),
+            Mux(column, work.sh << 1, work.sh),
+            _folded(Mux(column, 0, work.sw) - command.wrap),
+        )
+        pixels, step = _keep(m, 0, [Pixel(self.place.y, self.place.x)], one)
+        ends = later(m, "ends_0", bottom=command.bottom, right=command.right)
+        for level in range(1, self.latency - 1):
+            more = [*pixels, *(_moved(pixel, step) for pixel in pixels)][: self.engine.pixels]
+            pixels, step = _keep(m, level, more, _doubled(step))
+            ends = later(m, f"ends_{level}", **vars(ends))
+        for p, pixel in enumerate(pixels):
+            m.d.sync += [
+                self.pixels.y[p].eq(pixel.y),
+                self.pixels.x[p].eq(pixel.x),
+                self.pixels.inside[p].eq((pixel.y <= ends.bottom) & (pixel.x <= ends.right)),
+            ]
+        return m
+
+
+def _keep(m: Module, level: int, pixels: list[Pixel], step: _Step) -> tuple[list[Pixel], _Step]:
+    """Pixels, and the step that doubles them, a clock later."""
+    kept = [
+        Pixel(**vars(later(m, f"pixel_{level}_{p}", **pixel._asdict())))
+        for p, pixel in enumerate(pixels)
+    ]
+    return kept, _Step(**vars(later(m, f"step_{level}", **step._asdict())))
+
+
+def _moved(pixel: Pixel, step: _Step) -> Pixel:
+    """A pixel a step further."""
+    folded = _folded(pixel.x + step.over_x)
+    wraps = folded >= 0
+    y, x = Mux(wraps, step.over_y, step.y), Mux(wraps, folded, pixel.x + step.x)
+    return Pixel((pixel.y + y)[:COORDINATE_BITS], x[:COORDINATE_BITS])
+
+
+def _doubled(step: _Step) -> _Step:
+    """A step twice as far; what wraps twice has the width of the map taken twice."""
+    folded = _folded(step.x + step.over_x)
+    wraps, both = folded >= 0, (step.y + step.over_y)[:COORDINATE_BITS]
+    return _Step(
+        Mux(wraps, both, step.y << 1)[:COORDINATE_BITS],
+        Mux(wraps, folded, step.x << 1)[:COORDINATE_BITS],
+        Mux(wraps, step.over_y << 1, both)[:COORDINATE_BITS],
+        _folded(Mux(wraps, step.over_x << 1, folded)),
+    )
+
+
+def _folded(column: Value) -> Value:
+    """A column from which the width of the map was taken; signed, below 0 where it lies in it."""
+    return column[: COORDINATE_BITS + 1].as_signed()
