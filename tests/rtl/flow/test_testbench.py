@@ -142,11 +142,8 @@ def test_icarus_passes_and_fails(case, tmp_path):
         assert not passes(simulates, tmp_path), new
 
 
-# Cycles are counted twice; products have another sign.
-HARDWARE = (
-    ("busy_cycles + 48'h000000000001", "busy_cycles + 48'h000000000002"),
-    (") * $signed(", ") * -$signed("),
-)
+# Cycles are not counted; products have another sign.
+HARDWARE = (("busy_cycles + ", "busy_cycles & "), (") * $signed(", ") * -$signed("))
 
 
 def lines(path):
