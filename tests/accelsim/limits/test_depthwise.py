@@ -124,13 +124,14 @@ def test_what_follows_from_a_legal_pass_fits_its_fields(data):
     pixels, opcode = draw(1, 256), draw(0, 1)
     sh, sw = draw(1, 15), draw(1, 15)
     oh, ow = draw(1, 16383 // sh), draw(1, 16383 // sw)
-    sizes = largest_engine(512, pixels, bank_depth=1 << 22, tap_depth=1 << 16)
+    port = draw(0, 1)  # none, and the narrowest
+    sizes = largest_engine(512, pixels, bank_depth=1 << 22, tap_depth=1 << 16, fill_port=port)
     kernel = draw(1, 255), draw(1, 255), sh, sw, draw(1, 63), draw(1, 63)
     p = DepthwisePass(opcode, 512, draw(1, 16383), draw(1, 16383), oh, ow, *kernel)
     p = p._replace(pt=draw(0, 4095), pl=draw(0, 4095))
     assume(limits(sizes, p) is None)
     half = sizes.bank_depth // 2, sizes.tap_depth // 2
-    command = depthwise_command(p, pixels, *half, last=1)
+    command = depthwise_command(p, sizes, *half, last=1)
     for field, value in command._asdict().items():
         if field != "work":
             assert 0 <= value <= largest(DepthwiseCommand, field), field

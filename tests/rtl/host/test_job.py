@@ -78,6 +78,12 @@ def test_commands_that_an_array_cannot_run_are_refused(p, field, value, said):
         ("right", 1 << 15, "right of this pass is 1, not 32768"),
         ("row_words", 0, "row_words of this pass is 1, not 0"),
         ("words", 2, "words of this pass is 3, not 2"),
+        ("stride_y", 1, "stride_y of this pass is 0, not 1"),
+        ("stride_x", 4, "stride_x of this pass is 3, not 4"),
+        ("row_tiles", 2, "row_tiles of this pass is 1, not 2"),
+        ("beats", 1, "beats of this pass is 2, not 1"),
+        ("parts", 0, "parts of this pass is 1, not 0"),
+        ("entries", 8, "entries of this pass is 9, not 8"),
     ],
 )
 def test_commands_that_a_depthwise_engine_cannot_run_are_refused(field, value, said):
