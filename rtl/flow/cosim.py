@@ -162,12 +162,14 @@ def level(
 
 
 def _check(simulator: str, waves: Path | None) -> None:
-    """Refuse an unknown simulator, and waves that it cannot record."""
+    """Refuse an unknown simulator, one without cocotb, and waves that it cannot record."""
     if simulator not in SIMULATORS:
         raise AccelsimError(
             f"simulator is one of {', '.join(SIMULATORS)}, not {simulator!r}"
             f"{suggestion(SIMULATORS, simulator)}"
         )
+    if simulator != "amaranth":
+        simulators.check_cocotb()
     if waves is None:
         return
     if waves.suffix.lower() not in simulators.WAVES:

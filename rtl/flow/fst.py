@@ -33,7 +33,7 @@ _MOST_CHANGES = 1 << 20  # of a stretch of time, which is held in memory
 
 
 def write_fst(vcd: Path, fst: Path) -> None:
-    """Write what a VCD file of Verilator or Amaranth holds as FST."""
+    """Write what a VCD file of a simulator holds as FST."""
     with vcd.open(encoding="ascii", errors="replace") as source, fst.open("wb") as target:
         declared = _declarations(source)
         target.write(_block(_HEADER, bytes(_HEADER_BYTES - 8)))

@@ -50,6 +50,18 @@ endmodule
 """
 
 
+COCOTB = "cocotb==2.1.0"  # as in pyproject.toml
+
+
+def check_cocotb() -> None:
+    """Raise MissingToolError where cocotb is missing: not every machine has a wheel of it."""
+    if importlib.util.find_spec("cocotb") is None:
+        raise MissingToolError(
+            "cocotb is missing; the extra rtl brings it where it has a wheel, elsewhere "
+            f"`pip install {COCOTB}` compiles it"
+        )
+
+
 def icarus_command(verilog: str, waves: Path | None) -> list[str]:
     """Command that simulates `verilog` in Icarus under cocotb, recording VCD where wanted."""
     import cocotb_tools.config
@@ -195,10 +207,11 @@ def find_verilator() -> Verilator:
 def has_verilator() -> bool:
     """Whether generated Verilog can be simulated in Verilator here."""
     try:
+        check_cocotb()
         find_verilator()
     except MissingToolError:
         return False
-    return importlib.util.find_spec("cocotb") is not None
+    return True
 
 
 def lint_command(*sources: Path) -> list[str]:

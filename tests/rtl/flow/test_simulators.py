@@ -2,14 +2,17 @@
 
 import importlib.util
 import os
+from pathlib import Path
 
 import pytest
 
 from accelsim.errors import AccelsimError, MissingToolError
+from accelsim.hardware import Hardware, SystolicArray
 from rtl.flow import simulators
-from rtl.flow.cosim import installed_simulator
+from rtl.flow.cosim import installed_simulator, level
 from rtl.flow.ports import Port
 from rtl.flow.simulators import (
+    COCOTB,
     build_icarus,
     build_verilator,
     find_verilator,
@@ -100,6 +103,19 @@ def test_a_verilator_that_is_too_old_is_named(said, tmp_path, monkeypatch):
     shown = said or "of an unknown version"
     assert str(refused.value) == f"{program} is {shown}; Verilator 5.036 is the oldest that works"
     assert installed_simulator() == "amaranth"
+
+
+def test_a_missing_cocotb_is_named(monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "cocotb" else found(name)
+    )
+    assert installed_simulator() == "amaranth"
+    said = rf"cocotb is missing; .* `pip install {COCOTB}` compiles it"
+    with pytest.raises(MissingToolError, match=said):
+        level(Hardware(SystolicArray(2, 2)), "icarus")
+    pyproject = (Path(__file__).parents[3] / "pyproject.toml").read_text()
+    assert f'"{COCOTB}; ' in pyproject
 
 
 @pytest.mark.usefixtures("nothing_on_path")
