@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 import z3
 from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Module, Value
@@ -17,11 +18,12 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from tests.rtl import yosys
+from tests.rtl.mutants import Mutant
 
 SCRIPT = """
 read_rtlil design.il; hierarchy -check -top top; proc; flatten; chformal -lower; delete */t:$print;
-memory_map; opt -full; formalff -setundef -clk2ff -ff2anyinit; setundef -undriven -anyseq;
-opt -fast; opt_clean; dffunmap; write_smt2 -stbv -wires design.smt2
+memory_map; opt; formalff -setundef -clk2ff -ff2anyinit; setundef -undriven -anyseq;
+opt -fast; opt_clean; dffunmap; write_smt2 -wires design.smt2
 """
 TACTICS = ("simplify", "propagate-values", "solve-eqs", "bit-blast", "sat")
 SOLVER_MILLISECONDS = 600_000
@@ -33,14 +35,14 @@ class RefutedError(AssertionError):
 
 
 class Claim(NamedTuple):
-    """An Assert or a Cover: its function in the formula, and the file and line that make it."""
+    """An Assert or a Cover: its name in the formula, and the file and line that make it."""
 
-    function: str
+    name: str
     path: Path
     line: int
 
     def at(self, clock: int) -> str:
-        return f"({self.function} s{clock})"
+        return f"|{self.name}@{clock}|"
 
     def __str__(self) -> str:
         source = self.path.read_text(encoding="utf-8").splitlines()[self.line - 1]
@@ -64,47 +66,57 @@ def prove(specification: wiring.Component, depth: int, induction: int = 1) -> No
             raise RefutedError(f"it does not happen in {depth} clocks: {claim}")
     if induction:
         known = formula.clocks(induction + 1, reset=False)
-        known += "".join(f"(assert (|top_a| s{t}))" for t in range(induction))
+        known += "".join(f"(assert |top_a@{t}|)" for t in range(induction))
         for claim in formula.asserts:
             formula.refute(known, range(induction, induction + 1), [claim])
             known += f"(assert {claim.at(induction)})"
 
 
+def planted(mutants: tuple[Mutant, ...]) -> pytest.MarkDecorator:
+    """A test for each mutant; all but the first belong to the whole range."""
+    cases = [
+        pytest.param(mutant, id=mutant.about, marks=[pytest.mark.full] if place else [])
+        for place, mutant in enumerate(mutants)
+    ]
+    return pytest.mark.parametrize("mutant", cases)
+
+
 class Formula:
-    """A specification in the language of SMT solvers; its state in clock t is called st.
+    """A specification in the language of SMT solvers, clock by clock: x in clock t is x@t.
 
     asserts, covers : in the order of their lines, so that an Assert may help those below it.
     """
 
     def __init__(self, specification: wiring.Component) -> None:
-        self.text = _formula(specification)
+        text = _formula(specification)
+        text, marker, step = text.partition("(define-fun |top_t|")
+        self._clock = text.replace("(declare-sort |top_s| 0)", "")
+        self._step = marker + step
         self.asserts = self._claims("assert", "top_a")
         self.covers = self._claims("cover", "top_c")
 
-    def _claims(self, kind: str, function: str) -> list[Claim]:
-        made = re.findall(rf"^; yosys-smt2-{kind} (\d+) \S+ (\S+):(\d+)", self.text, re.MULTILINE)
-        claims = [Claim(f"|{function} {n}|", Path(path), int(line)) for n, path, line in made]
+    def _claims(self, kind: str, name: str) -> list[Claim]:
+        made = re.findall(rf"^; yosys-smt2-{kind} (\d+) \S+ (\S+):(\d+)", self._clock, re.MULTILINE)
+        claims = [Claim(f"{name} {n}", Path(path), int(line)) for n, path, line in made]
         return sorted(claims, key=lambda claim: claim.line)
 
     def clocks(self, count: int, reset: bool) -> str:
         """So many clocks, one after another; with `reset` the registers begin as after reset."""
-        lines = []
+        lines = [_at(self._clock, t) for t in range(count)]
+        lines += [_at(self._step, t) for t in range(count - 1)]
+        lines += [f"(assert |top_t@{t}|)" for t in range(count - 1)]
         for t in range(count):
-            lines += [
-                f"(declare-const s{t} |top_s|)",
-                f"(assert (and (|top_h| s{t}) (|top_u| s{t})))",
-                f"(assert (= (|top_is| s{t}) {str(reset and t == 0).lower()}))",
-            ]
-        lines += [f"(assert (|top_t| s{t} s{t + 1}))" for t in range(count - 1)]
+            starts = "true" if reset and t == 0 else "false"
+            lines.append(f"(assert (and |top_h@{t}| |top_u@{t}| (= |top_is@{t}| {starts})))")
         if reset:
-            lines.append("(assert (|top_i| s0))")
+            lines.append("(assert |top_i@0|)")
         return "\n".join(lines)
 
     def solve(self, clocks: str, wanted: str) -> z3.ModelRef | None:
-        """The states of the clocks in which something wanted is true; None if there are none."""
+        """Registers and inputs of clocks in which something wanted is true; None without any."""
         solver = z3.Then(*TACTICS).solver()
         solver.set("timeout", SOLVER_MILLISECONDS)
-        solver.add(z3.parse_smt2_string(f"{self.text}\n{clocks}\n(assert {wanted})"))
+        solver.add(z3.parse_smt2_string(f"{clocks}\n(assert {wanted})"))
         found = solver.check()
         assert found != z3.unknown, solver.reason_unknown()
         return solver.model() if found == z3.sat else None
@@ -115,30 +127,41 @@ class Formula:
         model = self.solve(clocks, f"(not (and true {hold}))")
         if model is None:
             return
-        traces = [self._values(model, f"s{t}") for t in range(among.stop)]
+        values = self._values(clocks, model)
         t, claim = next(
-            (t, claim) for t in among for claim in claims if not traces[t][claim.function]
+            (t, claim) for t in among for claim in claims if not values[f"{claim.name}@{t}"]
         )
-        raise RefutedError(f"{claim}\n{_table(traces[: t + 1])}")
+        raise RefutedError(f"{claim}\n{_table(values, t)}")
 
-    def _values(self, model: z3.ModelRef, state: str) -> dict[str, int]:
-        """The value of every signal and claim in a state of a model."""
-        shapes = re.findall(
-            r"^\(define-fun (\|top_[na] .+?\|) \(\(state \|top_s\|\)\) (?:Bool|\(_ BitVec (\d+)\))",
-            self.text,
+    def _values(self, clocks: str, model: z3.ModelRef) -> dict[str, int]:
+        """The value of every signal and claim in the clocks of a model."""
+        lines = [f"(assert (= |{known.name()}| {model[known].sexpr()}))" for known in model]
+        shown = re.findall(
+            r"^\(define-fun \|(top_[na] [^|]+)\| \(\) (?:Bool|\(_ BitVec (\d+)\))",
+            clocks,
             re.MULTILINE,
         )
-        bits = re.findall(r"\(define-sort \|top_s\| \(\) \(_ BitVec (\d+)\)\)", self.text)[0]
-        fixed = model.eval(z3.BitVec(state, int(bits)), model_completion=True).sexpr()
-        lines = []
-        for n, (function, width) in enumerate(shapes):
-            value = f"({function} {fixed})" if width else f"(ite ({function} {fixed}) #b1 #b0)"
+        for n, (name, width) in enumerate(shown):
+            value = f"|{name}|" if width else f"(ite |{name}| #b1 #b0)"
             lines.append(f"(declare-const v{n} (_ BitVec {width or 1}))(assert (= v{n} {value}))")
         solver = z3.Solver()
-        solver.add(z3.parse_smt2_string(self.text + "\n".join(lines)))
+        solver.add(z3.parse_smt2_string(clocks + "\n".join(lines)))
         assert solver.check() == z3.sat
-        values = {name.name(): solver.model()[name].as_long() for name in solver.model()}
-        return {function: values[f"v{n}"] for n, (function, _) in enumerate(shapes)}
+        found = solver.model()
+        values = {name.name(): found[name] for name in found}
+        return {name: values[f"v{n}"].as_long() for n, (name, _) in enumerate(shown)}
+
+
+def _at(text: str, t: int) -> str:
+    """Declarations and definitions of a state as those of clock t."""
+    text = re.sub(r"\(declare-fun \|([^|]+)\| \(\|top_s\|\) ", rf"(declare-const |\1@{t}| ", text)
+    text = re.sub(
+        r"\(define-fun \|([^|]+)\| \((?:\((?:next_)?state \|top_s\|\) ?)+\) ",
+        rf"(define-fun |\1@{t}| () ",
+        text,
+    )
+    text = re.sub(r"\(\|([^|]+)\| state\)", rf"|\1@{t}|", text)
+    return re.sub(r"\(\|([^|]+)\| next_state\)", rf"|\1@{t + 1}|", text)
 
 
 def _formula(specification: wiring.Component) -> str:
@@ -159,13 +182,14 @@ def _formula(specification: wiring.Component) -> str:
         return (folder / "design.smt2").read_text(encoding="utf-8")
 
 
-def _table(traces: list[dict[str, int]]) -> str:
+def _table(values: dict[str, int], last: int) -> str:
     """A line for every signal of the specification and the hardware in it, a column for a clock."""
     lines = []
-    for function in sorted(traces[0]):
-        _, _, name = function.strip("|").partition("top_n spec.")
+    for signal in sorted({name.rpartition("@")[0] for name in values}):
+        _, _, name = signal.partition("top_n spec.")
         if name and name.count(".") < 2 and not set(name) & set("$["):
-            values = [f"{trace[function]:x}" for trace in traces[-SHOWN:]]
-            width = max(map(len, values))
-            lines.append(f"{name:32} " + " ".join(value.rjust(width) for value in values))
+            traced = range(max(0, last + 1 - SHOWN), last + 1)
+            trace = [f"{values[f'{signal}@{t}']:x}" for t in traced]
+            width = max(map(len, trace))
+            lines.append(f"{name:32} " + " ".join(value.rjust(width) for value in trace))
     return "\n".join(lines)

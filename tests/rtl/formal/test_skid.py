@@ -6,9 +6,9 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.lib import skid
-from tests.rtl.formal.proof import RefutedError, prove
+from tests.rtl.formal.proof import RefutedError, planted, prove
 from tests.rtl.formal.words import stays
-from tests.rtl.mutants import Mutant, load, named
+from tests.rtl.mutants import Mutant, load
 
 NUMBER_BITS = 3  # words are counted modulo this power of two, above what can be under way
 
@@ -68,7 +68,7 @@ def test_words_and_their_order():
     prove(Queue(skid.Skid(2)), 8)
 
 
-@named(MUTANTS)
+@planted(MUTANTS)
 def test_planted_errors_are_found(mutant, tmp_path, monkeypatch):
     twin = load(skid, mutant, tmp_path, monkeypatch)
     with pytest.raises(RefutedError):

@@ -2,22 +2,28 @@
 
 from typing import Any
 
-from amaranth.hdl import Assume, Module, Signal, Value
+from amaranth.hdl import Assume, Const, Module, Signal, Value
 from amaranth.lib import wiring
+
+
+def past(m: Module, value: Value, clocks: int = 1) -> Signal:
+    """What a value was so many clocks ago, 0 before there was one; for outside of any `m.If`."""
+    for _ in range(clocks):
+        before = Signal(value.shape(), name="past")
+        m.d.sync += before.eq(value)
+        value = before
+    return value
 
 
 def stays(m: Module, value: Value) -> None:
     """A free input is the same in every clock, so that what is said of it is said of any value."""
-    before, running = Signal.like(value, name="before"), Signal(name="running")
-    m.d.sync += [before.eq(value), running.eq(1)]
-    m.d.comb += Assume(~running | (value == before))
+    m.d.comb += Assume(~past(m, Const(1)) | (value == past(m, value)))
 
 
 def waits(m: Module, stream: Any) -> None:
     """What is offered on a stream is offered until it is taken."""
-    before, offered = Signal.like(stream.payload, name="before"), Signal(name="offered")
-    m.d.sync += [before.eq(stream.payload), offered.eq(stream.valid & ~stream.ready)]
-    m.d.comb += Assume(~offered | (stream.valid & (stream.payload == before)))
+    offered = past(m, stream.valid & ~stream.ready)
+    m.d.comb += Assume(~offered | (stream.valid & (stream.payload == past(m, stream.payload))))
 
 
 class Inside:

@@ -1,0 +1,139 @@
+"""A lane of the depthwise engine, in arithmetic over what came to it, tap by tap."""
+
+import pytest
+from amaranth.hdl import Array, Assert, Assume, Cover, Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
+
+from accelsim.hardware import DepthwiseEngine, Operands
+from rtl.engines.depthwise import lanes
+from tests.rtl.formal.proof import RefutedError, planted, prove
+from tests.rtl.formal.words import Inside, past, stays
+from tests.rtl.mutants import Mutant, load
+
+ENGINE = DepthwiseEngine(1, 3, bank_depth=4, fill_port=2, operands=Operands(8, 16))
+PIXELS, BITS, TOTAL_BITS = 3, 8, 16
+
+
+class Words(wiring.Component):
+    """Any operand of any word is read two clocks after it is asked for, as it was written.
+
+    odd, place, part : the operand that is followed.
+    """
+
+    def __init__(self, module):
+        self.dut = module.LaneModule(ENGINE)
+        inputs, _ = module.lane_layouts(ENGINE)
+        super().__init__(
+            {"i": In(inputs), "odd": In(1), "place": In(inputs["even"].shape)}
+            | {"part": In(range(PIXELS))}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        dut, i, inside = self.dut, self.i, Inside(m, self.dut)
+        m.d.comb += dut.i.eq(i)
+        for free in (self.odd, self.place, self.part):
+            stays(m, free)
+        m.d.comb += Assume(self.part < PIXELS)
+
+        def either(name):
+            return Mux(self.odd, i[f"{name}odd"], i[f"{name}even"])
+
+        content = Signal(signed(BITS))
+        writes = Array(either("write_"))[self.part] & (i.write_address == self.place)
+        with m.If(writes):
+            m.d.sync += content.eq(Array(i.write_data)[self.part])
+        even, odd = (Array(lane)[self.part].as_unsigned() for lane in (dut.lane.even, dut.lane.odd))
+        word = Mux(self.odd, odd, even).as_signed()
+        kept = (
+            Array(inside.word(m, name, self.place))[self.part].as_unsigned()
+            for name in ("odd", "even")
+        )
+        asked = either("") == self.place
+        m.d.comb += [
+            Assert(Mux(self.odd, *kept).as_signed() == content),
+            # Anything may come of a word that is written while it is read.
+            Assert(~past(m, asked & ~writes, 2) | (word == past(m, content, 2))),
+            Cover((word == -5) & past(m, asked, 2)),
+        ]
+        return m
+
+
+class Sums(wiring.Component):
+    """Sums of products of the words that were read; a product is added two clocks behind them."""
+
+    def __init__(self, module):
+        self.dut = module.LaneModule(ENGINE)
+        inputs, _ = module.lane_layouts(ENGINE)
+        super().__init__({"i": In(inputs)})
+        self.weight_clocks = module.WEIGHT_STAGES
+
+    def elaborate(self, platform):
+        m = Module()
+        dut, i = self.dut, self.i
+        lane = dut.lane
+        m.submodules.dut = dut
+        m.d.comb += [dut.i.eq(i), Assume(i.shift < PIXELS)]
+        weight = past(m, i.weight, self.weight_clocks)
+        m.d.comb += Assert(lane.weights[-1] == weight)
+        first, second = (
+            [Mux(i.odd_first, one[p], other[p]) for p in range(PIXELS)]
+            for one, other in ((lane.odd, lane.even), (lane.even, lane.odd))
+        )
+        read = Array([*first, *second])
+        for p in range(PIXELS):
+            value = Signal(signed(BITS), name=f"value_{p}")
+            product = Signal(signed(2 * BITS), name=f"product_{p}")
+            total, now = (
+                Signal(signed(TOTAL_BITS), name=f"{name}_{p}") for name in ("total", "now")
+            )
+            m.d.sync += value.eq(Mux(i.mask[p], read[i.shift + p], 0))
+            m.d.sync += [product.eq(value * weight), total.eq(now)]
+            m.d.comb += now.eq(Mux(i.first, 0, total) + product)
+            captured, moved = past(m, i.capture), past(m, i.move)
+            m.d.comb += [
+                Assert(lane.operand[p] == value),
+                Assert(lane.product[p] == product),
+                Assert(lane.acc[p] == total),
+                Assert(~captured | (dut.o[p] == total)),
+                Assert(captured | ~moved | (dut.o[p] == past(m, i.next_shadow[p]))),
+                Assert(captured | moved | (dut.o[p] == past(m, dut.o[p]))),
+            ]
+        return m
+
+
+MUTANTS = (
+    Mutant(
+        "words exchanged",
+        "Mux(i.odd_first, self.odd, self.even), Mux",
+        "Mux(i.odd_first, self.even, self.odd), Mux",
+    ),
+    Mutant("shifted one too far", "values >> step * bits", "values >> (step + 1) * bits"),
+    Mutant("outside of the map", "Mux(i.mask[p], values[p], 0)", "values[p]"),
+    Mutant("a weight too early", "self.weights[-1]),", "self.weights[-2]),"),
+    Mutant("sums go on", "Mux(i.first, 0, self.acc[p])", "self.acc[p]"),
+    Mutant("a capture is lost", "Mux(i.capture, total, moved)", "Mux(i.move, moved, total)"),
+)
+
+
+def test_words():
+    prove(Words(lanes), 6, induction=3)
+
+
+def test_sums():
+    prove(Sums(lanes), 1, induction=1)
+
+
+def test_a_planted_error_in_words_is_found(tmp_path, monkeypatch):
+    mutant = Mutant("even for odd", "read_port.addr.eq(i[name])", 'read_port.addr.eq(i["even"])')
+    twin = load(lanes, mutant, tmp_path, monkeypatch)
+    with pytest.raises(RefutedError):
+        prove(Words(twin), 6, induction=0)
+
+
+@planted(MUTANTS)
+def test_planted_errors_in_sums_are_found(mutant, tmp_path, monkeypatch):
+    twin = load(lanes, mutant, tmp_path, monkeypatch)
+    with pytest.raises(RefutedError):
+        prove(Sums(twin), 9, induction=0)
