@@ -22,7 +22,6 @@ class CoreOf:
     core : core(sizes, shared=False, units=0), the engine with its memories behind stream ports.
         With `shared` its repeated part is an instance of one module, for Verilog; with `units` its
         commands wait for the progress of so many units (rtl.lib.waits).
-    deepened : deepened(sizes, commands), the sizes with memories in which the sequence fits.
     memories : memories(sizes, commands, *contents), what a sequence keeps in the memories of the
         core; AccelsimError where it is not one sequence.
     job : job(sizes, core, commands, memories), what the host sends.
@@ -41,7 +40,6 @@ class CoreOf:
 
     name: str
     core: Callable[..., Any]
-    deepened: Callable[[Any, Int], Any]
     memories: Callable[..., tuple[Memory, ...]]
     job: Callable[[Any, Any, Int, Any], Job]
     used: Callable[[Any, Int], Int]

@@ -80,7 +80,7 @@ def cosim(
 
     Parameters
     ----------
-    sizes : of the engine; its memories are made as deep as the sequence needs.
+    sizes : of the engine, whose memories are as deep as they say.
     commands : int64[passes, fields], of the engine's commands; `last` is 1 at the end only.
     memories : what the commands point to, as the engine's golden model takes them.
     simulator : one of SIMULATORS.
@@ -90,7 +90,6 @@ def cosim(
     """
     _check(simulator, waves)
     engine, report = core_of(sizes), progress or _ignore
-    sizes = engine.deepened(sizes, commands)
     held = engine.memories(sizes, commands, *memories)
     if simulator == "amaranth":
         component = engine.core(sizes)

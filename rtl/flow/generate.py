@@ -99,17 +99,13 @@ def generate(
 
     With `axi_stream` also the wrapper of rtl.flow.axi, of which the other files then speak, too.
 
-    With a stimulus also testbench.sv, what it reads, and testbench.md; the memories of the engine
-    that it is for are then as deep as it needs. The directory is made where it does not exist; the
-    files are there whole or not at all. `command` is what core.sv says it was made by.
+    With a stimulus also testbench.sv, what it reads, and testbench.md. The directory is made where
+    it does not exist; the files are there whole or not at all. `command` is what core.sv says it
+    was made by.
     """
     report = progress or _ignore
     report("making Verilog", 0.0)
     with _whole(directory) as written:
-        if stimulus is not None:
-            sizes = hardware.engine(stimulus.engine)
-            deepened = core_of(sizes).deepened(sizes, stimulus.commands)
-            hardware = hardware.with_engine(deepened)
         made = make_cores(hardware)
         report("making Verilog", 0.9)
         written["core.sv"] = located(_head(made, command) + made.text)

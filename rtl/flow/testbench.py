@@ -101,7 +101,7 @@ def testbench_files(
 
     Parameters
     ----------
-    made : the engine that runs it, with memories deep enough; see rtl.engines.base.
+    made : the engine that runs it; see rtl.engines.base.
     top : the module of the design.
     axi_stream : whether the layer runs through the wrapper of rtl.flow.axi.
     """

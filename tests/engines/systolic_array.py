@@ -24,6 +24,9 @@ from tests.engines.base import (
 )
 from tests.naive import systolic_array as plain
 
+# Words of a bank; half of it holds some sequences at once, so that no command waits for operands.
+ROOMY = 1 << 13
+
 
 def random_state(array: SystolicArray, rng: np.random.Generator) -> State:
     """Registers as they are after power-up: random data, control bits zero."""
@@ -39,7 +42,7 @@ def random_state(array: SystolicArray, rng: np.random.Generator) -> State:
 
 
 def random_array(
-    rng: np.random.Generator, shape: tuple[int, int], overlap: bool = True, bank_depth: int = 1024
+    rng: np.random.Generator, shape: tuple[int, int], overlap: bool = True, bank_depth: int = ROOMY
 ) -> SystolicArray:
     """An array of a shape with few taps and shallow accumulators.
 

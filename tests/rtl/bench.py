@@ -93,11 +93,6 @@ def run(
     return bench.outcomes(sequences, clocks - clocks[0], subject.core.pause(sizes))
 
 
-def deepened(subject: Subject, sizes: Any, sequences: list[Sequence]) -> Any:
-    """The sizes with memories in which these sequences run one after another without a stall."""
-    return subject.core.deepened(sizes, _in_a_row(subject, sequences)[0])
-
-
 def _in_a_row(subject: Subject, sequences: list[Sequence]) -> tuple[Ints, list[Any]]:
     """Commands of all sequences, and memories in which their words follow each other."""
     places = list(addresses(subject.engine.registers.command))

@@ -37,7 +37,6 @@ CORE = CoreOf(
     opcodes=DepthwiseOpcode,
     core=DepthwiseCore,
     repeated=_lane,
-    deepened=job.deepened,
     memories=job.memories,
     job=job.of_sequence,
     used=job.used,

@@ -1,6 +1,5 @@
 """Sequences of the depthwise engine as jobs of its host."""
 
-import dataclasses
 from functools import partial
 from typing import Any
 
@@ -37,40 +36,10 @@ _COLUMNS = columns(DepthwiseCommand)
 CHANNELS = _COLUMNS["channels"]
 MAP, TAPS = addresses(DepthwiseCommand)
 
-# Passes of which a half has room. When the core waits for a command, three passes may not have
-# been read: the one in the tile generator, the one whose last tap is held back, and the one
-# before, whose last word is being read.
-_AHEAD = 4
-
 
 def _pass_words(engine: DepthwiseEngine, commands: Int) -> DepthwiseWords:
     work = DepthwisePass(*commands.T[: len(DepthwisePass._fields)])
     return depthwise_words(work, engine.pixels, engine.result_lanes)
-
-
-def deepened(engine: DepthwiseEngine, commands: Int) -> DepthwiseEngine:
-    """The engine with memories deep enough for a sequence, in powers of two so that few differ.
-
-    With a fill port two passes share them, as they are.
-    """
-    if engine.fill_port or not len(commands):
-        return engine
-    words = _pass_words(engine, commands)
-    return dataclasses.replace(
-        engine,
-        bank_depth=max(engine.bank_depth, _depth(words.map)),
-        tap_depth=max(engine.tap_depth, _depth(words.taps)),
-    )
-
-
-def _depth(words: Int) -> int:
-    """Depth with which passes of so many words run, however many they are.
-
-    While the core waits for the first command of a chunk, the passes of the chunk before last
-    have been read completely, and the host is not waiting for the core.
-    """
-    half = min(_AHEAD * int(words.max()), int(words.sum()))
-    return 1 << (2 * half - 1).bit_length()
 
 
 def _wrong(engine: DepthwiseEngine, command: DepthwiseCommand) -> str | None:

@@ -18,7 +18,6 @@ CORE = CoreOf(
     opcodes=Opcode,
     core=Core,
     repeated=_element,
-    deepened=job.deepened,
     memories=job.memories,
     job=job.of_sequence,
     used=job.used,

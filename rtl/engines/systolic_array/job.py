@@ -1,6 +1,5 @@
 """Sequences of the systolic array as jobs of its host."""
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -34,32 +33,10 @@ FIELDS = len(ArrayPass._fields)
 COLUMNS = columns(ArrayCommand)["n"]
 LEFT, TOP = addresses(ArrayCommand)
 
-# Clocks beyond the longest pass that the sequencer may look ahead, with its pipeline.
-_SLACK = 32
-
 
 def words(commands: Int) -> ArrayWords:
     """Operand and result words of every pass of a table of commands, int64[passes, fields]."""
     return array_words(ArrayPass(*commands[:, :FIELDS].T))
-
-
-def bank_depth(commands: Int, rows: int, columns: int) -> int:
-    """Depth of bank with which a sequence runs, however long it is.
-
-    A half holds two of the longest passes and as many words as the last row or column reads
-    later than the first. So while the core waits for the first command of a chunk, the passes
-    of the chunk before last have been read completely, and the host is not waiting for the core.
-    """
-    read = words(commands)
-    longest = max(int(read.left.max(initial=1)), int(read.top.max(initial=1)))
-    half = 2 * longest + max(rows, columns) + _SLACK
-    return 1 << (2 * half - 1).bit_length()
-
-
-def deepened(array: SystolicArray, commands: Int) -> SystolicArray:
-    """The array with banks deep enough for a sequence, in powers of two so that few differ."""
-    depth = bank_depth(commands, array.rows, array.columns)
-    return dataclasses.replace(array, bank_depth=max(array.bank_depth, depth))
 
 
 def memories(

@@ -13,7 +13,6 @@ from rtl.engines import ENGINES as CORES
 from rtl.host.driver import Stalls
 from tests.engines import SUBJECTS
 from tests.rtl.agreement import check, stall_cycles
-from tests.rtl.bench import deepened
 
 PACES = (
     None,
@@ -48,7 +47,7 @@ def random_check(subject, shape, kind, seed, pace, trace, sequences):
     sizes = kind.sizes(rng, shape)
     work = [kind.sequence(rng, sizes, int(rng.integers(1, 7))) for _ in range(sequences)]
     first = subject.first_registers and subject.first_registers(rng, sizes)
-    check(subject, deepened(subject, sizes, work), work, pace, trace=trace, first=first)
+    check(subject, sizes, work, pace, trace=trace, first=first)
 
 
 def options(subject):
@@ -87,7 +86,6 @@ def test_what_is_missing_stalls_a_core(subject, kind):
     rng = np.random.default_rng(7)
     sizes = kind.sizes(rng, (4, 2))
     work = [kind.small(rng, sizes, 8) for _ in range(3)]
-    sizes = deepened(subject, sizes, work)
     assert stall_cycles(check(subject, sizes, work)) == 0
     assert stall_cycles(check(subject, sizes, work, Stalls(commands=0.97))) > 20
     check(subject, sizes, work, Stalls(results=0.97))

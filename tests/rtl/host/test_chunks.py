@@ -5,12 +5,13 @@ import pytest
 
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayPass, Opcode, array_words
-from rtl.engines.systolic_array.job import LEFT, TOP, bank_depth, words
+from rtl.engines.systolic_array.job import LEFT, TOP, words
 from rtl.host.chunks import Reads, chunks
 from tests.engines.systolic_array import random_sequence
 
 SEEDS = range(12)
 SHAPES = ((1, 1), (3, 7), (8, 2))
+DEPTH = 75  # of banks; no power of two
 
 
 def split(commands, depth):
@@ -23,7 +24,7 @@ def split(commands, depth):
 
 
 def long_sequence(seed, shape):
-    array = SystolicArray(*shape)
+    array = SystolicArray(*shape, bank_depth=DEPTH)
     return random_sequence(np.random.default_rng(seed), array, 120)
 
 
@@ -39,12 +40,11 @@ def test_words_are_those_of_the_engine(seed):
 def test_every_pass_reads_its_own_words(seed, shape):
     """Banks filled chunk by chunk hold at the new addresses what was at the old ones."""
     commands = long_sequence(seed, shape).commands
-    depth = bank_depth(commands, *shape)
-    placed, parts = split(commands, depth)
+    placed, parts = split(commands, DEPTH)
     used = words(commands)
-    banks = np.full((2, depth), -1)
+    banks = np.full((2, DEPTH), -1)
     for number, part in enumerate(parts):
-        half = range(depth // 2 * (number % 2), depth // 2 * (number % 2 + 1))
+        half = range(DEPTH // 2 * (number % 2), DEPTH // 2 * (number % 2 + 1))
         for bank, blocks in zip(banks, part.blocks, strict=True):
             written = [
                 at for block in blocks for at in range(block.address, block.address + block.length)
@@ -66,24 +66,29 @@ def test_every_pass_reads_its_own_words(seed, shape):
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_chunk_lasts_until_the_one_before_has_been_read(seed, shape):
-    """Without its last pass a chunk still has a word for each clock that the skew of reads takes.
-
-    Otherwise the core could wait for a command while the host waits for the core.
-    """
+def test_a_chunk_holds_as_many_passes_as_a_half(seed, shape):
+    """With the first pass of the next one, it would not fit into a half of one of the banks."""
     commands = long_sequence(seed, shape).commands
-    _, parts = split(commands, bank_depth(commands, *shape))
+    _, parts = split(commands, DEPTH)
+    assert len(parts) > 3
     used = words(commands)
     for part in parts[:-1]:
-        stored = [sum(block.length for block in blocks) for blocks in part.blocks]
-        last = [used.left[part.end - 1], used.top[part.end - 1]]
-        assert max(np.subtract(stored, last)) > max(shape)
+        more = slice(part.first, part.end + 1)
+        sides = (commands[more, LEFT], used.left[more]), (commands[more, TOP], used.top[more])
+        blocks = (set(zip(*map(np.ndarray.tolist, side), strict=True)) for side in sides)
+        assert max(sum(count for _, count in side) for side in blocks) > DEPTH // 2
 
 
 def test_a_long_sequence_has_many_chunks():
     table = np.array([[*ArrayPass(Opcode.OS, 2, 2, 10), 10 * i, 10 * i, 0] for i in range(1000)])
-    depth = bank_depth(table, 2, 2)
-    assert len(split(table, depth)[1]) == -(-1000 // (depth // 2 // 10))
+    assert len(split(table, DEPTH)[1]) == -(-1000 // (DEPTH // 2 // 10))
+
+
+def test_a_pass_may_fill_a_half():
+    table = np.array([[*ArrayPass(Opcode.OS, 2, 2, 10), 10 * i, 10 * i, 0] for i in range(5)])
+    placed, parts = split(table, 20)
+    assert [(part.first, part.end) for part in parts] == [(i, i + 1) for i in range(5)]
+    assert placed[:, LEFT].tolist() == [0, 10, 0, 10, 0]
 
 
 def test_equal_blocks_are_stored_once():
@@ -93,9 +98,3 @@ def test_equal_blocks_are_stored_once():
     assert [block.length for block in part.blocks[0]] == [10]
     assert [block.length for block in part.blocks[1]] == [10] * 6
     assert set(placed[:, LEFT]) == {0}
-
-
-def test_depth_is_a_power_of_two_that_holds_four_of_the_longest_passes():
-    table = np.array([[*ArrayPass(Opcode.WS, 100, 2, 2), 0, 0, 1]])
-    assert bank_depth(table, 2, 2) == 512
-    assert bank_depth(table, 2, 200) == 1024

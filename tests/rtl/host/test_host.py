@@ -8,7 +8,7 @@ import pytest
 from accelsim.errors import AccelsimError
 from accelsim.hardware import SystolicArray
 from rtl.engines.systolic_array.core import Core
-from rtl.engines.systolic_array.job import LEFT, TOP, deepened, memories, of_sequence, words
+from rtl.engines.systolic_array.job import LEFT, TOP, memories, of_sequence, words
 from rtl.flow.ports import payload
 from rtl.flow.verilog import verilog
 from rtl.host.driver import Fill, Host, Job, Stalls, load_job, save_job
@@ -125,10 +125,9 @@ class Case:
 
     def __init__(self, seed, length):
         rng = np.random.default_rng(seed)
-        array = SystolicArray(3, 4, bank_depth=2)
+        array = SystolicArray(3, 4, bank_depth=64)
         self.sequence = random_sequence(rng, array, length)
         commands, filled = self.sequence.commands, self.sequence.memories
-        array = deepened(array, commands)
         core = Core(array)
         verilog(core)  # Amaranth objects to hardware that is never elaborated
         held = memories(array, commands, *filled)

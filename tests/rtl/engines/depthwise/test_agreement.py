@@ -4,23 +4,23 @@ import numpy as np
 import pytest
 
 from accelsim.hardware import DepthwiseEngine, Operands
+from accelsim.passes import depthwise_words
 from rtl.host.driver import Stalls
 from tests.engines.base import Sequence
 from tests.engines.depthwise import SUBJECT, sequence
 from tests.rtl.agreement import check, stall_cycles
-from tests.rtl.bench import deepened
 from tests.rtl.engines.depthwise.cases import CASES, flat, row
 
 
 @pytest.mark.parametrize(("results", "fill"), [(4, 0), (8, 0), (12, 0), (4, 1), (8, 5), (12, 12)])
 def test_explicit_cases_agree(results, fill):
     rng = np.random.default_rng(fill)
-    engine = DepthwiseEngine(3, 4, results, fill, tap_depth=4096)
+    engine = DepthwiseEngine(3, 4, results, fill, bank_depth=1 << 12, tap_depth=1 << 13)
     work = [sequence(rng, engine, passes) for passes in CASES.values()]
     if fill == 1:
         work = work[:7]  # the others take long to fill
     stalls = Stalls(0.1, 0.1, 0.1, 0.1, seed=1) if results == 8 else None
-    check(SUBJECT, deepened(SUBJECT, engine, work), work, stalls)
+    check(SUBJECT, engine, work, stalls)
 
 
 def test_registers_of_explicit_cases_agree():
@@ -34,15 +34,16 @@ def test_registers_of_explicit_cases_agree():
 def test_memories_are_filled_again_while_passes_run():
     """As shallow as they may be; both halves many times, and nobody waits for each other."""
     rng = np.random.default_rng(4)
-    least = DepthwiseEngine(2, 3, bank_depth=4, tap_depth=2)
     refills = []
     for length in (1, 2, 3, 30, 40):
         passes = tuple(row(2, 3, 7, 1, 4, 1 + n % 3, 1 + n % 2) for n in range(length))
-        deep = deepened(SUBJECT, least, [sequence(rng, DepthwiseEngine(2, 3), passes)])
-        made = sequence(rng, deep, passes)
+        words = [depthwise_words(p, pixels=3, result_lanes=1) for p in passes]
+        maps, taps = max(each.map for each in words), max(each.taps for each in words)
+        least = DepthwiseEngine(2, 3, bank_depth=2 * maps, tap_depth=2 * taps)
+        made = sequence(rng, least, passes)
         for pace in (Stalls(), Stalls(0.0, 0.0, 0.8, 0.0), Stalls(0.1, 0.2, 0.3, 0.4)):
-            check(SUBJECT, deep, [made], pace)
-        refills.append(len(made.memories[0]) / deep.bank_depth)
+            check(SUBJECT, least, [made], pace)
+        refills.append(len(made.memories[0]) / least.bank_depth)
     assert max(refills) > 2
 
 
