@@ -481,9 +481,7 @@ needs `--trace` when it compiles.
 
 The core is compared with the golden model, word for word, and its busy cycles with the schedule's
 {cycles}, or more where there are stall cycles. Those depend on the host, which here waits for
-nothing that the core does not make it wait for. The memories of the engine are as deep as the layer
-needs, so that they may be deeper than those of the design; `core.sv` and `parameters.json` say how
-deep.
+nothing that the core does not make it wait for, such as room in the memories.
 
 Every line of a file is one word: numbers of {count_bits} bits in hexadecimal, then the payload,
 with _ between them. A word is sent when the counters named have reached the numbers in front of it:
