@@ -53,9 +53,9 @@ class SystolicArray:
     def result_latency(self) -> int:
         """Clocks from an operand at the port of row 0 to the sum with it at the bottom of column 0.
 
-        One in every row, and one for the product.
+        One in every row, and two for the product.
         """
-        return self.rows + 1
+        return self.rows + 2
 
     @property
     def results_on_their_way(self) -> int:

@@ -38,7 +38,7 @@ def random_state(array: SystolicArray, rng: np.random.Generator) -> State:
 
     zero = empty_state(array)
     drawn = State._make(draw(wide if r.dtype == np.int32 else high, r) for r in zero)
-    return drawn._replace(p=draw(2 * high * high, zero.p), f=zero.f)
+    return drawn._replace(p=draw(2 * high * high, zero.p), f=zero.f, g=zero.g)
 
 
 def random_array(
@@ -201,18 +201,22 @@ def registers(core: Any) -> Registers:
     shape = core.array.rows, core.array.columns
     grids = {
         name: signals(shape, lambda i, j, name=name: getattr(elements[i][j], name))
-        for name in ("acc", "s", "p", "a", "b", "w")
+        for name in ("acc", "s", "p", "a", "b", "w", "x")
     }
-    bits = signals(shape, lambda i, j: elements[i][j].f.as_value())
+    bits = {
+        name: signals(shape, lambda i, j, name=name: getattr(elements[i][j], name).as_value())
+        for name in ("f", "g")
+    }
     buffers = signals((shape[0], core.array.max_taps), lambda i, tap: taps[i][tap])
-    return {**grids, "f": bits, "taps": buffers}
+    return {**grids, **bits, "taps": buffers}
 
 
 def first_registers(rng: np.random.Generator, array: SystolicArray) -> Registers:
     """Random data, and random control bits that an element may hold at power-up."""
     state = random_state(array, rng)
-    bits = rng.integers(0, 128, (array.rows, array.columns)).astype(np.int32)
-    return state._replace(f=bits)._asdict()
+    f = rng.integers(0, 128, (array.rows, array.columns)).astype(np.int32)
+    g = rng.integers(0, 16, f.shape).astype(np.int32)
+    return state._replace(f=f, g=g)._asdict()
 
 
 def check_registers(
@@ -237,7 +241,7 @@ def check_registers(
     ahead = np.clip(buffer - 1, 0, last)
     state = State(**grids, taps=trace["taps"][ahead, buffer])
     first = State._make(
-        register.astype(np.int32 if name in ("acc", "s", "p", "f") else np.int16)
+        register.astype(np.int32 if name in ("acc", "s", "p", "f", "g") else np.int16)
         for name, register in state._asdict().items()
     )
     run = simulate(array, sequence.commands, *sequence.memories, state=first, clock=clock)
@@ -245,6 +249,8 @@ def check_registers(
     begun = row + column < clock
     for name in grids:
         same = getattr(run.registers, name) == trace[name][clock]
+        if name == "x":  # beside an operand of 0 it is anything
+            same |= trace["a"][clock] == 0
         assert (same | ~begun).all(), f"register {name} at clock {clock}"
     same = run.registers.taps == trace["taps"][max(clock - 1, 0)]
     assert same[:clock].all(), f"taps at clock {clock}"

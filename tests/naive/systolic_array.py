@@ -20,10 +20,10 @@ class Flags(NamedTuple):
     first: bool = False  # start a sum
     cap: bool = False  # hand the sum to the shadow register
     ws: bool = False  # partial sums pass down
+    sh: bool = False  # shadow registers move down
     fz: bool = False  # operands move right at half speed
     swap: bool = False  # take the stationary operand that has been loaded
     bsh: bool = False  # operands move down
-    sh: bool = False  # shadow registers move down
 
 
 class Element(NamedTuple):
@@ -32,10 +32,12 @@ class Element(NamedTuple):
     a: int = 0  # operand from the left
     b: int = 0  # operand from above, or second half of the way of an operand
     w: int = 0  # stationary operand, or tap on its way right
+    x: int = 0  # what a is multiplied with in the next clock
     p: int = 0  # product, which is added in the next clock
     acc: int = 0
     s: int = 0  # shadow, or partial sum
-    f: Flags = Flags()  # those of the product
+    f: Flags = Flags()  # those of a and x
+    g: Flags = Flags()  # those of the product
 
 
 class Frame(NamedTuple):
@@ -198,8 +200,10 @@ class Machine:
         self.load = None  # the row of a tile at the ports
         self.rem = 0  # results of the drain that are still to leave
         self.rem_columns, self.rem_ends = 0, None
-        self.beat = Frame()  # whose partial sums are at the bottom of column 0 in the next clock
-        self.bottom = 0, 0, None, Frame()  # rem, its columns and ends, and beat, of a clock ago
+        self.beat = Frame()  # whose partial sums come to the bottom of column 0
+        self.bottoms = [
+            (0, 0, None, Frame())
+        ] * 2  # rem, its columns and ends, beat, two clocks ago
         self.steps = [Step()] * (array.columns - 1)
         self.accumulators = [[0] * array.accumulator_depth for _ in range(array.columns)]
 
@@ -225,7 +229,7 @@ class Machine:
 
     def leave(self, clock):
         """What is at the bottom of the columns, each a clock behind the one on its left."""
-        rem, columns, ends, beat = self.bottom
+        rem, columns, ends, beat = self.bottoms.pop(0)
         if rem:
             step = Step(valid=True, columns=columns, ends=ends if rem == 1 else None)
         elif beat.beat is not None:
@@ -251,7 +255,7 @@ class Machine:
 
     def count(self, frame):
         """The registers of column 0's result, from the frame of the last row."""
-        self.bottom = self.rem, self.rem_columns, self.rem_ends, self.beat
+        self.bottoms.append((self.rem, self.rem_columns, self.rem_ends, self.beat))
         self.rem = frame.drain or max(0, self.rem - 1)
         if frame.drain:
             self.rem_columns, self.rem_ends = frame.columns, frame.ends
@@ -392,27 +396,41 @@ class Machine:
 
     @property
     def registers(self):
-        """acc, s, p, a, b, w and f of all elements as int[R, C], the taps as int[R, max_taps]."""
+        """acc, s, p, a, b, w, x, f, g of all elements as int[R, C], taps as int[R, max_taps]."""
         registers = {
             name: np.array([[getattr(element, name) for element in row] for row in self.grid])
-            for name in ("acc", "s", "p", "a", "b", "w")
+            for name in ("acc", "s", "p", "a", "b", "w", "x")
         }
-        bits = [[sum(bit << n for n, bit in enumerate(e.f)) for e in row] for row in self.grid]
-        return registers | {"f": np.array(bits), "taps": np.array(self.taps)}
+        bits = {
+            name: [[number(getattr(element, name)) for element in row] for row in self.grid]
+            for name in ("f", "g")
+        }
+        f, g = np.array(bits["f"]), np.array(bits["g"]) & (1 << SUM_FLAGS) - 1
+        return registers | {"f": f, "g": g, "taps": np.array(self.taps)}
+
+
+SUM_FLAGS = 4  # of the control bits, those that a sum needs
+
+
+def number(flags):
+    """Control bits as a number, the first one lowest."""
+    return sum(bit << place for place, bit in enumerate(flags))
 
 
 def after(old, a, b, w, s, f, wrap):
     """An element's registers after a clock in which these values are at its inputs."""
-    adding = old.f
+    adding = old.g
     total = wrap((s if adding.ws else 0 if adding.first else old.acc) + old.p)
     return Element(
         a=a,
         b=old.a if f.fz else b if f.bsh else old.b,
         w=old.b if f.swap else old.w if f.ws else w,
-        p=a * w_or_b(old, b, f),
+        x=w_or_b(old, b, f),
+        p=old.a * old.x,
         acc=old.acc if adding.ws else total,
         s=total if adding.cap else s if adding.sh else old.s,
         f=f,
+        g=old.f,
     )
 
 

@@ -165,9 +165,9 @@ def _of_window(sequence: _Sequence, clocks: range) -> Activity:
     )
     captures = flags & cycle.CAPTURE != 0
     drain = _drains(products, streams, captures & ~streams, flags & cycle.SHIFT_SHADOW != 0)
-    drain = np.concatenate(
-        [np.zeros_like(drain[:1]), drain[:-1]]
-    )  # a product is added a clock later
+    # Operands multiply in the clock behind, and the product is added in the one behind that.
+    late = np.zeros((2, *drain.shape[1:]), drain.dtype)
+    drain = np.concatenate([late, drain])[: len(drain)]
     first = clocks.start - since
     return Activity(states[first:], drain[first:])
 

@@ -10,8 +10,10 @@ do the same thing at the same time, so the simulation steps through frames:
   holds them (stationary tiles).
 * A shadow that takes its upper neighbour's value takes the one *of the same frame*, since that
   neighbour is one frame ahead in clocks.
-* The product of a frame is added in the next one. Nothing of it has to be kept: operands and
-  control bits still are what they were when that frame begins, and are passed on behind it.
+* The operands of a frame multiply in the next one, and the product is added in the one behind.
+  Nothing of that has to be kept: when a frame begins, operands and control bits still are those of
+  the frame before; their products are added then, and they are passed on. So sums are a frame
+  ahead of the elements, and are recorded a frame earlier.
 
 Kernels are components of rtl/engines/systolic_array, and what they change are its registers, under
 the same names. Sums are 32 bits wide while they are stepped, and wrapped where they are read, at
@@ -50,9 +52,10 @@ from accelsim.passes import columns as columns_of
 OS, WS, IS, ROWS = (int(op) for op in (Opcode.OS, Opcode.WS, Opcode.IS, Opcode.ROWS))
 
 # Control bits of an element.
-FIRST, CAPTURE, STATIONARY, HALF_SPEED, SWAP, SHIFT_OPERANDS, SHIFT_SHADOW = (
+FIRST, CAPTURE, STATIONARY, SHIFT_SHADOW, HALF_SPEED, SWAP, SHIFT_OPERANDS = (
     1 << bit for bit in range(7)
 )
+SUM_FLAGS = FIRST | CAPTURE | STATIONARY | SHIFT_SHADOW  # those that a sum needs
 # What a frame tells the result port.
 BEAT, START, END, ACCUMULATE, EMIT = (1 << bit for bit in range(5))
 
@@ -122,27 +125,32 @@ Register = npt.NDArray[Any]
 
 
 class State(NamedTuple):
-    """Registers of the array: int32[R, C] acc, s, p and f; int16[R, C] a, b and w.
+    """Registers of the array: int32[R, C] acc, s, p, f and g; int16[R, C] a, b, w and x.
 
-    f holds the control bits FIRST ... SHIFT_SHADOW, those of the product p; taps is
-    int16[R, max_taps], as they were a clock before: the edge cells are a clock ahead.
+    x is told where a is not 0: elsewhere it is anything, as it makes no difference.
+
+    f holds the control bits FIRST ... SHIFT_OPERANDS of the operands a and x, g those of the
+    product p as far as SHIFT_SHADOW; taps is int16[R, max_taps], as they were a clock before: the
+    edge cells are a clock ahead.
     """
 
     acc: Register
     s: Register
     p: Register
     f: Register
+    g: Register
     a: Register
     b: Register
     w: Register
+    x: Register
     taps: Register
 
 
 def empty_state(array: SystolicArray) -> State:
     """All registers zero."""
     grid = (array.rows, array.columns)
-    wide = [np.zeros(grid, np.int32) for _ in range(4)]
-    operand = [np.zeros(grid, np.int16) for _ in range(3)]
+    wide = [np.zeros(grid, np.int32) for _ in range(5)]
+    operand = [np.zeros(grid, np.int16) for _ in range(4)]
     taps = np.zeros((array.rows, array.max_taps), np.int16)
     return State._make([*wide, *operand, taps])
 
@@ -504,18 +512,23 @@ def _run(sequencer, grid, port, overlap, seen, since, until):
         number = clock - (rows - 1)
         if number < 0:
             continue
+        first, last = max(number, since), min(number + rows + columns - 1, until)
+        after = range(max(number + 1, since), min(number + rows + columns, until))
+        for moment in range(first, last):
+            _record_operand(seen, moment - since, grid, moment - number, number)
+        if number == 0:
+            _add_first(grid, True)
+        for moment in after:
+            _record_sums(seen, moment - since, grid, moment - number - 1, number)
         # The frame before this one: its products are added, and its operands go on.
         frame = grid.frames[(number - 1) & mask]
         flags = frame.flags
-        first, last = max(number, since), min(number + rows + columns - 1, until)
-        for moment in range(first, last):
-            _record_sums(seen, moment - since, grid, moment - number, number)
         if number == 0:
-            _add_first(grid)
+            _add_first(grid, False)
         else:
             _add(frame, flags, grid, number - 1)
             _pass_operands(frame, flags, grid, number - 1)
-            _deliver(frame, grid, port, number + rows)
+            _deliver(frame, grid, port, number + rows + 1)
         for moment in range(first, last):
             _record(seen, moment - since, grid, moment - number, number)
         frame = grid.frames[number & mask]
@@ -826,15 +839,20 @@ def _enter(frame, flags, grid):
 
 
 @component
-def _add_first(grid):
-    """Sums and shadows of the products that are there at the start, by the control bits there."""
+def _add_first(grid, products):
+    """Sums and shadows of what is there at the start, by the control bits there.
+
+    First that of the products, then that of the operands.
+    """
     r = grid.registers
     rows, columns = r.acc.shape
     for i in range(rows):
         for j in range(columns):
-            flags, above = r.f[i, j], r.s[i - 1, j] if i > 0 else 0
+            flags = r.g[i, j] if products else r.f[i, j]
+            product = r.p[i, j] if products else np.int32(r.a[i, j]) * r.x[i, j]
+            above = r.s[i - 1, j] if i > 0 else 0
             streams = flags & STATIONARY != 0
-            total = r.p[i, j] + (above if streams else 0 if flags & FIRST else r.acc[i, j])
+            total = product + (above if streams else 0 if flags & FIRST else r.acc[i, j])
             if not streams:
                 r.acc[i, j] = total
             if flags & CAPTURE:
@@ -970,28 +988,55 @@ def _deliver(frame, grid, port, clock):
 
 @kernel
 def _record_sums(seen, at, grid, diagonal, number):
-    """Sums, products and shadows of the elements of `_record`, before the products are added."""
-    registers = grid.registers
+    """Sums, products and shadows of a diagonal, when the frame behind this one begins."""
+    registers, mask = grid.registers, grid.frames.size - 1
     rows, columns = registers.acc.shape
     for i in range(rows):
         j = diagonal - i
         if 0 <= j < columns:
             seen.acc[at, i, j] = registers.acc[i, j]
             seen.s[at, i, j] = registers.s[grid.shadow[i], j]
-            seen.p[at, i, j] = registers.p[i, j] if number == 0 else _product(grid, number, i, j)
+            if number == 0:
+                seen.p[at, i, j] = np.int32(registers.a[i, j]) * registers.x[i, j]
+                seen.g[at, i, j] = registers.f[i, j] & SUM_FLAGS
+            else:
+                flags = grid.frames[(number - 1) & mask].flags
+                if _shifts_shadow(grid, i, number - 1):
+                    flags |= SHIFT_SHADOW
+                a, other = _operands_before(grid, number, i, j)
+                seen.p[at, i, j] = np.int32(a) * other
+                seen.g[at, i, j] = flags & SUM_FLAGS
+
+
+@kernel
+def _record_operand(seen, at, grid, diagonal, number):
+    """What the elements of `_record` multiply with, before operands are passed on."""
+    registers = grid.registers
+    rows, columns = registers.acc.shape
+    for i in range(rows):
+        j = diagonal - i
+        if 0 <= j < columns:
+            if number == 0:
+                seen.x[at, i, j] = registers.x[i, j]
+                seen.acc[at, i, j] = registers.acc[i, j]
+                seen.s[at, i, j] = registers.s[i, j]
+                seen.p[at, i, j] = registers.p[i, j]
+                seen.g[at, i, j] = registers.g[i, j]
+            else:
+                seen.x[at, i, j] = _operands_before(grid, number, i, j)[1]
 
 
 @component
-def _product(grid, number, i, j):
-    """The product of an element in the frame before this one."""
+def _operands_before(grid, number, i, j):
+    """The operands that met in an element in the frame before this one."""
     views = grid.views
     frame = grid.frames[(number - 1) & (grid.frames.size - 1)]
     if frame.flags & STATIONARY:
-        return np.int32(grid.edge[i]) * grid.registers.w[i, j]
+        return grid.edge[i], grid.registers.w[i, j]
     if not frame.flags & HALF_SPEED:
-        return np.int32(grid.edge[i]) * grid.top[max(frame.top_at, 0), j]
+        return grid.edge[i], grid.top[max(frame.top_at, 0), j]
     w = grid.registers.w[i, j] if views.w == HELD else grid.tap[i]
-    return np.int32(grid.chain[i, views.chain_at + j]) * w
+    return grid.chain[i, views.chain_at + j], w
 
 
 @kernel

@@ -14,7 +14,7 @@ rows  row streams: every row runs one-dimensional correlations, values move righ
 Each pass is a loop nest with ports (`task`); a sequence is a dataflow region of passes. From
 this the closed form follows by the generic rules of accelsim.hls.nest: with `load` the clocks
 until a pass has captured its results and `drain` the clocks of the result port,
-e' = e + max(load', drain), and a sequence ends R + drain + n - 1 clocks after its last e. A pass
+e' = e + max(load', drain), and a sequence ends R + drain + n clocks after its last e. A pass
 of os or rows that keeps its sums captures none, but takes its turn at the result port, for a clock.
 
 Not modelled here: the filling of the operand banks (reports show the bytes).
@@ -34,7 +34,8 @@ MODES = tuple(opcode.name.lower() for opcode in Opcode)
 
 REMEMBERED = 256  # passes and sequences: some come back in later layers, none on another array
 
-FLAG_BITS = 7  # control bits of an element: first, cap, ws, fz, swap, bsh, sh
+FLAG_BITS = 7  # control bits of an element: first, cap, ws, sh, fz, swap, bsh
+SUM_FLAG_BITS = 4  # the first four of them, for its sum
 ACCUMULATOR_REGISTERS = 4  # of a column: the word that was read, and the last three sums
 
 
@@ -158,7 +159,8 @@ def resources(array: SystolicArray) -> tuple[Resource, ...]:
     """
     operand, total = array.operands.bits, array.operands.accumulator_bits
     elements, rows, columns = array.multipliers, array.rows, array.columns
-    element = (3 + 2) * operand + 2 * total + FLAG_BITS  # a, b, w and the product; acc and s; f
+    # a, b, w, x and the product; acc and s; f and g.
+    element = (4 + 2) * operand + 2 * total + FLAG_BITS + SUM_FLAG_BITS
     edge = 2 * operand + FLAG_BITS
     # What fills a bank, and what it reads, is in a register; sums are, for as long as they may be
     # read again before the bank has them.

@@ -12,18 +12,28 @@ from amaranth.lib.wiring import In, Out
 
 
 class Flags(data.Struct):
-    """Control bits of an element for one clock."""
+    """Control bits of an element for one clock; sums need the first four only."""
 
     first: 1  # start a sum
     capture: 1  # hand the sum to the shadow register
     stationary: 1  # the partial sum passes down (ws, is)
+    shift_shadow: 1  # shadow registers move down
     half_speed: 1  # operands move right at half speed (rows)
     swap: 1  # take the stationary operand that has been loaded
     shift_operands: 1  # operands move down
-    shift_shadow: 1  # shadow registers move down
+
+
+class SumFlags(data.Struct):
+    """Those of the control bits that a sum needs."""
+
+    first: 1
+    capture: 1
+    stationary: 1
+    shift_shadow: 1
 
 
 FLAG_BITS = Shape.cast(Flags).width
+SUM_FLAG_BITS = Shape.cast(SumFlags).width
 
 
 class Wires(NamedTuple):
@@ -37,11 +47,13 @@ class Wires(NamedTuple):
 
 
 class Element:
-    """One processing element: a multiply-accumulate in two clocks, and six data registers.
+    """One processing element: a multiply-accumulate in three clocks, and seven data registers.
 
     a : operand from the left.  b : operand from above, or second half of the a chain in rows.
-    w : stationary operand, or tap on its way right.  p : product, added in the clock behind.
-    acc : sum.  s : shadow, or partial sum.  f : control bits, those of the product in p.
+    w : stationary operand, or tap on its way right.  x : what a is multiplied with.
+    f : control bits, those of a and x.
+    p : product, added in the clock behind.  g : the control bits of the sum with it.
+    acc : sum.  s : shadow, or partial sum.
 
     A plain set of registers, not a Component: Amaranth's simulator runs a grid of them as one
     process instead of waking one per element, several times a clock.
@@ -53,21 +65,25 @@ class Element:
         self.a = Signal(operand, name=f"a{place}", reset_less=True)
         self.b = Signal(operand, name=f"b{place}", reset_less=True)
         self.w = Signal(operand, name=f"w{place}", reset_less=True)
+        self.x = Signal(operand, name=f"x{place}", reset_less=True)
         self.p = Signal(product, name=f"p{place}", reset_less=True)
         self.acc = Signal(total, name=f"acc{place}", reset_less=True)
         self.s = Signal(total, name=f"s{place}", reset_less=True)
         self.f = Signal(Flags, name=f"f{place}")
+        self.g = Signal(SumFlags, name=f"g{place}", reset_less=True)
 
     def clock(self, m: Module, i: Wires) -> None:
-        """What happens in a clock: operands meet, and the product before them is added."""
-        f, adding = Flags(i.f), self.f
+        """What happens in a clock: operands meet, those before multiply, a product is added."""
+        f, adding = Flags(i.f), self.g
         total = Mux(adding.stationary, i.s, Mux(adding.first, 0, self.acc)) + self.p
         m.d.sync += [
             self.a.eq(i.a),
             self.f.eq(f),
+            self.g.eq(self.f.as_value()[:SUM_FLAG_BITS]),
             self.b.eq(Mux(f.half_speed, self.a, Mux(f.shift_operands, i.b, self.b))),
             self.w.eq(Mux(f.swap, self.b, Mux(f.stationary, self.w, i.w))),
-            self.p.eq(i.a * Mux(f.stationary | f.half_speed, self.w, i.b)),
+            self.x.eq(Mux(f.stationary | f.half_speed, self.w, i.b)),
+            self.p.eq(self.a * self.x),
             self.acc.eq(Mux(adding.stationary, self.acc, total)),
             self.s.eq(Mux(adding.capture, total, Mux(adding.shift_shadow, i.s, self.s))),
         ]

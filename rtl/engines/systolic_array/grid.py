@@ -64,6 +64,7 @@ class Grid(wiring.Component):
             for i in range(array.rows if not shared else 0)
         ]
         self.taps: list[Signal] = []
+        self._remaining = Signal.like(self.results_remaining, name="remaining")
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -85,11 +86,13 @@ class Grid(wiring.Component):
 
         for j in range(columns):
             m.d.comb += self.result[j].eq(s[j])
-        m.d.comb += self.token.eq(frame.token)
+        remaining = self._remaining
         with m.If(frame.token.drain != 0):
-            m.d.sync += self.results_remaining.eq(frame.token.drain)
-        with m.Elif(self.results_remaining != 0):
-            m.d.sync += self.results_remaining.eq(self.results_remaining - 1)
+            m.d.sync += remaining.eq(frame.token.drain)
+        with m.Elif(remaining != 0):
+            m.d.sync += remaining.eq(remaining - 1)
+        # The result port is a clock behind the edges: an element multiplies before it adds.
+        m.d.sync += [self.token.eq(frame.token), self.results_remaining.eq(remaining)]
         return m
 
     def _edge(self, m: Module, i: int, frame: data.View) -> tuple[Signal, Signal, Signal]:
@@ -115,7 +118,7 @@ class Grid(wiring.Component):
             f.swap.eq(frame.swap),
             # Loads start with the skew and stop together; drains start together and stop with it.
             f.shift_operands.eq(frame.shift_operands | (self.load.loading & (self.load.beat >= i))),
-            f.shift_shadow.eq(self.results_remaining > rows - i),
+            f.shift_shadow.eq(self._remaining > rows - i),
         ]
         with m.If(frame.tap_write):
             m.d.sync += tap[frame.tap_in].eq(value)

@@ -410,7 +410,7 @@ class Sequencer(wiring.Component):
     def _wait_for_results(self, m: Module) -> None:
         """Without overlap, a pass starts after the last result of the one before it.
 
-        That is R clocks and one of the product behind the last operand, the results of the drain
+        That is R clocks and two of the product behind the last operand, the results of the drain
         (one for a beat, or for sums that are kept), and the columns behind the first.
         """
         rows, columns = self.array.rows, self.array.columns
@@ -421,7 +421,7 @@ class Sequencer(wiring.Component):
         with m.If(self._ending):
             m.d.sync += [
                 under_way.eq(0),
-                wait.eq(Mux(self._capture, work.m, 1) + work.n + (rows - 2)),
+                wait.eq(Mux(self._capture, work.m, 1) + work.n + (rows - 1)),
             ]
         with m.Else():
             with m.If(self.starting):

@@ -44,7 +44,7 @@ def ends(array, groups, streams, across, depths):
             at += before + k
         before = m
         if place == len(depths) - 1:
-            last.append((tile, at + m + array.rows + 1))
+            last.append((tile, at + m + array.rows + 2))
     return last
 
 
@@ -140,9 +140,9 @@ def law(array, groups, passes, chunks):
             drain = m if place == len(chunks) - 1 else 1
             if array.overlap:
                 at += max(k, drained)
-                done, drained = max(done, at + array.rows + drain + n - 1), drain
+                done, drained = max(done, at + array.rows + drain + n), drain
             else:
-                done += k + array.rows + drain + n - 1
+                done += k + array.rows + drain + n
     return done
 
 
@@ -189,7 +189,7 @@ def least_crossed(array, depth, shared, others):
             behind(
                 left - down - across,
                 shared + down,
-                max(late - hidden, array.rows + 2 * shared + down + across - 1),
+                max(late - hidden, array.rows + 2 * shared + down + across),
             )
             for down in range(min(high, left) + 1)
             for across in range(min(wide, left - down) + 1)

@@ -22,6 +22,12 @@ def random_work(rng, shape, overlap, mode):
     return array, random_sequence(rng, array, 5, modes)
 
 
+def equal(name, values, registers):
+    """Whether registers are those of the plain machine; x where it makes a difference."""
+    same = values == registers[name]
+    return (same | (registers["a"] == 0) if name == "x" else same).all()
+
+
 @pytest.mark.parametrize("overlap", [True, False], ids=["overlapped", "plain"])
 @settings(max_examples=60, phases=(Phase.generate,))
 @given(shape=SHAPES, mode=st.none() | st.sampled_from(Opcode), seed=st.integers(0, 2**32 - 1))
@@ -35,7 +41,7 @@ def test_registers_are_those_of_a_plain_machine(overlap, shape, mode, seed):
     for name, values in recorded.items():
         for clock, registers in enumerate(expected):
             about = f"{name} at clock {clock}\n{array}\n{work.passes}"
-            assert np.array_equal(values[clock], registers[name]), about
+            assert equal(name, values[clock], registers), about
 
 
 @pytest.mark.parametrize("overlap", [True, False], ids=["overlapped", "plain"])
@@ -56,7 +62,7 @@ def test_passes_that_wait_are_those_of_a_plain_machine(overlap, shape, mode, see
         assert run.started.tolist() == machine.started, about
         assert run.retired.tolist() == machine.retired, about
         for name, values in run.registers._asdict().items():
-            assert np.array_equal(values, expected[clock][name]), f"{name} at {clock}\n{about}"
+            assert equal(name, values, expected[clock]), f"{name} at {clock}\n{about}"
 
 
 @settings(max_examples=60, phases=(Phase.generate,))

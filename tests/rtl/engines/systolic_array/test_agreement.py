@@ -77,9 +77,9 @@ def test_first_registers_do_not_matter(state):
     array = SystolicArray(3, 3, accumulator_depth=8, bank_depth=BANK_DEPTH)
     first = first_registers(rng, array)
     if state != "random":
-        bits = first["f"]
+        bits = {name: first[name] for name in ("f", "g")}
         first = {name: np.full_like(values, -(state == "ones")) for name, values in first.items()}
-        first["f"] = bits
+        first |= bits
     for mode in Opcode:
         work = [random_sequence(rng, array, 3, (mode,))]
         check(SUBJECT, array, work, first=first)

@@ -35,11 +35,7 @@ ELEMENT = (
         "Mux(adding.capture, total, Mux(",
         "Mux(adding.capture, self.acc, Mux(",
     ),
-    Mutant(
-        "flags are those of the operands",
-        "f, adding = Flags(i.f), self.f",
-        "f = adding = Flags(i.f)",
-    ),
+    Mutant("flags are those of the operands", "Flags(i.f), self.g", "Flags(i.f), self.f"),
 )
 
 GRID = (
@@ -107,7 +103,7 @@ SEQUENCER = (
         "clocks_remaining.eq(work.n + 1)",
     ),
     Mutant("plain, but overlapped", "~under_way & (wait == 0)", "1"),
-    Mutant("plain, a clock early", "work.n + (rows - 2)", "work.n + (rows - 3)"),
+    Mutant("plain, a clock early", "work.n + (rows - 1)", "work.n + (rows - 2)"),
 )  # fmt: skip
 
 ACCUMULATORS = (
@@ -151,7 +147,7 @@ GOLDEN = (
 # Compiled anew for each, so a few only, and none that waits for ever.
 CYCLE = (
     Mutant("drain slot one clock long", "drain_left = work.m - 1", "drain_left = work.m"),
-    Mutant("results leave a clock late", "port, number + rows)", "port, number + rows + 1)"),
+    Mutant("results leave a clock late", "port, number + rows + 1)", "port, number + rows)"),
 )
 
 
