@@ -19,6 +19,7 @@ def decoded_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
     is_tile : of ws or is.
     clocks : of its first stream; of the stream behind the tile of ws or is.
     one, two : it has at most so many.
+    one_stream, one_fire : it has no more.
     short : clocks of a stream, or the rows of the array if those are fewer.
     results : words that it sends.
     """
@@ -30,6 +31,8 @@ def decoded_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
             "clocks": unsigned(CLOCK_BITS),
             "one": 1,
             "two": 1,
+            "one_stream": 1,
+            "one_fire": 1,
             "short": short,
             "results": results,
             "command": command_layout(ArrayCommand, units),
@@ -112,6 +115,8 @@ class Commands(wiring.Component):
             o.clocks.eq(Mux(o.is_tile, work.m, length)),
             o.one.eq(o.clocks <= 1),
             o.two.eq(o.clocks <= 2),
+            o.one_stream.eq(work.streams <= 1),
+            o.one_fire.eq(work.fires <= 1),
             o.short.eq(Mux(length < self.array.rows, length, self.array.rows)),
             o.results.eq(_product(work.m, Mux(work.emit, work.fires, 0), len(o.results))),
         ]

@@ -192,7 +192,7 @@ class Sequencer(wiring.Component):
             self._drain_left <= p.short,
         )
         idle = self._free & ~self._swap.now & stream.is_last & ~self._tile.waits
-        streams = idle & (drained | (p.command.work.streams > 1))
+        streams = idle & (drained | ~p.one_stream)
         return Mux(p.is_tile, self._tile_may_load, streams) & self._may_start
 
     def _step_stream(self, m: Module) -> None:
@@ -227,8 +227,8 @@ class Sequencer(wiring.Component):
                 stream.clocks_remaining.eq(head.clocks),
                 stream.taps_remaining.eq(command.work.taps),
                 stream.is_first.eq(~command.work.accumulate),
-                stream.is_last.eq(command.work.streams <= 1),
-                stream.is_last_fire.eq(command.work.fires <= 1),
+                stream.is_last.eq(head.one_stream),
+                stream.is_last_fire.eq(head.one_fire),
                 stream.streams_remaining.eq(command.work.streams - 1),
                 stream.fires_remaining.eq(command.work.fires - 1),
                 stream.left_at.eq(command.left),
