@@ -131,14 +131,13 @@ def test_no_host_changes_values_and_the_clocks_follow_from_what_it_did(seed):
     work = random_sequence(rng, array, 60)
     expected = golden(array, work.commands, *work.memories)
     nest, busy = ENGINE.nest(array, work.passes, ""), []
-    for pace in (None, Stalls(*rng.random(4) * 0.9, seed=seed)):
+    for pace in (None, Stalls(0.97, *rng.random(3) * 0.9, seed=seed)):
         run = cosim(array, work.commands, *work.memories, stalls=pace)
         assert np.array_equal(run.words, expected)
         starts, ends = times(nest, run.earliest)
         assert run.busy_cycles == ends[-1] - starts[0]
         busy.append(run.busy_cycles)
-    assert busy[0] >= ENGINE.cycles(array, work.passes)
-    assert (busy[1] > busy[0]) == array.overlap  # the plain machine leaves a host time enough
+    assert busy[1] > busy[0] >= ENGINE.cycles(array, work.passes)
 
 
 @pytest.mark.parametrize(("bits", "total"), [(8, 20), (12, 27), (16, 32)])
