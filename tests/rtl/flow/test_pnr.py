@@ -1,9 +1,11 @@
 """Place and route: what is refused before any work, and a small design as nextpnr places it."""
 
+import json
+
 import pytest
 
 from accelsim.errors import HardwareError, MissingToolError
-from accelsim.hardware import DepthwiseEngine, SystolicArray
+from accelsim.hardware import DepthwiseEngine, SystolicArray, clock
 from rtl.flow import pnr
 
 SMALL = (SystolicArray(1, 1),)
@@ -58,6 +60,27 @@ def test_a_missing_wheel_is_said(monkeypatch):
     assert str(missing.value) == (
         "yowasp-of-nobody is missing; the extra pnr brings it: pip install '.[pnr]'"
     )
+
+
+def test_the_table_says_how_it_was_made_and_holds_designs_in_order():
+    made = json.loads(clock.FILE.read_text())
+    assert (made["device"], made["speed"], made["seed"]) == (pnr.DEVICE, pnr.SPEED, pnr.SEED)
+    assert "\n".join(made["synthesis"]) == pnr.SYNTHESIS.strip()
+    assert tuple(made["options"]) == pnr.OPTIONS
+    engines = [point["engines"] for point in made["points"]]
+    assert engines == [clock.record(each, 0)["engines"] for each in pnr.DESIGNS[: len(engines)]]
+    for design, point in zip(pnr.DESIGNS, made["points"], strict=False):
+        known = clock.clock_of(design)
+        assert known == (point["fmax_mhz"], "measured")
+        assert point["used"]["mult18"] >= sum(sizes.multipliers for sizes in design)
+
+
+@pytest.mark.full
+def test_the_smallest_design_has_the_clock_of_the_table():
+    point = json.loads(clock.FILE.read_text())["points"][0]
+    routed = pnr.place_and_route(pnr.DESIGNS[0])
+    made = json.loads(json.dumps(pnr.point(routed)))
+    assert made == point
 
 
 @pytest.mark.full
