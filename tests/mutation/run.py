@@ -61,8 +61,7 @@ class Copy:
         self._place = place
 
     def clocked(self, tests: tuple[str, ...]) -> float:
-        """Seconds that the tests take without an error, compiled; RuntimeError if they fail."""
-        self._pytest(tests)  # compiles what is kept
+        """Seconds that the tests take without an error, and compiling; RuntimeError if they fail."""
         before = os.times()
         status, output = self._pytest(tests)
         if status != PASSED:
