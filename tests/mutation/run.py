@@ -61,7 +61,7 @@ class Copy:
         self._place = place
 
     def clocked(self, tests: tuple[str, ...]) -> float:
-        """Seconds that the tests take without an error, and compiling; RuntimeError if they fail."""
+        """Seconds of the tests without an error, compiling too; RuntimeError if they fail."""
         before = os.times()
         status, output = self._pytest(tests)
         if status != PASSED:

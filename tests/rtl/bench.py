@@ -71,7 +71,7 @@ def run(
     made : made(sizes, units=0), the core; that of the subject if None.
     """
     core = (made or subject.core.core)(sizes, units=len(units.reached))
-    commands, memories = _in_a_row(subject, sequences)
+    commands, memories = in_a_row(subject, sequences)
     job = _job(subject, sizes, core, commands, memories, units)
     host = Host(job, stalls or Stalls())
     bench = _Bench(core, host, job.streams, subject.core.lead(sizes), units)
@@ -93,7 +93,7 @@ def run(
     return bench.outcomes(sequences, clocks - clocks[0], subject.core.pause(sizes))
 
 
-def _in_a_row(subject: Subject, sequences: list[Sequence]) -> tuple[Ints, list[Any]]:
+def in_a_row(subject: Subject, sequences: list[Sequence]) -> tuple[Ints, list[Any]]:
     """Commands of all sequences, and memories in which their words follow each other."""
     places = list(addresses(subject.engine.registers.command))
     behind = np.zeros(len(places), np.int64)

@@ -44,7 +44,7 @@ def cases(of_shape, runs):
         ("subject", "shape", "seed"),
         [
             pytest.param(subject, shape, seed, id=f"{subject.name} {shape} {seed}")
-            for subject in SUBJECTS[:1]
+            for subject in SUBJECTS
             for shape in of_shape(subject)
             for seed in range(runs)
         ],

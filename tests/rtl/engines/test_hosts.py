@@ -8,7 +8,7 @@ import pytest
 from accelsim.hardware import DepthwiseEngine, SystolicArray
 from accelsim.passes import columns
 from tests.engines import depthwise, systolic_array
-from tests.rtl.bench import _in_a_row
+from tests.rtl.bench import in_a_row
 from tests.rtl.engines.depthwise.cases import flat, row
 from tests.rtl.engines.systolic_array.cases import input_stationary, os, rows, ws
 from tests.rtl.hosts import HOSTS, Play, Work
@@ -27,6 +27,10 @@ DEPTHWISE = (
 )  # fmt: skip
 CORES = {
     "array": (systolic_array, SystolicArray(3, 4, accumulator_depth=4, bank_depth=32), ARRAY),
+    "depthwise": (depthwise, DepthwiseEngine(3, 4, bank_depth=32, tap_depth=32), DEPTHWISE),
+    "depthwise, fill port": (
+        depthwise, DepthwiseEngine(3, 4, fill_port=5, bank_depth=32, tap_depth=32), DEPTHWISE,
+    ),
 }  # fmt: skip
 
 
@@ -38,7 +42,7 @@ def made(name):
     rng = np.random.default_rng(3)
     work = [module.sequence(rng, sizes, passes) for passes in lists]
     core = subject.core.core(sizes)
-    commands, memories = _in_a_row(subject, work)
+    commands, memories = in_a_row(subject, work)
     as_one = commands.copy()
     as_one[:-1, columns(subject.engine.registers.command)["last"]] = 0
     job = subject.core.job(sizes, core, commands, subject.core.memories(sizes, as_one, *memories))
