@@ -23,7 +23,8 @@ from tests.rtl.mutants import Mutant
 SCRIPT = """
 read_rtlil design.il; hierarchy -check -top top; proc; flatten; chformal -lower; delete */t:$print;
 memory_map; opt; formalff -setundef -clk2ff -ff2anyinit; setundef -undriven -anyseq;
-opt -fast; opt_clean; dffunmap; write_smt2 -wires design.smt2
+setattr -set keep 1 w:spec.* w:spec.*.* %d; opt -fast; opt_clean -purge; dffunmap;
+write_smt2 -wires design.smt2
 """
 TACTICS = ("simplify", "propagate-values", "solve-eqs", "bit-blast", "sat")
 SOLVER_MILLISECONDS = 600_000

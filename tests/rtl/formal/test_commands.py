@@ -80,6 +80,8 @@ class Promises(wiring.Component):
             "clocks": clocks,
             "one": clocks < 2,
             "two": clocks < 3,
+            "one_stream": work.streams < 2,
+            "one_fire": work.fires < 2,
             "short": Mux(length > ARRAY.rows, ARRAY.rows, length),
             "results": Mux(work.emit, work.m * work.fires, 0),
         }

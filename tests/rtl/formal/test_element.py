@@ -55,22 +55,26 @@ class History(wiring.Component):
         ]
 
     def _add(self, m):
-        """Sums, of which products come to be part two clocks after their operands."""
+        """Sums, of which products come to be part three clocks after their operands."""
         dut, f = self.dut, self.flags(self.f)
-        product = Signal(signed(2 * OPERAND_BITS))
-        m.d.comb += product.eq(self.a * Mux(f.stationary | f.half_speed, dut.w_o, self.b))
-        before, factors = self.flags(past(m, self.f)), past(m, product)
+        factor = past(m, Mux(f.stationary | f.half_speed, dut.w_o, self.b))
+        product = past(m, past(m, self.a) * factor)
+        before, then = self.flags(past(m, self.f, 2)), self.flags(past(m, self.f, 3))
         total = Signal(signed(TOTAL_BITS))  # of os and rows, since the last `first`
         with m.If(~before.stationary):
-            m.d.sync += total.eq(Mux(before.first, 0, total) + factors)
-        added, then = past(m, factors), self.flags(past(m, self.f, 2))
+            m.d.sync += total.eq(Mux(before.first, 0, total) + product)
         above, held = past(m, self.s), past(m, dut.s_o)
-        wrapped = Signal(signed(TOTAL_BITS))
+        passing = Signal(signed(TOTAL_BITS))  # of ws and is
         m.d.comb += [
-            wrapped.eq(above + added),
-            Assert(dut.element.p == factors),
+            passing.eq(above + past(m, product)),
+            Assert(dut.element.x == factor),
+            Assert(dut.element.p == product),
             Assert(dut.element.acc == total),
-            Assert(~(then.capture & then.stationary) | (dut.s_o == wrapped)),
+            *(
+                Assert(dut.element.g[name] == before[name])
+                for name in ("first", "capture", "stationary", "shift_shadow")
+            ),
+            Assert(~(then.capture & then.stationary) | (dut.s_o == passing)),
             Assert(~then.capture | then.stationary | (dut.s_o == total)),
             Assert(then.capture | ~then.shift_shadow | (dut.s_o == above)),
             Assert(then.capture | then.shift_shadow | (dut.s_o == held)),
@@ -82,7 +86,7 @@ class History(wiring.Component):
 MUTANTS = (
     Mutant("os: operand of w", "Mux(f.stationary | f.half_speed, self.w, i.b)", "self.w"),
     Mutant("rows: operand from above", "Mux(f.stationary | f.half_speed,", "Mux(f.stationary,"),
-    Mutant("first a clock early", "adding.first", "f.first"),
+    Mutant("first a clock early", "adding.first", "self.f.first"),
     Mutant("acc not held in ws", "Mux(adding.stationary, self.acc, total)", "total"),
     Mutant("w not held in ws", "Mux(f.stationary, self.w, i.w)", "i.w"),
     Mutant("values at full speed", "Mux(self.f.half_speed, self.b, self.a)", "self.a"),

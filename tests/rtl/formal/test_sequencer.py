@@ -135,6 +135,8 @@ class Law(wiring.Component):
             head.clocks.eq(Mux(tile, work.m, length)),
             head.one.eq(head.clocks <= 1),
             head.two.eq(head.clocks <= 2),
+            head.one_stream.eq(work.streams == 1),
+            head.one_fire.eq(work.fires == 1),
             head.short.eq(Mux(length < ARRAY.rows, length, ARRAY.rows)),
         ]
         m.d.sync += [
