@@ -21,8 +21,8 @@ golden = import_module("accelsim.engines.systolic_array.golden")
 ELEMENT = (
     Mutant(
         "os: operand of w",
-        "i.a * Mux(f.stationary | f.half_speed, self.w, i.b)",
-        "i.a * self.w",
+        "Mux(f.stationary | f.half_speed, self.w, i.b)",
+        "self.w",
     ),
     Mutant("ws, is: operand from above", "Mux(f.stationary | f.half_speed,", "Mux(f.half_speed,"),
     Mutant("rows: operand from above", "Mux(f.stationary | f.half_speed,", "Mux(f.stationary,"),
@@ -45,13 +45,13 @@ GRID = (
     Mutant("a row too many", "frame.rows > i", "frame.rows >= i"),
     Mutant(
         "drain thermometer",
-        "self.results_remaining > rows - i",
-        "self.results_remaining >= rows - i",
+        "self._remaining > rows - i",
+        "self._remaining >= rows - i",
     ),
     Mutant(
         "drain without thermometer",
-        "self.results_remaining > rows - i",
-        "self.results_remaining != 0",
+        "self._remaining > rows - i",
+        "self._remaining != 0",
     ),
     Mutant("load thermometer", "self.load.beat >= i", "self.load.beat > i"),
     Mutant("load without thermometer", " & (self.load.beat >= i)", ""),
