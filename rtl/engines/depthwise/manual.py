@@ -6,6 +6,7 @@ from rtl.engines.depthwise.core import DepthwiseCore
 from rtl.engines.depthwise.lanes import SUMMED
 from rtl.engines.depthwise.loader import RELEASE_STAGES
 from rtl.flow.manual import Chapter
+from rtl.lib.results import ResultMemory
 
 WORDS = """\
 P is {pixels}, L is {lanes}, Q = {together} lanes leave in one result word. Division rounds down.
@@ -31,23 +32,23 @@ A tile runs the kernel rows and columns between the first and the last that meet
 the smallest rectangle of outputs that holds it, in `M = max(1, rows * columns)` clocks, and its
 results leave in `D = ceil(channels / Q)`. The last taps of two neighbouring tiles, also of two
 passes, are `max(M of the later, D of the earlier)` clocks apart, and the last result is at the
-result port `{pipeline} + D` clocks behind the last tap, on `results` three clocks later, or in the
-clock after the word in front of it was taken.
+result port `{pipeline} + D` clocks behind the last tap, on `results` {latency} clocks later, or in
+the clock after the word in front of it was taken.
 {more}
-A pass starts no earlier than {lead} clocks after its command was taken, {start}. A last tap waits
-until the result memory has room for {most} words besides those of the tiles before: it holds
-{depth}, and the place of a word is free in the second clock after it was taken. Nothing else waits,
-and nothing that is under way does.
+A pass starts no earlier than {lead} clocks after its command was taken; its start is {start}. A
+last tap waits until the result memory has room for {most} words besides those of the tiles before:
+it holds {depth}, and the place of a word is free from the second clock on after it was taken.
+Nothing else waits, and nothing that is under way does.
 
-**Busy cycles** are counted from {start} of the first pass to the last result at the result port,
-inclusive, of the sequence under way or of the last one. **Stall cycles** are the clocks among them
-in which
+**Busy cycles** are counted from the start of the first pass to the last result at the result port,
+inclusive, of the sequence under way or of the last one, waiting included. **Stall cycles** are the
+clocks among them in which
 
 - {missing};
 - or a last tap waits for nothing but room in the result memory.
 
-There are none where commands{words} and reader are never late. A sequence begins when the one
-before it is over; its commands{words} can be taken before.
+There are none where {supplied} and reader are never late. A sequence begins when the one before it
+is over; what it is sent can be taken before.
 
 **A host** may send and read in any order as long as it
 
@@ -55,8 +56,8 @@ before it is over; its commands{words} can be taken before.
 - overwrites words only after `passes_read` counts the passes that read them;
 - reads results in the end, whatever else it waits for.
 
-Then every command is taken, and every result comes: with commands{words} and reader in time within
-the clocks above, and later by no more clocks than there are stall cycles.
+Then everything is taken, and every result comes: within the clocks above if {supplied} and reader
+are in time, and otherwise later by no more clocks than there are stall cycles.
 """
 
 FILL = """
@@ -86,9 +87,9 @@ def _timing(engine: DepthwiseEngine) -> str:
     port = engine.fill_port
     wide = {
         "lead": 1 + engine.lead,
-        "start": "the first tap",
+        "start": "its first tap",
         "missing": "no tile is there, since a command is missing or came too late",
-        "words": "",
+        "supplied": "commands",
         "first": "the words that a command reads before it",
         "more": "",
     }
@@ -96,18 +97,20 @@ def _timing(engine: DepthwiseEngine) -> str:
         "lead": 2,
         "start": "the first clock in which a word of its fill can be taken",
         "missing": (
-            "a pass could be filled and its command is missing, or a word of the map or of the "
-            "taps of a pass that is being filled is missing"
+            "a pass could be filled and its command is missing, or a word of the map or an entry "
+            "of the taps of a pass that is being filled is"
         ),
-        "words": ", words",
+        "supplied": "commands, words",
         "first": (
-            "each stream in the order of the commands, and of no stream the words of a third pass "
-            "before those of the first on the other one"
+            "a command before it waits for words of its pass to be taken, each stream in the order "
+            "of the commands, and of no stream words of a third pass before those of the first on "
+            "the other one"
         ),
         "more": FILL.format(port=port, released=RELEASE_STAGES + 2, tiles=engine.lead),
     }
     return TIMING.format(
         pipeline=SUMMED,
+        latency=ResultMemory.LATENCY,
         most=-(-engine.lanes // engine.result_lanes),
         depth=engine.result_depth,
         **(narrow if port else wide),
