@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from amaranth.hdl import Module, Mux, Value
+from amaranth.hdl import Const, Module, Mux, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -39,13 +39,7 @@ class Pixels(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         command, work = self.place.command, self.place.command.work
-        column = work.sw == command.wrap  # rows of one pixel each
-        one = _Step(
-            Mux(column, work.sh, 0),
-            Mux(column, 0, work.sw),
-            Mux(column, work.sh << 1, work.sh),
-            _folded(Mux(column, 0, work.sw) - command.wrap),
-        )
+        one = _Step(Const(0), work.sw, work.sh, _folded(work.sw - command.wrap))
         pixels, step = _keep(m, 0, [Pixel(self.place.y, self.place.x)], one)
         ends = later(m, "ends_0", bottom=command.bottom, right=command.right)
         for level in range(1, self.latency - 1):

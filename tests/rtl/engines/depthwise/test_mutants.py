@@ -90,7 +90,6 @@ PIXELS = (
            "step.y, Mux(wraps, folded,"),
     Mutant("pixels go on beyond the map", "Mux(wraps, folded, pixel.x + step.x)",
            "pixel.x + step.x"),
-    Mutant("rows of one pixel do not end", "column = work.sw == command.wrap", "column = Const(0)"),
     Mutant("steps of one wrap", "_folded(Mux(wraps, step.over_x << 1, folded))", "folded"),
     Mutant("all pixels are outputs", "(pixel.y <= ends.bottom) &", ""),
 )  # fmt: skip
@@ -137,7 +136,8 @@ CORE = (
            "self.issue.slot.step.beats + self.memory.handed - self.issue.begins"),
     Mutant("room for one word less", "self.memory.depth + lanes // -together",
            "self.memory.depth + lanes // -together - 1"),
-    Mutant("a missing command is no stall", "self.issue.empty & ~closed", "Const(0)"),
+    Mutant("a missing command is no stall", "self.issue.empty & ~closed",
+           "self.issue.empty & 0"),
     Mutant("waiting for room is no stall", "(missing & ~issued) | issue.crowded",
            "missing & ~issued"),
     Mutant("waits behind the last tap", "(missing & ~issued)", "missing"),
@@ -175,13 +175,20 @@ def verdict(levels: Levels) -> None:
     passes = tuple(p for name in CASES if "large" not in name for p in CASES[name])
     short = tuple(p for p in passes if p.fh * p.fw < 30)
     tiny = (row(1, 1, 1, 1, 1), flat(1, 2, 2, 2, 2), row(3, 2, 4, 2, 4, 3, 3), flat(1, 1, 2, 1, 1))
-    check(SUBJECT, engine, [sequence(rng, engine, tiny * 2)], Stalls(commands=0.9), levels=levels)
-    check(SUBJECT, engine, [sequence(rng, engine, short)], stalls, trace=True, levels=levels)
+    # No kernel row meets the map, the last tile goes on below it, and taps take long to come in.
+    between = row(2, 2, 5, 1, 5, 2, 3, 1, 1, 8, 1, 4)
+    below = flat(2, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1)
+    tiny += (between, below, row(1, 3, 3, 3, 3, 5, 5, 1, 1, 1, 1, 2, 2))
+    waits = Stalls(commands=0.9), Stalls(results=0.9)
+    for late in waits:
+        check(SUBJECT, engine, [sequence(rng, engine, tiny * 2)], late, levels=levels)
+    check(SUBJECT, engine, [sequence(rng, engine, short)], trace=True, levels=levels)
     for port in (5, 12):
         engine = DepthwiseEngine(3, 4, 8, fill_port=port, bank_depth=128)
         work = [sequence(rng, engine, tiny * 2), sequence(rng, engine, short)]
-        check(SUBJECT, engine, work, levels=levels)
-        check(SUBJECT, engine, work, stalls, trace=True, levels=levels)
+        check(SUBJECT, engine, work, trace=True, levels=levels)
+        for late in (stalls, *waits):
+            check(SUBJECT, engine, work, late, levels=levels)
     engine = DepthwiseEngine(2, 3, 6)
     check(SUBJECT, engine, [random_sequence(rng, engine, 8) for _ in range(2)], levels=levels)
 

@@ -46,8 +46,8 @@ CORE = (
     Mutant("nothing waits", "commands.valid.eq(head & ~closed)", "commands.valid.eq(head)"),
     Mutant("the head of the queue is lost", "& ~last & ~closed)", "& ~last)"),
     Mutant("a closed gate is a stall", "self.issue.empty & ~closed", "self.issue.empty"),
-    Mutant("a gate of a clock later", "for n in range(self.engine.lead)",
-           "for n in range(self.engine.lead + 1)"),
+    Mutant("a gate of a clock before", "for n in range(self.engine.lead)",
+           "for n in range(self.engine.lead - 1)"),
     Mutant("every tap is a start", "self.generator.commands, self.issue.begins",
            "self.generator.commands, self.issue.slot.valid"),
     Mutant("a start is that of the clock before", "self.started + starts",
@@ -63,6 +63,9 @@ LANES = (
 def verdict(made: Any) -> None:
     """AssertionError if a core is not in time with the schedule on random sequences."""
     levels = levels_of(SUBJECT)._replace(core=made)
+    engine = DepthwiseEngine(2, 3)
+    work = sequence(np.random.default_rng(1), engine, (SQUARE,) * 3)
+    check(SUBJECT, engine, [work], units=one_unit((0, 1, 2), (300, 400)), levels=levels)
     banks, fill_port = SUBJECT.kinds.values()
     for seed in range(8):
         rng = np.random.default_rng((seed, 3))
