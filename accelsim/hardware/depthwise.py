@@ -10,7 +10,7 @@ from accelsim.hardware.operands import Operands, check_operands
 
 # Result words between the last tap of a tile and their reader, if one leaves in every clock, and
 # clocks until their place is known to be free.
-IN_FLIGHT = 14
+IN_FLIGHT = 15
 
 
 @dataclass(frozen=True)

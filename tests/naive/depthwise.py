@@ -106,9 +106,10 @@ class Machine:
         self.x = self.pr = self.acc = self.s = grid
         self.passes_of_sequence = list(self.queue)
         self.raw = self.entry = [0] * (2 + engine.lanes)
-        self.weights = [[0] * engine.lanes] * 4  # behind the entry, the last at the multipliers
-        self.shifts, self.odds = [0] * 3, [0] * 3
-        self.low = self.high = grid  # words that were read
+        self.weights = [[0] * engine.lanes] * 5  # behind the entry, the last at the multipliers
+        self.shifts, self.odds = [0] * 4, [0] * 4
+        self.low = self.high = grid  # words that were read, where they are shifted
+        self.block = grid, grid  # and behind the memories
         self.beats = self.owed = self.passes = self.row_word = 0
         self.busy = self.stalls = 0
         self.reserved = reserved  # result words, those of earlier sequences included
@@ -239,9 +240,10 @@ class Machine:
         self.acc = sums
         self.pr = [[self.x[p][n] * self.weights[-1][n] for n in slots] for p in places]
         values = [*self.low, *self.high][self.shifts[-1] : self.shifts[-1] + pixels]
-        mask = self.stages[4].mask
+        mask = self.stages[5].mask
         self.x = [[values[p][n] * mask[p] for n in slots] for p in places]
-        self.low, self.high = self.neighbours
+        self.low, self.high = self.block
+        self.block = self.neighbours
         self.read = self.address
         address = self.stages[1].word + self.entry[0]
         self.address = address if self.stages[1].tag else None
@@ -395,7 +397,7 @@ class Machine:
             passes_held=self.passes,
         )
         grids = (np.array(grid) for grid in (self.x, self.pr, self.acc, self.s))
-        masks = np.array([stage.mask for stage in self.stages[:5]])
+        masks = np.array([stage.mask for stage in self.stages[:6]])
         tags = np.array([stage.tag for stage in self.stages])
         return Registers(
             *grids, np.array([self.entry[2:], *self.weights]), masks,

@@ -46,7 +46,7 @@ def tile_clocks(pixels: int, p: DepthwisePass) -> list[int]:
 
 def law(engine: DepthwiseEngine, body) -> int:
     """Clocks of a sequence on an engine that is filled from outside, tile by tile."""
-    total, drain = 7, 0
+    total, drain = 8, 0
     for p in passes_of(body):
         for clocks in tile_clocks(engine.pixels, p):
             total += max(clocks, drain)
@@ -80,4 +80,4 @@ def law_with_fill(engine: DepthwiseEngine, body) -> int:
             drained = clock + drain
         last = clock
         before_last = [before_last[1], last + 2]
-    return drained + 7
+    return drained + 8

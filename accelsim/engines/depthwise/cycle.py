@@ -46,11 +46,11 @@ from accelsim.passes import (
 )
 
 ROW = int(DepthwiseOpcode.ROW)
-PIPELINE = 7  # clocks from a tap's issue to its addition
+PIPELINE = 8  # clocks from a tap's issue to its addition
 ENTERED = 2  # to where its weights are known
 ADDRESSED = 3  # to where its operands are read
-SHIFTED = 5  # to where its operands are shifted
-MULTIPLIED = 6  # to where they are multiplied
+SHIFTED = 6  # to where its operands are shifted
+MULTIPLIED = 7  # to where they are multiplied
 TAP, FIRST, LAST = (1 << bit for bit in range(3))  # tag of a tap in the pipeline
 RING = 16  # tiles: the generator's, the one at the issue stage, those in the pipeline
 NEVER = np.iinfo(np.int64).max  # a clock that does not come
@@ -104,12 +104,12 @@ class Registers(NamedTuple):
     """Registers of the engine at the beginning of a clock.
 
     operand : int16[P, L].  product, total, shadow : int32[P, L].
-    weights : int16[5, L], of the taps issued 2 to 6 clocks ago, the last ones at the multipliers;
+    weights : int16[6, L], of the taps issued 2 to 7 clocks ago, the last ones at the multipliers;
         the tap memory keeps its last entry.
-    masks : bool[5, P], of the taps issued 1 to 5 clocks ago.
-    shifts, odds : int64[3], 3 to 5 clocks ago: operands to skip, and whether the first of the two
+    masks : bool[6, P], of the taps issued 1 to 6 clocks ago.
+    shifts, odds : int64[4], 3 to 6 clocks ago: operands to skip, and whether the first of the two
         words read is odd.
-    tags : int64[7], TAP, FIRST and LAST of the taps issued 1 to 7 clocks ago; 0 for none.
+    tags : int64[8], TAP, FIRST and LAST of the taps issued 1 to 8 clocks ago; 0 for none.
     next, tile : at the head of the queue of tiles and at the issue stage.
     """
 
@@ -228,7 +228,7 @@ class _State(NamedTuple):
 
     tiles : TILE[RING].  y, x : int16[RING, slots], coordinates of the tiles in the ring.
     total : int32[slots], sums of the tile that was complete last.
-    issued : int64[PIPELINE + 1, 3], of the taps issued 1 to 7 clocks ago, and of the last one
+    issued : int64[PIPELINE + 1, 3], of the taps issued 1 to 8 clocks ago, and of the last one
         before: tile, taps left with it, whether there was one; where not, the last one before.
         Kept only on the way to a clock that is asked for.
     """

@@ -9,11 +9,11 @@ the clock of issue:
     s      the tap memory reads the tap's entry; the pixels whose values lie in the map are known
     s + 2  the entry is in a register: place of its values
     s + 3  two neighbouring words of every bank are read
-    s + 5  they are in registers, and shifted until pixel 0's value comes first; what lies outside
-           of the map is 0
-    s + 6  products
-    s + 7  sums; those of a tile that is complete also go to the shadow registers
-    s + 8  shadow registers of the first lanes are on the result port, the others move up
+    s + 6  they have passed two registers, and are shifted until pixel 0's value comes first; what
+           lies outside of the map is 0
+    s + 7  products
+    s + 8  sums; those of a tile that is complete also go to the shadow registers
+    s + 9  shadow registers of the first lanes are on the result port, the others move up
 
 A tile ends only where the result memory has room for it, so that nothing here ever stands still.
 With a fill port, `loader` takes the commands first, and lets a pass run once its map and its taps

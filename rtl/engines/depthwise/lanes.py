@@ -30,9 +30,9 @@ from rtl.lib.memory import memory
 # Clocks after the issue of a tap.
 ENTERED = 2  # its entry of the tap memory is known
 ADDRESSED = 3  # the banks are read
-SHIFTED = 5  # the words that were read are shifted
-MULTIPLIED = 6  # its operands are at the multipliers
-SUMMED = 7  # its products are added
+SHIFTED = 6  # the words that were read are shifted
+MULTIPLIED = 7  # its operands are at the multipliers
+SUMMED = 8  # its products are added
 WEIGHT_STAGES = MULTIPLIED - ENTERED
 
 
@@ -78,7 +78,8 @@ class Lane:
     """One channel: a bank, a shifter and P multiply-accumulators.
 
     weights : on their way to the multipliers, the last one there.
-    even, odd : words that were read, behind the memories.
+    even, odd : words that were read, behind the memories: in registers that are part of these, and
+        in others near the multipliers, where they are shifted.
     operand, product, acc : of every pixel.
     shadow : sums of a tile that is complete, which leave from here.
 
@@ -95,19 +96,25 @@ class Lane:
             Signal(signed(bits), name=f"weight{n + 1}{place}", reset_less=True)
             for n in range(WEIGHT_STAGES)
         ]
-        self.even, self.odd, self.operand, self.product, self.acc, self.shadow = (
+        self.even, self.odd = (
+            [Signal(operands, name=f"{name}_word{n}{place}", reset_less=True) for n in (1, 2)]
+            for name in ("even", "odd")
+        )
+        self.operand, self.product, self.acc, self.shadow = (
             Signal(shape, name=f"{name}{place}", reset_less=True)
             for name, shape in (
-                ("even", operands), ("odd", operands), ("operand", operands),
-                ("product", products), ("acc", totals), ("shadow", totals),
+                ("operand", operands), ("product", products), ("acc", totals), ("shadow", totals),
             )
         )  # fmt: skip
 
     def clock(self, m: Module, i: data.View) -> None:
         """What happens in a clock."""
-        low, high = Mux(i.odd_first, self.odd, self.even), Mux(i.odd_first, self.even, self.odd)
+        even, odd = self.even[-1], self.odd[-1]
+        low, high = Mux(i.odd_first, odd, even), Mux(i.odd_first, even, odd)
         values = self._shifted(m, Cat(low, high), i.shift)
-        m.d.sync += [self.even.eq(self._bank(m, "even", i)), self.odd.eq(self._bank(m, "odd", i))]
+        for name, registers in (("even", self.even), ("odd", self.odd)):
+            read = self._bank(m, name, i)
+            m.d.sync += [later.eq(word) for word, later in pairwise((read, *registers))]
         m.d.sync += [later.eq(weight) for weight, later in pairwise((i.weight, *self.weights))]
         for p in range(self.engine.pixels):
             total = Mux(i.first, 0, self.acc[p]) + self.product[p]

@@ -44,7 +44,9 @@ class Words(wiring.Component):
         writes = Array(either("write_"))[self.part] & (i.write_address == self.place)
         with m.If(writes):
             m.d.sync += content.eq(Array(i.write_data)[self.part])
-        even, odd = (Array(lane)[self.part].as_unsigned() for lane in (dut.lane.even, dut.lane.odd))
+        even, odd = (
+            Array(lane)[self.part].as_unsigned() for lane in (dut.lane.even[0], dut.lane.odd[0])
+        )
         word = Mux(self.odd, odd, even).as_signed()
         kept = (
             Array(inside.word(m, name, self.place))[self.part].as_unsigned()
@@ -79,7 +81,7 @@ class Sums(wiring.Component):
         m.d.comb += Assert(lane.weights[-1] == weight)
         first, second = (
             [Mux(i.odd_first, one[p], other[p]) for p in range(PIXELS)]
-            for one, other in ((lane.odd, lane.even), (lane.even, lane.odd))
+            for one, other in ((lane.odd[-1], lane.even[-1]), (lane.even[-1], lane.odd[-1]))
         )
         read = Array([*first, *second])
         for p in range(PIXELS):
@@ -106,8 +108,8 @@ class Sums(wiring.Component):
 MUTANTS = (
     Mutant(
         "words exchanged",
-        "Mux(i.odd_first, self.odd, self.even), Mux",
-        "Mux(i.odd_first, self.even, self.odd), Mux",
+        "Mux(i.odd_first, odd, even), Mux",
+        "Mux(i.odd_first, even, odd), Mux",
     ),
     Mutant("shifted one too far", "values >> step * bits", "values >> (step + 1) * bits"),
     Mutant("outside of the map", "Mux(i.mask[p], values[p], 0)", "values[p]"),

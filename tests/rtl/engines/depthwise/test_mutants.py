@@ -20,8 +20,8 @@ golden = import_module("accelsim.engines.depthwise.golden")  # not the function 
 LANES = (
     Mutant("operands shifted by one less", "values >> step * bits", "values >> (step - 1) * bits"),
     Mutant("operands outside of the map", "Mux(i.mask[p], values[p], 0)", "values[p]"),
-    Mutant("words in the wrong order", "low, high = Mux(i.odd_first, self.odd, self.even),",
-           "low, high = self.even,"),
+    Mutant("words in the wrong order", "low, high = Mux(i.odd_first, odd, even),",
+           "low, high = even,"),
     Mutant("the second word is the first", "(address + 1) >> 1", "address >> 1"),
     Mutant("a sum is not begun", "Mux(i.first, 0, self.acc[p])", "self.acc[p]"),
     Mutant("a weight too early", "self.operand[p] * self.weights[-1]",
@@ -147,7 +147,7 @@ CORE = (
 )  # fmt: skip
 
 SCHEDULE = (
-    Mutant("a register more", "PIPELINE = 7", "PIPELINE = 8"),
+    Mutant("a register more", "PIPELINE = 8", "PIPELINE = 9"),
     Mutant("a pass starts late", "LOADED = 1", "LOADED = 2"),
     Mutant("a half is free late", "RELEASED = 2", "RELEASED = 3"),
     Mutant("results are not awaited", "if drain > run.clocks:", "if False:"),
