@@ -154,12 +154,15 @@ class Core(wiring.Component):
             m.d.sync += active.eq(1)
         with m.If(done):
             m.d.sync += active.eq(0)
-        with m.If(starting & ~under_way):
+        # A clock later, as the decision to start a pass takes all of its own.
+        first, stalled = Signal(), Signal()
+        m.d.sync += [first.eq(starting & ~under_way), stalled.eq(stalls)]
+        with m.If(first):
             m.d.sync += [self.busy_cycles.eq(0), self.stall_cycles.eq(0)]
         with m.Else():
             m.d.sync += [
                 self.busy_cycles.eq(self.busy_cycles + active),
-                self.stall_cycles.eq(self.stall_cycles + stalls),
+                self.stall_cycles.eq(self.stall_cycles + stalled),
             ]
 
     def _gate_open(self, m: Module) -> Value:
