@@ -16,7 +16,7 @@ PIXELS, BITS, TOTAL_BITS = 3, 8, 16
 
 
 class Words(wiring.Component):
-    """Any operand of any word is read two clocks after it is asked for, as it was written.
+    """Any operand of any word is at the shifter, as it was written, three clocks after its address.
 
     odd, place, part : the operand that is followed.
     """
@@ -45,7 +45,7 @@ class Words(wiring.Component):
         with m.If(writes):
             m.d.sync += content.eq(Array(i.write_data)[self.part])
         even, odd = (
-            Array(lane)[self.part].as_unsigned() for lane in (dut.lane.even[0], dut.lane.odd[0])
+            Array(lane)[self.part].as_unsigned() for lane in (dut.lane.even[-1], dut.lane.odd[-1])
         )
         word = Mux(self.odd, odd, even).as_signed()
         kept = (
@@ -56,8 +56,8 @@ class Words(wiring.Component):
         m.d.comb += [
             Assert(Mux(self.odd, *kept).as_signed() == content),
             # Anything may come of a word that is written while it is read.
-            Assert(~past(m, asked & ~writes, 2) | (word == past(m, content, 2))),
-            Cover((word == -5) & past(m, asked, 2)),
+            Assert(~past(m, asked & ~writes, 3) | (word == past(m, content, 3))),
+            Cover((word == -5) & past(m, asked, 3)),
         ]
         return m
 
@@ -120,7 +120,7 @@ MUTANTS = (
 
 
 def test_words():
-    prove(Words(lanes), 6, induction=3)
+    prove(Words(lanes), 7, induction=4)
 
 
 def test_sums():
@@ -131,7 +131,7 @@ def test_a_planted_error_in_words_is_found(tmp_path, monkeypatch):
     mutant = Mutant("even for odd", "read_port.addr.eq(i[name])", 'read_port.addr.eq(i["even"])')
     twin = load(lanes, mutant, tmp_path, monkeypatch)
     with pytest.raises(RefutedError):
-        prove(Words(twin), 6, induction=0)
+        prove(Words(twin), 7, induction=0)
 
 
 @planted(MUTANTS)
