@@ -32,7 +32,7 @@ from rtl.flow.cache import cached
 from rtl.flow.generate import core_verilog, make_cores
 from rtl.flow.paths import Step, read_path
 from rtl.flow.ports import CLOCK
-from rtl.flow.synthesis import TO_GATES
+from rtl.flow.synthesis import SYNTHESIS, TO_GATES
 from rtl.flow.verilog import TOP
 
 Progress = Callable[[str, float], None]
@@ -74,10 +74,8 @@ DEVICES = {
     "LFE5U-85F": Device("--85k", 83_640, 83_640, 156, 208),
 }
 
-# No core uses a word that it writes in the clock of the read: tests/rtl/flow/test_collisions.py.
-SYNTHESIS = f"""\
-read_verilog -sv core.sv
-synth_ecp5 -no-rw-check -top {TOP}
+NETLIST = f"""\
+{SYNTHESIS}\
 tee -q -o cells.json stat -json
 write_json netlist.json
 """
@@ -170,7 +168,7 @@ def place_and_route(
     def make(work: Path) -> None:
         (work / "core.sv").write_text(text)
         report("synthesising", 0.1)
-        yowasp.run_yosys(work, "ecp5", SYNTHESIS, ["cells.json", "netlist.json"])
+        yowasp.run_yosys(work, "ecp5", NETLIST, ["cells.json", "netlist.json"])
         check_fits(engines, device, _cells(work / "cells.json"))
         _absorb(work / "netlist.json")
         report("synthesising gates", 0.2)
@@ -179,7 +177,7 @@ def place_and_route(
         for name in ("core.sv", "cells.json", "netlist.json"):
             (work / name).unlink()
 
-    steps = (SYNTHESIS, inspect.getsource(netlist), LEVELS, *arguments)
+    steps = (NETLIST, inspect.getsource(netlist), LEVELS, *arguments)
     place = cached("pnr", (*steps, *tools.values(), text), make)
     made = json.loads((place / "report.json").read_text())
     report("routing", 1.0)
@@ -288,7 +286,7 @@ def measure(file: Path) -> None:
             "speed": SPEED,
             "seed": SEED,
             "tools": routed.tools,
-            "synthesis": SYNTHESIS.splitlines(),
+            "synthesis": NETLIST.splitlines(),
             "options": OPTIONS,
             "points": points,
         }

@@ -65,7 +65,7 @@ def test_a_missing_wheel_is_said(monkeypatch):
 def test_the_table_says_how_it_was_made_and_holds_designs_in_order():
     made = json.loads(clock.FILE.read_text())
     assert (made["device"], made["speed"], made["seed"]) == (pnr.DEVICE, pnr.SPEED, pnr.SEED)
-    assert "\n".join(made["synthesis"]) == pnr.SYNTHESIS.strip()
+    assert "\n".join(made["synthesis"]) == pnr.NETLIST.strip()
     assert tuple(made["options"]) == pnr.OPTIONS
     engines = [point["engines"] for point in made["points"]]
     assert engines == [clock.record(each, 0)["engines"] for each in pnr.DESIGNS[: len(engines)]]
