@@ -244,12 +244,13 @@ def test_every_way_is_what_simulate_gives(points):
 
 
 # Cycles that `accelsim run --dataflow` gave when the ways were first told apart: os; os,rows;
-# os,ws,is; auto. The choice of tilings has since become better.
+# os,ws,is; auto. The choice of tilings has since become better, and a sequence two clocks longer.
 TOLD = {
     (8, 8): (7_282_247, 6_255_232, 5_544_939, 5_544_939),
     (16, 16): (3_575_308, 1_937_444, 1_649_926, 1_639_130),
     (64, 64): (2_447_347, 288_932, 289_394, 253_988),
 }
+LONGER = 2 * 53  # in each of its layers
 
 
 def test_blocks_gain_on_small_arrays_and_row_streams_join_on_large_ones():
@@ -257,10 +258,11 @@ def test_blocks_gain_on_small_arrays_and_row_streams_join_on_large_ones():
     for (rows, columns), told in TOLD.items():
         here = [point.cycles for point in points if point.array == f"{rows}x{columns}"]
         im2col, streams, blocks, both = here[:4]
-        assert im2col <= told[0]
-        assert streams <= told[1]
-        assert blocks <= told[2]
-        assert both <= min(*told[3:], streams, blocks)
+        most = [cycles + LONGER for cycles in told]
+        assert im2col <= most[0]
+        assert streams <= most[1]
+        assert blocks <= most[2]
+        assert both <= min(*most[3:], streams, blocks)
     # No layer of the smallest array takes row streams.
     result = ax.simulate(networks.mobilenet_v2(), Hardware(SystolicArray(8, 8)))
     assert {layer.dataflow for layer in result.layers} <= {None, "os", "ws", "is"}
