@@ -81,12 +81,12 @@ def verilog(
 
 # Attributes say nothing to people, but for one: what a memory returns of a word that is written in
 # the same clock is anything, so that no logic is needed behind a block RAM.
-_ATTRIBUTES = re.compile(r"^( *)\(\* (\w+).*? \*\)\n *", re.MULTILINE)
+_ATTRIBUTES = re.compile(r"\(\* (\w+).*? \*\)\n *")
 
 
 def _memory_attribute(found: re.Match[str]) -> str:
-    """What stays of a line with an attribute, and of the blanks of the next."""
-    return f"{found[1]}(* {found[2]} *) " if found[2] == ANY_WHEN_WRITTEN else found[1]
+    """What stays of an attribute and of the blanks of the next line."""
+    return f"(* {found[1]} *) " if found[1] == ANY_WHEN_WRITTEN else ""
 
 
 def located(text: str, file: str = TOP) -> str:

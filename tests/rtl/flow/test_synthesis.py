@@ -66,8 +66,13 @@ def test_no_memory_becomes_flip_flops(sizes, tmp_path):
     priced = engine_of(sizes).area.memories(sizes)
     assert len(cells) == sum(each.number for each in priced)
     assert set(cells.values()) <= BLOCK | DISTRIBUTED
-    large = sum(each.number for each in priced if each.words * each.bits > FEW_BITS)
+    large = sum(each.number for each in priced if each.words > FEW and _bits(each) > FEW_BITS)
     assert large <= sum(cell in BLOCK for cell in cells.values()) <= len(cells)
 
 
+FEW = 32  # words for which distributed RAM, 16 deep, is less than the many blocks side by side
 FEW_BITS = 2048  # an eighth of what a block holds, or 32 cells of distributed RAM
+
+
+def _bits(memory):
+    return memory.words * memory.bits

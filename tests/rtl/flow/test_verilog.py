@@ -168,7 +168,7 @@ def test_names_are_words(sizes):
     text = core_verilog(sizes)[1]
     code = re.sub(r"//.*|/\*.*?\*/", "", text)
     assert not re.findall(r"\b_\d+_\b|\\|\w\$", code)
-    assert not re.findall(r"unused_|_unused", code)
+    assert not re.findall(r"unused_\D|_unused", code)
     for line, module in re.findall(r"^(.*)\nmodule (\w+) \($", text, re.MULTILINE):
         assert line.startswith("//"), module
 
