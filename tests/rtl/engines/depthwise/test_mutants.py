@@ -178,7 +178,11 @@ def verdict(levels: Levels) -> None:
     # No kernel row meets the map, the last tile goes on below it, and taps take long to come in.
     between = row(2, 2, 5, 1, 5, 2, 3, 1, 1, 8, 1, 4)
     below = flat(2, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1)
-    tiny += (between, below, row(1, 3, 3, 3, 3, 5, 5, 1, 1, 1, 1, 2, 2))
+    # A tile that ends rows below the only one, which no row of the kernel but the last meets; and
+    # one of several rows, of which each kernel row meets others.
+    alone = flat(1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 2)
+    dilated = flat(1, 3, 1, 3, 1, 3, 1, 1, 1, 2, 1, 2)
+    tiny += (between, below, alone, dilated, row(1, 3, 3, 3, 3, 5, 5, 1, 1, 1, 1, 2, 2))
     waits = Stalls(commands=0.9), Stalls(results=0.9)
     for late in waits:
         check(SUBJECT, engine, [sequence(rng, engine, tiny * 2)], late, levels=levels)
