@@ -45,6 +45,8 @@ PUBLIC = (
     "accelsim.hls.reports",
     "accelsim.ir",
     "accelsim.kernels",
+    "accelsim.limits",
+    "accelsim.numerics",
     "accelsim.ops.base",
     "accelsim.ops.geometry",
     "accelsim.passes",
@@ -70,6 +72,7 @@ PUBLIC = (
     "rtl.lib.counters",
     "rtl.lib.layout",
     "rtl.lib.results",
+    "rtl.lib.skid",
     "rtl.lib.waits",
 )
 # The engine that a notebook adds.

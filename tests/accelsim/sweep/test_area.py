@@ -69,7 +69,7 @@ def test_what_is_unlike_every_point_has_no_estimate_but_its_memories():
 
 
 def test_memories_are_counted_by_what_they_hold():
-    # By hand: 2 + 4 banks of 1024 x 9 bits, 4 accumulators of 256 and 4 result memories of 128 sums.
+    # By hand: 2 + 4 banks of 1024 x 9 bits, 4 accumulators of 256 and 4 result memories of 128.
     figures = figures_of(ax.SystolicArray(2, 4))
     assert [figures[name] for name in area.MEMORY_BITS] == [55296, 32768, 16384]
     # 491,633.62 square microns for 131,072 bits, 7.2576 for a NAND: 0.5168 gates a bit.
