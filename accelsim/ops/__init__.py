@@ -13,6 +13,7 @@ from accelsim.ops.global_pool import GlobalPool
 from accelsim.ops.inception_depthwise import InceptionDepthwise
 from accelsim.ops.layer_norm import LayerNorm
 from accelsim.ops.linear import Linear
+from accelsim.ops.matmul import Matmul
 from accelsim.ops.mix_conv import MixConv
 from accelsim.ops.parallel_depthwise import ParallelDepthwise
 from accelsim.ops.pointwise import Pointwise
@@ -31,6 +32,7 @@ OPS = (
     DynamicDepthwise,
     Pointwise,
     Linear,
+    Matmul,
     Pool,
     GlobalPool,
     Add,
@@ -72,6 +74,7 @@ __all__ = [
     "InceptionDepthwise",
     "LayerNorm",
     "Linear",
+    "Matmul",
     "MixConv",
     "ParallelDepthwise",
     "Pointwise",

@@ -149,6 +149,18 @@ def matmul(a: npt.NDArray[np.int8], b: npt.NDArray[np.int8]) -> Ints:
     )
 
 
+def pixels(x: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    """int8[h w, c] from x[c, h, w]: the channels of every pixel, row by row."""
+    channels, height, width = x.shape
+    return np.array(
+        [
+            [x[c, row, column] for c in range(channels)]
+            for row in range(height)
+            for column in range(width)
+        ]
+    )
+
+
 def live_macs(conv):
     """Products of a weight and a value of the map: pairs of an output and a tap that meets one."""
     down = sum(

@@ -26,6 +26,7 @@ from accelsim.ops import (
     InceptionDepthwise,
     LayerNorm,
     Linear,
+    Matmul,
     MixConv,
     ParallelDepthwise,
     Pointwise,
@@ -132,6 +133,11 @@ TABLES = (
     (
         'op = "dynamic_depthwise"\nkernel = [6, 5]\ninputs = ["l13", "l12"]',
         DynamicDepthwise((6, 5)),
+        (False, False, "none"),
+    ),
+    (
+        'op = "matmul"\nheads = 3\ntranspose_b = true\ninputs = ["l13", "l13"]',
+        Matmul(3, transpose_b=True),
         (False, False, "none"),
     ),
 )

@@ -26,6 +26,7 @@ from accelsim.ops import (
     GlobalPool,
     LayerNorm,
     Linear,
+    Matmul,
     Pointwise,
     Pool,
     Resize,
@@ -94,6 +95,12 @@ CASES = (
     Case(Pointwise(4, (2, 3), groups=2), ((6, 5, 7),), (4, 3, 3)),
     Case(Linear(9, flatten=True), ((4, 2, 3),), (9, 1, 1)),
     Case(Linear(1), ((1, 1, 1),), (1, 1, 1)),
+    Case(Matmul(), ((3, 5, 1), (4, 3, 1)), (4, 5, 1)),
+    Case(Matmul(2), ((6, 5, 2), (8, 1, 3)), (8, 5, 2)),
+    Case(Matmul(transpose_b=True), ((3, 5, 1), (3, 4, 2)), (8, 5, 1)),
+    Case(Matmul(3, transpose_b=True), ((6, 7, 1), (6, 5, 1)), (15, 7, 1)),
+    Case(Matmul(4, transpose_b=True), ((4, 3, 1), (4, 1, 2)), (8, 3, 1)),
+    Case(Matmul(), ((1, 1, 1), (1, 1, 1)), (1, 1, 1)),
     Case(Pool("max", (3, 3), (2, 2), 1), ((3, 7, 8),), (3, 4, 4)),
     Case(Pool("max", (2, 2), (3, 3)), ((2, 8, 7),), (2, 3, 2)),
     Case(Pool("average", (3, 2), (2, 1), (1, 0, 1, 0)), ((3, 6, 5),), (3, 3, 5)),
@@ -169,6 +176,11 @@ def by_hand(op, weights, inputs):
             return naive.conv2d(x, weights, op.stride, groups=op.groups)
         case Linear():
             return naive.matmul(weights, x.reshape(-1, 1))[:, :, None]
+        case Matmul(heads=heads, transpose_b=transpose_b):
+            rows = [naive.pixels(half) for each in inputs for half in np.split(each, heads)]
+            pairs = zip(rows[:heads], rows[heads:], strict=True)
+            products = [naive.matmul(a, b.T if transpose_b else b) for a, b in pairs]
+            return np.concatenate([p.T for p in products]).reshape(-1, *x.shape[1:])
         case Pool(kind=kind):
             around = sides(op.padding, x.shape[1:], op.kernel, op.stride, (1, 1))
             pool = {"max": naive.max_pool, "average": naive.average_pool}[kind]
@@ -497,6 +509,34 @@ def test_linear_equals_onnxruntime():
     assert np.array_equal(Linear(11).golden(weights, x).reshape(-1, 1), expected)
 
 
+@pytest.mark.parametrize("transpose_b", [False, True])
+def test_matmul_equals_onnxruntime(transpose_b):
+    """Heads as PyTorch and ONNX lay them out: a batch of matrices of tokens by channels."""
+    heads, m, n, k = 3, 7, 5, 4
+    a, b = ints(18, heads, m, k), ints(19, *((heads, n, k) if transpose_b else (heads, k, n)))
+    columns = b.swapaxes(1, 2) if transpose_b else b
+    real = [each.astype(np.float64) for each in (a, columns)]
+    expected = onnx_oracle.run("MatMul", *real, attributes={})
+    maps = [each.swapaxes(1, 2).reshape(-1, each.shape[1], 1) for each in (a, b)]
+    found = Matmul(heads, transpose_b).golden(NO_WEIGHTS, *maps)
+    assert np.array_equal(found.reshape(heads, n, m).swapaxes(1, 2), expected)
+
+
+def test_attention_of_bert_base():
+    """12 heads of 64 channels, 128 tokens (arXiv 1810.04805): two products without parameters."""
+    tokens = (768, 128, 1)
+    layers = (
+        Layer("scores", Matmul(12, transpose_b=True), ("input", "input")),
+        Layer("context", Matmul(12), ("scores", "input")),
+    )
+    network = Network("attention", tokens, layers)
+    assert network.shape("scores") == (12 * 128, 128, 1)
+    assert network.shape("context") == tokens
+    assert [network.macs(layer) for layer in layers] == [12 * 128 * 128 * 64] * 2
+    assert [network.live_macs(layer) for layer in layers] == [12_582_912] * 2
+    assert network.total_params == 0
+
+
 # --- sums at the ends of their range
 
 
@@ -618,6 +658,8 @@ def bad(make, message):
         bad(lambda: Resize((0, 3)), r"size must be two whole numbers .* not \[0, 3\]"),
         bad(lambda: Pointwise(-2), "out_channels must be .*, not -2"),
         bad(lambda: Linear(0), "out_features must be .*, not 0"),
+        bad(lambda: Matmul(0), "heads must be a whole number of at least 1, not 0"),
+        bad(lambda: Matmul(transpose_b=1), "transpose_b must be true or false, not 1"),
         bad(lambda: Pool("min", (2, 2)), "kind must be one of max, average, not 'min'"),
         bad(lambda: Activation("tanh"), "function must be one of none, relu, .*, not 'tanh'"),
         bad(lambda: FusePair((3, 3)), r"kernel must be a whole number of at least 1, not \[3, 3\]"),
@@ -669,6 +711,27 @@ def test_attributes_are_checked_at_construction(make, message):
             DynamicDepthwise((3, 2)),
             [(4, 5, 5), (3, 2, 4)],
             r"inputs of dynamic_depthwise: .* \[4, 3, 2\] or \[24, 1, 1\], not \[3, 2, 4\]",
+        ),
+        (Matmul(), [(4, 5, 1)], "inputs of matmul: it takes 2 inputs, not 1"),
+        (
+            Matmul(3),
+            [(4, 5, 1), (6, 4, 1)],
+            "heads must divide the 4 channels of the first input, not be 3",
+        ),
+        (
+            Matmul(2, transpose_b=True),
+            [(4, 5, 1), (5, 4, 1)],
+            "heads must divide the 5 channels of the second input, not be 2",
+        ),
+        (
+            Matmul(transpose_b=True),
+            [(4, 5, 1), (1, 4, 1)],
+            r"inputs of matmul: the second must have the 4 channels of the first, not \[1, 4, 1\]",
+        ),
+        (
+            Matmul(2),
+            [(8, 5, 1), (6, 8, 1)],
+            r"inputs of matmul: the second must have 4 pixels, one .* the first, not \[6, 8, 1\]",
         ),
         (Slice((2, 5)), [(4, 2, 3)], r"channels must lie within the 4 of the input, not \[2, 5\]"),
         (LayerNorm(), [], "inputs of layer_norm: it takes 1 input, not 0"),
