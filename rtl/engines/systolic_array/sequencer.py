@@ -14,32 +14,42 @@ from rtl.lib.layout import layout
 
 
 class Stream(NamedTuple):
-    """The pass whose operands are read in this clock.
+    """The pass whose operands are read.
+
+    Known in this clock, so that the next can be decided:
 
     running, one, two : clocks that remain are not 0, at most 1, at most 2.
     keeps : it is a pass of os or rows, which owns the array.
+    sends : ... and its sums leave it.  results : how many of a column.
     begins : this is the first clock of a stream.
-    is_first : the stream begins its sums.
     is_last, is_last_fire : no stream, no fire, is behind the one in progress.
-    short : clocks of a stream, or the rows of the array if those are fewer.
+
+    Known a clock later, when its words are read; a stream that has fires or streams behind it is
+    longer than that:
+
+    is_first : the stream begins its sums.
+    length, short : clocks of a stream, and the rows of the array if those are fewer.
     """
 
-    work: Any
-    last: Signal
     keeps: Signal
-    short: Signal
+    sends: Signal
+    results: Signal
     running: Signal
     one: Signal
     two: Signal
     begins: Signal
     clocks_remaining: Signal
-    taps_remaining: Signal  # to be written at the edge
-    is_first: Signal
     is_last: Signal
     is_last_fire: Signal
+    work: Any
+    last: Signal
+    length: Signal
+    short: Signal
+    taps_remaining: Signal  # to be written at the edge
+    is_first: Signal
     streams_remaining: Signal
     fires_remaining: Signal
-    left_at: Signal  # the word of this clock in the row banks
+    left_at: Signal  # the word that is read in the row banks
     top_at: Signal  # ... and in the column banks
 
 
@@ -47,37 +57,63 @@ class Tile(NamedTuple):
     """The stationary tile that loads in this clock, or waits for its swap.
 
     waits : there is such a tile.  loaded : none of its words remains for the next clock.
+
+    From `work` on a clock later, as of a Stream.
     """
 
-    work: Any
-    last: Signal
     one: Signal
     two: Signal
     waits: Signal
     loaded: Signal
     words_remaining: Signal
+    work: Any
+    last: Signal
     words_loaded: Signal
     left_at: Signal  # first word of its stream, in the row banks
     top_at: Signal  # the word of this clock in the column banks
 
 
 class Swapped(NamedTuple):
-    """The tile that is swapped in, and whose stream begins in the next clock."""
+    """The tile that is swapped in, and whose stream begins in the next clock.
 
-    work: Any
-    last: Signal
+    From `work` on a clock later, as of a Stream.
+    """
+
     one: Signal
     two: Signal
     now: Signal
+    work: Any
+    last: Signal
     left_at: Signal
+
+
+# What is decided in a clock is done in the next: a pass starts, another stream of it, a tile loads
+# or is swapped in; the first word of a stream, or any, is read, so many before its end; sums are
+# captured; a pass ends; a word of a tile is read, or its last.
+STEP = data.StructLayout(
+    {
+        "starts": 1,
+        "resumes": 1,
+        "loads": 1,
+        "swaps": 1,
+        "begins": 1,
+        "reads": 1,
+        "clocks": CLOCK_BITS,
+        "captures": 1,
+        "ends": 1,
+        "tile_reads": 1,
+        "tile_ends": 1,
+    }
+)
 
 
 class Sequencer(wiring.Component):
     """Works off a queue of commands; one pass may start in every clock.
 
     A pass starts at the first clock at which its ports are free, its results will find the result
-    port free, and its command is there. That is decided a clock ahead, from registers: `starting`
-    is the clock before the one in which the first word is read.
+    port free, and its command is there. That is decided from registers, and changes few of them:
+    what is wide, and the reading of words, follows a clock later. `starting` is two clocks before
+    the one in which the first word is read.
     `drain_left` counts the clocks until the shadow registers may be captured again. A stationary
     tile loads behind the stream of the tile before it and waits in the b registers for the swap,
     one clock before its own stream.
@@ -92,7 +128,7 @@ class Sequencer(wiring.Component):
     """
 
     READ_CLOCKS = 2  # from the reading of a word to the edge cell
-    LATENCY = 1 + READ_CLOCKS + 1  # from the decision to start a pass to its first operand
+    LATENCY = 2 + READ_CLOCKS + 1  # from the decision to start a pass to its first operand
 
     def __init__(self, array: SystolicArray, address_bits: int) -> None:
         self.array = array
@@ -118,6 +154,8 @@ class Sequencer(wiring.Component):
         self._tile = tile_signals(array, address)
         self._swap = swapped_signals(address)
         self._drain_left = Signal(array.rows.bit_length(), name="drain_left")
+        self._taken = Signal(decoded_layout(array), name="taken", reset_less=True)
+        self._step = Signal(STEP, name="step")
         # This clock.
         self._frame = Signal(frame_layout(array), name="next_frame")
         self._capture = Signal(name="capture")
@@ -140,6 +178,7 @@ class Sequencer(wiring.Component):
         self._read_stream(m)
         self._read_tile(m)
         self._capture_sums(m)
+        self._keep(m)
         if self.array.overlap:
             m.d.comb += self._may_start.eq(1)
         else:
@@ -188,7 +227,7 @@ class Sequencer(wiring.Component):
         # The drain that is left then: of this clock's capture, or one less than now.
         drained = Mux(
             self._capture,
-            stream.work.m[: len(p.short)] <= p.short,
+            stream.results <= p.short,
             self._drain_left <= p.short,
         )
         idle = self._free & ~self._swap.now & stream.is_last & ~self._tile.waits
@@ -198,117 +237,159 @@ class Sequencer(wiring.Component):
     def _step_stream(self, m: Module) -> None:
         """The stream in the next clock."""
         head, stream, swap = self.commands.payload, self._stream, self._swap
-        command = head.command
-        work = stream.work
+        work = head.command.work
         m.d.sync += stream.begins.eq(self._start | self._resume | swap.now)
         with m.If(swap.now):
             m.d.sync += [
-                stream.work.eq(swap.work),
-                stream.last.eq(swap.last),
                 stream.keeps.eq(0),
+                stream.sends.eq(0),
                 stream.running.eq(1),
                 stream.one.eq(swap.one),
                 stream.two.eq(swap.two),
-                stream.clocks_remaining.eq(swap.work.m),
-                stream.taps_remaining.eq(0),
+                # That of a tile that follows comes a clock later.
+                stream.clocks_remaining.eq(self._tile.work.m),
                 stream.is_last.eq(1),
                 stream.is_last_fire.eq(1),
-                stream.left_at.eq(swap.left_at),
             ]
         with m.Elif(self._start):
             m.d.sync += [
-                stream.work.eq(command.work),
-                stream.last.eq(command.last),
                 stream.keeps.eq(1),
-                stream.short.eq(head.short),
+                stream.sends.eq(work.emit),
+                stream.results.eq(work.m),
                 stream.running.eq(1),
                 stream.one.eq(head.one),
                 stream.two.eq(head.two),
                 stream.clocks_remaining.eq(head.clocks),
-                stream.taps_remaining.eq(command.work.taps),
-                stream.is_first.eq(~command.work.accumulate),
                 stream.is_last.eq(head.one_stream),
                 stream.is_last_fire.eq(head.one_fire),
-                stream.streams_remaining.eq(command.work.streams - 1),
-                stream.fires_remaining.eq(command.work.fires - 1),
-                stream.left_at.eq(command.left),
-                stream.top_at.eq(command.top),
             ]
         with m.Elif(stream.running):
-            clocks, fires = stream.clocks_remaining, stream.fires_remaining
             m.d.sync += [
-                stream.left_at.eq(stream.left_at + 1),
-                stream.top_at.eq(stream.top_at + 1),
-                stream.clocks_remaining.eq(clocks - 1),
+                stream.clocks_remaining.eq(stream.clocks_remaining - 1),
                 stream.running.eq(~stream.one),
                 stream.one.eq(stream.two),
-                stream.two.eq(clocks <= 3),
+                stream.two.eq(stream.clocks_remaining <= 3),
             ]
-            with m.If(stream.taps_remaining != 0):
-                m.d.sync += stream.taps_remaining.eq(stream.taps_remaining - 1)
             with m.If(stream.one & ~stream.is_last_fire):
-                m.d.sync += [
-                    stream.running.eq(1),
-                    stream.clocks_remaining.eq(work.n),
-                    stream.one.eq(work.n <= 1),
-                    stream.two.eq(work.n <= 2),
-                    stream.fires_remaining.eq(fires - 1),
-                    stream.is_last_fire.eq(fires <= 1),
-                ]
+                self._fire(m)
         with m.If(self._resume):
             m.d.sync += [
                 stream.running.eq(1),
-                stream.clocks_remaining.eq(work.k + work.taps),
+                stream.clocks_remaining.eq(stream.length),
                 stream.one.eq(0),  # a stream of rows has a tap and two values at least
                 stream.two.eq(0),
-                stream.taps_remaining.eq(work.taps),
-                stream.is_first.eq(0),
                 stream.is_last.eq(stream.streams_remaining <= 1),
                 stream.streams_remaining.eq(stream.streams_remaining - 1),
             ]
 
+    def _fire(self, m: Module) -> None:
+        """The next fire of a stream."""
+        stream, fires = self._stream, self._stream.fires_remaining
+        columns = stream.work.n
+        m.d.sync += [
+            stream.running.eq(1),
+            stream.clocks_remaining.eq(columns),
+            stream.one.eq(columns <= 1),
+            stream.two.eq(columns <= 2),
+            stream.fires_remaining.eq(fires - 1),
+            stream.is_last_fire.eq(fires <= 1),
+        ]
+
     def _step_tile(self, m: Module) -> None:
         """The tile in the next clock, and the one that is swapped in then."""
         head, tile, swap = self.commands.payload, self._tile, self._swap
-        command = head.command
-        m.d.sync += swap.now.eq(self._swaps)
+        words = head.command.work.k
+        m.d.sync += [swap.now.eq(self._swaps), swap.one.eq(tile.one), swap.two.eq(tile.two)]
         with m.If(self._swaps):
-            m.d.sync += [
-                swap.work.eq(tile.work),
-                swap.last.eq(tile.last),
-                swap.one.eq(tile.one),
-                swap.two.eq(tile.two),
-                swap.left_at.eq(tile.left_at),
-                tile.waits.eq(0),
-            ]
+            m.d.sync += tile.waits.eq(0)
         with m.If(self._load):
             m.d.sync += [
-                tile.work.eq(command.work),
-                tile.last.eq(command.last),
                 tile.one.eq(head.one),
                 tile.two.eq(head.two),
                 tile.waits.eq(1),
-                tile.loaded.eq(command.work.k <= 1),
-                tile.words_remaining.eq(command.work.k),
-                tile.left_at.eq(command.left),
-                tile.top_at.eq(command.top),
+                tile.loaded.eq(words <= 1),
+                tile.words_remaining.eq(words),
             ]
         with m.Elif(tile.words_remaining != 0):
             m.d.sync += [
                 tile.loaded.eq(tile.words_remaining <= 2),
                 tile.words_remaining.eq(tile.words_remaining - 1),
-                tile.top_at.eq(tile.top_at + 1),
             ]
 
-        with m.If(tile.words_remaining == 1):
+    def _keep(self, m: Module) -> None:
+        """What is wide of a pass, a clock behind the decision."""
+        taken, command, step = self._taken, self._taken.command, self._step
+        stream, tile, swap = self._stream, self._tile, self._swap
+        m.d.sync += [
+            taken.eq(self.commands.payload),
+            step.starts.eq(self._start),
+            step.resumes.eq(self._resume),
+            step.loads.eq(self._load),
+            step.swaps.eq(swap.now),
+            step.begins.eq(stream.begins),
+            step.reads.eq(stream.running),
+            step.clocks.eq(stream.clocks_remaining),
+            step.captures.eq(self._capture),
+            step.ends.eq(self._ending),
+            step.tile_reads.eq(tile.words_remaining != 0),
+            step.tile_ends.eq(tile.words_remaining == 1),
+            # Those of the tile that is swapped in are replaced a clock later at the earliest.
+            swap.work.eq(tile.work),
+            swap.last.eq(tile.last),
+            swap.left_at.eq(tile.left_at),
+        ]
+        self._keep_stream(m)
+        with m.If(step.loads):
+            m.d.sync += [
+                tile.work.eq(command.work),
+                tile.last.eq(command.last),
+                tile.left_at.eq(command.left),
+                tile.top_at.eq(command.top),
+            ]
+        with m.Elif(step.tile_reads):
+            m.d.sync += tile.top_at.eq(tile.top_at + 1)
+        with m.If(step.tile_ends):
             m.d.sync += tile.words_loaded.eq(0)
-        with m.Elif(tile.words_remaining != 0):
+        with m.Elif(step.tile_reads):
             m.d.sync += tile.words_loaded.eq(tile.words_loaded + 1)
+
+    def _keep_stream(self, m: Module) -> None:
+        """The work of the stream and its next words, a clock behind the decision."""
+        taken, command, step = self._taken, self._taken.command, self._step
+        stream, swap = self._stream, self._swap
+        with m.If(step.swaps):
+            m.d.sync += [
+                stream.work.eq(swap.work),
+                stream.last.eq(swap.last),
+                stream.left_at.eq(swap.left_at),
+            ]
+        with m.Elif(step.starts):
+            m.d.sync += [
+                stream.work.eq(command.work),
+                stream.last.eq(command.last),
+                stream.length.eq(taken.clocks),
+                stream.short.eq(taken.short),
+                stream.taps_remaining.eq(command.work.taps),
+                stream.is_first.eq(~command.work.accumulate),
+                stream.streams_remaining.eq(command.work.streams - 1),
+                stream.fires_remaining.eq(command.work.fires - 1),
+                stream.left_at.eq(command.left),
+                stream.top_at.eq(command.top),
+            ]
+        with m.Elif(step.reads):
+            m.d.sync += [
+                stream.left_at.eq(stream.left_at + 1),
+                stream.top_at.eq(stream.top_at + 1),
+            ]
+            with m.If(stream.taps_remaining != 0):
+                m.d.sync += stream.taps_remaining.eq(stream.taps_remaining - 1)
+        with m.If(step.resumes):
+            m.d.sync += [stream.taps_remaining.eq(stream.work.taps), stream.is_first.eq(0)]
 
     def _read_stream(self, m: Module) -> None:
         """One clock of a stream: the words that are read, and what the edge does with them."""
-        stream, frame = self._stream, self._frame
-        with m.If(stream.running):
+        stream, frame, step = self._stream, self._frame, self._step
+        with m.If(step.reads):
             m.d.comb += [
                 self.left_read.eq(1),
                 frame.valid.eq(1),
@@ -323,11 +404,13 @@ class Sequencer(wiring.Component):
                     self._read_beat(m)
         m.d.comb += [
             self.left_address.eq(stream.left_at),
-            frame.swap.eq(self._swap.now),
-            frame.token.end.eq(self._ending),
-            frame.token.last.eq(self._ending & stream.last),
-            self.read_done.eq(self._ending),
+            frame.swap.eq(step.swaps),
+            frame.token.end.eq(step.ends),
+            frame.token.last.eq(step.ends & stream.last),
+            self.read_done.eq(step.ends),
         ]
+        with m.If(step.captures):
+            m.d.comb += [frame.capture.eq(1), frame.token.drain.eq(stream.work.m)]
         delayed = frame
         for clock in range(self.READ_CLOCKS):
             later = Signal(frame.shape(), name=f"frame_in_{clock + 1}")
@@ -341,9 +424,7 @@ class Sequencer(wiring.Component):
         m.d.comb += [
             frame.shift_operands.eq(1),
             frame.rows.eq(stream.work.m),
-            frame.first.eq(stream.begins & stream.is_first),
-            self._capture.eq(stream.one & stream.work.emit),
-            self._ending.eq(stream.one),
+            frame.first.eq(self._step.begins & stream.is_first),
         ]
 
     def _read_row(self, m: Module) -> None:
@@ -353,8 +434,7 @@ class Sequencer(wiring.Component):
         further fire.
         """
         stream, frame = self._stream, self._frame
-        taps, clocks = stream.work.taps, stream.clocks_remaining
-        ends = stream.one & stream.is_last
+        taps, clocks = stream.work.taps, self._step.clocks
         m.d.comb += [
             frame.half_speed.eq(1),
             frame.rows.eq(stream.work.m),
@@ -363,8 +443,6 @@ class Sequencer(wiring.Component):
             frame.tap_read.eq((clocks >= 2) & (clocks <= taps + 1)),
             frame.tap_out.eq(taps + 1 - clocks),
             frame.first.eq((clocks == taps) & stream.is_first),
-            self._capture.eq(ends & stream.work.emit),
-            self._ending.eq(ends & stream.is_last_fire),
         ]
 
     def _read_beat(self, m: Module) -> None:
@@ -376,19 +454,17 @@ class Sequencer(wiring.Component):
             frame.from_top.eq(1),
             frame.rows.eq(stream.work.k),
             frame.token.beat.eq(1),
-            frame.token.start.eq(stream.begins),
+            frame.token.start.eq(self._step.begins),
             frame.token.accumulate.eq(stream.work.accumulate),
             frame.token.emit.eq(stream.work.emit),
-            self._ending.eq(stream.one),
         ]
 
     def _read_tile(self, m: Module) -> None:
         """One clock of a load: a word of the stationary tile from the column banks."""
         stream, tile = self._stream, self._tile
-        reads = Signal(name="tile_reads")
-        m.d.comb += reads.eq(tile.words_remaining != 0)
+        reads = self._step.tile_reads
         m.d.sync += [
-            self.top_read.eq(reads | (stream.running & (stream.work.opcode == Opcode.OS))),
+            self.top_read.eq(reads | (self._step.reads & (stream.work.opcode == Opcode.OS))),
             self.top_address.eq(Mux(reads, tile.top_at, stream.top_at)),
         ]
         delayed = {"loading": reads, "beat": tile.words_loaded}
@@ -400,10 +476,14 @@ class Sequencer(wiring.Component):
 
     def _capture_sums(self, m: Module) -> None:
         """Sums of os and rows go to the shadow registers, and leave them row by row."""
-        results = self._stream.work.m
+        stream = self._stream
+        ends = stream.running & stream.one & stream.is_last
+        m.d.comb += [
+            self._capture.eq(ends & stream.sends),
+            self._ending.eq(ends & stream.is_last_fire),
+        ]
         with m.If(self._capture):
-            m.d.comb += [self._frame.capture.eq(1), self._frame.token.drain.eq(results)]
-            m.d.sync += self._drain_left.eq(results - 1)
+            m.d.sync += self._drain_left.eq(stream.results - 1)
         with m.Elif(self._drain_left != 0):
             m.d.sync += self._drain_left.eq(self._drain_left - 1)
 
@@ -414,14 +494,14 @@ class Sequencer(wiring.Component):
         (one for a beat, or for sums that are kept), and the columns behind the first.
         """
         rows, columns = self.array.rows, self.array.columns
-        work = self._stream.work
+        work, step = self._stream.work, self._step
         wait = Signal(range(2 * rows + columns + 1))
         under_way = Signal()  # a pass has started and is still reading
         m.d.comb += self._may_start.eq(~under_way & (wait == 0))
-        with m.If(self._ending):
+        with m.If(step.ends):
             m.d.sync += [
                 under_way.eq(0),
-                wait.eq(Mux(self._capture, work.m, 1) + work.n + (rows - 1)),
+                wait.eq(Mux(step.captures, work.m, 1) + work.n + (rows - 2)),
             ]
         with m.Else():
             with m.If(self.starting):
@@ -433,9 +513,12 @@ class Sequencer(wiring.Component):
 def stream_signals(array: SystolicArray, address: Shape) -> Stream:
     """Signals of a stream; an address has a shape."""
     work = layout(ArrayPass)
+    rows = unsigned(array.rows.bit_length())
     shapes = {
         "work": work,
-        "short": unsigned(array.rows.bit_length()),
+        "results": rows,
+        "length": unsigned(CLOCK_BITS),
+        "short": rows,
         "clocks_remaining": unsigned(CLOCK_BITS),
         "taps_remaining": work["taps"].shape,
         "streams_remaining": work["streams"].shape,
