@@ -29,6 +29,12 @@ class Stream(NamedTuple):
 
     is_first : the stream begins its sums.
     length, short : clocks of a stream, and the rows of the array if those are fewer.
+
+    Yet a clock later:
+
+    more : several streams are behind the one in progress.
+    drains : the shadow registers can be captured at the end of a stream that begins then.
+    fire_one, fire_two : clocks of a further fire are at most 1, at most 2.
     """
 
     keeps: Signal
@@ -49,6 +55,10 @@ class Stream(NamedTuple):
     is_first: Signal
     streams_remaining: Signal
     fires_remaining: Signal
+    more: Signal
+    drains: Signal
+    fire_one: Signal
+    fire_two: Signal
     left_at: Signal  # the word that is read in the row banks
     top_at: Signal  # ... and in the column banks
 
@@ -215,11 +225,8 @@ class Sequencer(wiring.Component):
             self.starting.eq(self.commands.valid & free),
             self.commands.ready.eq(free),
             self.may_load.eq(self._tile_may_load & self._may_start),
-            self._resume.eq(
-                idle & ~stream.is_last
-                & ((stream.streams_remaining > 1) | (self._drain_left <= stream.short))
-            ),
-        ]  # fmt: skip
+            self._resume.eq(idle & ~stream.is_last & (stream.more | stream.drains)),
+        ]
 
     def _ports_free(self, p: data.View) -> Value:
         """Whether a pass finds its ports free in the next clock."""
@@ -278,19 +285,18 @@ class Sequencer(wiring.Component):
                 stream.clocks_remaining.eq(stream.length),
                 stream.one.eq(0),  # a stream of rows has a tap and two values at least
                 stream.two.eq(0),
-                stream.is_last.eq(stream.streams_remaining <= 1),
+                stream.is_last.eq(~stream.more),
                 stream.streams_remaining.eq(stream.streams_remaining - 1),
             ]
 
     def _fire(self, m: Module) -> None:
         """The next fire of a stream."""
         stream, fires = self._stream, self._stream.fires_remaining
-        columns = stream.work.n
         m.d.sync += [
             stream.running.eq(1),
-            stream.clocks_remaining.eq(columns),
-            stream.one.eq(columns <= 1),
-            stream.two.eq(columns <= 2),
+            stream.clocks_remaining.eq(stream.work.n),
+            stream.one.eq(stream.fire_one),
+            stream.two.eq(stream.fire_two),
             stream.fires_remaining.eq(fires - 1),
             stream.is_last_fire.eq(fires <= 1),
         ]
@@ -385,6 +391,12 @@ class Sequencer(wiring.Component):
                 m.d.sync += stream.taps_remaining.eq(stream.taps_remaining - 1)
         with m.If(step.resumes):
             m.d.sync += [stream.taps_remaining.eq(stream.work.taps), stream.is_first.eq(0)]
+        m.d.sync += [
+            stream.more.eq(stream.streams_remaining > 1),
+            stream.drains.eq(self._drain_left <= stream.short + 1),
+            stream.fire_one.eq(stream.work.n <= 1),
+            stream.fire_two.eq(stream.work.n <= 2),
+        ]
 
     def _read_stream(self, m: Module) -> None:
         """One clock of a stream: the words that are read, and what the edge does with them."""

@@ -64,8 +64,8 @@ def unless(condition, *claims):
 class Law(wiring.Component):
     """Any legal passes with these opcodes; their commands come late.
 
-    Things are told for the clock in which the first word of a pass is read, one behind the
-    decision to start it.
+    Things are told for the clock behind the decision to start a pass; its first word is read one
+    later.
 
     valid, command : the one at the head of the queue, and that there is one.
     time_bits : of clocks since reset; the law is that of as many as a quarter of them can count.
@@ -270,40 +270,113 @@ class Law(wiring.Component):
             Assert(stream.one == (stream.clocks_remaining <= 1)),
             Assert(stream.two == (stream.clocks_remaining <= 2)),
             Assert(stream.is_last == (self.streams_now == 0)),
-            *unless(self.streams_now == 0, stream.streams_remaining == self.streams_now),
-            *unless(self.fires_now == 0, stream.fires_remaining == self.fires_now),
+            # Those are loaded behind the first clock of a pass.
+            *unless(
+                (self.streams_now == 0) | self.begins,
+                stream.streams_remaining == self.streams_now,
+            ),
+            *unless((self.fires_now == 0) | self.begins, stream.fires_remaining == self.fires_now),
             *unless(
                 ~active,
-                stream.left_at == self.left_now,
-                (reading.opcode != Opcode.OS) | (stream.top_at == self.top_now),
-            ),
-            *unless(
-                (reading.opcode != Opcode.ROWS) | ~self.reads,
-                stream.taps_remaining == until(self.taps_end_now),
-            ),
-            *unless(
-                ~active,
-                stream.work == reading,
                 stream.keeps == ~one_of(reading.opcode, TILES),
+                stream.sends == (stream.keeps & reading.emit),
                 stream.is_last_fire == (self.fires_now == 0),
-                ~stream.keeps | (stream.short == Mux(length < ARRAY.rows, length, ARRAY.rows)),
+                ~stream.keeps | (stream.results == reading.m),
             ),
             Assert(tile.waits == (self.loads | (self.waits & ~self.swaps))),
             Assert(tile.words_remaining == until(self.load_end_now)),
             Assert(tile.loaded == (tile.words_remaining <= 1)),
             *unless(
                 ~tile.waits,
-                tile.work == loading,
                 (tile.one == (loading.m <= 1)) & (tile.two == (loading.m <= 2)),
-                tile.left_at == self.tile_now.left[:ADDRESS_BITS],
             ),
-            *unless(self.now >= self.load_end_now, tile.top_at == self.tile_top_now),
             Assert(swap.now == self.swaps),
+            *unless(~swap.now, (swap.one == (waiting.m <= 1)) & (swap.two == (waiting.m <= 2))),
+        ]
+        self._wide_registers(m, active)
+
+    def _wide_registers(self, m, active):
+        """What the wide ones mean, of the clock before; and what that has to do with this one."""
+        stream, tile, swap = self.dut._stream, self.dut._tile, self.dut._swap
+        step, taken = self.dut._step, self.dut._taken
+        reads, loading = past(m, self.reads), past(m, self.now < self.load_end_now)
+        reading, kept = past(m, self.reading_now), past(m, self.tile_now)
+        was_active, was_tile = past(m, active), past(m, tile.waits)
+        left, top, tile_top = (
+            past(m, at) for at in (self.left_now, self.top_now, self.tile_top_now)
+        )
+        now, taps_end = past(m, self.now), past(m, self.taps_end_now)
+        # From the third clock of a pass on, the last of a stream that another follows or a fire.
+        began = self.begins | past(m, self.begins)
+        columns = self.reading_now.work.n
+        lengths = [Signal(CLOCK_BITS, name=f"length_{name}") for name in ("taken", "reading")]
+        shorts = [Mux(length < ARRAY.rows, length, ARRAY.rows) for length in lengths]
+        works = (taken.command.work, reading.work)
+        swapped, swaps = past(m, self.tile), past(m, self.swaps)
+        goes_on = active & ~self.begins & ~swaps
+        m.d.comb += [
+            *(length.eq(work.k + work.taps) for length, work in zip(lengths, works, strict=True)),
+            *unless(self.now == 0, now + 1 == self.now),
             *unless(
-                ~swap.now,
-                swap.work == waiting,
-                (swap.one == (waiting.m <= 1)) & (swap.two == (waiting.m <= 2)),
-                swap.left_at == self.tile.left[:ADDRESS_BITS],
+                ~goes_on,
+                was_active & (reading == self.reading) & (taps_end == self.taps_end),
+                (self.left == (left + reads)[:ADDRESS_BITS])
+                & (self.top == (top + reads)[:ADDRESS_BITS]),
+                reads | ~self.reads | self.resumes,
+            ),
+            *unless(
+                began | (self.streams_now == 0) | self.resumes,
+                stream.more == (self.streams_now > 1),
+            ),
+            *unless(
+                began | (self.streams_now == 0),
+                stream.drains == (self.dut._drain_left <= stream.short),
+            ),
+            *unless(
+                began | (self.fires_now == 0),
+                (stream.fire_one == (columns <= 1)) & (stream.fire_two == (columns <= 2)),
+            ),
+            *unless(
+                ~past(m, self.begins) | (self.reading.work.opcode != Opcode.ROWS),
+                self.now + 1 < self.read_end,
+            ),
+            *unless(~swaps, one_of(self.reading.work.opcode, TILES)),
+            *unless(~swaps, swapped == self.reading, swapped.left[:ADDRESS_BITS] == self.left),
+            *unless(~self.waits, was_tile, kept == self.tile),
+            *unless(
+                (self.now >= self.load_end_now) | self.loads,
+                loading & (self.tile_top == (tile_top + 1)[:ADDRESS_BITS]),
+            ),
+            Assert(step.starts == self.begins),
+            Assert(step.resumes == self.resumes),
+            Assert(step.loads == self.loads),
+            Assert(step.swaps == swaps),
+            Assert(step.reads == reads),
+            Assert(step.tile_reads == loading),
+            *unless(
+                ~self.started,
+                taken.command == self.head,
+                one_of(taken.command.work.opcode, TILES)
+                | ((taken.clocks == lengths[0]) & (taken.short == shorts[0])),
+            ),
+            *unless(
+                ~was_active,
+                stream.work == reading.work,
+                stream.left_at == left,
+                (reading.work.opcode != Opcode.OS) | (stream.top_at == top),
+                one_of(reading.work.opcode, TILES)
+                | ((stream.length == lengths[1]) & (stream.short == shorts[1])),
+            ),
+            *unless(
+                ~reads | (reading.work.opcode != Opcode.ROWS),
+                stream.taps_remaining == Mux(now < taps_end, taps_end - now, 0),
+            ),
+            *unless(~was_tile, tile.work == kept.work, tile.left_at == kept.left[:ADDRESS_BITS]),
+            *unless(~loading, tile.top_at == tile_top),
+            *unless(
+                ~step.swaps,
+                swap.work == swapped.work,
+                swap.left_at == swapped.left[:ADDRESS_BITS],
             ),
         ]
 
@@ -325,16 +398,14 @@ class Law(wiring.Component):
         loading = self.now < self.load_end_now
         tops = (self.reads & (opcode == Opcode.OS)) | loading
         top = Mux(loading, self.tile_top_now, self.top_now)
+        writes_tap = self.reads & (opcode == Opcode.ROWS) & (self.now < self.taps_end_now)
         m.d.comb += [
             Assert(self.started == (self.begins | self.loads)),
-            Assert(dut.left_read == self.reads),
-            Assert(~self.reads | (dut.left_address == self.left_now)),
-            Assert(dut.top_read == past(m, tops)),
-            Assert(~dut.top_read | (dut.top_address == past(m, top))),
-            Assert(
-                dut._frame.tap_write
-                == (self.reads & (opcode == Opcode.ROWS) & (self.now < self.taps_end_now))
-            ),
+            Assert(dut.left_read == past(m, self.reads)),
+            Assert(~dut.left_read | (dut.left_address == past(m, self.left_now))),
+            Assert(dut.top_read == past(m, tops, 2)),
+            Assert(~dut.top_read | (dut.top_address == past(m, top, 2))),
+            Assert(dut._frame.tap_write == past(m, writes_tap)),
             Assert(dut._capture == self.captures),
             Assert(dut._ending == (self.ends & (self.fires_now == 0))),
             Assert(
@@ -367,15 +438,17 @@ class Law(wiring.Component):
 # By the passes that refute them, the fewest.
 MUTANTS = {
     Opcode.OS: (
-        Mutant("a drain too short", "_drain_left.eq(results - 1)", "_drain_left.eq(results >> 1)"),
-        Mutant("a drain too long", "_drain_left.eq(results - 1)", "_drain_left.eq(results)"),
+        Mutant("a drain too short", "_drain_left.eq(stream.results - 1)",
+               "_drain_left.eq(stream.results >> 1)"),
+        Mutant("a drain too long", "_drain_left.eq(stream.results - 1)",
+               "_drain_left.eq(stream.results)"),
         Mutant("streams of 8 bits", 'remaining": unsigned(CLOCK_BITS)', 'remaining": 8'),
-        Mutant("a stream too short", "stream.two.eq(clocks <= 3)", "stream.two.eq(clocks <= 4)"),
-        Mutant("sums that are kept are sent", "stream.one & stream.work.emit", "stream.one"),
+        Mutant("a stream too short", "clocks_remaining <= 3", "clocks_remaining <= 4"),
+        Mutant("sums that are kept are sent", "ends & stream.sends", "ends"),
         Mutant("a command that is none", "self.commands.valid & free)", "free)"),
     ),
     Opcode.WS: (
-        Mutant("a tile too short", "command.work.k <= 1", "command.work.k <= 2"),
+        Mutant("a tile too short", "words <= 1", "words <= 2"),
         Mutant("a swap too late", "Mux(swap.now, swap.one,", "Mux(swap.now, 0,"),
         Mutant("words of the tile", "tile.left_at.eq(command.left)", "tile.left_at.eq(0)"),
     ),

@@ -73,18 +73,17 @@ COMMANDS = (
 SEQUENCER = (
     Mutant("rows counted from the wrong end", "frame.from_top.eq(1)", "frame.from_top.eq(0)"),
     Mutant("sums always begin", "is_first.eq(~command.work.accumulate)", "is_first.eq(1)"),
-    Mutant("kept sums of os drain", "(stream.one & stream.work.emit)", "(stream.one)"),
-    Mutant("kept sums of rows drain", "(ends & stream.work.emit)", "(ends)"),
+    Mutant("kept sums drain", "sends.eq(work.emit)", "sends.eq(1)"),
     Mutant("first on every stream", "(clocks == taps) & stream.is_first", "clocks == taps"),
     Mutant(
         "drain slot one clock short",
-        "self._drain_left.eq(results - 1)",
-        "self._drain_left.eq(Mux(results > 1, results - 2, 0))",
+        "self._drain_left.eq(stream.results - 1)",
+        "self._drain_left.eq(Mux(stream.results > 1, stream.results - 2, 0))",
     ),
     Mutant(
         "drain slot one clock long",
-        "self._drain_left.eq(results - 1)",
-        "self._drain_left.eq(results)",
+        "self._drain_left.eq(stream.results - 1)",
+        "self._drain_left.eq(stream.results)",
     ),
     Mutant(
         "a drain that begins is not seen",
@@ -99,11 +98,11 @@ SEQUENCER = (
     Mutant("taps end early", "(clocks >= 2) &", "(clocks >= 3) &"),
     Mutant(
         "fires one clock apart",
-        "clocks_remaining.eq(work.n)",
-        "clocks_remaining.eq(work.n + 1)",
+        "clocks_remaining.eq(stream.work.n)",
+        "clocks_remaining.eq(stream.work.n + 1)",
     ),
     Mutant("plain, but overlapped", "~under_way & (wait == 0)", "1"),
-    Mutant("plain, a clock early", "work.n + (rows - 1)", "work.n + (rows - 2)"),
+    Mutant("plain, a clock early", "work.n + (rows - 2)", "work.n + (rows - 3)"),
 )  # fmt: skip
 
 ACCUMULATORS = (
