@@ -340,8 +340,12 @@ class Law(wiring.Component):
                 ~past(m, self.begins) | (self.reading.work.opcode != Opcode.ROWS),
                 self.now + 1 < self.read_end,
             ),
-            *unless(~swaps, one_of(self.reading.work.opcode, TILES)),
-            *unless(~swaps, swapped == self.reading, swapped.left[:ADDRESS_BITS] == self.left),
+            *unless(
+                ~swaps,
+                swapped == self.reading,
+                swapped.left[:ADDRESS_BITS] == self.left,
+                one_of(self.reading.work.opcode, TILES) & (self.now < self.read_end),
+            ),
             *unless(~self.waits, was_tile, kept == self.tile),
             *unless(
                 (self.now >= self.load_end_now) | self.loads,
@@ -396,15 +400,18 @@ class Law(wiring.Component):
         prompt = Signal()  # nothing has been late since the last pass began
         m.d.sync += prompt.eq(self.begins | self.loads | (prompt & self.offered))
         loading = self.now < self.load_end_now
-        tops = (self.reads & (opcode == Opcode.OS)) | loading
-        top = Mux(loading, self.tile_top_now, self.top_now)
+        stream, tile, step = dut._stream, dut._tile, dut._step
+        tops = past(m, (self.reads & (opcode == Opcode.OS)) | loading)
+        top = past(m, Mux(loading, self.tile_top_now, self.top_now))
         writes_tap = self.reads & (opcode == Opcode.ROWS) & (self.now < self.taps_end_now)
         m.d.comb += [
             Assert(self.started == (self.begins | self.loads)),
             Assert(dut.left_read == past(m, self.reads)),
             Assert(~dut.left_read | (dut.left_address == past(m, self.left_now))),
-            Assert(dut.top_read == past(m, tops, 2)),
-            Assert(~dut.top_read | (dut.top_address == past(m, top, 2))),
+            Assert(tops == (step.tile_reads | (step.reads & (stream.work.opcode == Opcode.OS)))),
+            Assert(~tops | (top == Mux(step.tile_reads, tile.top_at, stream.top_at))),
+            Assert(dut.top_read == past(m, tops)),
+            Assert(~dut.top_read | (dut.top_address == past(m, top))),
             Assert(dut._frame.tap_write == past(m, writes_tap)),
             Assert(dut._capture == self.captures),
             Assert(dut._ending == (self.ends & (self.fires_now == 0))),
