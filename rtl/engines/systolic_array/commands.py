@@ -40,6 +40,25 @@ def decoded_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
     )
 
 
+def measured_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
+    """What `decoded_layout` is made from, and the command.
+
+    length : clocks of a stream of os or rows.
+    low, high : the words that a pass sends, by the lower and the upper half of its fires.
+    """
+    decoded = decoded_layout(array, units)
+    results = decoded["results"].shape
+    return data.StructLayout(
+        {
+            "is_tile": 1,
+            "length": unsigned(CLOCK_BITS),
+            "low": results,
+            "high": results,
+            "command": decoded["command"].shape,
+        }
+    )
+
+
 class Commands(wiring.Component):
     """Commands from a host: decoded, then held back until there is room for their results.
 
@@ -49,12 +68,13 @@ class Commands(wiring.Component):
     waiting, crowded : the command that comes next, and that it had no room in the clock before.
     """
 
-    LATENCY = 3
+    LATENCY = 4
 
     def __init__(self, array: SystolicArray, units: int = 0) -> None:
         self.array = array
         decoded = decoded_layout(array, units)
         self._taken = Skid(command_layout(ArrayCommand, units))
+        self._measured = Skid(measured_layout(array, units))
         self._decoded, self._admitted = Skid(decoded), Skid(decoded)
         super().__init__(
             {
@@ -70,10 +90,12 @@ class Commands(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.taken = taken = self._taken
+        m.submodules.measured = measured = self._measured
         m.submodules.decoded = decoded = self._decoded
         m.submodules.admitted = admitted = self._admitted
         wiring.connect(m, wiring.flipped(self.i), taken.i)
-        self._decode(m, taken.o, decoded.i)
+        self._measure(m, taken.o, measured.i)
+        self._decode(m, measured.o, decoded.i)
         self._admit(m, decoded.o, admitted.i)
         wiring.connect(m, admitted.o, wiring.flipped(self.o))
         return m
@@ -103,22 +125,35 @@ class Commands(wiring.Component):
         with m.If(take & waiting.payload.command.last):
             m.d.sync += closed.eq(1)
 
-    def _decode(self, m: Module, command: stream.Interface, decoded: stream.Interface) -> None:
-        work, o = command.payload.work, decoded.payload
-        length = Signal(CLOCK_BITS)
+    def _measure(self, m: Module, command: stream.Interface, measured: stream.Interface) -> None:
+        work, o = command.payload.work, measured.payload
+        half = len(work.fires) // 2
+        fires = Mux(work.emit, work.fires, 0)
         m.d.comb += [
-            command.ready.eq(decoded.ready),
-            decoded.valid.eq(command.valid),
+            command.ready.eq(measured.ready),
+            measured.valid.eq(command.valid),
             o.command.eq(command.payload),
             o.is_tile.eq((work.opcode == Opcode.WS) | (work.opcode == Opcode.IS)),
-            length.eq(work.k + work.taps),
-            o.clocks.eq(Mux(o.is_tile, work.m, length)),
+            o.length.eq(work.k + work.taps),
+            o.low.eq(_product(work.m, fires[:half], len(o.low))),
+            o.high.eq(_product(work.m << half, fires[half:], len(o.high))),
+        ]
+
+    def _decode(self, m: Module, measured: stream.Interface, decoded: stream.Interface) -> None:
+        i, o = measured.payload, decoded.payload
+        work = i.command.work
+        m.d.comb += [
+            measured.ready.eq(decoded.ready),
+            decoded.valid.eq(measured.valid),
+            o.command.eq(i.command),
+            o.is_tile.eq(i.is_tile),
+            o.clocks.eq(Mux(i.is_tile, work.m, i.length)),
             o.one.eq(o.clocks <= 1),
             o.two.eq(o.clocks <= 2),
             o.one_stream.eq(work.streams <= 1),
             o.one_fire.eq(work.fires <= 1),
-            o.short.eq(Mux(length < self.array.rows, length, self.array.rows)),
-            o.results.eq(_product(work.m, Mux(work.emit, work.fires, 0), len(o.results))),
+            o.short.eq(Mux(i.length < self.array.rows, i.length, self.array.rows)),
+            o.results.eq(i.low + i.high),
         ]
 
 

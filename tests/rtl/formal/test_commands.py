@@ -46,9 +46,9 @@ class Promises(wiring.Component):
         return m
 
     def _follow(self, m):
-        """The command that is followed, through three queues of two."""
-        parts = (self.dut._taken, self.dut._decoded, self.dut._admitted)
-        counts = [Signal(NUMBER_BITS, name=f"count_{place}") for place in range(4)]
+        """The command that is followed, through four queues of two."""
+        parts = (self.dut._taken, self.dut._measured, self.dut._decoded, self.dut._admitted)
+        counts = [Signal(NUMBER_BITS, name=f"count_{place}") for place in range(5)]
         streams = [*(part.i for part in parts), self.o]
         for count, moving in zip(counts, streams, strict=True):
             m.d.sync += count.eq(count + (moving.valid & moving.ready))
@@ -57,7 +57,9 @@ class Promises(wiring.Component):
             m.d.sync += command.eq(self.i.payload)
         decoded = Signal.like(self.o.payload)
         m.d.comb += [decoded[name].eq(value) for name, value in self._decoded(command).items()]
-        expected = (command, decoded, decoded)
+        measured = Signal.like(self.dut._measured.o.payload)
+        m.d.comb += [measured[name].eq(value) for name, value in self._measured(command).items()]
+        expected = (command, measured, decoded, decoded)
         for part, word, (begin, end) in zip(parts, expected, pairwise(counts), strict=True):
             held, front = (begin - end)[:NUMBER_BITS], (self.which - end)[:NUMBER_BITS]
             m.d.comb += [
@@ -67,7 +69,18 @@ class Promises(wiring.Component):
                 Assert((held == 0) | (front != 0) | (part.o.payload == word)),
                 Assert((held != 2) | (front != 1) | (part._second == word)),
             ]
-        m.d.comb += Cover(self.o.valid & (counts[3] == self.which) & (self.which == 1))
+        m.d.comb += Cover(self.o.valid & (counts[4] == self.which) & (self.which == 1))
+
+    def _measured(self, command):
+        work = command.work
+        fires = Mux(work.emit, work.fires, 0)
+        return {
+            "command": command,
+            "is_tile": (work.opcode == Opcode.WS) | (work.opcode == Opcode.IS),
+            "length": work.k + work.taps,
+            "low": work.m * fires[:8],
+            "high": (work.m * fires[8:]) << 8,
+        }
 
     def _decoded(self, command):
         work = command.work

@@ -17,7 +17,7 @@ from tests.rtl.mutants import Mutant, load
 
 ARRAY = SystolicArray(1, 1, bank_depth=8, accumulator_depth=2, max_taps=2)
 CLOCKS = 24
-LONGEST = 14  # clocks to the next result: of two products, from the command on
+LONGEST = 16  # clocks to the next result: of two products, from the command on
 
 
 class Results(wiring.Component):
