@@ -69,6 +69,7 @@ class Commands(wiring.Component):
     """
 
     LATENCY = 4
+    ROOM_LATENCY = 3  # from the clock in which a result word is handed over
 
     def __init__(self, array: SystolicArray, units: int = 0) -> None:
         self.array = array

@@ -22,9 +22,10 @@ from rtl.lib.counters import COUNTER_BITS, TOTAL_BITS
 from rtl.lib.results import ResultMemory
 from rtl.lib.waits import Gate, command_layout, progress_ports
 
-# Clocks from the one in which a command is taken, or a unit has made progress, or a result word
-# has been handed over, to the first operand of the pass that waited for it.
+# Clocks from the one in which a command is taken, or a unit has made progress, to the first operand
+# of the pass that waited for it; and from the one in which a result word has been handed over.
 LEAD = Commands.LATENCY + Sequencer.LATENCY
+ROOM_LEAD = Commands.ROOM_LATENCY + Sequencer.LATENCY
 # Clocks from the last result of a sequence to the first operand of the next: the end is known
 # before, and lets a command pass the last of its skid buffers.
 PAUSE = Sequencer.LATENCY + 2 - Accumulators.AHEAD

@@ -16,7 +16,7 @@ from accelsim.passes import (
     check_sums,
     columns,
 )
-from rtl.engines.systolic_array.core import LEAD
+from rtl.engines.systolic_array.core import LEAD, ROOM_LEAD
 from rtl.host.chunks import Int, Reads
 from rtl.host.driver import Job
 from rtl.host.job import (
@@ -82,4 +82,4 @@ def lead(array: SystolicArray) -> int:
 def room(array: SystolicArray, commands: Int) -> Room:
     """Result words that must have been taken before each pass starts, all of its own reserved."""
     promised = np.cumsum(words(commands).results)
-    return Room(np.maximum(promised - array.result_depth, 0), LEAD)
+    return Room(np.maximum(promised - array.result_depth, 0), ROOM_LEAD)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from accelsim.hardware import SystolicArray
 from accelsim.passes import ArrayCommand
-from rtl.engines.systolic_array.core import LEAD, PAUSE, TO_READER, Core
+from rtl.engines.systolic_array.core import LEAD, PAUSE, ROOM_LEAD, TO_READER, Core
 from rtl.flow.manual import Chapter, table
 
 
@@ -75,7 +75,7 @@ What a host must do:
   taken, if nothing is in front of it. The first pass of a sequence starts {pause} clocks after the
   last result of the sequence before it, or later.
 - The result memory has {depth} words. A pass reserves all of its words; each is free for a pass
-  that starts {lead} clocks after the one in which it is taken, or later. A pass of ws or is has at
+  that starts {room} clocks after the one in which it is taken, or later. A pass of ws or is has at
   most {streamed} result words, one of os or rows {fired}: so no pass waits for room while every
   word is taken at once.
 - A result word is offered {reader} clocks after its last column has been at the result port, where
@@ -133,6 +133,7 @@ def _timing(array: SystolicArray) -> str:
         table=table(("mode", "a pass alone", "each further equal pass"), rows),
         mixed=OVERLAPPED if array.overlap else PLAIN,
         lead=LEAD,
+        room=ROOM_LEAD,
         pause=PAUSE,
         depth=array.result_depth,
         streamed=array.most_streamed,

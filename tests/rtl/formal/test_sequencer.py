@@ -317,6 +317,7 @@ class Law(wiring.Component):
         m.d.comb += [
             *(length.eq(work.k + work.taps) for length, work in zip(lengths, works, strict=True)),
             *unless(self.now == 0, now + 1 == self.now),
+            *unless(self.now != 0, ~reads),
             *unless(
                 ~goes_on,
                 was_active & (reading == self.reading) & (taps_end == self.taps_end),
