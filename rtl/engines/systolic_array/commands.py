@@ -12,6 +12,9 @@ from rtl.lib.waits import command_layout
 # The longest stream has all taps and values of a pass.
 CLOCK_BITS = (largest(ArrayPass, "k") + largest(ArrayPass, "taps")).bit_length()
 
+# In so many parts the product of results and fires is made, each an operand of the next clock.
+PARTS = 4
+
 
 def decoded_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
     """What follows from a command, so that the sequencer compares little, and the command.
@@ -44,7 +47,7 @@ def measured_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
     """What `decoded_layout` is made from, and the command.
 
     length : clocks of a stream of os or rows.
-    low, high : the words that a pass sends, by the lower and the upper half of its fires.
+    parts : the words that a pass sends, by the bits of its fires, in PARTS equal parts.
     """
     decoded = decoded_layout(array, units)
     results = decoded["results"].shape
@@ -52,8 +55,7 @@ def measured_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
         {
             "is_tile": 1,
             "length": unsigned(CLOCK_BITS),
-            "low": results,
-            "high": results,
+            "parts": data.ArrayLayout(results, PARTS),
             "command": decoded["command"].shape,
         }
     )
@@ -128,7 +130,7 @@ class Commands(wiring.Component):
 
     def _measure(self, m: Module, command: stream.Interface, measured: stream.Interface) -> None:
         work, o = command.payload.work, measured.payload
-        half = len(work.fires) // 2
+        bits = len(work.fires) // PARTS
         fires = Mux(work.emit, work.fires, 0)
         m.d.comb += [
             command.ready.eq(measured.ready),
@@ -136,9 +138,10 @@ class Commands(wiring.Component):
             o.command.eq(command.payload),
             o.is_tile.eq((work.opcode == Opcode.WS) | (work.opcode == Opcode.IS)),
             o.length.eq(work.k + work.taps),
-            o.low.eq(_product(work.m, fires[:half], len(o.low))),
-            o.high.eq(_product(work.m << half, fires[half:], len(o.high))),
         ]
+        for part in range(PARTS):
+            some = fires.word_select(part, bits)
+            m.d.comb += o.parts[part].eq(_product(work.m << part * bits, some, len(o.parts[part])))
 
     def _decode(self, m: Module, measured: stream.Interface, decoded: stream.Interface) -> None:
         i, o = measured.payload, decoded.payload
@@ -154,11 +157,18 @@ class Commands(wiring.Component):
             o.one_stream.eq(work.streams <= 1),
             o.one_fire.eq(work.fires <= 1),
             o.short.eq(Mux(i.length < self.array.rows, i.length, self.array.rows)),
-            o.results.eq(i.low + i.high),
+            o.results.eq(_total([i.parts[part] for part in range(PARTS)])),
         ]
 
 
 def _product(a: Value, b: Value, bits: int) -> Value:
     """The lowest bits of a product, from adders: multipliers are for data."""
-    shifted = (Mux(b[bit], a[: bits - bit] << bit, 0) for bit in range(min(bits, len(b))))
-    return sum(shifted, start=Value.cast(0))[:bits]
+    return _total([Mux(b[bit], a << bit, 0)[:bits] for bit in range(len(b))])[:bits]
+
+
+def _total(terms: list[Value]) -> Value:
+    """The sum of terms, by a tree of adders."""
+    if len(terms) == 1:
+        return terms[0]
+    half = len(terms) // 2
+    return _total(terms[:half]) + _total(terms[half:])

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from amaranth.hdl import Assert, Assume, Cover, Module, Mux, Signal
+from amaranth.hdl import Assert, Assume, Cat, Cover, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
@@ -74,12 +74,12 @@ class Promises(wiring.Component):
     def _measured(self, command):
         work = command.work
         fires = Mux(work.emit, work.fires, 0)
+        bits = ARRAY.result_depth.bit_length()
         return {
             "command": command,
             "is_tile": (work.opcode == Opcode.WS) | (work.opcode == Opcode.IS),
             "length": work.k + work.taps,
-            "low": work.m * fires[:8],
-            "high": (work.m * fires[8:]) << 8,
+            "parts": Cat(((work.m * fires[at : at + 4]) << at)[:bits] for at in range(0, 16, 4)),
         }
 
     def _decoded(self, command):
