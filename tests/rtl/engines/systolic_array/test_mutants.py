@@ -64,7 +64,7 @@ COMMANDS = (
     Mutant("room for one word more", "results <= free)", "results <= free + 1)"),
     Mutant("places never come back", "free + self.handed -", "free -"),
     Mutant("the next sequence is not held back", "~closed & has_room),", "has_room),"),
-    Mutant("room for one fire", "Mux(work.emit, work.fires, 0)", "work.emit"),
+    Mutant("room for one fire", "Mux(work.emit, work.fires, 0)", "work.emit | (work.fires & 0)"),
     Mutant("room for what is kept", "Mux(work.emit, work.fires, 0)", "work.fires"),
     Mutant("a stream of two is one", "o.one.eq(o.clocks <= 1)", "o.one.eq(o.clocks <= 2)"),
     Mutant("a stream of two is long", "o.two.eq(o.clocks <= 2)", "o.two.eq(o.clocks <= 1)"),
