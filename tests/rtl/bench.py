@@ -203,6 +203,7 @@ class _Bench:
         times = np.array(self._started, np.int64), np.array(self._retired, np.int64)
         host = self._host
         log = Log(host.commands_taken, host.fills_taken, host.results_taken, self._over)
+        assert len(self._reports) == len(sequences), "sequences that have no end, or no beginning"
         firsts, starts = self._earliest(sequences, clocks, pause)
         return [
             Outcome(part, *report, *times, log, starts[place], self._trace(place, firsts[place]))
