@@ -461,7 +461,7 @@ MUTANTS = {
         Mutant("words of the tile", "tile.left_at.eq(command.left)", "tile.left_at.eq(0)"),
     ),
     Opcode.ROWS: (
-        Mutant("streams without drain", "(stream.streams_remaining > 1) | ", "1 | "),
+        Mutant("streams without drain", "(stream.more | stream.drains)", "1"),
         Mutant("fires of 8 bits", '"fires_remaining": work["fires"].shape', '"fires_remaining": 8'),
         Mutant("3 streams", '"streams_remaining": work["streams"].shape', '"streams_remaining": 3'),
         Mutant("taps of 4 bits", '"taps_remaining": work["taps"].shape', '"taps_remaining": 4'),
