@@ -23,6 +23,7 @@ Int32 = npt.NDArray[np.int32]
 Integers = npt.NDArray[np.integer[Any]]
 
 FRACTION = -7  # exponent of weights, gates and the network's input
+SHARE = -24  # exponent of what softmax makes
 
 # An activation maps real numbers to real numbers; an int8 value q stands for q / 16, so that a
 # layer's full range is -8 to 7.94. The result is on the same scale, except that of the gates
@@ -32,6 +33,7 @@ FRACTION = -7  # exponent of weights, gates and the network's input
 _ACTIVATED = -4
 _STEP = 2.0**_ACTIVATED
 _NORM_BITS = 7
+_POWER_BITS = 30  # of the powers of e from 0 to 1 that softmax adds
 
 
 def _sigmoid(x: float) -> float:
@@ -164,9 +166,34 @@ def layer_norm(x: Int8, gamma: Int8, beta: Int8) -> Int32:
     variance = channels * (wide * wide).sum(axis=0) - sums * sums
     deviation = np.sqrt(np.maximum(variance, 1).astype(np.float64))
     z = np.rint((channels * wide - sums) * 2.0**_NORM_BITS / deviation).astype(np.int32)
-    scaled = z * gamma.astype(np.int32)[:, None, None]
+    return affine(z, gamma, beta)
+
+
+def affine(x: Int32, gamma: Int8, beta: Int8) -> Int32:
+    """int32[c, h, w]: gamma x + 128 beta, which int8[c] of a norm say for every channel."""
+    scaled = x * gamma.astype(np.int32)[:, None, None]
     shifted: Int32 = scaled + (beta.astype(np.int32) << _NORM_BITS)[:, None, None]
     return shifted
+
+
+@cache
+def _powers() -> npt.NDArray[np.int64]:
+    """int64[256]: exp(-d / 16) at index d, in steps of 2**-_POWER_BITS."""
+    table = [round(math.ldexp(math.exp(-d * _STEP), _POWER_BITS)) for d in range(256)]
+    return np.array(table, np.int64)
+
+
+def softmax(x: Int8, heads: int) -> Int32:
+    """int32[c, h, w]: shares of the channels of a head at a pixel, in steps of 2**SHARE.
+
+    An int8 value q stands for q / 16. The power of e of every value less the greatest of its head
+    comes from a table of 256 integers; what is left is a division of integers, rounded half to
+    even, so that every machine gives the same.
+    """
+    apart = x.reshape(heads, -1, *x.shape[1:]).astype(np.int16)
+    powers = _powers()[apart.max(axis=1, keepdims=True) - apart]
+    shares = divide_half_even(powers << -SHARE, powers.sum(axis=1, keepdims=True))
+    return shares.reshape(x.shape).astype(np.int32)
 
 
 def epilogue(

@@ -2,6 +2,7 @@
 
 from accelsim.ops.activation import Activation
 from accelsim.ops.add import Add
+from accelsim.ops.batch_norm import BatchNorm
 from accelsim.ops.channel_shuffle import ChannelShuffle
 from accelsim.ops.concat import Concat
 from accelsim.ops.conv2d import Conv2d
@@ -15,12 +16,15 @@ from accelsim.ops.layer_norm import LayerNorm
 from accelsim.ops.linear import Linear
 from accelsim.ops.matmul import Matmul
 from accelsim.ops.mix_conv import MixConv
+from accelsim.ops.multiply import Multiply
 from accelsim.ops.parallel_depthwise import ParallelDepthwise
+from accelsim.ops.pixel_shuffle import PixelShuffle
 from accelsim.ops.pointwise import Pointwise
 from accelsim.ops.pool import Pool
 from accelsim.ops.resize import Resize
 from accelsim.ops.scale import Scale
 from accelsim.ops.slice import Slice
+from accelsim.ops.softmax import Softmax
 from accelsim.ops.squeeze_excite import SqueezeExcite
 from accelsim.ops.ssh_context import SshContext
 from accelsim.ops.xsep_conv import XSepConv
@@ -36,12 +40,16 @@ OPS = (
     Pool,
     GlobalPool,
     Add,
+    Multiply,
     Concat,
     Slice,
     ChannelShuffle,
+    PixelShuffle,
     Resize,
     Scale,
+    BatchNorm,
     LayerNorm,
+    Softmax,
     Activation,
 )
 
@@ -63,6 +71,7 @@ __all__ = [
     "OPS",
     "Activation",
     "Add",
+    "BatchNorm",
     "ChannelShuffle",
     "Concat",
     "Conv2d",
@@ -76,12 +85,15 @@ __all__ = [
     "Linear",
     "Matmul",
     "MixConv",
+    "Multiply",
     "ParallelDepthwise",
+    "PixelShuffle",
     "Pointwise",
     "Pool",
     "Resize",
     "Scale",
     "Slice",
+    "Softmax",
     "SqueezeExcite",
     "SshContext",
     "XSepConv",

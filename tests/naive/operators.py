@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -65,27 +66,52 @@ def depthwise(
     return np.stack(planes)
 
 
+def begins(
+    size: int, kernel: int, stride: int, before: int, after: int, ceil_mode: bool
+) -> list[int]:
+    """Where pooling windows begin along an axis: as long as they fit into the padded map.
+
+    With ceil_mode as long as they begin in the map or before it and the one before has not reached
+    the end of the padding.
+    """
+    places = [-before]
+    if not ceil_mode:
+        return list(range(-before, size + after - kernel + 1, stride))
+    while places[-1] + kernel < size + after and places[-1] + stride < size:
+        places.append(places[-1] + stride)
+    return places
+
+
 def windows(
     x: npt.NDArray[np.int8],
     kernel: Sequence[int],
     stride: Sequence[int] = (1, 1),
     padding: Sequence[int] = (0, 0, 0, 0),
+    ceil_mode: bool = False,
+    outside: int | None = None,
 ) -> list[list[list[list[int]]]]:
-    """The input values under every pooling window [c][oh][ow]; padding has none."""
+    """The values under every pooling window [c][oh][ow]; padding has `outside`, if any."""
     channels, height, width = x.shape
     top, bottom, left, right = padding
+
+    def value(c: int, row: int, column: int) -> list[int]:
+        if 0 <= row < height and 0 <= column < width:
+            return [int(x[c, row, column])]
+        within = row < height + bottom and column < width + right
+        return [outside] if outside is not None and within else []
+
     return [
         [
             [
                 [
-                    int(x[c, row, column])
+                    v
                     for row in range(y, y + kernel[0])
                     for column in range(z, z + kernel[1])
-                    if 0 <= row < height and 0 <= column < width
+                    for v in value(c, row, column)
                 ]
-                for z in range(-left, width + right - kernel[1] + 1, stride[1])
+                for z in begins(width, kernel[1], stride[1], left, right, ceil_mode)
             ]
-            for y in range(-top, height + bottom - kernel[0] + 1, stride[0])
+            for y in begins(height, kernel[0], stride[0], top, bottom, ceil_mode)
         ]
         for c in range(channels)
     ]
@@ -96,9 +122,11 @@ def max_pool(
     kernel: Sequence[int],
     stride: Sequence[int] = (1, 1),
     padding: Sequence[int] = (0, 0, 0, 0),
+    ceil_mode: bool = False,
 ) -> Ints:
     """int64[c, oh, ow]: the greatest value under each window."""
-    return np.array([[[max(v) for v in r] for r in p] for p in windows(x, kernel, stride, padding)])
+    found = windows(x, kernel, stride, padding, ceil_mode)
+    return np.array([[[max(v) for v in r] for r in p] for p in found])
 
 
 def average_pool(
@@ -106,14 +134,59 @@ def average_pool(
     kernel: Sequence[int],
     stride: Sequence[int] = (1, 1),
     padding: Sequence[int] = (0, 0, 0, 0),
+    ceil_mode: bool = False,
+    outside: int | None = None,
 ) -> Ints:
     """int64[c, oh, ow]: the mean under each window; Python rounds half to even."""
+    found = windows(x, kernel, stride, padding, ceil_mode, outside)
+    return np.array([[[round(sum(v) / len(v)) for v in r] for r in p] for p in found])
+
+
+def between(size: int, count: int, align_corners: bool) -> list[tuple[int, int, Fraction]]:
+    """What every position of a resized axis lies between, and how far from the first of the two."""
+    found = []
+    for i in range(count):
+        if align_corners:
+            place = Fraction(i * (size - 1), count - 1) if count > 1 else Fraction(0)
+        else:
+            place = (i + Fraction(1, 2)) * Fraction(size, count) - Fraction(1, 2)
+        place = min(max(place, Fraction(0)), Fraction(size - 1))
+        found.append((math.floor(place), math.ceil(place), place - math.floor(place)))
+    return found
+
+
+def bilinear(x: npt.NDArray[np.int8], size: Sequence[int], align_corners: bool) -> Ints:
+    """int64[c, oh, ow]: between four pixels each; fractions, which Python rounds half to even."""
+    rows, columns = (
+        between(n, count, align_corners) for n, count in zip(x.shape[1:], size, strict=True)
+    )
     return np.array(
         [
-            [[round(sum(v) / len(v)) for v in r] for r in p]
-            for p in windows(x, kernel, stride, padding)
+            [
+                [
+                    round(
+                        (1 - u) * ((1 - v) * int(p[top, left]) + v * int(p[top, right]))
+                        + u * ((1 - v) * int(p[bottom, left]) + v * int(p[bottom, right]))
+                    )
+                    for left, right, v in columns
+                ]
+                for top, bottom, u in rows
+            ]
+            for p in x
         ]
     )
+
+
+def softmax(x: npt.NDArray[np.int8], heads: int) -> Ints:
+    """int64[c, h, w]: shares in steps of 2^-24, from powers of e of q / 16 in steps of 2^-30."""
+    each = len(x) // heads
+    out = np.zeros(x.shape, np.int64)
+    for c, row, column in np.ndindex(*x.shape):
+        first = c // each * each
+        head = [int(q) for q in x[first : first + each, row, column]]
+        powers = [round(2**30 * math.exp((q - max(head)) / 16)) for q in head]
+        out[c, row, column] = round(Fraction(2**24 * powers[c - first], sum(powers)))
+    return out
 
 
 def layer_norm(

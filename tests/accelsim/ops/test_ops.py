@@ -17,6 +17,7 @@ from accelsim.ops import (
     OPS,
     Activation,
     Add,
+    BatchNorm,
     ChannelShuffle,
     Concat,
     Conv2d,
@@ -27,11 +28,14 @@ from accelsim.ops import (
     LayerNorm,
     Linear,
     Matmul,
+    Multiply,
+    PixelShuffle,
     Pointwise,
     Pool,
     Resize,
     Scale,
     Slice,
+    Softmax,
     SqueezeExcite,
 )
 from accelsim.ops.base import Alias
@@ -105,17 +109,36 @@ CASES = (
     Case(Pool("max", (2, 2), (3, 3)), ((2, 8, 7),), (2, 3, 2)),
     Case(Pool("average", (3, 2), (2, 1), (1, 0, 1, 0)), ((3, 6, 5),), (3, 3, 5)),
     Case(Pool("average", (3, 3), (2, 2), "same_tf"), ((2, 6, 6),), (2, 3, 3)),
+    Case(Pool("max", (3, 3), (2, 2), ceil_mode=True), ((2, 6, 7),), (2, 3, 3)),
+    Case(Pool("max", (2, 3), (3, 3), (1, 0, 1, 2), True), ((2, 6, 6),), (2, 3, 3)),
+    Case(Pool("max", (3, 3), (3, 3), ceil_mode=True), ((2, 1, 1),), (2, 1, 1)),
+    Case(Pool("average", (3, 3), (2, 2), 1, ceil_mode=True), ((2, 6, 5),), (2, 4, 3)),
+    Case(Pool("average", (3, 2), (2, 3), (1, 2, 0, 1), True, True), ((2, 6, 8),), (2, 4, 3)),
+    Case(Pool("average", (3, 3), padding=1, count_include_pad=True), ((2, 5, 4),), (2, 2, 2)),
     Case(GlobalPool(), ((5, 3, 4),), (5, 1, 1)),
     Case(Add(), ((3, 4, 5), (3, 4, 5)), (3, 4, 5)),
     Case(Add(), ((3, 4, 5),) * 3, (3, 4, 5)),
+    Case(Multiply(), ((3, 4, 5), (3, 4, 5)), (3, 4, 5)),
+    Case(Multiply(), ((3, 4, 5), (3, 1, 1)), (3, 4, 5)),
+    Case(Multiply(), ((1, 4, 5), (3, 4, 5)), (3, 4, 5)),
+    Case(Multiply(), ((3, 1, 1), (1, 4, 1)), (3, 4, 1)),
     Case(Concat(), ((3, 4, 5), (1, 4, 5), (2, 4, 5)), (6, 4, 5)),
     Case(Slice((1, 3)), ((5, 3, 4),), (2, 3, 4)),
     Case(ChannelShuffle(2), ((6, 3, 4),), (6, 3, 4)),
     Case(ChannelShuffle(3), ((6, 2, 1),), (6, 2, 1)),
     Case(ChannelShuffle(1), ((5, 1, 1),), (5, 1, 1)),
+    Case(PixelShuffle(2), ((8, 3, 2),), (2, 6, 4)),
+    Case(PixelShuffle(3, "dcr"), ((18, 2, 1),), (2, 6, 3)),
+    Case(BatchNorm(), ((5, 3, 4),), (5, 3, 4)),
     Case(LayerNorm(), ((5, 3, 4),), (5, 3, 4)),
     Case(LayerNorm(), ((64, 1, 1),), (64, 1, 1)),
+    Case(Softmax(), ((7, 3, 2),), (7, 3, 2)),
+    Case(Softmax(heads=3), ((12, 5, 1),), (12, 5, 1)),
     Case(Resize((7, 3)), ((2, 3, 5),), (2, 7, 3)),
+    Case(Resize(factor=(2, 3)), ((2, 3, 1),), (2, 6, 3)),
+    Case(Resize((7, 3), mode="bilinear"), ((2, 3, 5),), (2, 7, 3)),
+    Case(Resize((7, 1), None, "bilinear", True), ((2, 3, 5),), (2, 7, 1)),
+    Case(Resize(None, (2, 4), "bilinear"), ((2, 5, 1),), (2, 10, 4)),
     Case(Scale(), ((3, 4, 5), (3, 1, 1)), (3, 4, 5)),
     Case(Activation("relu"), ((3, 4, 5),), (3, 4, 5)),
 )
@@ -183,8 +206,10 @@ def by_hand(op, weights, inputs):
             return np.concatenate([p.T for p in products]).reshape(-1, *x.shape[1:])
         case Pool(kind=kind):
             around = sides(op.padding, x.shape[1:], op.kernel, op.stride, (1, 1))
-            pool = {"max": naive.max_pool, "average": naive.average_pool}[kind]
-            return pool(x, op.kernel, op.stride, around)
+            if kind == "max":
+                return naive.max_pool(x, op.kernel, op.stride, around, op.ceil_mode)
+            outside = 0 if op.count_include_pad else None
+            return naive.average_pool(x, op.kernel, op.stride, around, op.ceil_mode, outside)
         case GlobalPool():
             return naive.average_pool(x, x.shape[1:])
         case Add():
@@ -197,10 +222,38 @@ def by_hand(op, weights, inputs):
         case ChannelShuffle(groups=groups):
             each = len(x) // groups
             return np.array([x[g * each + i].tolist() for i in range(each) for g in range(groups)])
+        case Multiply():
+            y = inputs[1]
+            out = np.zeros(np.broadcast_shapes(x.shape, y.shape), np.int64)
+            for place in np.ndindex(*out.shape):
+                one, other = (
+                    int(m[tuple(i % n for i, n in zip(place, m.shape, strict=True))])
+                    for m in (x, y)
+                )
+                out[place] = one * other
+            return out
+        case PixelShuffle(factor=f, order=order):
+            channels, (_, h, w) = len(x) // f**2, x.shape
+            out = np.zeros((channels, h * f, w * f), np.int64)
+            for c, row, column in np.ndindex(*out.shape):
+                i, j = row % f, column % f
+                source = (c * f + i) * f + j if order == "crd" else (i * f + j) * channels + c
+                out[c, row, column] = x[source, row // f, column // f]
+            return out
+        case BatchNorm():
+            gamma, beta = weights.tolist()
+            planes = zip(x.tolist(), gamma, beta, strict=True)
+            return np.array([[[g * v + 128 * b for v in r] for r in p] for p, g, b in planes])
+        case Softmax(heads=heads):
+            return naive.softmax(x, heads)
         case LayerNorm():
             return naive.layer_norm(x, *weights)
-        case Resize(size=(oh, ow)):
+        case Resize():
             _, h, w = x.shape
+            fh, fw = op.factor or (0, 0)
+            oh, ow = op.size or (h * fh, w * fw)
+            if op.mode == "bilinear":
+                return naive.bilinear(x, (oh, ow), op.align_corners)
             return np.array(
                 [[[p[y * h // oh, z * w // ow] for z in range(ow)] for y in range(oh)] for p in x]
             )
@@ -307,11 +360,11 @@ def test_macs_are_the_dense_products(case):
 
 def test_what_runs_on_the_host_has_no_macs_and_mostly_no_weights():
     host = {type(case.op) for case in CASES if not case.op.lower(*case.inputs)}
-    assert host >= {Pool, GlobalPool, Add, Concat, Slice, Scale, LayerNorm, Activation}
+    assert host >= {Pool, GlobalPool, Add, Concat, Slice, Scale, Softmax, Multiply, Activation}
     for case in CASES:
         if type(case.op) in host:
-            normed = (2, case.out[0]) if type(case.op) is LayerNorm else ()
-            assert case.op.weight_shape(*case.inputs) == normed
+            normed = isinstance(case.op, LayerNorm | BatchNorm)
+            assert case.op.weight_shape(*case.inputs) == ((2, case.out[0]) if normed else ())
             assert case.op.macs(*case.inputs) == 0
             with pytest.raises(UnsupportedError, match=f"{case.op.name} runs on no engine"):
                 case.op.operands((), NO_WEIGHTS)
@@ -470,6 +523,93 @@ def test_average_pool_equals_onnxruntime_rounded(stride):
     attributes = {"kernel_shape": (3, 2), "strides": stride, "pads": [1, 0, 2, 1]}
     real = onnx_oracle.run("AveragePool", x[None].astype(np.float32), attributes=attributes)[0]
     assert np.array_equal(op.golden(NO_WEIGHTS, x), np.rint(real))
+
+
+CEILED = [((1, 1), (3, 3)), ((2, 3), (2, 3)), ((3, 2), (3, 5)), ((4, 1), (2, 2))]
+
+
+@pytest.mark.parametrize(("stride", "kernel"), CEILED, ids=str)
+@pytest.mark.parametrize("padding", [(0, 0, 0, 0), (1, 0, 1, 1), (0, 1, 1, 0)], ids=str)
+def test_ceil_mode_equals_onnxruntime(stride, kernel, padding):
+    top, bottom, left, right = padding
+    attributes = {
+        "kernel_shape": kernel,
+        "strides": stride,
+        "pads": [top, left, bottom, right],
+        "ceil_mode": 1,
+    }
+    for size in ((8, 9), (9, 8), (7, 7), (10, 11)):
+        x = ints(12, 3, *size)
+        op = Pool("max", kernel, stride, padding, ceil_mode=True)
+        expected = onnx_oracle.run("MaxPool", x[None], attributes=attributes)[0]
+        assert np.array_equal(op.golden(NO_WEIGHTS, x), expected)
+        for count in (False, True):
+            op = Pool("average", kernel, stride, padding, True, count)
+            both = {**attributes, "count_include_pad": int(count)}
+            real = onnx_oracle.run("AveragePool", x[None].astype(np.float32), attributes=both)[0]
+            assert np.array_equal(op.golden(NO_WEIGHTS, x), np.rint(real))
+
+
+@pytest.mark.parametrize("other", [(3, 4, 5), (3, 1, 1), (1, 4, 5), (1, 1, 1), (1, 4, 1)], ids=str)
+def test_multiply_equals_onnxruntime(other):
+    x, y = ints(18, 3, 4, 5), ints(19, *other)
+    wide = x.astype(np.int32), y.astype(np.int32)
+    expected = onnx_oracle.run("Mul", *wide, attributes={})
+    assert np.array_equal(Multiply().golden(NO_WEIGHTS, x, y), expected)
+    assert np.array_equal(Multiply().golden(NO_WEIGHTS, y, x), expected)
+
+
+def test_batch_norm_equals_onnxruntime():
+    x, (gamma, beta) = ints(20, 5, 3, 4), ints(21, 2, 5)
+    factor, offset = gamma.astype(np.float32) / 128, beta.astype(np.float32)
+    trained = np.zeros(5, np.float32), np.ones(5, np.float32)
+    real = onnx_oracle.run(
+        "BatchNormalization",
+        *(x[None].astype(np.float32), factor, offset, *trained),
+        attributes={"epsilon": 0.0},
+    )[0]
+    assert np.array_equal(BatchNorm().golden(np.stack((gamma, beta)), x), 128 * real)
+
+
+@pytest.mark.parametrize("heads", [1, 3, 12])
+def test_softmax_equals_onnxruntime_to_its_steps(heads):
+    x = ints(22, 12 * 16, 5, 1)
+    apart = (x.astype(np.float32) / 16).reshape(heads, -1, 5, 1)
+    real = onnx_oracle.run("Softmax", apart, attributes={"axis": 1}).reshape(x.shape)
+    steps = Softmax(heads).golden(NO_WEIGHTS, x)
+    # onnxruntime's float32 has errors of its own of some 2^-24 of each share.
+    assert np.abs(steps - real.astype(np.float64) * 2**24).max() <= 0.5 + real.max() * 8
+    sums = steps.reshape(heads, -1, 5).sum(axis=1)
+    assert np.abs(sums - 2**24).max() <= 12 * 16 / heads / 2
+
+
+@pytest.mark.parametrize(("order", "mode"), [("crd", "CRD"), ("dcr", "DCR")])
+@pytest.mark.parametrize("factor", [1, 2, 3])
+def test_pixel_shuffle_equals_onnxruntime(order, mode, factor):
+    x = ints(23, 36, 3, 2)
+    attributes = {"blocksize": factor, "mode": mode}
+    expected = onnx_oracle.run("DepthToSpace", x[None].astype(np.float32), attributes=attributes)
+    assert np.array_equal(PixelShuffle(factor, order).golden(NO_WEIGHTS, x), expected[0])
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("size", [(8, 10), (15, 12), (3, 4), (4, 5), (1, 1), (1, 9)], ids=str)
+def test_bilinear_resize_equals_onnxruntime_rounded(size, align_corners):
+    x = ints(24, 3, 4, 5)
+    mode = "align_corners" if align_corners else "half_pixel"
+    attributes = {"mode": "linear", "coordinate_transformation_mode": mode}
+    sizes = np.array((1, 3, *size), np.int64)
+    values = x[None].astype(np.float32)
+    real = onnx_oracle.run("Resize", values, None, None, sizes, attributes=attributes)[0]
+    op = Resize(size, mode="bilinear", align_corners=align_corners)
+    assert np.abs(op.golden(NO_WEIGHTS, x) - real).max() <= 0.5 + 1e-4  # ties of inexact floats
+
+
+def test_a_factor_says_the_size():
+    x = ints(25, 2, 3, 4)
+    for mode in ("nearest", "bilinear"):
+        by_factor, by_size = Resize(factor=(2, 3), mode=mode), Resize((6, 12), mode=mode)
+        assert np.array_equal(by_factor.golden(NO_WEIGHTS, x), by_size.golden(NO_WEIGHTS, x))
 
 
 @pytest.mark.parametrize("size", [(8, 10), (15, 12), (3, 4), (4, 5), (1, 1)], ids=str)
@@ -656,6 +796,24 @@ def bad(make, message):
         bad(lambda: ChannelShuffle(0), "groups must be a whole number of at least 1, not 0"),
         bad(lambda: DynamicDepthwise(3), "kernel must be two whole numbers .*, not 3"),
         bad(lambda: Resize((0, 3)), r"size must be two whole numbers .* not \[0, 3\]"),
+        bad(lambda: Resize(factor=(2, 0.5)), r"factor must be two whole numbers .* not \[2, 0.5\]"),
+        bad(Resize, "size or factor must be given, one of the two"),
+        bad(lambda: Resize((2, 2), (2, 2)), "size or factor must be given, one of the two"),
+        bad(lambda: Resize((2, 2), mode="cubic"), "mode must be one of nearest, bilinear, not 'cu"),
+        bad(lambda: Resize((2, 2), align_corners=True), "align_corners is of mode bilinear, not"),
+        bad(lambda: Resize((2, 2), align_corners=1), "align_corners must be true or false, not 1"),
+        bad(lambda: PixelShuffle(0), "factor must be a whole number of at least 1, not 0"),
+        bad(lambda: PixelShuffle(2, "rcd"), "order must be one of crd, dcr, not 'rcd'"),
+        bad(lambda: Softmax(heads=0), "heads must be a whole number of at least 1, not 0"),
+        bad(lambda: Pool("max", (2, 2), ceil_mode=1), "ceil_mode must be true or false, not 1"),
+        bad(
+            lambda: Pool("average", (2, 2), count_include_pad="no"),
+            "count_include_pad must be true or false, not 'no'",
+        ),
+        bad(
+            lambda: Pool("max", (2, 2), count_include_pad=True),
+            "count_include_pad is of kind average, not of max",
+        ),
         bad(lambda: Pointwise(-2), "out_channels must be .*, not -2"),
         bad(lambda: Linear(0), "out_features must be .*, not 0"),
         bad(lambda: Matmul(0), "heads must be a whole number of at least 1, not 0"),
@@ -705,6 +863,20 @@ def test_attributes_are_checked_at_construction(make, message):
             [(2, 5, 5)],
             r"padding must be smaller than the kernel \[2, 3\], not \[2, 2, 2, 2\]",
         ),
+        (
+            Pool("max", (3, 3), (1, 1), ceil_mode=True),
+            [(2, 2, 5)],
+            "kernel reach 3 is larger than the padded input 2 and a stride",
+        ),
+        (PixelShuffle(2), [(6, 2, 2)], "factor must have a square .* 6 channels, not be 2"),
+        (Softmax(4), [(6, 2, 2)], "heads must divide the 6 channels, not be 4"),
+        (Multiply(), [(2, 2, 2)], "inputs of multiply: it takes 2 inputs, not 1"),
+        (
+            Multiply(),
+            [(4, 2, 3), (2, 2, 3)],
+            r"inputs of multiply must be equal or 1 .*, not \[4, 2, 3\] and \[2, 2, 3\]",
+        ),
+        (BatchNorm(), [], "inputs of batch_norm: it takes 1 input, not 0"),
         (ChannelShuffle(4), [(6, 2, 2)], "groups must divide the 6 channels, not be 4"),
         (DynamicDepthwise((3, 2)), [(4, 5, 5)], "inputs of dynamic_depthwise: it takes 2 inputs"),
         (
