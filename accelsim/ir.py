@@ -3,7 +3,7 @@
 A Layer is an operator (its attributes), where its inputs come from, and what follows the
 accumulation: bias, batch norm, layer scale (both folded at inference, counted as parameters) and
 activation.
-Shapes are (c, h, w); the batch is one image.
+Shapes are (c, h, w), those of one image.
 """
 
 import math
@@ -42,6 +42,7 @@ class Conv(NamedTuple):
     c h w : input channels, rows, columns.  k oh ow : output.  fh fw : filter.
     sh sw : stride.  dh dw : dilation.  pt pl : zero rows above, zero columns left (those below
     and right follow from oh and ow).  groups divides c and k; depthwise is groups == c.
+    n : images, which share the weights; maps are then (n, c, h, w) and (n, k, oh, ow).
     """
 
     c: int
@@ -59,18 +60,32 @@ class Conv(NamedTuple):
     pt: int = 0
     pl: int = 0
     groups: int = 1
+    n: int = 1
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        """Of the map: (c, h, w), or (n, c, h, w) of several images."""
+        return self._of_images(self.c, self.h, self.w)
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        """Of the result: (k, oh, ow), or (n, k, oh, ow) of several images."""
+        return self._of_images(self.k, self.oh, self.ow)
+
+    def _of_images(self, *shape: int) -> tuple[int, ...]:
+        return shape if self.n == 1 else (self.n, *shape)
 
     @property
     def macs(self) -> int:
         """Dense multiply-accumulates, padded taps included."""
-        return self.k * self.oh * self.ow * (self.c // self.groups) * self.fh * self.fw
+        return self.n * self.k * self.oh * self.ow * (self.c // self.groups) * self.fh * self.fw
 
     @property
     def live_macs(self) -> int:
         """Multiply-accumulates with a value of the map: `macs` less the taps outside it."""
         down = live_taps(self.oh, self.fh, self.sh, self.dh, self.pt, self.h)
         across = live_taps(self.ow, self.fw, self.sw, self.dw, self.pl, self.w)
-        return self.k * (self.c // self.groups) * down * across
+        return self.n * self.k * (self.c // self.groups) * down * across
 
     @property
     def padded(self) -> bool:
@@ -100,10 +115,10 @@ class Piece(NamedTuple):
     weights: tuple[tuple[int, int], ...] | None = None
 
     def take_input(self, x: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-        """int8[c, h, w] of the piece's Conv, from the layer's map."""
+        """The map of the piece's Conv from the layer's: int8[c, h, w], or [n, c, h, w]."""
         if self.channels is not None:
-            x = x[list(self.channels)]
-        return x.reshape(self.conv.c, self.conv.h, self.conv.w)
+            x = x[..., list(self.channels), :, :]
+        return x.reshape(self.conv.in_shape)
 
     def take_weights(self, weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
         """int8[k, c / groups, fh, fw] of the piece's Conv, from the layer's kernel."""
@@ -113,9 +128,9 @@ class Piece(NamedTuple):
         return weights.reshape(conv.k, conv.c // conv.groups, conv.fh, conv.fw)
 
     def put(self, result: npt.NDArray[np.int32], out: npt.NDArray[np.int32]) -> None:
-        """Write the piece's int32[k, oh, ow] into the layer's output."""
+        """Write the piece's result into the layer's output: int32[k, oh, ow], or [n, k, oh, ow]."""
         where = slice(None) if self.outputs is None else list(self.outputs)
-        out[where] = result
+        out[..., where, :, :] = result.reshape(*out.shape[:-3], -1, *out.shape[-2:])
 
 
 @runtime_checkable

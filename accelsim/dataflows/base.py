@@ -45,7 +45,7 @@ class Program(Protocol):
 
     @property
     def dest(self) -> Indices:
-        """int32[result words, values], the flat index of each result in the output (k, oh, ow).
+        """int32[result words, values], the flat index of each result in the output, Conv.out_shape.
 
         -1 where it is thrown away. Values that no pass uses may be left out at the end.
         """

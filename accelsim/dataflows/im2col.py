@@ -1,6 +1,9 @@
-"""Convolutions as matrix products: what stands where, for single outputs or for blocks."""
+"""Convolutions as matrix products: what stands where, for single outputs or for blocks.
 
-from math import gcd
+The outputs of several images stand behind one another: more rows of pixels, the same weights.
+"""
+
+from math import gcd, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +23,8 @@ class Gemm(NamedTuple):
     pixels : int32[groups, blocks, K] into (0, x, w); 0 is padding.
     weights : int32[groups, outputs per block, K] into (0, x, w).
     dest : int32[groups, blocks, outputs per block], index in the output; -1 beyond its edge.
+
+    Blocks are those of all images.
     """
 
     pixels: Indices
@@ -80,7 +85,7 @@ def gemm(conv: Conv, block: tuple[int, int] = (1, 1)) -> Gemm:
 
     seen = (y.tap >= 0)[:, None, :, None] & (x.tap >= 0)[None, :, None, :]
     kernel = (y.tap[:, None, :, None] * conv.fw + x.tap[None, :, None, :]).astype(np.int32)
-    first = 1 + conv.c * conv.h * conv.w
+    first = 1 + prod(conv.in_shape)
     filters = np.arange(conv.k * channels, dtype=np.int32) * (conv.fh * conv.fw) + first
     shape = (groups, outputs, 1, 1, channels, 1, 1)
     weights = filters.reshape(shape) + kernel[:, :, None]
@@ -92,12 +97,24 @@ def gemm(conv: Conv, block: tuple[int, int] = (1, 1)) -> Gemm:
     tiles = tiles.astype(np.int32).reshape(1, -1, 1, block[0] * block[1])
     output = (np.arange(conv.k, dtype=np.int32) * (conv.oh * conv.ow)).reshape(groups, 1, -1, 1)
     dest = np.where(tiles < 0, np.int32(-1), tiles + output)
-    blocks, depth = tiles.shape[1], channels * pixels.shape[-2] * pixels.shape[-1]
+    depth = channels * pixels.shape[-2] * pixels.shape[-1]
     return Gemm(
-        pixels.reshape(groups, blocks, depth),
+        _of_images(conv.n, pixels.reshape(groups, -1, depth), 0, conv.c * conv.h * conv.w),
         weights.reshape(groups, -1, depth),
-        dest.reshape(groups, blocks, -1),
+        _of_images(conv.n, dest.reshape(groups, tiles.shape[1], -1), -1, prod(conv.out_shape[-3:])),
     )
+
+
+def _of_images(images: int, places: Indices, none: int, size: int) -> Indices:
+    """int32[groups, images x blocks, ...] from [groups, blocks, ...], an image every `size` values.
+
+    none : the index that stands for no value, of any image.
+    """
+    if images == 1:
+        return places
+    first = np.arange(images, dtype=np.int32)[:, None, None] * np.int32(size)
+    every: Indices = places[:, None] + first * (places != none)[:, None]
+    return every.reshape(len(places), -1, places.shape[-1])
 
 
 def depth_of(conv: Conv) -> int:

@@ -75,7 +75,7 @@ class Crossed(NamedTuple):
 def tilings(conv: Conv, array: SystolicArray, most: int = UNBOUNDED) -> Iterator[Candidate]:
     """Every way to fill the passes that may be the best."""
     depth = _Depth(depth_of(conv), min(array.most_read, FIELD_LIMIT))
-    pixels, channels = conv.oh * conv.ow, conv.k // conv.groups
+    pixels, channels = conv.n * conv.oh * conv.ow, conv.k // conv.groups
     ways = ((pixels, channels, False), (channels, pixels, True))
     for m, n, swapped in ways[:1] if conv.depthwise and conv.c > 1 else ways:
         # The passes load one after another.

@@ -18,11 +18,14 @@ job per row; where half a bank does not hold all streams, several passes add the
 lines, parts of a line, or flat cuts regardless of lines; with a single stream a job may be long,
 its windows fired in groups of n.
 
+The channels of several images are so many channels, whose taps repeat.
+
 With one stream, a stride may also be had by throwing results away (`keep`), which fires need.
 The fastest lines, jobs and passes are searched in accelsim.dataflows.row_lines.
 """
 
 from collections.abc import Hashable, Iterator
+from math import prod
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -63,7 +66,7 @@ def tilings(conv: Conv, array: SystolicArray, most: int = UNBOUNDED) -> Iterator
             f"{conv.fh}x{conv.fw}; a larger max_taps of the array allows it"
         )
     y, x = _axes(conv)
-    candidates = search(max(x, y), min(x, y), conv.k, array)
+    candidates = search(max(x, y), min(x, y), conv.n * conv.k, array)
     if not candidates:
         raise UnsupportedError(
             f"rows cannot run kernel {conv.fh}x{conv.fw} at stride {conv.sh}x{conv.sw} with "
@@ -104,12 +107,13 @@ def program(conv: Conv, array: SystolicArray, plan: Plan) -> ArrayProgram:
     """The index maps of a plan."""
     lines, runs, jobs = (tiling := cast(Tiling, plan.tiling)).lines, tiling.runs, tiling.jobs
     signal, window, taps = _flat_signal(conv, tiling), _windows(conv, tiling), _taps(conv, tiling)
-    starts = [np.repeat(job.first + job.stride * np.arange(job.each), conv.k) for job in jobs]
+    channels = conv.n * conv.k
+    starts = [np.repeat(job.first + job.stride * np.arange(job.each), channels) for job in jobs]
     start = np.concatenate(starts)
     size, lead = (
-        np.repeat([job[i] for job in jobs], [job.each * conv.k for job in jobs]) for i in (1, 2)
+        np.repeat([job[i] for job in jobs], [job.each * channels for job in jobs]) for i in (1, 2)
     )
-    channel = np.tile(np.arange(conv.k, dtype=np.int32), len(start) // conv.k)
+    channel = np.tile(np.arange(channels, dtype=np.int32), len(start) // channels)
     source = channel // (conv.k // conv.c) * np.int32(conv.h * conv.w)
     width = max(run.n for run in runs)
     left, dest = [], []
@@ -126,7 +130,7 @@ def program(conv: Conv, array: SystolicArray, plan: Plan) -> ArrayProgram:
         words = np.zeros((trips, lines.streams, lines.taps + values, array.rows), np.int32)
         rows = words[..., array.rows - m :]
         rows[:, :, : lines.taps] = (
-            taps[channel[run]].reshape(trips, m, lines.streams, -1).transpose(0, 2, 3, 1)
+            taps[channel[run] % conv.k].reshape(trips, m, lines.streams, -1).transpose(0, 2, 3, 1)
         )
         rows[:, :, lines.taps :] = streamed.reshape(-1, trips, m, values).transpose(1, 0, 3, 2)
         left.append(words.reshape(-1, array.rows))
@@ -198,7 +202,7 @@ def _taps(conv: Conv, tiling: Tiling) -> Indices:
     stride_a, stride_b = (conv.fw, 1) if tiling.transposed else (1, conv.fw)
     place = (np.arange(kernels) * stride_b)[:, None, None] + (phase + lines.per * j) * stride_a
     size = conv.fh * conv.fw
-    channel = 1 + conv.c * conv.h * conv.w + np.arange(conv.k) * size
+    channel = 1 + prod(conv.in_shape) + np.arange(conv.k) * size
     index = channel[:, None, None, None] + place
     taps: Indices = (index * (j >= 0)).astype(np.int32)
     return taps.reshape(conv.k, lines.streams, lines.taps)

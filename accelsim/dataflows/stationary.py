@@ -91,7 +91,8 @@ class Blocks(NamedTuple):
 
     sizes : (rows, columns) of outputs.
     outputs, depths, counts : int64[sizes], of one group: outputs of a block in all channels,
-        inputs that it sees, and number of blocks.
+        inputs that it sees, and number of blocks
+        in all images.
     least : clocks that a group takes at least, on any array, if pixels wait and if weights wait:
         some block must load its inputs, and stream its outputs or all blocks.
     """
@@ -111,7 +112,8 @@ def _blocks(conv: Conv) -> Blocks:
         [seen(size, conv.fw, conv.sw, conv.dw) for size in wide],
     )
     counts = np.multiply.outer(
-        [ceil_div(conv.oh, size) for size in high], [ceil_div(conv.ow, size) for size in wide]
+        [conv.n * ceil_div(conv.oh, size) for size in high],
+        [ceil_div(conv.ow, size) for size in wide],
     ).ravel()
     outputs = conv.k // conv.groups * np.multiply.outer(high, wide).ravel()
     depths = conv.c // conv.groups * inputs.ravel()

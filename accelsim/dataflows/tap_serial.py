@@ -1,9 +1,10 @@
 """How a depthwise convolution is cut into passes of the depthwise engine.
 
-A pass holds up to L channels, one a lane. Where the channels do not fill the lanes, or the engine
-has no room for a map, the output is cut into stripes of rows, and a lane takes one stripe of one
-channel: all stripes have one geometry, with the rows of padding stored as zeros. Tiles follow the
-output rows (`row`) or the flattened map (`flat`); the engine's schedule tells which is faster.
+A pass holds up to L channels, one a lane; those of several images are so many channels. Where they
+do not fill the lanes, or the engine has no room for a map, the output is cut into stripes of rows,
+and a lane takes one stripe of one channel: all stripes have one geometry, with the rows of padding
+stored as zeros. Tiles follow the output rows (`row`) or the flattened map (`flat`); the engine's
+schedule tells which is faster.
 """
 
 from bisect import bisect_left
@@ -94,7 +95,7 @@ def _stripes(conv: Conv, engine: DepthwiseEngine) -> Iterator[int]:
     for stripes in range(whole, max(whole, min(conv.oh, MOST_STRIPES)) + 1):
         if -(-conv.oh // -(-conv.oh // stripes)) < stripes:
             continue  # the same rows in fewer stripes
-        units = conv.k * stripes
+        units = conv.n * conv.k * stripes
         busy = units / (engine.lanes * -(-units // engine.lanes))
         if busy > WORTH * best:
             best = busy
@@ -110,7 +111,7 @@ def _fits(conv: Conv, engine: DepthwiseEngine, stripes: int) -> bool:
 def body(conv: Conv, engine: DepthwiseEngine, tiling: Hashable) -> Body:
     """The passes of a tiling: those that fill all lanes, and one for the channels that are left."""
     opcode, stripes = cast(Tiling, tiling)
-    full, rest = divmod(conv.k * stripes, engine.lanes)
+    full, rest = divmod(conv.n * conv.k * stripes, engine.lanes)
     parts: Body = ()
     for count, channels in ((full, engine.lanes), (1, rest)):
         if count and channels:
@@ -249,7 +250,7 @@ def _weights(conv: Conv, engine: DepthwiseEngine, channel: npt.NDArray[np.int64]
     """int32[fh fw, L] for the lanes' channels."""
     area = conv.fh * conv.fw
     indices = np.zeros((area, engine.lanes), np.int32)
-    indices[:, : len(channel)] = 1 + channel * area + np.arange(area)[:, None]
+    indices[:, : len(channel)] = 1 + channel % conv.k * area + np.arange(area)[:, None]
     return indices
 
 

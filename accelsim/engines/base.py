@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -178,7 +179,7 @@ def least_clocks(convs: Iterable[Conv], multipliers: int, results: int) -> Bound
     macs = outputs = 0
     for conv in convs:
         macs += conv.live_macs
-        outputs += conv.k * conv.oh * conv.ow
+        outputs += prod(conv.out_shape)
     return Bound(-(-macs // multipliers), -(-outputs // results))
 
 

@@ -246,4 +246,4 @@ def live_macs(conv):
         for ox in range(conv.ow)
         for kx in range(conv.fw)
     )
-    return conv.k * (conv.c // conv.groups) * down * across
+    return conv.n * conv.k * (conv.c // conv.groups) * down * across

@@ -249,10 +249,10 @@ def skipped(engine: DepthwiseEngine, conv: Conv, body: Body) -> int:
     """Dense MACs of a Conv that its passes leave out: taps that meet no map in a whole tile."""
     runs = list(_equal(body))
     work = runs[0][1]
-    stripes = sum(trips * p.channels for trips, p in runs) // conv.k
+    stripes = sum(trips * p.channels for trips, p in runs) // (conv.n * conv.k)
     last = conv.oh - (stripes - 1) * work.oh  # rows of the last stripe that are kept
     run = (stripes - 1) * _kept_taps(engine.pixels, work, work.oh)
-    return conv.macs - conv.k * (run + _kept_taps(engine.pixels, work, last))
+    return conv.macs - conv.n * conv.k * (run + _kept_taps(engine.pixels, work, last))
 
 
 def _kept_taps(pixels: int, p: DepthwisePass, rows: int) -> int:

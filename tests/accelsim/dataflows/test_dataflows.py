@@ -27,7 +27,9 @@ LAST = columns(ArrayCommand)["last"]
 
 
 def naive_conv(conv, x, w):
-    """int64[k, oh, ow] by the definition of a convolution, tap by tap."""
+    """int64[k, oh, ow] by the definition of a convolution, tap by tap; of images each by itself."""
+    if conv.n > 1:
+        return np.stack([naive_conv(conv._replace(n=1), image, w) for image in x])
     out = np.zeros((conv.k, conv.oh, conv.ow), np.int64)
     channels, outputs = conv.c // conv.groups, conv.k // conv.groups
     for k, oy, ox in np.ndindex(out.shape):
@@ -62,7 +64,8 @@ def convs(draw, most=7, channels=4):
         after += max(0, reach - size - before - after)
         sides.append((size, (size + before + after - reach) // s + 1, f, s, d, before))
     (h, oh, fh, sh, dh, pt), (w, ow, fw, sw, dw, pl) = sides
-    return Conv(c, h, w, k, oh, ow, fh, fw, sh, sw, dh, dw, pt, pl, groups)
+    images = draw(st.sampled_from((1, 1, 2, 3, 4)))
+    return Conv(c, h, w, k, oh, ow, fh, fw, sh, sw, dh, dw, pt, pl, groups, images)
 
 
 arrays = st.builds(
@@ -105,7 +108,7 @@ def check_limits(array, p):
 def check(conv, array, name, seed=0):
     dataflow = BY_NAME[name]
     rng = np.random.default_rng(seed)
-    x = rng.integers(-128, 128, (conv.c, conv.h, conv.w)).astype(np.int8)
+    x = rng.integers(-128, 128, conv.in_shape).astype(np.int8)
     w = rng.integers(-128, 128, (conv.k, conv.c // conv.groups, conv.fh, conv.fw)).astype(np.int8)
     expected = naive_conv(conv, x, w).ravel()
     # Taps, a window, and zeros for the taps: a bank that holds less may be too small for rows.
@@ -171,6 +174,8 @@ EDGES = {
     "more results than there is room for": Conv(1, 3, 150, 1, 3, 150, 1, 3, pl=1, groups=1),
     "long lines": Conv(1, 2, 40, 1, 2, 40, 1, 3, pl=1, groups=1),
     "single tap": Conv(2, 5, 5, 2, 5, 5, groups=2),
+    "fully connected, three images": Conv(37, 1, 1, 11, 1, 1, n=3),
+    "depthwise, four images": Conv(2, 5, 6, 4, 5, 6, 3, 3, pt=1, pl=1, groups=2, n=4),
 }
 
 

@@ -95,7 +95,7 @@ def test_no_block_is_faster(dataflow, weights, conv, array):
     """Every block of outputs, each cut best; of equally fast ones the first is taken."""
     tried = []
     for high, wide in product(range(1, conv.oh + 1), range(1, conv.ow + 1)):
-        blocks = -(-conv.oh // high) * -(-conv.ow // wide)
+        blocks = conv.n * -(-conv.oh // high) * -(-conv.ow // wide)
         outputs = high * wide * conv.k // conv.groups
         seen = {
             (y * conv.sh + i * conv.dh, x * conv.sw + j * conv.dw)
@@ -227,7 +227,7 @@ def test_no_other_number_of_jobs_is_faster(conv, array):
         chosen = min(clocks for clocks, _ in rows.tilings(conv, array))
     except UnsupportedError:
         return
-    tried = []
+    tried, channels = [], conv.n * conv.k
     for _, lines in row_lines._geometries(*rows._axes(conv), array.max_taps, array.columns == 1):
         cuts = [row_lines._whole_lines(lines, parts + 1) for parts in range(lines.number)]
         cuts += [row_lines._line_parts(lines, parts + 1) for parts in range(lines.outputs)]
@@ -236,11 +236,11 @@ def test_no_other_number_of_jobs_is_faster(conv, array):
             if fires and (lines.streams > 1 or lines.taps >= array.columns):
                 continue
             if fires or max(job.size for job in jobs) <= array.columns:
-                runs = row_lines._runs(lines, jobs, conv.k, array, fires)
+                runs = row_lines._runs(lines, jobs, channels, array, fires)
                 if not runs_on(array, conv, lines, jobs, runs):
                     continue
                 clocks = row_lines._clocks(lines, array, runs)
-                sizes = row_lines._sizes(jobs, conv.k)
+                sizes = row_lines._sizes(jobs, channels)
                 assert row_lines._bounds(lines, array, fires, sizes) <= clocks
                 tried.append(clocks)
     assert chosen == min(tried)

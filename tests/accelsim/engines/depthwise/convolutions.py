@@ -29,7 +29,8 @@ def convolutions(draw, kernels=SMALL_KERNELS, most_channels=9, most_size=14):
     w = draw(st.integers(max(1, reach_w - left - right), max(most_size, reach_w - left - right)))
     c, multiplier = draw(st.integers(1, most_channels)), draw(st.sampled_from((1, 1, 1, 2)))
     oh, ow = (h + top + bottom - reach_h) // sh + 1, (w + left + right - reach_w) // sw + 1
-    return Conv(c, h, w, c * multiplier, oh, ow, fh, fw, sh, sw, dh, dw, top, left, c)
+    images = draw(st.sampled_from((1, 1, 1, 2, 4)))
+    return Conv(c, h, w, c * multiplier, oh, ow, fh, fw, sh, sw, dh, dw, top, left, c, images)
 
 
 @st.composite
@@ -44,9 +45,9 @@ def engines(draw, most=8, fill=True):
 
 
 def operands(rng: np.random.Generator, conv: Conv):
-    """Input int8[c, h, w] and weights int8[k, 1, fh, fw], extreme values among them."""
+    """Input of the Conv and weights int8[k, 1, fh, fw], extreme values among them."""
     values = np.array([-128, 127, 0, 1, -1], np.int8)
-    x = rng.integers(-128, 128, (conv.c, conv.h, conv.w)).astype(np.int8)
+    x = rng.integers(-128, 128, conv.in_shape).astype(np.int8)
     w = rng.integers(-128, 128, (conv.k, 1, conv.fh, conv.fw)).astype(np.int8)
     for array in (x, w):
         extreme = rng.random(array.shape) < 0.2

@@ -40,10 +40,7 @@ def test_multiplies_clock_by_clock(conv, engine, seed):
     rng = np.random.default_rng(seed)
     plan = next(iter(plans_of(tap_serial, conv, engine)))
     program = tap_serial.program(conv, engine, plan)
-    ones = (
-        np.ones((conv.c, conv.h, conv.w), np.int8),
-        np.ones((conv.k, 1, conv.fh, conv.fw), np.int8),
-    )
+    ones = np.ones(conv.in_shape, np.int8), np.ones((conv.k, 1, conv.fh, conv.fw), np.int8)
     commands = program.commands.copy()
     commands[-1, -1] = 1
     total = depthwise.ENGINE.cycles(engine, plan.body)

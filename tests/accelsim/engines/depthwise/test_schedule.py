@@ -35,7 +35,12 @@ from tests.naive.depthwise_law import law, law_with_fill, tile_clocks
 
 
 def expected(conv, x, w):
-    """The layer by nested loops; padding below and on the right is what the output size implies."""
+    """The layer by nested loops, image by image.
+
+    Padding below and on the right is what the output size implies.
+    """
+    if conv.n > 1:
+        return np.stack([expected(conv._replace(n=1), image, w) for image in x])
     bottom = (conv.oh - 1) * conv.sh + (conv.fh - 1) * conv.dh + 1 - conv.pt - conv.h
     right = (conv.ow - 1) * conv.sw + (conv.fw - 1) * conv.dw + 1 - conv.pl - conv.w
     padding = (conv.pt, max(0, bottom), conv.pl, max(0, right))
