@@ -4,7 +4,8 @@ Each is the plain nest of a grouped convolution with its loops unrolled as the e
 multipliers in parallel; what follows from that by the rules of accelsim.hls.nest is all that is
 known of their time. The models are therefore optimistic: no engine waits for operands, results,
 weights, or for its pipeline to fill, except where it is said. Ports, in words per clock, are stated
-as wide as the unrolled loops need them.
+as wide as the unrolled loops need them. Publications are of one image; of several, each nest runs
+them one after another, outermost, unless it says where they go.
 
 tap_serial
     Chen et al., arXiv 2104.14125, and US 10,861,123: taps are serial in time; pixels, output
@@ -33,7 +34,8 @@ column
     after another, and the results leave at the bottom one per clock, during which the column
     computes nothing. With one column, ceil(pixels / R) T + pixels clocks for each channel: a
     depthwise layer on an array that uses one of its columns, as in the baseline of FuSeConv
-    (arXiv 2105.13434). Ports: R input values and one weight, or one result, per column.
+    (arXiv 2105.13434). The pixels of several images stand behind one another. Ports: R input values
+    and one weight, or one result, per column.
 
 gemmini
     Genc et al., DAC 2021, after LoopConv.scala and ExecuteController.scala of its repository, for
@@ -43,7 +45,7 @@ gemmini
     last one of a tile D, because the next tile of weights enters behind it. A piece of a kernel
     row is as many taps as fit beside each other: floor(D / inputs), one where rows are dilated.
     Depthwise layers run channel by channel, in one column. A 1 x 1 layer without stride is a
-    matrix product, its pixels one row.
+    matrix product, its pixels one row. The images of a batch pass each tile of weights.
     Left out: scratchpad, accumulator and their banks (whole maps are taken to fit), DMA, the
     queue of commands and the latency of the mesh. Ports: D input values and D results.
 """
@@ -68,8 +70,8 @@ from accelsim.ir import Conv
 from accelsim.numerics import Int8, Int32
 from accelsim.passes import Body
 
-# Loops: those of the sizes of a Conv; PIXELS are all output pixels, row by row.
-GROUPS, FILTERS, DEPTH = "groups", "output channels", "input channels"
+# Loops: those of the sizes of a Conv; PIXELS are all output pixels, row by row, image by image.
+IMAGES, GROUPS, FILTERS, DEPTH = "images", "groups", "output channels", "input channels"
 OUTPUT_ROWS, OUTPUT_COLUMNS, PIXELS = "output rows", "output columns", "output pixels"
 KERNEL_ROWS, KERNEL_COLUMNS = "kernel rows", "kernel columns"
 RESULTS, BUBBLES, WEIGHTS = "results", "bubbles", "weights"  # clocks without multiplies
@@ -123,14 +125,15 @@ def resources(engine: ThirdPartyEngine) -> tuple[Resource, ...]:
 
 
 def simulate(engine: ThirdPartyEngine, conv: Conv, x: Int8, weights: Int8) -> tuple[Int32, int]:
-    """The sums int32[k, oh, ow] by C simulation of the nest, and its clocks.
+    """The sums by C simulation of the nest, int32[k, oh, ow] or [n, k, oh, ow], and its clocks.
 
     Parameters
     ----------
-    x : int8[c, h, w].
+    x : int8[c, h, w], or [n, c, h, w].
     weights : int8[k, c / groups, fh, fw].
     """
-    out = np.zeros((conv.k, conv.oh, conv.ow), np.int32)
+    out = np.zeros((conv.n, conv.k, conv.oh, conv.ow), np.int32)
+    x = x.reshape(conv.n, conv.c, conv.h, conv.w)
     filters, depth = conv.k // conv.groups, conv.c // conv.groups
 
     def multiply(at: Indices) -> None:
@@ -140,14 +143,17 @@ def simulate(engine: ThirdPartyEngine, conv: Conv, x: Int8, weights: Int8) -> tu
         c = at[GROUPS] * depth + at[DEPTH]
         i, j = at[KERNEL_ROWS], at[KERNEL_COLUMNS]
         if PIXELS in at:
-            oy, ox = divmod(at[PIXELS], conv.ow)
+            row, ox = divmod(at[PIXELS], conv.ow)
+            image, oy = divmod(row, conv.oh)
         else:
-            oy, ox = at[OUTPUT_ROWS], at[OUTPUT_COLUMNS]
+            image, oy, ox = at.get(IMAGES, 0), at[OUTPUT_ROWS], at[OUTPUT_COLUMNS]
         y, z = oy * conv.sh + i * conv.dh - conv.pt, ox * conv.sw + j * conv.dw - conv.pl
         if 0 <= y < conv.h and 0 <= z < conv.w:
-            out[k, oy, ox] += np.int32(x[c, y, z]) * np.int32(weights[k, at[DEPTH], i, j])
+            weight = np.int32(weights[k, at[DEPTH], i, j])
+            out[image, k, oy, ox] += np.int32(x[image, c, y, z]) * weight
 
-    return out, execute(nest(engine, conv), multiply)
+    clocks = execute(nest(engine, conv), multiply)
+    return out.reshape(conv.out_shape), clocks
 
 
 def _tap_serial(engine: TapSerial, conv: Conv) -> Loop:
@@ -155,6 +161,7 @@ def _tap_serial(engine: TapSerial, conv: Conv) -> Loop:
     if conv.depthwise and conv.c > 1:  # a lone channel is an ordinary convolution
         channels, outputs, inputs = engine.depthwise, 1, 1
     around = (
+        *_images(conv),
         Loop(GROUPS, conv.groups, unroll=channels),
         Loop(OUTPUT_ROWS, conv.oh, unroll=engine.rows),
         Loop(OUTPUT_COLUMNS, conv.ow, unroll=engine.columns),
@@ -166,6 +173,7 @@ def _tap_serial(engine: TapSerial, conv: Conv) -> Loop:
 
 def _window(engine: WindowEngine, conv: Conv) -> Loop:
     around = (
+        *_images(conv),
         Loop(GROUPS, conv.groups, unroll=engine.channels),
         Loop(FILTERS, conv.k // conv.groups),
         Loop(OUTPUT_ROWS, conv.oh),
@@ -180,7 +188,7 @@ def _column(engine: ColumnArray, conv: Conv) -> Loop:
         Loop(GROUPS, conv.groups, unroll=engine.columns),
         Loop(FILTERS, conv.k // conv.groups),
     )
-    pixels = conv.oh * conv.ow
+    pixels = conv.n * conv.oh * conv.ow
     tiles = (
         Loop(PIXELS, pixels, unroll=engine.rows),
         Loop(DEPTH, conv.c // conv.groups),
@@ -199,13 +207,19 @@ def _gemmini(engine: Gemmini, conv: Conv) -> Loop:
         Loop(DEPTH, depth, unroll=size),
     )
     product = (conv.fh, conv.fw, conv.sh, conv.sw) == (1, 1, 1, 1)
-    columns = conv.oh * conv.ow if product else conv.ow
+    columns = conv.n * conv.oh * conv.ow if product else conv.ow
     last = columns % size or size
     bubbles = max(SHORTEST - last, 0)
     pixels = Loop(PIXELS if product else OUTPUT_COLUMNS, columns, (Loop(MULTIPLY, 1),), pipeline=1)
     line = (pixels, Loop(BUBBLES, bubbles))
-    stream = line if product else (Loop(OUTPUT_ROWS, conv.oh, line),)
+    rows = () if product else (*_images(conv), Loop(OUTPUT_ROWS, conv.oh))
+    stream = (_nest(rows, line),) if rows else line
     return _nest(tiles, (*stream, Loop(WEIGHTS, size - last - bubbles)))
+
+
+def _images(conv: Conv) -> tuple[Loop, ...]:
+    """The loop over images, where there are several."""
+    return (Loop(IMAGES, conv.n),) if conv.n > 1 else ()
 
 
 def _taps(conv: Conv, unroll: int = 1) -> tuple[Loop, ...]:

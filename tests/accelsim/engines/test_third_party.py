@@ -156,16 +156,16 @@ def convs(draw):
     reach_w = (ow - 1) * sw + dw * (fw - 1) + 1
     h, w = max(1, reach_h - pt - draw(st.integers(0, 2))), max(1, reach_w - pl)
     shape = (groups * depth, h, w, groups * filters, oh, ow, fh, fw)
-    return Conv(*shape, sh, sw, dh, dw, pt, pl, groups)
+    return Conv(*shape, sh, sw, dh, dw, pt, pl, groups, draw(st.sampled_from((1, 1, 2, 3))))
 
 
 def gemmini_commands(size, conv):
     """Pixels of every compute command, tile of weights by tile, as its convolution loop goes."""
     depth = conv.c // conv.groups
     together = 1 if depth > size or conv.dw > 1 else min(size // depth, conv.fw)
-    rows, columns = conv.oh, conv.ow
+    rows, columns = conv.n * conv.oh, conv.ow
     if (conv.fh, conv.fw, conv.sh, conv.sw) == (1, 1, 1, 1):
-        rows, columns = 1, conv.oh * conv.ow
+        rows, columns = 1, conv.n * conv.oh * conv.ow
     for _ in range(conv.groups):
         for _ in range(0, conv.k // conv.groups, size):
             for _ in range(conv.fh):
@@ -203,14 +203,16 @@ def test_gemmini_uses_one_column_for_depthwise_layers():
 @given(convs(), st.sampled_from(ENGINES), st.integers(0, 2**32 - 1))
 def test_the_nests_compute_the_convolution_in_the_clocks_that_they_state(conv, engine, seed):
     random = np.random.default_rng(seed)
-    x = random.integers(-128, 128, (conv.c, conv.h, conv.w), np.int8)
+    x = random.integers(-128, 128, conv.in_shape, np.int8)
     w = random.integers(-128, 128, (conv.k, conv.c // conv.groups, conv.fh, conv.fw), np.int8)
     bottom = (conv.oh - 1) * conv.sh + conv.dh * (conv.fh - 1) + 1 - conv.pt - conv.h
     right = (conv.ow - 1) * conv.sw + conv.dw * (conv.fw - 1) + 1 - conv.pl - conv.w
     padding = (conv.pt, max(bottom, 0), conv.pl, max(right, 0))
-    expected = naive.conv2d(x, w, (conv.sh, conv.sw), padding, (conv.dh, conv.dw), conv.groups)
+    images = x.reshape(conv.n, conv.c, conv.h, conv.w)
+    how = (conv.sh, conv.sw), padding, (conv.dh, conv.dw), conv.groups
+    expected = np.stack([naive.conv2d(image, w, *how) for image in images])
     values, clocks = peers.simulate(engine, conv, x, w)
-    assert np.array_equal(values, expected[:, : conv.oh, : conv.ow])
+    assert np.array_equal(values, expected[..., : conv.oh, : conv.ow].reshape(conv.out_shape))
     nest = peers.nest(engine, conv)
     assert clocks == nest.latency
     assert operations(nest) == conv.macs

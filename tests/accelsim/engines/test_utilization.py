@@ -22,6 +22,7 @@ from tests.naive.operators import live_macs
 
 KERNELS = ((1, 1), (3, 3), (1, 7), (7, 1), (2, 5), (13, 3), (31, 31))
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
+batches = st.sampled_from((1, 1, 2, 3, 4))
 
 
 @given(convs() | convolutions())
@@ -32,7 +33,7 @@ def test_live_macs_are_the_products_with_values_of_the_map(conv):
 @settings(max_examples=20)
 @given(convs(most=5))
 def test_live_macs_are_the_sum_of_products_of_ones(conv):
-    x = np.ones((conv.c, conv.h, conv.w), np.int8)
+    x = np.ones(conv.in_shape, np.int8)
     w = np.ones((conv.k, conv.c // conv.groups, conv.fh, conv.fw), np.int8)
     assert conv.live_macs == naive_conv(conv, x, w).sum()
 
@@ -78,8 +79,8 @@ def check(result: ax.Result) -> None:
     """What must hold of the only layer of a result."""
     (layer,) = result.layers
     convs = [piece.conv for piece in result.graph.layers[0].op.lower(result.graph.input)]
-    assert layer.live_macs == sum(map(live_macs, convs))
-    assert layer.macs == sum(conv.macs for conv in convs)
+    assert layer.live_macs == result.batch * sum(map(live_macs, convs))
+    assert layer.macs == result.batch * sum(conv.macs for conv in convs)
     engine = result.hardware.engine(layer.engine)
     offered = engine.multipliers * layer.cycles
     assert layer.utilization == layer.live_macs / offered <= 1
@@ -95,14 +96,14 @@ def check(result: ax.Result) -> None:
 
 
 @settings(max_examples=150)
-@given(networks(), arrays, engines(6), st.sampled_from(("os", "ws", "is", "rows", "auto")))
-def test_our_engines(network, array, engine, dataflow):
+@given(networks(), arrays, engines(6), st.sampled_from(("os", "ws", "is", "rows", "auto")), batches)
+def test_our_engines(network, array, engine, dataflow, batch):
     for design, where in (
         (ax.Hardware(array), "auto"),
         (ax.Hardware(array, depthwise=engine), "engine"),
     ):
         try:
-            result = ax.simulate(network, design, dataflow, depthwise_on=where)
+            result = ax.simulate(network, design, dataflow, depthwise_on=where, batch=batch)
         except AccelsimError:  # what an engine refuses
             continue
         check(result)
@@ -110,14 +111,14 @@ def test_our_engines(network, array, engine, dataflow):
 
 @pytest.mark.parametrize("smallest", THIRD_PARTY, ids=lambda engine: engine.name)
 @settings(max_examples=30)
-@given(networks(), st.integers(0, 3))
-def test_third_party_engines(smallest, network, times):
+@given(networks(), st.integers(0, 3), batches)
+def test_third_party_engines(smallest, network, times, batch):
     sizes = {
         each.name: getattr(smallest, each.name) << times for each in fields(smallest) if each.init
     }
     engine = replace(smallest, **sizes)
     array = None if engine.runs_all else ax.SystolicArray(4, 4)
-    check(ax.simulate(network, third_party_design(engine, array)))
+    check(ax.simulate(network, third_party_design(engine, array), batch=batch))
 
 
 @settings(max_examples=150)
