@@ -1,7 +1,13 @@
-"""Values through a network, layer by layer, by the operators' golden references."""
+"""Values through a network, layer by layer, by the operators' golden references.
 
-from collections.abc import Mapping
-from typing import NamedTuple
+The images of a batch go through it one by one: none changes the values, or scales, of another.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from accelsim.errors import UnsupportedError
 from accelsim.ir import INPUT, Layer, Network
@@ -25,15 +31,18 @@ class Step(NamedTuple):
     output: Map
 
 
-def first_map(network: Network, seed: int) -> Map:
-    """The image; UnsupportedError where the network has maps that values cannot be computed of."""
+def first_map(network: Network, seed: int, image: int = 0) -> Map:
+    """The image of that number.
+
+    UnsupportedError where the network has maps that values cannot be computed of.
+    """
     for name in (INPUT, *(layer.name for layer in network.layers)):
         if (dtype := network.tensor(name).dtype) != OPERAND_DTYPE:
             raise UnsupportedError(
                 f"values are computed of maps of {OPERAND_DTYPE} only, and {name} of "
                 f"{network.name} is of {dtype}"
             )
-    return Map(seeded_input(network, seed), FRACTION)
+    return Map(seeded_input(network, seed, image), FRACTION)
 
 
 def step(layer: Layer, weights: Weights, maps: Mapping[str, Map]) -> Step:
@@ -46,9 +55,20 @@ def step(layer: Layer, weights: Weights, maps: Mapping[str, Map]) -> Step:
     )
 
 
-def step_of(network: Network, layer: Layer, weights: Weights, seed: int) -> Step:
-    """The layer, after all that come before it."""
-    maps = {INPUT: first_map(network, seed)}
+def step_of(network: Network, layer: Layer, weights: Weights, seed: int, image: int = 0) -> Step:
+    """The layer, after all that come before it, on the image of that number."""
+    maps = {INPUT: first_map(network, seed, image)}
     for before in network.layers[: network.layers.index(layer)]:
         maps[before.name] = step(before, weights, maps).output
     return step(layer, weights, maps)
+
+
+def operands(layer: Layer, steps: Sequence[Step]) -> tuple[Int8, Int8]:
+    """Map and kernel of the layer for the images of a batch, as Lowered.sequence takes them."""
+    maps, kernels = zip(*(layer.op.operands(x.inputs, x.weights) for x in steps), strict=True)
+    return batched(maps), kernels[0] if steps[0].weights.size else batched(kernels)
+
+
+def batched(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Those of several images behind one another; of one, as it is."""
+    return arrays[0] if len(arrays) == 1 else np.stack(arrays)

@@ -13,6 +13,11 @@ def are(number: int) -> str:
     return "is" if number == 1 else "are"
 
 
+def of_batch(images: int) -> str:
+    """What follows the name of a network of which several images run at once."""
+    return f", batch of {images:,} images" if images > 1 else ""
+
+
 def milliseconds(number: float) -> str:
     """Milliseconds to the microsecond; to three digits where that would say little."""
     digits = 3 if number >= 0.1 or not number else 2 - math.floor(math.log10(number))

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from accelsim import published
-from accelsim.checks import check, of_type, suggestion
+from accelsim.checks import check, of_type, suggestion, whole
 from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.ir import Layer, Network, Shape
@@ -22,6 +22,7 @@ from accelsim.lowering import (
 RTL = "rtl"
 TIMINGS = (RTL, *published.TIMINGS)
 SCHEDULE, GOLDEN, CYCLE = FIDELITIES = ("schedule", "golden", "cycle")
+MOST_IMAGES = 1 << 16  # of a batch
 
 
 class OnEngine(NamedTuple):
@@ -50,6 +51,7 @@ class Request:
     layers : FIRST..LAST, (first, last) or one name: only these layers, both included; values
         still flow through all before. None for all.
     scalesim_depthwise : one-filter (as None) or per-channel, for timing scalesim only.
+    batch : images that every layer takes at once, from 1 to MOST_IMAGES.
     """
 
     network: Network
@@ -61,10 +63,12 @@ class Request:
     seed: int = 0
     layers: Layers = None
     scalesim_depthwise: str | None = None
+    batch: int = 1
 
     def __post_init__(self) -> None:
         hardware, timing, fidelity = self.hardware, self.timing, self.fidelity
         check("seed", self.seed, of_type(int), UnsupportedError)
+        check_batch(self.batch)
         if fidelity not in FIDELITIES:
             raise UnsupportedError(
                 f"fidelity must be one of {', '.join(FIDELITIES)}, not {fidelity!r}"
@@ -103,6 +107,10 @@ class Request:
                 f"timing {timing} counts cycles only; fidelity must be schedule, not "
                 f"{self.fidelity}"
             )
+        if self.batch > 1:
+            raise UnsupportedError(
+                f"timing {timing} is a model of one image; batch must be 1, not {self.batch}"
+            )
         if not isinstance(self.dataflow, str):
             raise UnsupportedError(f"timing {timing} takes dataflows by name")
 
@@ -127,7 +135,8 @@ class Request:
 
     def lower(self, layer: Layer) -> Lowered | None:
         """A layer on the engine and in the dataflow that are fastest; None on the host."""
-        lowered = lower(layer, self.network.in_shapes(layer), self.hardware, self.allowed)
+        shapes = self.network.in_shapes(layer)
+        lowered = lower(layer, shapes, self.hardware, self.allowed, self.batch)
         if lowered is not None:
             self.network.check_operands(layer)
         return lowered
@@ -149,6 +158,11 @@ class Request:
     def of_layer(self, name: str) -> "Request":
         """The same for one layer only."""
         return replace(self, layers=name)
+
+
+def check_batch(batch: int) -> None:
+    """UnsupportedError where a batch cannot have so many images."""
+    check("batch", batch, whole(1, MOST_IMAGES), UnsupportedError)
 
 
 def select(network: Network, layers: Layers) -> tuple[Layer, ...]:

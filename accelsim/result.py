@@ -12,7 +12,7 @@ from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.ir import Network
 from accelsim.numerics import Int8
-from accelsim.phrases import counted, milliseconds
+from accelsim.phrases import counted, milliseconds, of_batch
 from accelsim.version import __version__
 from accelsim.weights import load_weights
 
@@ -33,7 +33,7 @@ class LayerResult:
         cycles 0.
     dataflow : its name, such as os, where the engine has several; else None.
     cycles : busy cycles, first operand at a port to last result at a port.
-    macs : dense multiply-accumulates, padded taps included.
+    macs : dense multiply-accumulates of the batch, padded taps included.
     params : trainable parameters.
     utilization : live_macs / (multipliers x cycles), the share of multiplier clocks that multiply a
         value of the map by a weight; never above 1. None where a published timing counts fewer
@@ -94,9 +94,9 @@ class Computed(NamedTuple):
     """A map that was computed, in short.
 
     layer : the one that made it.
-    shape : c, h, w.
+    shape : c, h, w, behind the number of images where there are several.
     min, max : of its values, int8.
-    sha256 : of its bytes, value by value in the order of c, h, w.
+    sha256 : of its bytes, value by value in the order of its shape.
     """
 
     layer: str
@@ -125,11 +125,17 @@ class Totals:
 
     hardware: Hardware
     layers: tuple[LayerResult, ...]
+    batch: int
 
     @property
     def total_cycles(self) -> int:
         """Busy cycles of all layers, one after another."""
         return sum(layer.cycles for layer in self.layers)
+
+    @property
+    def cycles_per_image(self) -> float:
+        """Of these, the share of one image of the batch."""
+        return self.total_cycles / self.batch
 
     @property
     def total_memory_cycles(self) -> int | None:
@@ -188,7 +194,9 @@ class Result(Totals):
     timing : rtl, or the name of a published model.
     fidelity : schedule, golden or cycle.
     layers : those that were asked for, in execution order.
-    output : int8[c, h, w] of the last of them in fidelities golden and cycle, else None.
+    output : int8[c, h, w] of the last of them in fidelities golden and cycle, else None; of
+        several images int8[batch, c, h, w].
+    batch : images, which all figures are of.
     """
 
     graph: Network = field(repr=False)
@@ -198,6 +206,7 @@ class Result(Totals):
     seed: int
     layers: tuple[LayerResult, ...]
     output: Int8 | None = field(default=None, repr=False, compare=False)
+    batch: int = 1
 
     @property
     def network(self) -> str:
@@ -266,6 +275,8 @@ class Result(Totals):
             "time_ms": self.time_ms,
             "published_params": self.published_params,
         }
+        if self.batch > 1:
+            values |= {"batch": self.batch, "cycles_per_image": self.cycles_per_image}
         if self.fidelity == "cycle":
             values["values_equal"] = self.values_equal
         if self.computed is not None:
@@ -317,9 +328,9 @@ class Result(Totals):
         """What was simulated, its cycles and time, and what these leave out."""
         memory = "memory left out" if self.total_memory_cycles is None else "with memory"
         text = (
-            f"{self.network} {self.variant}, {self.hardware.label}, timing {self.timing}, fidelity "
-            f"{self.fidelity}: {counted(self.total_cycles, 'cycle')}, {milliseconds(self.time_ms)} "
-            f"ms at {self.hardware.clock_mhz:g} MHz, {memory}"
+            f"{self.network} {self.variant}{of_batch(self.batch)}, {self.hardware.label}, timing "
+            f"{self.timing}, fidelity {self.fidelity}: {counted(self.total_cycles, 'cycle')}, "
+            f"{milliseconds(self.time_ms)} ms at {self.hardware.clock_mhz:g} MHz, {memory}"
         )
         not_modelled = sum(layer.not_modelled for layer in self.layers)
         if not_modelled:

@@ -13,6 +13,8 @@ Weights  A layer whose weights, K bytes, fit into W reads them once, and its map
          past all of its input; or ceil((input + output) / A) parts of its maps, each past all of
          its weights. What is on chip anyway is not read again.
 
+The maps of a batch are as one map of all its images; weights serve them all.
+
 Not modelled: rows of a map that two neighbouring parts both need, biases and scales, the layout of
 words, and the order of layers, in which depth-first execution would save more.
 """
@@ -55,26 +57,34 @@ class _Map(NamedTuple):
 
 @lru_cache(maxsize=64)
 def moved(
-    network: Network, activation_bytes: int, weight_bytes: int, value_bytes: int = 1
+    network: Network,
+    activation_bytes: int,
+    weight_bytes: int,
+    value_bytes: int = 1,
+    batch: int = 1,
 ) -> tuple[Moved, ...]:
     """What every layer moves, in order.
 
     Parameters
     ----------
     activation_bytes, weight_bytes : A and W, at least `value_bytes` each.
+    batch : images, whose maps count as one of all their values.
     """
-    values = _values(network, activation_bytes // value_bytes, weight_bytes // value_bytes)
+    rooms = activation_bytes // value_bytes, weight_bytes // value_bytes
+    values = _values(network, *rooms, batch)
     return tuple(Moved(each.read * value_bytes, each.write * value_bytes) for each in values)
 
 
-def _values(network: Network, activation_room: int, weight_room: int) -> tuple[Moved, ...]:
+def _values(
+    network: Network, activation_room: int, weight_room: int, batch: int
+) -> tuple[Moved, ...]:
     """The same in values."""
-    maps = _lives(network)
+    maps = _lives(network, batch)
     kept = set(_kept(maps, len(network.layers), activation_room))
     return tuple(
         Moved(0, 0)
         if layer.name not in maps
-        else _layer(network, place, layer, maps, kept, activation_room, weight_room)
+        else _layer(network, place, layer, maps, kept, activation_room, weight_room, batch)
         for place, layer in enumerate(network.layers)
     )
 
@@ -87,8 +97,8 @@ def _alias(network: Network, layer: Layer) -> tuple[Source, ...] | None:
 
 
 @lru_cache(maxsize=64)
-def _lives(network: Network) -> dict[str, _Map]:
-    """Every map by the name of its layer; aliases make none."""
+def _lives(network: Network, batch: int) -> dict[str, _Map]:
+    """Every map of a batch by the name of its layer; aliases make none."""
     places = _places(network)
     made = {INPUT: 0} | {
         layer.name: place
@@ -102,7 +112,7 @@ def _lives(network: Network) -> dict[str, _Map]:
     outputs = [layer.name for layer in network.layers if layer.name not in read]
     leaves = {name for output in outputs for name, _ in places[output]}
     return {
-        name: _Map(math.prod(network.shape(name)), place, last[name], name in leaves)
+        name: _Map(batch * math.prod(network.shape(name)), place, last[name], name in leaves)
         for name, place in made.items()
     }
 
@@ -127,7 +137,7 @@ def _own(network: Network, name: str) -> Channels:
 
 @lru_cache(maxsize=64)
 def _reads(network: Network) -> tuple[dict[str, int], ...]:
-    """What every layer reads of which map, in values; aliases read nothing."""
+    """What every layer reads of which map, in values of an image; aliases read nothing."""
     places = _places(network)
     reads = []
     for layer in network.layers:
@@ -172,8 +182,9 @@ def _layer(
     kept: set[str],
     room: int,
     weight_room: int,
+    batch: int,
 ) -> Moved:
-    reads = _reads(network)[place]
+    reads = {name: batch * size for name, size in _reads(network)[place].items()}
     inputs = sum(reads.values())
     spilled = sum(size for name, size in reads.items() if name not in kept)
     output = maps[layer.name]

@@ -22,7 +22,7 @@ from accelsim.hardware import (
 from accelsim.hardware.clock import SOURCES, USER
 from accelsim.hardware.files import own_engines
 from accelsim.ir import Shape
-from accelsim.request import TIMINGS
+from accelsim.request import TIMINGS, check_batch
 from accelsim.result import MEMORY, LayerResult, Result, Totals
 
 Part = TypeVar("Part", SystolicArray, DepthwiseEngine, Operands, Memory, LayerResult)
@@ -51,6 +51,7 @@ class SavedResult(Totals):
     seed: int
     hardware: Hardware
     layers: tuple[LayerResult, ...]
+    batch: int
 
 
 AnyResult = Result | SavedResult
@@ -93,12 +94,13 @@ def restore(result: SavedResult) -> Result | None:
         graph = networks.get(result.network, result.variant, result.input[1:])
     except AccelsimError:
         return None
-    layers = {layer.name: (layer.op.name, graph.macs(layer)) for layer in graph.layers}
+    batch = result.batch
+    layers = {layer.name: (layer.op.name, batch * graph.macs(layer)) for layer in graph.layers}
     same = all(layers.get(layer.name) == (layer.op, layer.macs) for layer in result.layers)
     if not same or graph.input != result.input:
         return None
     about = (result.hardware, result.timing, result.fidelity, result.seed)
-    return Result(graph, *about, result.layers)
+    return Result(graph, *about, result.layers, batch=batch)
 
 
 def _result(data: Any) -> SavedResult:
@@ -112,7 +114,9 @@ def _result(data: Any) -> SavedResult:
         seed=_take(data, "seed", int),
         hardware=_hardware(_take(data, "hardware", dict)),
         layers=tuple(_part(LayerResult, layer) for layer in _take(data, "layers", list)),
+        batch=_take(data, "batch", int) if "batch" in data else 1,
     )
+    check_batch(made.batch)
     if not made.layers:
         raise FileError("it has no layers")
     if made.timing not in TIMINGS:

@@ -14,8 +14,8 @@ import numpy as np
 
 from accelsim import published
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
-from accelsim.forward import Step, first_map, step
-from accelsim.ir import INPUT, Layer, Network
+from accelsim.forward import Step, batched, first_map, operands, step
+from accelsim.ir import INPUT, Layer
 from accelsim.lowering import AUTO, Choice, Lowered
 from accelsim.numerics import Int8, Int32
 from accelsim.request import CYCLE, RTL, SCHEDULE, Layers, Request
@@ -37,6 +37,7 @@ def simulate(
     scalesim_depthwise: str | None = None,
     progress: Progress | None = None,
     depthwise_on: str = AUTO,
+    batch: int = 1,
 ) -> Result:
     """What the network costs on the hardware.
 
@@ -44,7 +45,7 @@ def simulate(
     ----------
     network : also the name of one, or a file.
     hardware : also the name of a preset, or a file.
-    dataflow, fidelity, timing, seed, layers, scalesim_depthwise, depthwise_on : see
+    dataflow, fidelity, timing, seed, layers, scalesim_depthwise, depthwise_on, batch : see
         accelsim.request.Request.
     progress : called before each layer in fidelities golden and cycle.
     """
@@ -58,6 +59,7 @@ def simulate(
         seed=seed,
         layers=layers,
         scalesim_depthwise=scalesim_depthwise,
+        batch=batch,
     )
     return answer(request, progress)
 
@@ -72,7 +74,7 @@ def answer(request: Request, progress: Progress | None = None) -> Result:
     else:
         layers, output = _run(request, progress or _ignore)
     about = request.hardware, request.timing, request.fidelity, request.seed
-    return Result(request.network, *about, _with_memory(request, layers), output)
+    return Result(request.network, *about, _with_memory(request, layers), output, request.batch)
 
 
 def _with_memory(request: Request, layers: tuple[LayerResult, ...]) -> tuple[LayerResult, ...]:
@@ -81,7 +83,8 @@ def _with_memory(request: Request, layers: tuple[LayerResult, ...]) -> tuple[Lay
     if memory is None or request.timing != RTL:
         return layers
     value_bytes = request.hardware.operands.value_bytes
-    every = moved(network, memory.activation_bytes, memory.weight_bytes, value_bytes)
+    rooms = memory.activation_bytes, memory.weight_bytes
+    every = moved(network, *rooms, value_bytes, request.batch)
     by_name = {layer.name: each for layer, each in zip(network.layers, every, strict=True)}
     waiting = []
     for layer in layers:
@@ -108,7 +111,7 @@ def _published(request: Request, layer: Layer) -> LayerResult:
     network, array = request.network, request.hardware.array
     cost = request.model.cost(layer, network.in_shapes(layer))
     if cost == published.NOT_MODELLED:
-        return _on_host(network, layer)
+        return _on_host(request, layer)
     assert array is not None  # there is no published model of anything else
     live_macs = network.live_macs(layer)
     return LayerResult(
@@ -131,8 +134,8 @@ def _published(request: Request, layer: Layer) -> LayerResult:
 def _scheduled(request: Request, layer: Layer) -> LayerResult:
     lowered = request.lower(layer)
     if lowered is None:
-        return _on_host(request.network, layer)
-    return _on_engine(request.network, layer, lowered, lowered.cycles)
+        return _on_host(request, layer)
+    return _on_engine(request, layer, lowered, lowered.cycles)
 
 
 def _run(request: Request, progress: Progress) -> tuple[tuple[LayerResult, ...], Int8]:
@@ -142,53 +145,55 @@ def _run(request: Request, progress: Progress) -> tuple[tuple[LayerResult, ...],
     """
     network, chosen = request.network, request.chosen
     weights = load_weights(network, request.seed)
-    maps = {INPUT: first_map(network, request.seed)}
+    every = [{INPUT: first_map(network, request.seed, image)} for image in range(request.batch)]
     results = []
     for index, layer in enumerate(network.layers[: network.layers.index(chosen[-1]) + 1]):
         progress(layer.name, index / len(network.layers))
-        done = step(layer, weights, maps)
+        steps = [step(layer, weights, maps) for maps in every]
         if layer in chosen:
             lowered = request.lower(layer)
             if lowered is None:
-                results.append(_on_host(network, layer))
+                results.append(_on_host(request, layer))
             elif request.fidelity == CYCLE:
-                out, cycles = _measure(lowered, layer, done)
-                equal = np.array_equal(out, done.sums)
-                results.append(_on_engine(network, layer, lowered, cycles, equal))
+                out, cycles = _measure(lowered, layer, steps)
+                equal = np.array_equal(out, batched([done.sums for done in steps]))
+                results.append(_on_engine(request, layer, lowered, cycles, equal))
             else:
-                results.append(_on_engine(network, layer, lowered, lowered.cycles))
-        maps[layer.name] = done.output
-    return tuple(results), maps[chosen[-1].name].values
+                results.append(_on_engine(request, layer, lowered, lowered.cycles))
+        for maps, done in zip(every, steps, strict=True):
+            maps[layer.name] = done.output
+    return tuple(results), batched([maps[chosen[-1].name].values for maps in every])
 
 
-def _measure(lowered: Lowered, layer: Layer, data: Step) -> tuple[Int32, int]:
-    """The layer's sums int32[k, oh, ow] and busy cycles, from registers alone."""
-    sequence = lowered.sequence(*layer.op.operands(data.inputs, data.weights))
+def _measure(lowered: Lowered, layer: Layer, steps: list[Step]) -> tuple[Int32, int]:
+    """The layer's sums int32[k, oh, ow], or [n, k, oh, ow], and busy cycles, from registers."""
+    sequence = lowered.sequence(*operands(layer, steps))
     done = lowered.measure(sequence)
     return sequence.output(done.words), done.busy_cycles
 
 
-def _on_host(network: Network, layer: Layer) -> LayerResult:
+def _on_host(request: Request, layer: Layer) -> LayerResult:
+    network = request.network
     return LayerResult(
         name=layer.name,
         op=layer.op.name,
         engine="host",
         dataflow=None,
         cycles=0,
-        macs=network.macs(layer),
+        macs=request.batch * network.macs(layer),
         params=network.params(layer),
         utilization=0.0,
         busy_utilization=None,
         read_bytes=None,
         write_bytes=None,
-        live_macs=network.live_macs(layer),
+        live_macs=request.batch * network.live_macs(layer),
         skipped_macs=None,
         not_modelled=True,
     )
 
 
 def _on_engine(
-    network: Network,
+    request: Request,
     layer: Layer,
     lowered: Lowered,
     cycles: int,
@@ -196,13 +201,14 @@ def _on_engine(
 ) -> LayerResult:
     live_macs, traffic = lowered.live_macs, lowered.traffic
     offered = lowered.multipliers * cycles
+    network = request.network
     return LayerResult(
         name=layer.name,
         op=layer.op.name,
         engine=lowered.engine,
         dataflow=lowered.dataflow,
         cycles=cycles,
-        macs=network.macs(layer),
+        macs=request.batch * network.macs(layer),
         params=network.params(layer),
         utilization=utilization(live_macs, offered),
         busy_utilization=traffic.macs / offered if traffic else None,

@@ -72,9 +72,9 @@ def seeded_weights(network: Network, seed: int = 0) -> Weights:
     return Weights(kernels, biases)
 
 
-def seeded_input(network: Network, seed: int = 0) -> Int8:
-    """int8[c, h, w]: a random image over all of int8."""
-    return _random_bytes(seed, INPUT, network.input)
+def seeded_input(network: Network, seed: int = 0, image: int = 0) -> Int8:
+    """int8[c, h, w]: a random image over all of int8; each of a batch has its own."""
+    return _random_bytes(seed, f"{INPUT} {image}" if image else INPUT, network.input)
 
 
 def read_weights(network: Network, path: Path) -> Weights:

@@ -25,6 +25,7 @@ from accelsim.cli.common import (
 )
 from accelsim.cli.options import (
     ArraysOption,
+    BatchOption,
     ClockOption,
     CsvOption,
     DataflowOption,
@@ -67,6 +68,7 @@ def run(
     overlap: OverlapOption = None,
     layers: LayersOption = None,
     input_size: InputsOption = None,
+    batch: BatchOption = 1,
     seed: SeedOption = 0,
     timing: Annotated[
         str,
@@ -135,6 +137,7 @@ def run(
             seed=seed,
             layers=layers,
             scalesim_depthwise=scalesim_depthwise,
+            batch=batch,
         )
         for net in nets
         for design in designs

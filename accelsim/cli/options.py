@@ -101,6 +101,9 @@ LayerOption = Annotated[
         autocompletion=completion.layers,
     ),
 ]
+BatchOption = Annotated[
+    int, typer.Option(metavar="N", help="Images that every layer takes at once.")
+]
 SeedOption = Annotated[int, typer.Option(metavar="N", help="Seed of weights and inputs.")]
 JsonOption = Annotated[
     str | None,

@@ -49,13 +49,16 @@ def lower(
     in_shapes: tuple[Shape, ...],
     hardware: Hardware,
     allowed: Allowed | None = None,
+    batch: int = 1,
 ) -> Lowered | None:
     """The layer on the engine and in the allowed dataflow that are fastest; None on the host.
+
+    batch : images, whose layer runs as one.
 
     UnsupportedError names the layer and why each allowed dataflow or engine refuses it, or that
     its sums could exceed the accumulators.
     """
-    pieces, convs, out_shape, depthwise = _demand(layer, in_shapes)
+    pieces, convs, out_shape, depthwise = _demand(layer, in_shapes, batch)
     if not pieces:
         return None
     allowed = parse_dataflows(AUTO) if allowed is None else allowed
@@ -85,10 +88,14 @@ class Refused(NamedTuple):
 
 
 def in_each_dataflow(
-    layer: Layer, in_shapes: tuple[Shape, ...], hardware: Hardware, allowed: Allowed
+    layer: Layer,
+    in_shapes: tuple[Shape, ...],
+    hardware: Hardware,
+    allowed: Allowed,
+    batch: int = 1,
 ) -> list[Lowered | Refused]:
     """The layer in every allowed dataflow of the engines that are made for it; none on the host."""
-    pieces, convs, out_shape, depthwise = _demand(layer, in_shapes)
+    pieces, convs, out_shape, depthwise = _demand(layer, in_shapes, batch)
     tried: list[Lowered | Refused] = []
     for way in _ways(hardware.engines, allowed.depthwise if depthwise else allowed.others):
         if not pieces or not way.model.takes(convs, depthwise):
@@ -113,23 +120,41 @@ def is_depthwise(layer: Layer, in_shapes: tuple[Shape, ...]) -> bool:
 
 
 class _Demand(NamedTuple):
-    """What a layer asks of an engine."""
+    """What a layer asks of an engine; `out_shape` as in Lowered."""
 
     pieces: tuple[Piece, ...]
     convs: tuple[Conv, ...]
-    out_shape: Shape
+    out_shape: tuple[int, ...]
     depthwise: bool
 
 
 @lru_cache(maxsize=1 << 12)
-def _demand(layer: Layer, in_shapes: tuple[Shape, ...]) -> _Demand:
+def _demand(layer: Layer, in_shapes: tuple[Shape, ...], batch: int = 1) -> _Demand:
     pieces = layer.op.lower(*in_shapes)
     single = getattr(layer.op, "depthwise", False)
     depthwise = bool(pieces) and all(
         piece.conv.depthwise and (piece.conv.c > 1 or single) for piece in pieces
     )
+    out_shape: tuple[int, ...] = layer.op.out_shape(*in_shapes)
+    if batch > 1:
+        shared = bool(layer.op.weight_shape(*in_shapes))
+        pieces = tuple(_of_images(piece, batch, shared) for piece in pieces)
+        out_shape = batch, *out_shape
     convs = tuple(piece.conv for piece in pieces)
-    return _Demand(pieces, convs, layer.op.out_shape(*in_shapes), depthwise)
+    return _Demand(pieces, convs, out_shape, depthwise)
+
+
+def _of_images(piece: Piece, batch: int, shared: bool) -> Piece:
+    """The same for so many images.
+
+    shared : whether they share the kernel. One that is an input is another one for each image,
+        which is then a group of its own.
+    """
+    conv = piece.conv
+    if shared:
+        return piece._replace(conv=conv._replace(n=batch))
+    sizes = {"c": batch * conv.c, "k": batch * conv.k, "groups": batch * conv.groups}
+    return piece._replace(conv=conv._replace(**sizes))
 
 
 class _Way(NamedTuple):
@@ -158,7 +183,10 @@ def _ways(sizes: tuple[Any, ...], dataflows: tuple[Dataflow, ...]) -> tuple[_Way
 
 @lru_cache(maxsize=1 << 12)
 def _on_engine(
-    pieces: tuple[Piece, ...], out_shape: Shape, sizes: Any, dataflows: tuple[Dataflow, ...]
+    pieces: tuple[Piece, ...],
+    out_shape: tuple[int, ...],
+    sizes: Any,
+    dataflows: tuple[Dataflow, ...],
 ) -> Lowered:
     """The pieces in the fastest dataflow, the same for all; UnsupportedError says why none.
 

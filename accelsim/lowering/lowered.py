@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from accelsim.engines.base import Bound, Engine, Registers, Run, Times, Traffic
 from accelsim.errors import UnsupportedError
 from accelsim.hls.nest import Loop
 from accelsim.hls.reports import Resource
-from accelsim.ir import Piece, Shape
+from accelsim.ir import Piece
 from accelsim.lowering.allowed import public_name
 from accelsim.numerics import Int8, Int32, Integers
 from accelsim.passes import Body, Repeat, addresses, columns
@@ -26,23 +27,26 @@ class Sequence(NamedTuple):
     commands : int64[passes, fields], of the engine's command record.
     memories : what the commands point to, an array for every memory of the engine.
     parts : the layer's pieces with their programs, in order.
-    out_shape : of the layer.
+    out_shape : of the layer; of several images, their number stands in front.
     """
 
     engine: str
     commands: npt.NDArray[np.int64]
     memories: tuple[Integers, ...]
     parts: tuple[tuple[Piece, Program], ...]
-    out_shape: Shape
+    out_shape: tuple[int, ...]
 
     def output(self, words: Int32) -> Int32:
-        """The layer's int32[k, oh, ow] from the result words int32[result words, values]."""
+        """The layer's int32[k, oh, ow] from the result words int32[result words, values].
+
+        Of several images int32[n, k, oh, ow].
+        """
         out = np.zeros(self.out_shape, np.int32)
         at = 0
         for piece, program in self.parts:
-            conv, dest = piece.conv, program.dest
-            sums = gather(dest, words[at : at + len(dest)], conv.k * conv.oh * conv.ow)
-            piece.put(sums.reshape(conv.k, conv.oh, conv.ow), out)
+            shape, dest = piece.conv.out_shape, program.dest
+            sums = gather(dest, words[at : at + len(dest)], prod(shape))
+            piece.put(sums.reshape(shape), out)
             at += len(dest)
         return out
 
@@ -63,7 +67,7 @@ def chain(
     command: type,
     programs: list[tuple[Piece, Program]],
     memories: list[tuple[Integers, ...]],
-    out_shape: Shape,
+    out_shape: tuple[int, ...],
 ) -> Sequence:
     """Programs and their operands as one sequence, the memories of one behind those of another.
 
@@ -94,6 +98,7 @@ class Lowered:
 
     mapping : the dataflow that cut it.
     pieces, plans : the Convs of the layer and how each is cut; they form one sequence, in order.
+    out_shape : of the layer; of several images, their number stands in front.
     """
 
     model: Engine
@@ -101,7 +106,7 @@ class Lowered:
     mapping: Dataflow
     pieces: tuple[Piece, ...]
     plans: tuple[Plan, ...]
-    out_shape: Shape
+    out_shape: tuple[int, ...]
 
     @property
     def engine(self) -> str:
@@ -166,7 +171,11 @@ class Lowered:
         return self.model.nest(self.sizes, self.body, name)
 
     def sequence(self, x: Int8, kernel: Int8) -> Sequence:
-        """Commands and memories for the layer's map int8[c, h, w] and its kernel."""
+        """Commands and memories for the layer's map and its kernel, int8.
+
+        Of several images, an axis of images stands in front of both [c, h, w], and of a kernel that
+        is an input.
+        """
         command = self.registers.command
         programs, memories = [], []
         for piece, plan in zip(self.pieces, self.plans, strict=True):

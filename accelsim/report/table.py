@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from accelsim.hardware import DepthwiseEngine
 from accelsim.hardware.clock import sentence
-from accelsim.phrases import counted, milliseconds
+from accelsim.phrases import counted, milliseconds, of_batch
 from accelsim.request import CYCLE
 from accelsim.result import MEMORY, LayerResult, Result, Totals
 from accelsim.reuse import SENTENCE
@@ -128,7 +128,7 @@ def layers(
 def title(result: Result) -> str:
     """What the table is about."""
     return (
-        f"{result.network} {result.variant}, {result.hardware.label}, "
+        f"{result.network} {result.variant}{of_batch(result.batch)}, {result.hardware.label}, "
         f"timing {result.timing}, fidelity {result.fidelity}"
     )
 
@@ -185,7 +185,8 @@ def notes(
     baseline : the same layers of the network without its variant, to compare with.
     """
     clock = sentence(result.hardware.clock)
-    sentences = [time(result), clock, *_memory_notes(result), *value_notes(result)]
+    sentences = [time(result), *per_image(result), clock]
+    sentences += [*_memory_notes(result), *value_notes(result)]
     if baseline is not None and result.total_cycles:
         sentences.append(_against(result, baseline))
     sentences += _depthwise_note(depthwise)
@@ -234,6 +235,17 @@ def time(result: Totals) -> str:
     )
 
 
+def per_image(result: Totals) -> list[str]:
+    """What an image of a batch takes, where there are several."""
+    if result.batch == 1:
+        return []
+    each = milliseconds(result.time_ms / result.batch)
+    cycles = f"{result.cycles_per_image:,.1f} cycles"
+    return [
+        f"All is of a batch of {result.batch:,} images: {cycles} and {each} ms for each of them."
+    ]
+
+
 def _memory_notes(result: Result) -> list[str]:
     """Which layers wait for memory, and by what model."""
     if result.total_memory_cycles is None:
@@ -257,7 +269,7 @@ def value_notes(result: Result) -> list[str]:
             f"--fidelity {CYCLE} runs the registers and compares."
         )
     elif compared:
-        sums = sum(prod(result.graph.shape(layer.name)) for layer in compared)
+        sums = result.batch * sum(prod(result.graph.shape(layer.name)) for layer in compared)
         wrong = [layer.name for layer in compared if not layer.values_equal]
         agreed = f"differ from golden in {', '.join(wrong)}" if wrong else "all equal to golden"
         sentences.append(

@@ -80,7 +80,10 @@ def _cycles(result: Result, layers: list[Layer], way: ArrayWay) -> int | None:
     """Cycles of the layers on the array alone, by the schedule."""
     graph, allowed = result.graph, parse_dataflows(way.dataflow, "array")
     try:
-        costs = [lower(each, graph.in_shapes(each), result.hardware, allowed) for each in layers]
+        costs = [
+            lower(each, graph.in_shapes(each), result.hardware, allowed, result.batch)
+            for each in layers
+        ]
     except UnsupportedError:
         return None
     return sum(cost.cycles for cost in costs if cost)
