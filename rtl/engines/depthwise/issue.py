@@ -56,11 +56,16 @@ class Issue(wiring.Component):
         self.bottom, self.right = (
             Signal(FAR_EDGE, name=name, reset_less=True) for name in ("bottom", "right")
         )
-        # Kernel rows and columns that follow it, less one, so that the sign says whether there are
-        # none; and entries from the last of a row to the next.
+        # It is in the last row, at the end of its row, and both; and whether a row has no other.
+        self.in_last_row, self.ends_row, self.is_last, self.one_column = (
+            Signal(name=name, reset_less=True)
+            for name in ("in_last_row", "ends_row", "is_last", "one_column")
+        )
+        # Kernel rows and columns that follow it, less two, so that the sign says whether there are
+        # none behind the next; and entries from the last of a row to the next.
         self.rows_left = Signal(reach_layout(engine)["rows"].shape, reset_less=True)
         self.columns_left = Signal.like(self.columns)
-        self.row_gap = Signal.like(self.head.fw, reset_less=True)
+        self.row_gap = Signal.like(self.head.row, reset_less=True)
         self.row_left, self.row_right = Signal.like(self.left), Signal.like(self.right)
         self.drain_left = Signal(beats_shape(engine))  # clocks in which the result port is taken
         self.drained = Signal(init=1)  # it is free again when the results of the next tap come
@@ -68,9 +73,8 @@ class Issue(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         slot, head = self.slot, self.head
-        due, is_last, take = Signal(), Signal(), Signal()
+        due, is_last, take = Signal(), self.is_last, Signal()
         m.d.comb += [
-            is_last.eq((self.rows_left < 0) & (self.columns_left < 0)),
             due.eq(self.valid & (self.loaded | ~self.begins_pass) & (self.drained | ~is_last)),
             self.empty.eq(~self.valid),
             self.crowded.eq(due & is_last & ~self.room),
@@ -120,8 +124,10 @@ class Issue(wiring.Component):
         """The next tap of the tile, in this kernel row or the next."""
         head = self.head
         m.d.sync += [self.is_first.eq(0), self.begins_pass.eq(0)]
-        with m.If(self.columns_left >= 0):
+        with m.If(~self.ends_row):
             m.d.sync += [
+                self.ends_row.eq(self.columns_left < 0),
+                self.is_last.eq(self.in_last_row & (self.columns_left < 0)),
                 self.columns_left.eq(self.columns_left - 1),
                 self.left.eq(self.left - head.dw),
                 self.right.eq(self.right - head.dw),
@@ -129,6 +135,9 @@ class Issue(wiring.Component):
             ]
         with m.Else():
             m.d.sync += [
+                self.in_last_row.eq(self.rows_left < 0),
+                self.ends_row.eq(self.one_column),
+                self.is_last.eq((self.rows_left < 0) & self.one_column),
                 self.rows_left.eq(self.rows_left - 1),
                 self.columns_left.eq(self.columns),
                 self.left.eq(self.row_left),
@@ -142,6 +151,7 @@ class Issue(wiring.Component):
         """The next tile and its first tap."""
         tile = self.tiles.payload
         head, reach = tile.head, tile.reach
+        one_row, one_column = _is_lowest(reach.rows), _is_lowest(reach.columns)
         bottom, right = Mux(reach.met, reach.y + head.h, 0), reach.x + head.w
         m.d.sync += [
             self.valid.eq(self.tiles.valid),
@@ -150,12 +160,20 @@ class Issue(wiring.Component):
             self.columns.eq(reach.columns),
             self.is_first.eq(1),
             self.begins_pass.eq(head.begins),
+            self.in_last_row.eq(one_row),
+            *(register.eq(one_column) for register in (self.ends_row, self.one_column)),
+            self.is_last.eq(one_row & one_column),
             self.rows_left.eq(reach.rows),
             self.columns_left.eq(reach.columns),
-            self.row_gap.eq(head.fw + ~reach.columns),
+            self.row_gap.eq(head.row + ~reach.columns),
             self.address.eq(head.taps + reach.entry),
             self.top.eq(reach.y),
             self.bottom.eq(bottom),
             *(register.eq(reach.x) for register in (self.left, self.row_left)),
             *(register.eq(right) for register in (self.right, self.row_right)),
         ]
+
+
+def _is_lowest(less: Value) -> Value:
+    """A number of rows or columns, of which the lowest is -2, is that."""
+    return less[-1] & ~less[0]

@@ -92,8 +92,9 @@ def reach_layout(engine: DepthwiseEngine) -> data.StructLayout:
     y, x : the pixels from that row and column on are in the map for the first tap, as far as top
         and left are concerned.
     entry : of the first tap, counted from those of its pass.
-    rows, columns : of the kernel, behind the first, less one: below 0 where there are none.
-    met : there are any; else rows and columns are -1, and entry is 0.
+    rows, columns : of the kernel, behind the first, less two, so that the sign says whether there
+        are none behind the next: -2 where there are none at all.
+    met : there are any; else rows and columns are -2, and entry is 0.
     """
     fields = layout(DepthwiseCommand)["work"].shape
     return data.StructLayout(
@@ -109,11 +110,15 @@ def reach_layout(engine: DepthwiseEngine) -> data.StructLayout:
 
 
 def head_layout(engine: DepthwiseEngine) -> data.StructLayout:
-    """What else the taps of a tile need to know; `last` is the tile that ends a sequence."""
+    """What else the taps of a tile need to know.
+
+    row : entries of a kernel row, less one.  last : the tile ends a sequence.
+    """
     work = layout(DepthwiseCommand)["work"].shape
     return data.StructLayout(
         {
-            **{name: work[name].shape for name in ("h", "w", "dh", "dw", "fw")},
+            **{name: work[name].shape for name in ("h", "w", "dh", "dw")},
+            "row": work["fw"].shape,
             "beats": beats_shape(engine),
             "taps": unsigned(address_bits(engine.tap_depth)),
             "word": unsigned(address_bits(engine.bank_depth)),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -17,7 +17,8 @@ class TileQueue(wiring.Component):
     """Tiles with their pixels and their taps, in order; as many as are under way at once.
 
     sent, place : a tile comes in, where there is `room`.
-    tiles : out, at the earliest `latency` clocks later; the payload from registers.
+    tiles : out, at the earliest `latency` clocks later; the payload from registers. Its ready
+        reaches no memory: what it does not take in the first clock is kept in a second register.
 
     What is known of a tile at once, its pixels and its taps are memories of their own, and are
     written when they come out of their pipelines. There are places enough that a tile in every
@@ -55,21 +56,29 @@ class TileQueue(wiring.Component):
         free = Signal(range(-1, self.depth), init=self.depth - 1)
         written = Signal(range(-1, self.depth), init=-1)  # and not read
         read, freed = Signal(), Signal()
+        fetched = Signal()  # a tile is at the outputs of the memories
+        # Another one, in front of it, that was there before and has not been taken.
+        kept, second = Signal(), Signal(tile_layout(self.engine), reset_less=True)
         m.d.comb += [
             self.pixels.place.eq(self.place),
             self.reach.place.eq(self.place),
             self.room.eq(free >= 0),
-            read.eq((written >= 0) & (~tiles.valid | tiles.ready)),
+            read.eq((written >= 0) & ~kept),
+            tiles.valid.eq(fetched | kept),
         ]
         m.d.sync += [
             freed.eq(read),
             free.eq(free - self.sent + freed),
             written.eq(written + under_way[-1] - read),
         ]
-        with m.If(read):
-            m.d.sync += tiles.valid.eq(1)
-        with m.Elif(tiles.ready):
-            m.d.sync += tiles.valid.eq(0)
+        m.d.sync += [
+            fetched.eq(read | (fetched & kept)),
+            kept.eq((fetched | kept) & ~tiles.ready),
+        ]
+        first = Signal(tile_layout(self.engine))
+        m.d.comb += tiles.payload.eq(Mux(kept, second, first))
+        with m.If(~kept):
+            m.d.sync += second.eq(first)
         at = Signal(range(self.depth))
         m.d.sync += at.eq(at + read)
         for name, write, part in (
@@ -78,7 +87,7 @@ class TileQueue(wiring.Component):
             ("reach", under_way[self.reach.latency], self.reach.reach),
         ):
             out = self._memory(m, name, write, part, read, at)
-            m.d.comb += tiles.payload[name].as_value().eq(out)
+            m.d.comb += first[name].as_value().eq(out)
         return m
 
     def _head(self, m: Module) -> Value:
@@ -86,7 +95,8 @@ class TileQueue(wiring.Component):
         place, command = self.place, self.place.command
         head = Signal(head_layout(self.engine))
         m.d.comb += [
-            *(head[name].eq(command.work[name]) for name in ("h", "w", "dh", "dw", "fw")),
+            *(head[name].eq(command.work[name]) for name in ("h", "w", "dh", "dw")),
+            head.row.eq(command.work.fw - 1),
             head.beats.eq(command.beats),
             head.taps.eq(command.taps),
             *(head[name].eq(place[name]) for name in ("word", "begins", "ends")),

@@ -39,16 +39,17 @@ class Reach(wiring.Component):
         y, x = self._rectangle(m)
         for bit in reversed(range(self._bits)):
             y, x = _divide(m, f"y_{bit}", y, bit), _divide(m, f"x_{bit}", x, bit)
-        entry = (y.entry + x.entry)[: address_bits(self.engine.tap_depth)]
-        first = later(m, "first", y_edge=y.edge, x_edge=x.edge, entry=entry)
+        first_y, first_x = (
+            later(m, f"{name}_first", **_moved(axis, 0)) for name, axis in (("y", y), ("x", x))
+        )
         y, x = (later(m, f"{name}_ends", **_ends(axis)) for name, axis in (("y", y), ("x", x)))
         met = y.met & x.met
         m.d.sync += [
-            self.reach.y.eq(first.y_edge),
-            self.reach.x.eq(first.x_edge),
-            self.reach.entry.eq(Mux(met, first.entry, 0)),
-            self.reach.rows.eq(Mux(met, _behind(y), -1)),
-            self.reach.columns.eq(Mux(met, _behind(x), -1)),
+            self.reach.y.eq(first_y.edge),
+            self.reach.x.eq(first_x.edge),
+            self.reach.entry.eq(Mux(met, first_y.entry + first_x.entry, 0)),
+            self.reach.rows.eq(Mux(met, _behind(y), -2)),
+            self.reach.columns.eq(Mux(met, _behind(x), -2)),
             self.reach.met.eq(met),
         ]
         return m
@@ -116,20 +117,32 @@ def _divide(m: Module, stage: str, axis: SimpleNamespace, bit: int) -> SimpleNam
 
     before, room : what is left of the dividends.  back : the divisor, below zero.
     first, last : bits of the quotients, the positions that meet the map, and `inside`: there are.
-    edge, entry : first pixel for which the first one is in the map, its entry in the tap memory;
-        `entries` to a position.
+    edge, entry : first pixel for which the first one is in the map, its entry in the tap memory,
+        by its bits but the last one, which is added a clock later; `entries` to a position.
     """
     skipped, reached = axis.before + (axis.back << bit), axis.room + (axis.back << bit)
     skips, reaches = skipped >= 0, reached >= 0
+    moved = _moved(axis, bit + 1)
     return later(
         m, stage,
         before=Mux(skips, skipped, axis.before)[: len(axis.before)],
         room=Mux(reaches, reached, axis.room)[: len(axis.room)],
         first=Cat(skips, axis.first), last=Cat(reaches, axis.last),
-        edge=Mux(skips, axis.edge + (axis.back << bit), axis.edge)[:COORDINATE_BITS].as_signed(),
-        entry=Mux(skips, axis.entry + (axis.entries << bit), axis.entry)[: len(axis.entry)],
-        **_named(axis, "back", "kernel", "entries", "inside"),
+        **moved, **_named(axis, "back", "kernel", "entries", "inside"),
     )  # fmt: skip
+
+
+def _moved(axis: SimpleNamespace, bit: int) -> dict[str, Value]:
+    """Edge and entry along an axis, with the last bit of `first` that is known, which is `bit`."""
+    if not len(axis.first):
+        return _named(axis, "edge", "entry")
+    skips = axis.first[0]
+    edge = Mux(skips, axis.edge + (axis.back << bit), axis.edge)
+    entry = Mux(skips, axis.entry + (axis.entries << bit), axis.entry)
+    return {
+        "edge": edge[:COORDINATE_BITS].as_signed(),
+        "entry": entry[: len(axis.entry)],
+    }
 
 
 def _ends(axis: SimpleNamespace) -> dict[str, Value]:
@@ -137,13 +150,14 @@ def _ends(axis: SimpleNamespace) -> dict[str, Value]:
     return {
         "met": axis.inside & (axis.first <= axis.last) & (axis.first < axis.kernel),
         "last_in_map": axis.last < axis.kernel,
-        "end": axis.kernel - 1,
-        **_named(axis, "first", "last"),
+        "end": axis.kernel - 2,
+        "last": axis.last - 1,
+        "first": axis.first,
     }
 
 
 def _behind(axis: SimpleNamespace) -> Value:
-    """Positions behind the first but one, to the last that meets the map or ends the kernel."""
+    """Positions behind the first but two, to the last that meets the map or ends the kernel."""
     less = (~Cat(axis.first, Const(0, 1))).as_signed()  # -first - 1
     return Mux(axis.last_in_map, axis.last + less, axis.end + less)
 

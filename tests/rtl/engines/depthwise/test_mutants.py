@@ -47,12 +47,18 @@ ISSUE = (
     Mutant("a single result is awaited", "self.drained.eq(head.beats <= 1)", "self.drained.eq(0)"),
     Mutant("there is always room", "due & (self.room | ~is_last)", "due"),
     Mutant("operands are not awaited", "(self.loaded | ~self.begins_pass)", "1"),
-    Mutant("kernel rows follow too late", "head.fw + ~reach.columns",
-           "head.fw + ~reach.columns + 1"),
+    Mutant("kernel rows follow too late", "head.row + ~reach.columns",
+           "head.row + ~reach.columns + 1"),
     Mutant("columns go on in the next row", "self.left.eq(self.row_left)",
            "self.left.eq(self.left - head.dw)"),
     Mutant("rows of a dilated kernel side by side", "self.top.eq(self.top - head.dh)",
            "self.top.eq(self.top - 1)"),
+    Mutant("one row ends the tile", "self.is_last.eq(one_row & one_column)",
+           "self.is_last.eq(one_row)"),
+    Mutant("one column ends the tile", "self.is_last.eq(one_row & one_column)",
+           "self.is_last.eq(one_column)"),
+    Mutant("any row is the last", "self.in_last_row & (self.columns_left < 0)",
+           "self.columns_left < 0"),
     Mutant("pixels above the map", "& (y >= self.top)", ""),
     Mutant("pixels below the map", "& (y < self.bottom)", ""),
     Mutant("pixels on the left of the map", "& (x >= self.left)", ""),
@@ -67,7 +73,7 @@ REACH = (
     Mutant("the map is a column shorter", "x_room=tile.w + tile.pl - 1",
            "x_room=tile.w + tile.pl - 2"),
     Mutant("first position rounded down", "y_before=tile.pt + tile.dh - 1", "y_before=tile.pt"),
-    Mutant("a kernel position too few", '"end": axis.kernel - 1', '"end": axis.kernel - 2'),
+    Mutant("a kernel position too few", '"end": axis.kernel - 2', '"end": axis.kernel - 3'),
     Mutant("positions beyond the map", '"last_in_map": axis.last < axis.kernel',
            '"last_in_map": 0'),
     Mutant("kernels that end above the map", "& (axis.first < axis.kernel)", ""),
@@ -82,7 +88,7 @@ REACH = (
            "where.right"),
     Mutant("no pixel is the last of its row", "new_row = tile.ahead_x == 0",
            "new_row = tile.ahead_x != tile.ahead_x"),
-    Mutant("entries of the first kernel row", "entry=Mux(skips,", "entry=Mux(0,"),
+    Mutant("entries of the first kernel row", "entry = Mux(skips,", "entry = Mux(0,"),
 )  # fmt: skip
 
 PIXELS = (
@@ -110,6 +116,8 @@ TILES = (
 QUEUE = (
     Mutant("more tiles than it holds", "self.room.eq(free >= 0)", "self.room.eq(1)"),
     Mutant("tiles that are not written", "(written >= 0) &", ""),
+    Mutant("a tile takes the place of another", "(written >= 0) & ~kept", "written >= 0"),
+    Mutant("a tile overtakes another", "Mux(kept, second, first)", "first"),
     Mutant("every tile ends its sequence", "place.ends & command.last", "command.last"),
 )
 
