@@ -68,8 +68,10 @@ def _moved(pixel: Pixel, step: _Step) -> Pixel:
     """A pixel a step further."""
     folded = _folded(pixel.x + step.over_x)
     wraps = folded >= 0
-    y, x = Mux(wraps, step.over_y, step.y), Mux(wraps, folded, pixel.x + step.x)
-    return Pixel((pixel.y + y)[:COORDINATE_BITS], x[:COORDINATE_BITS])
+    # Both sums beside each other: the sign comes late.
+    y = Mux(wraps, pixel.y + step.over_y, pixel.y + step.y)
+    x = Mux(wraps, folded, pixel.x + step.x)
+    return Pixel(y[:COORDINATE_BITS], x[:COORDINATE_BITS])
 
 
 def _doubled(step: _Step) -> _Step:

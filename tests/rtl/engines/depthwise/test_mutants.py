@@ -92,8 +92,8 @@ REACH = (
 )  # fmt: skip
 
 PIXELS = (
-    Mutant("a wrap stays in its row", "Mux(wraps, step.over_y, step.y), Mux(wraps, folded,",
-           "step.y, Mux(wraps, folded,"),
+    Mutant("a wrap stays in its row", "Mux(wraps, pixel.y + step.over_y, pixel.y + step.y)",
+           "pixel.y + step.y"),
     Mutant("pixels go on beyond the map", "Mux(wraps, folded, pixel.x + step.x)",
            "pixel.x + step.x"),
     Mutant("steps of one wrap", "_folded(Mux(wraps, step.over_x << 1, folded))", "folded"),
