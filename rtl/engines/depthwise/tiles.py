@@ -39,8 +39,13 @@ class TileGenerator(wiring.Component):
         y, x = (Signal(COORDINATE_BITS, name=name, reset_less=True) for name in "yx")
         word, row_word = Signal.like(place.word), Signal.like(place.word)
         begins = Signal(reset_less=True)
-        # Tiles behind it in its row, also where that begins, and rows behind that, all less one, so
-        # that the sign says whether there are none.
+        # It is the last of its row, in the last row, and both; and whether a row has no other.
+        ends_row, in_last_row, ends, one_tile = (
+            Signal(name=name, reset_less=True)
+            for name in ("ends_row", "in_last_row", "ends", "one_tile")
+        )
+        # Tiles behind it in its row, also where that begins, and rows behind that, all less two, so
+        # that the sign says whether there are none behind the next.
         tiles_left, row_left = (
             Signal(signed(1 + len(command.row_tiles)), name=name, reset_less=True)
             for name in ("tiles_left", "row_left")
@@ -55,7 +60,7 @@ class TileGenerator(wiring.Component):
         m.d.comb += [
             folded.eq(x + over_x),
             wraps.eq(folded >= 0),
-            take.eq(~valid | (self.sent & place.ends)),
+            take.eq(~valid | (self.room & ends)),
             self.commands.ready.eq(take),
             self.sent.eq(valid & self.room),
             place.command.eq(command),
@@ -65,8 +70,9 @@ class TileGenerator(wiring.Component):
             place.ahead_x.eq(Mux(wraps, folded, x + command.stride_x)),
             place.word.eq(word),
             place.begins.eq(begins),
-            place.ends.eq((tiles_left < 0) & (rows_left < 0)),
+            place.ends.eq(ends),
         ]
+        new_one_row, new_one_tile = flat | (new.work.oh == 1), new.row_tiles == 1
         with m.If(take):
             m.d.sync += [
                 valid.eq(self.commands.valid),
@@ -76,16 +82,22 @@ class TileGenerator(wiring.Component):
                 word.eq(new.map),
                 row_word.eq(new.map),
                 begins.eq(1),
-                tiles_left.eq(new.row_tiles - 2),
-                row_left.eq(new.row_tiles - 2),
-                rows_left.eq(Mux(flat, -1, new.work.oh - 2)),
+                in_last_row.eq(new_one_row),
+                *(register.eq(new_one_tile) for register in (ends_row, one_tile)),
+                ends.eq(new_one_row & new_one_tile),
+                tiles_left.eq(new.row_tiles - 3),
+                row_left.eq(new.row_tiles - 3),
+                rows_left.eq(new.work.oh - 3),
                 over_y.eq(new.stride_y + new.work.sh),
                 over_x.eq(new.stride_x - new.wrap),
             ]
         with m.Elif(self.sent):
             m.d.sync += begins.eq(0)
-            with m.If(tiles_left < 0):
+            with m.If(ends_row):
                 m.d.sync += [
+                    in_last_row.eq(rows_left < 0),
+                    ends_row.eq(one_tile),
+                    ends.eq((rows_left < 0) & one_tile),
                     y.eq(y + command.work.sh),
                     x.eq(0),
                     word.eq(row_word + command.row_words),
@@ -98,6 +110,8 @@ class TileGenerator(wiring.Component):
                     y.eq(place.ahead_y),
                     x.eq(place.ahead_x),
                     word.eq(word + 1),
+                    ends_row.eq(tiles_left < 0),
+                    ends.eq(in_last_row & (tiles_left < 0)),
                     tiles_left.eq(tiles_left - 1),
                 ]
         return m

@@ -106,9 +106,11 @@ TILES = (
            "over_y.eq(new.stride_y)"),
     Mutant("rows of mode row follow without a gap", "word.eq(row_word + command.row_words),\n"
            "                    row_word", "word.eq(word + 1),\n                    row_word"),
-    Mutant("mode flat ends its rows", "Mux(flat, -1, new.work.oh - 2)", "new.work.oh - 2"),
-    Mutant("the last row is left out", "Mux(flat, -1, new.work.oh - 2)",
-           "Mux(flat, -1, new.work.oh - 3)"),
+    Mutant("mode flat ends its rows", "flat | (new.work.oh == 1)", "new.work.oh == 1"),
+    Mutant("the last row is left out", "rows_left.eq(new.work.oh - 3)",
+           "rows_left.eq(new.work.oh - 4)"),
+    Mutant("one row ends the pass", "new_one_row & new_one_tile", "new_one_row"),
+    Mutant("any row is the last", "in_last_row & (tiles_left < 0)", "tiles_left < 0"),
     Mutant("strides of one", "y.eq(y + command.work.sh)", "y.eq(y + 1)"),
     Mutant("every tile begins its pass", "begins.eq(0)", "begins.eq(1)"),
 )  # fmt: skip
