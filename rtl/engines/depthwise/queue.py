@@ -63,7 +63,7 @@ class TileQueue(wiring.Component):
             self.pixels.place.eq(self.place),
             self.reach.place.eq(self.place),
             self.room.eq(free >= 0),
-            read.eq((written >= 0) & ~kept),
+            read.eq((written >= 0) & ~(fetched & kept)),
             tiles.valid.eq(fetched | kept),
         ]
         m.d.sync += [

@@ -118,7 +118,9 @@ TILES = (
 QUEUE = (
     Mutant("more tiles than it holds", "self.room.eq(free >= 0)", "self.room.eq(1)"),
     Mutant("tiles that are not written", "(written >= 0) &", ""),
-    Mutant("a tile takes the place of another", "(written >= 0) & ~kept", "written >= 0"),
+    Mutant(
+        "a tile takes the place of another", "(written >= 0) & ~(fetched & kept)", "written >= 0"
+    ),
     Mutant("a tile overtakes another", "Mux(kept, second, first)", "first"),
     Mutant("every tile ends its sequence", "place.ends & command.last", "command.last"),
 )
