@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.errors import UnsupportedError
 from accelsim.tensors import Map
 
 Int8 = npt.NDArray[np.int8]
@@ -33,6 +34,7 @@ SHARE = -24  # exponent of what softmax makes
 _ACTIVATED = -4
 _STEP = 2.0**_ACTIVATED
 _NORM_BITS = 7
+_MOST_NORMED = (1 << 16) - 1  # channels of a global response norm
 _POWER_BITS = 30  # of the powers of e from 0 to 1 that softmax adds
 
 
@@ -174,6 +176,29 @@ def affine(x: Int32, gamma: Int8, beta: Int8) -> Int32:
     scaled = x * gamma.astype(np.int32)[:, None, None]
     shifted: Int32 = scaled + (beta.astype(np.int32) << _NORM_BITS)[:, None, None]
     return shifted
+
+
+def global_response_norm(x: Int8, gamma: Int8, beta: Int8) -> Int32:
+    """int32[c, h, w]: gamma x n + 128 beta + 128 x, n the share of a channel's norm.
+
+    gamma and beta are int8[c]. A norm, the square root of the sum of squares of a channel, is
+    rounded to steps of 1/128, and so is n, what it is times the average of all; x n is rounded to
+    an integer; all half to even. n is at most the number of channels c, so that the result fits
+    int32 for fewer than 2**16 of them; more are an UnsupportedError.
+    """
+    channels = len(x)
+    if channels > _MOST_NORMED:
+        raise UnsupportedError(
+            f"global_response_norm of {channels} channels can exceed int32; at most "
+            f"{_MOST_NORMED} are allowed"
+        )
+    wide = x.astype(np.int64)
+    squares = (wide * wide).sum(axis=(1, 2))
+    norms = np.rint(np.sqrt(squares.astype(np.float64)) * 2.0**_NORM_BITS).astype(np.int64)
+    total = max(int(norms.sum()), 1)
+    shares = divide_half_even(norms * channels << _NORM_BITS, total)
+    scaled = divide_half_even(wide * shares[:, None, None], 1 << _NORM_BITS)
+    return affine(scaled.astype(np.int32), gamma, beta) + (x.astype(np.int32) << _NORM_BITS)
 
 
 @cache

@@ -6,11 +6,13 @@ from accelsim.ops.batch_norm import BatchNorm
 from accelsim.ops.channel_shuffle import ChannelShuffle
 from accelsim.ops.concat import Concat
 from accelsim.ops.conv2d import Conv2d
+from accelsim.ops.crop import Crop
 from accelsim.ops.ddc_context import DdcContext
 from accelsim.ops.depthwise import Depthwise
 from accelsim.ops.dynamic_depthwise import DynamicDepthwise
 from accelsim.ops.fuse_pair import FusePair
 from accelsim.ops.global_pool import GlobalPool
+from accelsim.ops.global_response_norm import GlobalResponseNorm
 from accelsim.ops.inception_depthwise import InceptionDepthwise
 from accelsim.ops.layer_norm import LayerNorm
 from accelsim.ops.linear import Linear
@@ -21,12 +23,14 @@ from accelsim.ops.parallel_depthwise import ParallelDepthwise
 from accelsim.ops.pixel_shuffle import PixelShuffle
 from accelsim.ops.pointwise import Pointwise
 from accelsim.ops.pool import Pool
+from accelsim.ops.position_embedding import PositionEmbedding
 from accelsim.ops.resize import Resize
 from accelsim.ops.scale import Scale
 from accelsim.ops.slice import Slice
 from accelsim.ops.softmax import Softmax
 from accelsim.ops.squeeze_excite import SqueezeExcite
 from accelsim.ops.ssh_context import SshContext
+from accelsim.ops.tokens import Tokens
 from accelsim.ops.xsep_conv import XSepConv
 
 # What a layer of a network can be.
@@ -46,9 +50,13 @@ OPS = (
     ChannelShuffle,
     PixelShuffle,
     Resize,
+    Crop,
+    Tokens,
+    PositionEmbedding,
     Scale,
     BatchNorm,
     LayerNorm,
+    GlobalResponseNorm,
     Softmax,
     Activation,
 )
@@ -75,11 +83,13 @@ __all__ = [
     "ChannelShuffle",
     "Concat",
     "Conv2d",
+    "Crop",
     "DdcContext",
     "Depthwise",
     "DynamicDepthwise",
     "FusePair",
     "GlobalPool",
+    "GlobalResponseNorm",
     "InceptionDepthwise",
     "LayerNorm",
     "Linear",
@@ -90,11 +100,13 @@ __all__ = [
     "PixelShuffle",
     "Pointwise",
     "Pool",
+    "PositionEmbedding",
     "Resize",
     "Scale",
     "Slice",
     "Softmax",
     "SqueezeExcite",
     "SshContext",
+    "Tokens",
     "XSepConv",
 ]

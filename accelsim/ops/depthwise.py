@@ -17,8 +17,8 @@ from accelsim.ops.geometry import (
     check_pair,
     check_whole,
     make_conv,
-    take_channels,
     take_inputs,
+    take_part,
 )
 
 KERNELS = Requirement(
@@ -66,7 +66,7 @@ class Depthwise(Convolution):
     def lower(self, *inputs: Shape) -> tuple[Piece, ...]:
         """One Conv, or one for every kernel shape in the order of first use."""
         ((c, h, w),) = take_inputs(self.name, inputs, 1)
-        first, stop = take_channels(self.channels or (0, c), c)
+        first, stop = take_part("channels", self.channels or (0, c), c)
         if self.kernel is not None:
             read = None if self.channels is None else tuple(range(first, stop))
             return (Piece(self._conv((stop - first, h, w), self.kernel), read),)

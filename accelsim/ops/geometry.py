@@ -26,6 +26,10 @@ CHANNELS = Requirement(
     "two whole numbers, the first channel and the one after the last",
     lambda value: is_tuple(value, whole(0), 2),
 )
+PLACES = Requirement(
+    "two whole numbers, the first place and the one after the last",
+    lambda value: is_tuple(value, whole(0), 2),
+)
 PADDING = Requirement(
     "'same', 'same_tf', a whole number of at least 0 or four of them, top, bottom, left and right",
     lambda value: (
@@ -49,12 +53,19 @@ def check_channels(value: Any) -> None:
     check("channels", value, CHANNELS, ShapeError)
 
 
-def take_channels(channels: Pair, count: int) -> Pair:
-    """(first, stop); ShapeError unless they are some of `count` channels."""
-    first, stop = channels
+def check_places(attribute: str, value: Any) -> None:
+    """ShapeError unless the value is (first, stop), rows or columns counted from 0."""
+    check(attribute, value, PLACES, ShapeError)
+
+
+def take_part(attribute: str, part: Pair, count: int) -> Pair:
+    """(first, stop); ShapeError unless they are some of `count` channels, rows or columns."""
+    first, stop = part
     if not first < stop <= count:
-        raise ShapeError(f"channels must lie within the {count} of the input, not {[first, stop]}")
-    return channels
+        raise ShapeError(
+            f"{attribute} must lie within the {count} of the input, not {[first, stop]}"
+        )
+    return part
 
 
 def check_bool(attribute: str, value: Any) -> None:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from accelsim.ir import Shape, Source
 from accelsim.ops.base import Alias
-from accelsim.ops.geometry import Pair, check_channels, take_channels, take_inputs
+from accelsim.ops.geometry import Pair, check_channels, take_inputs, take_part
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Slice(Alias):
     def out_shape(self, *inputs: Shape) -> Shape:
         """The chosen channels."""
         ((c, h, w),) = take_inputs(self.name, inputs, 1)
-        first, stop = take_channels(self.channels, c)
+        first, stop = take_part("channels", self.channels, c)
         return stop - first, h, w
 
     def alias(self, *inputs: Shape) -> tuple[Source, ...]:

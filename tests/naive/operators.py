@@ -189,6 +189,25 @@ def softmax(x: npt.NDArray[np.int8], heads: int) -> Ints:
     return out
 
 
+def global_response_norm(
+    x: npt.NDArray[np.int8], gamma: npt.NDArray[np.int8], beta: npt.NDArray[np.int8]
+) -> Ints:
+    """int64[c, h, w]: gamma round(x n) + 128 beta + 128 x, n in steps of 1/128 as its norms are.
+
+    The norm is the integer nearest to 128 sqrt(sum x^2), whose half is an integer square root.
+    """
+    channels = len(x)
+    squares = [sum(int(v) ** 2 for v in plane.flat) for plane in x]
+    norms = [(math.isqrt(4 * 128**2 * s) + 1) // 2 for s in squares]
+    out = np.zeros(x.shape, np.int64)
+    for place in np.ndindex(*x.shape):
+        c, value = place[0], int(x[place])
+        share = round(Fraction(128 * channels * norms[c], max(sum(norms), 1)))
+        scaled = round(Fraction(value * share, 128))
+        out[place] = int(gamma[c]) * scaled + 128 * int(beta[c]) + 128 * value
+    return out
+
+
 def layer_norm(
     x: npt.NDArray[np.int8], gamma: npt.NDArray[np.int8], beta: npt.NDArray[np.int8]
 ) -> Ints:

@@ -21,10 +21,12 @@ from accelsim.ops import (
     ChannelShuffle,
     Concat,
     Conv2d,
+    Crop,
     Depthwise,
     DynamicDepthwise,
     FusePair,
     GlobalPool,
+    GlobalResponseNorm,
     LayerNorm,
     Linear,
     Matmul,
@@ -32,11 +34,13 @@ from accelsim.ops import (
     PixelShuffle,
     Pointwise,
     Pool,
+    PositionEmbedding,
     Resize,
     Scale,
     Slice,
     Softmax,
     SqueezeExcite,
+    Tokens,
 )
 from accelsim.ops.base import Alias
 from accelsim.ops.geometry import convolve
@@ -129,6 +133,14 @@ CASES = (
     Case(ChannelShuffle(1), ((5, 1, 1),), (5, 1, 1)),
     Case(PixelShuffle(2), ((8, 3, 2),), (2, 6, 4)),
     Case(PixelShuffle(3, "dcr"), ((18, 2, 1),), (2, 6, 3)),
+    Case(Crop((1, 3)), ((2, 4, 3),), (2, 2, 3)),
+    Case(Crop(None, (0, 1)), ((2, 4, 3),), (2, 4, 1)),
+    Case(Crop((2, 4), (1, 2)), ((2, 4, 3),), (2, 2, 1)),
+    Case(Tokens(), ((3, 4, 2),), (3, 8, 1)),
+    Case(Tokens(2), ((3, 2, 3),), (3, 8, 1)),
+    Case(PositionEmbedding(), ((3, 5, 2),), (3, 5, 2)),
+    Case(GlobalResponseNorm(), ((5, 3, 4),), (5, 3, 4)),
+    Case(GlobalResponseNorm(), ((300, 1, 2),), (300, 1, 2)),
     Case(BatchNorm(), ((5, 3, 4),), (5, 3, 4)),
     Case(LayerNorm(), ((5, 3, 4),), (5, 3, 4)),
     Case(LayerNorm(), ((64, 1, 1),), (64, 1, 1)),
@@ -145,7 +157,8 @@ CASES = (
 
 
 def tensors(case, seed=1):
-    weights = ints(seed, *case.op.weight_shape(*case.inputs))
+    shape = case.op.weight_shape(*case.inputs)
+    weights = ints(seed, *shape) if shape else NO_WEIGHTS
     return weights, [ints(seed + 1 + i, *shape) for i, shape in enumerate(case.inputs)]
 
 
@@ -244,6 +257,20 @@ def by_hand(op, weights, inputs):
             gamma, beta = weights.tolist()
             planes = zip(x.tolist(), gamma, beta, strict=True)
             return np.array([[[g * v + 128 * b for v in r] for r in p] for p, g, b in planes])
+        case Crop():
+            _, h, w = x.shape
+            rows, columns = range(*(op.rows or (0, h))), range(*(op.columns or (0, w)))
+            return np.array([[[p[row, column] for column in columns] for row in rows] for p in x])
+        case Tokens(learned=learned):
+            pixels = [[v for row in plane for v in row] for plane in x.tolist()]
+            front = weights.tolist() if learned else [[] for _ in pixels]
+            both = zip(front, pixels, strict=True)
+            return np.array([[[v] for v in (*first, *rest)] for first, rest in both])
+        case PositionEmbedding():
+            places = np.ndindex(*x.shape)
+            return np.array([int(x[p]) + int(weights[p]) for p in places]).reshape(x.shape)
+        case GlobalResponseNorm():
+            return naive.global_response_norm(x, *weights)
         case Softmax(heads=heads):
             return naive.softmax(x, heads)
         case LayerNorm():
@@ -363,8 +390,16 @@ def test_what_runs_on_the_host_has_no_macs_and_mostly_no_weights():
     assert host >= {Pool, GlobalPool, Add, Concat, Slice, Scale, Softmax, Multiply, Activation}
     for case in CASES:
         if type(case.op) in host:
-            normed = isinstance(case.op, LayerNorm | BatchNorm)
-            assert case.op.weight_shape(*case.inputs) == ((2, case.out[0]) if normed else ())
+            match case.op:
+                case LayerNorm() | BatchNorm() | GlobalResponseNorm():
+                    learned = (2, case.out[0])
+                case Tokens(learned=count) if count:
+                    learned = (case.out[0], count)
+                case PositionEmbedding():
+                    learned = case.out
+                case _:
+                    learned = ()
+            assert case.op.weight_shape(*case.inputs) == learned
             assert case.op.macs(*case.inputs) == 0
             with pytest.raises(UnsupportedError, match=f"{case.op.name} runs on no engine"):
                 case.op.operands((), NO_WEIGHTS)
@@ -569,6 +604,39 @@ def test_batch_norm_equals_onnxruntime():
         attributes={"epsilon": 0.0},
     )[0]
     assert np.array_equal(BatchNorm().golden(np.stack((gamma, beta)), x), 128 * real)
+
+
+def test_global_response_norm_equals_its_formula_but_for_rounding():
+    """As timm has it: x + gamma x n + beta, n a channel's norm over the average of all."""
+    x, (gamma, beta) = ints(26, 40, 6, 5), ints(27, 2, 40)
+    x[1] = 0
+    spread = x // np.arange(1, 41, dtype=np.int8)[:, None, None]
+    real = spread.astype(np.float64)
+    norms = np.linalg.norm(real.reshape(40, -1), axis=1)
+    shares = (norms / norms.mean())[:, None, None]
+    g, b = gamma[:, None, None] / 128, beta[:, None, None]
+    steps = GlobalResponseNorm().golden(np.stack((gamma, beta)), spread)
+    # Half a step of the input for x n, and half of 1/128 for n, both times gamma.
+    allowed = np.abs(g) * (0.5 + np.abs(real) * 0.51 / 128)
+    assert (np.abs(steps / 128 - (real + g * real * shares + b)) <= allowed + 1e-9).all()
+
+
+def test_global_response_norm_of_zeros_is_beta():
+    x, weights = np.zeros((3, 2, 2), np.int8), ints(28, 2, 3)
+    expected = np.broadcast_to(128 * weights[1].astype(int)[:, None, None], x.shape)
+    assert np.array_equal(GlobalResponseNorm().golden(weights, x), expected)
+
+
+def test_a_single_loud_channel_of_the_most_fits_int32():
+    channels = 2**16 - 1
+    x, weights = np.zeros((channels, 1, 1), np.int8), np.zeros((2, channels), np.int8)
+    x[5], weights[:, 5] = -128, -128
+    share = -128 * channels  # x times the number of channels, as its norm is all of the sum
+    expected = -128 * share + 128 * (-128) + 128 * (-128)
+    assert GlobalResponseNorm().golden(weights, x)[5].item() == expected
+    more = np.zeros((channels + 1, 1, 1), np.int8)
+    with pytest.raises(UnsupportedError, match="of 65536 channels can exceed int32; at most 65535"):
+        GlobalResponseNorm().golden(np.zeros((2, channels + 1), np.int8), more)
 
 
 @pytest.mark.parametrize("heads", [1, 3, 12])
@@ -802,6 +870,9 @@ def bad(make, message):
         bad(lambda: Resize((2, 2), mode="cubic"), "mode must be one of nearest, bilinear, not 'cu"),
         bad(lambda: Resize((2, 2), align_corners=True), "align_corners is of mode bilinear, not"),
         bad(lambda: Resize((2, 2), align_corners=1), "align_corners must be true or false, not 1"),
+        bad(lambda: Crop((3, -1)), r"rows must be two whole numbers, .* not \[3, -1\]"),
+        bad(lambda: Crop(columns=5), "columns must be two whole numbers, .* not 5"),
+        bad(lambda: Tokens(-1), "learned must be a whole number of at least 0, not -1"),
         bad(lambda: PixelShuffle(0), "factor must be a whole number of at least 1, not 0"),
         bad(lambda: PixelShuffle(2, "rcd"), "order must be one of crd, dcr, not 'rcd'"),
         bad(lambda: Softmax(heads=0), "heads must be a whole number of at least 1, not 0"),
@@ -876,6 +947,8 @@ def test_attributes_are_checked_at_construction(make, message):
             [(4, 2, 3), (2, 2, 3)],
             r"inputs of multiply must be equal or 1 .*, not \[4, 2, 3\] and \[2, 2, 3\]",
         ),
+        (Crop((2, 5)), [(4, 4, 9)], r"rows must lie within the 4 of the input, not \[2, 5\]"),
+        (Crop(None, (3, 3)), [(4, 9, 8)], r"columns must lie within the 8 .*, not \[3, 3\]"),
         (BatchNorm(), [], "inputs of batch_norm: it takes 1 input, not 0"),
         (ChannelShuffle(4), [(6, 2, 2)], "groups must divide the 6 channels, not be 4"),
         (DynamicDepthwise((3, 2)), [(4, 5, 5)], "inputs of dynamic_depthwise: it takes 2 inputs"),
