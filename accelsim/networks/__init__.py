@@ -36,6 +36,9 @@ PLACES = (
     "mobilenet_v3.mobilenet_v3_large_fuseconv",
     "resnet.resnet18",
     "resnet.resnet50",
+    "repvgg.repvgg_a0",
+    "repvgg.repvgg_a0_deploy",
+    "inception.googlenet",
     "shufflenet.shufflenet_v2_x1_0",
     "efficientnet.efficientnet_b0",
     "mixnet.mixnet_s",
@@ -44,6 +47,7 @@ PLACES = (
     "single_path.single_path_nas",
     "retinaface.retinaface_mnet025",
     "convnext.convnext_atto",
+    "convnext.convnextv2_atto",
     "convnext.convnext_tiny",
     "convnext.convnext_small",
     "convnext.convnext_base",
@@ -58,6 +62,8 @@ PLACES = (
     "convnext.slak_tiny",
     "convnext.slak_small",
     "convnext.slak_base",
+    "transformers.bert_base",
+    "transformers.vit_b_16",
 )
 NAMES = tuple(place.partition(".")[2] for place in PLACES)
 
@@ -110,7 +116,7 @@ def _remarks(network: Network, other: Network) -> list[str]:
         old, new = (prod(_weight_shape(each, layer)) for each in (network, other))
         if old != new:
             remarks.append(f"layer {layer.name} has {new:,} weights instead of {old:,}")
-        if isinstance(layer.op, Resize):
+        if isinstance(layer.op, Resize) and layer.op.size:
             remarks.append(f"layer {layer.name} keeps the size {show(layer.op.size)}")
     return remarks
 

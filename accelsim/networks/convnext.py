@@ -1,9 +1,10 @@
-"""ConvNeXt (Liu et al., arXiv 2201.03545), and SLaK (Liu et al., arXiv 2207.03620) on its frame.
+"""ConvNeXt (arXiv 2201.03545), ConvNeXt V2 (2301.00808), and SLaK (2207.03620) on its frame.
 
 A block is a depthwise convolution, a layer norm, 1x1 to four times the channels, GELU, 1x1 back
-and a layer scale; every convolution has a bias. ConvNeXt's depthwise kernel is 7x7; SLaK widens
-the network to 1.3 times and takes k x 5, 5 x k and 5 x 5 kernels with a batch norm each, summed.
-SLaK's authors train with 40 % of the weights zero; here it is dense.
+and a layer scale; every convolution has a bias. ConvNeXt's depthwise kernel is 7x7. V2 has a global
+response norm after GELU in place of the layer scale. SLaK widens the network to 1.3 times and
+takes k x 5, 5 x k and 5 x 5 kernels with a batch norm each, summed; its authors train with 40 % of
+the weights zero, and here it is dense.
 
 Definitions as in the authors' repositories; Atto as in timm.
 """
@@ -18,6 +19,7 @@ from accelsim.ops import (
     Conv2d,
     Depthwise,
     GlobalPool,
+    GlobalResponseNorm,
     LayerNorm,
     Linear,
     ParallelDepthwise,
@@ -27,13 +29,19 @@ from accelsim.ops import (
 Four = tuple[int, int, int, int]  # one number a stage
 Mixer = Callable[[Builder, str, int], None]  # adds the depthwise part of a block of a stage
 
+ATTO_DEPTHS = (2, 2, 6, 2)
 SMALL_DEPTHS = (3, 3, 27, 3)
 SLAK_KERNELS = (51, 49, 47, 13)
 
 
 def convnext_atto(variant: str = "baseline", input: Size = (224, 224)) -> Network:
     """ConvNeXt-Atto, timm's."""
-    return apply(_convnext("convnext_atto", input, (2, 2, 6, 2), 40), variant)
+    return apply(_convnext("convnext_atto", input, ATTO_DEPTHS, 40), variant)
+
+
+def convnextv2_atto(variant: str = "baseline", input: Size = (224, 224)) -> Network:
+    """ConvNeXt V2-Atto, timm's."""
+    return apply(_convnext("convnextv2_atto", input, ATTO_DEPTHS, 40, second=True), variant)
 
 
 def convnext_tiny(variant: str = "baseline", input: Size = (224, 224)) -> Network:
@@ -71,11 +79,11 @@ def slak_base(variant: str = "baseline", input: Size = (224, 224)) -> Network:
     return apply(_slak("slak_base", input, SMALL_DEPTHS, 128), variant)
 
 
-def _convnext(name: str, size: Size, depths: Four, width: int) -> Network:
+def _convnext(name: str, size: Size, depths: Four, width: int, *, second: bool = False) -> Network:
     def mix(b: Builder, block: str, stage: int) -> None:
         b.add(f"{block}.dw", Depthwise((7, 7)), bias=True)
 
-    return _frame(name, size, depths, _widths(width), mix)
+    return _frame(name, size, depths, _widths(width), mix, second=second)
 
 
 def _slak(name: str, size: Size, depths: Four, width: int) -> Network:
@@ -91,7 +99,9 @@ def _widths(width: int) -> Four:
     return width, 2 * width, 4 * width, 8 * width
 
 
-def _frame(name: str, size: Size, depths: Four, widths: Four, mix: Mixer) -> Network:
+def _frame(
+    name: str, size: Size, depths: Four, widths: Four, mix: Mixer, *, second: bool = False
+) -> Network:
     """Stem of 4x4 patches, four stages with 2x2 patches between them, and the classifier."""
     b = Builder(name, size)
     b.add("stem", Conv2d(widths[0], (4, 4), (4, 4)), bias=True)
@@ -107,7 +117,9 @@ def _frame(name: str, size: Size, depths: Four, widths: Four, mix: Mixer) -> Net
             mix(b, f"b{n}", stage)
             b.add(f"b{n}.norm", LayerNorm())
             b.add(f"b{n}.expand", Pointwise(4 * width), bias=True, activation="gelu")
-            b.add(f"b{n}.project", Pointwise(width), bias=True, layer_scale=True)
+            if second:
+                b.add(f"b{n}.grn", GlobalResponseNorm())
+            b.add(f"b{n}.project", Pointwise(width), bias=True, layer_scale=not second)
             b.add(f"b{n}.add", Add(), start, b.last)
     b.add("pool", GlobalPool())
     b.add("norm", LayerNorm())

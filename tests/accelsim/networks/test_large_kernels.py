@@ -37,6 +37,7 @@ from tests.naive import operators as naive
 
 # name, parameters, multiply-accumulates of convolution and FC at 224 x 224
 EXACT = [
+    ("convnextv2_atto", 3_708_400, 547_332_480),
     ("convnext_atto", 3_695_520, 547_332_480),
     ("convnext_tiny", 28_589_128, 4_455_531_264),
     ("inception_next_tiny", 28_055_680, 4_188_634_272),

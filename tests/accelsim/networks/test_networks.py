@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+import accelsim as ax
 from accelsim import networks
 from accelsim.errors import NetworkError
 from accelsim.ir import INPUT, Layer, Network
@@ -27,6 +28,7 @@ from accelsim.ops import (
 )
 from tests.naive import operators as naive
 
+ARRAY = ax.Hardware(ax.SystolicArray(32, 32))
 NAMES = [definition.__name__ for definition in networks.NETWORKS]
 LARGE_KERNELS = ("convnext", "inception_next", "replknet", "slak")
 # Whose maps all but the pairs stay: not where a layer norm or a large kernel's branches follow.
@@ -38,7 +40,8 @@ WITH_DEPTHWISE = [
 ]
 
 # torchvision's documented num_params; MobileNetV1 and the authors' MobileNetV3 from FuSeConv;
-# MixNet and Single-Path NAS as counted in timm; RetinaFace as counted in Pytorch_Retinaface.
+# MixNet, Single-Path NAS and RepVGG (trained, then folded by timm) as counted in timm; RetinaFace
+# as counted in Pytorch_Retinaface; BERT's encoder as 12 of PyTorch's TransformerEncoderLayer.
 PARAMS = [
     ("mobilenet_v1", 4_231_976),
     ("mobilenet_v2", 3_504_872),
@@ -55,6 +58,11 @@ PARAMS = [
     ("mixnet_l", 7_329_252),
     ("single_path_nas", 4_421_616),
     ("retinaface_mnet025", 426_608),
+    ("googlenet", 6_624_904),
+    ("repvgg_a0", 9_108_968),
+    ("repvgg_a0_deploy", 8_309_384),
+    ("bert_base", 85_054_464),
+    ("vit_b_16", 86_567_656),
 ]
 
 # Multiply-accumulates of convolutions and fully connected layers; from the same modules.
@@ -64,6 +72,18 @@ MACS = [
     ("mixnet_s", 239_173_360),
     ("single_path_nas", 333_470_000),
     ("mixnet_l", 555_300_000),
+]
+
+# The same of networks whose counts are exact, products of two maps included: by PyTorch's
+# FlopCounterMode on torchvision's, timm's and PyTorch's own modules.
+EXACT_MACS = [
+    ("googlenet", (224, 224), 1_498_376_192),
+    ("googlenet", (225, 191), 1_285_371_904),
+    ("repvgg_a0", (224, 224), 1_512_581_120),
+    ("repvgg_a0_deploy", (224, 224), 1_361_451_008),
+    ("bert_base", (128, 1), 11_173_625_856),
+    ("vit_b_16", (224, 224), 17_563_828_224),
+    ("vit_b_16", (96, 160), 5_285_756_928),
 ]
 
 # FuSeConv's table I: exact parameters of the authors' code and true MACs, in units of 10,000.
@@ -113,6 +133,15 @@ SHAPES = {
                         ("b3.add", 24, 56), ("b5.add", 40, 28), ("b8.add", 80, 14),
                         ("b11.add", 112, 14), ("b15.add", 192, 7), ("b16.project", 320, 7),
                         ("head", 1280, 7)],
+    "googlenet": [("stem", 64, 112), ("pool1", 64, 56), ("conv3", 192, 56), ("pool2", 192, 28),
+                  ("b3a.concat", 256, 28), ("b3b.concat", 480, 28), ("pool3", 480, 14),
+                  ("b4a.5x5", 48, 14), ("b4d.concat", 528, 14), ("b4e.pool", 528, 14),
+                  ("pool4", 832, 7), ("b5a.concat", 832, 7), ("b5b.concat", 1024, 7)],
+    "repvgg_a0": [("stem.1x1", 48, 112), ("b1", 48, 56), ("b2.identity", 48, 56), ("b6", 96, 28),
+                  ("b7.3x3", 192, 14), ("b20.identity", 192, 14), ("b21", 1280, 7)],
+    "repvgg_a0_deploy": [("stem", 48, 112), ("b2", 48, 56), ("b6", 96, 28), ("b20", 192, 14),
+                         ("b21", 1280, 7)],
+    "vit_b_16": [("stem", 768, 14), ("class", 768, 1)],
     "mixnet_s": [("stem", 16, 112), ("b1.add", 16, 112), ("b3.add", 24, 56), ("b4.dw", 144, 28),
                  ("b4.se1", 12, 1), ("b7.add", 40, 28), ("b8.se1", 10, 1), ("b10.add", 80, 14),
                  ("b13.add", 120, 14), ("b14.dw", 720, 7), ("b16.add", 200, 7), ("head", 1536, 7)],
@@ -133,6 +162,11 @@ SHAPES = {
         ("stem", 40, 56), ("b2.add", 40, 56), ("down1", 80, 28), ("b4.add", 80, 28),
         ("down2", 160, 14), ("b10.add", 160, 14), ("down3", 320, 7), ("b12.add", 320, 7),
         ("b1.expand", 160, 56), ("norm", 320, 1)
+    ],
+    "convnextv2_atto": [
+        ("stem", 40, 56), ("b2.add", 40, 56), ("down1", 80, 28), ("b4.grn", 320, 28),
+        ("down2", 160, 14), ("b10.add", 160, 14), ("down3", 320, 7), ("b12.add", 320, 7),
+        ("b1.grn", 160, 56), ("norm", 320, 1)
     ],
     "convnext_tiny": [
         ("stem", 96, 56), ("b3.add", 96, 56), ("down1", 192, 28), ("b6.add", 192, 28),
@@ -209,6 +243,14 @@ SHAPES = {
     ],
 }  # fmt: skip
 
+# Channels and tokens.
+SEQUENCES = {
+    "bert_base": [("b1.query", 768, 128), ("b1.scores", 12 * 128, 128), ("b1.context", 768, 128),
+                  ("b12.expand", 3072, 128), ("b12.norm2", 768, 128)],
+    "vit_b_16": [("positions", 768, 197), ("b1.softmax", 12 * 197, 197), ("b1.context", 768, 197),
+                 ("b12.project", 768, 197), ("norm", 768, 197)],
+}  # fmt: skip
+
 
 def hand_made(channels: int, *, stride: int = 1, padding: object = "same") -> Network:
     """Two depthwise layers with squeeze-excite, as a user's file would have them."""
@@ -269,6 +311,11 @@ def test_macs_as_counted(name, macs):
     assert networks.get(name).total_macs == pytest.approx(macs, rel=1e-4)
 
 
+@pytest.mark.parametrize(("name", "size", "macs"), EXACT_MACS)
+def test_macs_are_exact(name, size, macs):
+    assert networks.get(name, input=size).total_macs == macs
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_shapes(name):
     network = networks.get(name)
@@ -279,8 +326,15 @@ def test_shapes(name):
         assert network.layers[-1].name == "fc"
 
 
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_sequences(name):
+    network = networks.get(name)
+    shapes = [(layer, *network.shape(layer)) for layer, _, _ in SEQUENCES[name]]
+    assert shapes == [(layer, c, tokens, 1) for layer, c, tokens in SEQUENCES[name]]
+
+
 def test_shapes_cover_all_networks():
-    assert set(SHAPES) == set(NAMES)
+    assert set(SHAPES) | set(SEQUENCES) == set(NAMES)
 
 
 @pytest.mark.parametrize(
@@ -293,6 +347,10 @@ def test_shapes_cover_all_networks():
         ("mixnet_s", "stem b1.dw b1.project b1.add b2.expand b2.dw b2.project b3.expand b3.dw"),
         ("retinaface_mnet025", "stem b1.dw b1.project b2.dw b2.project b3.dw"),
         ("resnet18", "stem maxpool b1.conv1 b1.conv2 b1.add b2.conv1"),
+        ("googlenet", "stem pool1 conv2 conv3 pool2 b3a.1x1 b3a.3x3_reduce b3a.3x3 b3a.5x5_reduce"),
+        ("repvgg_a0", "stem.3x3 stem.1x1 stem b1.3x3 b1.1x1 b1 b2.3x3 b2.1x1 b2.identity b2"),
+        ("bert_base", "b1.query b1.key b1.value b1.scores b1.softmax b1.context b1.attention"),
+        ("vit_b_16", "stem tokens positions b1.norm1 b1.query b1.key b1.value b1.scores"),
         ("resnet50", "stem maxpool b1.conv1 b1.conv2 b1.conv3 b1.down b1.add b2.conv1"),
     ],
 )
@@ -446,7 +504,9 @@ def test_baseline_changes_nothing():
     assert apply(network, "baseline") is network
 
 
-@pytest.mark.parametrize("definition", networks.NETWORKS)
+@pytest.mark.parametrize(
+    "definition", [each for each in networks.NETWORKS if each.__name__ not in SEQUENCES]
+)
 def test_input_size_and_defaults(definition):
     name = definition.__name__
     assert getattr(networks, name) is definition
@@ -466,7 +526,7 @@ def test_every_layer_is_used(definition):
     network = definition()
     used = {source for layer in network.layers for source in layer.inputs}
     heads = {f"head{n}.{head}" for n in (1, 2, 3) for head in ("class", "box", "landmark")}
-    ends = heads if network.name == "retinaface_mnet025" else {"fc"}
+    ends = {"retinaface_mnet025": heads, "bert_base": {"b12.norm2"}}.get(network.name, {"fc"})
     assert {layer.name for layer in network.layers} - used == ends
     assert all(a.name != b.name for a, b in pairwise(network.layers))
 
@@ -484,6 +544,17 @@ def test_every_layer_is_used(definition):
         (lambda: networks.get("mobilenet_v2", "baseline:k"), "must read NAME"),
         (lambda: networks.get("mobilenet_v2", "baseline:k=1"), "baseline takes no keys, not 'k'"),
         (lambda: networks.get("mobilenet_v2", input=(0, 5)), r"at least 1, not \(0, 5\)"),
+        (
+            lambda: networks.get("bert_base", input=(96, 160)),
+            "input of bert_base must be its tokens by 1, such as 128x1, not 96x160",
+        ),
+        (
+            lambda: networks.get("vit_b_16", input=(225, 224)),
+            "input of vit_b_16 must be multiples of its patches' 16, not 225x224",
+        ),
+        (lambda: networks.get("bert_base", input=(0, 1)), r"at least 1, not \(0, 1\)"),
+        (lambda: networks.get("vit_b_16", input=224), "a height and a width .* not 224"),
+        (lambda: networks.get("bert_base", "xsep"), "xsep .* bert_base has none"),
         (lambda: apply(hand_made(4, padding=0), "fuse_half"), "padding 0 would .*layer dw"),
     ],
 )
@@ -515,6 +586,61 @@ def test_full_before_chosen_channels_is_refused():
     assert apply(network, "fuse_half").shape("part") == (2, 6, 6)
     with pytest.raises(NetworkError, match=r"\[2, 4\] were chosen from 4.*layer part"):
         apply(network, "fuse_full")
+
+
+@pytest.mark.parametrize("tokens", [1, 16, 512])
+def test_tokens_change_no_parameter_of_bert(tokens):
+    network = networks.bert_base(input=(tokens, 1))
+    assert network.total_params == networks.bert_base().total_params
+    assert network.shape("b12.scores") == (12 * tokens, tokens, 1)
+    per_token = 12 * (4 * 768 * 768 + 2 * 768 * 3072)
+    assert network.total_macs == tokens * (per_token + 12 * 2 * 768 * tokens)
+
+
+def test_positions_of_a_vision_transformer_follow_its_input():
+    """As timm has it with img_size=(96, 160): 6 x 10 patches and a class token."""
+    assert networks.vit_b_16(input=(96, 160)).total_params == 86_463_208
+
+
+def test_attention_of_bert_has_no_parameters():
+    network = networks.bert_base()
+    scores = network.layer("b1.scores")
+    assert (network.macs(scores), network.params(scores)) == (12_582_912, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("googlenet", (64, 48)),
+        ("convnextv2_atto", (64, 48)),
+        ("repvgg_a0", (64, 48)),
+        ("bert_base", (9, 1)),
+        ("vit_b_16", (32, 48)),
+    ],
+)
+def test_values_to_the_end(name, size):
+    network = networks.get(name, input=size)
+    result = ax.simulate(network, ARRAY, fidelity="golden")
+    assert result.output.shape == network.shape(network.layers[-1].name)
+    assert result.output.std() > 5
+    assert result.total_cycles == ax.simulate(network, ARRAY).total_cycles
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "layers"),
+    [
+        ("googlenet", (20, 17), "stem..b3a.concat"),
+        ("convnextv2_atto", (32, 33), "b1.dw..b1.add"),
+        ("repvgg_a0", (17, 16), "stem.3x3..b2"),
+        ("bert_base", (5, 1), "b1.query..b1.context"),
+        ("vit_b_16", (16, 32), "b12.scores..fc"),
+    ],
+)
+def test_register_by_register(name, size, layers):
+    network = networks.get(name, input=size)
+    result = ax.simulate(network, ARRAY, fidelity="cycle", layers=layers)
+    assert result.values_equal
+    assert result.total_cycles == ax.simulate(network, ARRAY, layers=layers).total_cycles
 
 
 def test_parse_gives_name_and_keys():
