@@ -10,7 +10,7 @@ left: from then on, whatever waits for it may proceed.
 """
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -46,6 +46,64 @@ class Traffic(NamedTuple):
     read_bytes: int
     write_bytes: int
     macs: int
+
+
+class Accesses(NamedTuple):
+    """What passes do that takes energy, by kind: how often.
+
+    Counted are values, each as wide as its kind (see Store), wherever they go: also through
+    elements of rows and columns that a pass does not use. Registers that only shorten a clock
+    count for nothing: a value that comes to a register of an element or a lane is one move, however
+    many registers it is delayed by on its way.
+
+    multiply : products, those with padding and zero taps included; as Traffic.macs.
+    add : additions of these products to sums, and of sums to accumulators.
+    operand_move : an operand or tap comes to a register of an element or a lane, from a bank, from
+        a neighbour, or from another register of its own.
+    sum_move : a sum comes to a register of an element or a lane: with every product that is added
+        to it, and on its way out.
+    row_bank_read, column_bank_read, lane_bank_read : operands read from banks; the writes are
+        those that are filled in for a pass.
+    tap_read, tap_write : taps read from the tap buffers of rows or the tap memory of lanes, and
+        written there.
+    accumulator_read, accumulator_write : partial sums.
+    result_write, result_read : results into the result memory, and out of it.
+    fill : bytes that come from the buffers on chip to fill banks and tap memory; as
+        Traffic.read_bytes.
+    offchip_read, offchip_write : bytes between off-chip memory and buffers. No engine does these:
+        they are those of the model of accelsim.reuse.
+    """
+
+    multiply: int = 0
+    add: int = 0
+    operand_move: int = 0
+    sum_move: int = 0
+    row_bank_read: int = 0
+    row_bank_write: int = 0
+    column_bank_read: int = 0
+    column_bank_write: int = 0
+    lane_bank_read: int = 0
+    lane_bank_write: int = 0
+    tap_read: int = 0
+    tap_write: int = 0
+    accumulator_read: int = 0
+    accumulator_write: int = 0
+    result_read: int = 0
+    result_write: int = 0
+    fill: int = 0
+    offchip_read: int = 0
+    offchip_write: int = 0
+
+
+class Store(NamedTuple):
+    """What an access is an access to.
+
+    bits : of the value, or of an operand of the multiplication and of the sum of the addition.
+    capacity_bits : of the memory that it lies in; 0 for registers and arithmetic.
+    """
+
+    bits: int
+    capacity_bits: int = 0
 
 
 class Run(NamedTuple):
@@ -103,6 +161,8 @@ class Registers:
     sides : what one of these rows and one of these columns is called.
     used : used(sizes, p), how many of these rows and of these columns multiply in a pass, each with
         each; None where that is not known.
+    accesses : accesses(sizes, commands), the Accesses of every pass, counted clock by clock from
+        registers and control; None where they are not counted.
     """
 
     command: type
@@ -112,6 +172,7 @@ class Registers:
     elements: Callable[[Any], tuple[int, int]]
     sides: tuple[str, str] = ("row", "column")
     used: Callable[[Any, Any], tuple[int, int]] | None = None
+    accesses: Callable[[Any, npt.NDArray[np.int64]], list[Accesses]] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +195,9 @@ class Engine:
         None; where None stands for a pass, there is none. None where any pass can follow any.
     skipped : skipped(sizes, conv, body), the dense MACs of a convolution on which its passes spend
         no multiplier, as their taps lie outside the map; None for an engine that skips none.
+    accesses : accesses(sizes, p), the Accesses of a pass, whatever stands before and behind it;
+        None where they are not known, and there is no energy then.
+    stores : stores(sizes), the Store of every kind of access that the engine has.
     """
 
     name: str
@@ -148,6 +212,8 @@ class Engine:
     area: Area | None = None
     misplaced: Callable[[Any, Any], str | None] | None = None
     skipped: Callable[[Any, Conv, Body], int] | None = None
+    accesses: Callable[[Any, Any], Accesses] | None = None
+    stores: Callable[[Any], Mapping[str, Store]] | None = None
 
     def cycles(self, sizes: Any, body: Body) -> int:
         """Busy clocks of a sequence: first operand at a port to last result at a result port."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from accelsim.engines.base import Engine, Registers, when_called
-from accelsim.engines.depthwise import activity, schedule
+from accelsim.engines.depthwise import accesses, activity, schedule
 from accelsim.engines.depthwise.area import AREA
 from accelsim.engines.depthwise.golden import golden
 from accelsim.hardware import DepthwiseEngine
@@ -39,6 +39,9 @@ ENGINE = Engine(
         elements=_elements,
         sides=("lane", "pixel"),
         used=schedule.used,
+        accesses=accesses.accesses,
     ),
     area=AREA,
+    accesses=schedule.accesses,
+    stores=schedule.stores,
 )

@@ -19,7 +19,7 @@ operands of a tap are one run of values wherever they begin; a pixel's coordinat
 per slot, so that a mask is a comparison of vectors. No formula of the schedule is used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -248,6 +248,17 @@ class _State(NamedTuple):
         return _State(*map(np.copy, self))
 
 
+class _Parts(NamedTuple):
+    """What is stepped; words: int32[values of all result words]."""
+
+    sizes: _Sizes
+    passes: _Passes
+    memories: _Memories
+    pixels: _Pixels
+    state: _State
+    words: npt.NDArray[np.int32]
+
+
 def simulate(
     engine: DepthwiseEngine,
     commands: Int,
@@ -273,23 +284,10 @@ def simulate(
     Words int32[result words, results_per_clock]. A pass starts with the issue of its first tap,
     or with the first clock of its fill. Registers are `Registers`.
     """
-    passes = _Passes(
-        np.ascontiguousarray(commands, np.int64).view(COMMAND)[:, 0],
-        check_earliest(earliest, len(commands)),
-        np.full(len(commands), -1),
-        np.full(len(commands), -1),
-    )
-    sizes = _Sizes(
-        engine.lanes, engine.pixels, engine.result_lanes, engine.fill_port,
-        lead=1 if engine.fill_port else 2, made=engine.lead - 2,
-    )  # fmt: skip
-    state = _reset(engine)
-    work = DepthwisePass(*commands.T[: len(DepthwisePass._fields)])
-    results = int(depthwise_results(work, engine.pixels, engine.result_lanes).sum())
-    words = np.empty((results, engine.result_lanes * engine.pixels), np.int32)
-    parts = (
-        sizes, passes, _memories(engine, maps, taps), _pixels(engine), state, words.reshape(-1),
-    )  # fmt: skip
+    parts = _parts(engine, commands, maps, taps, earliest)
+    sizes, passes, state = parts.sizes, parts.passes, parts.state
+    words = parts.words.reshape(-1, engine.result_lanes * engine.pixels)
+    results = len(words)
     start, seen = -sizes.lead, None
     if clock is not None:
         _run(*parts, start, clock)
@@ -304,6 +302,63 @@ def simulate(
     recorded = seen.registers() if seen else None
     words = wrap(words, engine.operands.accumulator_bits)
     return Run(words, busy, passes.started, passes.retired, recorded)
+
+
+class Stage(NamedTuple):
+    """Registers behind a clock: records of LOADER, LANES and TILE.
+
+    tap : the tile of the tap that was issued in the clock, None where there was none.
+    shown : the tile whose sums are in the shadows, None before the first.
+    """
+
+    loader: Register
+    lanes: Register
+    tap: Register | None
+    shown: Register | None
+
+
+def stages(engine: DepthwiseEngine, commands: Int, maps: Short, taps: Register) -> Iterator[Stage]:
+    """The registers of a sequence behind every clock, up to the last result."""
+    parts = _parts(engine, commands, maps, taps, None)
+    state, clock = parts.state, -parts.sizes.lead
+    results = len(parts.words) // (engine.result_lanes * engine.pixels)
+    while state.lanes["words_sent"][0] < results:
+        _run(*parts, clock, clock + 1)
+        clock += 1
+        number, _, issued = state.issued[0].tolist()
+        shown = int(state.lanes["tile"][0])
+        yield Stage(
+            state.loader[0].copy(),
+            state.lanes[0].copy(),
+            state.tiles[number % RING].copy() if issued else None,
+            state.tiles[shown % RING].copy() if shown else None,
+        )
+
+
+def _parts(
+    engine: DepthwiseEngine,
+    commands: Int,
+    maps: Short,
+    taps: Register,
+    earliest: Sequence[int] | Int | None,
+) -> _Parts:
+    """What `_run` steps, at the beginning of a sequence."""
+    passes = _Passes(
+        np.ascontiguousarray(commands, np.int64).view(COMMAND)[:, 0],
+        check_earliest(earliest, len(commands)),
+        np.full(len(commands), -1),
+        np.full(len(commands), -1),
+    )
+    sizes = _Sizes(
+        engine.lanes, engine.pixels, engine.result_lanes, engine.fill_port,
+        lead=1 if engine.fill_port else 2, made=engine.lead - 2,
+    )  # fmt: skip
+    work = DepthwisePass(*commands.T[: len(DepthwisePass._fields)])
+    results = int(depthwise_results(work, engine.pixels, engine.result_lanes).sum())
+    words = np.empty(results * engine.result_lanes * engine.pixels, np.int32)
+    return _Parts(
+        sizes, passes, _memories(engine, maps, taps), _pixels(engine), _reset(engine), words
+    )
 
 
 def _memories(engine: DepthwiseEngine, maps: Short, taps: Register) -> _Memories:

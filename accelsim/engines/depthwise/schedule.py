@@ -33,7 +33,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.engines.base import Bound, Traffic, least_clocks
+from accelsim.engines.base import Accesses, Bound, Store, Traffic, least_clocks
 from accelsim.engines.depthwise.area import tile_bits
 from accelsim.hardware import DepthwiseEngine
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task
@@ -232,12 +232,64 @@ def traffic(engine: DepthwiseEngine, p: DepthwisePass) -> Traffic:
 
 def macs(engine: DepthwiseEngine, p: DepthwisePass) -> int:
     """Multiply-accumulates that a pass executes, those of masked pixels included."""
-    taps = sum(
+    return _taps(engine, p) * p.channels * engine.pixels
+
+
+def _taps(engine: DepthwiseEngine, p: DepthwisePass) -> int:
+    """Taps of all tiles of a pass; one that meets no map has none."""
+    return sum(
         trips * run.trips * run.rows * run.columns
         for trips, runs in tiles(engine.pixels, p)
         for run in runs
     )
-    return taps * p.channels * engine.pixels
+
+
+def accesses(engine: DepthwiseEngine, p: DepthwisePass) -> Accesses:
+    """What a pass does that takes energy, in the lanes that have a channel.
+
+    A tap reads two words of the bank, whatever it needs of them, and one weight; a value of every
+    pixel and the weight come to the multipliers. The sums of a tile move to the shadows, and from
+    lane to lane with every result word that leaves before theirs.
+    """
+    moved, pixels = traffic(engine, p), engine.pixels
+    taps, outputs = _taps(engine, p) * p.channels, tile_count(engine, p) * pixels
+    results = outputs * p.channels
+    full, rest = divmod(p.channels, engine.result_lanes)
+    lanes_moved = full * (full - 1) // 2 * engine.result_lanes + rest * full
+    return Accesses(
+        multiply=moved.macs,
+        add=moved.macs,
+        operand_move=taps * (pixels + 1),
+        sum_move=moved.macs + results + outputs * lanes_moved,
+        lane_bank_read=2 * taps * pixels,
+        lane_bank_write=p.channels * pixels * words(engine, p),
+        tap_read=taps,
+        tap_write=p.channels * p.fh * p.fw,
+        result_read=results,
+        result_write=results,
+        fill=moved.read_bytes,
+    )
+
+
+def stores(engine: DepthwiseEngine) -> dict[str, Store]:
+    """What the accesses of the engine are accesses to: a bank is that of a lane."""
+    operand, total = engine.operands.bits, engine.operands.accumulator_bits
+    bank = Store(operand, engine.bank_depth * engine.pixels * operand)
+    taps = Store(operand, engine.tap_depth * engine.lanes * operand)
+    port = engine.results_per_clock or engine.pixels
+    results = Store(total, engine.result_depth * port * total)
+    return {
+        "multiply": Store(operand),
+        "add": Store(total),
+        "operand_move": Store(operand),
+        "sum_move": Store(total),
+        "lane_bank_read": bank,
+        "lane_bank_write": bank,
+        "tap_read": taps,
+        "tap_write": taps,
+        "result_read": results,
+        "result_write": results,
+    }
 
 
 def used(engine: DepthwiseEngine, p: DepthwisePass) -> tuple[int, int]:

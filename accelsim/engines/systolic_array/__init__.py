@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from accelsim.engines.base import Engine, Registers, when_called
-from accelsim.engines.systolic_array import activity, schedule
+from accelsim.engines.systolic_array import accesses, activity, schedule
 from accelsim.engines.systolic_array.area import AREA
 from accelsim.engines.systolic_array.golden import golden
 from accelsim.hardware import SystolicArray
@@ -37,7 +37,10 @@ ENGINE = Engine(
         activity=activity.activity,
         elements=_elements,
         used=schedule.used,
+        accesses=accesses.accesses,
     ),
     area=AREA,
     misplaced=misplaced,
+    accesses=schedule.accesses,
+    stores=schedule.stores,
 )

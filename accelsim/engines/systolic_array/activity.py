@@ -7,29 +7,17 @@ a use follows from what lies there, and from where its result goes. No formula o
 used.
 """
 
-from functools import cached_property
-
 import numpy as np
 import numpy.typing as npt
 
 from accelsim.engines.activity import Activity, Bits, ElementState, Int64
+from accelsim.engines.systolic_array.addressed import LEFT, NONE, TOP, Addressed, starts
 from accelsim.hardware import SystolicArray
-from accelsim.passes import (
-    STATIONARY,
-    ArrayCommand,
-    ArrayPass,
-    Opcode,
-    addresses,
-    array_words,
-    columns,
-)
+from accelsim.passes import STATIONARY, ArrayPass, Opcode, array_words
 
 RECORDED_BYTES = 1 << 26  # of registers that are kept at a time
-DIGIT = 14  # bits of an address that an operand register carries at a time
-NONE = -1  # no operand
 
 Int16 = npt.NDArray[np.int16]
-LEFT, TOP = addresses(ArrayCommand)
 
 
 def activity(
@@ -60,77 +48,28 @@ def activity(
     return Activity(np.concatenate(states), np.concatenate(drain))
 
 
-# ---- addresses -----------------------------------------------------------------------------
+class _Sequence(Addressed):
+    """A sequence whose operands and results are known to be used or not.
 
-
-class _Sequence:
-    """A sequence whose passes have words of their own, numbered through both kinds of banks.
-
-    placed : the commands with the new addresses; `start` and `stacked` are those of each pass in
-        the left and in the top banks, the latter behind all of the left.
-    owner : int64[words + 1], the pass of a word; NONE for the last, which stands for no word.
+    left, top : int16[words, R], int16[words, C], what lies at the new addresses.
     results : int64[passes], the first result word of the pass that emits what this one adds to.
     """
 
     def __init__(
         self, array: SystolicArray, commands: Int64, left: Int16, top: Int16, used: Bits
     ) -> None:
-        passes = ArrayPass(*commands.T[: len(ArrayPass._fields)])
-        lefts, tops, results = array_words(passes)
-        self.array, self.commands, self.used = array, commands, used
-        self.words = int(lefts.sum())
-        self.placed = commands.copy()
-        self.placed[:, LEFT], self.placed[:, TOP] = _starts(lefts), _starts(tops)
-        self.start, self.stacked = self.placed[:, LEFT], self.placed[:, TOP] + self.words
-        place = np.arange(len(commands))
-        self.owner = np.concatenate([np.repeat(place, lefts), np.repeat(place, tops), [NONE]])
+        super().__init__(array, commands)
+        self.used = used
+        lefts, tops, results = array_words(self.passes)
         self.left = left[np.repeat(commands[:, LEFT] - self.start, lefts) + np.arange(self.words)]
         number = np.arange(int(tops.sum()))
         self.top = top[np.repeat(commands[:, TOP] - self.placed[:, TOP], tops) + number]
         # Sums wait in the accumulators for the next pass that emits.
+        place = np.arange(len(commands))
         waits = np.isin(self.field("opcode"), STATIONARY)
         emits = np.flatnonzero(waits & (self.field("emit") == 1))
-        self.results = _starts(results)
+        self.results = starts(results)
         self.results[waits] = self.results[emits[np.searchsorted(emits, place[waits])]]
-
-    def field(self, name: str) -> Int64:
-        """int64[passes], a field of every pass."""
-        return self.commands[:, columns(ArrayCommand)[name]]
-
-    @cached_property
-    def is_tap(self) -> Bits:
-        """bool[words of the left banks], whether a word holds taps of row streams."""
-        owner = self.owner[: self.words]
-        taps, values = self.field("taps")[owner], self.field("k")[owner]
-        offset = np.arange(self.words) - self.start[owner]
-        stream = offset // (taps + values)
-        inside = stream < self.field("streams")[owner]
-        rows = self.field("opcode")[owner] == Opcode.ROWS
-        taps_here: Bits = rows & inside & (offset - stream * (taps + values) < taps)
-        return taps_here
-
-    def record(self, clocks: range) -> tuple[Int64, Int64, Int64, Int64]:
-        """Addresses in the registers a, b and w, and control bits, at the start of the clocks."""
-        from accelsim.engines.systolic_array import cycle  # loads Numba
-
-        array = self.array
-        number = np.arange(len(self.owner) - 1)[:, None]
-        # The array does not mask columns that a pass has not: there the banks hold zeros.
-        inside = np.arange(array.columns) < self.field("n")[self.owner[self.words : -1], None]
-        registers = [np.full((len(clocks), array.rows, array.columns), NONE) for _ in range(3)]
-        for low in range(0, max(1, len(number).bit_length()), DIGIT):
-            digit = ((number >> low & (1 << DIGIT) - 1) + 1).astype(np.int16)
-            left = np.repeat(digit[: self.words], array.rows, axis=1)
-            state = cycle.record(array, self.placed, left, digit[self.words :] * inside, clocks)
-            for register, digits in zip(registers, (state.a, state.b, state.w), strict=True):
-                here = digits > 0
-                register[here] += (digits[here].astype(np.int64) - 1 << low) + (low == 0)
-        a, b, w = registers
-        return a, b, w, state.f.astype(np.int64)
-
-
-def _starts(sizes: Int64) -> Int64:
-    return np.cumsum(sizes) - sizes
 
 
 # ---- the array -----------------------------------------------------------------------------
@@ -153,8 +92,7 @@ def _of_window(sequence: _Sequence, clocks: range) -> Activity:
     owner = sequence.owner
     # Taps of row streams run on through columns that their pass does not use; and the streams
     # begin with zeros that are no words.
-    tap = slides & (other >= 0) & (other < sequence.words)
-    tap[tap] = sequence.is_tap[other[tap]]
+    tap = slides & sequence.is_tap[other]
     tap &= np.arange(array.columns) < sequence.field("n")[owner[other]]
     products = np.where(slides, tap, (a >= 0) & (other >= 0) & (owner[a] == owner[other]))
     comes = (a >= 0) | (shifts & (b >= 0)) | (slides & (w >= 0))

@@ -43,6 +43,8 @@ from accelsim.passes import (
     ArrayCommand,
     ArrayPass,
     Opcode,
+    addresses,
+    array_words,
     check_earliest,
     check_sums,
     result_words,
@@ -67,6 +69,8 @@ LINE = 64  # bytes of a line of the cache, and of the widest vector
 
 NONE = -1  # no word, no tap
 NEVER = np.iinfo(np.int64).max  # a clock that does not come
+
+LEFT, TOP = addresses(ArrayCommand)  # columns of a table of commands
 
 # Fields of a command.
 COMMAND = registers(*columns_of(ArrayCommand))
@@ -199,6 +203,19 @@ def record(
     return seen
 
 
+def sent(array: SystolicArray, commands: npt.NDArray[np.int64], clocks: range) -> Register:
+    """FRAME[clocks], what the sequencer sends in each of these consecutive clocks of a sequence.
+
+    It depends on no operand.
+    """
+    words = array_words(ArrayPass(*commands.T[: len(ArrayPass._fields)]))
+    left = np.zeros((int((commands[:, LEFT] + words.left).max()), array.rows), np.int16)
+    top = np.zeros((int((commands[:, TOP] + words.top).max()), array.columns), np.int16)
+    frames = np.zeros(len(clocks), FRAME)
+    _simulate(array, commands, left, top, None, clocks, None, frames)
+    return frames
+
+
 class _Sequencer(NamedTuple):
     """The sequencer, its commands as COMMAND[passes], and the clocks at which it started them."""
 
@@ -256,14 +273,19 @@ def _simulate(
     state: State | None,
     clocks: range,
     earliest: Sequence[int] | npt.NDArray[np.int64] | None,
+    frames: Register | None = None,
 ) -> Run:
-    """The run, with registers at the clocks, one after another."""
+    """The run, with registers at the clocks, one after another.
+
+    frames : FRAME[clocks], set to what the sequencer sends in them.
+    """
     lanes = -(-array.columns // LANES) * LANES
     sequencer = _sequencer(commands, earliest)
     port = _port(array, commands, lanes)
     grid = _grid(array, left, top, state or empty_state(array), lanes)
     seen = State._make(np.zeros((len(clocks), *r.shape), r.dtype) for r in grid.registers)
-    _run(sequencer, grid, port, array.overlap, seen, clocks.start, clocks.stop)
+    frames = np.zeros(len(clocks), FRAME) if frames is None else frames
+    _run(sequencer, grid, port, array.overlap, seen, frames, clocks.start, clocks.stop)
     count, total = int(port.registers["words"]), len(port.words)
     if count != total:
         raise UnsupportedError(f"the sequence left {count} result words instead of {total}")
@@ -495,7 +517,7 @@ def _stream(typing, s, w, a, rows, columns):
 
 
 @kernel
-def _run(sequencer, grid, port, overlap, seen, since, until):
+def _run(sequencer, grid, port, overlap, seen, frames, since, until):
     queue, result = sequencer.queue, port.registers
     rows, columns = grid.edge.size, port.words.shape[1]
     mask = grid.frames.size - 1
@@ -507,6 +529,8 @@ def _run(sequencer, grid, port, overlap, seen, since, until):
             clock += _idle(sequencer, result, clock, mask + 1, before)
         quiet = overlap or (queue.head == result.retired and clock > result.last)
         loaded = _sequence(grid.frames[clock & mask], sequencer, clock, quiet, rows)
+        if since <= clock < until:
+            frames[clock - since] = grid.frames[clock & mask]
         _count(grid, clock, loaded)
 
         number = clock - (rows - 1)

@@ -23,7 +23,7 @@ Not modelled here: the filling of the operand banks (reports show the bytes).
 from collections.abc import Sequence
 from functools import lru_cache
 
-from accelsim.engines.base import Bound, Traffic, least_clocks
+from accelsim.engines.base import Accesses, Bound, Store, Traffic, least_clocks
 from accelsim.hardware import SystolicArray
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task, sequential
 from accelsim.hls.reports import Resource
@@ -143,6 +143,87 @@ def traffic(array: SystolicArray, p: ArrayPass) -> Traffic:
         write_bytes=used.results * p.n * width,
         macs=p.m * p.n * depth,
     )
+
+
+def accesses(array: SystolicArray, p: ArrayPass) -> Accesses:
+    """What a pass does that takes energy.
+
+    Operands of the left pass all columns, those of the top all rows, also behind the last that the
+    pass uses. In ws and is a word of the tile moves down to its row, and then beside the sums,
+    which move down through all rows. In rows, values move right by two registers an element as long
+    as their line comes in: what moves on behind it meets no tap. A result that is captured leaves
+    by the rows below its own.
+    """
+    moved = traffic(array, p)
+    macs = moved.macs
+    words, stationary = array_words(p), p.opcode in STATIONARY
+    results = p.m * p.n * p.fires
+    left = words.left * (p.k if stationary else p.m)
+    top = words.top * p.n
+    if stationary:
+        tile = p.n * p.k * (p.k + 1) // 2 + top
+        operand_moves, sum_moves = tile + left * array.columns, results * array.rows
+    else:
+        operand_moves = left * array.columns + top * array.rows
+        sum_moves = macs + p.emit * p.fires * p.n * p.m * (p.m + 1) // 2
+    taps = tap_reads = 0
+    if p.opcode == Opcode.ROWS:
+        taps, tap_reads = p.m * p.taps * p.streams, p.m * p.taps * p.streams * p.fires
+        line = p.m * p.streams * _line_moves(p.k + (p.fires - 1) * p.n, array.columns)
+        operand_moves = line + tap_reads * array.columns
+    accumulated, kept = results * stationary * p.accumulate, results * stationary * (1 - p.emit)
+    return Accesses(
+        multiply=macs,
+        add=macs + accumulated,
+        operand_move=operand_moves,
+        sum_move=sum_moves,
+        row_bank_read=left,
+        row_bank_write=left,
+        column_bank_read=top,
+        column_bank_write=top,
+        tap_read=tap_reads,
+        tap_write=taps,
+        accumulator_read=accumulated,
+        accumulator_write=kept,
+        result_read=results * p.emit,
+        result_write=results * p.emit,
+        fill=moved.read_bytes,
+    )
+
+
+def _line_moves(values: int, columns: int) -> int:
+    """Moves of so many values that follow each other along a row, until the last has come in.
+
+    The value in front of x others is in min(x + 1, columns) registers a by then, and in
+    min(x, columns) registers b.
+    """
+    first = min(values, columns)
+    before = first * (first - 1) // 2 + (values - first) * columns
+    return 2 * before + first
+
+
+def stores(array: SystolicArray) -> dict[str, Store]:
+    """What the accesses of the array are accesses to: a bank is that of a row or of a column."""
+    operand, total = array.operands.bits, array.operands.accumulator_bits
+    bank = Store(operand, array.bank_depth * operand)
+    accumulators = Store(total, array.accumulator_depth * total)
+    results = Store(total, array.result_depth * total)
+    return {
+        "multiply": Store(operand),
+        "add": Store(total),
+        "operand_move": Store(operand),
+        "sum_move": Store(total),
+        "row_bank_read": bank,
+        "row_bank_write": bank,
+        "column_bank_read": bank,
+        "column_bank_write": bank,
+        "tap_read": Store(operand),
+        "tap_write": Store(operand),
+        "accumulator_read": accumulators,
+        "accumulator_write": accumulators,
+        "result_read": results,
+        "result_write": results,
+    }
 
 
 def used(array: SystolicArray, p: ArrayPass) -> tuple[int, int]:
