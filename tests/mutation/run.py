@@ -7,18 +7,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NamedTuple
 
+from tests.mutation import plugin
 from tests.mutation.operators import Mutant
 from tests.mutation.targets import concerned
 
-# Of the time of the processor, so that other work on the machine kills no mutant: seconds, and
-# times what the tests take without an error.
-LEAST_LIMIT, LIMIT = 30, 3
-PASSED, FAILED, INTERRUPTED = 0, 1, 2  # exit statuses of pytest
+PASSED, FAILED, INTERRUPTED, NO_TESTS = 0, 1, 2, 5  # exit statuses of pytest
 NOT_COPIED = shutil.ignore_patterns(".*", "build", "notebooks")
+KERNELS = "*.nb[ic]"  # what Numba has compiled
 
 
 class Log:
@@ -28,21 +30,31 @@ class Log:
         self._path, self._top = path, top
         self._verdicts: dict[str, str] = {}
         self._keys: dict[Mutant, str] = {}  # as the files were when they were looked at
-        if path.is_file():
-            lines = (json.loads(line) for line in path.read_text().splitlines())
-            self._verdicts = {line["key"]: line["verdict"] for line in lines}
+        self._noticed: dict[str, list[str]] = defaultdict(list)  # tests by file, the last one last
+        lines = path.read_text().splitlines() if path.is_file() else []
+        for line in map(json.loads, lines):
+            self._remember(line["key"], line["verdict"], line.get("by"))
 
     def verdict(self, mutant: Mutant) -> str | None:
         """killed, timeout, survived or stillborn; None where it has not been tried."""
         return self._verdicts.get(self._key(mutant))
 
-    def note(self, mutant: Mutant, verdict: str) -> None:
-        """Remember a verdict, at once on disk."""
+    def noticed(self, path: str) -> list[str]:
+        """Tests that have noticed errors in a file, the last one first, none twice."""
+        return list(dict.fromkeys(reversed(self._noticed[path])))
+
+    def note(self, mutant: Mutant, verdict: str, by: str | None) -> None:
+        """Remember a verdict, and the test that failed, at once on disk."""
         key = self._key(mutant)
-        self._verdicts[key] = verdict
+        self._remember(key, verdict, by)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a") as file:
-            file.write(json.dumps({"key": key, "verdict": verdict}) + "\n")
+            file.write(json.dumps({"key": key, "verdict": verdict, "by": by}) + "\n")
+
+    def _remember(self, key: str, verdict: str, by: str | None) -> None:
+        self._verdicts[key] = verdict
+        if by is not None:
+            self._noticed[key.split(maxsplit=1)[0]].append(by)
 
     def _key(self, mutant: Mutant) -> str:
         """Of the changed file: whatever else changes in it makes another mutant."""
@@ -53,61 +65,95 @@ class Log:
         return self._keys[mutant]
 
 
+class Outcome(NamedTuple):
+    """What pytest says: its exit status, what it prints, and what the plugin leaves."""
+
+    status: int
+    output: str
+    seconds: dict[str, float]
+    failed: str | None
+
+
 class Copy:
     """A copy of the tree, in which one mutant at a time is planted."""
 
     def __init__(self, top: Path, place: Path) -> None:
         shutil.copytree(top, place, ignore=NOT_COPIED)
         self._place = place
+        self._kernels = self._compiled()
 
-    def clocked(self, tests: tuple[str, ...]) -> float:
-        """Seconds of the tests without an error, compiling too; RuntimeError if they fail."""
-        before = os.times()
-        status, output = self._pytest(tests)
-        if status != PASSED:
-            raise RuntimeError(f"without an error, the tests fail:\n{output}")
-        after = os.times()
-        return after.children_user + after.children_system - sum(before[2:4])
+    def seconds(self, every: Iterable[tuple[str, ...]]) -> dict[str, float]:
+        """How long each test takes without an error; RuntimeError if one fails.
 
-    def verdict(self, mutant: Mutant, limit: int) -> str:
-        """What the tests of its file say."""
+        What is compiled meanwhile is kept for the mutants of other files.
+        """
+        seconds: dict[str, float] = {}
+        for tests in every:
+            done = self._pytest(tests, [], seconds, others=True)
+            if done.status not in (PASSED, NO_TESTS):
+                raise RuntimeError(f"without an error, the tests fail:\n{done.output}")
+            seconds |= done.seconds
+        self._kernels = self._compiled()
+        return seconds
+
+    def verdict(
+        self, mutant: Mutant, first: list[str], seconds: dict[str, float]
+    ) -> tuple[str, str | None]:
+        """What the tests of its file say, and which one said it."""
         file = self._place / mutant.path
         source, stamp = file.read_bytes(), file.stat()
         file.write_bytes(mutant.applied(source))
         try:
-            status, output = self._pytest(concerned(mutant.path), limit)
+            done = self._pytest(concerned(mutant.path), first, seconds)
         finally:
             # With its old time it is the file that compiled kernels are kept of.
             file.write_bytes(source)
             os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-        if "StillbornError" in output:
-            return "stillborn"
-        if status < 0:
-            return "timeout"
-        if status not in (PASSED, FAILED, INTERRUPTED):
-            raise RuntimeError(f"pytest ends with {status}:\n{output}")
-        return "survived" if status == PASSED else "killed"
+            self._restore_kernels()
+        if "StillbornError" in done.output:
+            return "stillborn", None
+        if done.status < 0:
+            return "timeout", None
+        if done.status not in (PASSED, FAILED, INTERRUPTED):
+            raise RuntimeError(f"pytest ends with {done.status}:\n{done.output}")
+        return ("survived" if done.status == PASSED else "killed"), done.failed
 
-    def _pytest(self, tests: tuple[str, ...], limit: int | None = None) -> tuple[int, str]:
-        """Exit status, negative where it takes too long, and what is printed.
+    def _compiled(self) -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in self._place.rglob(KERNELS)}
 
-        With a limit, in seconds, kernels are those of a mutant, and not kept.
-        """
-        command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-n", "0", "--tb=line", *tests]
-        environment = {**os.environ, "PYTHONPATH": str(self._place)}
-        with tempfile.TemporaryDirectory() as kernels:
-            if limit is not None:
-                environment["NUMBA_CACHE_DIR"] = kernels
-                command = ["bash", "-c", f'ulimit -t {limit} && exec "$@"', "bash", *command]
+    def _restore_kernels(self) -> None:
+        """Numba keeps those of a mutant in place of ours."""
+        for path, compiled in self._compiled().items():
+            if path not in self._kernels:
+                path.unlink()
+            elif compiled != self._kernels[path]:
+                path.write_bytes(self._kernels[path])
+
+    def _pytest(
+        self,
+        tests: tuple[str, ...],
+        first: list[str],
+        seconds: dict[str, float],
+        *,
+        others: bool = False,
+    ) -> Outcome:
+        """Run these tests, or those among them whose seconds are not known."""
+        command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-n", "0", "--tb=line",
+                   "-p", plugin.__name__, *tests]  # fmt: skip
+        with tempfile.TemporaryDirectory() as folder:
+            plan = Path(folder) / "plan.json"
+            told = {"first": first, "seconds": seconds, "others": others, "failed": None}
+            plan.write_text(json.dumps(told))
             done = subprocess.run(
                 command,
                 cwd=self._place,
-                env=environment,
+                env={**os.environ, "PYTHONPATH": str(self._place), plugin.VARIABLE: str(plan)},
                 capture_output=True,
                 check=False,
                 text=True,
             )
-        return done.returncode, done.stdout + done.stderr
+            left = json.loads(plan.read_text())
+        return Outcome(done.returncode, done.stdout + done.stderr, left["seconds"], left["failed"])
 
 
 def run(top: Path, tried: list[Mutant], jobs: int, log: Log) -> None:
@@ -115,29 +161,22 @@ def run(top: Path, tried: list[Mutant], jobs: int, log: Log) -> None:
     if not tried:
         return
     with tempfile.TemporaryDirectory(prefix="accelsim-mutants-") as folder:
+        places = [Path(folder) / str(job) for job in range(jobs)]
+        first = Copy(top, places[0])
+        seconds = first.seconds(dict.fromkeys(concerned(mutant.path) for mutant in tried))
         copies: SimpleQueue[Copy] = SimpleQueue()
-        for job in range(jobs):
-            copies.put(Copy(top, Path(folder) / str(job)))
-        limits = _limits(copies, tried)
+        for copy in [first, *(Copy(places[0], place) for place in places[1:])]:
+            copies.put(copy)
 
         def one(mutant: Mutant) -> None:
             copy = copies.get()
             try:
-                verdict = copy.verdict(mutant, limits[concerned(mutant.path)])
+                verdict, by = copy.verdict(mutant, log.noticed(mutant.path), seconds)
             finally:
                 copies.put(copy)
-            log.note(mutant, verdict)
+            log.note(mutant, verdict, by)
             print(f"{verdict:10}{mutant.path}:{mutant.line} {mutant.operator}", flush=True)
 
         with ThreadPoolExecutor(jobs) as pool:
             for _ in pool.map(one, tried):
                 pass
-
-
-def _limits(copies: "SimpleQueue[Copy]", tried: list[Mutant]) -> dict[tuple[str, ...], int]:
-    """Seconds that the tests of each file may take."""
-    copy = copies.get()
-    every = dict.fromkeys(concerned(mutant.path) for mutant in tried)
-    limits = {tests: LEAST_LIMIT + round(LIMIT * copy.clocked(tests)) for tests in every}
-    copies.put(copy)
-    return limits

@@ -1,4 +1,4 @@
-"""Which tests must notice an error in which file: those that concern it, the quickest first."""
+"""Which tests must notice an error in which file: those that concern it."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ SCOPE = (
     "rtl",
     "accelsim/engines",
     "accelsim/limits",
+    "accelsim/passes",
     "accelsim/dataflows",
     "accelsim/hls",
     "accelsim/lowering",
@@ -85,6 +86,19 @@ TARGETS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "accelsim/limits/",
         ("tests/accelsim/limits", "tests/accelsim/engines/depthwise/test_schedule.py"),
+    ),
+    (
+        "accelsim/passes/",
+        (
+            "tests/accelsim/test_passes.py",
+            "tests/accelsim/limits",
+            "tests/accelsim/engines",
+            "tests/accelsim/dataflows",
+            "tests/accelsim/lowering",
+            "tests/rtl/host",
+            *_ARRAY,
+            *_DEPTHWISE,
+        ),
     ),
     ("accelsim/engines/third_party.py", ("tests/accelsim/engines/test_third_party.py",)),
     ("accelsim/engines/", ("tests/accelsim/engines", "tests/accelsim/test_film.py")),
