@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from accelsim.dataflows import input_stationary, os, row_lines, rows, stationary, ws
+from accelsim.dataflows.base import UNBOUNDED
 from accelsim.engines.base import passes_of
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
@@ -221,6 +222,7 @@ def runs_on(array, conv, lines, jobs, runs):
 
 @settings(max_examples=120)
 @given(convolutions(((1, 1), (3, 3), (1, 3), (3, 1), (2, 2), (1, 5), (5, 5)), 7, 11), arrays)
+@example(Conv(1, 2, 2, 1, 2, 2, 3, 3, pt=1, pl=1), SystolicArray(1, 5))  # two lines just fit
 def test_no_other_number_of_jobs_is_faster(conv, array):
     """Every number of jobs of every kind, along every axis, with passes that fire once or more."""
     try:
@@ -232,6 +234,8 @@ def test_no_other_number_of_jobs_is_faster(conv, array):
         cuts = [row_lines._whole_lines(lines, parts + 1) for parts in range(lines.number)]
         cuts += [row_lines._line_parts(lines, parts + 1) for parts in range(lines.outputs)]
         cuts += [row_lines._flat(lines, parts + 1) for parts in range(lines.windows)]
+        every = row_lines._all_cuts(lines, channels, array, UNBOUNDED)
+        looked_at = {(jobs, fires): bound for bound, jobs, fires in every}
         for jobs, fires in product(cuts, (False, True)):
             if fires and (lines.streams > 1 or lines.taps >= array.columns):
                 continue
@@ -240,7 +244,10 @@ def test_no_other_number_of_jobs_is_faster(conv, array):
                 if not runs_on(array, conv, lines, jobs, runs):
                     continue
                 clocks = row_lines._clocks(lines, array, runs)
-                sizes = row_lines._sizes(jobs, channels)
-                assert row_lines._bounds(lines, array, fires, sizes) <= clocks
+                bound = row_lines._bounds(lines, array, fires, row_lines._sizes(jobs, channels))
+                assert max(looked_at[jobs, fires], bound) <= clocks
+                whole = array.most_read // lines.streams - lines.taps
+                if len(jobs) == 1 and not fires and all(2 < run.k <= whole for run in runs):
+                    assert bound == clocks  # nothing is rounded up, and no stream cut
                 tried.append(clocks)
     assert chosen == min(tried)
