@@ -19,7 +19,7 @@ from accelsim.hardware import (
     third_party_design,
 )
 from accelsim.importers import load
-from accelsim.ir import Layer, Network
+from accelsim.ir import Layer, LayerList, Network
 from accelsim.networks.builder import Builder
 from accelsim.result import LayerResult, Result
 from accelsim.side_by_side import Entry, compare
@@ -41,6 +41,7 @@ __all__ = [
     "Gemmini",
     "Hardware",
     "Layer",
+    "LayerList",
     "LayerResult",
     "Memory",
     "Network",

@@ -55,17 +55,22 @@ def _bare(key: str) -> str:
     return re.sub(r"[\"'\s]", "", key)
 
 
-def read_toml(path: str | Path) -> TomlFile:
-    """Read and parse a TOML file; FileError names the file, and the line where there is one."""
-    path = Path(path)
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, with or without a byte order mark; FileError if it is none."""
     try:
-        text = path.read_text(encoding="utf-8-sig")  # with or without a byte order mark
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise FileError(f"{path} cannot be read: it is not UTF-8 text") from None
     except ValueError:
         raise FileError(f"{str(path)!r} cannot be read: no file can have that name") from None
+
+
+def read_toml(path: str | Path) -> TomlFile:
+    """Read and parse a TOML file; FileError names the file, and the line where there is one."""
+    path = Path(path)
+    text = read_text(path)
     try:
         return TomlFile(path, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:

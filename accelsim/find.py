@@ -11,19 +11,19 @@ from accelsim import networks
 from accelsim.errors import HardwareError, NetworkError
 from accelsim.hardware import Hardware, load_hardware
 from accelsim.importers import load
-from accelsim.ir import Network
-from accelsim.networks.variants import apply
+from accelsim.ir import BaseNetwork, Network
+from accelsim.networks.variants import BASELINE, apply
 from accelsim.tensors import MOST_SIDE
 
-AnyNetwork = Network | str | Path
+AnyNetwork = BaseNetwork | str | Path
 AnyHardware = Hardware | str | Path
 
 
-def as_network(network: AnyNetwork) -> Network:
+def as_network(network: AnyNetwork) -> BaseNetwork:
     """A network, also by its name or file."""
     if isinstance(network, str | Path):
         return find_network(network)
-    if not isinstance(network, Network):
+    if not isinstance(network, BaseNetwork):
         raise NetworkError(f"a simulation takes a Network, its name or a file, not {network!r}")
     return network
 
@@ -40,15 +40,28 @@ def as_hardware(hardware: AnyHardware) -> Hardware:
     return hardware
 
 
-def find_network(name: str | Path, variant: str = "baseline", size: str | None = None) -> Network:
-    """The network of a name or a file; without a size such as 224x224 it has its own."""
+def find_network(
+    name: str | Path,
+    variant: str = BASELINE,
+    size: str | None = None,
+    csv_form: str | None = None,
+) -> BaseNetwork:
+    """The network of a name or a file; without a size such as 224x224 it has its own.
+
+    csv_form : see accelsim.importers.load.
+    """
     height_width = None if size is None else parse_input(size)
-    if Path(name).suffix:
-        network = load(name)
-        if height_width is not None:
-            network = networks.resized(network, height_width)
-        return apply(network, variant)
-    return networks.get(str(name), variant, height_width)
+    if not Path(name).suffix and csv_form is None:
+        return networks.get(str(name), variant, height_width)
+    network = load(name, csv_form)
+    if height_width is not None:
+        if not isinstance(network, Network):
+            raise NetworkError(
+                f"{network.name} is a list of independent layers, each with a map of its own, so "
+                "that it has no input size to set"
+            )
+        network = networks.resized(network, height_width)
+    return network if variant == BASELINE else apply(network, variant)
 
 
 def parse_input(text: str) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import UnsupportedError
-from accelsim.ir import INPUT, Layer, Network
+from accelsim.ir import INPUT, BaseNetwork, Layer
 from accelsim.numerics import FRACTION, Int8, Int32, epilogue
 from accelsim.tensors import OPERAND_DTYPE, Map
 from accelsim.weights import Weights, seeded_input
@@ -31,18 +31,24 @@ class Step(NamedTuple):
     output: Map
 
 
-def first_map(network: Network, seed: int, image: int = 0) -> Map:
-    """The image of that number.
+def first_map(network: BaseNetwork, seed: int, image: int = 0, entry: str = INPUT) -> Map:
+    """The image of that number, or another map that no layer makes.
 
     UnsupportedError where the network has maps that values cannot be computed of.
     """
-    for name in (INPUT, *(layer.name for layer in network.layers)):
+    for name in (*network.entries, *(each.name for each in network.layers)):
         if (dtype := network.tensor(name).dtype) != OPERAND_DTYPE:
             raise UnsupportedError(
                 f"values are computed of maps of {OPERAND_DTYPE} only, and {name} of "
                 f"{network.name} is of {dtype}"
             )
-    return Map(seeded_input(network, seed, image), FRACTION)
+    return Map(seeded_input(network, seed, image, entry), FRACTION)
+
+
+def first_maps(network: BaseNetwork, layer: Layer, seed: int, image: int = 0) -> dict[str, Map]:
+    """Those that a layer reads, by name."""
+    entries = [name for name in layer.inputs if name in network.entries]
+    return {name: first_map(network, seed, image, name) for name in entries}
 
 
 def step(layer: Layer, weights: Weights, maps: Mapping[str, Map]) -> Step:
@@ -55,12 +61,16 @@ def step(layer: Layer, weights: Weights, maps: Mapping[str, Map]) -> Step:
     )
 
 
-def step_of(network: Network, layer: Layer, weights: Weights, seed: int, image: int = 0) -> Step:
-    """The layer, after all that come before it, on the image of that number."""
-    maps = {INPUT: first_map(network, seed, image)}
-    for before in network.layers[: network.layers.index(layer)]:
-        maps[before.name] = step(before, weights, maps).output
-    return step(layer, weights, maps)
+def step_of(
+    network: BaseNetwork, layer: Layer, weights: Weights, seed: int, image: int = 0
+) -> Step:
+    """The layer, after all that it takes for its inputs, on the image of that number."""
+    maps: dict[str, Map] = {}
+    for before in network.leading_to((layer,)):
+        maps |= first_maps(network, before, seed, image)
+        done = step(before, weights, maps)
+        maps[before.name] = done.output
+    return done
 
 
 def operands(layer: Layer, steps: Sequence[Step]) -> tuple[Int8, Int8]:

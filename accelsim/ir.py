@@ -1,4 +1,4 @@
-"""Networks as graphs of layers.
+"""Networks: graphs of layers, and lists of layers that are independent of each other.
 
 A Layer is an operator (its attributes), where its inputs come from, and what follows the
 accumulation: bias, batch norm, layer scale (both folded at inference, counted as parameters) and
@@ -7,10 +7,11 @@ Shapes are (c, h, w), those of one image.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +23,10 @@ from accelsim.tensors import Map, Shape, Tensor, check_operand
 
 __all__ = [
     "INPUT",
+    "BaseNetwork",
     "Conv",
     "Layer",
+    "LayerList",
     "Network",
     "Operator",
     "Piece",
@@ -213,23 +216,38 @@ class Layer:
             )
 
 
-@dataclass(frozen=True)
-class Network:
-    """A graph of layers in execution order; shapes are checked when it is made.
+class BaseNetwork(ABC):
+    """Layers in order of execution, and the maps on their edges: what all networks answer alike.
 
-    input, dtype : shape and type of the image.
+    input : shape of the image; None where every layer has a map of its own.
+    dtype : of the maps that no layer makes.
     """
 
     name: str
-    input: Shape
+    input: Shape | None
     layers: tuple[Layer, ...]
-    variant: str = "baseline"
-    published_params: int | None = None
-    weights_file: str | None = None
-    dtype: str = "int8"
-    _tensors: dict[str, Tensor] = field(init=False, repr=False, compare=False, hash=False)
+    variant: str
+    published_params: int | None
+    weights_file: str | None
+    dtype: str
+    _tensors: dict[str, Tensor]
 
-    def __post_init__(self) -> None:
+    @property
+    @abstractmethod
+    def entries(self) -> dict[str, int]:
+        """The maps that no layer makes: the place of the layer with which each is there."""
+
+    @abstractmethod
+    def leading_to(self, layers: Sequence[Layer]) -> tuple[Layer, ...]:
+        """The layers, in order, whose values it takes to compute those of the given ones."""
+
+    @property
+    def size(self) -> str:
+        """Height and width of the image, such as 224x224; - where there is no image."""
+        return "-" if self.input is None else "{1}x{2}".format(*self.input)
+
+    def _check_parts(self) -> None:
+        """NetworkError where a name is no text or a layer no Layer."""
         if not isinstance(self.name, str):
             raise NetworkError(f"the name of a network is a text, not {self.name!r}")
         if not isinstance(self.layers, tuple | list):
@@ -237,7 +255,9 @@ class Network:
         for layer in self.layers:
             if not isinstance(layer, Layer):
                 raise NetworkError(f"a layer of a network is a Layer, not {layer!r}")
-        tensors = {INPUT: Tensor(self.input, self.dtype)}
+
+    def _find_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """The types of all maps, from those of the entries; errors name the layer."""
         for layer in self.layers:
             if layer.name in tensors:
                 raise NetworkError(f"layer name {layer.name} is used twice in {self.name}")
@@ -256,11 +276,11 @@ class Network:
         object.__setattr__(self, "_tensors", tensors)
 
     def tensor(self, name: str) -> Tensor:
-        """Type of the map that a layer makes, or of INPUT."""
+        """Type of the map that a layer makes, or of an entry."""
         return self._tensors[name]
 
     def shape(self, name: str) -> Shape:
-        """Output shape of a layer, or of INPUT."""
+        """Output shape of a layer, or the shape of an entry."""
         return self._tensors[name].shape
 
     def in_shapes(self, layer: Layer) -> tuple[Shape, ...]:
@@ -325,6 +345,107 @@ class Network:
             f"{self.name} has no layer {name!r}; its layers are {', '.join(names)}"
             f"{suggestion(names, name)}"
         )
+
+
+@dataclass(frozen=True)
+class Network(BaseNetwork):
+    """A graph of layers in execution order; shapes are checked when it is made.
+
+    input, dtype : shape and type of the image.
+    """
+
+    name: str
+    input: Shape
+    layers: tuple[Layer, ...]
+    variant: str = "baseline"
+    published_params: int | None = None
+    weights_file: str | None = None
+    dtype: str = "int8"
+    _tensors: dict[str, Tensor] = field(init=False, repr=False, compare=False, hash=False)
+
+    def __post_init__(self) -> None:
+        self._check_parts()
+        self._find_tensors({INPUT: Tensor(self.input, self.dtype)})
+
+    @cached_property
+    def entries(self) -> dict[str, int]:
+        """The image, from the first layer on."""
+        return {INPUT: 0}
+
+    def leading_to(self, layers: Sequence[Layer]) -> tuple[Layer, ...]:
+        """All layers up to the last of the given ones."""
+        return self.layers[: max(map(self.layers.index, layers)) + 1]
+
+
+@dataclass(frozen=True)
+class LayerList(BaseNetwork):
+    """Layers that are independent of each other: each reads maps of its own, and none another's.
+
+    It has no image and no graph, so that no values go through it.
+
+    layers : their `inputs` are (); they become the names of the maps that each reads, for instance
+        conv1.input, or matmul1.input1 and matmul1.input2.
+    maps : of every layer, the shape of the map that it reads, or a tuple of the shapes of several.
+    dtype : of these maps.
+    """
+
+    name: str
+    layers: tuple[Layer, ...]
+    maps: tuple[Shape | tuple[Shape, ...], ...]
+    weights_file: str | None = None
+    dtype: str = "int8"
+    input: None = field(default=None, init=False, repr=False)
+    variant: str = field(default="baseline", init=False, repr=False)
+    published_params: None = field(default=None, init=False, repr=False)
+    _tensors: dict[str, Tensor] = field(init=False, repr=False, compare=False, hash=False)
+
+    def __post_init__(self) -> None:
+        self._check_parts()
+        if not isinstance(self.maps, tuple | list) or len(self.maps) != len(self.layers):
+            raise NetworkError(
+                f"maps of {self.name} are a tuple with the shapes that every layer reads, one for "
+                f"each of its {len(self.layers)} layers, not {self.maps!r}"
+            )
+        tensors: dict[str, Tensor] = {}
+        layers = []
+        for layer, maps in zip(self.layers, self.maps, strict=True):
+            shapes = _own_shapes(maps)
+            names = _own_names(layer.name, len(shapes))
+            if layer.inputs not in ((), names):
+                raise NetworkError(
+                    f"inputs of a layer of a list must be (), as it reads maps of its own, not "
+                    f"{layer.inputs!r} (layer {layer.name})"
+                )
+            try:
+                owned = [Tensor(shape, self.dtype) for shape in shapes]
+            except ShapeError as error:
+                raise ShapeError(f"{error} (layer {layer.name})") from None
+            tensors |= zip(names, owned, strict=True)
+            layers.append(replace(layer, inputs=names))
+        object.__setattr__(self, "layers", tuple(layers))
+        self._find_tensors(tensors)
+
+    @cached_property
+    def entries(self) -> dict[str, int]:
+        """The maps of every layer, with that layer."""
+        return {name: place for place, layer in enumerate(self.layers) for name in layer.inputs}
+
+    def leading_to(self, layers: Sequence[Layer]) -> tuple[Layer, ...]:
+        """The given layers alone."""
+        return tuple(layers)
+
+
+def _own_shapes(maps: Shape | tuple[Shape, ...]) -> tuple[Shape, ...]:
+    """Shapes of the maps that a layer of a list reads, of which one may stand by itself."""
+    several = isinstance(maps, tuple) and maps and isinstance(maps[0], tuple)
+    return cast("tuple[Shape, ...]", maps if several else (maps,))
+
+
+def _own_names(layer: str, number: int) -> tuple[str, ...]:
+    """Names of the maps that a layer of a list reads."""
+    if number == 1:
+        return (f"{layer}.{INPUT}",)
+    return tuple(f"{layer}.{INPUT}{place}" for place in range(1, number + 1))
 
 
 _tensor = lru_cache(1 << 12)(Tensor)  # networks have many layers and few types of maps

@@ -8,7 +8,7 @@ from accelsim import published
 from accelsim.checks import check, of_type, suggestion, whole
 from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.hardware import Hardware
-from accelsim.ir import Layer, Network, Shape
+from accelsim.ir import BaseNetwork, Layer, Network, Shape
 from accelsim.lowering import (
     AUTO,
     Allowed,
@@ -49,12 +49,12 @@ class Request:
     timing : rtl for our hardware, or a published model (fidelity schedule only).
     seed : of generated weights and input.
     layers : FIRST..LAST, (first, last) or one name: only these layers, both included; values
-        still flow through all before. None for all.
+        still flow through all before, unless layers are independent. None for all.
     scalesim_depthwise : one-filter (as None) or per-channel, for timing scalesim only.
     batch : images that every layer takes at once, from 1 to MOST_IMAGES.
     """
 
-    network: Network
+    network: BaseNetwork
     hardware: Hardware
     dataflow: Choice = AUTO
     depthwise_on: str = AUTO
@@ -73,6 +73,11 @@ class Request:
             raise UnsupportedError(
                 f"fidelity must be one of {', '.join(FIDELITIES)}, not {fidelity!r}"
                 f"{suggestion(FIDELITIES, fidelity)}"
+            )
+        if fidelity == GOLDEN and not isinstance(self.network, Network):
+            raise UnsupportedError(
+                f"fidelity {GOLDEN} takes values through a network, and {self.network.name} is a "
+                f"list of independent layers; {CYCLE} runs each on data of its own"
             )
         if timing not in TIMINGS:
             raise UnsupportedError(
@@ -165,7 +170,7 @@ def check_batch(batch: int) -> None:
     check("batch", batch, whole(1, MOST_IMAGES), UnsupportedError)
 
 
-def select(network: Network, layers: Layers) -> tuple[Layer, ...]:
+def select(network: BaseNetwork, layers: Layers) -> tuple[Layer, ...]:
     """The layers from first to last, both included, or the one named; all of them for None."""
     if layers is None:
         return network.layers

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from accelsim.checks import check, one_of
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware
-from accelsim.ir import Network
+from accelsim.ir import BaseNetwork
 from accelsim.numerics import Int8
 from accelsim.phrases import counted, milliseconds, of_batch
 from accelsim.version import __version__
@@ -199,7 +199,7 @@ class Result(Totals):
     batch : images, which all figures are of.
     """
 
-    graph: Network = field(repr=False)
+    graph: BaseNetwork = field(repr=False)
     hardware: Hardware
     timing: str
     fidelity: str

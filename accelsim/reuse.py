@@ -1,8 +1,9 @@
 """Bytes between off-chip memory and chip: a model of what two buffers save.
 
 Weights, the input and the outputs of a network lie off chip, every value a byte, or two where the
-operands of a design have more than 9 bits. On chip are an activation buffer of A bytes and a weight
-buffer of W bytes. Layers run one after another, those on the host included.
+operands of a design have more than 9 bits. Layers that are independent have inputs and outputs of
+their own. On chip are an activation buffer of A bytes and a weight buffer of W bytes. Layers run
+one after another, those on the host included.
 
 Maps     A map lives from the layer that makes it to the last one that reads it. It stays on chip
          if all maps that live at the same time fit into A together, at every layer of its life.
@@ -25,7 +26,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from accelsim.ir import INPUT, Layer, Network, Source
+from accelsim.ir import BaseNetwork, Layer, Source
 
 SENTENCE = (
     "Off-chip bytes are of a model: a map stays on chip while all that live with it fit the "
@@ -57,7 +58,7 @@ class _Map(NamedTuple):
 
 @lru_cache(maxsize=64)
 def moved(
-    network: Network,
+    network: BaseNetwork,
     activation_bytes: int,
     weight_bytes: int,
     value_bytes: int = 1,
@@ -76,7 +77,7 @@ def moved(
 
 
 def _values(
-    network: Network, activation_room: int, weight_room: int, batch: int
+    network: BaseNetwork, activation_room: int, weight_room: int, batch: int
 ) -> tuple[Moved, ...]:
     """The same in values."""
     maps = _lives(network, batch)
@@ -89,7 +90,7 @@ def _values(
     )
 
 
-def _alias(network: Network, layer: Layer) -> tuple[Source, ...] | None:
+def _alias(network: BaseNetwork, layer: Layer) -> tuple[Source, ...] | None:
     """Where the channels of a layer lie in its inputs; None where it makes values of its own."""
     if layer.activation != "none":
         return None
@@ -97,10 +98,10 @@ def _alias(network: Network, layer: Layer) -> tuple[Source, ...] | None:
 
 
 @lru_cache(maxsize=64)
-def _lives(network: Network, batch: int) -> dict[str, _Map]:
+def _lives(network: BaseNetwork, batch: int) -> dict[str, _Map]:
     """Every map of a batch by the name of its layer; aliases make none."""
     places = _places(network)
-    made = {INPUT: 0} | {
+    made = network.entries | {
         layer.name: place
         for place, layer in enumerate(network.layers)
         if _alias(network, layer) is None
@@ -118,9 +119,9 @@ def _lives(network: Network, batch: int) -> dict[str, _Map]:
 
 
 @lru_cache(maxsize=64)
-def _places(network: Network) -> dict[str, Channels]:
+def _places(network: BaseNetwork) -> dict[str, Channels]:
     """Where every channel of what a layer makes lies."""
-    places = {INPUT: _own(network, INPUT)}
+    places = {name: _own(network, name) for name in network.entries}
     for layer in network.layers:
         sources = _alias(network, layer)
         if sources is None:
@@ -131,12 +132,12 @@ def _places(network: Network) -> dict[str, Channels]:
     return places
 
 
-def _own(network: Network, name: str) -> Channels:
+def _own(network: BaseNetwork, name: str) -> Channels:
     return tuple((name, channel) for channel in range(network.shape(name)[0]))
 
 
 @lru_cache(maxsize=64)
-def _reads(network: Network) -> tuple[dict[str, int], ...]:
+def _reads(network: BaseNetwork) -> tuple[dict[str, int], ...]:
     """What every layer reads of which map, in values of an image; aliases read nothing."""
     places = _places(network)
     reads = []
@@ -150,7 +151,9 @@ def _reads(network: Network) -> tuple[dict[str, int], ...]:
     return tuple(reads)
 
 
-def _needed(network: Network, layer: Layer, places: dict[str, Channels]) -> set[tuple[str, int]]:
+def _needed(
+    network: BaseNetwork, layer: Layer, places: dict[str, Channels]
+) -> set[tuple[str, int]]:
     """Channels that a layer reads, each once."""
     shapes = network.in_shapes(layer)
     inputs = [places[name] for name in layer.inputs]
@@ -175,7 +178,7 @@ def _kept(maps: dict[str, _Map], layers: int, room: int) -> Iterator[str]:
 
 
 def _layer(
-    network: Network,
+    network: BaseNetwork,
     place: int,
     layer: Layer,
     maps: dict[str, _Map],
@@ -194,17 +197,23 @@ def _layer(
         maps_again = weights + spilled * -(-weights // weight_room)
         weights_again = weights * -(-(inputs + output.size) // room) + spilled
         read = min(maps_again, weights_again)
-    if INPUT in reads and INPUT in kept and place == _first_reader(network):
-        read += maps[INPUT].size
+    first = _first_readers(network)
+    read += sum(maps[name].size for name in reads if name in kept and first.get(name) == place)
     leaves = layer.name not in kept or output.leaves
     return Moved(read, output.size if leaves else 0)
 
 
-def _weights(network: Network, layer: Layer) -> int:
+def _weights(network: BaseNetwork, layer: Layer) -> int:
     """Weights of a layer."""
     shape = layer.op.weight_shape(*network.in_shapes(layer))
     return math.prod(shape) if shape else 0
 
 
-def _first_reader(network: Network) -> int:
-    return next(place for place, reads in enumerate(_reads(network)) if INPUT in reads)
+@lru_cache(maxsize=64)
+def _first_readers(network: BaseNetwork) -> dict[str, int]:
+    """The place of the layer that first reads each map that no layer makes."""
+    first: dict[str, int] = {}
+    for place, reads in enumerate(_reads(network)):
+        for name in reads.keys() & network.entries.keys():
+            first.setdefault(name, place)
+    return first

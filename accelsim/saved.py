@@ -39,12 +39,13 @@ MOST = 1 << 53  # up to which a float holds every count
 class SavedResult(Totals):
     """A result without its graph and its values; for all else see Result.
 
+    input : shape of the image; None where every layer has a map of its own.
     version : of the program that wrote it.
     """
 
     network: str
     variant: str
-    input: Shape
+    input: Shape | None
     timing: str
     fidelity: str
     version: str
@@ -89,7 +90,9 @@ def load_results(path: str | Path) -> list[SavedResult]:
 
 
 def restore(result: SavedResult) -> Result | None:
-    """The result with its graph; None where the network came from a file, or has changed since."""
+    """The result with its network; None where that came from a file, or has changed since."""
+    if result.input is None:
+        return None
     try:
         graph = networks.get(result.network, result.variant, result.input[1:])
     except AccelsimError:
@@ -107,7 +110,7 @@ def _result(data: Any) -> SavedResult:
     made = SavedResult(
         network=_take(data, "network", str),
         variant=_take(data, "variant", str),
-        input=_shape(_take(data, "input", list)),
+        input=_shape(_take(data, "input", list | None)),
         timing=_take(data, "timing", str),
         fidelity=_take(data, "fidelity", str),
         version=_take(data, "version", str),
@@ -155,7 +158,9 @@ def _take(data: Any, key: str, kind: type | UnionType) -> Any:
     return value
 
 
-def _shape(sizes: list[Any]) -> Shape:
+def _shape(sizes: list[Any] | None) -> Shape | None:
+    if sizes is None:
+        return None
     if len(sizes) != 3 or any(type(size) is not int for size in sizes):
         raise FileError(f"input must be three whole numbers, not {sizes!r}")
     return sizes[0], sizes[1], sizes[2]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from accelsim.errors import HardwareError, NetworkError
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.hardware import Hardware
-from accelsim.ir import Network
+from accelsim.ir import BaseNetwork
 from accelsim.lowering import Choice, is_depthwise
 from accelsim.request import Layers, Request, select
 from accelsim.result import LayerResult, Result, sum_known
@@ -180,7 +180,7 @@ def beside(results: Sequence[Result], names: Sequence[str]) -> SideBySide:
 
 
 def _side_by_side(
-    network: Network, entries: Sequence[Entry], costs: Sequence[Sequence[LayerResult]]
+    network: BaseNetwork, entries: Sequence[Entry], costs: Sequence[Sequence[LayerResult]]
 ) -> SideBySide:
     """The layers of every design, which are the same, in their order."""
     every = [LayerCosts(each[0].name, each) for each in zip(*costs, strict=True)]

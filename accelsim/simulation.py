@@ -14,13 +14,14 @@ import numpy as np
 
 from accelsim import published
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
-from accelsim.forward import Step, batched, first_map, operands, step
-from accelsim.ir import INPUT, Layer
+from accelsim.forward import Step, batched, first_maps, operands, step
+from accelsim.ir import Layer
 from accelsim.lowering import AUTO, Choice, Lowered
 from accelsim.numerics import Int8, Int32
 from accelsim.request import CYCLE, RTL, SCHEDULE, Layers, Request
 from accelsim.result import MEMORY, LayerResult, Result, utilization
 from accelsim.reuse import moved
+from accelsim.tensors import Map
 from accelsim.weights import load_weights
 
 Progress = Callable[[str, float], None]  # what is being done, and the share of all that is done
@@ -139,16 +140,18 @@ def _scheduled(request: Request, layer: Layer) -> LayerResult:
 
 
 def _run(request: Request, progress: Progress) -> tuple[tuple[LayerResult, ...], Int8]:
-    """Real values through the network up to the last chosen layer.
+    """Real values through the network up to the last chosen layer; independent ones on their own.
 
     In fidelity cycle the chosen layers run register by register; else by the schedule.
     """
     network, chosen = request.network, request.chosen
     weights = load_weights(network, request.seed)
-    every = [{INPUT: first_map(network, request.seed, image)} for image in range(request.batch)]
+    every: list[dict[str, Map]] = [{} for _ in range(request.batch)]
     results = []
-    for index, layer in enumerate(network.layers[: network.layers.index(chosen[-1]) + 1]):
+    for index, layer in enumerate(network.leading_to(chosen)):
         progress(layer.name, index / len(network.layers))
+        for image, maps in enumerate(every):
+            maps |= first_maps(network, layer, request.seed, image)
         steps = [step(layer, weights, maps) for maps in every]
         if layer in chosen:
             lowered = request.lower(layer)

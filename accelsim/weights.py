@@ -1,4 +1,4 @@
-"""Weights, biases and the input image of a network: from a seed or from an .npz file."""
+"""Weights, biases and the entries of a network: from a seed or from an .npz file."""
 
 import hashlib
 import math
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import FileError
-from accelsim.ir import INPUT, Layer, Network
+from accelsim.ir import INPUT, BaseNetwork, Layer
 from accelsim.numerics import Int8, Int32
 
 
@@ -49,14 +49,14 @@ class Weights:
         return digest.hexdigest()
 
 
-def load_weights(network: Network, seed: int = 0) -> Weights:
+def load_weights(network: BaseNetwork, seed: int = 0) -> Weights:
     """The network's weights file, or seeded weights where it names none."""
     if network.weights_file is None:
         return seeded_weights(network, seed)
     return read_weights(network, Path(network.weights_file))
 
 
-def seeded_weights(network: Network, seed: int = 0) -> Weights:
+def seeded_weights(network: BaseNetwork, seed: int = 0) -> Weights:
     """Random weights over all of int8 and biases from -4096 to 4095.
 
     Those of a layer follow from the seed, its name and its shape alone, on every platform.
@@ -72,12 +72,13 @@ def seeded_weights(network: Network, seed: int = 0) -> Weights:
     return Weights(kernels, biases)
 
 
-def seeded_input(network: Network, seed: int = 0, image: int = 0) -> Int8:
-    """int8[c, h, w]: a random image over all of int8; each of a batch has its own."""
-    return _random_bytes(seed, f"{INPUT} {image}" if image else INPUT, network.input)
+def seeded_input(network: BaseNetwork, seed: int = 0, image: int = 0, entry: str = INPUT) -> Int8:
+    """int8[c, h, w]: the image of a batch, or another map that no layer makes, over all of int8."""
+    name = f"{entry} {image}" if image else entry
+    return _random_bytes(seed, name, network.shape(entry))
 
 
-def read_weights(network: Network, path: Path) -> Weights:
+def read_weights(network: BaseNetwork, path: Path) -> Weights:
     """Weights from an .npz: int8 arrays by layer name, int32 biases as NAME.bias.
 
     A bias that only a folded batch norm would add may be missing.
@@ -99,7 +100,7 @@ def read_weights(network: Network, path: Path) -> Weights:
     return Weights(kernels, biases)
 
 
-def _kernel_shape(network: Network, layer: Layer) -> tuple[int, ...]:
+def _kernel_shape(network: BaseNetwork, layer: Layer) -> tuple[int, ...]:
     return layer.op.weight_shape(*network.in_shapes(layer))
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from accelsim.hardware import Hardware
-    from accelsim.ir import Network
+    from accelsim.ir import BaseNetwork
     from accelsim.report.table import Table
 
 
@@ -43,7 +43,7 @@ def parse_clocks(text: str | None) -> range | None:
     return range(int(clocks[1]), int(clocks[2]) + 1)
 
 
-def load_network(name: str, variant: str, size: str | None) -> "Network":
+def load_network(name: str, variant: str, size: str | None) -> "BaseNetwork":
     """The network of a name or a file, as the options say."""
     from accelsim.find import find_network
 

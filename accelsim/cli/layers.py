@@ -45,7 +45,7 @@ from accelsim.cli.options import (
 from accelsim.errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from accelsim.ir import Network
+    from accelsim.ir import BaseNetwork
     from accelsim.report.ranking import Ranking
     from accelsim.request import Request
     from accelsim.result import Result
@@ -187,7 +187,7 @@ def _part(
 def _show_one(
     result: "Result",
     request: "Request",
-    plain: Callable[[], "Network"],
+    plain: Callable[[], "BaseNetwork"],
     view: View,
     json: str | None,
     csv: str | None,

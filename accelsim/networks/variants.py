@@ -4,16 +4,17 @@ from typing import NamedTuple
 
 from accelsim.checks import suggestion
 from accelsim.errors import NetworkError
-from accelsim.ir import Network
+from accelsim.ir import BaseNetwork, Network
 from accelsim.networks import fuse
 from accelsim.networks.fuse import NO_RULES, Rules
 from accelsim.networks.xsep import xsep
 
+BASELINE = "baseline"
 # ddc is of networks with context modules, whose definitions make it.
-VARIANTS = ("baseline", *fuse.VARIANTS, "xsep", "ddc")
+VARIANTS = (BASELINE, *fuse.VARIANTS, "xsep", "ddc")
 KEYS = {"xsep": ("k",)}  # the keys of those that take any
 
-__all__ = ["KEYS", "VARIANTS", "Rules", "Variant", "apply", "parse"]
+__all__ = ["BASELINE", "KEYS", "VARIANTS", "Rules", "Variant", "apply", "parse"]
 
 
 class Variant(NamedTuple):
@@ -48,10 +49,15 @@ def parse(text: str) -> Variant:
     return Variant(name, tuple(keys))
 
 
-def apply(network: Network, variant: str, rules: Rules = NO_RULES) -> Network:
+def apply(network: BaseNetwork, variant: str, rules: Rules = NO_RULES) -> Network:
     """The network with its layers replaced as the variant says."""
     name, keys = parse(variant)
-    if name == "baseline":
+    if not isinstance(network, Network):
+        raise NetworkError(
+            f"variant {name} replaces layers of a graph, and {network.name} is a list of "
+            "independent layers"
+        )
+    if name == BASELINE:
         return network
     if name == "xsep":
         return xsep(network, variant, _kernel(dict(keys).get("k")))

@@ -35,18 +35,21 @@ class Cost(NamedTuple):
 NOT_MODELLED = Cost(0, None)
 
 
-def padded_conv(layer: Layer, in_shapes: tuple[Shape, ...], timing: str) -> PaddedConv | None:
+def padded_conv(
+    layer: Layer, in_shapes: tuple[Shape, ...], timing: str, multiplier: bool = False
+) -> PaddedConv | None:
     """The layer's convolution; None where it has none, like pooling and adding.
 
     UnsupportedError for what no publication covers: dilation, groups that are not depthwise,
-    several output channels or several kernel shapes in one depthwise layer. Code that looks at
-    none of these, as FuSeConv's, counts something else than the layer.
+    several output channels per channel, unless `multiplier`, or several kernel shapes in one
+    depthwise layer. Code that looks at none of these, as FuSeConv's, counts something else than
+    the layer.
     """
     pieces = layer.op.lower(*in_shapes)
     if not pieces:
         return None
     op, conv = layer.op, pieces[0].conv
-    reason = _refusal(conv, len(pieces))
+    reason = _refusal(conv, len(pieces), multiplier)
     if reason:
         raise UnsupportedError(f"timing {timing} does not cover {reason} (layer {layer.name})")
     top = bottom = left = right = 0
@@ -57,7 +60,7 @@ def padded_conv(layer: Layer, in_shapes: tuple[Shape, ...], timing: str) -> Padd
     return PaddedConv(conv, conv.h + top + bottom, conv.w + left + right)
 
 
-def _refusal(conv: Conv, pieces: int) -> str:
+def _refusal(conv: Conv, pieces: int, multiplier: bool) -> str:
     """What of a layer no publication covers; "" where all is well."""
     if pieces > 1:
         return "kernel shapes that differ between channels"
@@ -65,6 +68,6 @@ def _refusal(conv: Conv, pieces: int) -> str:
         return f"dilation {conv.dh}x{conv.dw}"
     if conv.groups not in (1, conv.c):
         return f"{conv.groups} groups of {conv.c} channels, only 1 or one a channel"
-    if conv.groups > 1 and conv.k != conv.c:
+    if conv.groups > 1 and conv.k != conv.c and not multiplier:
         return f"{conv.k // conv.c} output channels per input channel of a depthwise layer"
     return ""

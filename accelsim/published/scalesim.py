@@ -19,9 +19,10 @@ two are counted as its Python interface does (topologies.load_layer_params_from_
 
 Depthwise layers: "one-filter", as its topologies are shipped, takes one filter over all channels,
 which has the right MACs but not the right result; "per-channel" runs every channel as a layer of
-its own, each one short, as it does for layers with DP in their name. Fully connected layers count
-(M = 1). One product on one multiplier in os is 0 cycles, by which SCALE-Sim divides and stops; it
-is refused here.
+its own, each one short. That is what it always does, and we do, with layers that have DP in their
+name; they may have several filters for each channel. Fully connected layers count (M = 1). One
+product on one multiplier in os is 0 cycles, by which SCALE-Sim divides and stops; it is refused
+here.
 
 Not modelled: drain in os, overlap of folds, and pooling, adding, scaling and activation.
 """
@@ -30,6 +31,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from accelsim.errors import UnsupportedError
+from accelsim.importers.scalesim import PER_CHANNEL
 from accelsim.ir import Layer, Shape
 from accelsim.published.convolutions import NOT_MODELLED, Cost, PaddedConv, padded_conv
 
@@ -61,17 +63,18 @@ class ScaleSim:
 
     def cost(self, layer: Layer, in_shapes: tuple[Shape, ...]) -> Cost:
         """Cycles of a layer."""
-        item = padded_conv(layer, in_shapes, self.name)
+        one_by_one = self.depthwise == "per-channel" or PER_CHANNEL in layer.name
+        item = padded_conv(layer, in_shapes, self.name, multiplier=one_by_one)
         if item is None:
             return NOT_MODELLED
         conv = item.conv
         pixels, window = _pixels(item), conv.fh * conv.fw
         if not item.depthwise:
             cycles = self._reported(pixels, conv.k, window * conv.c)
-        elif self.depthwise == "one-filter":
-            cycles = self._reported(pixels, 1, window * conv.c)
+        elif one_by_one:
+            cycles = conv.c * self._reported(pixels, conv.k // conv.c, window)
         else:
-            cycles = conv.c * self._reported(pixels, 1, window)
+            cycles = self._reported(pixels, 1, window * conv.c)
         if cycles == 0:
             raise UnsupportedError(
                 f"timing {self.name} has no figure for one product on one multiplier, "

@@ -112,9 +112,9 @@ def html(
 
 
 def _about(saved: SavedResult) -> str:
-    size = table.show(saved.input)
+    reads = "independent layers" if saved.input is None else f"input {table.show(saved.input)}"
     return (
-        f"{saved.hardware.label}, input {size}, timing {saved.timing}, fidelity {saved.fidelity}, "
+        f"{saved.hardware.label}, {reads}, timing {saved.timing}, fidelity {saved.fidelity}, "
         f"seed {saved.seed}; accelsim {saved.version}. {sentence(saved.hardware.clock)}"
     )
 

@@ -118,8 +118,7 @@ def _array(result: Result) -> SystolicArray | None:
 
 
 def _workload(result: Result) -> str:
-    _, height, width = result.graph.input
-    return f"{_network(result)} {height}x{width}"
+    return f"{_network(result)} {result.graph.size}"
 
 
 def _name(result: AnyResult) -> str:

@@ -100,8 +100,7 @@ def to_csv(results: Sequence[Result]) -> str:
 
 
 def _words(result: Result) -> tuple[str, ...]:
-    _, height, width = result.graph.input
-    return result.network, result.variant, f"{height}x{width}", result.hardware.label
+    return result.network, result.variant, result.graph.size, result.hardware.label
 
 
 def _size(result: Result) -> str:

@@ -28,7 +28,7 @@ from typing import NamedTuple
 from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.find import find_network
 from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
-from accelsim.ir import Network
+from accelsim.ir import BaseNetwork
 from accelsim.lowering import AUTO
 from accelsim.request import Request
 from accelsim.simulation import answer
@@ -91,7 +91,7 @@ class Point:
 
 
 def depthwise_study(
-    make: Callable[[str], Network] | str | Path,
+    make: Callable[[str], BaseNetwork] | str | Path,
     arrays: Iterable[tuple[int, int]],
     engine: DepthwiseEngine,
     base: Hardware | None = None,
@@ -119,7 +119,7 @@ def depthwise_study(
     return tuple(points)
 
 
-def _fused(make: Callable[[str], Network], plain: Network) -> Network | str:
+def _fused(make: Callable[[str], BaseNetwork], plain: BaseNetwork) -> BaseNetwork | str:
     """The network with FuSe half, or why there is none."""
     try:
         return make(FUSE)
@@ -136,7 +136,7 @@ def _array(rows: int, columns: int, engine: DepthwiseEngine, base: Hardware | No
     return base.without(engine.name).with_engine(replace(base.array, rows=rows, columns=columns))
 
 
-def _point(way: Way, network: Network | str, plain: Network, design: Hardware) -> Point:
+def _point(way: Way, network: BaseNetwork | str, plain: BaseNetwork, design: Hardware) -> Point:
     assert design.array is not None
     size = f"{design.array.rows}x{design.array.columns}"
     about = (plain.name, way.name, size)

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from accelsim.errors import UnsupportedError
-from accelsim.ir import Layer, Network
+from accelsim.ir import BaseNetwork, Layer
 from accelsim.lowering import AUTO, is_depthwise, lower, parse_dataflows
 from accelsim.request import RTL
 from accelsim.result import Result
@@ -71,7 +71,7 @@ def depthwise_ways(result: Result) -> DepthwiseWays | None:
     )
 
 
-def depthwise_layers(network: Network) -> list[Layer]:
+def depthwise_layers(network: BaseNetwork) -> list[Layer]:
     """The layers whose output channels see one input channel each."""
     return [each for each in network.layers if is_depthwise(each, network.in_shapes(each))]
 

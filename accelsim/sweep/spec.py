@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from accelsim.find import find_network
 from accelsim.hardware import Clock, Hardware, Memory, Operands, Sizes, clock
-from accelsim.ir import Network
+from accelsim.ir import BaseNetwork, LayerList
 from accelsim.sweep.axes import (
     BUFFERS,
     ENGINES,
@@ -32,7 +32,7 @@ PART_POINTS = 100_000
 class Workload(NamedTuple):
     """A network, a variant and an input size that are swept."""
 
-    network: Network
+    network: BaseNetwork
     name: str
     variant: str
     input: str
@@ -115,7 +115,7 @@ class Spec:
         for each in self.combinations(WORKLOAD):
             name, variant, size = (str(each[key]) for key in WORKLOAD)
             network = find_network(name, variant, size or None)
-            workloads.append(Workload(network, name, variant, "{1}x{2}".format(*network.input)))
+            workloads.append(Workload(network, name, variant, network.size))
         return tuple(workloads)
 
     @cached_property
@@ -206,9 +206,10 @@ class Spec:
         return _digest(json.dumps(self.to_dict(), sort_keys=True))
 
 
-def _network_digest(network: Network) -> str:
+def _network_digest(network: BaseNetwork) -> str:
     """Of the layers and what they read; the usual type of maps is left out, like no type at all."""
-    text = repr((network.input, network.layers)).replace(f", dtype={OPERAND_DTYPE!r})", ")")
+    reads = network.maps if isinstance(network, LayerList) else network.input
+    text = repr((reads, network.layers)).replace(f", dtype={OPERAND_DTYPE!r})", ")")
     return _digest(text if network.dtype == OPERAND_DTYPE else f"{network.dtype} {text}")
 
 
