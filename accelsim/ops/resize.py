@@ -76,12 +76,12 @@ class Resize(OnHost):
         numbers = np.arange(count)
         if self.align_corners:
             parts = max(count - 1, 1)
-            places = numbers * (size - 1) if count > 1 else numbers
+            places = numbers * (size - 1)
         else:
             parts = 2 * count
-            places = np.clip((2 * numbers + 1) * size - count, 0, parts * (size - 1))
+            places = np.maximum((2 * numbers + 1) * size - count, 0)
         first, rest = np.divmod(places, parts)
-        second = np.minimum(first + 1, size - 1)
+        second = np.minimum(first + 1, size - 1)  # beyond the edge both are its value
         shape = [1, 1, 1]
         shape[axis] = count
         rest = rest.reshape(shape)

@@ -12,19 +12,26 @@ from accelsim.ir import INPUT, Layer, Network
 from accelsim.ops import (
     Activation,
     Add,
+    BatchNorm,
     ChannelShuffle,
     Concat,
     Conv2d,
+    Crop,
     Depthwise,
     DynamicDepthwise,
     GlobalPool,
+    GlobalResponseNorm,
     LayerNorm,
     Linear,
+    Multiply,
     Pointwise,
     Pool,
+    PositionEmbedding,
     Resize,
     Scale,
     Slice,
+    Softmax,
+    Tokens,
 )
 from accelsim.ops import base as operators
 from accelsim.weights import seeded_weights
@@ -57,6 +64,14 @@ NETWORK = Network(
         Layer("norm", LayerNorm(), ("dynamic",)),
         Layer("end", Add(), ("norm", "dynamic", "scaled")),
         Layer("hswish", Activation("hswish"), ("end",)),
+        Layer("product", Multiply(), ("hswish", "gates")),
+        Layer("normed", BatchNorm(), ("end",)),
+        Layer("responses", GlobalResponseNorm(), ("normed",)),
+        Layer("shares", Softmax(2), ("responses",)),
+        Layer("tokens", Tokens(1), ("some",)),
+        Layer("placed", PositionEmbedding(), ("tokens",)),
+        Layer("class", Crop((0, 1)), ("placed",)),
+        Layer("sized", Resize(factor=(2, 1), mode="bilinear"), ("shares",)),
         Layer("last", Concat(), ("hswish", "end", "gated")),
     ),
 )
@@ -122,6 +137,10 @@ def reals(op, weights, inputs):
             c, h, w = x.values.shape
             cut = x.values[:, : h // fh * fh, : w // fw * fw]
             return cut.reshape(c, h // fh, fh, w // fw, fw).max(axis=(2, 4)), x.step
+        case Resize(factor=(fh, fw)):
+            size = x.values.shape[1] * fh, x.values.shape[2] * fw
+            between = naive.bilinear(x.integers.astype(np.int8), size, align_corners=False)
+            return between.astype(object) * x.step, x.step
         case Resize(size=(oh, ow)):
             _, h, w = x.values.shape
             rows, columns = [i * h // oh for i in range(oh)], [j * w // ow for j in range(ow)]
@@ -132,6 +151,25 @@ def reals(op, weights, inputs):
         case Scale():
             step = x.step * inputs[1].step * 128
             return fit(x.values * inputs[1].values, step), step
+        case Multiply():
+            return x.values * inputs[1].values, x.step * inputs[1].step
+        case BatchNorm():
+            gamma, beta = fractions[:, :, None, None]
+            return gamma * x.values + 128 * beta * x.step, x.step / 128
+        case GlobalResponseNorm():
+            sums = naive.global_response_norm(x.integers.astype(np.int8), *weights)
+            return sums.astype(object) * x.step / 128, x.step / 128
+        case Softmax(heads=heads):
+            steps = naive.softmax(x.integers.astype(np.int8), heads)
+            return steps.astype(object) * Fraction(1, 2**24), Fraction(1, 2**24)
+        case Tokens():
+            learned = 128 * fractions * x.step
+            pixels = x.values.reshape(len(x.values), -1)
+            return np.concatenate((learned, pixels), axis=1)[:, :, None], x.step
+        case PositionEmbedding():
+            return x.values + 128 * fractions * x.step, x.step
+        case Crop(rows=(first, stop)):
+            return x.values[:, first:stop], x.step
         case LayerNorm():
             sums = naive.layer_norm(x.integers.astype(np.int8), *weights)
             return sums.astype(object) * Fraction(1, 128**2), Fraction(1, 128**2)
