@@ -18,7 +18,7 @@ class Synthesis:
     dataflow : its name, where the engine has several; else None.
     macs : dense multiply-accumulates of the layer.
     live_macs : those of them with a value of the map.
-    skipped_macs : those that the engine skips because their taps lie outside the map.
+    skipped_macs : see LayerResult.
     """
 
     network: str
@@ -86,7 +86,7 @@ def csynth(
         lowered.dataflow,
         network.macs(chosen),
         lowered.live_macs,
-        lowered.skipped_macs,
+        lowered.skipped_macs + network.inserted_macs(chosen),
         lowered.bound.cycles,
         hardware,
         made,

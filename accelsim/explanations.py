@@ -9,7 +9,7 @@ what memory off chip adds is one number.
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from accelsim.errors import UnsupportedError
@@ -17,8 +17,8 @@ from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.hardware import Hardware
 from accelsim.hls.account import MULTIPLIES, account
 from accelsim.hls.nest import Loop, Task, operations
-from accelsim.ir import Layer
-from accelsim.lowering import AUTO, Choice, Lowered, in_each_dataflow
+from accelsim.ir import Layer, Shape
+from accelsim.lowering import AUTO, Choice, Lowered, in_each_dataflow, lower
 from accelsim.passes import Body, Repeat
 from accelsim.phrases import counted
 from accelsim.request import Request
@@ -93,12 +93,24 @@ class Reason(NamedTuple):
     filled: Filled | None
 
 
+class WithZeros(NamedTuple):
+    """A transposed convolution as one convolution of its map with zeros inserted.
+
+    cycles : None where no allowed engine runs it.
+    """
+
+    macs: int
+    cycles: int | None
+
+
 @dataclass(frozen=True)
 class Explanation:
     """Why a layer takes its cycles.
 
     engine, dataflow : those that run it; the dataflow is None where the engine has only one.
     macs : dense multiply-accumulates.
+    with_zeros : what a convolution of the map with zeros inserted would take; None where lowering
+        leaves out no such zeros.
     bound_cycles : the least that multipliers and ports of the engine allow.
     memory_cycles : clocks with the memory of the design; None where it has none.
     parts : of multipliers x cycles, the largest first.
@@ -121,6 +133,7 @@ class Explanation:
     parts: tuple[Part, ...]
     passes: tuple[Passes, ...]
     ways: tuple[Way, ...]
+    with_zeros: WithZeros | None = None
 
     @property
     def multiplier_clocks(self) -> int:
@@ -169,6 +182,7 @@ class Explanation:
                 for each in self.passes
             ],
             "ways": [way._asdict() for way in self.ways],
+            **({} if self.with_zeros is None else {"with_zeros": self.with_zeros._asdict()}),
         }
 
 
@@ -215,7 +229,20 @@ def explain(
         parts=parts_of(lowered),
         passes=_passes(lowered),
         ways=tuple(sorted(tried, key=lambda way: (way.cycles is None, way.cycles))),
+        with_zeros=_with_zeros(request, chosen, in_shapes),
     )
+
+
+def _with_zeros(request: Request, layer: Layer, in_shapes: tuple[Shape, ...]) -> WithZeros | None:
+    """The fastest convolution of the map with zeros inserted, on the engines that are allowed."""
+    if (whole := layer.op.with_zeros(*in_shapes)) is None:
+        return None
+    op, shape = whole
+    try:
+        lowered = lower(replace(layer, op=op), (shape,), request.hardware, request.allowed)
+    except UnsupportedError:
+        lowered = None
+    return WithZeros(op.macs(shape), None if lowered is None else lowered.cycles)
 
 
 def _worst(request: Request) -> str:

@@ -23,6 +23,7 @@ from accelsim.tensors import Map, Shape, Tensor, check_operand
 
 __all__ = [
     "INPUT",
+    "Area",
     "BaseNetwork",
     "Conv",
     "Layer",
@@ -32,9 +33,11 @@ __all__ = [
     "Piece",
     "Shape",
     "Source",
+    "inserted_macs",
     "out_size",
 ]
 
+Area = tuple[range, range]  # rows and columns
 Source = tuple[int, int]  # of a channel: the place of an input among a layer's, and channel in it
 INPUT = "input"  # the name under which layers refer to the network's input
 
@@ -104,36 +107,55 @@ class Conv(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A part of a layer that is one Conv: all of it, or the channels that share a kernel shape.
+    """A part of a layer that is one Conv: all of it, channels of one kernel shape, or a phase.
 
     channels : the layer's input channels that the piece reads, or None for all of them.
     outputs : the layer's output channels that the piece makes, or None for all of them.
     weights : slice bounds, one (start, stop) per channel read, into the layer's packed kernels,
         or None where the piece takes the layer's whole kernel.
+    reads, taps, writes : rows and columns of the layer's map, of its kernel, and of its output that
+        are the piece's, or None for all of them. Outputs that no piece writes are zero.
     """
 
     conv: Conv
     channels: tuple[int, ...] | None = None
     outputs: tuple[int, ...] | None = None
     weights: tuple[tuple[int, int], ...] | None = None
+    reads: Area | None = None
+    taps: Area | None = None
+    writes: Area | None = None
 
     def take_input(self, x: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
         """The map of the piece's Conv from the layer's: int8[c, h, w], or [n, c, h, w]."""
         if self.channels is not None:
             x = x[..., list(self.channels), :, :]
-        return x.reshape(self.conv.in_shape)
+        rows, columns = _cut(self.reads)
+        return x[..., rows, columns].reshape(self.conv.in_shape)
 
     def take_weights(self, weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
         """int8[k, c / groups, fh, fw] of the piece's Conv, from the layer's kernel."""
         conv = self.conv
         if self.weights is not None:
             weights = np.concatenate([weights[start:stop] for start, stop in self.weights])
+        if self.taps is not None:
+            rows, columns = _cut(self.taps)
+            weights = weights[..., rows, columns]
         return weights.reshape(conv.k, conv.c // conv.groups, conv.fh, conv.fw)
 
     def put(self, result: npt.NDArray[np.int32], out: npt.NDArray[np.int32]) -> None:
         """Write the piece's result into the layer's output: int32[k, oh, ow], or [n, k, oh, ow]."""
         where = slice(None) if self.outputs is None else list(self.outputs)
-        out[..., where, :, :] = result.reshape(*out.shape[:-3], -1, *out.shape[-2:])
+        rows, columns = _cut(self.writes)
+        result = result.reshape(*out.shape[:-3], -1, self.conv.oh, self.conv.ow)
+        out[..., where, rows, columns] = result
+
+
+def _cut(area: Area | None) -> tuple[slice, slice]:
+    """Rows and columns as an index."""
+    if area is None:
+        return slice(None), slice(None)
+    rows, columns = (slice(each.start, each.stop, each.step) for each in area)
+    return rows, columns
 
 
 @runtime_checkable
@@ -167,6 +189,12 @@ class Operator(Protocol):
 
     def lower(self, *inputs: Shape) -> tuple[Piece, ...]:
         """Primitive work for an engine; () for what runs on the host."""
+
+    def with_zeros(self, *inputs: Shape) -> tuple["Operator", Shape] | None:
+        """The layer as one convolution of a map with zeros inserted, and the shape of that map.
+
+        None where `lower` leaves out no such zeros.
+        """
 
     def operands(
         self, inputs: Sequence[npt.NDArray[np.int8]], weights: npt.NDArray[np.int8]
@@ -302,6 +330,10 @@ class BaseNetwork(ABC):
     def live_macs(self, layer: Layer) -> int:
         """Multiply-accumulates of a layer with a value of its map: no taps outside it."""
         return sum(piece.conv.live_macs for piece in layer.op.lower(*self.in_shapes(layer)))
+
+    def inserted_macs(self, layer: Layer) -> int:
+        """Multiply-accumulates with inserted zeros, beyond `macs`, that lowering leaves out."""
+        return inserted_macs(layer.op, self.in_shapes(layer))
 
     def params(self, layer: Layer) -> int:
         """Trainable parameters: weights, bias, gamma and beta of batch norms, layer scale."""
@@ -461,6 +493,8 @@ def _check_folds(layer: Layer, inputs: tuple[Shape, ...]) -> None:
         raise ShapeError(f"{what} folds into weights, and {layer.op.name} has none to multiply")
     if layer.prenorm and any(piece.conv.padded for piece in pieces):
         raise ShapeError("prenorm folds only into a layer without padding")
+    if layer.prenorm and any(piece.taps or piece.writes for piece in pieces):
+        raise ShapeError("prenorm folds only into a layer whose outputs all have the same taps")
 
 
 def _check_dtypes(layer: Layer, inputs: tuple[Shape, ...], dtypes: list[str]) -> None:
@@ -471,6 +505,14 @@ def _check_dtypes(layer: Layer, inputs: tuple[Shape, ...], dtypes: list[str]) ->
             f"{layer.op.name} only addresses its inputs, so that its dtype must be theirs, "
             f"{others[0]}, not {layer.dtype}"
         )
+
+
+def inserted_macs(op: Operator, in_shapes: tuple[Shape, ...]) -> int:
+    """Those of a convolution of the map with zeros inserted that no piece of an operator has."""
+    if (whole := op.with_zeros(*in_shapes)) is None:
+        return 0
+    convolution, shape = whole
+    return convolution.macs(shape) - sum(piece.conv.macs for piece in op.lower(*in_shapes))
 
 
 def out_size(size: int, kernel: int, stride: int, dilation: int, before: int, after: int) -> int:

@@ -45,7 +45,8 @@ class LayerResult:
     write_bytes : results at the result port, as wide as accumulators; None in published timings.
     live_macs : of `macs`, those with a value of the map: padded taps are left out.
     skipped_macs : of `macs`, those on which the engine spends no multiplier clock, as their taps
-        lie outside the map; None in published timings and on the host.
+        lie outside the map; of a transposed convolution, what one of the map with zeros inserted
+        has more than the engine multiplies. None in published timings and on the host.
     bound_cycles : the least that multipliers and ports of the engine allow for the live MACs and
         the results; None in published timings.
     bound_by : what makes it take its time: memory, where it takes longer than the engine; else what

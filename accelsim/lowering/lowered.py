@@ -141,7 +141,10 @@ class Lowered:
 
     @property
     def skipped_macs(self) -> int:
-        """Dense MACs on which the engine spends no multiplier: their taps lie outside the map."""
+        """Dense MACs of the pieces on which the engine spends no multiplier.
+
+        Their taps lie outside the map.
+        """
         skipped = self.model.skipped
         if skipped is None:
             return 0

@@ -6,6 +6,7 @@ from accelsim.ops.batch_norm import BatchNorm
 from accelsim.ops.channel_shuffle import ChannelShuffle
 from accelsim.ops.concat import Concat
 from accelsim.ops.conv2d import Conv2d
+from accelsim.ops.conv_transpose2d import ConvTranspose2d
 from accelsim.ops.crop import Crop
 from accelsim.ops.ddc_context import DdcContext
 from accelsim.ops.depthwise import Depthwise
@@ -36,6 +37,7 @@ from accelsim.ops.xsep_conv import XSepConv
 # What a layer of a network can be.
 OPS = (
     Conv2d,
+    ConvTranspose2d,
     Depthwise,
     DynamicDepthwise,
     Pointwise,
@@ -83,6 +85,7 @@ __all__ = [
     "ChannelShuffle",
     "Concat",
     "Conv2d",
+    "ConvTranspose2d",
     "Crop",
     "DdcContext",
     "Depthwise",

@@ -9,7 +9,7 @@ import numpy as np
 
 from accelsim.checks import show
 from accelsim.errors import ShapeError, UnsupportedError
-from accelsim.ir import Piece, Shape, Source
+from accelsim.ir import Operator, Piece, Shape, Source
 from accelsim.numerics import FRACTION, Int8, Int32, align
 from accelsim.ops.geometry import convolve
 from accelsim.tensors import Map
@@ -66,6 +66,10 @@ class Convolution(Protocol):
         """None: it computes values."""
         return None
 
+    def with_zeros(self, *inputs: Shape) -> tuple[Operator, Shape] | None:
+        """None: no zeros are inserted."""
+        return None
+
     def rescale(self, *inputs: Map) -> tuple[tuple[Int8, ...], int]:
         """The inputs as they are: a product is on the scale of the map times the kernel's."""
         kernel = inputs[1].exponent if len(inputs) > 1 else FRACTION
@@ -111,6 +115,10 @@ class OnHost(Protocol):
     def lower(self, *inputs: Shape) -> tuple[Piece, ...]:
         """Nothing for an engine."""
         return ()
+
+    def with_zeros(self, *inputs: Shape) -> tuple[Operator, Shape] | None:
+        """None: no zeros are inserted."""
+        return None
 
     def operands(self, inputs: Sequence[Int8], weights: Int8) -> tuple[Int8, Int8]:
         """UnsupportedError: there are none."""

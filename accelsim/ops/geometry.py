@@ -113,6 +113,13 @@ def resolve_padding(
     return top, bottom, left, right
 
 
+def check_groups(groups: int, channels: int, out_channels: int) -> None:
+    """ShapeError unless the groups have whole numbers of channels."""
+    for what, count in (("input", channels), ("output", out_channels)):
+        if count % groups:
+            raise ShapeError(f"groups must divide the {count} {what} channels, not be {groups}")
+
+
 def make_conv(
     shape: Shape,
     out_channels: int,
@@ -124,9 +131,7 @@ def make_conv(
 ) -> Conv:
     """The convolution on an input of `shape`; ShapeError where it does not fit."""
     c, h, w = shape
-    for what, channels in (("input", c), ("output", out_channels)):
-        if channels % groups:
-            raise ShapeError(f"groups must divide the {channels} {what} channels, not be {groups}")
+    check_groups(groups, c, out_channels)
     top, bottom, left, right = resolve_padding(padding, (h, w), kernel, stride, dilation)
     return Conv(
         c=c,
@@ -147,6 +152,14 @@ def make_conv(
     )
 
 
+def check_sum(products: int) -> None:
+    """UnsupportedError where a sum of so many int8 products could exceed int32."""
+    if products >= 2**17:
+        raise UnsupportedError(
+            f"a sum of {products} int8 products can exceed int32; at most {2**17 - 1} are allowed"
+        )
+
+
 def convolve(conv: Conv, weights: Int8, x: Int8) -> Int32:
     """int32[k, oh, ow]: a Conv on int8[c, h, w] with int8[k, c / groups, fh, fw].
 
@@ -156,10 +169,7 @@ def convolve(conv: Conv, weights: Int8, x: Int8) -> Int32:
     """
     groups, depth = conv.groups, conv.c // conv.groups
     products = depth * conv.fh * conv.fw
-    if products >= 2**17:
-        raise UnsupportedError(
-            f"a sum of {products} int8 products can exceed int32; at most {2**17 - 1} are allowed"
-        )
+    check_sum(products)
     exact: type[np.floating[Any]] = np.float32 if products <= 2**10 else np.float64
     if depth == 1:
         return _convolve_each(conv, weights.astype(exact), x.astype(exact))

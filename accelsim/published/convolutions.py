@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from accelsim.errors import UnsupportedError
 from accelsim.ir import Conv, Layer, Shape
-from accelsim.ops import Conv2d, Depthwise, DynamicDepthwise
+from accelsim.ops import Conv2d, ConvTranspose2d, Depthwise, DynamicDepthwise
 from accelsim.ops.geometry import resolve_padding
 
 
@@ -40,16 +40,20 @@ def padded_conv(
 ) -> PaddedConv | None:
     """The layer's convolution; None where it has none, like pooling and adding.
 
-    UnsupportedError for what no publication covers: dilation, groups that are not depthwise,
-    several output channels per channel, unless `multiplier`, or several kernel shapes in one
-    depthwise layer. Code that looks at none of these, as FuSeConv's, counts something else than
-    the layer.
+    UnsupportedError for what no publication covers: transposed convolutions, dilation, groups that
+    are not depthwise, several output channels per channel, unless `multiplier`, or several kernel
+    shapes in one depthwise layer. Code that looks at none of these, as FuSeConv's, counts something
+    else than the layer.
     """
     pieces = layer.op.lower(*in_shapes)
     if not pieces:
         return None
     op, conv = layer.op, pieces[0].conv
-    reason = _refusal(conv, len(pieces), multiplier)
+    reason = (
+        "transposed convolutions"
+        if isinstance(op, ConvTranspose2d)
+        else _refusal(conv, len(pieces), multiplier)
+    )
     if reason:
         raise UnsupportedError(f"timing {timing} does not cover {reason} (layer {layer.name})")
     top = bottom = left = right = 0

@@ -123,6 +123,12 @@ def notes(made: Explanation, worst: bool) -> list[str]:
         f"Multipliers and ports of the engine allow {counted(made.bound_cycles, 'cycle')}; the "
         f"layer has {made.macs:,} dense multiply-accumulates."
     )
+    if (whole := made.with_zeros) is not None:
+        takes = f", {counted(whole.cycles, 'cycle')}" if whole.cycles else ""
+        sentences.append(
+            "As one convolution of the map with zeros inserted it would have "
+            f"{counted(whole.macs, 'multiply-accumulate')}{takes}."
+        )
     if left := sum(each.trips for each in made.passes[MOST_PASSES:]):
         sentences.append(f"{counted(left, 'more pass', 'more passes')} of other sizes.")
     sentences += [

@@ -3,6 +3,7 @@
 from accelsim.c_synthesis import Synthesis
 from accelsim.hardware.clock import sentence
 from accelsim.hls.reports import Report, ReportLine
+from accelsim.ops import ConvTranspose2d
 from accelsim.phrases import counted
 from accelsim.report.table import Table, count, fit, percent
 
@@ -88,6 +89,9 @@ def notes(synthesis: Synthesis) -> list[str]:
     skipped = (
         f"Of {counted(synthesis.macs, 'MAC')} with padding, {synthesis.skipped_macs:,} are "
         "skipped, as their taps lie outside the map."
+        if synthesis.op != ConvTranspose2d.name
+        else f"Beside {counted(synthesis.macs, 'MAC')}, {synthesis.skipped_macs:,} are skipped: "
+        "products with inserted zeros, or with padding."
     )
     return [
         time,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from accelsim.hardware import DepthwiseEngine
 from accelsim.hardware.clock import sentence
+from accelsim.ops import ConvTranspose2d
 from accelsim.phrases import counted, milliseconds, of_batch
 from accelsim.request import CYCLE
 from accelsim.result import MEMORY, LayerResult, Result, Totals
@@ -35,6 +36,10 @@ SPARED = (
 USE = (
     "Utilisation is the share of multiplier clocks that multiply a value of the map by a weight; "
     "bounds count these products too, MACs those with padding as well."
+)
+INSERTED = (
+    "Skipped are products with padding, and with the zeros that transposed convolutions insert, on "
+    "which an engine spends no multiplier; those with inserted zeros are not among the MACs."
 )
 _FUSECONV = "it has no drain of results, no result port and no overlap"
 _SCALESIM = (
@@ -288,7 +293,9 @@ def use_notes(result: "AnyResult") -> list[str]:
     """What utilisation means, what engines skip, and why a utilisation is missing."""
     shown = [layer for layer in result.layers if not layer.not_modelled]
     sentences = [USE] if shown else []
-    if result.total_skipped_macs:
+    if any(layer.op == ConvTranspose2d.name for layer in shown):
+        sentences.append(INSERTED)
+    elif result.total_skipped_macs:
         part = percent(result.total_skipped_macs, result.total_macs)
         sentences.append(
             f"Skipped are MACs with padding on which an engine spends no multiplier, {part} of all."

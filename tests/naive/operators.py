@@ -51,6 +51,33 @@ def conv2d(
     return np.array(out, np.int64)
 
 
+def conv_transpose2d(
+    x: npt.NDArray[np.int8],
+    w: npt.NDArray[np.int8],
+    stride: Sequence[int] = (1, 1),
+    padding: Sequence[int] = (0, 0, 0, 0),
+    extra: Sequence[int] = (0, 0),
+    dilation: Sequence[int] = (1, 1),
+    groups: int = 1,
+) -> Ints:
+    """int64[k, oh, ow] from x[c, h, w], w[c, k / groups, fh, fw]: every product goes to its output.
+
+    padding : outputs that are cut off.  extra : output rows and columns in addition.
+    """
+    channels, height, width = x.shape
+    _, each, fh, fw = w.shape
+    top, bottom, left, right = padding
+    rows = (height - 1) * stride[0] + dilation[0] * (fh - 1) + 1 + extra[0]
+    columns = (width - 1) * stride[1] + dilation[1] * (fw - 1) + 1 + extra[1]
+    out = np.zeros((each * groups, rows, columns), np.int64)
+    for c in range(channels):
+        first = c // (channels // groups) * each
+        for y, z, k, i, j in np.ndindex(height, width, each, fh, fw):
+            place = y * stride[0] + i * dilation[0], z * stride[1] + j * dilation[1]
+            out[first + k, *place] += int(w[c, k, i, j]) * int(x[c, y, z])
+    return out[:, top : rows - bottom, left : columns - right]
+
+
 def depthwise(
     x: npt.NDArray[np.int8],
     kernels: Sequence[npt.NDArray[np.int8]],

@@ -18,6 +18,7 @@ from accelsim.ops import (
     ChannelShuffle,
     Concat,
     Conv2d,
+    ConvTranspose2d,
     DdcContext,
     Depthwise,
     DynamicDepthwise,
@@ -134,6 +135,19 @@ TABLES = (
         'op = "dynamic_depthwise"\nkernel = [6, 5]\ninputs = ["l13", "l12"]',
         DynamicDepthwise((6, 5)),
         (False, False, "none"),
+    ),
+    (
+        """op = "conv_transpose2d"
+        out_channels = 6
+        kernel = [3, 2]
+        stride = [2, 3]
+        padding = [1, 0, 0, 1]
+        output_padding = [1, 2]
+        dilation = [1, 2]
+        groups = 3
+        bias = true""",
+        ConvTranspose2d(6, (3, 2), (2, 3), (1, 0, 0, 1), (1, 2), (1, 2), 3),
+        (True, False, "none"),
     ),
     (
         'op = "matmul"\nheads = 3\ntranspose_b = true\ninputs = ["l13", "l13"]',

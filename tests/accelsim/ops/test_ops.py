@@ -21,6 +21,7 @@ from accelsim.ops import (
     ChannelShuffle,
     Concat,
     Conv2d,
+    ConvTranspose2d,
     Crop,
     Depthwise,
     DynamicDepthwise,
@@ -77,6 +78,15 @@ CASES = (
     Case(Conv2d(3, (1, 1), (5, 4)), ((2, 7, 9),), (3, 2, 3)),
     Case(Conv2d(1, (1, 1)), ((1, 1, 1),), (1, 1, 1)),
     Case(Conv2d(1, (3, 3), padding=(1, 1, 1, 1)), ((1, 1, 1),), (1, 1, 1)),
+    Case(ConvTranspose2d(5, (2, 2), (2, 2)), ((3, 3, 4),), (5, 6, 8)),
+    Case(ConvTranspose2d(4, (3, 3), (2, 2), 1, (1, 1)), ((2, 4, 3),), (4, 8, 6)),
+    Case(
+        ConvTranspose2d(4, (3, 4), (3, 1), (1, 0, 2, 1), (2, 0), (2, 1), 2),
+        ((6, 3, 4),),
+        (4, 12, 4),
+    ),
+    Case(ConvTranspose2d(6, (2, 3), (4, 2), groups=3), ((3, 2, 3),), (6, 6, 7)),
+    Case(ConvTranspose2d(1, (1, 1)), ((1, 1, 1),), (1, 1, 1)),
     Case(Depthwise((3, 3)), ((4, 5, 6),), (4, 5, 6)),
     Case(Depthwise((3, 3), (2, 2)), ((3, 6, 7),), (3, 3, 4)),
     Case(Depthwise((31, 31)), ((2, 7, 7),), (2, 7, 7)),
@@ -198,6 +208,9 @@ def by_hand(op, weights, inputs):
         case Conv2d(kernel=kernel, stride=stride, padding=padding, dilation=dilation):
             around = sides(padding, x.shape[1:], kernel, stride, dilation)
             return naive.conv2d(x, weights, stride, around, dilation, op.groups)
+        case ConvTranspose2d(stride=stride, output_padding=extra, dilation=dilation):
+            around = sides(op.padding, x.shape[1:], op.kernel, stride, dilation)
+            return naive.conv_transpose2d(x, weights, stride, around, extra, dilation, op.groups)
         case Depthwise(stride=stride, dilation=dilation):
             first, stop = op.channels or (0, len(x))
             kernels = split_kernels(op, weights, stop - first)
@@ -364,15 +377,25 @@ WITH_WEIGHTS = [case for case in CASES if case.op.lower(*case.inputs)]
 def test_pieces_make_the_whole(case):
     weights, inputs = tensors(case)
     x, kernel = case.op.operands(inputs, weights)
-    out = np.full(case.out, -(2**31), np.int32)
-    for piece in case.op.lower(*case.inputs):
+    pieces = case.op.lower(*case.inputs)
+    # What no piece writes is zero, where pieces choose rows and columns; else they write all.
+    unwritten = 0 if any(piece.writes for piece in pieces) else -(2**31)
+    out = np.full(case.out, unwritten, np.int32)
+    for piece in pieces:
         piece.put(naive_piece(piece, kernel, x).astype(np.int32), out)
     assert np.array_equal(out, by_hand(case.op, weights, inputs))
 
 
 @pytest.mark.parametrize("case", WITH_WEIGHTS, ids=case_id)
 def test_macs_are_the_dense_products(case):
-    """All ones on a map so padded with ones that nothing is zero: sums count products."""
+    """All ones on a map so padded with ones that nothing is zero: sums count products.
+
+    Those of a transposed convolution are values times taps.
+    """
+    if type(case.op) is ConvTranspose2d:
+        weights, (x,) = tensors(case)
+        assert case.op.macs(x.shape) == x[0].size * weights.size
+        return
     counted = 0
     for piece in case.op.lower(*case.inputs):
         conv = piece.conv

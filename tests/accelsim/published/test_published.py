@@ -12,6 +12,7 @@ from accelsim.ops import (
     Add,
     Concat,
     Conv2d,
+    ConvTranspose2d,
     Depthwise,
     GlobalPool,
     Linear,
@@ -259,6 +260,8 @@ def test_models_are_asked_in_each_of_their_dataflows():
         (Pointwise(8, groups=2), "2 groups of 4 channels"),
         (Depthwise((3, 3), multiplier=2), "2 output channels per input channel"),
         (Depthwise(kernels=((3, 3), (1, 3), (3, 3), (3, 1))), "kernel shapes that differ"),
+        (ConvTranspose2d(4, (2, 2), (2, 2)), "transposed convolutions"),
+        (ConvTranspose2d(4, (3, 3)), "transposed convolutions"),
     ],
 )
 def test_what_no_publication_covers(timing, op, reason):
