@@ -86,7 +86,7 @@ def csynth(
         lowered.dataflow,
         network.macs(chosen),
         lowered.live_macs,
-        lowered.skipped_macs + network.inserted_macs(chosen),
+        lowered.skipped_macs,
         lowered.bound.cycles,
         hardware,
         made,

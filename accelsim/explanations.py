@@ -276,7 +276,7 @@ def parts_of(lowered: Lowered) -> tuple[Part, ...]:
     nest = lowered.nest("")
     spent = account(nest)
     executed = operations(nest)
-    wanted = sum(piece.conv.macs for piece in lowered.pieces) - lowered.skipped_macs
+    wanted = lowered.dense_macs - lowered.skipped_macs
     parts = [
         Part(PRODUCTS, "", lowered.live_macs),
         Part(PADDING, "", wanted - lowered.live_macs),

@@ -331,10 +331,6 @@ class BaseNetwork(ABC):
         """Multiply-accumulates of a layer with a value of its map: no taps outside it."""
         return sum(piece.conv.live_macs for piece in layer.op.lower(*self.in_shapes(layer)))
 
-    def inserted_macs(self, layer: Layer) -> int:
-        """Multiply-accumulates with inserted zeros, beyond `macs`, that lowering leaves out."""
-        return inserted_macs(layer.op, self.in_shapes(layer))
-
     def params(self, layer: Layer) -> int:
         """Trainable parameters: weights, bias, gamma and beta of batch norms, layer scale."""
         return self._counts[layer.name][1]

@@ -218,7 +218,7 @@ def _on_engine(
         read_bytes=traffic.read_bytes if traffic else None,
         write_bytes=traffic.write_bytes if traffic else None,
         live_macs=live_macs,
-        skipped_macs=lowered.skipped_macs + network.inserted_macs(layer),
+        skipped_macs=lowered.skipped_macs,
         bound_cycles=lowered.bound.cycles,
         bound_by=lowered.bound.by,
         values_equal=values_equal,

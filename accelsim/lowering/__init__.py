@@ -11,7 +11,7 @@ from accelsim.dataflows.im2col import depth_of
 from accelsim.engines.base import Engine
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware, Operands, is_third_party
-from accelsim.ir import Conv, Layer, Piece, Shape
+from accelsim.ir import Conv, Layer, Piece, Shape, inserted_macs
 from accelsim.lowering.allowed import (
     AUTO,
     DEPTHWISE_ON,
@@ -58,17 +58,17 @@ def lower(
     UnsupportedError names the layer and why each allowed dataflow or engine refuses it, or that
     its sums could exceed the accumulators.
     """
-    pieces, convs, out_shape, depthwise = _demand(layer, in_shapes, batch)
-    if not pieces:
+    demand = _demand(layer, in_shapes, batch)
+    if not demand.pieces:
         return None
     allowed = parse_dataflows(AUTO) if allowed is None else allowed
-    dataflows = allowed.depthwise if depthwise else allowed.others
+    dataflows = allowed.depthwise if demand.depthwise else allowed.others
     lowered: list[Lowered] = []
     refusals: list[str] = []
     for way in _ways(hardware.engines, dataflows):
-        if way.model.takes(convs, depthwise):
+        if way.model.takes(demand.convs, demand.depthwise):
             try:
-                lowered.append(_on_engine(pieces, out_shape, way.sizes, way.dataflows))
+                lowered.append(_on_engine(demand, way.sizes, way.dataflows))
             except UnsupportedError as error:
                 refusals.append(str(error))
             if way.alone:
@@ -95,14 +95,14 @@ def in_each_dataflow(
     batch: int = 1,
 ) -> list[Lowered | Refused]:
     """The layer in every allowed dataflow of the engines that are made for it; none on the host."""
-    pieces, convs, out_shape, depthwise = _demand(layer, in_shapes, batch)
+    demand = _demand(layer, in_shapes, batch)
     tried: list[Lowered | Refused] = []
-    for way in _ways(hardware.engines, allowed.depthwise if depthwise else allowed.others):
-        if not pieces or not way.model.takes(convs, depthwise):
+    for way in _ways(hardware.engines, allowed.depthwise if demand.depthwise else allowed.others):
+        if not demand.pieces or not way.model.takes(demand.convs, demand.depthwise):
             continue
         for dataflow in way.dataflows:
             try:
-                tried.append(_on_engine(pieces, out_shape, way.sizes, (dataflow,)))
+                tried.append(_on_engine(demand, way.sizes, (dataflow,)))
             except UnsupportedError as error:
                 reason = str(error.__cause__ or error)
                 tried.append(Refused(way.model.name, public_name(dataflow), reason))
@@ -120,11 +120,12 @@ def is_depthwise(layer: Layer, in_shapes: tuple[Shape, ...]) -> bool:
 
 
 class _Demand(NamedTuple):
-    """What a layer asks of an engine; `out_shape` as in Lowered."""
+    """What a layer asks of an engine; `out_shape` and `inserted_macs` as in Lowered."""
 
     pieces: tuple[Piece, ...]
     convs: tuple[Conv, ...]
     out_shape: tuple[int, ...]
+    inserted_macs: int
     depthwise: bool
 
 
@@ -141,7 +142,8 @@ def _demand(layer: Layer, in_shapes: tuple[Shape, ...], batch: int = 1) -> _Dema
         pieces = tuple(_of_images(piece, batch, shared) for piece in pieces)
         out_shape = batch, *out_shape
     convs = tuple(piece.conv for piece in pieces)
-    return _Demand(pieces, convs, out_shape, depthwise)
+    inserted = batch * inserted_macs(layer.op, in_shapes)
+    return _Demand(pieces, convs, out_shape, inserted, depthwise)
 
 
 def _of_images(piece: Piece, batch: int, shared: bool) -> Piece:
@@ -182,18 +184,13 @@ def _ways(sizes: tuple[Any, ...], dataflows: tuple[Dataflow, ...]) -> tuple[_Way
 
 
 @lru_cache(maxsize=1 << 12)
-def _on_engine(
-    pieces: tuple[Piece, ...],
-    out_shape: tuple[int, ...],
-    sizes: Any,
-    dataflows: tuple[Dataflow, ...],
-) -> Lowered:
+def _on_engine(demand: _Demand, sizes: Any, dataflows: tuple[Dataflow, ...]) -> Lowered:
     """The pieces in the fastest dataflow, the same for all; UnsupportedError says why none.
 
     A layer whose sums could exceed the accumulators is refused as well, and no plan is taken that
     the engine cannot run.
     """
-    model = engines.engine_of(sizes)
+    model, pieces = engines.engine_of(sizes), demand.pieces
     if isinstance(getattr(sizes, "operands", None), Operands):
         for piece in pieces:
             _check_width(piece.conv, sizes.operands)
@@ -208,7 +205,8 @@ def _on_engine(
             except UnsupportedError as error:
                 refused[dataflow.name, piece.conv, plan.tiling] = error
         if len(refused) == before:
-            return Lowered(model, sizes, dataflow, pieces, plans, out_shape)
+            made = demand.out_shape, demand.inserted_macs
+            return Lowered(model, sizes, dataflow, pieces, plans, *made)
 
 
 # Why an engine cannot run a tiling of a dataflow, for a convolution.

@@ -99,6 +99,7 @@ class Lowered:
     mapping : the dataflow that cut it.
     pieces, plans : the Convs of the layer and how each is cut; they form one sequence, in order.
     out_shape : of the layer; of several images, their number stands in front.
+    inserted_macs : with zeros between the values of the map, which no piece has.
     """
 
     model: Engine
@@ -107,6 +108,7 @@ class Lowered:
     pieces: tuple[Piece, ...]
     plans: tuple[Plan, ...]
     out_shape: tuple[int, ...]
+    inserted_macs: int = 0
 
     @property
     def engine(self) -> str:
@@ -140,15 +142,20 @@ class Lowered:
         return sum(piece.conv.live_macs for piece in self.pieces)
 
     @property
-    def skipped_macs(self) -> int:
-        """Dense MACs of the pieces on which the engine spends no multiplier.
+    def dense_macs(self) -> int:
+        """Of the pieces, padded taps included, and with inserted zeros."""
+        return sum(piece.conv.macs for piece in self.pieces) + self.inserted_macs
 
-        Their taps lie outside the map.
+    @property
+    def skipped_macs(self) -> int:
+        """Dense MACs on which the engine spends no multiplier.
+
+        Their taps lie outside the map, or they are with inserted zeros.
         """
         skipped = self.model.skipped
         if skipped is None:
-            return 0
-        return sum(
+            return self.inserted_macs
+        return self.inserted_macs + sum(
             skipped(self.sizes, piece.conv, plan.body)
             for piece, plan in zip(self.pieces, self.plans, strict=True)
         )

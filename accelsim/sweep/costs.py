@@ -16,7 +16,7 @@ import numpy.typing as npt
 from accelsim.engines import engine_of
 from accelsim.errors import AccelsimError, UnsupportedError
 from accelsim.hardware import Hardware, Sizes
-from accelsim.ir import Layer, Shape, inserted_macs
+from accelsim.ir import Layer, Shape
 from accelsim.lowering import AUTO, Allowed, Lowered, is_depthwise, lower, parse_dataflows
 from accelsim.sweep.axes import MAIN, OTHERS
 from accelsim.sweep.spec import Spec
@@ -173,6 +173,6 @@ def _fields(distinct: DistinctLayer, lowered: Lowered) -> tuple[int, ...]:
         traffic.read_bytes,
         traffic.write_bytes,
         traffic.macs,
-        lowered.skipped_macs + inserted_macs(distinct.layer.op, distinct.in_shapes),
+        lowered.skipped_macs,
         int(bound.array < bound.cycles),
     )

@@ -117,13 +117,22 @@ def test_many_random_ones_agree(network, shape, dataflow, place):
 
 
 @settings(max_examples=40)
-@given(networks(), st.sampled_from(ARRAYS), st.sampled_from(("os", "ws", "is", "auto")))
-def test_registers_agree_on_random_ones(network, shape, dataflow):
+@given(
+    networks(),
+    st.sampled_from(ARRAYS),
+    st.sampled_from(("os", "ws", "is", "auto")),
+    st.integers(1, 3),
+)
+def test_registers_agree_on_random_ones(network, shape, dataflow, batch):
     array = ax.SystolicArray(*shape)
     hardware = ax.Hardware(array, depthwise=ax.DepthwiseEngine(2, 4))
-    stepped = ax.simulate(network, hardware, dataflow, fidelity="cycle").layers[0]
+    stepped, scheduled, single = (
+        ax.simulate(network, hardware, dataflow, fidelity, batch=images).layers[0]
+        for fidelity, images in (("cycle", batch), ("schedule", batch), ("schedule", 1))
+    )
     assert stepped.values_equal
-    assert stepped.cycles == ax.simulate(network, hardware, dataflow).layers[0].cycles
+    assert stepped.cycles == scheduled.cycles
+    assert (stepped.macs, stepped.live_macs) == (batch * single.macs, batch * single.live_macs)
 
 
 @pytest.mark.parametrize("name", [*SHAPES, *DEPTHWISE])
