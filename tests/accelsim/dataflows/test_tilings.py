@@ -39,14 +39,16 @@ def ends(array, groups, streams, across, depths):
     at, before = 0, 0
     last = []
     for _, m, tile, (place, k) in product(range(groups), streams, range(across), enumerate(depths)):
-        if array.overlap:
-            at += max(before, k)
-        else:
-            at += before + k
+        at += max(before, k)
         before = m
         if place == len(depths) - 1:
             last.append((tile, at + m + array.rows + 2))
     return last
+
+
+def one_by_one(array, groups, streams, columns, depths):
+    """Clocks where a pass begins behind the last result of the pass before it."""
+    return groups * sum(k + m + array.rows + 2 + n for m, n, k in product(streams, columns, depths))
 
 
 def exhaustive(array, groups, streamed, waiting, depth):
@@ -58,6 +60,11 @@ def exhaustive(array, groups, streamed, waiting, depth):
         if len(depths) > 1:
             most = min(most, array.accumulator_depth)
         for streams in compositions(streamed, most):
+            if not array.overlap:
+                each = compositions(waiting, array.columns)
+                least = min(one_by_one(array, groups, streams, n, depths) for n in each)
+                best = least if best is None else min(best, least)
+                continue
             for across in range(-(-waiting // array.columns), waiting + 1):
                 last = ends(array, groups, streams, across, depths)
                 if best is not None and last[-1][1] >= best:
@@ -76,6 +83,7 @@ def exhaustive(array, groups, streamed, waiting, depth):
         rows=st.integers(1, 5),
         columns=st.integers(1, 9),
         accumulator_depth=st.integers(1, 4),
+        overlap=st.sampled_from((True, True, True, False)),
         bank_depth=st.sampled_from([1024, 1024, 12, 7, 4, 2]),
     ),
     st.integers(1, 3),
@@ -87,6 +95,8 @@ def test_a_product_is_cut_best(array, groups, streamed, waiting, depth):
     assert clocks == exhaustive(array, *sizes)
     least = stationary._least(array, groups, *(np.array([size]) for size in sizes[1:]))
     assert least[0] <= clocks
+    if not array.overlap or waiting <= array.columns <= groups * max(streamed, depth):
+        assert least[0] == clocks  # one tile across, whose last column ends last
 
 
 @pytest.mark.parametrize(("dataflow", "weights"), [(ws, True), (input_stationary, False)])
