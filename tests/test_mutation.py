@@ -40,6 +40,7 @@ def test_operators_change_what_they_say(operator):
         ("a: tuple[int, int]", 0),
         ("a: Annotated[int, Bits(8), 'of 3']", 2),
         ("@lru_cache(maxsize=8)\ndef a() -> Literal[1]: ...", 0),
+        ("a.reshape(-1, b)", 0),
         ("while a: pass", 1),
         ("a += 1", 3),
     ],

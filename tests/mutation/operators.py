@@ -87,6 +87,8 @@ def _computed(tree: ast.AST) -> Iterator[ast.AST]:
         for node in value if isinstance(value, list) else [value]:
             if not isinstance(node, ast.AST) or name in ("decorator_list", "returns"):
                 continue
+            if _called(tree) == "reshape" and isinstance(node, ast.UnaryOp):
+                continue  # any negative number stands for the length that is left
             if name == "annotation":
                 for part in ast.walk(node):
                     if isinstance(part, ast.Call) and _called(part) in FIELDS:

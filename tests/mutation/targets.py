@@ -13,44 +13,63 @@ SCOPE = (
 )
 
 # Not the tests that plant errors themselves.
-_ARRAY_ONLY = ("-k", "array and not test_error")
-_DEPTHWISE_ONLY = ("-k", "depthwise and not test_error")
+_NO_PLANTED = "not test_error and not planted_error"
+_ARRAY_ONLY = ("-k", f"not depthwise and {_NO_PLANTED}")
+_DEPTHWISE_ONLY = ("-k", f"not array and {_NO_PLANTED}")
 _ARRAY = (
     "tests/rtl/engines/systolic_array/test_agreement.py",
+    "tests/rtl/engines/systolic_array/test_hosts.py",
     "tests/rtl/engines/systolic_array/test_waits.py",
     "tests/rtl/engines/systolic_array/test_extremes.py",
 )
 _DEPTHWISE = (
     "tests/rtl/engines/depthwise/test_agreement.py",
+    "tests/rtl/engines/depthwise/test_hosts.py",
     "tests/rtl/engines/depthwise/test_waits.py",
     "tests/rtl/engines/depthwise/test_extremes.py",
 )
 _BOTH = (
+    "tests/rtl/engines/test_agreement.py",
     "tests/rtl/engines/test_hosts.py",
     "tests/rtl/engines/test_campaign.py",
     "tests/rtl/engines/test_waits.py",
+    "tests/rtl/engines/test_widths.py",
 )
+_PROOFS = "tests/rtl/formal"
 _FLOW = "tests/rtl/flow"
 
 # The first that fits counts: a file, or the beginning of its path, and its tests.
 TARGETS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("rtl/engines/systolic_array/manual.py", (f"{_FLOW}/test_generate.py",)),
-    ("rtl/engines/systolic_array/job.py", (*_ARRAY, "tests/rtl/host", "-k", "not test_error")),
-    ("rtl/engines/systolic_array/", (*_ARRAY, *_BOTH, *_ARRAY_ONLY)),
+    ("rtl/engines/systolic_array/job.py", (*_ARRAY, "tests/rtl/host", *_ARRAY_ONLY)),
+    ("rtl/engines/systolic_array/", (*_ARRAY, *_BOTH, _PROOFS, *_ARRAY_ONLY)),
     ("rtl/engines/depthwise/manual.py", (f"{_FLOW}/test_generate.py",)),
-    ("rtl/engines/depthwise/", (*_DEPTHWISE, *_BOTH, *_DEPTHWISE_ONLY)),
+    ("rtl/engines/depthwise/", (*_DEPTHWISE, *_BOTH, f"{_PROOFS}/test_lane.py", *_DEPTHWISE_ONLY)),
     ("rtl/engines/", (*_ARRAY, f"{_FLOW}/test_generate.py")),
     ("rtl/lib/divide.py", ("tests/rtl/lib",)),
-    ("rtl/lib/", ("tests/rtl/lib", *_ARRAY, *_DEPTHWISE, "-k", "not test_error")),
+    ("rtl/lib/", ("tests/rtl/lib", _PROOFS, *_ARRAY, *_DEPTHWISE, "-k", _NO_PLANTED)),
     ("rtl/host/", (*_ARRAY[:1], "tests/rtl/host", *_DEPTHWISE[:1], f"{_FLOW}/test_cosim.py")),
+    ("rtl/flow/axi.py", (f"{_FLOW}/test_axi.py",)),
     ("rtl/flow/cache.py", (f"{_FLOW}/test_cache.py",)),
-    ("rtl/flow/cosim.py", (f"{_FLOW}/test_cosim.py", f"{_FLOW}/test_waves.py")),
+    (
+        "rtl/flow/cosim.py",
+        (f"{_FLOW}/test_cosim.py", f"{_FLOW}/test_waves.py", f"{_FLOW}/test_configured.py"),
+    ),
+    ("rtl/flow/explicit.py", (f"{_FLOW}/test_explicit.py",)),
     ("rtl/flow/fst.py", (f"{_FLOW}/test_fst.py",)),
+    ("rtl/flow/netlist.py", (f"{_FLOW}/test_netlist.py",)),
+    ("rtl/flow/paths.py", (f"{_FLOW}/test_paths.py", f"{_FLOW}/test_pnr.py")),
+    ("rtl/flow/pnr.py", (f"{_FLOW}/test_pnr.py", f"{_FLOW}/test_netlist.py")),
     ("rtl/flow/simulators.py", (f"{_FLOW}/test_simulators.py", f"{_FLOW}/test_cosim.py")),
-    ("rtl/flow/synthesis.py", (f"{_FLOW}/test_synthesis.py",)),
+    ("rtl/flow/synthesis.py", (f"{_FLOW}/test_synthesis.py", f"{_FLOW}/test_netlist.py")),
     ("rtl/flow/testbench.py", (f"{_FLOW}/test_testbench.py",)),
-    ("rtl/flow/waves.py", (f"{_FLOW}/test_waves.py",)),
-    ("rtl/flow/", (f"{_FLOW}/test_generate.py", f"{_FLOW}/test_verilog.py")),
+    ("rtl/flow/waves.py", (f"{_FLOW}/test_waves.py", f"{_FLOW}/test_words.py")),
+    ("rtl/flow/words.py", (f"{_FLOW}/test_words.py", f"{_FLOW}/test_fst.py")),
+    ("rtl/flow/yowasp.py", (f"{_FLOW}/test_synthesis.py",)),
+    (
+        "rtl/flow/",
+        tuple(f"{_FLOW}/test_{name}.py" for name in ("generate", "verilog", "axi", "testbench")),
+    ),
     (
         "accelsim/engines/systolic_array/activity.py",
         ("tests/accelsim/engines/systolic_array/test_activity.py", "tests/accelsim/test_film.py"),
