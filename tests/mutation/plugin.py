@@ -1,9 +1,9 @@
 """A plugin of pytest for the runs of mutants: which test comes when, and how long it may take.
 
 A file of JSON, named by the variable of the environment, tells `first`, the tests that have
-noticed errors of the same file, the likeliest first, `seconds`, how long each test takes without
-an error, and `others`, whether only tests of which that is not known are to run. In its place the
-plugin leaves `seconds` of this run and the test that `failed`, if one did.
+noticed errors of the same file, the likeliest first, and `seconds`, how long tests take, where
+that is known. In its place the plugin leaves `seconds` of the tests that have passed, and the
+`test` that has not.
 """
 
 import json
@@ -15,8 +15,8 @@ import pytest
 
 VARIABLE = "ACCELSIM_MUTATION"
 # Of the time of the processor, so that other work on the machine kills no mutant: seconds, in
-# which kernels are compiled too, and times what a test takes without an error.
-LEAST_LIMIT, LIMIT = 60, 5
+# which kernels are compiled too, and times what a test takes.
+LEAST_LIMIT, LIMIT = 90, 5
 STEPS = (0.05, 0.5, 5)  # seconds: of tests within a step, those of a file stay together
 
 
@@ -28,14 +28,11 @@ class Plan:
         told = json.loads(path.read_text())
         self._places = {test: place for place, test in enumerate(told["first"])}
         self._known: dict[str, float] = told["seconds"]
-        self._others: bool = told["others"]
         self._seconds: dict[str, float] = {}
-        self._failed: str | None = None
+        self._leave(None)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        if self._others:
-            items[:] = [item for item in items if item.nodeid not in self._known]
         items.sort(key=lambda item: self._rank(item.nodeid))
 
     def _rank(self, test: str) -> tuple[int, int]:
@@ -46,17 +43,20 @@ class Plan:
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """With nobody to handle it, the signal ends the process, in a kernel too."""
+        self._leave(item.nodeid)
         limit = LEAST_LIMIT + LIMIT * self._known.get(item.nodeid, 0)
         signal.setitimer(signal.ITIMER_PROF, limit)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._seconds[report.nodeid] = self._seconds.get(report.nodeid, 0) + report.duration
-        if report.failed:
-            self._failed = report.nodeid
 
-    def pytest_sessionfinish(self) -> None:
-        left = {"seconds": self._seconds, "failed": self._failed}
-        self._path.write_text(json.dumps(left))
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        if exitstatus == pytest.ExitCode.OK:
+            self._leave(None)
+
+    def _leave(self, test: str | None) -> None:
+        passed = {name: value for name, value in self._seconds.items() if name != test}
+        self._path.write_text(json.dumps({"seconds": passed, "test": test}))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,7 +17,7 @@ from tests.mutation import plugin
 from tests.mutation.operators import Mutant
 from tests.mutation.targets import concerned
 
-PASSED, FAILED, INTERRUPTED, NO_TESTS = 0, 1, 2, 5  # exit statuses of pytest
+PASSED, FAILED, INTERRUPTED = 0, 1, 2  # exit statuses of pytest
 NOT_COPIED = shutil.ignore_patterns(".*", "build", "notebooks")
 KERNELS = "*.nb[ic]"  # what Numba has compiled
 
@@ -66,45 +65,38 @@ class Log:
 
 
 class Outcome(NamedTuple):
-    """What pytest says: its exit status, what it prints, and what the plugin leaves."""
+    """What pytest says: its exit status, negative where it takes too long, and what it prints.
+
+    test : the one that fails or takes too long; None where all pass, or cannot be imported.
+    """
 
     status: int
     output: str
-    seconds: dict[str, float]
-    failed: str | None
+    test: str | None
 
 
 class Copy:
-    """A copy of the tree, in which one mutant at a time is planted."""
+    """A copy of the tree, in which one mutant at a time is planted.
+
+    Without an error a test must pass. That is made sure of only once it has noticed one, since most
+    never do.
+    """
 
     def __init__(self, top: Path, place: Path) -> None:
         shutil.copytree(top, place, ignore=NOT_COPIED)
         self._place = place
+        self._seconds: dict[str, float] = {}
+        self._sound: set[tuple[str, ...]] = set()
         self._kernels = self._compiled()
 
-    def seconds(self, every: Iterable[tuple[str, ...]]) -> dict[str, float]:
-        """How long each test takes without an error; RuntimeError if one fails.
-
-        What is compiled meanwhile is kept for the mutants of other files.
-        """
-        seconds: dict[str, float] = {}
-        for tests in every:
-            done = self._pytest(tests, [], seconds, others=True)
-            if done.status not in (PASSED, NO_TESTS):
-                raise RuntimeError(f"without an error, the tests fail:\n{done.output}")
-            seconds |= done.seconds
-        self._kernels = self._compiled()
-        return seconds
-
-    def verdict(
-        self, mutant: Mutant, first: list[str], seconds: dict[str, float]
-    ) -> tuple[str, str | None]:
-        """What the tests of its file say, and which one said it."""
+    def verdict(self, mutant: Mutant, first: list[str]) -> tuple[str, str | None]:
+        """What the tests of its file say, and which one said it; `first` come first."""
+        tests = concerned(mutant.path)
         file = self._place / mutant.path
         source, stamp = file.read_bytes(), file.stat()
         file.write_bytes(mutant.applied(source))
         try:
-            done = self._pytest(concerned(mutant.path), first, seconds)
+            done = self._pytest(tests, first)
         finally:
             # With its old time it is the file that compiled kernels are kept of.
             file.write_bytes(source)
@@ -112,38 +104,38 @@ class Copy:
             self._restore_kernels()
         if "StillbornError" in done.output:
             return "stillborn", None
-        if done.status < 0:
-            return "timeout", None
-        if done.status not in (PASSED, FAILED, INTERRUPTED):
+        if done.status not in (PASSED, FAILED, INTERRUPTED) and done.status >= 0:
             raise RuntimeError(f"pytest ends with {done.status}:\n{done.output}")
-        return ("survived" if done.status == PASSED else "killed"), done.failed
+        if done.status == PASSED:
+            return "survived", None
+        self._make_sure_of((*tests, "--collect-only") if done.test is None else (done.test,))
+        return ("timeout" if done.status < 0 else "killed"), done.test
+
+    def _make_sure_of(self, tests: tuple[str, ...]) -> None:
+        """RuntimeError where tests fail without an error."""
+        if tests in self._sound:
+            return
+        done = self._pytest(tests, [])
+        if done.status != PASSED:
+            raise RuntimeError(f"without an error, the tests fail:\n{done.output}")
+        self._sound.add(tests)
+        self._kernels = self._compiled()
 
     def _compiled(self) -> dict[Path, bytes]:
         return {path: path.read_bytes() for path in self._place.rglob(KERNELS)}
 
     def _restore_kernels(self) -> None:
-        """Numba keeps those of a mutant in place of ours."""
-        for path, compiled in self._compiled().items():
-            if path not in self._kernels:
-                path.unlink()
-            elif compiled != self._kernels[path]:
-                path.write_bytes(self._kernels[path])
+        """Numba has put those of a mutant in the place of ours."""
+        for path, compiled in self._kernels.items():
+            if path.read_bytes() != compiled:
+                path.write_bytes(compiled)
 
-    def _pytest(
-        self,
-        tests: tuple[str, ...],
-        first: list[str],
-        seconds: dict[str, float],
-        *,
-        others: bool = False,
-    ) -> Outcome:
-        """Run these tests, or those among them whose seconds are not known."""
+    def _pytest(self, tests: tuple[str, ...], first: list[str]) -> Outcome:
         command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-n", "0", "--tb=line",
                    "-p", plugin.__name__, *tests]  # fmt: skip
         with tempfile.TemporaryDirectory() as folder:
             plan = Path(folder) / "plan.json"
-            told = {"first": first, "seconds": seconds, "others": others, "failed": None}
-            plan.write_text(json.dumps(told))
+            plan.write_text(json.dumps({"first": first, "seconds": self._seconds}))
             done = subprocess.run(
                 command,
                 cwd=self._place,
@@ -153,25 +145,21 @@ class Copy:
                 text=True,
             )
             left = json.loads(plan.read_text())
-        return Outcome(done.returncode, done.stdout + done.stderr, left["seconds"], left["failed"])
+        self._seconds |= left["seconds"]
+        return Outcome(done.returncode, done.stdout + done.stderr, left["test"])
 
 
 def run(top: Path, tried: list[Mutant], jobs: int, log: Log) -> None:
     """Verdicts of all mutants into the log."""
-    if not tried:
-        return
     with tempfile.TemporaryDirectory(prefix="accelsim-mutants-") as folder:
-        places = [Path(folder) / str(job) for job in range(jobs)]
-        first = Copy(top, places[0])
-        seconds = first.seconds(dict.fromkeys(concerned(mutant.path) for mutant in tried))
         copies: SimpleQueue[Copy] = SimpleQueue()
-        for copy in [first, *(Copy(places[0], place) for place in places[1:])]:
-            copies.put(copy)
+        for job in range(min(jobs, len(tried))):
+            copies.put(Copy(top, Path(folder) / str(job)))
 
         def one(mutant: Mutant) -> None:
             copy = copies.get()
             try:
-                verdict, by = copy.verdict(mutant, log.noticed(mutant.path), seconds)
+                verdict, by = copy.verdict(mutant, log.noticed(mutant.path))
             finally:
                 copies.put(copy)
             log.note(mutant, verdict, by)
