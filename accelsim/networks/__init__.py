@@ -46,6 +46,7 @@ PLACES = (
     "mixnet.mixnet_l",
     "single_path.single_path_nas",
     "retinaface.retinaface_mnet025",
+    "segmentation.unet",
     "convnext.convnext_atto",
     "convnext.convnextv2_atto",
     "convnext.convnext_tiny",

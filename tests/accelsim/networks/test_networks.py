@@ -41,7 +41,8 @@ WITH_DEPTHWISE = [
 
 # torchvision's documented num_params; MobileNetV1 and the authors' MobileNetV3 from FuSeConv;
 # MixNet, Single-Path NAS and RepVGG (trained, then folded by timm) as counted in timm; RetinaFace
-# as counted in Pytorch_Retinaface; BERT's encoder as 12 of PyTorch's TransformerEncoderLayer.
+# as counted in Pytorch_Retinaface; BERT's encoder as 12 of PyTorch's TransformerEncoderLayer;
+# U-Net's of its layers built in PyTorch.
 PARAMS = [
     ("mobilenet_v1", 4_231_976),
     ("mobilenet_v2", 3_504_872),
@@ -63,6 +64,7 @@ PARAMS = [
     ("repvgg_a0_deploy", 8_309_384),
     ("bert_base", 85_054_464),
     ("vit_b_16", 86_567_656),
+    ("unet", 31_037_698),
 ]
 
 # Multiply-accumulates of convolutions and fully connected layers; from the same modules.
@@ -84,6 +86,7 @@ EXACT_MACS = [
     ("bert_base", (128, 1), 11_173_625_856),
     ("vit_b_16", (224, 224), 17_563_828_224),
     ("vit_b_16", (96, 160), 5_285_756_928),
+    ("unet", (448, 448), 147_525_468_160),
 ]
 
 # FuSeConv's table I: exact parameters of the authors' code and true MACs, in units of 10,000.
@@ -141,6 +144,9 @@ SHAPES = {
                   ("b7.3x3", 192, 14), ("b20.identity", 192, 14), ("b21", 1280, 7)],
     "repvgg_a0_deploy": [("stem", 48, 112), ("b2", 48, 56), ("b6", 96, 28), ("b20", 192, 14),
                          ("b21", 1280, 7)],
+    "unet": [("down1.conv2", 64, 448), ("down2.conv1", 128, 224), ("down5.conv2", 1024, 28),
+             ("up4.transposed", 512, 56), ("up4.concat", 1024, 56), ("up3.conv2", 256, 112),
+             ("up1.concat", 128, 448), ("out", 2, 448)],
     "vit_b_16": [("stem", 768, 14), ("class", 768, 1)],
     "mixnet_s": [("stem", 16, 112), ("b1.add", 16, 112), ("b3.add", 24, 56), ("b4.dw", 144, 28),
                  ("b4.se1", 12, 1), ("b7.add", 40, 28), ("b8.se1", 10, 1), ("b10.add", 80, 14),
@@ -321,7 +327,7 @@ def test_shapes(name):
     network = networks.get(name)
     shapes = [(layer, *network.shape(layer)) for layer, _, _ in SHAPES[name]]
     assert shapes == [(layer, c, side, side) for layer, c, side in SHAPES[name]]
-    if name != "retinaface_mnet025":
+    if name not in ("retinaface_mnet025", "unet"):
         assert network.shape("fc") == (1000, 1, 1)
         assert network.layers[-1].name == "fc"
 
@@ -510,7 +516,7 @@ def test_baseline_changes_nothing():
 def test_input_size_and_defaults(definition):
     name = definition.__name__
     assert getattr(networks, name) is definition
-    usual = (640, 640) if name == "retinaface_mnet025" else (224, 224)
+    usual = {"retinaface_mnet025": (640, 640), "unet": (448, 448)}.get(name, (224, 224))
     assert definition() == networks.get(name) == definition("baseline", usual)
     network = definition(input=(96, 160))
     assert network.input == (3, 96, 160)
@@ -526,7 +532,8 @@ def test_every_layer_is_used(definition):
     network = definition()
     used = {source for layer in network.layers for source in layer.inputs}
     heads = {f"head{n}.{head}" for n in (1, 2, 3) for head in ("class", "box", "landmark")}
-    ends = {"retinaface_mnet025": heads, "bert_base": {"b12.norm2"}}.get(network.name, {"fc"})
+    others = {"retinaface_mnet025": heads, "bert_base": {"b12.norm2"}, "unet": {"out"}}
+    ends = others.get(network.name, {"fc"})
     assert {layer.name for layer in network.layers} - used == ends
     assert all(a.name != b.name for a, b in pairwise(network.layers))
 
@@ -588,6 +595,20 @@ def test_full_before_chosen_channels_is_refused():
         apply(network, "fuse_full")
 
 
+def test_transposed_convolutions_of_unet():
+    """2 x 2 taps of each of 28 x 28 pixels, from 1024 channels to 512."""
+    network = networks.unet()
+    layer = network.layer("up4.transposed")
+    assert (network.macs(layer), network.params(layer)) == (1_644_167_168, 2_097_152 + 512)
+
+
+def test_unet_keeps_a_size_that_no_pool_divides():
+    network = networks.unet(input=(45, 50))
+    assert network.shape("up4.transposed") == (512, 5, 6)
+    assert network.shape("up3.transposed") == (256, 11, 12)
+    assert network.shape("out") == (2, 45, 50)
+
+
 @pytest.mark.parametrize("tokens", [1, 16, 512])
 def test_tokens_change_no_parameter_of_bert(tokens):
     network = networks.bert_base(input=(tokens, 1))
@@ -616,6 +637,7 @@ def test_attention_of_bert_has_no_parameters():
         ("repvgg_a0", (64, 48)),
         ("bert_base", (9, 1)),
         ("vit_b_16", (32, 48)),
+        ("unet", (17, 32)),
     ],
 )
 def test_values_to_the_end(name, size):
@@ -634,6 +656,7 @@ def test_values_to_the_end(name, size):
         ("repvgg_a0", (17, 16), "stem.3x3..b2"),
         ("bert_base", (5, 1), "b1.query..b1.context"),
         ("vit_b_16", (16, 32), "b12.scores..fc"),
+        ("unet", (19, 17), "up4.transposed..up4.concat"),
     ],
 )
 def test_register_by_register(name, size, layers):
