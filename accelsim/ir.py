@@ -438,7 +438,7 @@ class LayerList(BaseNetwork):
         layers = []
         for layer, maps in zip(self.layers, self.maps, strict=True):
             shapes = _own_shapes(maps)
-            names = _own_names(layer.name, len(shapes))
+            names = own_names(layer.name, len(shapes))
             if layer.inputs not in ((), names):
                 raise NetworkError(
                     f"inputs of a layer of a list must be (), as it reads maps of its own, not "
@@ -469,7 +469,7 @@ def _own_shapes(maps: Shape | tuple[Shape, ...]) -> tuple[Shape, ...]:
     return cast("tuple[Shape, ...]", maps if several else (maps,))
 
 
-def _own_names(layer: str, number: int) -> tuple[str, ...]:
+def own_names(layer: str, number: int) -> tuple[str, ...]:
     """Names of the maps that a layer of a list reads."""
     if number == 1:
         return (f"{layer}.{INPUT}",)

@@ -11,6 +11,9 @@
     inputs = ["input"]         # optional; the layer before, or the network's input
     bias = true                # optional, as are norm, prenorm, layer_scale and activation
 
+With independent = true no layer reads another: each has an input of its own, [c, h, w] or a list of
+them, in place of that of the network and of `inputs`.
+
 Every message names the file, the line and the key.
 """
 
@@ -22,22 +25,25 @@ from typing import Any
 from accelsim.checks import show, suggestion, whole
 from accelsim.errors import AccelsimError, FileError, ShapeError, UnsupportedError, warn
 from accelsim.files import TomlFile, read_toml
-from accelsim.ir import INPUT, Layer, Network, Shape
+from accelsim.ir import INPUT, BaseNetwork, Layer, LayerList, Network, Shape, own_names
 from accelsim.ops import MACROS, OPS, Linear
 from accelsim.ops.geometry import check_bool
 from accelsim.tensors import check_extent
 
 OPERATORS = {op.name: op for op in (*OPS, *MACROS)}
 _FLAGS = ("bias", "norm", "prenorm", "layer_scale")
+INDEPENDENT = "independent"
 _EPILOGUE = {**dict.fromkeys(_FLAGS, False), "activation": "none"}
 
 
-def load(path: Path) -> Network:
+def load(path: Path) -> BaseNetwork:
     """The network that a TOML file describes; FileError where it is wrong."""
     file = read_toml(path)
     if not file.data:
         raise FileError(f"{path} is empty; it must say name, input and at least one [[layer]]")
-    _check_keys(file, file.data, ("name", "input", "layer"), ("weights",), ())
+    independent = _independent(file)
+    reads = () if independent else ("input",)
+    _check_keys(file, file.data, ("name", *reads, "layer"), ("weights", INDEPENDENT), ())
     name = _text(file, file.data["name"], "name")
     tables = file.data["layer"]
     is_list = isinstance(tables, list) and tables
@@ -47,10 +53,14 @@ def load(path: Path) -> Network:
     if weights is not None:
         weights = str(path.parent / _text(file, weights, "weights"))
     _check_operators(file, tables)
-    reader = _Reader(file, {INPUT: _input(file)})
+    reader = _Reader(file, independent, {} if independent else {INPUT: _image(file)})
     for index, table in enumerate(tables):
         reader.read(index, table)
-    return Network(name, reader.shapes[INPUT], tuple(reader.layers), weights_file=weights)
+    layers = tuple(reader.layers)
+    if not independent:
+        return Network(name, reader.shapes[INPUT], layers, weights_file=weights)
+    maps = tuple(tuple(reader.shapes[each] for each in layer.inputs) for layer in layers)
+    return LayerList(name, layers, maps, weights_file=weights)
 
 
 def defaults(operator: type[Any]) -> dict[str, Any]:
@@ -62,11 +72,30 @@ def defaults(operator: type[Any]) -> dict[str, Any]:
     return attributes if operator in MACROS else attributes | _EPILOGUE
 
 
+def _image(file: TomlFile) -> Shape:
+    """(c, h, w) of the network's input."""
+    try:
+        return _shape(file.data["input"])
+    except ShapeError as error:
+        raise file.error(str(error), "input") from None
+
+
+def _independent(file: TomlFile) -> bool:
+    """Whether no layer reads another."""
+    independent = file.data.get(INDEPENDENT, False)
+    if not isinstance(independent, bool):
+        raise file.error(f"{INDEPENDENT} must be true or false, not {independent!r}", INDEPENDENT)
+    if independent and "input" in file.data:
+        raise file.error(f"input is one of every layer where {INDEPENDENT} = true", "input")
+    return independent
+
+
 @dataclass
 class _Reader:
     """Reads layer by layer and knows the shapes so far, so that errors have a line."""
 
     file: TomlFile
+    independent: bool
     shapes: dict[str, Shape]
     layers: list[Layer] = field(default_factory=list)
 
@@ -97,10 +126,19 @@ class _Reader:
         op_type = OPERATORS[table["op"]]
         known = defaults(op_type)
         required = [key for key, default in known.items() if default is MISSING]
-        _check_keys(self.file, table, ("name", "op", *required), ("inputs", *known), where)
+        own, others = (("input",), ()) if self.independent else ((), ("inputs",))
+        keys = ("name", "op", *own, *required), (*others, *known)
+        _check_keys(self.file, table, *keys, where)
         attributes = [each.name for each in fields(op_type)]
         op = op_type(**{key: _tuples(table[key]) for key in attributes if key in table})
-        inputs = self._inputs(where, table)
+        if self.independent and isinstance(op, MACROS):
+            raise self.file.error(
+                f"op {op.name} makes layers that read each other, which independent ones do not "
+                f"(layer {name})",
+                *where,
+                "op",
+            )
+        inputs = self._own(table) if self.independent else self._inputs(where, table)
         if isinstance(op, MACROS):
             if len(inputs) != 1:
                 raise ShapeError(f"inputs of {op.name}: it takes 1 input, not {len(inputs)}")
@@ -120,6 +158,15 @@ class _Reader:
                 f"{show(inputs[0])} to {prod(inputs[0])} values; flatten = true says that this is "
                 f"meant, pointwise is linear at every pixel (layer {layer.name})"
             )
+
+    def _own(self, table: dict[str, Any]) -> tuple[str, ...]:
+        """Names of the maps that an independent layer reads, whose shapes are known from here."""
+        value = table["input"]
+        several = isinstance(value, list) and value and isinstance(value[0], list)
+        shapes = [_shape(each) for each in (value if several else [value])]
+        names = own_names(table["name"], len(shapes))
+        self.shapes |= zip(names, shapes, strict=True)
+        return names
 
     def _inputs(self, where: tuple[str, int], table: dict[str, Any]) -> tuple[str, ...]:
         """Names of the layers that a table reads."""
@@ -178,20 +225,15 @@ def _check_keys(
             raise file.error(f"{key} is missing{layer}", *where)
 
 
-def _input(file: TomlFile) -> Shape:
-    """(c, h, w) of the network's input."""
-    shape = file.data["input"]
-    if not (isinstance(shape, list) and len(shape) == 3 and all(map(whole(1).allows, shape))):
-        raise file.error(
+def _shape(value: Any) -> Shape:
+    """(c, h, w) of an input; ShapeError begins with that word."""
+    if not (isinstance(value, list) and len(value) == 3 and all(map(whole(1).allows, value))):
+        raise ShapeError(
             "input must be three whole numbers of at least 1, channels, height and width, "
-            f"not {shape!r}",
-            "input",
+            f"not {value!r}"
         )
-    channels, height, width = shape
-    try:
-        check_extent("input", (channels, height, width))
-    except ShapeError as error:
-        raise file.error(str(error), "input") from None
+    channels, height, width = value
+    check_extent("input", (channels, height, width))
     return channels, height, width
 
 
