@@ -436,8 +436,8 @@ class LayerList(BaseNetwork):
             )
         tensors: dict[str, Tensor] = {}
         layers = []
-        for layer, maps in zip(self.layers, self.maps, strict=True):
-            shapes = _own_shapes(maps)
+        every = tuple(map(_own_shapes, self.maps))
+        for layer, shapes in zip(self.layers, every, strict=True):
             names = own_names(layer.name, len(shapes))
             if layer.inputs not in ((), names):
                 raise NetworkError(
@@ -451,6 +451,7 @@ class LayerList(BaseNetwork):
             tensors |= zip(names, owned, strict=True)
             layers.append(replace(layer, inputs=names))
         object.__setattr__(self, "layers", tuple(layers))
+        object.__setattr__(self, "maps", every)
         self._find_tensors(tensors)
 
     @cached_property

@@ -43,11 +43,13 @@ def parse_clocks(text: str | None) -> range | None:
     return range(int(clocks[1]), int(clocks[2]) + 1)
 
 
-def load_network(name: str, variant: str, size: str | None) -> "BaseNetwork":
+def load_network(
+    name: str, variant: str, size: str | None, csv_form: str | None = None
+) -> "BaseNetwork":
     """The network of a name or a file, as the options say."""
     from accelsim.find import find_network
 
-    return find_network(name, variant, size)
+    return find_network(name, variant, size, csv_form)
 
 
 def load_design(

@@ -8,11 +8,13 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import typer
 
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, AccelsimWarning
 
 ASKED = "_ACCELSIM_COMPLETE"  # what a shell sets where it asks for words
 
@@ -35,10 +37,14 @@ def lazily(callback: str) -> Callable[[typer.Context, typer.CallbackParam, Any],
 
 
 def networks(incomplete: str) -> list[str]:
-    """Networks by name."""
+    """Networks by name, and files of networks."""
+    from accelsim.importers import ENDINGS
     from accelsim.networks import NAMES
 
-    return _beginning(incomplete, NAMES)
+    folder, _ = os.path.split(incomplete)
+    files = [path for path in Path(folder).glob("*") if path.suffix.lower() in ENDINGS]
+    there = sorted(os.path.join(folder, path.name) for path in files)  # noqa: PTH118  as typed
+    return _beginning(incomplete, [*NAMES, *there])
 
 
 def variants(incomplete: str) -> list[str]:
@@ -60,10 +66,12 @@ def layers(context: typer.Context, incomplete: str) -> list[str]:
     from accelsim.find import find_network
 
     given = context.params
+    options = given.get("variant") or "baseline", given.get("input_size"), given.get("csv_form")
     # What stands before an option without its value is not taken for the argument that it is.
     named = given.get("network") or next(iter(context.args), "")
-    with suppress(AccelsimError):
-        network = find_network(named, given.get("variant") or "baseline", given.get("input_size"))
+    with suppress(AccelsimError), catch_warnings():
+        simplefilter("ignore", AccelsimWarning)
+        network = find_network(named, *options)
         return _beginning(incomplete, [layer.name for layer in network.layers])
     return []
 

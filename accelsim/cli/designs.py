@@ -29,6 +29,7 @@ from accelsim.cli.options import (
     AcrossOption,
     ArraysOption,
     ColourOption,
+    CsvFormOption,
     CsvOption,
     HardwareOption,
     InputOption,
@@ -61,6 +62,7 @@ def compare_designs(
     ] = None,
     variant: VariantOption = "baseline",
     input_size: InputOption = None,
+    csv_form: CsvFormOption = None,
     array: ArraysOption = None,
     layers: LayersOption = None,
     depthwise_only: Annotated[
@@ -77,7 +79,7 @@ def compare_designs(
     from accelsim.side_by_side import compare
 
     check_outputs({"--json": json, "--csv": csv, "--plot": plot}, network, *hardware or ())
-    net = load_network(network, variant, input_size)
+    net = load_network(network, variant, input_size, csv_form)
     comparison = compare(net, _entries(hardware or [], array, memory), layers, depthwise_only)
     if csv is not None:
         write_text(csv, report.to_csv(comparison))
@@ -122,6 +124,7 @@ def study_depthwise(
         str, typer.Option(metavar="LxP", help="Lanes and pixels of the depthwise engine.")
     ] = "8x64",
     input_size: InputOption = None,
+    csv_form: CsvFormOption = None,
     hardware: HardwareOption = None,
     memory: MemoryOption = None,
     with_memory: Annotated[
@@ -155,7 +158,7 @@ def study_depthwise(
     with progress_bar() as progress:
         for place, name in enumerate(distinct("NETWORK", networks)):
             progress(f"studying {name}", place / len(networks))
-            make = partial(load_network, name, size=input_size)
+            make = partial(load_network, name, size=input_size, csv_form=csv_form)
             points += depthwise_study(make, sizes, engine, base)
     if csv is not None:
         write_text(csv, report.to_csv(points))

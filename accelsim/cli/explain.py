@@ -18,6 +18,7 @@ from accelsim.cli.common import (
 from accelsim.cli.options import (
     ArrayOption,
     ClockOption,
+    CsvFormOption,
     DataflowOption,
     DepthwiseOnOption,
     DepthwiseOption,
@@ -49,6 +50,7 @@ def explain_layer(
     depthwise_on: DepthwiseOnOption = "auto",
     overlap: OverlapOption = None,
     input_size: InputOption = None,
+    csv_form: CsvFormOption = None,
     hardware: HardwareOption = None,
     memory: MemoryOption = None,
     json: JsonOption = None,
@@ -61,7 +63,7 @@ def explain_layer(
     from accelsim.report import explain as report
 
     check_outputs({"--json": json}, network, hardware)
-    net = load_network(network, variant, input_size)
+    net = load_network(network, variant, input_size, csv_form)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap, memory=memory)
     made = explain(net, layer, design, dataflow, depthwise_on)
     write_json(json, made.to_dict)
@@ -84,6 +86,7 @@ def synthesize(
     depthwise_on: DepthwiseOnOption = "auto",
     overlap: OverlapOption = None,
     input_size: InputOption = None,
+    csv_form: CsvFormOption = None,
     hardware: HardwareOption = None,
     clock: ClockOption = None,
     json: JsonOption = None,
@@ -93,7 +96,7 @@ def synthesize(
     from accelsim.report import hls
 
     check_outputs({"--json": json}, network, hardware)
-    net = load_network(network, variant, input_size)
+    net = load_network(network, variant, input_size, csv_form)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap, clock=clock)
     made = csynth(net, layer, design, dataflow, depthwise_on)
     write_json(json, made.to_dict)

@@ -27,6 +27,7 @@ from accelsim.cli.options import (
     ArraysOption,
     BatchOption,
     ClockOption,
+    CsvFormOption,
     CsvOption,
     DataflowOption,
     DepthwiseOnOption,
@@ -68,6 +69,7 @@ def run(
     overlap: OverlapOption = None,
     layers: LayersOption = None,
     input_size: InputsOption = None,
+    csv_form: CsvFormOption = None,
     batch: BatchOption = 1,
     seed: SeedOption = 0,
     timing: Annotated[
@@ -116,7 +118,7 @@ def run(
     view = View(parse_ranking(sort, top), why)
     inputs = inputs_of(input_size)
     nets = [
-        load_network(name, variant, size)
+        load_network(name, variant, size, csv_form)
         for name in distinct("NETWORK", networks)
         for size in inputs
     ]
@@ -154,7 +156,7 @@ def run(
     if len(results) > 1:
         _show_several(results, json, csv, plot)
     else:
-        plain = partial(load_network, networks[0], "baseline", inputs[0])
+        plain = partial(load_network, networks[0], "baseline", inputs[0], csv_form)
         _show_one(results[0], requests[0], plain, view, json, csv, plot)
     wrong = [layer.name for each in results for layer in each.layers if layer.values_equal is False]
     if wrong:

@@ -12,7 +12,7 @@ NetworkArgument = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK",
-        help="A name that `networks` prints, or a .toml file.",
+        help="A name that `networks` prints, a .toml file, or a SCALE-Sim topology .csv.",
         autocompletion=completion.networks,
     ),
 ]
@@ -20,7 +20,7 @@ NetworksArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="NETWORK...",
-        help="Names of `networks`, or .toml files.",
+        help="Names of `networks`, .toml files, or SCALE-Sim topologies .csv.",
         autocompletion=completion.networks,
     ),
 ]
@@ -32,6 +32,12 @@ VariantOption = Annotated[
 ]
 InputOption = Annotated[
     str | None, typer.Option("--input", metavar="HxW", help="Size of the input image.")
+]
+CsvFormOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FORM", help="Rows of a .csv: conv or gemm.  [default: told by its header]"
+    ),
 ]
 InputsOption = Annotated[
     list[str] | None, typer.Option("--input", metavar="HxW,...", help="Sizes of the input image.")

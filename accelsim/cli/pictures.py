@@ -17,6 +17,7 @@ from accelsim.cli.options import (
     FILM_ARRAY,
     ArrayOption,
     ClocksOption,
+    CsvFormOption,
     DataflowOption,
     DepthwiseOnOption,
     DepthwiseOption,
@@ -59,6 +60,7 @@ def film_layer(
     depthwise_on: DepthwiseOnOption = "auto",
     overlap: OverlapOption = None,
     input_size: InputOption = None,
+    csv_form: CsvFormOption = None,
     hardware: HardwareOption = None,
     clocks: ClocksOption = None,
     frames: Annotated[
@@ -74,7 +76,7 @@ def film_layer(
 
     check_outputs({"--output": output}, network, hardware)
     plot_film.check_film(output)
-    net = load_network(network, variant, input_size)
+    net = load_network(network, variant, input_size, csv_form)
     if hardware is None and array is None:
         array = FILM_ARRAY
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
@@ -118,6 +120,7 @@ def trace_layers(
     depthwise_on: DepthwiseOnOption = "auto",
     overlap: OverlapOption = None,
     input_size: InputOption = None,
+    csv_form: CsvFormOption = None,
     hardware: HardwareOption = None,
     clocks: ClocksOption = None,
 ) -> None:
@@ -130,7 +133,7 @@ def trace_layers(
     check_outputs({"--output": output}, network, hardware)
     if Path(output).suffix.lower() != ".json":
         raise UnsupportedError(f"{output} must end in .json")
-    net = load_network(network, variant, input_size)
+    net = load_network(network, variant, input_size, csv_form)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
     trace(net, design, layer, dataflow, depthwise_on, parse_clocks(clocks)).write(output)
     say(output)

@@ -24,6 +24,7 @@ from accelsim.cli.options import (
     COSIM_ARRAY,
     ArrayOption,
     CosimArrayOption,
+    CsvFormOption,
     DataflowOption,
     DepthwiseOnOption,
     DepthwiseOption,
@@ -51,6 +52,7 @@ def cosim(
     depthwise_on: DepthwiseOnOption = "auto",
     overlap: OverlapOption = None,
     input_size: InputOption = None,
+    csv_form: CsvFormOption = None,
     seed: SeedOption = 0,
     hardware: HardwareOption = None,
     simulator: Annotated[
@@ -73,7 +75,7 @@ def cosim(
 
     check_outputs({"--waves": waves, "--json": json}, network, hardware)
     record = None if waves is None else Path(waves)
-    net = load_network(network, variant, input_size)
+    net = load_network(network, variant, input_size, csv_form)
     if hardware is None and array is None:
         array = COSIM_ARRAY
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
@@ -119,6 +121,7 @@ def generate_rtl(
     dataflow: DataflowOption = "auto",
     depthwise_on: DepthwiseOnOption = "auto",
     input_size: InputOption = None,
+    csv_form: CsvFormOption = None,
     seed: SeedOption = 0,
     axi_stream: Annotated[
         bool, typer.Option("--axi-stream", help="Add a wrapper whose streams are AXI4-Stream.")
@@ -135,6 +138,7 @@ def generate_rtl(
         "--dataflow": None if dataflow == "auto" else dataflow,
         "--depthwise-on": None if depthwise_on == "auto" else depthwise_on,
         "--input": input_size,
+        "--csv-form": csv_form,
         "--seed": str(seed) if seed else None,
     }
     for option, value in of_layer.items():
@@ -154,7 +158,7 @@ def generate_rtl(
             from accelsim import cosimulation
 
             source, name = _network_and_layer(layer)
-            net = load_network(source, variant, input_size)
+            net = load_network(source, variant, input_size, csv_form)
             progress("computing the layer's values", 0.0)
             stimulus = cosimulation.stimulus(net, name, design, dataflow, seed, depthwise_on)
         written = generate(design, Path(output), progress, stimulus, command, axi_stream)

@@ -6,7 +6,8 @@ from accelsim.errors import FileError, UnsupportedError
 from accelsim.importers import scalesim, toml
 from accelsim.ir import BaseNetwork
 
-ACCEPTED = ".toml, a network of layers, or .csv, a topology of SCALE-Sim"
+ENDINGS = (".toml", ".csv")
+_ACCEPTED = ".toml, a network of layers, or .csv, a topology of SCALE-Sim"
 _OTHERS = {  # tools whose files have these endings
     ".yaml": "of ZigZag, Timeloop and others",
     ".yml": "of ZigZag, Timeloop and others",
@@ -32,5 +33,5 @@ def load(path: str | Path, csv_form: str | None = None) -> BaseNetwork:
     if ending == ".onnx":
         raise UnsupportedError(f"{path} cannot be imported: .onnx files are not supported yet")
     if ending in _OTHERS:
-        raise FileError(f"{path} cannot be read, as files {_OTHERS[ending]}; use {ACCEPTED}")
-    raise FileError(f"{path} must end in {ACCEPTED}, not {path.suffix!r}")
+        raise FileError(f"{path} cannot be read, as files {_OTHERS[ending]}; use {_ACCEPTED}")
+    raise FileError(f"{path} must end in {_ACCEPTED}, not {path.suffix!r}")

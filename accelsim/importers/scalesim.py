@@ -212,7 +212,10 @@ def _topology(path: Path, form: str | None) -> _Topology:
         rows = rows[1:]
     if not rows:
         raise FileError(f"{path} has a header and no layers; it must have a row for every layer")
-    topology = _Topology(path, form or _form(path, header, rows[0]), header, rows)
+    told = _told(header)
+    if form and told and form != told:
+        raise FileError(f"{path}:{first.line}: the header says that rows are {told}, not {form}")
+    topology = _Topology(path, form or told or _counted(path, rows[0]), header, rows)
     if header:
         _check_order(topology, first)
     return topology
@@ -235,12 +238,17 @@ def _rows(path: Path) -> list[_Row]:
     return rows
 
 
-def _form(path: Path, header: tuple[str, ...], row: _Row) -> str:
-    """The form of a file, by its header, else by the numbers of its first row."""
+def _told(header: tuple[str, ...]) -> str | None:
+    """The form that a header names columns of; None where it does not."""
     for form, columns in _COLUMNS.items():
         known = [column for column in columns[1:] if {*column.names} & {*header}]
         if len(known) >= len(_COLUMNS[GEMM]) - 1:
             return form
+    return None
+
+
+def _counted(path: Path, row: _Row) -> str:
+    """The form of a file by the numbers of its first row."""
     last = max((at for at, cell in enumerate(row.cells) if _NUMBER.fullmatch(cell)), default=0)
     for form, columns in _COLUMNS.items():
         if last >= len(columns) - 1:

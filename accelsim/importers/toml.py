@@ -23,7 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.checks import show, suggestion, whole
-from accelsim.errors import AccelsimError, FileError, ShapeError, UnsupportedError, warn
+from accelsim.errors import (
+    AccelsimError,
+    FileError,
+    NetworkError,
+    ShapeError,
+    UnsupportedError,
+    warn,
+)
 from accelsim.files import TomlFile, read_toml
 from accelsim.ir import INPUT, BaseNetwork, Layer, LayerList, Network, Shape, own_names
 from accelsim.ops import MACROS, OPS, Linear
@@ -124,6 +131,8 @@ class _Reader:
     ) -> tuple[Layer, ...]:
         """The layer of a table, or the layers of its macro operator."""
         op_type = OPERATORS[table["op"]]
+        if self.independent and op_type in MACROS:
+            raise NetworkError(f"op {op_type.name} makes layers that read each other")
         known = defaults(op_type)
         required = [key for key, default in known.items() if default is MISSING]
         own, others = (("input",), ()) if self.independent else ((), ("inputs",))
@@ -131,13 +140,6 @@ class _Reader:
         _check_keys(self.file, table, *keys, where)
         attributes = [each.name for each in fields(op_type)]
         op = op_type(**{key: _tuples(table[key]) for key in attributes if key in table})
-        if self.independent and isinstance(op, MACROS):
-            raise self.file.error(
-                f"op {op.name} makes layers that read each other, which independent ones do not "
-                f"(layer {name})",
-                *where,
-                "op",
-            )
         inputs = self._own(table) if self.independent else self._inputs(where, table)
         if isinstance(op, MACROS):
             if len(inputs) != 1:

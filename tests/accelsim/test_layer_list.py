@@ -8,10 +8,11 @@ import pytest
 from accelsim import Hardware, Layer, LayerList, Memory, Network, SystolicArray, networks, simulate
 from accelsim.c_synthesis import csynth
 from accelsim.cosimulation import stimulus
-from accelsim.errors import NetworkError, ShapeError, UnsupportedError
+from accelsim.errors import FileError, NetworkError, ShapeError, UnsupportedError
 from accelsim.explanations import explain
 from accelsim.forward import first_maps, step_of
 from accelsim.hardware import DepthwiseEngine
+from accelsim.importers import load
 from accelsim.ir import INPUT
 from accelsim.ops import Add, Concat, Conv2d, Depthwise, DynamicDepthwise, Pointwise
 from accelsim.request import Request
@@ -140,6 +141,61 @@ def test_other_commands_take_it(tmp_path):
     result = simulate(LIST, DESIGN)
     (tmp_path / "result.json").write_text(json.dumps(result.to_dict()))
     assert load_result(tmp_path / "result.json").input is None
+
+
+TOML = """\
+name = "probe"
+independent = true
+[[layer]]
+name = "conv"
+op = "conv2d"
+input = [3, 12, 11]
+out_channels = 8
+kernel = [3, 3]
+stride = [2, 2]
+bias = true
+activation = "relu"
+[[layer]]
+name = "dynamic"
+op = "dynamic_depthwise"
+input = [[4, 6, 6], [36, 1, 1]]
+kernel = [3, 3]
+"""
+
+
+def test_a_file_of_independent_layers(tmp_path):
+    path = tmp_path / "list.toml"
+    path.write_text(TOML)
+    assert load(path) == LayerList("probe", (LAYERS[0], LAYERS[3]), (MAPS[0], MAPS[3]))
+    path.write_text(TOML.replace("independent = true", 'independent = true\nweights = "w.npz"'))
+    assert load(path).weights_file == str(tmp_path / "w.npz")
+    path.write_text(TOML.replace("true", "false", 1).replace("input", "inputs"))
+    with pytest.raises(FileError, match=r"list\.toml:1: input is missing"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("= true", "= 1", ":2: independent must be true or false, not 1"),
+        ("true\n", "true\ninput = [3, 4, 4]\n", ":3: input is one of every layer where indep"),
+        ("input = [3, 12, 11]", 'inputs = ["input"]', r":6: unknown key inputs; .*\(layer conv\)"),
+        ("input = [3, 12, 11]\n", "", r":3: input is missing \(layer conv\)"),
+        ("[3, 12, 11]", "[3, 12]", r":6: input must be three .*, not \[3, 12\] \(layer conv\)"),
+        ("[3, 12, 11]", "7", r":6: input must be three whole .*, not 7 \(layer conv\)"),
+        ("[3, 12, 11]", "[[3, 12, 11], [0, 1, 1]]", r":6: input must be three .* not \[0, 1, 1\]"),
+        ("[3, 12, 11]", "[3, 12, 99999]", r":6: input must have at most .* \(layer conv\)"),
+        ("[3, 12, 11]", "[[3, 12, 11], [3, 12, 11]]", r":3: inputs of conv2d: it takes 1 .*"),
+        ("[3, 12, 11]", "[3, 2, 2]", r":8: kernel reach 3 .*\(layer conv\)"),
+        ('"dynamic"', '"conv"', ":13: name conv is used twice"),
+        ('"dynamic_depthwise"', '"fuse_pair"', r":14: op fuse_pair makes .* \(layer dynamic\)"),
+    ],
+)
+def test_a_file_that_is_wrong(tmp_path, old, new, said):
+    path = tmp_path / "list.toml"
+    path.write_text(TOML.replace(old, new, 1))
+    with pytest.raises(FileError, match=rf"list\.toml{said}"):
+        load(path)
 
 
 @pytest.mark.parametrize(

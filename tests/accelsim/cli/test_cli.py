@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -108,6 +109,22 @@ def test_a_shell_completes_words(words, expected, accelsim, monkeypatch):
     monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
     outcome = accelsim()
     assert (outcome.out.split(), outcome.err) == (expected.split(), "")
+
+
+def test_a_shell_completes_files_of_networks_and_their_layers(accelsim, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in ("mobile.CSV", "mobile.csv.png", "mob.toml"):
+        Path(name).write_text("a,4,4,1,1,1,2,1,2:4\nab,4,4,1,1,1,2,1\nc,4,4,1,1,1,2,1\n")
+    monkeypatch.setenv("_ACCELSIM_COMPLETE", "complete_bash")
+    for words, expected in (
+        ("accelsim run mob", {"mob.toml", "mobile.CSV"}),
+        ("accelsim csynth mobile.CSV --layer a", {"a", "ab"}),
+    ):
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+        outcome = accelsim()
+        names = {word for word in outcome.out.split() if not word.startswith("mobilenet_v")}
+        assert (names, outcome.err) == (expected, "")
 
 
 def test_the_completion_of_a_shell_is_shown(accelsim, monkeypatch):

@@ -168,6 +168,11 @@ def test_a_form_that_is_given_decides(read):
         read(text, "mnk")
     with pytest.raises(FileError, match=r"net\.csv:1: column 5, filter width, is missing"):
         read("a,3,2,1,\n", "conv")
+    assert operators(read(CONV, "conv")) == operators(read(CONV))
+    with pytest.raises(FileError, match=r"csv:1: the header says that rows are conv, not gemm"):
+        read(CONV, "gemm")
+    with pytest.raises(FileError, match=r"csv:1: the header says that rows are gemm, not conv"):
+        read(GEMM, "conv")
 
 
 def test_a_batch_of_products_has_weights_for_each(read):

@@ -279,7 +279,7 @@ WRONG = {
     'name = "n"\ninput = [1, 1, 1]\nlayer = [{}, 1]\n': ":3: layer must be written as",
     'name = "n"\ninput = [1, 1, 1]\n[layer]\nx = 1\n': ":3: layer must be written as",
     changed("[3, 17, 19]", "[3, 17, 19]\ncolour = 1"): (
-        "probe.toml:3: unknown key colour; allowed are name, input, layer, weights$"
+        "probe.toml:3: unknown key colour; allowed are name, input, layer, weights, independent$"
     ),
     changed('"probe"', "5"): "probe.toml:1: name must be a text, not 5",
     changed('"probe"', '""'): "probe.toml:1: name must be a text, not ''",
