@@ -11,6 +11,7 @@ import pytest
 import accelsim as ax
 from accelsim import networks
 from accelsim.errors import NetworkError
+from accelsim.forward import first_map, step
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.networks import fuse
 from accelsim.networks.builder import Builder, make_divisible
@@ -26,6 +27,7 @@ from accelsim.ops import (
     Pointwise,
     Scale,
 )
+from accelsim.weights import load_weights
 from tests.naive import operators as naive
 
 ARRAY = ax.Hardware(ax.SystolicArray(32, 32))
@@ -627,6 +629,28 @@ def test_attention_of_bert_has_no_parameters():
     network = networks.bert_base()
     scores = network.layer("b1.scores")
     assert (network.macs(scores), network.params(scores)) == (12_582_912, 0)
+
+
+@pytest.mark.parametrize("name", ["bert_base", "vit_b_16"])
+def test_attention_equals_its_formula(name):
+    """Every head by itself: sums over its channels, shares over the keys, sums over the keys."""
+    network = networks.get(name, input=(7, 1) if name == "bert_base" else (32, 48))
+    weights, maps = load_weights(network), {INPUT: first_map(network, 0)}
+    sums = {}
+    for layer in network.layers[: network.layers.index(network.layer("b1.context")) + 1]:
+        made = step(layer, weights, maps)
+        maps[layer.name], sums[layer.name] = made.output, made.sums.astype(np.int64)
+    query, key, value, scores, shares = (
+        maps[f"b1.{part}"].values.reshape(12, -1, len(maps["b1.query"].values[0])).astype(int)
+        for part in ("query", "key", "value", "scores", "softmax")
+    )
+    products = np.einsum("hcq,hck->hkq", query, key)
+    assert np.array_equal(sums["b1.scores"].reshape(products.shape), products)
+    powers = np.exp(scores / 16)
+    parts = sums["b1.softmax"].reshape(powers.shape) / 2**24
+    assert np.abs(parts - powers / powers.sum(axis=1, keepdims=True)).max() < 2**-24
+    context = np.einsum("hkq,hck->hcq", shares, value)
+    assert np.array_equal(sums["b1.context"].reshape(context.shape), context)
 
 
 @pytest.mark.parametrize(

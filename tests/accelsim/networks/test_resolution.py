@@ -177,6 +177,10 @@ op = "linear"
 out_features = 5
 flatten = true
 [[layer]]
+name = "twice"
+op = "resize"
+factor = [2, 2]
+[[layer]]
 name = "up"
 op = "resize"
 size = [4, 4]
