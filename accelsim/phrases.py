@@ -22,3 +22,13 @@ def milliseconds(number: float) -> str:
     """Milliseconds to the microsecond; to three digits where that would say little."""
     digits = 3 if number >= 0.1 or not number else 2 - math.floor(math.log10(number))
     return f"{number:,.{digits}f}"
+
+
+def significant(number: float, digits: int = 3) -> str:
+    """A number of at least 0 to so many digits that say something, and no more: 1,230 of 1234."""
+    if not number:
+        return "0"
+    places = digits - 1 - math.floor(math.log10(number))
+    rounded = round(number, places)
+    places = max(0, digits - 1 - math.floor(math.log10(rounded)))
+    return f"{rounded:,.{places}f}"

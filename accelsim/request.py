@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from accelsim import published
 from accelsim.checks import check, of_type, suggestion, whole
+from accelsim.energy import EnergyTable
 from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.ir import BaseNetwork, Layer, Network, Shape
@@ -52,6 +53,7 @@ class Request:
         still flow through all before, unless layers are independent. None for all.
     scalesim_depthwise : one-filter (as None) or per-channel, for timing scalesim only.
     batch : images that every layer takes at once, from 1 to MOST_IMAGES.
+    energy : pJ per access, for the energy of every layer; None to leave energy out.
     """
 
     network: BaseNetwork
@@ -64,6 +66,7 @@ class Request:
     layers: Layers = None
     scalesim_depthwise: str | None = None
     batch: int = 1
+    energy: EnergyTable | None = None
 
     def __post_init__(self) -> None:
         hardware, timing, fidelity = self.hardware, self.timing, self.fidelity
@@ -92,10 +95,24 @@ class Request:
                 f"{model.name} is a model without registers and RTL; timing must be {RTL} "
                 f"and fidelity {SCHEDULE} or {GOLDEN}"
             )
+        if self.energy is not None:
+            self._check_energy()
         if timing != RTL:
             self._check_published()
         elif self.scalesim_depthwise is not None:
             raise UnsupportedError(f"--scalesim-depthwise is for timing scalesim, not {timing}")
+
+    def _check_energy(self) -> None:
+        """Refuse energy where nothing is known of accesses."""
+        if self.timing != RTL:
+            raise UnsupportedError(
+                f"energy is counted for timing {RTL}; {self.timing} counts cycles only"
+            )
+        if model := self.hardware.third_party:
+            raise UnsupportedError(
+                f"energy needs counts of accesses, and {model.name} is a model that only counts "
+                "clocks"
+            )
 
     def _check_published(self) -> None:
         """Refuse what no published model takes."""

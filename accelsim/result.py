@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from accelsim.checks import check, one_of
+from accelsim.energy import EnergyTable
+from accelsim.engines.base import Accesses
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware
 from accelsim.ir import BaseNetwork
@@ -57,6 +59,12 @@ class LayerResult:
         has no memory, and in published timings; so is memory_cycles.
     memory_cycles : clocks of the layer with the memory, which moves these bytes meanwhile.
     values_equal : in fidelity cycle, whether the registers computed the golden values.
+    accesses : how often the layer does what takes energy, by kind (accelsim.engines.base.Accesses):
+        what its engine does, and with a memory the fills of its banks and the bytes off chip, which
+        layers on the host have too. None where energy is not asked for, and for what runs on the
+        host of a design without memory.
+    energy : picojoules of every kind of them, by a table (accelsim.energy), rounded to 1/1024 pJ,
+        so that sums are exact.
     """
 
     name: str
@@ -79,6 +87,21 @@ class LayerResult:
     memory_cycles: int | None = None
     not_modelled: bool = False
     values_equal: bool | None = None
+    accesses: dict[str, int] | None = None
+    energy: dict[str, float] | None = None
+
+    @property
+    def energy_pj(self) -> float | None:
+        """The sum of `energy`; None where there is none."""
+        return None if self.energy is None else sum(self.energy.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON holds; energy only where it was asked for."""
+        values = asdict(self)
+        accesses, energy = values.pop("accesses"), values.pop("energy")
+        if energy is None:
+            return values
+        return values | {"energy_pj": self.energy_pj, "energy": energy, "accesses": accesses}
 
     @property
     def offchip_bytes(self) -> int | None:
@@ -119,6 +142,23 @@ def sum_known(parts: Iterable[int | None]) -> int | None:
     """Their sum; None where one of them is not known."""
     known = [*parts]
     return None if None in known else sum(part or 0 for part in known)
+
+
+def flat(layers: Sequence[LayerResult]) -> list[dict[str, Any]]:
+    """The fields of layers as columns of a table, the same for all of them.
+
+    Where any of them has energy, every kind of access has two columns; None in layers without it.
+    """
+    rows = [asdict(layer) for layer in layers]
+    kinds = [kind for kind in Accesses._fields if any(kind in (x.energy or ()) for x in layers)]
+    asked = any(layer.energy is not None for layer in layers)
+    for layer, row in zip(layers, rows, strict=True):
+        accesses, energy = row.pop("accesses") or {}, row.pop("energy") or {}
+        if asked:
+            row["energy_pj"] = layer.energy_pj
+            row |= {f"{kind}_pj": energy.get(kind) for kind in kinds}
+            row |= {f"{kind}_accesses": accesses.get(kind) for kind in kinds}
+    return rows
 
 
 class Totals:
@@ -186,6 +226,24 @@ class Totals:
         """Trainable parameters of all layers."""
         return sum(layer.params for layer in self.layers)
 
+    @property
+    def total_energy(self) -> dict[str, float] | None:
+        """Picojoules of every kind of access, of all layers; None where energy is left out."""
+        known = [layer.energy for layer in self.layers if layer.energy is not None]
+        if not known:
+            return None
+        return {
+            kind: sum(energy.get(kind, 0.0) for energy in known)
+            for kind in Accesses._fields
+            if any(kind in energy for energy in known)
+        }
+
+    @property
+    def total_energy_pj(self) -> float | None:
+        """Picojoules of all layers; None where energy is left out."""
+        total = self.total_energy
+        return None if total is None else sum(total.values())
+
 
 @dataclass(frozen=True)
 class Result(Totals):
@@ -198,6 +256,7 @@ class Result(Totals):
     output : int8[c, h, w] of the last of them in fidelities golden and cycle, else None; of
         several images int8[batch, c, h, w].
     batch : images, which all figures are of.
+    energy_table : by which energy was counted; None where it is left out.
     """
 
     graph: BaseNetwork = field(repr=False)
@@ -208,6 +267,7 @@ class Result(Totals):
     layers: tuple[LayerResult, ...]
     output: Int8 | None = field(default=None, repr=False, compare=False)
     batch: int = 1
+    energy_table: EnergyTable | None = None
 
     @property
     def network(self) -> str:
@@ -264,7 +324,7 @@ class Result(Totals):
             "seed": self.seed,
             "weights_sha256": self.weights_sha256,
             "hardware": self.hardware.to_dict(),
-            "layers": [asdict(layer) for layer in self.layers],
+            "layers": [layer.to_dict() for layer in self.layers],
             "total_cycles": self.total_cycles,
             "total_macs": self.total_macs,
             "total_live_macs": self.total_live_macs,
@@ -278,6 +338,12 @@ class Result(Totals):
         }
         if self.batch > 1:
             values |= {"batch": self.batch, "cycles_per_image": self.cycles_per_image}
+        if self.energy_table is not None:
+            values |= {
+                "energy_table": self.energy_table.name,
+                "total_energy_pj": self.total_energy_pj,
+                "total_energy": self.total_energy,
+            }
         if self.fidelity == "cycle":
             values["values_equal"] = self.values_equal
         if self.computed is not None:
@@ -285,7 +351,7 @@ class Result(Totals):
         return values
 
     def to_frame(self) -> "polars.DataFrame":
-        """One row per layer, a column per field of LayerResult."""
+        """One row per layer, a column per field of LayerResult; see `flat`."""
         from accelsim.frames import polars
 
         schema = {
@@ -310,7 +376,10 @@ class Result(Totals):
             "not_modelled": polars.Boolean,
             "values_equal": polars.Boolean,
         }
-        return polars.DataFrame([asdict(layer) for layer in self.layers], schema=schema)
+        rows = flat(self.layers)
+        for name in list(rows[0])[len(schema) :]:
+            schema[name] = polars.Float64 if name.endswith("_pj") else polars.Int64
+        return polars.DataFrame(rows, schema=schema)
 
     def _repr_html_(self) -> str:
         """What notebooks show: the layers that an engine runs, and the totals."""

@@ -1,14 +1,14 @@
 """Results read back from the JSON that `accelsim run --json` writes."""
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from accelsim import networks
 from accelsim.checks import check, of_type, one_of
-from accelsim.engines.base import Bound
+from accelsim.engines.base import Accesses, Bound
 from accelsim.errors import AccelsimError, FileError
 from accelsim.hardware import (
     THIRD_PARTY,
@@ -32,6 +32,7 @@ OFF_CHIP = ("offchip_read_bytes", "offchip_write_bytes")
 BYTES = ("read_bytes", "write_bytes", *OFF_CHIP)
 NUMBERS = (*TOTALS, *SHARES, *BYTES, "live_macs", "skipped_macs", "bound_cycles")
 BINDS = (*Bound._fields, MEMORY)
+ENERGY = {"accesses": int, "energy": float}  # of layers, by kinds of access
 MOST = 1 << 53  # up to which a float holds every count
 
 
@@ -116,7 +117,7 @@ def _result(data: Any) -> SavedResult:
         version=_take(data, "version", str),
         seed=_take(data, "seed", int),
         hardware=_hardware(_take(data, "hardware", dict)),
-        layers=tuple(_part(LayerResult, layer) for layer in _take(data, "layers", list)),
+        layers=tuple(_layer(layer) for layer in _take(data, "layers", list)),
         batch=_take(data, "batch", int) if "batch" in data else 1,
     )
     check_batch(made.batch)
@@ -132,7 +133,35 @@ def _result(data: Any) -> SavedResult:
         said, sums = data.get(f"total_{total}"), getattr(made, f"total_{total}")
         if said != sums:
             raise FileError(f"total_{total} is {said!r}, but its layers add up to {sums}")
+    if data.get("total_energy_pj") != made.total_energy_pj:
+        raise FileError(
+            f"total_energy_pj is {data.get('total_energy_pj')!r}, but its layers add up to "
+            f"{made.total_energy_pj}"
+        )
     return made
+
+
+def _layer(data: Any) -> LayerResult:
+    """A layer, with energy where that was asked for."""
+    if not isinstance(data, dict):
+        raise FileError(f"a layer must be a table, not {data!r}")
+    layer = _part(LayerResult, data | dict.fromkeys(ENERGY))
+    given: dict[str, Any] = {
+        key: _by_kind(data, key, kind) for key, kind in ENERGY.items() if key in data
+    }
+    if len(given) == 1:
+        raise FileError(f"it has energy or accesses without the other (layer {layer.name})")
+    return replace(layer, **given)
+
+
+def _by_kind(data: dict[str, Any], key: str, kind: type) -> dict[str, Any]:
+    """Numbers by kinds of access."""
+    numbers = _take(data, key, dict)
+    for name in numbers:
+        check(f"a kind of {key}", name, one_of(Accesses._fields), FileError)
+        if not 0 <= _take(numbers, name, kind) < MOST:
+            raise FileError(f"{name} of {key} must be a number from 0 to {MOST - 1}")
+    return dict(numbers)
 
 
 def _check(layer: LayerResult) -> None:

@@ -13,6 +13,9 @@ from dataclasses import replace
 import numpy as np
 
 from accelsim import published
+from accelsim.energy import AnyEnergy, as_energy, memory_stores, spent
+from accelsim.engines import engine_of
+from accelsim.errors import UnsupportedError
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.forward import Step, batched, first_maps, operands, step
 from accelsim.ir import Layer
@@ -39,6 +42,7 @@ def simulate(
     progress: Progress | None = None,
     depthwise_on: str = AUTO,
     batch: int = 1,
+    energy: AnyEnergy | None = None,
 ) -> Result:
     """What the network costs on the hardware.
 
@@ -48,6 +52,7 @@ def simulate(
     hardware : also the name of a preset, or a file.
     dataflow, fidelity, timing, seed, layers, scalesim_depthwise, depthwise_on, batch : see
         accelsim.request.Request.
+    energy : also the name of a preset, or a file.
     progress : called before each layer in fidelities golden and cycle.
     """
     request = Request(
@@ -61,6 +66,7 @@ def simulate(
         layers=layers,
         scalesim_depthwise=scalesim_depthwise,
         batch=batch,
+        energy=None if energy is None else as_energy(energy),
     )
     return answer(request, progress)
 
@@ -75,7 +81,8 @@ def answer(request: Request, progress: Progress | None = None) -> Result:
     else:
         layers, output = _run(request, progress or _ignore)
     about = request.hardware, request.timing, request.fidelity, request.seed
-    return Result(request.network, *about, _with_memory(request, layers), output, request.batch)
+    layers = _with_energy(request, _with_memory(request, layers))
+    return Result(request.network, *about, layers, output, request.batch, request.energy)
 
 
 def _with_memory(request: Request, layers: tuple[LayerResult, ...]) -> tuple[LayerResult, ...]:
@@ -102,6 +109,29 @@ def _with_memory(request: Request, layers: tuple[LayerResult, ...]) -> tuple[Lay
             )
         )
     return tuple(waiting)
+
+
+def _with_energy(request: Request, layers: tuple[LayerResult, ...]) -> tuple[LayerResult, ...]:
+    """Layers with the energy of what their engines do, and of what the memory moves for them."""
+    if request.energy is None:
+        return layers
+    design = request.hardware
+    moved = memory_stores(design.memory)
+    on = {sizes.name: engine_of(sizes).stores for sizes in design.engines}
+    costs = []
+    for layer in layers:
+        stores, accesses = moved, layer.accesses or {}
+        if of_engine := on.get(layer.engine):
+            stores = {**moved, **of_engine(design.engine(layer.engine))}
+        if layer.offchip_read_bytes is not None and layer.offchip_write_bytes is not None:
+            accesses = accesses | {
+                "offchip_read": layer.offchip_read_bytes,
+                "offchip_write": layer.offchip_write_bytes,
+            }
+        known = {kind: count for kind, count in accesses.items() if kind in stores}
+        energy = spent(request.energy, known, stores)
+        costs.append(replace(layer, accesses=known, energy=energy) if known else layer)
+    return tuple(costs)
 
 
 def _ignore(what: str, done: float) -> None:
@@ -222,4 +252,15 @@ def _on_engine(
         bound_cycles=lowered.bound.cycles,
         bound_by=lowered.bound.by,
         values_equal=values_equal,
+        accesses=_accesses(layer, lowered) if request.energy else None,
     )
+
+
+def _accesses(layer: Layer, lowered: Lowered) -> dict[str, int]:
+    """How often a layer does what takes energy; UnsupportedError where its engine does not say."""
+    if lowered.accesses is None:
+        raise UnsupportedError(
+            f"energy needs counts of accesses, and engine {lowered.engine} has none "
+            f"(layer {layer.name})"
+        )
+    return lowered.accesses

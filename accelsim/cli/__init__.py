@@ -32,6 +32,7 @@ COMMANDS = {
     "networks": "lists.list_networks",
     "ops": "lists.list_operators",
     "hardware": "lists.list_hardware",
+    "energy": "lists.list_energy",
     "run": "layers.run",
     "explain": "explain.explain_layer",
     "csynth": "explain.synthesize",

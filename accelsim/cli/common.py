@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.progress import Progress
 
+    from accelsim.energy import EnergyTable
     from accelsim.hardware import Hardware
     from accelsim.ir import BaseNetwork
     from accelsim.report.table import Table
@@ -85,6 +86,15 @@ def load_design(
         engine = parts.parse_depthwise(depthwise, design)
         design = design.without("depthwise") if engine is None else design.with_engine(engine)
     return design
+
+
+def load_energy_table(source: str | None) -> "EnergyTable | None":
+    """The table of energies that --energy names; None without the option."""
+    if source is None:
+        return None
+    from accelsim.energy import load_energy
+
+    return load_energy(source)
 
 
 def check_rtl(design: "Hardware", source: str | None) -> None:

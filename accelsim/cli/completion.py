@@ -61,6 +61,13 @@ def presets(incomplete: str) -> list[str]:
     return _beginning(incomplete, [preset.name for preset in PRESETS])
 
 
+def energies(incomplete: str) -> list[str]:
+    """Tables of energies by name."""
+    from accelsim.energy import PRESETS
+
+    return _beginning(incomplete, PRESETS)
+
+
 def layers(context: typer.Context, incomplete: str) -> list[str]:
     """The layers of the network that the command line names before."""
     from accelsim.find import find_network

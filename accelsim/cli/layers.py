@@ -14,6 +14,7 @@ from accelsim.cli.common import (
     fail,
     inputs_of,
     load_design,
+    load_energy_table,
     load_network,
     progress_bar,
     say,
@@ -32,6 +33,7 @@ from accelsim.cli.options import (
     DataflowOption,
     DepthwiseOnOption,
     DepthwiseOption,
+    EnergyOption,
     HardwareOption,
     InputsOption,
     JsonOption,
@@ -90,6 +92,7 @@ def run(
     hardware: HardwareOption = None,
     clock: ClockOption = None,
     memory: MemoryOption = None,
+    energy: EnergyOption = None,
     sort: Annotated[
         str | None,
         typer.Option(
@@ -114,7 +117,8 @@ def run(
     from accelsim.simulation import answer
 
     _check_timing(timing, overlap, memory, why)
-    check_outputs({"--json": json, "--csv": csv, "--plot": plot}, *networks, hardware)
+    check_outputs({"--json": json, "--csv": csv, "--plot": plot}, *networks, hardware, energy)
+    table = load_energy_table(energy)
     view = View(parse_ranking(sort, top), why)
     inputs = inputs_of(input_size)
     nets = [
@@ -140,6 +144,7 @@ def run(
             layers=layers,
             scalesim_depthwise=scalesim_depthwise,
             batch=batch,
+            energy=table,
         )
         for net in nets
         for design in designs

@@ -89,3 +89,15 @@ def list_hardware(
 
     chosen = PRESETS if preset is None else (find_preset(preset),)
     print("\n".join(f"# {p.name}: {p.about}\n{to_toml(p.hardware)}" for p in chosen), end="")
+
+
+def list_energy(
+    preset: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Print only this table.  [default: all]")
+    ] = None,
+) -> None:
+    """Print the tables of energies per access as files."""
+    from accelsim.energy import PRESETS, preset_text
+
+    chosen = PRESETS if preset is None else (preset,)
+    print("\n".join(f"# {name}\n{preset_text(name)}" for name in chosen), end="")

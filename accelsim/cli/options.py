@@ -76,6 +76,15 @@ MemoryOption = Annotated[
         metavar="A,W,B", help="KiB for maps and for weights, bytes a clock; or none: left out."
     ),
 ]
+EnergyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--energy",
+        metavar="FILE",
+        help="Energy by a table of pJ per access: 45nm, 7nm, or a .toml file.",
+        autocompletion=completion.energies,
+    ),
+]
 DataflowOption = Annotated[
     str,
     typer.Option(metavar="NAME,...", help="auto, or some of os,ws,is,rows."),

@@ -1,5 +1,6 @@
 """A layer as passes of an engine, and those passes on real data."""
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -10,7 +11,16 @@ import numpy.typing as npt
 
 from accelsim.dataflows import Dataflow, Plan, Program
 from accelsim.dataflows.base import gather
-from accelsim.engines.base import Bound, Engine, Registers, Run, Times, Traffic
+from accelsim.engines.base import (
+    Accesses,
+    Bound,
+    Engine,
+    Registers,
+    Run,
+    Store,
+    Times,
+    Traffic,
+)
 from accelsim.errors import UnsupportedError
 from accelsim.hls.nest import Loop
 from accelsim.hls.reports import Resource
@@ -169,7 +179,22 @@ class Lowered:
     @cached_property
     def traffic(self) -> Traffic | None:
         """What the sequence moves and does; None where that is not modelled."""
-        return None if self.model.traffic is None else self._traffic(self.body)
+        of_pass = self.model.traffic
+        return None if of_pass is None else Traffic(*self._sums(of_pass, self.body))
+
+    @cached_property
+    def accesses(self) -> dict[str, int] | None:
+        """How often the sequence does what takes energy, by kind; None where that is not known."""
+        of_pass, stores = self.model.accesses, self.stores
+        if of_pass is None:
+            return None
+        counts = Accesses(*self._sums(of_pass, self.body))._asdict()
+        return {kind: count for kind, count in counts.items() if kind in stores or count}
+
+    @property
+    def stores(self) -> Mapping[str, Store]:
+        """What its accesses are accesses to, by kind."""
+        return {} if self.model.stores is None else self.model.stores(self.sizes)
 
     @property
     def resources(self) -> tuple[Resource, ...]:
@@ -210,15 +235,12 @@ class Lowered:
             raise UnsupportedError(f"{self.engine} is a model without registers and RTL")
         return self.model.registers
 
-    def _traffic(self, body: Body) -> Traffic:
-        assert self.model.traffic is not None
-        read = write = macs = 0
-        for part in body:
-            if isinstance(part, Repeat):
-                trips, moved = part.trips, self._traffic(part.body)
-            else:
-                trips, moved = 1, self.model.traffic(self.sizes, part)
-            read += trips * moved.read_bytes
-            write += trips * moved.write_bytes
-            macs += trips * moved.macs
-        return Traffic(read, write, macs)
+    def _sums(self, of_pass: Callable[[Any, Any], tuple[int, ...]], body: Body) -> Iterator[int]:
+        """Of every field of what a function says of a pass, its sum over all of them."""
+        counts = [
+            [part.trips * each for each in self._sums(of_pass, part.body)]
+            if isinstance(part, Repeat)
+            else of_pass(self.sizes, part)
+            for part in body
+        ]
+        return map(sum, zip(*counts, strict=True))

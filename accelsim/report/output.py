@@ -2,13 +2,13 @@
 
 import csv
 import io
-from dataclasses import astuple, fields
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import FileError
 from accelsim.files import write_whole
-from accelsim.result import LayerResult, Result
+from accelsim.result import Result, flat
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,10 +18,15 @@ PICTURES = (".pdf", ".png", ".svg")
 
 def to_csv(result: Result) -> str:
     """One line per layer, below a line of column names."""
+    return csv_of(flat(result.layers))
+
+
+def csv_of(rows: Sequence[dict[str, Any]]) -> str:
+    """A line for each row, below a line of column names; the rows have the same columns."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in fields(LayerResult))
-    writer.writerows(astuple(layer) for layer in result.layers)
+    writer.writerow(rows[0])
+    writer.writerows(row.values() for row in rows)
     return text.getvalue()
 
 

@@ -4,13 +4,11 @@ One network on several designs is shown layer by layer, a column for each; sever
 inputs are lines of totals.
 """
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import astuple, fields
 
 from accelsim.phrases import milliseconds
 from accelsim.report import clocks, side_by_side
+from accelsim.report.output import csv_of
 from accelsim.report.table import (
     MODEL_NOTES,
     USE,
@@ -22,7 +20,7 @@ from accelsim.report.table import (
     value_notes,
     without,
 )
-from accelsim.result import MEMORY, LayerResult, Result
+from accelsim.result import MEMORY, Result, flat
 from accelsim.side_by_side import beside
 
 WORDS = ("network", "variant", "input", "design")
@@ -91,12 +89,11 @@ def notes(results: Sequence[Result]) -> list[str]:
 
 def to_csv(results: Sequence[Result]) -> str:
     """One line per result and layer, below a line of column names."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*WORDS, *(field.name for field in fields(LayerResult))))
-    for result in results:
-        writer.writerows((*_words(result), *astuple(layer)) for layer in result.layers)
-    return text.getvalue()
+    words = [
+        dict(zip(WORDS, _words(result), strict=True)) for result in results for _ in result.layers
+    ]
+    layers = flat([layer for result in results for layer in result.layers])
+    return csv_of([each | layer for each, layer in zip(words, layers, strict=True)])
 
 
 def _words(result: Result) -> tuple[str, ...]:

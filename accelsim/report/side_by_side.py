@@ -1,14 +1,12 @@
 """Designs side by side as a table and as a file."""
 
-import csv
-import io
 from collections.abc import Callable
-from dataclasses import astuple, fields
 
 from accelsim.phrases import milliseconds
 from accelsim.report.clocks import at, sources
+from accelsim.report.output import csv_of
 from accelsim.report.table import USE, Table, fit, fits, percent, ports
-from accelsim.result import LayerResult
+from accelsim.result import flat
 from accelsim.side_by_side import LayerCosts, SideBySide
 
 WORDS = ("layer", "op")
@@ -115,9 +113,12 @@ def notes(comparison: SideBySide) -> list[str]:
 
 def to_csv(comparison: SideBySide) -> str:
     """One line per design and layer, below a line of column names."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["design", *(field.name for field in fields(LayerResult))])
-    for index, entry in enumerate(comparison.entries):
-        writer.writerows([entry.name, *astuple(row.costs[index])] for row in comparison.rows)
-    return text.getvalue()
+    costs = [
+        (entry.name, row.costs[index])
+        for index, entry in enumerate(comparison.entries)
+        for row in comparison.rows
+    ]
+    layers = flat([cost for _, cost in costs])
+    return csv_of(
+        [{"design": name} | layer for (name, _), layer in zip(costs, layers, strict=True)]
+    )

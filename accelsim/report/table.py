@@ -9,6 +9,7 @@ from accelsim.hardware import DepthwiseEngine
 from accelsim.hardware.clock import sentence
 from accelsim.ops import ConvTranspose2d
 from accelsim.phrases import counted, milliseconds, of_batch
+from accelsim.report import energy
 from accelsim.request import CYCLE
 from accelsim.result import MEMORY, LayerResult, Result, Totals
 from accelsim.reuse import SENTENCE
@@ -23,13 +24,16 @@ LAYER_COLUMNS = (
 )
 MEMORY_COLUMNS = ("memory bytes", "with memory")  # of designs that have one
 SKIPPED = "skipped"  # a column of designs that skip any MACs
-COLUMNS = (*LAYER_COLUMNS, *MEMORY_COLUMNS, "bound by", "MACs", SKIPPED, "params")
+ENERGY_COLUMNS = ("energy uJ", "most of it")  # where it is asked for
+COLUMNS = (
+    *(*LAYER_COLUMNS, *MEMORY_COLUMNS, "bound by", *ENERGY_COLUMNS, "MACs", SKIPPED, "params"),
+)
 WHY = "why"  # a column where it is asked for
-WORDS = ("layer", "op", "engine", "dataflow", "shape", "bound by", WHY)
+WORDS = ("layer", "op", "engine", "dataflow", "shape", "bound by", ENERGY_COLUMNS[1], WHY)
 # Left out one after another where the terminal is too narrow; numbers are never cut.
 SPARED = (
     *("bound", "params", "engine", "shape", "MACs", SKIPPED, "memory bytes", "share", "op"),
-    "bound by",
+    *("bound by", ENERGY_COLUMNS[1]),
 )
 
 # What a reader of a published model's cycles should know.
@@ -124,6 +128,7 @@ def layers(
         *(MEMORY_COLUMNS if result.total_memory_cycles is None else ()),
         *(() if result.total_skipped_macs else (SKIPPED,)),
         *((WHY,) if reasons is None else ()),
+        *(ENERGY_COLUMNS if result.energy_table is None else ()),
     }
     columns, kept = without((*COLUMNS, WHY), [*rows, (*_totals(result), "")], left_out)
     columns, kept = fit(columns, kept, [name for name in SPARED if name not in left_out], width)
@@ -154,6 +159,8 @@ def _row(result: Result, layer: LayerResult) -> tuple[str, ...]:
         count(layer.offchip_bytes),
         count(layer.memory_cycles),
         layer.bound_by or "-",
+        energy.microjoules(layer.energy_pj),
+        energy.most(layer.energy),
         f"{layer.macs:,}",
         count(layer.skipped_macs),
         f"{layer.params:,}",
@@ -171,6 +178,8 @@ def _totals(result: Result) -> tuple[str, ...]:
         count(result.total_offchip_bytes),
         count(result.total_memory_cycles),
         "",
+        energy.microjoules(result.total_energy_pj),
+        energy.most(result.total_energy),
         f"{result.total_macs:,}",
         f"{result.total_skipped_macs:,}",
         f"{result.total_params:,}",
@@ -208,6 +217,7 @@ def notes(
             f"filling is {'not on the clock' if wide else 'on the clock of that engine only'}."
         )
     sentences += _host_notes(result)
+    sentences += energy.notes([result])
     sentences += [about for timing, about in MODEL_NOTES if timing == result.timing]
     return sentences
 

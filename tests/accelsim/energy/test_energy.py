@@ -1,0 +1,351 @@
+"""Energy: tables, sums of parts, and what a network spends."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import accelsim as ax
+from accelsim.cli import main
+from accelsim.energy import GROUPS, PRESETS, by_group, load_energy, preset_text, spent
+from accelsim.energy.table import KINDS
+from accelsim.engines.base import Accesses, Store
+from accelsim.errors import AccelsimError, UnsupportedError
+from accelsim.hardware import Memory, find_preset
+from accelsim.saved import load_result
+
+KIB = 8192  # bits
+
+
+def table_text(**entries) -> str:
+    """A table of zeros, but for some entries."""
+    said = dict.fromkeys(KINDS, "0") | entries
+    return "\n".join(f"{kind} = {value}" for kind, value in said.items())
+
+
+def printed(capsys, *arguments):
+    with pytest.raises(SystemExit) as stop:
+        main([*arguments])
+    said = capsys.readouterr()
+    assert (stop.value.code, said.err) == (0, "")
+    return said.out
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text: str) -> Path:
+        path = tmp_path / "table.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+# ---- tables --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("preset", "kind", "store", "pj"),
+    [
+        # Horowitz, ISSCC 2014, figure 1.1.9.
+        ("45nm", "multiply", Store(8), 0.2),
+        ("45nm", "multiply", Store(32), 3.1),
+        ("45nm", "add", Store(8), 0.03),
+        ("45nm", "add", Store(32), 0.1),
+        ("45nm", "lane_bank_read", Store(64, 8 * KIB), 10),
+        ("45nm", "accumulator_write", Store(64, 32 * KIB), 20),
+        ("45nm", "fill", Store(64, 1024 * KIB), 100),
+        ("45nm", "fill", Store(8, 1024 * KIB), 100 / 8),
+        ("45nm", "offchip_read", Store(8), 1300 / 8),
+        # Jouppi et al., ISCA 2021, table 2.
+        ("7nm", "multiply", Store(8), 0.07),
+        ("7nm", "multiply", Store(32), 1.48),
+        ("7nm", "add", Store(8), 0.007),
+        ("7nm", "add", Store(32), 0.03),
+        ("7nm", "row_bank_write", Store(64, 8 * KIB), 7.5),
+        ("7nm", "result_read", Store(64, 32 * KIB), 8.5),
+        ("7nm", "fill", Store(64, 1024 * KIB), 14),
+        ("7nm", "offchip_write", Store(8), 350 / 8),
+        # Between figures: over bits squared, over bits, over the square root of the size.
+        ("45nm", "multiply", Store(16), 0.2 + 2.9 * (256 - 64) / (1024 - 64)),
+        ("45nm", "add", Store(20), 0.03 + 0.07 / 2),
+        ("45nm", "tap_read", Store(64, 18 * KIB), 15),  # the root of 18 is half way from 8 to 32
+        # Where there is no figure beyond, the last one holds.
+        ("45nm", "fill", Store(64, 8192 * KIB), 100),
+        # A register, bit by bit.
+        ("45nm", "operand_move", Store(9), 9 * 0.009),
+    ],
+)
+def test_presets_have_the_published_figures(preset, kind, store, pj):
+    assert load_energy(preset).price(kind).pj(store) == pytest.approx(pj, rel=1e-12)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_are_files_with_their_sources(preset, write):
+    read = load_energy(write(preset_text(preset)))
+    assert read.prices == load_energy(preset).prices
+    assert read.about == load_energy(preset).about
+    assert "ISCA" in preset_text(preset)
+
+
+@given(low=st.floats(0, 4000), high=st.floats(0, 4000))
+def test_a_larger_memory_never_takes_less(low, high):
+    low, high = sorted((low, high))
+    for preset in PRESETS:
+        price = load_energy(preset).price("row_bank_read")
+        small, large = (price.pj(Store(8, round(size * KIB))) for size in (low, high))
+        assert small <= large
+
+
+BAD = [
+    ("", "table.toml:1: multiply is missing"),
+    (table_text() + "\nmultply = 1", "table.toml:20: unknown key 'multply'"),
+    (table_text(add="-1"), "table.toml:2: add must be pJ, a number from 0 to 1,000,000, not -1"),
+    (table_text(add="nan"), "table.toml:2: add must be pJ"),
+    (table_text(add="inf"), "table.toml:2: add must be pJ"),
+    (table_text(add="true"), "table.toml:2: add must be pJ"),
+    (table_text(add="[1]"), "table.toml:2: add must be pJ"),
+    (table_text(add='"1.0"'), "table.toml:2: add must be pJ or the name of a kind"),
+    (table_text(add='"fill"', fill='"add"'), "add must be pJ or the name of a kind"),
+    (table_text(add="{}"), "table.toml:2: add must have one of pj, pj_by_bits, pj_by_kib"),
+    (table_text(add="{pj = 1, pj_by_bits = {8 = 1}}"), "not pj and pj_by_bits"),
+    (table_text(add="{pj = 1, bit = 2}"), "table.toml:2: unknown key 'bit' in add"),
+    (table_text(add="{pj = 1, bits = 0}"), "add.bits must be a whole number of bits"),
+    (table_text(add="{pj = -1}"), "table.toml:2: add.pj must be pJ"),
+    (table_text(add="{pj_by_bits = {8 = 1}, bits = 8}"), "no other bits beside them"),
+    (table_text(add="{pj_by_bits = {}}"), "table.toml:2: add.pj_by_bits must be a table"),
+    (table_text(add="{pj_by_bits = 3}"), "table.toml:2: add.pj_by_bits must be a table"),
+    (table_text(fill="{pj_by_kib = {large = 3}}"), "must have numbers from 0 on as its keys"),
+    (table_text(fill="{pj_by_kib = {-8 = 3}}"), "must have numbers from 0 on as its keys"),
+    (table_text(fill="{pj_by_kib = {8 = 3, 08 = 4}}"), "each once, not '08'"),
+    (table_text(fill="{pj_by_kib = {8 = inf}}"), "fill.pj_by_kib.8 must be pJ"),
+    (table_text() + "\nabout = 7", "table.toml:20: about must be text, not 7"),
+    ("multiply = ", "table.toml is not valid TOML"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), BAD)
+def test_a_bad_table_is_one_sentence(text, message, write, capsys):
+    path = write(text)
+    with pytest.raises(SystemExit) as stop:
+        main(["run", "mobilenet_v2", "--energy", str(path)])
+    said = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert message in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["45", "table"])
+def test_a_table_that_is_not_there(name, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["run", "mobilenet_v2", "--energy", name])
+    assert stop.value.code == 2
+    assert f"there is no energy table '{name}'" in capsys.readouterr().err
+
+
+def test_energy_prints_tables(capsys):
+    said = printed(capsys, "energy")
+    assert all(preset_text(preset) in said for preset in PRESETS)
+    assert printed(capsys, "energy", "7nm").splitlines()[1:] == preset_text("7nm").splitlines()
+
+
+def test_groups_hold_every_kind_once():
+    kinds = [kind for group in GROUPS.values() for kind in group]
+    assert sorted(kinds) == sorted(Accesses._fields)
+    assert by_group({"multiply": 1.0, "add": 2.0, "fill": 0.5}) == {"arithmetic": 3, "buffers": 0.5}
+
+
+# ---- networks ------------------------------------------------------------------------------
+
+DESIGN = find_preset("flexible").hardware
+
+
+@pytest.fixture(scope="module")
+def network():
+    return ax.networks.mobilenet_v2(input=(64, 64))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_parts_add_up(network, preset):
+    """In any order, exactly."""
+    data = ax.simulate(network, DESIGN, energy=preset).to_dict()
+    for layer in data["layers"]:
+        assert list(layer["energy"]) == list(layer["accesses"])
+        assert layer["energy_pj"] == sum(reversed([*layer["energy"].values()]))
+        assert layer["energy_pj"] == math.fsum(layer["energy"].values())
+    assert data["total_energy_pj"] == sum(layer["energy_pj"] for layer in data["layers"])
+    assert data["total_energy_pj"] == sum(data["total_energy"].values())
+
+
+def test_with_one_price_the_total_is_that_count(network, write):
+    counts = {}
+    for kind in KINDS:
+        table = write(table_text(**{kind: "1"}))
+        result = ax.simulate(network, DESIGN, dataflow="ws", energy=table)
+        counts[kind] = sum((layer.accesses or {}).get(kind, 0) for layer in result.layers)
+        assert result.total_energy_pj == counts[kind]
+    result = ax.simulate(network, DESIGN, dataflow="ws")
+    assert counts["offchip_read"] + counts["offchip_write"] == result.total_offchip_bytes
+    assert counts["fill"] == sum(layer.read_bytes or 0 for layer in result.layers)
+    busy = sum(
+        (layer.busy_utilization or 0) * layer.cycles * (4096 if layer.engine == "array" else 512)
+        for layer in result.layers
+    )
+    assert counts["multiply"] == round(busy)
+    assert all(counts[kind] for kind in KINDS)
+
+
+def test_energy_is_pj_times_accesses(network):
+    table = load_energy("45nm")
+    result = ax.simulate(network, DESIGN, energy=table)
+    layer = next(layer for layer in result.layers if layer.name == "b2.expand")
+    sizes = DESIGN.array
+    bank = table.price("row_bank_read").pj(Store(9, 1024 * 9))
+    expected = {
+        "multiply": 0.2 + 2.9 * (81 - 64) / (1024 - 64),
+        "add": 0.1,
+        "operand_move": 0.009 * 9,
+        "sum_move": 0.009 * 32,
+        "row_bank_read": bank,
+        "column_bank_write": bank,
+        "result_write": table.price("fill").pj(Store(32, sizes.result_depth * 32)),
+        "fill": table.price("fill").pj(Store(8, 256 * KIB)),
+        "offchip_read": 162.5,
+    }
+    for kind, pj in expected.items():
+        assert layer.energy[kind] == pytest.approx(layer.accesses[kind] * pj, abs=1 / 1024)
+
+
+def test_more_buffer_never_takes_more_memory_energy(network):
+    """A byte off chip always takes what the table says, and there are never more of them."""
+    least = math.inf
+    for kib in (1, 4, 16, 64, 256, 1024, 4096):
+        design = replace(DESIGN, memory=Memory(kib, kib, 16))
+        result = ax.simulate(network, design, energy="45nm")
+        offchip = by_group(result.total_energy)["off chip"]
+        assert offchip == 162.5 * result.total_offchip_bytes
+        assert offchip <= least
+        least = offchip
+
+
+def test_without_memory_nothing_of_it_is_counted(network):
+    result = ax.simulate(network, replace(DESIGN, memory=None), energy="45nm")
+    assert not {"fill", "offchip_read", "offchip_write"} & set(result.total_energy)
+    hosted = [layer for layer in result.layers if layer.not_modelled]
+    assert all(layer.energy is None for layer in hosted)
+    assert result.total_energy_pj > 0
+
+
+def test_default_output_has_no_energy(network, capsys):
+    """Nothing of it is printed or written unless it is asked for."""
+    result = ax.simulate(network, DESIGN)
+    text = json.dumps(result.to_dict())
+    assert "energy" not in text
+    assert "accesses" not in text
+    assert "energy" not in " ".join(result.to_frame().columns)
+    assert result.total_energy_pj is None
+    said = printed(capsys, "run", "mobilenet_v2", "--input", "64x64", "--layers", "stem")
+    assert "nergy" not in said
+
+
+def test_json_csv_and_frame_have_the_same_energy(tmp_path, network, capsys):
+    files = [str(tmp_path / name) for name in ("r.json", "r.csv")]
+    arguments = ["run", "mobilenet_v2", "--input", "64x64", "--energy", "7nm", "--hardware"]
+    said = printed(capsys, *arguments, "flexible", "--json", files[0], "--csv", files[1])
+    assert "uJ" in said
+    data = json.loads(Path(files[0]).read_text())
+    head, *lines = (line.split(",") for line in Path(files[1]).read_text().splitlines())
+    frame = ax.simulate(network, DESIGN, energy="7nm").to_frame()
+    assert head == frame.columns
+    for layer, line, row in zip(data["layers"], lines, frame.to_dicts(), strict=True):
+        cells = dict(zip(head, line, strict=True))
+        assert float(cells["energy_pj"]) == layer["energy_pj"] == row["energy_pj"]
+        for kind, pj in layer["energy"].items():
+            assert float(cells[f"{kind}_pj"]) == pj == row[f"{kind}_pj"]
+            assert int(cells[f"{kind}_accesses"]) == layer["accesses"][kind]
+            assert row[f"{kind}_accesses"] == layer["accesses"][kind]
+        assert data["energy_table"] == "7nm"
+
+
+@pytest.mark.parametrize("fidelity", ["schedule", "golden", "cycle"])
+def test_all_fidelities_have_the_same_energy(fidelity):
+    network = ax.networks.mobilenet_v2(input=(32, 32))
+    design = ax.Hardware(ax.SystolicArray(16, 16), memory=Memory(64, 64, 8))
+    result = ax.simulate(
+        network, design, layers="b1.dw..b1.project", fidelity=fidelity, energy="7nm"
+    )
+    expected = ax.simulate(network, design, layers="b1.dw..b1.project", energy="7nm")
+    assert [layer.energy for layer in result.layers] == [layer.energy for layer in expected.layers]
+
+
+def test_batches_take_more(network):
+    one, four = (ax.simulate(network, DESIGN, batch=batch, energy="45nm") for batch in (1, 4))
+    assert one.total_energy_pj < four.total_energy_pj < 4 * one.total_energy_pj
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--hardware", "gemmini"], "energy needs counts of accesses, and gemmini is a model"),
+        (["--timing", "fuseconv-2020"], "energy is counted for timing rtl"),
+    ],
+)
+def test_no_energy_where_accesses_are_not_known(options, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["run", "mobilenet_v2", "--energy", "45nm", *options])
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_engine_without_accesses_is_refused(network, monkeypatch):
+    monkeypatch.setattr("accelsim.lowering.lowered.Lowered.accesses", None)
+    with pytest.raises(UnsupportedError, match=r"engine array has none \(layer stem\)"):
+        ax.simulate(network, ax.Hardware(ax.SystolicArray(8, 8)), energy="45nm")
+
+
+@pytest.mark.parametrize("energy", [3, b"45nm"])
+def test_what_is_no_table_is_refused(network, energy):
+    with pytest.raises(AccelsimError, match="energy must be a table"):
+        ax.simulate(network, DESIGN, energy=energy)
+
+
+def test_spent_is_rounded_to_1024ths():
+    table = load_energy("45nm")
+    pj = spent(table, {"multiply": 3}, {"multiply": Store(8)})["multiply"]
+    assert pj == round(0.6 * 1024) / 1024
+
+
+# ---- files ---------------------------------------------------------------------------------
+
+
+def saved(tmp_path, network, damage=lambda data: None):
+    data = ax.simulate(network, DESIGN, energy="45nm").to_dict()
+    damage(data)
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(data))
+    return load_result(path)
+
+
+def test_energy_comes_back(tmp_path, network):
+    result = ax.simulate(network, DESIGN, energy="45nm")
+    assert saved(tmp_path, network).layers == result.layers
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda data: data["layers"][0]["energy"].update(fill=-1.0), "fill of energy must be"),
+        (lambda data: data["layers"][0]["accesses"].update(fill="9"), "fill must be of type int"),
+        (lambda data: data["layers"][0]["energy"].update(wires=1.0), "a kind of energy must be"),
+        (lambda data: data["layers"][0].pop("accesses"), "without the other"),
+        (lambda data: data["layers"][0]["energy"].update(fill=1.0), "total_energy_pj is"),
+        (lambda data: data.update(layers=[3]), "a layer must be a table, not 3"),
+    ],
+)
+def test_damaged_energy_is_refused(damage, message, tmp_path, network):
+    with pytest.raises(AccelsimError, match=message):
+        saved(tmp_path, network, damage)
