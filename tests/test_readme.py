@@ -1,8 +1,8 @@
 """The pages show what the commands print; `python -m tests.test_readme` brings them up to date.
 
 Every page is followed in a folder of its own, from top to bottom: a block of TOML that begins with
-the name of a file becomes that file, together with the blocks after it that do not; Python and
-commands run, and print what is shown.
+the name of a file becomes that file, together with the blocks after it that do not, and so does a
+block of CSV, whose name stands behind `csv`; Python and commands run, and print what is shown.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ README, DOCS = TOP / "README.md", TOP / "docs"
 PAGES = (README, *sorted(DOCS.glob("*.md")))
 NOTEBOOKS = TOP / "notebooks"  # where the pictures of the README lie
 CONSOLE = re.compile(r"\$ accelsim (.*)\n((?:.*\n)*)")
-BLOCK = re.compile(r"(?<=^```)(console|python|toml)\n(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"(?<=^```)(console|python|toml|csv \S+)\n(.*?)(?=^```$)", re.M | re.S)
 HELP = ("", *(x for x in COMMANDS if x != "plot"), *(f"plot {kind}" for kind in KINDS))
 PICTURE = re.compile(r"!\[[^]]+\]\(notebooks/([^)]+)\)")
 
@@ -48,6 +48,8 @@ def follow(page: Path) -> str:
     for text in blocks(page, "toml"):
         name = named[1] if (named := re.match(r"# (\S+\.toml)\n", text)) else name
         texts[name] = texts.get(name, "") + text
+    csv = [block for block in BLOCK.finditer(page.read_text()) if block[1].startswith("csv ")]
+    texts |= {block[1].split()[1]: block[2] for block in csv}
     for name, text in texts.items():
         Path(name).write_text(text)
     for code in blocks(page, "python"):

@@ -35,9 +35,7 @@ InputOption = Annotated[
 ]
 CsvFormOption = Annotated[
     str | None,
-    typer.Option(
-        metavar="FORM", help="Rows of a .csv: conv or gemm.  [default: told by its header]"
-    ),
+    typer.Option(metavar="FORM", help="What rows of a .csv are: conv or gemm."),
 ]
 InputsOption = Annotated[
     list[str] | None, typer.Option("--input", metavar="HxW,...", help="Sizes of the input image.")
