@@ -239,10 +239,11 @@ def _with_zeros(request: Request, layer: Layer, in_shapes: tuple[Shape, ...]) ->
         return None
     op, shape = whole
     try:
-        lowered = lower(replace(layer, op=op), (shape,), request.hardware, request.allowed)
+        plain = replace(layer, op=op)
+        lowered = lower(plain, (shape,), request.hardware, request.allowed, request.batch)
     except UnsupportedError:
         lowered = None
-    return WithZeros(op.macs(shape), None if lowered is None else lowered.cycles)
+    return WithZeros(request.batch * op.macs(shape), None if lowered is None else lowered.cycles)
 
 
 def _worst(request: Request) -> str:

@@ -488,10 +488,10 @@ def _check_folds(layer: Layer, inputs: tuple[Shape, ...]) -> None:
     if not pieces or not layer.op.weight_shape(*inputs):
         what = "prenorm" if layer.prenorm else "layer_scale"
         raise ShapeError(f"{what} folds into weights, and {layer.op.name} has none to multiply")
-    if layer.prenorm and any(piece.conv.padded for piece in pieces):
-        raise ShapeError("prenorm folds only into a layer without padding")
     if layer.prenorm and any(piece.taps or piece.writes for piece in pieces):
         raise ShapeError("prenorm folds only into a layer whose outputs all have the same taps")
+    if layer.prenorm and any(piece.conv.padded for piece in pieces):
+        raise ShapeError("prenorm folds only into a layer without padding")
 
 
 def _check_dtypes(layer: Layer, inputs: tuple[Shape, ...], dtypes: list[str]) -> None:
