@@ -14,7 +14,8 @@ may be blank, the last comma of a row may be missing, and tabs or semicolons may
 
 As for SCALE-Sim, a convolution with DP in its name is depthwise, with Num Filter filters for each
 channel. So is one of a single filter over several channels that must be meant so: its name says dw
-or depthwise, or the next row reads all the channels, and the kernel is not 1 x 1.
+or depthwise, or the row before makes as many channels, the next one reads as many, and its kernel
+is not 1 x 1.
 
 An axis has floor((i - f) / s) + 1 outputs, as in every network; SCALE-Sim rounds up, and so does
 timing scalesim. What is sparse runs dense. The batch of a product has weights of its own for each,
@@ -285,7 +286,17 @@ def _distinct(names: Sequence[str]) -> Iterator[str]:
 def _convolutions(topology: _Topology) -> list[_Made]:
     """What rows of convolutions are."""
     convs = [_conv(topology, row) for row in topology.rows]
-    return [_convolution(*each) for each in zip(convs, [*convs[1:], None], strict=True)]
+    made: list[_Made] = []
+    before: int | None = None  # channels that the row before makes
+    for conv, after in zip(convs, [*convs[1:], None], strict=True):
+        depthwise = PER_CHANNEL in conv.name or _one_filter(before, conv, after)
+        kernel, stride = (conv.fh, conv.fw), (conv.sh, conv.sw)
+        op: Operator = Conv2d(conv.filters, kernel, stride)
+        if depthwise:
+            op = Depthwise(kernel, stride, padding=0, multiplier=conv.filters)
+        made.append(_Made(op, (conv.channels, conv.h, conv.w)))
+        before = conv.filters * (conv.channels if depthwise else 1)
+    return made
 
 
 def _conv(topology: _Topology, row: _Row) -> _Conv:
@@ -301,22 +312,18 @@ def _conv(topology: _Topology, row: _Row) -> _Conv:
     return _Conv(topology.name(row), h, w, fh, fw, channels, filters, stride, across)
 
 
-def _convolution(conv: _Conv, after: _Conv | None) -> _Made:
-    """The layer of a row, which may be depthwise."""
-    kernel, stride = (conv.fh, conv.fw), (conv.sh, conv.sw)
-    op: Operator = Conv2d(conv.filters, kernel, stride)
-    if PER_CHANNEL in conv.name or _one_filter(conv, after):
-        op = Depthwise(kernel, stride, padding=0, multiplier=conv.filters)
-    return _Made(op, (conv.channels, conv.h, conv.w))
+def _one_filter(before: int | None, conv: _Conv, after: _Conv | None) -> bool:
+    """Whether a row of one filter over several channels must be meant as a depthwise layer.
 
-
-def _one_filter(conv: _Conv, after: _Conv | None) -> bool:
-    """Whether a row of one filter over several channels must be meant as a depthwise layer."""
+    Rows of networks whose filters are divided among several arrays are none: there channels are
+    not those that the row before makes.
+    """
     if conv.filters > 1 or conv.channels == 1:
         return False
-    all_read = after is not None and after.channels == conv.channels
+    made = before in (None, conv.channels)
+    read = after is not None and after.channels == conv.channels
     spatial = (conv.fh, conv.fw) != (1, 1)
-    return bool(_SAYS_DEPTHWISE.search(conv.name)) or (all_read and spatial)
+    return bool(_SAYS_DEPTHWISE.search(conv.name)) or (made and read and spatial)
 
 
 def _products(topology: _Topology) -> list[_Made]:

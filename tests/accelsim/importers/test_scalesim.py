@@ -16,7 +16,7 @@ HEADER = (
     "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, "
     "Strides,\n"
 )
-CONV = f"""{HEADER}stem,  20, 18, 3, 5,  3, 10, 2,
+CONV = f"""{HEADER}stem,  20, 18, 3, 5,  3, 12, 2,
 one,    9,  9, 3, 3, 12,  1, 1,
 
 point,  7,  7, 1, 1, 12, 20, 1,
@@ -33,10 +33,10 @@ c, 70, 3, 9,
 FIGURES = [
     (CONV, 8, 8, "os", (1179, 853, 545, 4 * 45, 43, 53)),
     (CONV, 8, 8, "ws", (1223, 993, 425, 4 * 61, 111, 114)),
-    (CONV, 8, 8, "is", (1919, 2253, 587, 4 * 95, 115, 139)),
-    (CONV, 6, 10, "os", (825, 1097, 467, 4 * 45, 43, 53)),
-    (CONV, 6, 10, "ws", (799, 1241, 275, 4 * 57, 129, 146)),
-    (CONV, 6, 10, "is", (1919, 1889, 399, 4 * 43, 134, 181)),
+    (CONV, 8, 8, "is", (2039, 2253, 587, 4 * 95, 115, 139)),
+    (CONV, 6, 10, "os", (1651, 1097, 467, 4 * 45, 43, 53)),
+    (CONV, 6, 10, "ws", (1599, 1241, 275, 4 * 57, 129, 146)),
+    (CONV, 6, 10, "is", (2047, 1889, 399, 4 * 43, 134, 181)),
     (GEMM, 8, 8, "os", (287, 29, 206)),
     (GEMM, 8, 8, "ws", (524, 45, 183)),
     (GEMM, 8, 8, "is", (429, 53, 449)),
@@ -81,7 +81,7 @@ def test_rows_of_convolutions(read):
         "FC",
     ]
     assert operators(network) == [
-        (Conv2d(10, (3, 5), (2, 2)), (3, 20, 18)),
+        (Conv2d(12, (3, 5), (2, 2)), (3, 20, 18)),
         (Depthwise((3, 3), padding=0), (12, 9, 9)),
         (Conv2d(20, (1, 1)), (12, 7, 7)),
         (Depthwise((3, 3), (3, 3), padding=0, multiplier=2), (4, 8, 8)),
@@ -89,7 +89,7 @@ def test_rows_of_convolutions(read):
         (Conv2d(6, (1, 1)), (40, 1, 1)),
     ]
     # floor((20 - 3) / 2) + 1 and floor((18 - 5) / 2) + 1, where SCALE-Sim has 10 and 8
-    assert network.shape("stem") == (10, 9, 7)
+    assert network.shape("stem") == (12, 9, 7)
 
 
 def test_rows_of_products(read):
@@ -194,6 +194,7 @@ def test_names(read):
         ("a,9,9,3,3,8,1,1\nb,7,7,1,1,8,4,1", True),  # b reads eight channels
         ("a,9,9,3,3,8,1,1\nb,7,7,1,1,1,4,1", False),  # b reads the one that a makes
         ("a,9,9,3,3,8,1,1", False),
+        ("a,9,9,3,3,8,1,1\nb,7,7,3,3,8,1,1\nc,5,5,1,1,8,4,1", True),
         ("a,9,9,1,1,8,1,1\nb,9,9,1,1,8,4,1", False),  # a product with one filter
         ("a,9,9,3,3,8,2,1\nb,7,7,1,1,8,4,1", False),
         ("conv2_dw,9,9,3,3,8,1,1", True),
@@ -206,6 +207,14 @@ def test_names(read):
 )
 def test_which_rows_are_depthwise(read, rows, depthwise):
     assert isinstance(read(rows).layers[0].op, Depthwise) == depthwise
+
+
+def test_filters_that_are_divided_make_no_depthwise_rows(read):
+    """As a network of 16 filters a layer shared by 16 arrays."""
+    rows = "a,9,9,3,3,3,1,1\nb,7,7,3,3,16,1,1\nc,5,5,3,3,16,1,1\nd,3,3,1,1,16,1,1"
+    assert {type(layer.op) for layer in read(rows).layers} == {Conv2d}
+    whole = read(rows.replace("3,3,1,1\nb", "3,3,16,1\nb"))
+    assert [type(layer.op) for layer in whole.layers] == [Conv2d, Depthwise, Depthwise, Conv2d]
 
 
 def test_sparse_rows_run_dense(read):
