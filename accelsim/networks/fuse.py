@@ -15,7 +15,17 @@ from accelsim.checks import show
 from accelsim.errors import NetworkError, ShapeError
 from accelsim.ir import INPUT, Layer, Network, Shape
 from accelsim.networks.square import as_depthwise, square_depthwise
-from accelsim.ops import Concat, Conv2d, Depthwise, GlobalPool, Linear, Pointwise, Pool, Scale
+from accelsim.ops import (
+    Concat,
+    Conv2d,
+    Depthwise,
+    GlobalPool,
+    Linear,
+    Multiply,
+    Pointwise,
+    Pool,
+    Scale,
+)
 from accelsim.ops.geometry import Pair, resolve_padding
 
 VARIANTS = ("fuse_full", "fuse_half", "fuse_full_50", "fuse_half_50")
@@ -136,12 +146,10 @@ class _Gate(NamedTuple):
 
 
 def _gates(network: Network) -> dict[str, _Gate]:
-    """The layers with weights between the pool of a squeeze-excite and its Scale."""
+    """The layers with weights between the pool of a squeeze-excite and its Scale, or product."""
     gates: dict[str, _Gate] = {}
     for scale in network.layers:
-        if not isinstance(scale.op, Scale):
-            continue
-        gated, source = scale.inputs
+        gated, source = _gated(network, scale)
         last = True
         while source not in (gated, INPUT) and network.shape(source)[1:] == (1, 1):
             layer = network.layer(source)
@@ -152,6 +160,17 @@ def _gates(network: Network) -> dict[str, _Gate]:
                 last = False
             source = layer.inputs[0]
     return gates
+
+
+def _gated(network: Network, layer: Layer) -> tuple[str, str]:
+    """The map that a layer multiplies by a gate for each channel, and the gates; INPUT if none."""
+    if not isinstance(layer.op, Scale | Multiply):
+        return INPUT, INPUT
+    gated, source = layer.inputs
+    if isinstance(layer.op, Multiply) and network.shape(source)[1:] != (1, 1):
+        gated, source = source, gated  # a product has them in either order
+    whole = network.shape(gated)[0] == network.shape(source)[0]
+    return (gated, source) if whole else (INPUT, INPUT)
 
 
 def _widen(layer: Layer, last: bool, widths: Pair, rules: Rules) -> Layer:

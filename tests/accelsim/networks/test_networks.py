@@ -3,6 +3,7 @@
 Networks of large kernels have a file of their own, test_large_kernels.
 """
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -24,6 +25,7 @@ from accelsim.ops import (
     GlobalPool,
     Linear,
     MixConv,
+    Multiply,
     Pointwise,
     Scale,
 )
@@ -475,6 +477,28 @@ def test_single_channel_halves_into_the_horizontal_branch():
         ("dw_h", 1),
         ("dw", 1),
     ]
+
+
+@pytest.mark.parametrize("inputs", [("dw", "excite"), ("excite", "dw")], ids=str)
+def test_gates_may_be_a_product_in_either_order(inputs):
+    layers = tuple(
+        replace(layer, op=Multiply(), inputs=inputs) if layer.name == "scaled" else layer
+        for layer in hand_made(7).layers
+    )
+    network = apply(Network("probe", (3, 17, 19), layers), "fuse_full")
+    assert network.shape("squeeze")[0] == 8
+    assert network.shape("scaled") == network.shape("dw") == (14, 17, 19)
+
+
+def test_a_factor_for_all_channels_follows_none_of_them():
+    layers = (
+        Layer("dw", Depthwise((3, 3)), (INPUT,)),
+        Layer("pool", GlobalPool(), ("dw",)),
+        Layer("factor", Linear(1), ("pool",)),
+        Layer("scaled", Multiply(), ("dw", "factor")),
+    )
+    network = apply(Network("n", (4, 6, 6), layers), "fuse_full")
+    assert [network.shape(x)[0] for x in ("dw", "factor", "scaled")] == [8, 1, 8]
 
 
 def test_gate_computed_from_an_input_of_one_pixel():
