@@ -161,6 +161,18 @@ def flat(layers: Sequence[LayerResult]) -> list[dict[str, Any]]:
     return rows
 
 
+def total_energy(layers: Iterable[LayerResult]) -> dict[str, float] | None:
+    """Picojoules of every kind of access over layers; None where none of them has energy."""
+    known = [layer.energy for layer in layers if layer.energy is not None]
+    if not known:
+        return None
+    return {
+        kind: sum(energy.get(kind, 0.0) for energy in known)
+        for kind in Accesses._fields
+        if any(kind in energy for energy in known)
+    }
+
+
 class Totals:
     """Sums over the layers of a result."""
 
@@ -229,14 +241,7 @@ class Totals:
     @property
     def total_energy(self) -> dict[str, float] | None:
         """Picojoules of every kind of access, of all layers; None where energy is left out."""
-        known = [layer.energy for layer in self.layers if layer.energy is not None]
-        if not known:
-            return None
-        return {
-            kind: sum(energy.get(kind, 0.0) for energy in known)
-            for kind in Accesses._fields
-            if any(kind in energy for energy in known)
-        }
+        return total_energy(self.layers)
 
     @property
     def total_energy_pj(self) -> float | None:

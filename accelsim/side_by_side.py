@@ -1,18 +1,19 @@
 """The same layers on several designs, side by side."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from accelsim.energy import AnyEnergy, EnergyTable, as_energy
 from accelsim.errors import HardwareError, NetworkError
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.hardware import Hardware
 from accelsim.ir import BaseNetwork
 from accelsim.lowering import Choice, is_depthwise
 from accelsim.request import Layers, Request, select
-from accelsim.result import LayerResult, Result, sum_known
+from accelsim.result import LayerResult, Result, sum_known, total_energy
 from accelsim.simulation import answer
 
 
@@ -43,6 +44,8 @@ class Total(NamedTuple):
     memory_cycles : clocks with the memory of the design, those for maps of the host's layers
         included; None where memory is left out.
     time_ms : milliseconds of these clocks, or of the cycles where memory is left out.
+    energy : picojoules of every kind of access, those of maps of the host's layers included; None
+        where energy is left out.
     """
 
     cycles: int
@@ -52,6 +55,12 @@ class Total(NamedTuple):
     multipliers: int
     memory_cycles: int | None
     time_ms: float
+    energy: dict[str, float] | None
+
+    @property
+    def energy_pj(self) -> float | None:
+        """The sum of `energy`; None where there is none."""
+        return None if self.energy is None else sum(self.energy.values())
 
     @property
     def utilization(self) -> float:
@@ -70,6 +79,7 @@ class SideBySide:
 
     rows : the layers that engines run.
     hosted : those on the host, which cost no cycles anywhere, but move maps.
+    energy_table : by which energy was counted; None where it is left out.
     """
 
     network: str
@@ -77,6 +87,7 @@ class SideBySide:
     entries: tuple[Entry, ...]
     rows: tuple[LayerCosts, ...]
     hosted: tuple[LayerCosts, ...] = ()
+    energy_table: EnergyTable | None = None
 
     @cached_property
     def totals(self) -> tuple[Total, ...]:
@@ -108,10 +119,21 @@ class SideBySide:
                     "multipliers": total.multipliers,
                     "utilization": total.utilization,
                     "multiplier_cycles": total.multiplier_cycles,
-                    "layers": [asdict(row.costs[index]) for row in self.rows],
+                    **self._energy(total),
+                    "layers": [row.costs[index].to_dict() for row in self.rows],
                 }
                 for index, (entry, total) in enumerate(zip(self.entries, self.totals, strict=True))
             ],
+        }
+
+    def _energy(self, total: Total) -> dict[str, Any]:
+        """What JSON holds of the energy of a design; nothing where it is left out."""
+        if self.energy_table is None:
+            return {}
+        return {
+            "energy_table": self.energy_table.name,
+            "total_energy_pj": total.energy_pj,
+            "total_energy": total.energy,
         }
 
 
@@ -121,6 +143,7 @@ def compare(
     layers: Layers = None,
     depthwise_only: bool = False,
     dataflow: Choice = "auto",
+    energy: AnyEnergy | None = None,
 ) -> SideBySide:
     """The layers on every design, by the schedule.
 
@@ -129,19 +152,18 @@ def compare(
     entries : designs; without an Entry each is named after its preset, file or engines.
     layers : as in `simulate`.
     depthwise_only : only layers whose output channels see one input channel each.
-    dataflow : what the arrays may use, as in `simulate`.
+    dataflow, energy : what the arrays may use, and the table of energies, as in `simulate`.
     """
     network, entries = as_network(network), _entries(entries)
+    table = None if energy is None else as_energy(energy)
     names = [
         layer.name
         for layer in select(network, layers)
         if not depthwise_only or is_depthwise(layer, network.in_shapes(layer))
     ]
-    costs = [
-        [answer(Request(network, entry.design, dataflow, layers=name)).layers[0] for name in names]
-        for entry in entries
-    ]
-    made = _side_by_side(network, entries, costs)
+    of_all = [Request(network, entry.design, dataflow, energy=table) for entry in entries]
+    costs = [[answer(each.of_layer(name)).layers[0] for name in names] for each in of_all]
+    made = _side_by_side(network, entries, costs, table)
     if not made.rows:
         what = "depthwise layer" if depthwise_only else "layer that an engine runs"
         raise NetworkError(f"there is no {what} among those of {network.name} to compare")
@@ -176,17 +198,21 @@ def _entries(designs: Sequence[Entry | AnyHardware]) -> tuple[Entry, ...]:
 def beside(results: Sequence[Result], names: Sequence[str]) -> SideBySide:
     """Results of the same layers on several designs, which have these names."""
     entries = [Entry(name, each.hardware) for name, each in zip(names, results, strict=True)]
-    return _side_by_side(results[0].graph, entries, [result.layers for result in results])
+    layers = [result.layers for result in results]
+    return _side_by_side(results[0].graph, entries, layers, results[0].energy_table)
 
 
 def _side_by_side(
-    network: BaseNetwork, entries: Sequence[Entry], costs: Sequence[Sequence[LayerResult]]
+    network: BaseNetwork,
+    entries: Sequence[Entry],
+    costs: Sequence[Sequence[LayerResult]],
+    table: EnergyTable | None,
 ) -> SideBySide:
     """The layers of every design, which are the same, in their order."""
     every = [LayerCosts(each[0].name, each) for each in zip(*costs, strict=True)]
     rows = tuple(row for row in every if not row.costs[0].not_modelled)
     hosted = tuple(row for row in every if row.costs[0].not_modelled)
-    return SideBySide(network.name, network.variant, tuple(entries), rows, hosted)
+    return SideBySide(network.name, network.variant, tuple(entries), rows, hosted, table)
 
 
 def _total(design: Hardware, costs: list[LayerResult], hosted: list[LayerResult]) -> Total:
@@ -201,6 +227,7 @@ def _total(design: Hardware, costs: list[LayerResult], hosted: list[LayerResult]
         sum(_multipliers(design, engine) for engine in {cost.engine for cost in costs}),
         memory_cycles,
         design.milliseconds(cycles if memory_cycles is None else memory_cycles),
+        total_energy(costs + hosted),
     )
 
 

@@ -15,6 +15,7 @@ from accelsim.cli.common import (
     fail,
     list_of,
     load_design,
+    load_energy_table,
     load_network,
     names_of,
     progress_bar,
@@ -31,6 +32,7 @@ from accelsim.cli.options import (
     ColourOption,
     CsvFormOption,
     CsvOption,
+    EnergyOption,
     HardwareOption,
     InputOption,
     JsonOption,
@@ -69,6 +71,7 @@ def compare_designs(
         bool, typer.Option("--depthwise-only", help="Only depthwise layers.")
     ] = False,
     memory: MemoryOption = None,
+    energy: EnergyOption = None,
     json: JsonOption = None,
     csv: CsvOption = None,
     plot: PlotOption = None,
@@ -78,9 +81,12 @@ def compare_designs(
     from accelsim.report import side_by_side as report
     from accelsim.side_by_side import compare
 
-    check_outputs({"--json": json, "--csv": csv, "--plot": plot}, network, *hardware or ())
+    outputs = {"--json": json, "--csv": csv, "--plot": plot}
+    check_outputs(outputs, network, energy, *hardware or ())
+    table = load_energy_table(energy)
     net = load_network(network, variant, input_size, csv_form)
-    comparison = compare(net, _entries(hardware or [], array, memory), layers, depthwise_only)
+    entries = _entries(hardware or [], array, memory)
+    comparison = compare(net, entries, layers, depthwise_only, energy=table)
     if csv is not None:
         write_text(csv, report.to_csv(comparison))
     if plot:

@@ -7,7 +7,7 @@ inputs are lines of totals.
 from collections.abc import Sequence
 
 from accelsim.phrases import milliseconds
-from accelsim.report import clocks, side_by_side
+from accelsim.report import clocks, energy, side_by_side
 from accelsim.report.output import csv_of
 from accelsim.report.table import (
     MODEL_NOTES,
@@ -26,7 +26,7 @@ from accelsim.side_by_side import beside
 WORDS = ("network", "variant", "input", "design")
 MEMORY_COLUMNS = ("with memory", "waiting")  # of designs that have one
 SPARED = ("params", "MACs", "waiting", "utilisation")  # where the terminal is too narrow
-NUMBERS = ("cycles", *MEMORY_COLUMNS, "ms", "utilisation", "MACs", "params")
+NUMBERS = ("cycles", *MEMORY_COLUMNS, "ms", energy.COLUMN, "utilisation", "MACs", "params")
 
 
 def table(results: Sequence[Result], width: int) -> Table:
@@ -53,7 +53,9 @@ def totals(results: Sequence[Result], width: int) -> Table:
     ]
     names = [WORDS[index] for index in told]
     memory = any(result.total_memory_cycles is not None for result in results)
-    columns, kept = without((*names, *NUMBERS), rows, () if memory else MEMORY_COLUMNS)
+    left_out = [*(() if memory else MEMORY_COLUMNS)]
+    left_out += [energy.COLUMN] if results[0].energy_table is None else []
+    columns, kept = without((*names, *NUMBERS), rows, left_out)
     columns, kept = fit(columns, kept, [name for name in SPARED if name in columns], width)
     return Table(columns, kept, names)
 
@@ -84,7 +86,12 @@ def notes(results: Sequence[Result]) -> list[str]:
     named = [(_size(result), result.hardware.clock) for result in results]
     clock = f"{clocks.at(named)}, {memory}."
     sources = clocks.sources(each for _, each in named)
-    return [*lines, clock, *sources, USE, *side_by_side.TIMES, *about]
+    spent = [
+        energy.Spent(result.hardware, result.total_energy or {}, ", ".join(_words(result)))
+        for result in results
+    ]
+    energies = energy.notes(first.energy_table, spent)
+    return [*lines, clock, *sources, USE, *side_by_side.TIMES, *energies, *about]
 
 
 def to_csv(results: Sequence[Result]) -> str:
@@ -113,6 +120,7 @@ def _numbers(result: Result) -> tuple[str, ...]:
         count(result.total_memory_cycles),
         f"{sum(layer.bound_by == MEMORY for layer in engines)} of {len(engines)}",
         milliseconds(result.time_ms),
+        energy.microjoules(result.total_energy_pj),
         share(result.utilization),
         f"{result.total_macs:,}",
         f"{result.total_params:,}",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from accelsim.phrases import milliseconds
+from accelsim.report import energy
 from accelsim.report.clocks import at, sources
 from accelsim.report.output import csv_of
 from accelsim.report.table import USE, Table, fit, fits, percent, ports
@@ -58,11 +59,22 @@ def designs(comparison: SideBySide, width: int) -> Table:
             *(mark(total.multiplier_cycles, cheapest) for total in comparison.totals),
         ),
     ]
+    if comparison.energy_table is not None:
+        summary.append(_energy_row([total.energy_pj for total in comparison.totals]))
     if any(total.skipped_macs for total in comparison.totals):
         skipped = (plain(f"{total.skipped_macs:,}") for total in comparison.totals)
         summary.append(("skipped MACs", "", *skipped))
     names, kept = fit(columns, [*rows, *summary], SPARED, width)
     return Table(names, kept[: len(rows)], WORDS, summary=kept[len(rows) :])
+
+
+def _energy_row(energies: list[float | None]) -> tuple[str, ...]:
+    """Totals of energy, the least marked."""
+    least = min((each for each in energies if each is not None), default=0.0)
+    marked = (
+        plain("-") if each is None else mark(each, least, energy.microjoules) for each in energies
+    )
+    return (energy.COLUMN, "", *marked)
 
 
 def _row(row: LayerCosts) -> tuple[str, ...]:
@@ -108,6 +120,13 @@ def notes(comparison: SideBySide) -> list[str]:
         "* is the least. Multipliers are those of the engines that run these layers.",
         USE,
         *TIMES,
+        *energy.notes(
+            comparison.energy_table,
+            [
+                energy.Spent(entry.design, total.energy or {}, entry.name)
+                for entry, total in zip(comparison.entries, comparison.totals, strict=True)
+            ],
+        ),
     ]
 
 

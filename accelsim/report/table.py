@@ -24,7 +24,7 @@ LAYER_COLUMNS = (
 )
 MEMORY_COLUMNS = ("memory bytes", "with memory")  # of designs that have one
 SKIPPED = "skipped"  # a column of designs that skip any MACs
-ENERGY_COLUMNS = ("energy uJ", "most of it")  # where it is asked for
+ENERGY_COLUMNS = (energy.COLUMN, "most of it")  # where it is asked for
 COLUMNS = (
     *(*LAYER_COLUMNS, *MEMORY_COLUMNS, "bound by", *ENERGY_COLUMNS, "MACs", SKIPPED, "params"),
 )
@@ -217,7 +217,9 @@ def notes(
             f"filling is {'not on the clock' if wide else 'on the clock of that engine only'}."
         )
     sentences += _host_notes(result)
-    sentences += energy.notes([result])
+    sentences += energy.notes(
+        result.energy_table, [energy.Spent(result.hardware, result.total_energy or {})]
+    )
     sentences += [about for timing, about in MODEL_NOTES if timing == result.timing]
     return sentences
 
