@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from accelsim.report import plot
 from accelsim.report.plot import layers, layers_figure, layers_size, write_speedups
+from accelsim.report.plot_energy import energy
 from accelsim.report.plot_results import roofline, stack, timeline
 from accelsim.result import Result
 from accelsim.study.fuseconv import COMPARISONS, FUSECONV_NETWORKS, Comparison, Speedup, speedups
@@ -15,6 +16,7 @@ __all__ = [
     "FUSECONV_NETWORKS",
     "Comparison",
     "Speedup",
+    "energy",
     "layers",
     "layers_figure",
     "layers_size",
@@ -31,6 +33,7 @@ __all__ = [
 _OF_RESULT: dict[str, Callable[[Result], Figure]] = {
     "layers": layers_figure,
     "stack": lambda result: stack([result]),
+    "energy": lambda result: energy([result]),
     "roofline": roofline,
     "timeline": timeline,
 }

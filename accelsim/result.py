@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MEMORY = "memory"  # what binds a layer that waits for it
-PLOTS = ("layers", "roofline", "stack", "timeline")
+PLOTS = ("layers", "roofline", "stack", "timeline", "energy")
 HTML_COLUMNS = ("layer", "op", "engine", "dataflow", "cycles", "utilisation", "MACs")
 
 
@@ -296,7 +296,7 @@ class Result(Totals):
         return all(compared) if self.fidelity == "cycle" else None
 
     def plot(self, kind: str = "layers") -> "Figure":
-        """The picture of a kind: layers, roofline, stack or timeline, as accelsim.plot draws it."""
+        """The picture of a kind of PLOTS, as accelsim.plot draws it."""
         check("kind", kind, one_of(PLOTS), UnsupportedError)
         # Pictures belong to a layer above results, which only who asks for one has to load.
         plots = import_module("accelsim.plot")

@@ -1,5 +1,6 @@
 """Plots of results and of sweeps."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,7 +22,7 @@ from accelsim.errors import UnsupportedError
 
 KINDS = (
     *("pareto", "scaling", "heatmap", "sensitivity"),
-    *("layers", "stack", "roofline", "timeline", "fuseconv"),
+    *("layers", "stack", "energy", "roofline", "timeline", "fuseconv"),
 )
 
 app = typer.Typer(
@@ -156,6 +157,30 @@ def stack(
 
         read = [each for result in results for each in load_results(result)]
         figures.append(plot_results.stack(read))
+
+
+def energy(
+    results: Annotated[
+        list[str],
+        typer.Argument(metavar="RESULT...", help="Files that `run --energy T --json FILE` wrote."),
+    ],
+    output: PictureOption,
+) -> None:
+    """A bar for each result, of its energy by what it is spent on.
+
+    Where results are of the same network on the same design, the names of their files tell them
+    apart.
+    """
+    with drawing(output) as figures:
+        from accelsim.report import plot_energy
+        from accelsim.report.plot_results import name_of
+        from accelsim.saved import load_results
+
+        read = [(Path(result).stem, each) for result in results for each in load_results(result)]
+        labels = [name_of(each) for _, each in read]
+        if len(set(labels)) < len(labels):
+            labels = [f"{stem}: {label}" for (stem, _), label in zip(read, labels, strict=True)]
+        figures.append(plot_energy.energy([each for _, each in read], labels))
 
 
 def roofline(

@@ -62,7 +62,7 @@ def stack(results: Sequence[AnyResult]) -> Figure:
             left += layer.cycles
         words = f"{left:,}"
         axes.annotate(words, (left, place), (4, 0), textcoords="offset points", va="center")
-    axes.set_yticks(range(len(results)), [_name(result) for result in results], fontsize=8)
+    axes.set_yticks(range(len(results)), [name_of(result) for result in results], fontsize=8)
     axes.set_ylim(len(results) - 0.4, -0.6)
     axes.margins(x=0.12)
     axes.set_xlim(left=0)
@@ -121,7 +121,7 @@ def _workload(result: Result) -> str:
     return f"{_network(result)} {result.graph.size}"
 
 
-def _name(result: AnyResult) -> str:
+def name_of(result: AnyResult) -> str:
     """What is run, and below it on what."""
     timing = "" if result.timing == "rtl" else f", {result.timing}"
     return "\n".join(

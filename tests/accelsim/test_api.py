@@ -80,8 +80,12 @@ def test_a_sweep_takes_the_file_of_a_specification(tmp_path):
 
 @pytest.mark.parametrize("kind", PLOTS)
 def test_a_result_draws_itself(kind):
-    result = ax.simulate("resnet18", DESIGN, layers="stem..b1.conv2")
-    draw = {"layers": ax.plot.layers_figure, "stack": lambda each: ax.plot.stack([each])}
+    result = ax.simulate("resnet18", DESIGN, layers="stem..b1.conv2", energy="45nm")
+    draw = {
+        "layers": ax.plot.layers_figure,
+        "stack": lambda each: ax.plot.stack([each]),
+        "energy": lambda each: ax.plot.energy([each]),
+    }
     expected = draw.get(kind, getattr(ax.plot, kind))(result)
     drawn = result.plot(kind)
     assert [text(axes) for axes in drawn.axes] == [text(axes) for axes in expected.axes]

@@ -16,6 +16,7 @@ from accelsim.energy.table import KINDS
 from accelsim.engines.base import Accesses, Store
 from accelsim.errors import AccelsimError, UnsupportedError
 from accelsim.hardware import Memory, find_preset
+from accelsim.phrases import significant
 from accelsim.saved import load_result
 
 KIB = 8192  # bits
@@ -349,3 +350,80 @@ def test_energy_comes_back(tmp_path, network):
 def test_damaged_energy_is_refused(damage, message, tmp_path, network):
     with pytest.raises(AccelsimError, match=message):
         saved(tmp_path, network, damage)
+
+
+# ---- several designs -----------------------------------------------------------------------
+
+
+def test_compare_has_the_energy_of_every_design(tmp_path, network, capsys):
+    names = ("mobile", "flexible")
+    file = tmp_path / "c.json"
+    said = printed(
+        capsys, "compare", "mobilenet_v2", "--input", "64x64", "--hardware", names[0],
+        "--hardware", names[1], "--energy", "7nm", "--json", str(file),
+    )  # fmt: skip
+    designs = json.loads(file.read_text())["designs"]
+    row = next(line for line in said.splitlines() if line.startswith("energy uJ"))
+    shown = row.split()[2:]
+    for name, design in zip(names, designs, strict=True):
+        result = ax.simulate(network, find_preset(name).hardware, energy="7nm")
+        assert design["total_energy_pj"] == result.total_energy_pj
+        assert design["total_energy"] == result.total_energy
+        costs = {layer.name: layer.energy for layer in result.layers}
+        assert all(layer["energy"] == costs[layer["name"]] for layer in design["layers"])
+        assert significant(result.total_energy_pj / 1e6) in shown
+        assert f"Energy of {name}: " in said
+    assert said.count("* ") >= 1
+
+
+def test_several_results_have_a_column(network, capsys):
+    arguments = ["mobilenet_v2", "--input", "64x64,96x96", "--hardware", "flexible"]
+    said = printed(capsys, "run", *arguments, "--energy", "45nm")
+    assert "energy uJ" in said
+    total = ax.simulate(network, DESIGN, energy="45nm").total_energy_pj
+    assert significant(total / 1e6) in said
+    assert "nergy" not in printed(capsys, "run", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0"), (1234.0, "1,230"), (999.6, "1,000"), (0.12345, "0.123"), (0.0999999, "0.100"),
+        (12.0, "12.0"), (7.861, "7.86"), (0.00012, "0.000120"), (99.95, "100"), (1.0, "1.00"),
+    ],
+)  # fmt: skip
+def test_three_digits_are_shown(number, text):
+    assert significant(number) == text
+
+
+def test_segments_of_the_plot_are_the_groups(network):
+    results = [
+        ax.simulate(network, find_preset(name).hardware, energy="45nm")
+        for name in ("mobile", "flexible")
+    ]
+    figure = ax.plot.energy(results)
+    axes = figure.axes[0]
+    spent = [by_group(result.total_energy) for result in results]
+    widths = [bar.get_width() for bar in axes.patches]
+    assert widths == pytest.approx([pj / 1e6 for groups in spent for pj in groups.values()])
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == [group for group in GROUPS if group in spent[1]]
+
+
+def test_a_plot_needs_energy(tmp_path, network, capsys):
+    path = tmp_path / "plain.json"
+    path.write_text(json.dumps(ax.simulate(network, DESIGN).to_dict()))
+    with pytest.raises(SystemExit) as stop:
+        main(["plot", "energy", str(path), "-o", str(tmp_path / "a.png")])
+    assert stop.value.code == 2
+    assert "mobilenet_v2 has no energy" in capsys.readouterr().err
+
+
+def test_files_tell_results_of_one_design_apart(tmp_path, network, capsys):
+    for name, flow in (("one", "os"), ("two", "rows,os")):
+        result = ax.simulate(network, DESIGN, dataflow=flow, energy="45nm")
+        (tmp_path / f"{name}.json").write_text(json.dumps(result.to_dict()))
+    picture = tmp_path / "a.svg"
+    files = (str(tmp_path / f"{name}.json") for name in ("one", "two"))
+    printed(capsys, "plot", "energy", *files, "-o", str(picture))
+    assert "two: mobilenet_v2 baseline" in picture.read_text()
