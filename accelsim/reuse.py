@@ -82,12 +82,20 @@ def _values(
     """The same in values."""
     maps = _lives(network, batch)
     kept = set(_kept(maps, len(network.layers), activation_room))
-    return tuple(
-        Moved(0, 0)
-        if layer.name not in maps
-        else _layer(network, place, layer, maps, kept, activation_room, weight_room, batch)
-        for place, layer in enumerate(network.layers)
-    )
+    arriving = {*network.entries} & kept  # what the first layer to read it brings on chip
+    values = []
+    for layer, each in zip(network.layers, _reads(network), strict=True):
+        if layer.name not in maps:
+            values.append(Moved(0, 0))
+            continue
+        reads = {name: batch * size for name, size in each.items()}
+        moved = _layer(
+            layer.name, reads, _weights(network, layer), maps, kept, activation_room, weight_room
+        )
+        first = arriving & reads.keys()
+        values.append(moved._replace(read=moved.read + sum(maps[name].size for name in first)))
+        arriving -= first
+    return tuple(values)
 
 
 def _alias(network: BaseNetwork, layer: Layer) -> tuple[Source, ...] | None:
@@ -178,28 +186,24 @@ def _kept(maps: dict[str, _Map], layers: int, room: int) -> Iterator[str]:
 
 
 def _layer(
-    network: BaseNetwork,
-    place: int,
-    layer: Layer,
+    name: str,
+    reads: dict[str, int],
+    weights: int,
     maps: dict[str, _Map],
     kept: set[str],
     room: int,
     weight_room: int,
-    batch: int,
 ) -> Moved:
-    reads = {name: batch * size for name, size in _reads(network)[place].items()}
+    """What the layer of that name moves, but for entries that it brings on chip to stay."""
     inputs = sum(reads.values())
-    spilled = sum(size for name, size in reads.items() if name not in kept)
-    output = maps[layer.name]
-    weights = _weights(network, layer)
+    spilled = sum(size for source, size in reads.items() if source not in kept)
+    output = maps[name]
     read = spilled + weights
     if weights > weight_room:
         maps_again = weights + spilled * -(-weights // weight_room)
         weights_again = weights * -(-(inputs + output.size) // room) + spilled
         read = min(maps_again, weights_again)
-    first = _first_readers(network)
-    read += sum(maps[name].size for name in reads if name in kept and first.get(name) == place)
-    leaves = layer.name not in kept or output.leaves
+    leaves = name not in kept or output.leaves
     return Moved(read, output.size if leaves else 0)
 
 
@@ -207,13 +211,3 @@ def _weights(network: BaseNetwork, layer: Layer) -> int:
     """Weights of a layer."""
     shape = layer.op.weight_shape(*network.in_shapes(layer))
     return math.prod(shape) if shape else 0
-
-
-@lru_cache(maxsize=64)
-def _first_readers(network: BaseNetwork) -> dict[str, int]:
-    """The place of the layer that first reads each map that no layer makes."""
-    first: dict[str, int] = {}
-    for place, reads in enumerate(_reads(network)):
-        for name in reads.keys() & network.entries.keys():
-            first.setdefault(name, place)
-    return first

@@ -24,6 +24,7 @@ which are groups; convolutions have none.
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -273,13 +274,13 @@ def _check_order(topology: _Topology, row: _Row) -> None:
 
 def _distinct(names: Sequence[str]) -> Iterator[str]:
     """The names, those that are there already with a number behind them."""
-    taken: set[str] = set()
+    taken, written = Counter[str](), {*names}
     for name in names:
-        number, other = 1, name
-        while other in taken or (number > 1 and other in names):
-            number += 1
-            other = f"{name}_{number}"
-        taken.add(other)
+        taken[name] += 1
+        other = name
+        while other in written and taken[name] > 1:
+            other = f"{name}_{taken[name]}"
+            taken[name] += other in written
         yield other
 
 
