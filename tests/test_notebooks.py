@@ -34,6 +34,7 @@ PUBLIC = (
     "accelsim.dataflows.array",
     "accelsim.dataflows.base",
     "accelsim.dataflows.im2col",
+    "accelsim.energy",
     "accelsim.engines",
     "accelsim.engines.activity",
     "accelsim.engines.base",

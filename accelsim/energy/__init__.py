@@ -10,6 +10,7 @@ wires, the clock tree, leakage, control, and what the host does.
 
 from accelsim.energy.spent import GROUPS, by_group, memory_stores, outside, spent
 from accelsim.energy.table import (
+    KINDS,
     PRESETS,
     AnyEnergy,
     EnergyTable,
@@ -21,6 +22,7 @@ from accelsim.energy.table import (
 
 __all__ = [
     "GROUPS",
+    "KINDS",
     "PRESETS",
     "AnyEnergy",
     "EnergyTable",

@@ -272,9 +272,12 @@ def accesses(engine: DepthwiseEngine, p: DepthwisePass) -> Accesses:
 
 
 def stores(engine: DepthwiseEngine) -> dict[str, Store]:
-    """What the accesses of the engine are accesses to: a bank is that of a lane."""
+    """What the accesses of the engine are accesses to.
+
+    A bank is that of a lane, of which even and odd words are memories of their own.
+    """
     operand, total = engine.operands.bits, engine.operands.accumulator_bits
-    bank = Store(operand, engine.bank_depth * engine.pixels * operand)
+    bank = Store(operand, -(-engine.bank_depth // 2) * engine.pixels * operand)
     taps = Store(operand, engine.tap_depth * engine.lanes * operand)
     port = engine.results_per_clock or engine.pixels
     results = Store(total, engine.result_depth * port * total)

@@ -427,3 +427,27 @@ def test_files_tell_results_of_one_design_apart(tmp_path, network, capsys):
     files = (str(tmp_path / f"{name}.json") for name in ("one", "two"))
     printed(capsys, "plot", "energy", *files, "-o", str(picture))
     assert "two: mobilenet_v2 baseline" in picture.read_text()
+
+
+# ---- what is written about it --------------------------------------------------------------
+
+DOCS = (Path(__file__).parents[3] / "docs" / "energy.md").read_text()
+
+
+def test_docs_name_every_kind_and_group():
+    for kind in KINDS:
+        first, _, last = kind.rpartition("_")
+        assert f"`{kind}`" in DOCS or (f"`{first}_" in DOCS and f"`_{last}`" in DOCS), kind
+    assert all(f"| {group} |" in DOCS for group in GROUPS)
+
+
+def test_the_table_in_the_docs_is_read(write):
+    shown = DOCS.split("```toml\n")[1].split("```")[0]
+    named = {line.split(" = ")[0] for line in shown.splitlines()}
+    rest = "".join(f"{kind} = 0\n" for kind in KINDS if kind not in named)
+    table = load_energy(write(shown + rest))
+    assert table.about == "where the figures are from"
+    assert table.price("sum_move").pj(Store(32)) == pytest.approx(32 * 0.009)
+    assert table.price("row_bank_read").pj(Store(8, 2 * KIB)) == pytest.approx(
+        (0.58 + 9.42 / 2) / 8
+    )
