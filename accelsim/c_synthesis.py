@@ -8,6 +8,7 @@ from accelsim.hardware import Hardware
 from accelsim.hls.reports import Report, report
 from accelsim.lowering import AUTO, Choice
 from accelsim.request import Request
+from accelsim.result import batch_keys
 
 
 @dataclass(frozen=True)
@@ -16,9 +17,10 @@ class Synthesis:
 
     engine : the name of the one that runs the layer.
     dataflow : its name, where the engine has several; else None.
-    macs : dense multiply-accumulates of the layer.
+    macs : dense multiply-accumulates of the layer, for the batch.
     live_macs : those of them with a value of the map.
     skipped_macs : see LayerResult.
+    batch : images.
     """
 
     network: str
@@ -33,6 +35,7 @@ class Synthesis:
     bound_cycles: int
     hardware: Hardware
     report: Report
+    batch: int = 1
 
     @property
     def utilization(self) -> float:
@@ -56,6 +59,7 @@ class Synthesis:
             "hardware": self.hardware.to_dict(),
             **self.report.to_dict(),
             "clock_source": self.hardware.clock.source,
+            **batch_keys(self.batch),
         }
 
 
@@ -65,6 +69,7 @@ def csynth(
     hardware: AnyHardware,
     dataflow: Choice = "auto",
     depthwise_on: str = AUTO,
+    batch: int | None = None,
 ) -> Synthesis:
     """The report of the layer of that name.
 
@@ -72,9 +77,10 @@ def csynth(
     ----------
     dataflow : what the array may use, as in `simulate`.
     depthwise_on : where depthwise layers run: array, engine, or auto.
+    batch : images that the layer takes at once; None for the network's.
     """
     network, hardware = as_network(network), as_hardware(hardware)
-    request = Request(network, hardware, dataflow, depthwise_on)
+    request = Request(network, hardware, dataflow, depthwise_on, batch=batch)
     chosen, _, lowered = request.layer_on(layer, "a loop nest")
     made = report(lowered.nest(layer), lowered.resources, hardware.clock_mhz)
     return Synthesis(
@@ -84,10 +90,11 @@ def csynth(
         chosen.op.name,
         lowered.engine,
         lowered.dataflow,
-        network.macs(chosen),
+        request.macs(chosen),
         lowered.live_macs,
         lowered.skipped_macs,
         lowered.bound.cycles,
         hardware,
         made,
+        request.images,
     )

@@ -13,11 +13,13 @@ import numpy.typing as npt
 
 from accelsim.errors import AccelsimError
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
-from accelsim.forward import step_of
+from accelsim.forward import batched, operands, step_of
 from accelsim.hls.nest import times
 from accelsim.lowering import AUTO, Choice, Lowered, Sequence
 from accelsim.numerics import Int32, Integers
+from accelsim.phrases import of_batch
 from accelsim.request import Request
+from accelsim.result import batch_keys
 from accelsim.weights import load_weights
 
 
@@ -50,6 +52,7 @@ class Comparison:
     """One layer at all levels.
 
     passes, values : numbers of passes run and of values compared.
+    batch : images.
     cycle_equal, rtl_equal : whether registers and RTL computed the golden values.
     stall_cycles : clocks that waiting for the host added, by the schedule.
     """
@@ -63,6 +66,7 @@ class Comparison:
     cycle_equal: bool
     rtl_equal: bool
     stall_cycles: int
+    batch: int = 1
 
     @property
     def values_equal(self) -> bool:
@@ -84,18 +88,22 @@ class Comparison:
             "stall_cycles": self.stall_cycles,
             "simulator": simulator,
             "passes": self.passes,
+            **batch_keys(self.batch),
         }
 
 
 class OnData(NamedTuple):
     """A layer on the data that it has in the network.
 
-    golden : int32[k, oh, ow], its sums by the operator's golden reference.
+    golden : int32[k, oh, ow], or [n, k, oh, ow], its sums by the operator's golden reference, image
+        by image.
+    batch : images.
     """
 
     lowered: Lowered
     sequence: Sequence
     golden: Int32
+    batch: int
 
 
 @dataclass(frozen=True)
@@ -125,9 +133,12 @@ def cosim(
     dataflow: Choice = "auto",
     seed: int = 0,
     depthwise_on: str = AUTO,
+    batch: int | None = None,
 ) -> Comparison:
     """The layer of that name at all levels, on the data that it has in the network."""
-    lowered, sequence, golden = _on_data(network, name, hardware, dataflow, seed, depthwise_on)
+    lowered, sequence, golden, images = _on_data(
+        network, name, hardware, dataflow, seed, depthwise_on, batch
+    )
     rtl = run_rtl(sequence)
     cycle = lowered.measure(sequence, rtl.earliest)
     # Both by the nest, so that another closed form shows.
@@ -143,6 +154,7 @@ def cosim(
         cycle_equal=np.array_equal(sequence.output(cycle.words), golden),
         rtl_equal=np.array_equal(sequence.output(rtl.words), golden),
         stall_cycles=waiting,
+        batch=images,
     )
 
 
@@ -159,6 +171,7 @@ def stimulus(
     dataflow: Choice = "auto",
     seed: int = 0,
     depthwise_on: str = AUTO,
+    batch: int | None = None,
 ) -> Stimulus:
     """What `cosim` would send to the RTL for the layer of that name, and expect of it.
 
@@ -166,13 +179,16 @@ def stimulus(
     to compare the RTL with.
     """
     network = as_network(network)
-    lowered, sequence, golden = _on_data(network, name, hardware, dataflow, seed, depthwise_on)
+    lowered, sequence, golden, images = _on_data(
+        network, name, hardware, dataflow, seed, depthwise_on, batch
+    )
     words = lowered.registers.golden(lowered.sizes, sequence.commands, *sequence.memories)
     if not np.array_equal(sequence.output(words), golden):
         raise AccelsimError(f"golden models of engine and operator differ (layer {name})")
     mode = f"dataflow {lowered.dataflow}" if lowered.dataflow else f"engine {lowered.engine}"
+    source = f"{network.name} {network.variant}{of_batch(images)}"
     return Stimulus(
-        title=f"layer {name} of {network.name} {network.variant}, {mode}, seed {seed}",
+        title=f"layer {name} of {source}, {mode}, seed {seed}",
         engine=sequence.engine,
         commands=sequence.commands,
         memories=sequence.memories,
@@ -188,10 +204,12 @@ def _on_data(
     dataflow: Choice,
     seed: int,
     depthwise_on: str,
+    batch: int | None,
 ) -> OnData:
     network, hardware = as_network(network), as_hardware(hardware)
-    request = Request(network, hardware, dataflow, depthwise_on)
+    request = Request(network, hardware, dataflow, depthwise_on, batch=batch)
     layer, _, lowered = request.layer_on(name, "RTL")
-    data = step_of(network, layer, load_weights(network, seed), seed)
-    sequence = lowered.sequence(*layer.op.operands(data.inputs, data.weights))
-    return OnData(lowered, sequence, data.sums)
+    weights = load_weights(network, seed)
+    steps = [step_of(network, layer, weights, seed, image) for image in range(request.images)]
+    sequence = lowered.sequence(*operands(layer, [each.inputs for each in steps], steps[0].weights))
+    return OnData(lowered, sequence, batched([each.sums for each in steps]), request.images)

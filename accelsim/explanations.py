@@ -20,8 +20,9 @@ from accelsim.hls.nest import Loop, Task, operations
 from accelsim.ir import Layer, Shape
 from accelsim.lowering import AUTO, Choice, Lowered, in_each_dataflow, lower
 from accelsim.passes import Body, Repeat
-from accelsim.phrases import counted
+from accelsim.phrases import counted, of_batch
 from accelsim.request import Request
+from accelsim.result import batch_keys
 from accelsim.simulation import answer
 
 PRODUCTS, PADDING, SURPLUS, IDLE = "products", "padding", "surplus", "idle"
@@ -108,7 +109,7 @@ class Explanation:
     """Why a layer takes its cycles.
 
     engine, dataflow : those that run it; the dataflow is None where the engine has only one.
-    macs : dense multiply-accumulates.
+    macs : dense multiply-accumulates of the batch.
     with_zeros : what a convolution of the map with zeros inserted would take; None where lowering
         leaves out no such zeros.
     bound_cycles : the least that multipliers and ports of the engine allow.
@@ -116,6 +117,7 @@ class Explanation:
     parts : of multipliers x cycles, the largest first.
     passes : those that take part, the most frequent first.
     ways : the layer in every dataflow that is allowed, the fastest first.
+    batch : images, which all figures are of.
     """
 
     network: str
@@ -134,6 +136,7 @@ class Explanation:
     passes: tuple[Passes, ...]
     ways: tuple[Way, ...]
     with_zeros: WithZeros | None = None
+    batch: int = 1
 
     @property
     def multiplier_clocks(self) -> int:
@@ -153,8 +156,8 @@ class Explanation:
         )
         place = f"{self.layer} ({self.op}) on engine {self.engine} of {self.hardware.label}"
         return (
-            f"{self.network} {self.variant}, layer {place}: {counted(self.cycles, 'cycle')}; "
-            f"{', '.join(shares)}"
+            f"{self.network} {self.variant}{of_batch(self.batch)}, layer {place}: "
+            f"{counted(self.cycles, 'cycle')}; {', '.join(shares)}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -183,6 +186,7 @@ class Explanation:
             ],
             "ways": [way._asdict() for way in self.ways],
             **({} if self.with_zeros is None else {"with_zeros": self.with_zeros._asdict()}),
+            **batch_keys(self.batch),
         }
 
 
@@ -192,6 +196,7 @@ def explain(
     hardware: AnyHardware,
     dataflow: Choice = AUTO,
     depthwise_on: str = AUTO,
+    batch: int | None = None,
 ) -> Explanation:
     """Why a layer takes its cycles.
 
@@ -200,13 +205,14 @@ def explain(
     layer : its name; None for the one that loses the most cycles.
     dataflow : what the array may use, as in `simulate`.
     depthwise_on : where depthwise layers run: array, engine, or auto.
+    batch : images that the layer takes at once; None for the network's.
     """
     network, hardware = as_network(network), as_hardware(hardware)
-    request = Request(network, hardware, dataflow, depthwise_on)
+    request = Request(network, hardware, dataflow, depthwise_on, batch=batch)
     if layer is None:
         layer = _worst(request)
     chosen, in_shapes, lowered = request.layer_on(layer, "cycles to explain")
-    ways = in_each_dataflow(chosen, in_shapes, hardware, request.allowed)
+    ways = in_each_dataflow(chosen, in_shapes, hardware, request.allowed, request.images)
     tried = [
         Way(each.engine, each.dataflow, each.cycles)
         if isinstance(each, Lowered)
@@ -222,7 +228,7 @@ def explain(
         dataflow=lowered.dataflow,
         cycles=lowered.cycles,
         multipliers=lowered.multipliers,
-        macs=network.macs(chosen),
+        macs=request.macs(chosen),
         bound_cycles=lowered.bound.cycles,
         memory_cycles=answer(request.of_layer(layer)).layers[0].memory_cycles,
         hardware=hardware,
@@ -230,6 +236,7 @@ def explain(
         passes=_passes(lowered),
         ways=tuple(sorted(tried, key=lambda way: (way.cycles is None, way.cycles))),
         with_zeros=_with_zeros(request, chosen, in_shapes),
+        batch=request.images,
     )
 
 

@@ -12,6 +12,7 @@ from accelsim.checks import check, of_type
 from accelsim.engines.activity import Activity, ElementState, Int64
 from accelsim.errors import UnsupportedError
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
+from accelsim.forward import operands
 from accelsim.hls.nest import operations
 from accelsim.lowering import AUTO, Choice, Lowered
 from accelsim.request import Request
@@ -28,6 +29,7 @@ class Film:
     cycles, multiplies : of the whole layer by the schedule, padded taps included.
     clocks : those of the film; 0 is the first operand at a port.
     activity : of these clocks.
+    batch : images.
     """
 
     network: str
@@ -42,6 +44,7 @@ class Film:
     clocks: range
     activity: Activity
     sides: tuple[str, str]
+    batch: int = 1
 
     @property
     def rows(self) -> int:
@@ -76,6 +79,7 @@ def film(
     dataflow: Choice = "auto",
     depthwise_on: str = AUTO,
     clocks: range | None = None,
+    batch: int | None = None,
 ) -> Film:
     """The film of the layer of that name.
 
@@ -84,9 +88,10 @@ def film(
     dataflow : what the array may use, as in `simulate`.
     depthwise_on : where depthwise layers run: array, engine, or auto.
     clocks : consecutive ones of the layer; None for its first 3 (rows + columns).
+    batch : images that the layer takes at once; None for the network's.
     """
     network, hardware = as_network(network), as_hardware(hardware)
-    request = Request(network, hardware, dataflow, depthwise_on)
+    request = Request(network, hardware, dataflow, depthwise_on, batch=batch)
     chosen, shapes, lowered = request.layer_on(layer, "a film")
     if lowered.model.registers is None:
         raise UnsupportedError(
@@ -97,8 +102,8 @@ def film(
     clocks = _clocks(layer, lowered, clocks)
     # Every operand of the layer is a one; what is zero then is a zero of padding or mapping.
     weights = np.ones(chosen.op.weight_shape(*shapes), np.int8)
-    ones = chosen.op.operands([np.ones(shape, np.int8) for shape in shapes], weights)
-    sequence = lowered.sequence(*ones)
+    inputs = tuple(np.ones(shape, np.int8) for shape in shapes)
+    sequence = lowered.sequence(*operands(chosen, [inputs] * request.images, weights))
     made = lowered.registers.activity(
         lowered.sizes, sequence.commands, sequence.memories, sequence.used, clocks
     )
@@ -115,6 +120,7 @@ def film(
         clocks,
         made,
         lowered.registers.sides,
+        request.images,
     )
 
 

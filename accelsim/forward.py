@@ -73,10 +73,13 @@ def step_of(
     return done
 
 
-def operands(layer: Layer, steps: Sequence[Step]) -> tuple[Int8, Int8]:
-    """Map and kernel of the layer for the images of a batch, as Lowered.sequence takes them."""
-    maps, kernels = zip(*(layer.op.operands(x.inputs, x.weights) for x in steps), strict=True)
-    return batched(maps), kernels[0] if steps[0].weights.size else batched(kernels)
+def operands(layer: Layer, inputs: Sequence[Sequence[Int8]], weights: Int8) -> tuple[Int8, Int8]:
+    """Map and kernel of the layer for the images of a batch, as Lowered.sequence takes them.
+
+    inputs : of every image; all share the weights, empty where the kernel is an input.
+    """
+    maps, kernels = zip(*(layer.op.operands(each, weights) for each in inputs), strict=True)
+    return batched(maps), kernels[0] if weights.size else batched(kernels)
 
 
 def batched(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:

@@ -16,7 +16,7 @@ from typing import ClassVar, NamedTuple, Protocol, cast, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.checks import suggestion
+from accelsim.checks import check, suggestion, whole
 from accelsim.errors import NetworkError, ShapeError, UnsupportedError
 from accelsim.numerics import ACTIVATIONS
 from accelsim.tensors import Map, Shape, Tensor, check_operand
@@ -40,6 +40,8 @@ __all__ = [
 Area = tuple[range, range]  # rows and columns
 Source = tuple[int, int]  # of a channel: the place of an input among a layer's, and channel in it
 INPUT = "input"  # the name under which layers refer to the network's input
+MOST_IMAGES = 1 << 16  # of a batch
+IMAGES = whole(1, MOST_IMAGES)
 
 
 class Conv(NamedTuple):
@@ -249,6 +251,8 @@ class BaseNetwork(ABC):
 
     input : shape of the image; None where every layer has a map of its own.
     dtype : of the maps that no layer makes.
+    batch : images that run at once unless a simulation says otherwise, from 1 to MOST_IMAGES. All
+        counts are those of one.
     """
 
     name: str
@@ -258,6 +262,7 @@ class BaseNetwork(ABC):
     published_params: int | None
     weights_file: str | None
     dtype: str
+    batch: int
     _tensors: dict[str, Tensor]
 
     @property
@@ -283,6 +288,7 @@ class BaseNetwork(ABC):
         for layer in self.layers:
             if not isinstance(layer, Layer):
                 raise NetworkError(f"a layer of a network is a Layer, not {layer!r}")
+        check("batch", self.batch, IMAGES, NetworkError)
 
     def _find_tensors(self, tensors: dict[str, Tensor]) -> None:
         """The types of all maps, from those of the entries; errors name the layer."""
@@ -389,6 +395,7 @@ class Network(BaseNetwork):
     published_params: int | None = None
     weights_file: str | None = None
     dtype: str = "int8"
+    batch: int = 1
     _tensors: dict[str, Tensor] = field(init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
@@ -422,6 +429,7 @@ class LayerList(BaseNetwork):
     maps: tuple[Shape | tuple[Shape, ...], ...]
     weights_file: str | None = None
     dtype: str = "int8"
+    batch: int = 1
     input: None = field(default=None, init=False, repr=False)
     variant: str = field(default="baseline", init=False, repr=False)
     published_params: None = field(default=None, init=False, repr=False)

@@ -5,11 +5,11 @@ from functools import cached_property
 from typing import NamedTuple
 
 from accelsim import published
-from accelsim.checks import check, of_type, suggestion, whole
+from accelsim.checks import check, of_type, suggestion
 from accelsim.energy import EnergyTable
 from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.hardware import Hardware
-from accelsim.ir import BaseNetwork, Layer, Network, Shape
+from accelsim.ir import IMAGES, BaseNetwork, Layer, Network, Shape
 from accelsim.lowering import (
     AUTO,
     Allowed,
@@ -23,7 +23,6 @@ from accelsim.lowering import (
 RTL = "rtl"
 TIMINGS = (RTL, *published.TIMINGS)
 SCHEDULE, GOLDEN, CYCLE = FIDELITIES = ("schedule", "golden", "cycle")
-MOST_IMAGES = 1 << 16  # of a batch
 
 
 class OnEngine(NamedTuple):
@@ -52,7 +51,7 @@ class Request:
     layers : FIRST..LAST, (first, last) or one name: only these layers, both included; values
         still flow through all before, unless layers are independent. None for all.
     scalesim_depthwise : one-filter (as None) or per-channel, for timing scalesim only.
-    batch : images that every layer takes at once, from 1 to MOST_IMAGES.
+    batch : images that every layer takes at once, from 1 to ir.MOST_IMAGES; None for the network's.
     energy : pJ per access, for the energy of every layer; None to leave energy out.
     """
 
@@ -65,13 +64,13 @@ class Request:
     seed: int = 0
     layers: Layers = None
     scalesim_depthwise: str | None = None
-    batch: int = 1
+    batch: int | None = None
     energy: EnergyTable | None = None
 
     def __post_init__(self) -> None:
         hardware, timing, fidelity = self.hardware, self.timing, self.fidelity
         check("seed", self.seed, of_type(int), UnsupportedError)
-        check_batch(self.batch)
+        check("batch", self.images, IMAGES, UnsupportedError)
         if fidelity not in FIDELITIES:
             raise UnsupportedError(
                 f"fidelity must be one of {', '.join(FIDELITIES)}, not {fidelity!r}"
@@ -129,12 +128,21 @@ class Request:
                 f"timing {timing} counts cycles only; fidelity must be schedule, not "
                 f"{self.fidelity}"
             )
-        if self.batch > 1:
+        if self.images > 1:
             raise UnsupportedError(
-                f"timing {timing} is a model of one image; batch must be 1, not {self.batch}"
+                f"timing {timing} is a model of one image; batch must be 1, not {self.images}"
             )
         if not isinstance(self.dataflow, str):
             raise UnsupportedError(f"timing {timing} takes dataflows by name")
+
+    @property
+    def images(self) -> int:
+        """Images of the batch."""
+        return self.network.batch if self.batch is None else self.batch
+
+    def macs(self, layer: Layer) -> int:
+        """Dense multiply-accumulates of a layer for the batch."""
+        return self.images * self.network.macs(layer)
 
     @cached_property
     def allowed(self) -> Allowed:
@@ -158,7 +166,7 @@ class Request:
     def lower(self, layer: Layer) -> Lowered | None:
         """A layer on the engine and in the dataflow that are fastest; None on the host."""
         shapes = self.network.in_shapes(layer)
-        lowered = lower(layer, shapes, self.hardware, self.allowed, self.batch)
+        lowered = lower(layer, shapes, self.hardware, self.allowed, self.images)
         if lowered is not None:
             self.network.check_operands(layer)
         return lowered
@@ -180,11 +188,6 @@ class Request:
     def of_layer(self, name: str) -> "Request":
         """The same for one layer only."""
         return replace(self, layers=name)
-
-
-def check_batch(batch: int) -> None:
-    """UnsupportedError where a batch cannot have so many images."""
-    check("batch", batch, whole(1, MOST_IMAGES), UnsupportedError)
 
 
 def select(network: BaseNetwork, layers: Layers) -> tuple[Layer, ...]:

@@ -138,6 +138,11 @@ def utilization(live_macs: int, offered: int) -> float | None:
     return live_macs / offered if live_macs <= offered and offered else None
 
 
+def batch_keys(batch: int) -> dict[str, int]:
+    """What JSON says of a batch: nothing where it is one image."""
+    return {"batch": batch} if batch > 1 else {}
+
+
 def sum_known(parts: Iterable[int | None]) -> int | None:
     """Their sum; None where one of them is not known."""
     known = [*parts]
@@ -342,7 +347,7 @@ class Result(Totals):
             "published_params": self.published_params,
         }
         if self.batch > 1:
-            values |= {"batch": self.batch, "cycles_per_image": self.cycles_per_image}
+            values |= batch_keys(self.batch) | {"cycles_per_image": self.cycles_per_image}
         if self.energy_table is not None:
             values |= {
                 "energy_table": self.energy_table.name,

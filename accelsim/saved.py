@@ -21,8 +21,8 @@ from accelsim.hardware import (
 )
 from accelsim.hardware.clock import SOURCES, USER
 from accelsim.hardware.files import own_engines
-from accelsim.ir import Shape
-from accelsim.request import TIMINGS, check_batch
+from accelsim.ir import IMAGES, Shape
+from accelsim.request import TIMINGS
 from accelsim.result import MEMORY, LayerResult, Result, Totals
 
 Part = TypeVar("Part", SystolicArray, DepthwiseEngine, Operands, Memory, LayerResult)
@@ -120,7 +120,7 @@ def _result(data: Any) -> SavedResult:
         layers=tuple(_layer(layer) for layer in _take(data, "layers", list)),
         batch=_take(data, "batch", int) if "batch" in data else 1,
     )
-    check_batch(made.batch)
+    check("batch", made.batch, IMAGES, FileError)
     if not made.layers:
         raise FileError("it has no layers")
     if made.timing not in TIMINGS:

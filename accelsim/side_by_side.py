@@ -13,7 +13,7 @@ from accelsim.hardware import Hardware
 from accelsim.ir import BaseNetwork
 from accelsim.lowering import Choice, is_depthwise
 from accelsim.request import Layers, Request, select
-from accelsim.result import LayerResult, Result, sum_known, total_energy
+from accelsim.result import LayerResult, Result, batch_keys, sum_known, total_energy
 from accelsim.simulation import answer
 
 
@@ -80,6 +80,7 @@ class SideBySide:
     rows : the layers that engines run.
     hosted : those on the host, which cost no cycles anywhere, but move maps.
     energy_table : by which energy was counted; None where it is left out.
+    batch : images, which all figures are of.
     """
 
     network: str
@@ -88,6 +89,7 @@ class SideBySide:
     rows: tuple[LayerCosts, ...]
     hosted: tuple[LayerCosts, ...] = ()
     energy_table: EnergyTable | None = None
+    batch: int = 1
 
     @cached_property
     def totals(self) -> tuple[Total, ...]:
@@ -103,6 +105,7 @@ class SideBySide:
         return {
             "network": self.network,
             "variant": self.variant,
+            **batch_keys(self.batch),
             "designs": [
                 {
                     "name": entry.name,
@@ -143,6 +146,7 @@ def compare(
     layers: Layers = None,
     depthwise_only: bool = False,
     dataflow: Choice = "auto",
+    batch: int | None = None,
     energy: AnyEnergy | None = None,
 ) -> SideBySide:
     """The layers on every design, by the schedule.
@@ -153,6 +157,7 @@ def compare(
     layers : as in `simulate`.
     depthwise_only : only layers whose output channels see one input channel each.
     dataflow, energy : what the arrays may use, and the table of energies, as in `simulate`.
+    batch : images that every layer takes at once; None for the network's.
     """
     network, entries = as_network(network), _entries(entries)
     table = None if energy is None else as_energy(energy)
@@ -161,9 +166,11 @@ def compare(
         for layer in select(network, layers)
         if not depthwise_only or is_depthwise(layer, network.in_shapes(layer))
     ]
-    of_all = [Request(network, entry.design, dataflow, energy=table) for entry in entries]
+    of_all = [
+        Request(network, entry.design, dataflow, batch=batch, energy=table) for entry in entries
+    ]
     costs = [[answer(each.of_layer(name)).layers[0] for name in names] for each in of_all]
-    made = _side_by_side(network, entries, costs, table)
+    made = _side_by_side(network, entries, costs, table, of_all[0].images)
     if not made.rows:
         what = "depthwise layer" if depthwise_only else "layer that an engine runs"
         raise NetworkError(f"there is no {what} among those of {network.name} to compare")
@@ -198,8 +205,8 @@ def _entries(designs: Sequence[Entry | AnyHardware]) -> tuple[Entry, ...]:
 def beside(results: Sequence[Result], names: Sequence[str]) -> SideBySide:
     """Results of the same layers on several designs, which have these names."""
     entries = [Entry(name, each.hardware) for name, each in zip(names, results, strict=True)]
-    layers = [result.layers for result in results]
-    return _side_by_side(results[0].graph, entries, layers, results[0].energy_table)
+    first, layers = results[0], [result.layers for result in results]
+    return _side_by_side(first.graph, entries, layers, first.energy_table, first.batch)
 
 
 def _side_by_side(
@@ -207,12 +214,13 @@ def _side_by_side(
     entries: Sequence[Entry],
     costs: Sequence[Sequence[LayerResult]],
     table: EnergyTable | None,
+    batch: int,
 ) -> SideBySide:
     """The layers of every design, which are the same, in their order."""
     every = [LayerCosts(each[0].name, each) for each in zip(*costs, strict=True)]
     rows = tuple(row for row in every if not row.costs[0].not_modelled)
     hosted = tuple(row for row in every if row.costs[0].not_modelled)
-    return SideBySide(network.name, network.variant, tuple(entries), rows, hosted, table)
+    return SideBySide(network.name, network.variant, tuple(entries), rows, hosted, table, batch)
 
 
 def _total(design: Hardware, costs: list[LayerResult], hosted: list[LayerResult]) -> Total:

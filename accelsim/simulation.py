@@ -41,7 +41,7 @@ def simulate(
     scalesim_depthwise: str | None = None,
     progress: Progress | None = None,
     depthwise_on: str = AUTO,
-    batch: int = 1,
+    batch: int | None = None,
     energy: AnyEnergy | None = None,
 ) -> Result:
     """What the network costs on the hardware.
@@ -82,7 +82,7 @@ def answer(request: Request, progress: Progress | None = None) -> Result:
         layers, output = _run(request, progress or _ignore)
     about = request.hardware, request.timing, request.fidelity, request.seed
     layers = _with_energy(request, _with_memory(request, layers))
-    return Result(request.network, *about, layers, output, request.batch, request.energy)
+    return Result(request.network, *about, layers, output, request.images, request.energy)
 
 
 def _with_memory(request: Request, layers: tuple[LayerResult, ...]) -> tuple[LayerResult, ...]:
@@ -92,7 +92,7 @@ def _with_memory(request: Request, layers: tuple[LayerResult, ...]) -> tuple[Lay
         return layers
     value_bytes = request.hardware.operands.value_bytes
     rooms = memory.activation_bytes, memory.weight_bytes
-    every = moved(network, *rooms, value_bytes, request.batch)
+    every = moved(network, *rooms, value_bytes, request.images)
     by_name = {layer.name: each for layer, each in zip(network.layers, every, strict=True)}
     waiting = []
     for layer in layers:
@@ -176,7 +176,7 @@ def _run(request: Request, progress: Progress) -> tuple[tuple[LayerResult, ...],
     """
     network, chosen = request.network, request.chosen
     weights = load_weights(network, request.seed)
-    every: list[dict[str, Map]] = [{} for _ in range(request.batch)]
+    every: list[dict[str, Map]] = [{} for _ in range(request.images)]
     results = []
     for index, layer in enumerate(network.leading_to(chosen)):
         progress(layer.name, index / len(network.layers))
@@ -200,7 +200,7 @@ def _run(request: Request, progress: Progress) -> tuple[tuple[LayerResult, ...],
 
 def _measure(lowered: Lowered, layer: Layer, steps: list[Step]) -> tuple[Int32, int]:
     """The layer's sums int32[k, oh, ow], or [n, k, oh, ow], and busy cycles, from registers."""
-    sequence = lowered.sequence(*operands(layer, steps))
+    sequence = lowered.sequence(*operands(layer, [each.inputs for each in steps], steps[0].weights))
     done = lowered.measure(sequence)
     return sequence.output(done.words), done.busy_cycles
 
@@ -213,13 +213,13 @@ def _on_host(request: Request, layer: Layer) -> LayerResult:
         engine="host",
         dataflow=None,
         cycles=0,
-        macs=request.batch * network.macs(layer),
+        macs=request.macs(layer),
         params=network.params(layer),
         utilization=0.0,
         busy_utilization=None,
         read_bytes=None,
         write_bytes=None,
-        live_macs=request.batch * network.live_macs(layer),
+        live_macs=request.images * network.live_macs(layer),
         skipped_macs=None,
         not_modelled=True,
     )
@@ -241,7 +241,7 @@ def _on_engine(
         engine=lowered.engine,
         dataflow=lowered.dataflow,
         cycles=cycles,
-        macs=request.batch * network.macs(layer),
+        macs=request.macs(layer),
         params=network.params(layer),
         utilization=utilization(live_macs, offered),
         busy_utilization=traffic.macs / offered if traffic else None,

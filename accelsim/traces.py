@@ -20,8 +20,9 @@ from accelsim.files import write_whole
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.hls.spans import Kind, Span, spans_of
 from accelsim.lowering import AUTO, Choice
+from accelsim.phrases import of_batch
 from accelsim.request import Request
-from accelsim.result import LayerResult
+from accelsim.result import LayerResult, batch_keys
 from accelsim.simulation import answer
 from accelsim.version import __version__
 
@@ -37,6 +38,7 @@ class Trace:
     cycles : of the layer, or of all layers.
     tracks : names, in the order in which a viewer shows them.
     events : of the trace event format; `tid` counts the tracks from 1.
+    batch : images.
     """
 
     network: str
@@ -46,10 +48,12 @@ class Trace:
     cycles: int
     tracks: tuple[str, ...]
     events: tuple[Event, ...]
+    batch: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """The object that viewers read."""
-        what = f"{self.network} {self.variant}" + (f" {self.layer}" if self.layer else "")
+        layer = f" {self.layer}" if self.layer else ""
+        what = f"{self.network} {self.variant}{layer}{of_batch(self.batch)}"
         names = [_event("M", "process_name", 0, {"name": f"{what}, {self.hardware}"})]
         for tid, track in enumerate(self.tracks, start=1):
             names.append(_event("M", "thread_name", tid, {"name": track}))
@@ -65,6 +69,7 @@ class Trace:
                 "hardware": self.hardware,
                 "cycles": self.cycles,
                 "time": "1 us in the viewer is 1 clock",
+                **batch_keys(self.batch),
             },
         }
 
@@ -80,6 +85,7 @@ def trace(
     dataflow: Choice = "auto",
     depthwise_on: str = AUTO,
     clocks: range | None = None,
+    batch: int | None = None,
 ) -> Trace:
     """When the layers of a network run, or the passes of one layer.
 
@@ -89,10 +95,11 @@ def trace(
     dataflow : what the array may use, as in `simulate`.
     depthwise_on : where depthwise layers run: array, engine, or auto.
     clocks : of the layer, with passes and ports that overlap this time only; None for all.
+    batch : images that every layer takes at once; None for the network's.
     """
     check("clocks", clocks, of_type(range, type(None)), UnsupportedError)
     network, hardware = as_network(network), as_hardware(hardware)
-    request = Request(network, hardware, dataflow, depthwise_on)
+    request = Request(network, hardware, dataflow, depthwise_on, batch=batch)
     if layer is None:
         if clocks is not None:
             raise UnsupportedError("clocks are those of one layer; a trace of them needs --layer")
@@ -114,7 +121,14 @@ def trace(
                 f"layer {layer} on engine {lowered.engine} has no passes{when} of its {cycles:,}"
             )
     return Trace(
-        network.name, network.variant, layer, hardware.label, cycles, tuple(tracks), tuple(events)
+        network.name,
+        network.variant,
+        layer,
+        hardware.label,
+        cycles,
+        tuple(tracks),
+        tuple(events),
+        request.images,
     )
 
 

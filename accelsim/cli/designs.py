@@ -29,6 +29,7 @@ from accelsim.cli.common import (
 from accelsim.cli.options import (
     AcrossOption,
     ArraysOption,
+    BatchOption,
     ColourOption,
     CsvFormOption,
     CsvOption,
@@ -65,6 +66,7 @@ def compare_designs(
     variant: VariantOption = "baseline",
     input_size: InputOption = None,
     csv_form: CsvFormOption = None,
+    batch: BatchOption = None,
     array: ArraysOption = None,
     layers: LayersOption = None,
     depthwise_only: Annotated[
@@ -86,7 +88,7 @@ def compare_designs(
     table = load_energy_table(energy)
     net = load_network(network, variant, input_size, csv_form)
     entries = _entries(hardware or [], array, memory)
-    comparison = compare(net, entries, layers, depthwise_only, energy=table)
+    comparison = compare(net, entries, layers, depthwise_only, batch=batch, energy=table)
     if csv is not None:
         write_text(csv, report.to_csv(comparison))
     if plot:
@@ -131,6 +133,7 @@ def study_depthwise(
     ] = "8x64",
     input_size: InputOption = None,
     csv_form: CsvFormOption = None,
+    batch: BatchOption = None,
     hardware: HardwareOption = None,
     memory: MemoryOption = None,
     with_memory: Annotated[
@@ -145,8 +148,6 @@ def study_depthwise(
     Change the network or the hardware? On an array by im2col, as row streams, in blocks, or in any
     of these; replaced in the network by FuSe half; or on a depthwise engine beside the array.
     """
-    from dataclasses import asdict
-
     from accelsim.hardware import parse_array, parse_depthwise
     from accelsim.report import output
     from accelsim.report import study as report
@@ -165,16 +166,21 @@ def study_depthwise(
         for place, name in enumerate(distinct("NETWORK", networks)):
             progress(f"studying {name}", place / len(networks))
             make = partial(load_network, name, size=input_size, csv_form=csv_form)
-            points += depthwise_study(make, sizes, engine, base)
+            points += depthwise_study(make, sizes, engine, base, batch)
     if csv is not None:
         write_text(csv, report.to_csv(points))
     if plot:
         from accelsim.report import plot_designs
 
         output.write_figure(plot, plot_designs.depthwise_study(points, with_memory))
-    write_json(json, lambda: {"points": [asdict(point) for point in points]})
+    write_json(json, lambda: {"points": report.records(points)})
     if STDOUT not in (json, csv):
-        given = (("--hardware", hardware), ("--memory", memory), ("--input", input_size))
+        given = (
+            ("--hardware", hardware),
+            ("--memory", memory),
+            ("--input", input_size),
+            ("--batch", batch),
+        )
         shared = " ".join(f"{option} {value}" for option, value in given if value is not None)
         show(report.depthwise(points, width(), with_memory))
         beside, port = base.depthwise is not None, base.memory if with_memory else None

@@ -17,6 +17,7 @@ from accelsim.cli.common import (
 )
 from accelsim.cli.options import (
     ArrayOption,
+    BatchOption,
     ClockOption,
     CsvFormOption,
     DataflowOption,
@@ -51,6 +52,7 @@ def explain_layer(
     overlap: OverlapOption = None,
     input_size: InputOption = None,
     csv_form: CsvFormOption = None,
+    batch: BatchOption = None,
     hardware: HardwareOption = None,
     memory: MemoryOption = None,
     json: JsonOption = None,
@@ -65,7 +67,7 @@ def explain_layer(
     check_outputs({"--json": json}, network, hardware)
     net = load_network(network, variant, input_size, csv_form)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap, memory=memory)
-    made = explain(net, layer, design, dataflow, depthwise_on)
+    made = explain(net, layer, design, dataflow, depthwise_on, batch)
     write_json(json, made.to_dict)
     if json != STDOUT:
         say(report.title(made), "")
@@ -87,6 +89,7 @@ def synthesize(
     overlap: OverlapOption = None,
     input_size: InputOption = None,
     csv_form: CsvFormOption = None,
+    batch: BatchOption = None,
     hardware: HardwareOption = None,
     clock: ClockOption = None,
     json: JsonOption = None,
@@ -98,7 +101,7 @@ def synthesize(
     check_outputs({"--json": json}, network, hardware)
     net = load_network(network, variant, input_size, csv_form)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap, clock=clock)
-    made = csynth(net, layer, design, dataflow, depthwise_on)
+    made = csynth(net, layer, design, dataflow, depthwise_on, batch)
     write_json(json, made.to_dict)
     if json != STDOUT:
         say(hls.title(made), "")

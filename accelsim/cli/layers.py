@@ -72,7 +72,7 @@ def run(
     layers: LayersOption = None,
     input_size: InputsOption = None,
     csv_form: CsvFormOption = None,
-    batch: BatchOption = 1,
+    batch: BatchOption = None,
     seed: SeedOption = 0,
     timing: Annotated[
         str,

@@ -115,7 +115,8 @@ LayerOption = Annotated[
     ),
 ]
 BatchOption = Annotated[
-    int, typer.Option(metavar="N", help="Images that every layer takes at once.")
+    int | None,
+    typer.Option(metavar="N", help="Images that every layer takes at once.  [default: 1]"),
 ]
 SeedOption = Annotated[int, typer.Option(metavar="N", help="Seed of weights and inputs.")]
 JsonOption = Annotated[

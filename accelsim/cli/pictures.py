@@ -16,6 +16,7 @@ from accelsim.cli.common import (
 from accelsim.cli.options import (
     FILM_ARRAY,
     ArrayOption,
+    BatchOption,
     ClocksOption,
     CsvFormOption,
     DataflowOption,
@@ -61,6 +62,7 @@ def film_layer(
     overlap: OverlapOption = None,
     input_size: InputOption = None,
     csv_form: CsvFormOption = None,
+    batch: BatchOption = None,
     hardware: HardwareOption = None,
     clocks: ClocksOption = None,
     frames: Annotated[
@@ -92,13 +94,13 @@ def film_layer(
     with progress_bar() as progress:
         for way in ways:
             progress(f"running {layer}", len(films) / (len(ways) + 1))
-            films.append(film(net, layer, design, *way, chosen))
+            films.append(film(net, layer, design, *way, chosen, batch))
         # If nobody says, a film is as long as its engine is large; side by side, as the longest.
         longest = max(each.clocks.stop for each in films)
         for place, way in enumerate(ways):
             stop = min(longest, films[place].cycles)
             if films[place].clocks.stop < stop:
-                films[place] = film(net, layer, design, *way, range(stop))
+                films[place] = film(net, layer, design, *way, range(stop), batch)
         progress("drawing", len(ways) / (len(ways) + 1))
         plot_film.write(output, films, frames)
     say(output)
@@ -121,6 +123,7 @@ def trace_layers(
     overlap: OverlapOption = None,
     input_size: InputOption = None,
     csv_form: CsvFormOption = None,
+    batch: BatchOption = None,
     hardware: HardwareOption = None,
     clocks: ClocksOption = None,
 ) -> None:
@@ -135,7 +138,8 @@ def trace_layers(
         raise UnsupportedError(f"{output} must end in .json")
     net = load_network(network, variant, input_size, csv_form)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
-    trace(net, design, layer, dataflow, depthwise_on, parse_clocks(clocks)).write(output)
+    made = trace(net, design, layer, dataflow, depthwise_on, parse_clocks(clocks), batch)
+    made.write(output)
     say(output)
 
 

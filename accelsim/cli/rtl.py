@@ -23,6 +23,7 @@ from accelsim.cli.common import (
 from accelsim.cli.options import (
     COSIM_ARRAY,
     ArrayOption,
+    BatchOption,
     CosimArrayOption,
     CsvFormOption,
     DataflowOption,
@@ -38,7 +39,7 @@ from accelsim.cli.options import (
     VariantOption,
 )
 from accelsim.errors import UnsupportedError
-from accelsim.phrases import counted
+from accelsim.phrases import counted, of_batch
 from accelsim.report.words import printable
 
 
@@ -53,6 +54,7 @@ def cosim(
     overlap: OverlapOption = None,
     input_size: InputOption = None,
     csv_form: CsvFormOption = None,
+    batch: BatchOption = None,
     seed: SeedOption = 0,
     hardware: HardwareOption = None,
     simulator: Annotated[
@@ -87,10 +89,11 @@ def cosim(
             simulator = installed_simulator()
         run_rtl = level(design, simulator, record, progress)
         progress("computing the layer's values", 0.0)
-        comparison = cosimulate(net, layer, design, run_rtl, dataflow, seed, depthwise_on)
+        comparison = cosimulate(net, layer, design, run_rtl, dataflow, seed, depthwise_on, batch)
     write_json(json, lambda: comparison.to_dict(simulator))
     if json != STDOUT:
-        say(f"{net.name} {net.variant}, {design.label}, layer {layer}", "")
+        batched = of_batch(comparison.batch)
+        say(f"{net.name} {net.variant}{batched}, {design.label}, layer {layer}", "")
         show(table.levels(comparison))
         used = comparison.dataflow
         mode = f"in dataflow {used}" if used else f"on engine {comparison.engine}"
@@ -122,6 +125,7 @@ def generate_rtl(
     depthwise_on: DepthwiseOnOption = "auto",
     input_size: InputOption = None,
     csv_form: CsvFormOption = None,
+    batch: BatchOption = None,
     seed: SeedOption = 0,
     axi_stream: Annotated[
         bool, typer.Option("--axi-stream", help="Add a wrapper whose streams are AXI4-Stream.")
@@ -139,6 +143,7 @@ def generate_rtl(
         "--depthwise-on": None if depthwise_on == "auto" else depthwise_on,
         "--input": input_size,
         "--csv-form": csv_form,
+        "--batch": None if batch is None else str(batch),
         "--seed": str(seed) if seed else None,
     }
     for option, value in of_layer.items():
@@ -160,7 +165,7 @@ def generate_rtl(
             source, name = _network_and_layer(layer)
             net = load_network(source, variant, input_size, csv_form)
             progress("computing the layer's values", 0.0)
-            stimulus = cosimulation.stimulus(net, name, design, dataflow, seed, depthwise_on)
+            stimulus = cosimulation.stimulus(net, name, design, dataflow, seed, depthwise_on, batch)
         written = generate(design, Path(output), progress, stimulus, command, axi_stream)
     sources = [path for path in written if path.suffix == ".sv"]
     say(*map(str, written), "", "To lint it:", shlex.join(lint_command(*sources)))

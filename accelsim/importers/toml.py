@@ -3,6 +3,7 @@
     name = "probe"
     input = [3, 17, 19]        # c, h, w
     weights = "probe.npz"      # optional, beside the file
+    batch = 4                  # optional; images that run at once, where no option says otherwise
     [[layer]]
     name = "stem"
     op = "conv2d"              # an operator of OPS or MACROS; its attributes by their names
@@ -22,7 +23,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from accelsim.checks import show, suggestion, whole
+from accelsim.checks import check, show, suggestion, whole
 from accelsim.errors import (
     AccelsimError,
     FileError,
@@ -32,7 +33,7 @@ from accelsim.errors import (
     warn,
 )
 from accelsim.files import TomlFile, read_toml
-from accelsim.ir import INPUT, BaseNetwork, Layer, LayerList, Network, Shape, own_names
+from accelsim.ir import IMAGES, INPUT, BaseNetwork, Layer, LayerList, Network, Shape, own_names
 from accelsim.ops import MACROS, OPS, Linear
 from accelsim.ops.geometry import check_bool
 from accelsim.tensors import check_extent
@@ -50,7 +51,7 @@ def load(path: Path) -> BaseNetwork:
         raise FileError(f"{path} is empty; it must say name, input and at least one [[layer]]")
     independent = _independent(file)
     reads = () if independent else ("input",)
-    _check_keys(file, file.data, ("name", *reads, "layer"), ("weights", INDEPENDENT), ())
+    _check_keys(file, file.data, ("name", *reads, "layer"), ("weights", "batch", INDEPENDENT), ())
     name = _text(file, file.data["name"], "name")
     tables = file.data["layer"]
     is_list = isinstance(tables, list) and tables
@@ -59,15 +60,17 @@ def load(path: Path) -> BaseNetwork:
     weights = file.data.get("weights")
     if weights is not None:
         weights = str(path.parent / _text(file, weights, "weights"))
+    batch = file.data.get("batch", 1)
+    check("batch", batch, IMAGES, lambda said: file.error(said, "batch"))
     _check_operators(file, tables)
     reader = _Reader(file, independent, {} if independent else {INPUT: _image(file)})
     for index, table in enumerate(tables):
         reader.read(index, table)
     layers = tuple(reader.layers)
     if not independent:
-        return Network(name, reader.shapes[INPUT], layers, weights_file=weights)
+        return Network(name, reader.shapes[INPUT], layers, weights_file=weights, batch=batch)
     maps = tuple(tuple(reader.shapes[each] for each in layer.inputs) for layer in layers)
-    return LayerList(name, layers, maps, weights_file=weights)
+    return LayerList(name, layers, maps, weights_file=weights, batch=batch)
 
 
 def defaults(operator: type[Any]) -> dict[str, Any]:

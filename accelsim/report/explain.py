@@ -9,7 +9,7 @@ from accelsim.explanations import (
     Reason,
 )
 from accelsim.hls.account import Kind
-from accelsim.phrases import counted
+from accelsim.phrases import counted, of_batch
 from accelsim.report.table import Table, fit, percent
 
 # What parts are for, in a few words and in more; names of loops, ports and stages fill the rest.
@@ -62,7 +62,8 @@ def title(made: Explanation) -> str:
     """What the tables are about."""
     dataflow = f", dataflow {made.dataflow}" if made.dataflow else ""
     return (
-        f"{made.network} {made.variant}, layer {made.layer} ({made.op}) on engine {made.engine} "
+        f"{made.network} {made.variant}{of_batch(made.batch)}, layer {made.layer} ({made.op}) on "
+        f"engine {made.engine} "
         f"of {made.hardware.label}{dataflow}: {counted(made.cycles, 'cycle')}, {why(made.reason)}"
     )
 

@@ -4,7 +4,7 @@ from accelsim.c_synthesis import Synthesis
 from accelsim.hardware.clock import sentence
 from accelsim.hls.reports import Report, ReportLine
 from accelsim.ops import ConvTranspose2d
-from accelsim.phrases import counted
+from accelsim.phrases import counted, of_batch
 from accelsim.report.table import Table, count, fit, percent
 
 TREE = "modules & loops"
@@ -29,7 +29,8 @@ RESOURCE_COLUMNS = ("resource", "multipliers", "register bits", "memory bits")
 
 def title(synthesis: Synthesis) -> str:
     """What the tables are about."""
-    layer = f"{synthesis.network} {synthesis.variant}, layer {synthesis.layer} ({synthesis.op})"
+    network = f"{synthesis.network} {synthesis.variant}{of_batch(synthesis.batch)}"
+    layer = f"{network}, layer {synthesis.layer} ({synthesis.op})"
     dataflow = f", dataflow {synthesis.dataflow}" if synthesis.dataflow else ""
     return f"{layer} on engine {synthesis.engine} of {synthesis.hardware.label}{dataflow}"
 

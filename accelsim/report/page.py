@@ -13,7 +13,7 @@ from accelsim.engines import engine_of
 from accelsim.hardware import Hardware, is_third_party, to_toml
 from accelsim.hardware.clock import sentence
 from accelsim.hls.reports import Resource
-from accelsim.phrases import milliseconds
+from accelsim.phrases import milliseconds, of_batch
 from accelsim.report import plot, plot_results, style, table
 from accelsim.request import RTL
 from accelsim.result import LayerResult, Result
@@ -114,8 +114,9 @@ def html(
 def _about(saved: SavedResult) -> str:
     reads = "independent layers" if saved.input is None else f"input {table.show(saved.input)}"
     return (
-        f"{saved.hardware.label}, {reads}, timing {saved.timing}, fidelity {saved.fidelity}, "
-        f"seed {saved.seed}; accelsim {saved.version}. {sentence(saved.hardware.clock)}"
+        f"{saved.hardware.label}, {reads}{of_batch(saved.batch)}, timing {saved.timing}, "
+        f"fidelity {saved.fidelity}, seed {saved.seed}; accelsim {saved.version}. "
+        f"{sentence(saved.hardware.clock)}"
     )
 
 
@@ -135,6 +136,11 @@ def _tiles(saved: SavedResult) -> str:
         ("cycles", f"{cycles:,}"),
         (f"time computing {clock}", f"{saved.computing_ms:,.3f} ms"),
         *with_memory,
+        *(
+            ()
+            if saved.batch == 1
+            else (("cycles for each image", f"{saved.cycles_per_image:,.1f}"),)
+        ),
         ("utilisation", table.share(saved.utilization)),
         ("multipliers", f"{hardware.multipliers:,}"),
         ("MACs", f"{saved.total_macs:,}"),

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator, PercentFormatter, StrMethodFormatter
 
 from accelsim.files import write_whole
-from accelsim.phrases import counted
+from accelsim.phrases import counted, of_batch
 from accelsim.report.style import (
     COLOURS,
     GREY,
@@ -54,7 +54,8 @@ def layers(result: AnyResult, ax: Axes | None = None) -> Axes:
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     heading(
         ax,
-        f"{literal(result.network)} {literal(result.variant)}, {result.hardware.label}, "
+        f"{literal(result.network)} {literal(result.variant)}{of_batch(result.batch)}, "
+        f"{result.hardware.label}, "
         f"timing {result.timing}: {counted(result.total_cycles, 'cycle')}",
         BARS_INCHES + 1.5,
         pad=24,  # for the legend

@@ -10,7 +10,7 @@ from matplotlib.ticker import (
     PercentFormatter,
 )
 
-from accelsim.phrases import counted
+from accelsim.phrases import counted, of_batch
 from accelsim.report.study import clocks_of
 from accelsim.report.style import (
     BLUE,
@@ -72,7 +72,7 @@ def side_by_side(comparison: SideBySide) -> Figure:
     for axes in (cycles, share):
         bare(axes, "x")
     figure.legend(
-        title=f"{comparison.network} {comparison.variant}",
+        title=f"{comparison.network} {comparison.variant}{of_batch(comparison.batch)}",
         loc="outside upper left",
         alignment="left",
         frameon=False,
@@ -125,7 +125,7 @@ def depthwise_study(points: Sequence[Point], with_memory: bool = False) -> Figur
         axes.xaxis.set_minor_locator(NullLocator())
         axes.tick_params(axis="x", labelsize=8)
         axes.set_xlabel("multipliers")
-        axes.set_title(name, fontsize=10)
+        axes.set_title(f"{name}{of_batch(known[0][0].batch)}", fontsize=10)
         bare(axes)
     panels[0].set_ylabel(f"{'clocks with memory' if with_memory else 'cycles'} of the network")
     number_axis(panels[0], "y", filter(None, (clocks_of(p, with_memory) for p in points)))

@@ -26,7 +26,7 @@ from accelsim.engines.activity import ElementState
 from accelsim.errors import FileError, UnsupportedError
 from accelsim.files import write_whole
 from accelsim.films import Film
-from accelsim.phrases import counted
+from accelsim.phrases import counted, of_batch
 from accelsim.report.output import PICTURES, write_figure
 from accelsim.report.style import (
     BLUE,
@@ -216,8 +216,9 @@ def _gif(shots: list[Image.Image]) -> bytes:
 
 def _title(film: Film, gap: str, width: float, size: int) -> str:
     """What is shown; lines of letters of that size are no wider than so many inches."""
+    network = f"{literal(film.network)} {literal(film.variant)}{of_batch(film.batch)}"
     parts = (
-        f"{literal(film.network)} {literal(film.variant)}, {literal(film.layer)} ({film.op})",
+        f"{network}, {literal(film.layer)} ({film.op})",
         f"{film.hardware}: {film.label}",
         f"{counted(film.cycles, 'cycle')}, on average {film.share:.1%} of the elements multiply",
     )

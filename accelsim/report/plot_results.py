@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from accelsim.hardware import Hardware, SystolicArray
-from accelsim.phrases import counted
+from accelsim.phrases import counted, of_batch
 from accelsim.report.style import (
     COLOURS,
     GREY,
@@ -131,7 +131,7 @@ def name_of(result: AnyResult) -> str:
 
 
 def _network(result: AnyResult) -> str:
-    return f"{literal(result.network)} {literal(result.variant)}"
+    return f"{literal(result.network)} {literal(result.variant)}{of_batch(result.batch)}"
 
 
 class Spot(NamedTuple):

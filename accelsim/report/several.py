@@ -6,7 +6,7 @@ inputs are lines of totals.
 
 from collections.abc import Sequence
 
-from accelsim.phrases import milliseconds
+from accelsim.phrases import milliseconds, of_batch
 from accelsim.report import clocks, energy, side_by_side
 from accelsim.report.output import csv_of
 from accelsim.report.table import (
@@ -104,7 +104,8 @@ def to_csv(results: Sequence[Result]) -> str:
 
 
 def _words(result: Result) -> tuple[str, ...]:
-    return result.network, result.variant, result.graph.size, result.hardware.label
+    size = f"{result.graph.size}{of_batch(result.batch)}"
+    return result.network, result.variant, size, result.hardware.label
 
 
 def _size(result: Result) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from accelsim.phrases import milliseconds
+from accelsim.phrases import milliseconds, of_batch
 from accelsim.report import energy
 from accelsim.report.clocks import at, sources
 from accelsim.report.output import csv_of
@@ -98,7 +98,8 @@ def plain(text: str) -> str:
 
 def title(comparison: SideBySide) -> str:
     """What the table is about."""
-    return f"{comparison.network} {comparison.variant}, cycles by the schedule"
+    batch = of_batch(comparison.batch)
+    return f"{comparison.network} {comparison.variant}{batch}, cycles by the schedule"
 
 
 def notes(comparison: SideBySide) -> list[str]:

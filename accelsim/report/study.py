@@ -3,8 +3,9 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, fields
+from dataclasses import asdict
 from itertools import groupby
+from typing import Any
 
 from accelsim.hardware import Clock, DepthwiseEngine, Memory
 from accelsim.report.clocks import at, sources
@@ -117,7 +118,17 @@ def _options(way: Way, engine: DepthwiseEngine, beside: bool) -> Iterator[str]:
 def to_csv(points: Sequence[Point]) -> str:
     """One line per point, below a line of column names."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in fields(Point))
-    writer.writerows(astuple(point) for point in points)
+    rows = records(points)
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     return text.getvalue()
+
+
+def records(points: Sequence[Point]) -> list[dict[str, Any]]:
+    """Points by their fields; the batch only where one of them is of several images."""
+    left_out = () if any(point.batch > 1 for point in points) else ("batch",)
+    return [
+        {key: value for key, value in asdict(point).items() if key not in left_out}
+        for point in points
+    ]

@@ -25,10 +25,11 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from accelsim.checks import check
 from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.find import find_network
 from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
-from accelsim.ir import BaseNetwork
+from accelsim.ir import IMAGES, BaseNetwork
 from accelsim.lowering import AUTO
 from accelsim.request import Request
 from accelsim.simulation import answer
@@ -75,6 +76,7 @@ class Point:
     time_ms : milliseconds at the clock of the design, with memory where it has one.
     clock_mhz, clock_source : of the design, see accelsim.hardware.Clock.
     why_not : why the way does not apply, in a sentence; None where it does.
+    batch : images, which the figures are of.
     """
 
     network: str
@@ -88,6 +90,7 @@ class Point:
     clock_mhz: float | None = None
     clock_source: str | None = None
     why_not: str | None = None
+    batch: int = 1
 
 
 def depthwise_study(
@@ -95,6 +98,7 @@ def depthwise_study(
     arrays: Iterable[tuple[int, int]],
     engine: DepthwiseEngine,
     base: Hardware | None = None,
+    batch: int | None = None,
 ) -> tuple[Point, ...]:
     """Every way on every array, of any network.
 
@@ -104,10 +108,13 @@ def depthwise_study(
     arrays : rows and columns.
     engine : that stands beside the array in the way of that name.
     base : a design with an array, for all but these sizes; None for the defaults.
+    batch : images that every layer takes at once; None for the network's.
     """
     if isinstance(make, str | Path):
         make = partial(find_network, make)
     plain = make(BASELINE)
+    batch = plain.batch if batch is None else batch
+    check("batch", batch, IMAGES, UnsupportedError)
     fused = _fused(make, plain)
     points = []
     for rows, columns in arrays:
@@ -115,7 +122,7 @@ def depthwise_study(
         for way in WAYS:
             network = fused if way.variant == FUSE else plain
             design = alone.with_engine(engine) if way.engine else alone
-            points.append(_point(way, network, plain, design))
+            points.append(_point(way, network, plain, design, batch))
     return tuple(points)
 
 
@@ -136,13 +143,15 @@ def _array(rows: int, columns: int, engine: DepthwiseEngine, base: Hardware | No
     return base.without(engine.name).with_engine(replace(base.array, rows=rows, columns=columns))
 
 
-def _point(way: Way, network: BaseNetwork | str, plain: BaseNetwork, design: Hardware) -> Point:
+def _point(
+    way: Way, network: BaseNetwork | str, plain: BaseNetwork, design: Hardware, batch: int
+) -> Point:
     assert design.array is not None
     size = f"{design.array.rows}x{design.array.columns}"
     about = (plain.name, way.name, size)
 
     def inapplicable(why: str) -> Point:
-        return Point(*about, None, None, design.multipliers, why_not=why)
+        return Point(*about, None, None, design.multipliers, why_not=why, batch=batch)
 
     if isinstance(network, str):
         return inapplicable(network)
@@ -150,10 +159,10 @@ def _point(way: Way, network: BaseNetwork | str, plain: BaseNetwork, design: Har
     if way.engine and not depthwise:
         return inapplicable(f"{plain.name} has no depthwise layers for an engine to run")
     try:
-        result = answer(Request(network, design, way.dataflow))
+        result = answer(Request(network, design, way.dataflow, batch=batch))
     except UnsupportedError as error:
         return inapplicable(f"{plain.name} cannot run {way.label}: {error}")
     costs = [layer.cycles for layer in result.layers if layer.name in depthwise]
     totals = result.total_cycles, sum(costs), design.multipliers
     times = result.total_memory_cycles, result.time_ms
-    return Point(*about, *totals, *times, *design.clock)
+    return Point(*about, *totals, *times, *design.clock, batch=batch)

@@ -45,7 +45,9 @@ def _model(result: Result, alone: Hardware, timing: str, dataflow: str) -> Model
     name = timing if dataflow == "auto" else f"{timing} {dataflow}"
     ends = result.layers[0].name, result.layers[-1].name
     try:
-        model = simulate(result.graph, alone, dataflow, timing=timing, layers=ends)
+        model = simulate(
+            result.graph, alone, dataflow, timing=timing, layers=ends, batch=result.batch
+        )
     except AccelsimError as error:
         return ModelResult(name, timing, alone, (), str(error))
     return ModelResult(name, timing, alone, model.layers)
