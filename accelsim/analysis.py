@@ -1,7 +1,7 @@
 """What is best in a table of designs: Pareto fronts, best designs, sensitivities.
 
 A design is better than another at the same work: what is best is found for every workload (network,
-variant, input) of a table on its own, unless it is asked for across some of these columns.
+variant, input, batch) of a table on its own, unless it is asked for across some of these columns.
 
 Tables are polars frames with a row per design, such as a sweep writes; any columns will do. They
 are read lazily and in a stream: of millions of rows only the columns in question are in memory,

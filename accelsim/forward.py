@@ -73,6 +73,12 @@ def step_of(
     return done
 
 
+def last_reads(network: Network) -> dict[str, list[str]]:
+    """The maps that no layer needs behind each layer that reads one for the last time."""
+    last = {source: layer.name for layer in network.layers for source in layer.inputs}
+    return {reader: [each for each in last if last[each] == reader] for reader in last.values()}
+
+
 def operands(layer: Layer, inputs: Sequence[Sequence[Int8]], weights: Int8) -> tuple[Int8, Int8]:
     """Map and kernel of the layer for the images of a batch, as Lowered.sequence takes them.
 

@@ -17,7 +17,7 @@ from accelsim.energy import AnyEnergy, as_energy, memory_stores, spent
 from accelsim.engines import engine_of
 from accelsim.errors import UnsupportedError
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
-from accelsim.forward import Step, batched, first_maps, operands, step
+from accelsim.forward import Step, batched, first_maps, last_reads, operands, step
 from accelsim.ir import Layer
 from accelsim.lowering import AUTO, Choice, Lowered
 from accelsim.numerics import Int8, Int32
@@ -177,6 +177,7 @@ def _run(request: Request, progress: Progress) -> tuple[tuple[LayerResult, ...],
     network, chosen = request.network, request.chosen
     weights = load_weights(network, request.seed)
     every: list[dict[str, Map]] = [{} for _ in range(request.images)]
+    needed = last_reads(network)
     results = []
     for index, layer in enumerate(network.leading_to(chosen)):
         progress(layer.name, index / len(network.layers))
@@ -195,6 +196,8 @@ def _run(request: Request, progress: Progress) -> tuple[tuple[LayerResult, ...],
                 results.append(_on_engine(request, layer, lowered, lowered.cycles))
         for maps, done in zip(every, steps, strict=True):
             maps[layer.name] = done.output
+            for source in needed.get(layer.name, ()):
+                del maps[source]  # of many images they would fill the memory
     return tuple(results), batched([maps[chosen[-1].name].values for maps in every])
 
 

@@ -154,7 +154,7 @@ AcrossOption = Annotated[
     str | None,
     typer.Option(
         metavar="COLUMN,...",
-        help="Let these compete too: some of network, variant, input.  [default: none]",
+        help="Let these compete too: some of network, variant, input, batch.  [default: none]",
     ),
 ]
 MetricOption = Annotated[str, typer.Option(metavar="COLUMN", help="Column to draw.")]

@@ -24,10 +24,12 @@ from accelsim.engines.base import (
 from accelsim.errors import UnsupportedError
 from accelsim.hls.nest import Loop
 from accelsim.hls.reports import Resource
-from accelsim.ir import Piece
+from accelsim.ir import Conv, Piece
 from accelsim.lowering.allowed import public_name
 from accelsim.numerics import Int8, Int32, Integers
 from accelsim.passes import Body, Repeat, addresses, columns
+
+MOST_VALUES = int(np.iinfo(np.int32).max)  # of a map and its kernel, and of a result
 
 
 class Sequence(NamedTuple):
@@ -69,6 +71,17 @@ class Sequence(NamedTuple):
                 np.pad(program.dest >= 0, ((0, 0), (0, widest - program.dest.shape[1])))
                 for _, program in self.parts
             ]
+        )
+
+
+def _check_indices(conv: Conv) -> None:
+    """Refuse what has more values than the indices of a Program."""
+    weights = conv.k * (conv.c // conv.groups) * conv.fh * conv.fw
+    values = max(prod(conv.in_shape) + weights, prod(conv.out_shape))
+    if values > MOST_VALUES:
+        raise UnsupportedError(
+            f"a layer with values needs index maps, of {MOST_VALUES:,} values at most, not "
+            f"{values:,}; a smaller batch or input has fewer"
         )
 
 
@@ -209,8 +222,10 @@ class Lowered:
         """Commands and memories for the layer's map and its kernel, int8.
 
         Of several images, an axis of images stands in front of both [c, h, w], and of a kernel that
-        is an input.
+        is an input. UnsupportedError where index maps of 32 bits cannot tell their values apart.
         """
+        for piece in self.pieces:
+            _check_indices(piece.conv)
         command = self.registers.command
         programs, memories = [], []
         for piece, plan in zip(self.pieces, self.plans, strict=True):

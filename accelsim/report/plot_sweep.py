@@ -2,8 +2,8 @@
 
 Each takes a polars frame with a row per design, such as a sweep writes. Millions of rows are
 reduced to what a picture can show before anything is drawn. A front, a line or a map is of one
-workload (network, variant, input) unless it is asked for `across` some of these columns; the title
-says what was fixed, and over what the best was taken.
+workload (network, variant, input, batch) unless it is asked for `across` some of these columns; the
+title says what was fixed, and over what the best was taken.
 """
 
 import math

@@ -23,7 +23,7 @@ from accelsim.report.table import (
 from accelsim.result import MEMORY, Result, flat
 from accelsim.side_by_side import beside
 
-WORDS = ("network", "variant", "input", "design")
+WORDS = ("network", "variant", "input", "batch", "design")
 MEMORY_COLUMNS = ("with memory", "waiting")  # of designs that have one
 SPARED = ("params", "MACs", "waiting", "utilisation")  # where the terminal is too narrow
 NUMBERS = ("cycles", *MEMORY_COLUMNS, "ms", energy.COLUMN, "utilisation", "MACs", "params")
@@ -40,7 +40,7 @@ def table(results: Sequence[Result], width: int) -> Table:
 
 def one_workload(results: Sequence[Result]) -> bool:
     """Whether only the designs differ."""
-    return len({_words(result)[:3] for result in results}) == 1
+    return len({_words(result)[:-1] for result in results}) == 1
 
 
 def totals(results: Sequence[Result], width: int) -> Table:
@@ -62,8 +62,8 @@ def totals(results: Sequence[Result], width: int) -> Table:
 
 def title(results: Sequence[Result]) -> str:
     """What all results share."""
-    words = [_words(result) for result in results]
-    shared = [word for word, *others in zip(*words, strict=True) if {*others} <= {word}]
+    words = [_shown(result) for result in results]
+    shared = [word for word, *others in zip(*words, strict=True) if {*others} <= {word} and word]
     first = results[0]
     return f"{', '.join([*shared, f'timing {first.timing}'])}, fidelity {first.fidelity}"
 
@@ -72,7 +72,7 @@ def notes(results: Sequence[Result]) -> list[str]:
     """Sentences below the table: what was computed, the clock and the memory, what numbers mean."""
     first = results[0]
     lines = [
-        f"{', '.join(_words(result))}: {sentence}"
+        f"{', '.join(filter(None, _shown(result)))}: {sentence}"
         for result in results
         for sentence in value_notes(result)
     ]
@@ -95,17 +95,27 @@ def notes(results: Sequence[Result]) -> list[str]:
 
 
 def to_csv(results: Sequence[Result]) -> str:
-    """One line per result and layer, below a line of column names."""
-    words = [
-        dict(zip(WORDS, _words(result), strict=True)) for result in results for _ in result.layers
+    """One line per result and layer, below a line of column names; batches where there are any."""
+    left_out = () if any(result.batch > 1 for result in results) else ("batch",)
+    names, words = without(WORDS, [_words(result) for result in results], left_out)
+    about = [
+        dict(zip(names, each, strict=True))
+        for each, result in zip(words, results, strict=True)
+        for _ in result.layers
     ]
     layers = flat([layer for result in results for layer in result.layers])
-    return csv_of([each | layer for each, layer in zip(words, layers, strict=True)])
+    return csv_of([each | layer for each, layer in zip(about, layers, strict=True)])
 
 
 def _words(result: Result) -> tuple[str, ...]:
-    size = f"{result.graph.size}{of_batch(result.batch)}"
-    return result.network, result.variant, size, result.hardware.label
+    about = result.network, result.variant, result.graph.size, str(result.batch)
+    return *about, result.hardware.label
+
+
+def _shown(result: Result) -> tuple[str, ...]:
+    """The same as a sentence says them, without a batch of one image."""
+    *about, _, design = _words(result)
+    return *about, of_batch(result.batch).removeprefix(", "), design
 
 
 def _size(result: Result) -> str:

@@ -12,7 +12,7 @@ from accelsim.hardware import TABLES, Sizes, dimensions, is_third_party
 
 Value = str | int | float | bool
 
-WORKLOAD = ("network", "variant", "input")
+WORKLOAD = ("network", "variant", "input", "batch")
 OPERANDS = TABLES["operands"]
 BUFFERS = ("activation_kib", "weight_kib")
 

@@ -34,12 +34,14 @@ HOST = (0, 0, 0, 0, 0, 0, 0)
 class DistinctLayer(NamedTuple):
     """All that decides what a layer costs, in a layer that stands for all like it.
 
+    batch : images.
     depthwise : whether every output channel sees one input channel.
     others : names of the engines, beside the one that runs every layer, that are made for it.
     """
 
     layer: Layer
     in_shapes: tuple[Shape, ...]
+    batch: int
     depthwise: bool
     others: tuple[str, ...]
 
@@ -88,10 +90,10 @@ class CostTables:
             kinds: tuple[list[tuple[int, int]], ...] = [], [], []
             for place, layer in enumerate(network.layers):
                 shapes = network.in_shapes(layer)
-                key = layer.op, shapes
+                key = layer.op, shapes, workload.batch
                 if key not in numbers:
                     numbers[key] = len(self.layers)
-                    self.layers.append(_distinct(layer, shapes))
+                    self.layers.append(_distinct(layer, shapes, workload.batch))
                 several = self.layers[numbers[key]].others
                 kind = 0 if several else 1 if layer.op.lower(*shapes) else 2
                 kinds[kind].append((numbers[key], place))
@@ -134,11 +136,11 @@ class CostTables:
         return np.array(costs, np.int64), reasons
 
 
-def _distinct(layer: Layer, in_shapes: tuple[Shape, ...]) -> DistinctLayer:
+def _distinct(layer: Layer, in_shapes: tuple[Shape, ...], batch: int) -> DistinctLayer:
     convs = [piece.conv for piece in layer.op.lower(*in_shapes)]
     depthwise = is_depthwise(layer, in_shapes)
     others = (each.name for each in OTHERS if convs and engine_of(each).takes(convs, depthwise))
-    return DistinctLayer(layer, in_shapes, depthwise, tuple(others))
+    return DistinctLayer(layer, in_shapes, batch, depthwise, tuple(others))
 
 
 def _alone(setting: Setting) -> tuple[Hardware, Allowed]:
@@ -155,7 +157,7 @@ def _alone(setting: Setting) -> tuple[Hardware, Allowed]:
 
 def _cost(distinct: DistinctLayer, hardware: Hardware, allowed: Allowed) -> tuple[int, ...]:
     """FIELDS of a layer; UnsupportedError says why the engine cannot run it."""
-    lowered = lower(distinct.layer, distinct.in_shapes, hardware, allowed)
+    lowered = lower(distinct.layer, distinct.in_shapes, hardware, allowed, distinct.batch)
     return HOST if lowered is None else _fields(distinct, lowered)
 
 
@@ -163,7 +165,7 @@ def _fields(distinct: DistinctLayer, lowered: Lowered) -> tuple[int, ...]:
     if lowered.cycles >= UNSUPPORTED:
         raise AccelsimError(
             f"layer {distinct.layer.name} takes {lowered.cycles:,} cycles, which is more than a "
-            "sweep can count; a smaller input or a larger engine takes fewer"
+            "sweep can count; a smaller input or batch or a larger engine takes fewer"
         )
     traffic, bound = lowered.traffic, lowered.bound
     assert traffic is not None  # of our own engines

@@ -5,6 +5,7 @@ it. Columns that `accelsim run` also reports, or sums of them over layers, are e
 
 total_cycles, total_macs, total_live_macs, total_skipped_macs, total_params, bound_cycles,
 read_bytes, write_bytes, utilization, time_ms
+batch, cycles_per_image    where the specification, or a network, has a batch
 offchip_read_bytes, offchip_write_bytes    see accelsim.reuse; of designs with a memory
 multipliers             of all engines
 busy_utilization        utilisation by the MACs that engines execute
@@ -42,6 +43,7 @@ from accelsim.errors import AccelsimError
 from accelsim.frames import polars
 from accelsim.hardware import Operands, Sizes
 from accelsim.lowering import AUTO
+from accelsim.phrases import of_batch
 from accelsim.reuse import moved
 from accelsim.sweep import area, kernels
 from accelsim.sweep.axes import (
@@ -140,10 +142,11 @@ class Evaluator:
         elsewhere = metrics[kernels.ELSEWHERE :]
         live_macs = self.constants.live_macs[workload]
         offered = np.maximum(1, engines["multipliers"] * cycles)
-        layers = self.constants.modelled[workload]
+        layers, images = self.constants.modelled[workload], self.constants.batch[workload]
         supported = cycles < UNSUPPORTED
         results: Columns = {
             "total_cycles": cycles,
+            **({"cycles_per_image": cycles / images} if self.spec.batched else {}),
             f"{MAIN.name}_cycles": cycles - elsewhere.sum(axis=0),
             **{f"{other.name}_cycles": on for other, on in zip(OTHERS, elsewhere, strict=True)},
             "bound_cycles": metrics[kernels.BOUND],
@@ -203,13 +206,15 @@ def _over_engines(figures: Sequence[Int], codes: Codes) -> Int:
 class Constants(NamedTuple):
     """What follows from a place in a group alone.
 
-    macs, live_macs, params, modelled, hosted : int64[workloads]; layers on engines and on the host.
+    batch, macs, live_macs, params, modelled, hosted : int64[workloads]; images, counts of all of
+        them, layers on engines and on the host.
     engines : figures that add up over the engines, int64[operands, sizes] for each of them:
         multipliers, memory_bits, register_bits, and area.FIGURES, below 0 if they are not known.
     buffer_bits : int64[buffers].
     buffers : int64[buffers] for every figure of area.FIGURES that buffers add to.
     """
 
+    batch: Int
     macs: Int
     live_macs: Int
     params: Int
@@ -223,11 +228,13 @@ class Constants(NamedTuple):
 def _constants(spec: Spec, tables: CostTables) -> Constants:
     layout = tables.layout
     networks = [workload.network for workload in spec.workloads]
+    batch = np.array([workload.batch for workload in spec.workloads], np.int64)
     kib = [[_whole(each[key]) for key in BUFFERS] for each in spec.combinations(BUFFERS)]
     buffers = [[area.buffer(size) for size in sizes] for sizes in kib]
     return Constants(
-        macs=np.array([network.total_macs for network in networks]),
-        live_macs=np.array([network.total_live_macs for network in networks]),
+        batch=batch,
+        macs=batch * np.array([network.total_macs for network in networks]),
+        live_macs=batch * np.array([network.total_live_macs for network in networks]),
         params=np.array([network.total_params for network in networks]),
         modelled=layout.modelled - layout.start,
         hosted=layout.stop - layout.modelled,
@@ -322,7 +329,8 @@ def _off_chip_of(spec: Spec, tables: CostTables, value_bytes: int) -> tuple[Int,
         rooms = [_whole(each[key]) << 10 for key in BUFFERS]
         parts = []
         for workload, start, stop in zip(spec.workloads, layout.start, layout.stop, strict=True):
-            layers = np.array(moved(workload.network, *rooms, value_bytes), np.int64)
+            bytes_ = moved(workload.network, *rooms, value_bytes, workload.batch)
+            layers = np.array(bytes_, np.int64)
             parts.append(layers[layout.place[start:stop]])
         slots.append(np.concatenate(parts).sum(axis=1))
         totals.append([part.sum(axis=0) for part in parts])
@@ -345,8 +353,9 @@ def _check_sums(spec: Spec, tables: CostTables, costs: Int, moved: float) -> Non
         total = float(slowest[start:stop].sum())
         if total >= UNSUPPORTED or total * multipliers + moved >= MOST:
             raise AccelsimError(
-                f"{workload.name} at {workload.input} may take {total:,.0f} cycles on the slowest "
-                "engines, which is more than a sweep can count exactly; smaller inputs take fewer"
+                f"{workload.name} at {workload.input}{of_batch(workload.batch)} may take "
+                f"{total:,.0f} cycles on the slowest engines, which is more than a sweep can count "
+                "exactly; smaller inputs and batches take fewer"
             )
 
 
@@ -433,11 +442,11 @@ def _sums(values: Int, start: Int, stop: Int) -> Int:
 def _group(spec: Spec, keys: tuple[str, ...]) -> list[polars.Series]:
     """The columns that a group of axes decides, a value for every place in it."""
     if keys == WORKLOAD:
-        return [
-            _column("network", [each.name for each in spec.workloads]),
-            _column("variant", [each.variant for each in spec.workloads]),
-            _column("input", [each.input for each in spec.workloads]),
-        ]
+        said = WORKLOAD if spec.batched else WORKLOAD[:-1]
+        values = zip(
+            *(each[1:] for each in spec.workloads), strict=True
+        )  # without the network itself
+        return list(map(_column, said, values))
     combinations = spec.combinations(keys)
     return [_column(key, [each[key] for each in combinations]) for key in combinations[0]]
 

@@ -5,6 +5,7 @@ A specification is a hardware file in which a value may be a list, with the netw
     networks = ["mobilenet_v2"]
     variants = ["baseline", "fuse_half"]            # baseline
     inputs = ["224x224", "160x160"]                 # each network's own
+    batch = [1, 4, 16]                              # each network's own, which is 1 for most
     dataflows = ["auto", "os"]                      # auto; one of them: "os,ws"
     depthwise_on = ["auto"]                         # auto
     hardware = "mobile"                             # a preset or a file, for all not said here
@@ -50,6 +51,7 @@ from accelsim.hardware import (
     parse_size,
 )
 from accelsim.hardware.memory import MOST_KIB, MOST_WIDTH
+from accelsim.ir import IMAGES
 from accelsim.lowering import AUTO, DEPTHWISE_ON, parse_dataflows
 from accelsim.networks.variants import parse
 from accelsim.phrases import counted
@@ -64,7 +66,10 @@ MOST_PARTS = 1_000_000  # files in a folder
 MOST_INDEX = 1 << 62  # of a grid
 
 # Keys of a specification: at the top, and in tables of its own.
-TOP = ("networks", "variants", "inputs", "dataflows", "depthwise_on", "hardware", "part_points")
+TOP = (
+    *("networks", "variants", "inputs", "batch", "dataflows", "depthwise_on", "hardware"),
+    "part_points",
+)
 OWN: dict[str, tuple[str, ...]] = {
     **{engine.name: ("size", *TABLES[engine.name]) for engine in ENGINES},
     "operands": OPERANDS,
@@ -100,7 +105,7 @@ class _Reader:
                 keys = (*TOP, *OWN)
                 allowed = ", ".join(keys) + suggestion(keys, key)
                 self.fail(f"unknown key {key!r}, allowed are {allowed}", key)
-            if (key in OWN) != isinstance(value, dict):
+            if (key in OWN) != isinstance(value, dict) and key != "batch":  # which may be a range
                 what = f"a table, written [{key}]" if key in OWN else "no table"
                 self.fail(f"{key} must be {what}", key)
             if key in OWN:
@@ -127,6 +132,7 @@ class _Reader:
             self.texts("networks", "network"),
             self.texts("variants", "variant", "baseline"),
             self.texts("inputs", "input", ""),
+            *self.batches(),
             self.texts("dataflows", "dataflow", AUTO),
             self.texts("depthwise_on", "depthwise_on", AUTO),
             *self.operand_axes(base),
@@ -235,6 +241,14 @@ class _Reader:
         for value in values:
             self.require(value, WORDS, key)
         return self.axis((column,), ((value,) for value in values), key)
+
+    def batches(self) -> Iterator[Axis]:
+        """The axis of batches, if there is one."""
+        if "batch" in self.file.data:
+            values = self.values(("batch",), self.file.data["batch"])
+            for value in values:
+                self.require(value, IMAGES, "batch")
+            yield self.axis(("batch",), ((value,) for value in values), "batch")
 
     def memory_axes(self, base: Hardware) -> Iterator[Axis]:
         """The axes of the memory; a port of width 0 is as wide as it takes."""

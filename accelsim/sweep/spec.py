@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from accelsim.find import find_network
 from accelsim.hardware import Clock, Hardware, Memory, Operands, Sizes, clock
 from accelsim.ir import BaseNetwork, LayerList
+from accelsim.result import batch_keys
 from accelsim.sweep.axes import (
     BUFFERS,
     ENGINES,
@@ -30,19 +31,21 @@ PART_POINTS = 100_000
 
 
 class Workload(NamedTuple):
-    """A network, a variant and an input size that are swept."""
+    """A network, a variant, an input size and a number of images that are swept."""
 
     network: BaseNetwork
     name: str
     variant: str
     input: str
+    batch: int
 
 
 @dataclass(frozen=True)
 class Spec:
     """A specification, valid from birth.
 
-    axes : of the grid, in order; an axis without a choice has one value.
+    axes : of the grid, in order; an axis without a choice has one value. Without one of batches
+        each network has its own.
     base : hardware for whatever no axis says.
     sample, seed : so many distinct points of the grid, drawn with the seed; 0 for all of them.
     part_points : points of a part, the unit in which results are written.
@@ -71,12 +74,13 @@ class Spec:
         for engine in OTHERS:
             there = [bool(value[0]) for value in self._presence(engine).values]
             total += sizes[engine.name] * sum(there) // len(there)
-        return total * math.prod(steps[key] for key in (*WORKLOAD, *OPERANDS))
+        return total * math.prod(steps.get(key, 1) for key in (*WORKLOAD, *OPERANDS))
 
     @property
     def buffers(self) -> int:
         """How often the maps of a network have to be laid out in buffers."""
-        return math.prod(len(self.axis(key).values) for key in (*WORKLOAD, *BUFFERS))
+        axes = (axis for axis in self.axes if axis.keys[0] in (*WORKLOAD, *BUFFERS))
+        return math.prod(len(axis.values) for axis in axes)
 
     @property
     def points(self) -> int:
@@ -110,13 +114,21 @@ class Spec:
 
     @cached_property
     def workloads(self) -> tuple[Workload, ...]:
-        """Every network, variant and input size, in the order of the axes."""
+        """Every network, variant, input size and batch, in the order of the axes."""
         workloads = []
         for each in self.combinations(WORKLOAD):
-            name, variant, size = (str(each[key]) for key in WORKLOAD)
+            name, variant, size = (str(each[key]) for key in WORKLOAD[:-1])
             network = find_network(name, variant, size or None)
-            workloads.append(Workload(network, name, variant, network.size))
+            batch = each.get("batch", network.batch)
+            assert isinstance(batch, int)
+            workloads.append(Workload(network, name, variant, network.size, batch))
         return tuple(workloads)
+
+    @cached_property
+    def batched(self) -> bool:
+        """Whether the results say of how many images they are."""
+        asked = any(axis.keys == ("batch",) for axis in self.axes)
+        return asked or any(each.batch > 1 for each in self.workloads)
 
     @cached_property
     def sizes(self) -> dict[str, tuple[Sizes | None, ...]]:
@@ -183,6 +195,7 @@ class Spec:
                     "variant": each.variant,
                     "input": each.input,
                     "sha256": _network_digest(each.network),
+                    **batch_keys(each.batch),
                 }
                 for each in self.workloads
             ],

@@ -139,6 +139,7 @@ def random_sweep(rng):
         keys = ("activation_kib", "weight_kib", "width_bytes")
         base += "[memory]\n" + "".join(f"{key} = {n}\n" for key, n in zip(keys, rooms, strict=True))
     text = f"networks = {[rng.choice(NETWORKS)]}\nhardware = 'base.toml'\ninputs = '96x64'\n"
+    text += f"batch = {some((1, 2, 3, 8, 50))}\n" if rng.random() < 0.6 else ""
     tables = {
         "operands": {"bits": some((8, 9, 10, 16))},
         "array": {"overlap": "[true, false]", "max_taps": some(range(1, 12))},
@@ -169,7 +170,8 @@ def test_any_point_of_any_sweep_is_what_run_says_of_its_hardware_file(seed, tmp_
         (tmp_path / "point.toml").write_text(to_toml(asked.hardware(row)))
         size = tuple(map(int, row["input"].split("x")))
         network = ax.networks.get(row["network"], row["variant"], size)
-        result = ax.simulate(network, tmp_path / "point.toml", row["dataflow"])
+        images = row.get("batch", 1)
+        result = ax.simulate(network, tmp_path / "point.toml", row["dataflow"], batch=images)
         said = result.to_dict()
         clocks = said["total_memory_cycles"]
         assert row["clocks"] == (said["total_cycles"] if clocks is None else clocks)
