@@ -245,12 +245,12 @@ def _with_zeros(request: Request, layer: Layer, in_shapes: tuple[Shape, ...]) ->
     if (whole := layer.op.with_zeros(*in_shapes)) is None:
         return None
     op, shape = whole
+    images, layer = request.images, replace(layer, op=op)
     try:
-        plain = replace(layer, op=op)
-        lowered = lower(plain, (shape,), request.hardware, request.allowed, request.batch)
+        lowered = lower(layer, (shape,), request.hardware, request.allowed, images)
     except UnsupportedError:
         lowered = None
-    return WithZeros(request.batch * op.macs(shape), None if lowered is None else lowered.cycles)
+    return WithZeros(images * op.macs(shape), None if lowered is None else lowered.cycles)
 
 
 def _worst(request: Request) -> str:

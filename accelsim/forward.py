@@ -73,7 +73,7 @@ def step_of(
     return done
 
 
-def last_reads(network: Network) -> dict[str, list[str]]:
+def last_reads(network: BaseNetwork) -> dict[str, list[str]]:
     """The maps that no layer needs behind each layer that reads one for the last time."""
     last = {source: layer.name for layer in network.layers for source in layer.inputs}
     return {reader: [each for each in last if last[each] == reader] for reader in last.values()}

@@ -6,12 +6,33 @@ import re
 import numpy as np
 import pytest
 
-from accelsim.errors import UnsupportedError
+from accelsim.c_synthesis import csynth
+from accelsim.errors import AccelsimError, FileError, UnsupportedError
+from accelsim.explanations import explain
+from accelsim.films import film
 from accelsim.forward import step_of
-from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
+from accelsim.hardware import DepthwiseEngine, Hardware, Memory, SystolicArray
+from accelsim.importers import load
 from accelsim.ir import INPUT, MOST_IMAGES, Layer, Network
-from accelsim.ops import Depthwise, DynamicDepthwise, Linear, Pointwise
+from accelsim.ops import (
+    ConvTranspose2d,
+    Depthwise,
+    DynamicDepthwise,
+    Linear,
+    Matmul,
+    Pointwise,
+    Resize,
+)
+from accelsim.report import study as study_report
+from accelsim.report import table
+from accelsim.report.several import to_csv
+from accelsim.request import Request
+from accelsim.reuse import moved
+from accelsim.saved import load_result, restore
+from accelsim.side_by_side import compare
 from accelsim.simulation import simulate
+from accelsim.study.depthwise import depthwise_study
+from accelsim.traces import trace
 from accelsim.weights import seeded_input, seeded_weights
 from tests.accelsim.test_simulate import PROBE
 
@@ -22,6 +43,10 @@ KINDS = Network(
         *PROBE.layers,
         Layer("kernels", Linear(11 * 3 * 2), ("fc",)),
         Layer("dynamic", DynamicDepthwise((3, 2), (2, 1)), ("dw", "kernels"), activation="relu"),
+        Layer("up", ConvTranspose2d(4, (3, 2), (2, 3), 1), ("dynamic",), bias=True),
+        Layer("queries", Resize((5, 1)), ("up",)),
+        Layer("keys", Resize((3, 1)), ("up",)),
+        Layer("product", Matmul(2, transpose_b=True), ("queries", "keys")),
         Layer("last", Depthwise((5, 1), (1, 2), multiplier=2), ("dynamic",)),
     ),
 )
@@ -110,3 +135,138 @@ def test_what_is_no_batch_is_refused(batch):
 def test_published_timings_are_of_one_image():
     with pytest.raises(UnsupportedError, match="fuseconv-2020 is a model of one image; batch must"):
         simulate(PROBE, ARRAY, timing="fuseconv-2020", batch=2)
+
+
+def test_every_function_takes_a_batch():
+    """Each says the cycles of `simulate`, of how many images they are, and nothing of one."""
+    result = simulate(KINDS, BOTH, batch=3)
+    (cost,) = (layer for layer in result.layers if layer.name == "dw")
+    explained, synthesis = explain(KINDS, "dw", BOTH, batch=3), csynth(KINDS, "dw", BOTH, batch=3)
+    seen = film(KINDS, "dw", BOTH, batch=3)
+    assert explained.cycles == synthesis.report.latency_cycles == seen.cycles == cost.cycles
+    assert explained.macs == synthesis.macs == cost.macs
+    assert synthesis.live_macs == cost.live_macs
+    assert sum(part.multiplier_clocks for part in explained.parts) == explained.multiplier_clocks
+    (way,) = (way for way in explained.ways if way.dataflow == cost.dataflow)
+    assert way.cycles == cost.cycles
+    timeline, beside = trace(KINDS, BOTH, batch=3), compare(KINDS, [BOTH, ARRAY], batch=3)
+    assert timeline.cycles == beside.totals[0].cycles == result.total_cycles
+    assert timeline.to_dict()["otherData"]["batch"] == 3
+    for made in (explained, synthesis, beside):
+        assert made.to_dict()["batch"] == made.batch == 3
+    assert "batch" not in explain(KINDS, "dw", BOTH).to_dict()
+    assert "batch" not in trace(KINDS, BOTH).to_dict()["otherData"]
+
+
+def test_a_transposed_convolution_names_the_zeros_of_all_images():
+    one, three = (explain(KINDS, "up", ARRAY, batch=n).with_zeros for n in (1, 3))
+    assert three.macs == 3 * one.macs
+    assert one.cycles < three.cycles <= 3 * one.cycles
+
+
+def test_a_study_of_batches():
+    engine = DepthwiseEngine(3, 4)
+    points = depthwise_study("mobilenet_v1", [(8, 8)], engine, batch=2)
+    for point in points:
+        how = {"im2col": "os", "row_streams": "os,rows"}.get(point.way)
+        if how:
+            design = Hardware(SystolicArray(8, 8))
+            assert point.cycles == simulate("mobilenet_v1", design, how, batch=2).total_cycles
+    assert study_report.to_csv(points).startswith("network,way,")
+    assert {row["batch"] for row in study_report.records(points)} == {2}
+    *_, last = study_report.records(depthwise_study("mobilenet_v1", [(8, 8)], engine))
+    assert "batch" not in last
+    with pytest.raises(UnsupportedError, match="batch must be a whole number from 1 to 65536"):
+        depthwise_study("mobilenet_v1", [(8, 8)], engine, batch=0)
+
+
+def test_a_saved_result_keeps_its_batch(tmp_path):
+    path = tmp_path / "result.json"
+    result = simulate("mobilenet_v1", ARRAY, batch=3)
+    path.write_text(json.dumps(result.to_dict()))
+    saved = load_result(path)
+    assert (saved.batch, saved.cycles_per_image) == (3, result.cycles_per_image)
+    assert restore(saved) == result
+    path.write_text(json.dumps(result.to_dict() | {"batch": 0}))
+    with pytest.raises(FileError, match="batch must be a whole number from 1 to 65536, not 0"):
+        load_result(path)
+
+
+NETWORK = """
+name = "own"
+input = [4, 3, 3]
+batch = 5
+[[layer]]
+name = "a"
+op = "pointwise"
+out_channels = 3
+"""
+
+
+def test_a_network_may_have_a_batch_of_its_own(tmp_path):
+    (tmp_path / "own.toml").write_text(NETWORK)
+    net = load(tmp_path / "own.toml")
+    assert simulate(net, ARRAY).batch == 5
+    assert simulate(net, ARRAY) == simulate(net, ARRAY, batch=5)
+    assert simulate(net, ARRAY, batch=1).total_macs == net.total_macs == 4 * 3 * 9
+
+
+def test_tables_of_several_results_tell_batches():
+    one, four = (simulate(KINDS, ARRAY, batch=n) for n in (1, 4))
+    header, *rows = to_csv([one, four]).splitlines()
+    assert header.startswith("network,variant,input,batch,design,name")
+    assert {row.split(",")[3] for row in rows} == {"1", "4"}
+    assert to_csv([one]).startswith("network,variant,input,design,name")
+
+
+def test_the_table_says_what_an_image_takes():
+    four = simulate(KINDS, ARRAY, batch=4)
+    assert table.title(four).startswith("kinds baseline, batch of 4 images, array 5x7, timing")
+    assert four.total_cycles == 4 * 1607  # 3.214 microseconds an image, at 500 MHz
+    sentence = "All is of a batch of 4 images: 1,607.0 cycles and 0.00321 ms for each of them."
+    assert sentence in table.notes(four, None)
+    assert not table.per_image(simulate(KINDS, ARRAY))
+
+
+def test_maps_move_for_every_image_and_weights_once():
+    """Buffers that grow with the batch keep the same maps; weights that fit are read once."""
+    net = simulate("mobilenet_v1", ARRAY).graph
+    most = 1 << 40
+    sizes = {layer.name: layer.op.weight_shape(*net.in_shapes(layer)) for layer in net.layers}
+    for room in (1, 50_000, 1_000_000, most):
+        one, five = moved(net, room, most), moved(net, 5 * room, most, batch=5)
+        for layer, single, batch in zip(net.layers, one, five, strict=True):
+            weights = int(np.prod(sizes[layer.name])) if sizes[layer.name] else 0
+            assert batch.write == 5 * single.write
+            assert batch.read - weights == 5 * (single.read - weights)
+    memory = Memory(64, 64, 4)
+    design = Hardware(SystolicArray(8, 8), memory=memory)
+    result = simulate(net, design, batch=5)
+    expected = moved(net, 64 << 10, 64 << 10, batch=5)
+    assert [(x.offchip_read_bytes, x.offchip_write_bytes) for x in result.layers] == list(expected)
+
+
+def test_a_batch_beyond_what_a_pass_holds_is_cut():
+    """65,536 rows of a product, and as many maps of an engine whose banks hold one."""
+    fc = Network("fc", (3, 1, 1), (Layer("fc", Linear(2), (INPUT,)),))
+    dw = Network("dw", (1, 3, 3), (Layer("dw", Depthwise((3, 3)), (INPUT,)),))
+    for dataflow in ("os", "ws", "is"):
+        result = simulate(fc, ARRAY, dataflow, batch=MOST_IMAGES)
+        assert result.total_cycles >= MOST_IMAGES * 2 / 7  # results leave a column each
+    assert simulate(dw, ARRAY, "rows", batch=MOST_IMAGES).total_cycles >= MOST_IMAGES * 9 / 7
+    few = Hardware(SystolicArray(2, 2), depthwise=DepthwiseEngine(2, 3, bank_depth=8))
+    for design, net, dataflow in ((ARRAY, fc, "ws"), (ARRAY, fc, "is"), (few, dw, "auto")):
+        cycle = simulate(net, design, dataflow, "cycle", depthwise_on="auto", batch=1500)
+        assert cycle.values_equal
+        assert cycle.total_cycles == simulate(net, design, dataflow, batch=1500).total_cycles
+
+
+def test_values_beyond_their_indices_are_refused():
+    """At fidelity schedule, which needs no indices, the same layer has its cycles."""
+    net = Network("wide", (1 << 16, 1, 1), (Layer("fc", Linear(8), (INPUT,)),))
+    request = Request(net, ARRAY, batch=1 << 15)
+    lowered = request.lower(net.layers[0])
+    assert lowered.cycles > 0
+    nothing = np.empty(0, np.int8)
+    with pytest.raises(AccelsimError, match=r"at most, not 2,148,007,936; a smaller batch"):
+        lowered.sequence(nothing, nothing)

@@ -279,7 +279,8 @@ WRONG = {
     'name = "n"\ninput = [1, 1, 1]\nlayer = [{}, 1]\n': ":3: layer must be written as",
     'name = "n"\ninput = [1, 1, 1]\n[layer]\nx = 1\n': ":3: layer must be written as",
     changed("[3, 17, 19]", "[3, 17, 19]\ncolour = 1"): (
-        "probe.toml:3: unknown key colour; allowed are name, input, layer, weights, independent$"
+        "probe.toml:3: unknown key colour; allowed are name, input, layer, weights, batch, "
+        "independent$"
     ),
     changed('"probe"', "5"): "probe.toml:1: name must be a text, not 5",
     changed('"probe"', '""'): "probe.toml:1: name must be a text, not ''",
@@ -372,6 +373,9 @@ WRONG = {
     ),
     PROBE + '[[layer]]\nname = "f"\nop = "squeeze_excite"\nreduced = 2\nnorm = true\n': (
         ":19: unknown key norm; allowed are name, op, reduced, inputs, activation, gate, bias"
+    ),
+    changed("input =", "batch = 0\ninput ="): (
+        ":2: batch must be a whole number from 1 to 65536, not 0$"
     ),
     PROBE + '[[layer]]\nname = "mix_h"\nop = "global_pool"\n[[layer]]\nname = "mix"\n'
     'op = "fuse_pair"\nkernel = 1\n': ":19: name mix_h is used twice",
