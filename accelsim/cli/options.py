@@ -70,9 +70,7 @@ ClockOption = Annotated[
 ]
 MemoryOption = Annotated[
     str | None,
-    typer.Option(
-        metavar="A,W,B", help="KiB for maps and for weights, bytes a clock; or none: left out."
-    ),
+    typer.Option(metavar="A,W,B", help="KiB for maps and weights, bytes a clock; or none."),
 ]
 EnergyOption = Annotated[
     str | None,
@@ -116,7 +114,7 @@ LayerOption = Annotated[
 ]
 BatchOption = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Images that every layer takes at once.  [default: 1]"),
+    typer.Option(metavar="N", help="Images at once.  [default: 1]"),
 ]
 SeedOption = Annotated[int, typer.Option(metavar="N", help="Seed of weights and inputs.")]
 JsonOption = Annotated[

@@ -114,7 +114,7 @@ def test_a_front_is_of_one_workload_unless_it_is_asked_for_across_them(few, acro
 
 def test_what_is_no_workload_cannot_compete_across():
     for across, words in [
-        (["rows"], "is some of network, variant, input, not 'rows'"),
+        (["rows"], "is some of network, variant, input, batch, not 'rows'"),
         (["netwrk"], "not 'netwrk'; did you mean network?"),
         (["variant"], "there is no column 'variant'"),
     ]:
