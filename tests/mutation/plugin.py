@@ -12,6 +12,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 
 VARIABLE = "ACCELSIM_MUTATION"
 # Of the time of the processor, so that other work on the machine kills no mutant: seconds, in
@@ -30,6 +31,12 @@ class Plan:
         self._known: dict[str, float] = told["seconds"]
         self._seconds: dict[str, float] = {}
         self._leave(None)
+
+    def pytest_sessionstart(self) -> None:
+        """An example that fails is enough: no simpler one is looked for."""
+        phases = (Phase.explicit, Phase.generate)
+        settings.register_profile("mutation", settings(), phases=phases)
+        settings.load_profile("mutation")
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
