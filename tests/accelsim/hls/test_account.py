@@ -106,3 +106,15 @@ def test_two_places_that_multiply_at_a_time_are_counted_once():
     body = Loop("body", 5, (task("a"), task("b")), dataflow=True)
     assert account(body) == {MULTIPLIES: 30}
     assert body.latency == 30
+
+
+def test_the_longest_stage_in_front_is_what_is_waited_for():
+    loads = tuple(
+        Stage(name, (Loop(name, clocks),), (name,), until=(1, 0))
+        for name, clocks in (("left", 2), ("top", 5))
+    )
+    work = Stage("work", (Loop("work", 3, (Loop(MULTIPLY, 1),), 1),), ("result",))
+    for stages in (loads, loads[::-1]):
+        task = Task("pass", (Section(stages), Section((work,), after=5)))
+        found = account(Loop("body", 1, (task,), dataflow=True))
+        assert found == {Cause(Kind.STAGE, "top"): 5, MULTIPLIES: 3}

@@ -33,9 +33,10 @@ def top(of, engine=LARGEST, highest=MOST_REACH):
 # fh, fw, sh, sw, dh, dw, pt, pl
 TOPS = {
     "columns of the map": (top(lambda w: row(1, 1, w, 1, 1)), top(lambda w: flat(1, 1, w, 1, 1))),
-    "columns": (top(lambda n: row(1, 1, 15 * n, 1, n, 1, 1, 1, 15)),
+    "columns": (top(lambda n: row(1, 1, 15 * n, 1, n, 1, 1, 1, 15, 1, 1, 0, 4095)),
                 top(lambda n: flat(1, 1, 15 * n, 1, n, 1, 1, 1, 15))),
-    "rows": (top(lambda n: flat(1, 15 * n, 1, n, 1, 1, 1, 15, 1)),),
+    "rows": (top(lambda n: flat(1, 15 * n, 1, n, 1, 1, 1, 15, 1)),
+             top(lambda n: flat(1, 15 * n, 1, n, 1, 1, 1, 15, 1, 1, 1, 4095))),
     "columns of a kernel": (row(1, 1, 255, 1, 1, 1, 255), row(1, 3, 4, 3, 4, 1, 255, 1, 1, 1, 1, 0,
                                                                127)),
     "rows of a kernel": (flat(1, 255, 1, 1, 1, 255, 1), flat(1, 4, 3, 4, 3, 255, 1, 1, 1, 1, 1,
@@ -43,6 +44,8 @@ TOPS = {
     "area of a kernel": (row(1, 1, 1, 1, 1, 32, 32), row(1, 31, 33, 1, 1, 31, 33)),
     "dilation": (row(1, 1, 64 * 8, 1, 8, 1, 9, 1, 1, 1, 63), flat(1, 127, 1, 2, 1, 3, 1, 1, 1, 63),
                  row(1, 3, 5, 3, 5, 5, 3, 1, 1, 63, 63, 126, 63)),
+    "dilated kernel": (flat(1, 16003, 1, 1, 1, 255, 1, 1, 1, 63), row(1, 1, 16003, 1, 1, 1, 255,
+                                                                     1, 1, 1, 63)),
     "dilation and stride": (row(1, 40, 40, 2, 2, 2, 2, 15, 15, 63, 63, 30, 30),),
     "padding": (row(1, 1, 9, 1, 9, 1, 66, 1, 1, 1, 63, 0, 4095),
                 flat(1, 9, 1, 9, 1, 66, 1, 1, 1, 63, 1, 4095, 0),
