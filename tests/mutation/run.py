@@ -11,7 +11,7 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.mutation import plugin
 from tests.mutation.operators import Mutant
@@ -19,7 +19,6 @@ from tests.mutation.targets import concerned
 
 PASSED, FAILED, INTERRUPTED = 0, 1, 2  # exit statuses of pytest
 NOT_COPIED = shutil.ignore_patterns(".*", "build", "notebooks")
-KERNELS = "*.nb[ic]"  # what Numba has compiled
 
 
 class Log:
@@ -85,9 +84,9 @@ class Copy:
     def __init__(self, top: Path, place: Path) -> None:
         shutil.copytree(top, place, ignore=NOT_COPIED)
         self._place = place
+        self._server = Server()
         self._seconds: dict[str, float] = {}
         self._sound: set[tuple[str, ...]] = set()
-        self._kernels = self._compiled()
 
     def verdict(self, mutant: Mutant, first: list[str]) -> tuple[str, str | None]:
         """What the tests of its file say, and which one said it; `first` come first."""
@@ -98,10 +97,9 @@ class Copy:
         try:
             done = self._pytest(tests, first)
         finally:
-            # With its old time it is the file that compiled kernels are kept of.
+            # With its old time it is the file that bytecode and kernels are kept of.
             file.write_bytes(source)
             os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-            self._restore_kernels()
         if "StillbornError" in done.output:
             return "stillborn", None
         if done.status not in (PASSED, FAILED, INTERRUPTED) and done.status >= 0:
@@ -119,34 +117,44 @@ class Copy:
         if done.status != PASSED:
             raise RuntimeError(f"without an error, the tests fail:\n{done.output}")
         self._sound.add(tests)
-        self._kernels = self._compiled()
-
-    def _compiled(self) -> dict[Path, bytes]:
-        return {path: path.read_bytes() for path in self._place.rglob(KERNELS)}
-
-    def _restore_kernels(self) -> None:
-        """Numba has put those of a mutant in the place of ours."""
-        for path, compiled in self._kernels.items():
-            if path.read_bytes() != compiled:
-                path.write_bytes(compiled)
 
     def _pytest(self, tests: tuple[str, ...], first: list[str]) -> Outcome:
-        command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-n", "0", "--tb=line",
-                   "-p", plugin.__name__, *tests]  # fmt: skip
+        arguments = ["-x", "-q", "-n", "0", "--tb=line", "-p", plugin.__name__, *tests]
         with tempfile.TemporaryDirectory() as folder:
-            plan = Path(folder) / "plan.json"
-            plan.write_text(json.dumps({"first": first, "seconds": self._seconds}))
-            done = subprocess.run(
-                command,
-                cwd=self._place,
-                env={**os.environ, "PYTHONPATH": str(self._place), plugin.VARIABLE: str(plan)},
-                capture_output=True,
-                check=False,
-                text=True,
-            )
+            plan, output = Path(folder) / "plan.json", Path(folder) / "output"
+            told = {"first": first, "seconds": self._seconds, "test": None}
+            plan.write_text(json.dumps(told))
+            request = {
+                "place": str(self._place),
+                "arguments": arguments,
+                "environment": {"PYTHONPATH": str(self._place), plugin.VARIABLE: str(plan)},
+                "output": str(output),
+            }
+            status = self._server.ask(request)
             left = json.loads(plan.read_text())
+            said = output.read_text()
         self._seconds |= left["seconds"]
-        return Outcome(done.returncode, done.stdout + done.stderr, left["test"])
+        return Outcome(status, said, left["test"])
+
+
+class Server:
+    """A process that runs pytest without starting anew."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("server.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, request: dict[str, Any]) -> int:
+        """Exit status of a run."""
+        asked, answers = self._process.stdin, self._process.stdout
+        assert asked is not None
+        assert answers is not None
+        print(json.dumps(request), file=asked, flush=True)
+        return int(answers.readline())
 
 
 def run(top: Path, tried: list[Mutant], jobs: int, log: Log) -> None:
