@@ -85,6 +85,11 @@ def test_random_products_agree_in_verilator(seed):
     agree(net, VERILATED, "verilator")
 
 
+@pytest.mark.parametrize(("batch", "name", "dataflow"), [(3, "wide", "ws"), (2, "long", "os")])
+def test_every_image_has_its_own_product(batch, name, dataflow):
+    agree(SIZES[name], ARRAY, dataflow=dataflow, batch=batch)
+
+
 @pytest.mark.parametrize("place", ["array", "engine"])
 def test_heads_of_one_channel_are_a_depthwise_layer(place):
     net = network(5, 3, 1, 6, True)

@@ -85,6 +85,17 @@ def test_all_levels_agree_on_depthwise_ones(name, way):
 
 
 @pytest.mark.parametrize(
+    ("name", "dataflow"), [("unet", "ws"), ("grouped", "is"), ("even", "rows")]
+)
+def test_batches_agree(name, dataflow):
+    agree((SHAPES | DEPTHWISE)[name], ENGINE, dataflow=dataflow, depthwise_on="array", batch=3)
+
+
+def test_batches_agree_on_the_depthwise_engine():
+    agree(DEPTHWISE["multiplied"], ENGINE, depthwise_on="engine", batch=2)
+
+
+@pytest.mark.parametrize(
     ("name", "place"),
     [
         ("strides", "array"),
