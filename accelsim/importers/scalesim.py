@@ -67,9 +67,9 @@ _SPARSITY = _Column("sparsity", ("sparsity", "sparsityratio"))
 _UNNAMED = {CONV: _STRIDE_WIDTH, GEMM: _BATCH}  # what a number behind the others is, if unnamed
 _FILTER_HEIGHT, _FILTER_WIDTH = 3, 4  # their places in rows of convolutions
 
-_NUMBER = re.compile(r"[0-9]+")
-_RATIO = re.compile(r"([0-9]+) *: *([0-9]+)")
 _MOST_DIGITS = 9
+_NUMBER = re.compile(r"[0-9]+")
+_RATIO = re.compile(rf"([0-9]{{1,{_MOST_DIGITS}}}) *: *([0-9]{{1,{_MOST_DIGITS}}})")
 _SAYS_DEPTHWISE = re.compile(r"(?<![a-z])dw(?![a-z])|depthwise", re.IGNORECASE)
 
 
@@ -184,8 +184,7 @@ def load(path: Path, form: str | None = None) -> LayerList:
     if form is not None:
         check("the form of a CSV file", form, one_of(FORMS), FileError)
     topology = _topology(path, form)
-    make = _convolutions if topology.form == CONV else _products
-    made = make(topology)
+    made = (_convolutions if topology.form == CONV else _products)(topology)
     layers = []
     names = [*_distinct([topology.name(row) for row in topology.rows])]
     for row, name, (op, shape) in zip(topology.rows, names, made, strict=True):
@@ -194,10 +193,8 @@ def load(path: Path, form: str | None = None) -> LayerList:
             LayerList(path.stem, (layers[-1],), (shape,))
         except AccelsimError as error:
             raise FileError(f"{path}:{row.line}: {error}") from None
-    sparse = [
-        layer.name for layer, row in zip(layers, topology.rows, strict=True) if topology.sparse(row)
-    ]
-    if sparse:
+    rows = zip(names, topology.rows, strict=True)
+    if sparse := [name for name, row in rows if topology.sparse(row)]:
         warn(f"{path}: sparsity is not modelled; these layers run dense: {', '.join(sparse)}")
     return LayerList(path.stem, tuple(layers), tuple(shape for _, shape in made))
 
@@ -301,6 +298,7 @@ def _convolutions(topology: _Topology) -> list[_Made]:
 
 
 def _conv(topology: _Topology, row: _Row) -> _Conv:
+    """The numbers of a row of a convolution, checked."""
     h, w, fh, fw, channels, filters, stride = topology.numbers(row)
     for place, size, most in ((_FILTER_HEIGHT, fh, h), (_FILTER_WIDTH, fw, w)):
         if size > most:
@@ -333,6 +331,7 @@ def _products(topology: _Topology) -> list[_Made]:
 
 
 def _product(topology: _Topology, row: _Row) -> _Made:
+    """A pointwise layer, whose map is as high as M unless that is more than a map can be."""
     m, n, k = topology.numbers(row)
     sides = (side for side in range(1, MOST_SIDE + 1) if m % side == 0 and m // side <= MOST_SIDE)
     if (width := next(sides, None)) is None:

@@ -118,7 +118,8 @@ def _array(result: Result) -> SystolicArray | None:
 
 
 def _workload(result: Result) -> str:
-    return f"{_network(result)} {result.graph.size}"
+    name = _network(result)
+    return name if result.graph.input is None else f"{name} {result.graph.size}"
 
 
 def name_of(result: AnyResult) -> str:

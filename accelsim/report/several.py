@@ -113,9 +113,10 @@ def _words(result: Result) -> tuple[str, ...]:
 
 
 def _shown(result: Result) -> tuple[str, ...]:
-    """The same as a sentence says them, without a batch of one image."""
-    *about, _, design = _words(result)
-    return *about, of_batch(result.batch).removeprefix(", "), design
+    """The same as a sentence says them: "" for a batch of one image, and where there is no image."""
+    network, variant, size, _, design = _words(result)
+    image = "" if result.graph.input is None else size
+    return network, variant, image, of_batch(result.batch).removeprefix(", "), design
 
 
 def _size(result: Result) -> str:

@@ -38,7 +38,7 @@ def test_several(folder, accelsim):
     assert outcome.status == 0
     lines = [line.split() for line in outcome.out.splitlines() if line.startswith(("net", "prod"))]
     assert [line[0] for line in lines] == ["network", "net", "products"]
-    assert outcome.out.startswith("baseline, -, array 4x4")
+    assert outcome.out.startswith("baseline, array 4x4, timing rtl")
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,8 @@ def test_a_sweep_says_what_run_says(folder, accelsim):
     (row,) = [row for row in rows if row[header.index("rows")] == "8"]
     assert int(row[header.index("total_cycles")]) == run["total_cycles"]
     assert row[header.index("input")] == "-"
+    for column in ("offchip_read_bytes", "offchip_write_bytes"):
+        assert int(row[header.index(column)]) == sum(layer[column] for layer in run["layers"])
 
 
 @pytest.mark.parametrize(

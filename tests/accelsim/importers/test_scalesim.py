@@ -245,8 +245,12 @@ WRONG = [
     (HEADER + "b,9,8,3,2,-3,4,1", r":2: column 6, channels, must be a whole .*, not '-3'"),
     (HEADER + "b,9,8,3,2,3,4,1,0", r":2: column 9, stride width, must be a whole .*, not '0'"),
     (HEADER + "b,9,8,3,2,3,4,1,5:4", r":2: column 9, sparsity, must be N:M with .*, not '5:4'"),
+    (
+        HEADER[:-1] + "Sparsity,\na,9,8,3,2,3,4,2,1:" + 5000 * "1",
+        r":2: column 9, sparsity, must be N",
+    ),
     (HEADER + "b,9,8,3,2,9999999999,4,1", r":2: column 6, channels, must have at most 9 digits"),
-    (HEADER + "b,9,8,3,2,2000000,4,1", r":2: maps must have at most 1048576 .* \(layer b\)"),
+    (HEADER + "b,9,8,3,2,200000000,4,1", r":2: maps must have at most 1048576 .* \(layer b\)"),
     (HEADER + "b,9,8,10,2,3,4,1", r":2: column 4, filter height, must be at most the 9 of its map"),
     (HEADER + "b,9,8,3,9,3,4,1", r":2: column 5, filter width, must be at most the 8 .*, not 9"),
     (HEADER + ",9,8,3,2,3,4,1", r":2: column 1, layer name, is missing$"),
