@@ -113,7 +113,7 @@ def _words(result: Result) -> tuple[str, ...]:
 
 
 def _shown(result: Result) -> tuple[str, ...]:
-    """The same as a sentence says them: "" for a batch of one image, and where there is no image."""
+    """The same as a sentence says them: "" for a batch of one image, and for no image."""
     network, variant, size, _, design = _words(result)
     image = "" if result.graph.input is None else size
     return network, variant, image, of_batch(result.batch).removeprefix(", "), design

@@ -144,6 +144,7 @@ def test_forms_of_convolutions(read, text):
         "Layer,M,N,K,FFN_up,\nTest 1,256,128,64,",
         "Layer,M,N,K,Batch\nTest 1,256,128,64,1",
         "Test 1,256,128,64",
+        "Test 1,256,128,64,,,6",
     ],
 )
 def test_forms_of_products(read, text):
@@ -265,6 +266,7 @@ WRONG = [
     ("Layer,M,N,K,\na,1,2,three,\n", r":2: column 4, K, must be a whole .*, not 'three'"),
     ("Layer,M,N,K,Batch\na,1,2,3,0,\n", r":2: column 5, batch, must be a whole .*, not '0'"),
     ("layer,cycles\nconv1,100\n", r":2: this is no row of a SCALE-Sim topology: .* M, N and K"),
+    ("a,1,2\n", r":1: this is no row of a SCALE-Sim topology"),
     ("just text\nin lines\n", r":2: this is no row of a SCALE-Sim topology"),
     ('a,9,8,3,2,3,4,"2\n', r":1: this is no line of a CSV file: unexpected end of data"),
     ("", " is empty; it must have a row for every layer"),
