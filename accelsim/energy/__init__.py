@@ -8,7 +8,15 @@ the figures of a table are not: they are of some process, to two or three digits
 wires, the clock tree, leakage, control, and what the host does.
 """
 
-from accelsim.energy.spent import GROUPS, by_group, memory_stores, outside, spent
+from accelsim.energy.spent import (
+    GROUPS,
+    PARTS,
+    by_group,
+    memory_stores,
+    outside,
+    parts,
+    spent,
+)
 from accelsim.energy.table import (
     KINDS,
     PRESETS,
@@ -23,6 +31,7 @@ from accelsim.energy.table import (
 __all__ = [
     "GROUPS",
     "KINDS",
+    "PARTS",
     "PRESETS",
     "AnyEnergy",
     "EnergyTable",
@@ -32,6 +41,7 @@ __all__ = [
     "load_energy",
     "memory_stores",
     "outside",
+    "parts",
     "preset_text",
     "spent",
 ]

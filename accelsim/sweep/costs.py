@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.energy import EnergyTable, parts
 from accelsim.engines import engine_of
 from accelsim.errors import AccelsimError, UnsupportedError
 from accelsim.hardware import Hardware, Sizes
@@ -26,9 +27,10 @@ Int = npt.NDArray[np.int64]
 UNSUPPORTED = 1 << 50  # cycles of what an engine cannot run; sums of real ones stay far below
 # In the order of the kernels.
 BYTES = ("read_bytes", "write_bytes")
-FIELDS = ("cycles", "bound_cycles", *BYTES, "busy_macs", "skipped_macs", "port_bound")
-NO_COST = (UNSUPPORTED, 0, 0, 0, 0, 0, 0)
-HOST = (0, 0, 0, 0, 0, 0, 0)
+FIELDS = ("cycles", "bound_cycles", *BYTES, "busy_macs", "skipped_macs", "port_bound", "energy")
+NO_COST = (UNSUPPORTED, 0, 0, 0, 0, 0, 0, 0)
+HOST = (0, 0, 0, 0, 0, 0, 0, 0)
+MOST_ENERGY = 1 << 50  # parts of a pJ of a layer
 
 
 class DistinctLayer(NamedTuple):
@@ -129,7 +131,7 @@ class CostTables:
             cost: tuple[int, ...] = NO_COST
             if name == MAIN.name or name in distinct.others:
                 try:
-                    cost = _cost(distinct, *design)
+                    cost = _cost(distinct, *design, self.spec.energy)
                 except UnsupportedError as error:
                     reasons.append(str(error))
             costs.append(cost)
@@ -155,13 +157,17 @@ def _alone(setting: Setting) -> tuple[Hardware, Allowed]:
     return Hardware(engines=(*beside, engine)), Allowed(depthwise, others)
 
 
-def _cost(distinct: DistinctLayer, hardware: Hardware, allowed: Allowed) -> tuple[int, ...]:
+def _cost(
+    distinct: DistinctLayer, hardware: Hardware, allowed: Allowed, energy: EnergyTable | None
+) -> tuple[int, ...]:
     """FIELDS of a layer; UnsupportedError says why the engine cannot run it."""
     lowered = lower(distinct.layer, distinct.in_shapes, hardware, allowed, distinct.batch)
-    return HOST if lowered is None else _fields(distinct, lowered)
+    return HOST if lowered is None else _fields(distinct, lowered, energy)
 
 
-def _fields(distinct: DistinctLayer, lowered: Lowered) -> tuple[int, ...]:
+def _fields(
+    distinct: DistinctLayer, lowered: Lowered, energy: EnergyTable | None
+) -> tuple[int, ...]:
     if lowered.cycles >= UNSUPPORTED:
         raise AccelsimError(
             f"layer {distinct.layer.name} takes {lowered.cycles:,} cycles, which is more than a "
@@ -177,4 +183,19 @@ def _fields(distinct: DistinctLayer, lowered: Lowered) -> tuple[int, ...]:
         traffic.macs,
         lowered.skipped_macs,
         int(bound.array < bound.cycles),
+        0 if energy is None else _energy(distinct, lowered, energy),
     )
+
+
+def _energy(distinct: DistinctLayer, lowered: Lowered, table: EnergyTable) -> int:
+    """What the engine spends on a layer, in parts of a pJ; fills belong to the buffers."""
+    stores, accesses = lowered.stores, lowered.accesses
+    assert accesses is not None  # of our own engines
+    known = {kind: count for kind, count in accesses.items() if kind in stores}
+    total = sum(parts(table, kind, count, stores[kind]) for kind, count in known.items())
+    if total >= MOST_ENERGY:
+        raise AccelsimError(
+            f"layer {distinct.layer.name} takes more energy than a sweep can count; lower pJ in "
+            f"{table.name} take less"
+        )
+    return total

@@ -14,8 +14,14 @@ def result(spec: Spec, row: Mapping[str, Any]) -> Result:
     """What `simulate` says of the design of a row, which the row says of it too."""
     network = find_network(row["network"], row["variant"], row["input"])
     hardware = spec.hardware(row)
-    place, batch = row["depthwise_on"], row.get("batch")
-    return simulate(network, hardware, row["dataflow"], depthwise_on=place, batch=batch)
+    return simulate(
+        network,
+        hardware,
+        row["dataflow"],
+        depthwise_on=row["depthwise_on"],
+        batch=row.get("batch"),
+        energy=spec.energy,
+    )
 
 
 def layers(spec: Spec, row: Mapping[str, Any]) -> polars.DataFrame:

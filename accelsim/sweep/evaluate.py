@@ -6,6 +6,7 @@ it. Columns that `accelsim run` also reports, or sums of them over layers, are e
 total_cycles, total_macs, total_live_macs, total_skipped_macs, total_params, bound_cycles,
 read_bytes, write_bytes, utilization, time_ms
 batch, cycles_per_image    where the specification, or a network, has a batch
+total_energy_pj         of specifications with a table of energies
 offchip_read_bytes, offchip_write_bytes    see accelsim.reuse; of designs with a memory
 multipliers             of all engines
 busy_utilization        utilisation by the MACs that engines execute
@@ -38,10 +39,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.energy import PARTS, memory_stores
 from accelsim.engines import engine_of
+from accelsim.engines.base import Store
 from accelsim.errors import AccelsimError
 from accelsim.frames import polars
-from accelsim.hardware import Operands, Sizes
+from accelsim.hardware import Memory, Operands, Sizes
 from accelsim.lowering import AUTO
 from accelsim.phrases import of_batch
 from accelsim.reuse import moved
@@ -96,7 +99,7 @@ class Evaluator:
     def __init__(self, spec: Spec, tables: CostTables, costs: Int) -> None:
         self.spec = spec
         self.points = _points(spec)
-        off_chip, self.moved = _off_chip(spec, tables)
+        off_chip, self.moved, self.offchip_energy = _off_chip(spec, tables)
         _check_sums(spec, tables, costs, float(self.moved.max()))
         self.tables = _tables(spec, tables, costs, off_chip)
         self.groups = {
@@ -164,6 +167,7 @@ class Evaluator:
             - metrics[kernels.MEMORY],
             "ports_bound_layers": metrics[kernels.PORTS_BOUND],
             "memory_bound_layers": metrics[kernels.MEMORY],
+            **self._energy(codes, metrics),
         }
         series = [polars.Series(name, values) for name, values in results.items()]
         if not supported.all():
@@ -186,6 +190,15 @@ class Evaluator:
             figures[name] = figures[name] + added[buffers]
         cells = (_known(polars.Series(name, each)) for name, each in figures.items())
         return [*(polars.Series(name, each) for name, each in sizes.items()), *cells, *series]
+
+    def _energy(self, codes: Codes, metrics: Int) -> Columns:
+        """Energies of points, where they are asked for."""
+        if self.spec.energy is None:
+            return {}
+        at = codes[kernels.OPERANDS], codes[kernels.BUFFERS], codes[kernels.WORKLOAD]
+        there = self.tables.widths[codes[kernels.WIDTH]] > 0
+        off_chip = np.where(there, self.offchip_energy[at], 0)
+        return {"total_energy_pj": (metrics[kernels.ENERGY] + off_chip) / PARTS}
 
 
 def _known(figures: polars.Series) -> polars.Series:
@@ -308,23 +321,28 @@ def _points(spec: Spec) -> kernels.Points:
     )
 
 
-def _off_chip(spec: Spec, tables: CostTables) -> tuple[Int, Int]:
-    """Off-chip bytes of layers and of networks.
+def _off_chip(spec: Spec, tables: CostTables) -> tuple[Int, Int, Int]:
+    """Off-chip bytes of layers and of networks, and their energy.
 
     Returns
     -------
-    int64[operands, buffers, slots]; read and written, int64[operands, buffers, workloads, 2].
+    int64[operands, buffers, slots]; read and written, int64[operands, buffers, workloads, 2]; parts
+    of a pJ, int64[operands, buffers, workloads], 0 without a table of energies.
     """
     widths = [Operands(**each).value_bytes for each in spec.combinations(OPERANDS)]  # type: ignore[arg-type]
     made = {width: _off_chip_of(spec, tables, width) for width in set(widths)}
-    slots, totals = zip(*(made[width] for width in widths), strict=True)
-    return np.array(slots), np.array(totals)
+    slots, totals, energy = zip(*(made[width] for width in widths), strict=True)
+    return np.array(slots), np.array(totals), np.array(energy)
 
 
-def _off_chip_of(spec: Spec, tables: CostTables, value_bytes: int) -> tuple[Int, Int]:
+def _off_chip_of(spec: Spec, tables: CostTables, value_bytes: int) -> tuple[Int, Int, Int]:
     """The same for operands of which a value takes so many bytes."""
-    slots, totals = [], []
+    slots, totals, energies = [], [], []
     layout = tables.layout
+    pj = np.zeros(2)
+    if spec.energy is not None:
+        byte = Store(8)
+        pj[:] = [spec.energy.price(kind).pj(byte) for kind in ("offchip_read", "offchip_write")]
     for each in spec.combinations(BUFFERS):
         rooms = [_whole(each[key]) << 10 for key in BUFFERS]
         parts = []
@@ -334,7 +352,14 @@ def _off_chip_of(spec: Spec, tables: CostTables, value_bytes: int) -> tuple[Int,
             parts.append(layers[layout.place[start:stop]])
         slots.append(np.concatenate(parts).sum(axis=1))
         totals.append([part.sum(axis=0) for part in parts])
-    return np.array(slots), np.array(totals)
+        energies.append([_parts(part, pj).sum() for part in parts])
+    return np.array(slots), np.array(totals), np.array(energies)
+
+
+def _parts(counts: Int, pj: float | npt.NDArray[np.float64]) -> Int:
+    """Energies of layers in parts of a pJ, rounded as those of accelsim.energy."""
+    rounded: Int = np.rint(counts * pj * PARTS).astype(np.int64)
+    return rounded
 
 
 def _check_sums(spec: Spec, tables: CostTables, costs: Int, moved: float) -> None:
@@ -369,6 +394,8 @@ def _tables(spec: Spec, tables: CostTables, costs: Int, off_chip: Int) -> kernel
     others, other_rows = _other_rows(spec, tables, first)
     settings = [*range(first), *(row.setting for row in others)]
     slots = np.ascontiguousarray(costs[settings][:, layout.distinct])
+    energies, place = _energies(spec, slots)
+    slots = np.concatenate([slots[..., : kernels.ENERGIES], energies], axis=2)
     rank = slots[..., kernels.CYCLES].copy()
     depthwise = [tables.layers[each].depthwise for each in layout.distinct]
     for at, row in enumerate(others, first):
@@ -389,7 +416,31 @@ def _tables(spec: Spec, tables: CostTables, costs: Int, off_chip: Int) -> kernel
         rank=rank,
         moved=off_chip,
         widths=np.array([value for (value,) in spec.axis("memory_width_bytes").values], np.int64),
+        energies=place,
     )
+
+
+def _energies(spec: Spec, slots: Int) -> tuple[Int, Int]:
+    """Energies of layers by the memory beside the engine, and which of them is that of buffers.
+
+    slots : int64[rows, slots, fields], the last field the energy without a memory.
+
+    Returns
+    -------
+    int64[rows, slots, energies], the first of them without a memory; int64[buffers].
+    """
+    buffers = spec.combinations(BUFFERS)
+    if spec.energy is None:
+        return slots[..., :0], np.zeros(len(buffers), np.int64)
+    prices = [
+        spec.energy.price("fill").pj(memory_stores(Memory(**each, width_bytes=1))["fill"])  # type: ignore[arg-type]
+        for each in buffers
+    ]
+    distinct = list(dict.fromkeys(prices))
+    engine, filled = slots[..., kernels.ENERGIES], slots[..., kernels.READ]
+    with_fills: list[Int] = [engine + _parts(filled, price) for price in distinct]
+    place = np.array([1 + distinct.index(price) for price in prices])
+    return np.stack([engine, *with_fills], axis=-1), place
 
 
 class OtherRow(NamedTuple):

@@ -20,10 +20,11 @@ BUFFERS, WIDTH, CLOCK, WORKLOAD, DATAFLOW, PLACE, OPERANDS, MAIN = range(8)
 OTHERS = MAIN + 1
 
 # Columns of metrics. Of the first ones there is also a cost of every layer, and the layers that
-# ports bound are counted in PORTS as if memory bound none. Behind them stand the cycles of each of
-# the other engines.
+# ports bound are counted in PORTS as if memory bound none. Behind them stand the energy, and the
+# cycles of each of the other engines.
 CYCLES, BOUND, READ, WRITE, BUSY, SKIPPED, PORTS = range(7)
-CLOCKS, MEMORY, PORTS_BOUND, ELSEWHERE = range(PORTS + 1, PORTS + 5)
+CLOCKS, MEMORY, PORTS_BOUND, ENERGY, ELSEWHERE = range(PORTS + 1, PORTS + 6)
+ENERGIES = PORTS + 1  # of costs, the first column of energies
 
 EXACT = 1 << 52  # floats hold every whole number below it, and one more bit
 ROUNDS = 4  # of the permutation, an even number
@@ -60,7 +61,9 @@ class Tables(NamedTuple):
     main_row : int64[operands, sizes], row of the main engine in its dataflow's part of the table.
     main_rows : rows of a dataflow's part.
     costs : int64[rows, slots, fields], of the main engine and behind it of the others: cycles,
-        bound, read, write, busy, skipped, and 1 where ports bound a layer.
+        bound, read, write, busy, skipped, and 1 where ports bound a layer; then the energy without
+        a memory, and with each of the buffers that differ in it, all in parts of a pJ. Without a
+        table of energies there are none of these.
     cycles, ports : int64[rows, slots], the first and the last of these side by side.
     sums, rest : int64[rows, workloads, fields], of costs over all layers, and over those that
         only the main engine runs.
@@ -68,6 +71,7 @@ class Tables(NamedTuple):
     rank : int64[rows, slots], cycles by which the engines of a layer are compared.
     moved : int64[operands, buffers, slots], off-chip bytes of a layer.
     widths : int64[widths], bytes a clock; 0 for as wide as needed.
+    energies : int64[buffers], which of the energies of a layer is that with these buffers.
     """
 
     start: Int
@@ -85,6 +89,7 @@ class Tables(NamedTuple):
     rank: Int
     moved: Int
     widths: Int
+    energies: Int
 
 
 @kernel
@@ -147,7 +152,7 @@ def advance(points, digits, at):
 
 
 @kernel
-def run(points, tables, at, rows, cycles, ports, sums):
+def run(points, tables, at, rows, cycles, ports, sums, energies):
     """Set what a network costs on a design.
 
     A layer that several engines may run goes to the fastest, the last one of those that are equal.
@@ -155,6 +160,7 @@ def run(points, tables, at, rows, cycles, ports, sums):
     rows : int64[other engines], set to their rows of the tables.
     cycles, ports : int64[layers], set, of every layer that an engine runs.
     sums : int64[metrics], set over these layers, but for what memory decides.
+    energies : int64[energies], set likewise, for every memory.
     """
     workload = at[WORKLOAD]
     start, choice = tables.start[workload], tables.choice[workload]
@@ -168,8 +174,10 @@ def run(points, tables, at, rows, cycles, ports, sums):
         cycles[layer] = tables.cycles[main, start + layer]
         ports[layer] = tables.ports[main, start + layer]
     if alone or choice == start:
-        sums[: PORTS + 1] = tables.sums[main, workload]
+        sums[: PORTS + 1] = tables.sums[main, workload, : PORTS + 1]
+        energies[:] = tables.sums[main, workload, ENERGIES:]
         return
+    energies[:] = tables.rest[main, workload, ENERGIES:]
     clocks = bound = read = write = busy = skipped = ported = np.int64(0)
     for slot in range(start, choice):
         chosen, least, runner = main, tables.rank[main, slot], -1
@@ -185,6 +193,8 @@ def run(points, tables, at, rows, cycles, ports, sums):
         busy += cost[BUSY]
         skipped += cost[SKIPPED]
         ported += cost[PORTS]
+        for each in range(len(energies)):
+            energies[each] += cost[ENERGIES + each]
         if runner >= 0:
             sums[ELSEWHERE + runner] += cost[CYCLES]
         cycles[slot - start] = cost[CYCLES]
@@ -263,6 +273,7 @@ def evaluate(first, points, tables, codes, metrics):
     cycles = np.empty((REMEMBERED, layers), np.int64)
     ports = np.empty((REMEMBERED, layers), np.int64)
     sums = np.empty((REMEMBERED, metrics.shape[1]), np.int64)
+    energies = np.empty((REMEMBERED, tables.costs.shape[2] - ENERGIES), np.int64)
     holds = np.full(REMEMBERED, -1, np.int64)
     moving, host = np.empty((REMEMBERED, layers), np.int64), np.empty(REMEMBERED, np.int64)
     moves = np.full(REMEMBERED, -1, np.int64)
@@ -282,7 +293,7 @@ def evaluate(first, points, tables, codes, metrics):
             design = design * points.places[group] + at[group]
         slot = design & (REMEMBERED - 1)
         if holds[slot] != design:
-            run(points, tables, at, rows, cycles[slot], ports[slot], sums[slot])
+            run(points, tables, at, rows, cycles[slot], ports[slot], sums[slot], energies[slot])
             holds[slot] = design
         if design != now or buffers != at_buffers or at[WIDTH] != at_width:
             now, at_buffers, at_width = design, buffers, at[WIDTH]
@@ -309,6 +320,11 @@ def evaluate(first, points, tables, codes, metrics):
         metrics[point, CLOCKS] = clocks
         metrics[point, MEMORY] = memory
         metrics[point, PORTS_BOUND] = bound
+        if energies.shape[1] > 0:
+            with_buffers = tables.widths[at[WIDTH]] > 0
+            metrics[point, ENERGY] = energies[slot, tables.energies[buffers] if with_buffers else 0]
+        else:
+            metrics[point, ENERGY] = 0
         for metric in range(ELSEWHERE, ELSEWHERE + len(points.places) - OTHERS):
             metrics[point, metric] = sums[slot, metric]
         point += 1

@@ -9,6 +9,7 @@ A specification is a hardware file in which a value may be a list, with the netw
     dataflows = ["auto", "os"]                      # auto; one of them: "os,ws"
     depthwise_on = ["auto"]                         # auto
     hardware = "mobile"                             # a preset or a file, for all not said here
+    energy = "45nm"                                 # a table or a file; else no energy
 
     [array]
     size = ["16x16", "32x32"]                       # or rows and columns, a list each
@@ -36,6 +37,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from accelsim.checks import Requirement, check, one_of, suggestion, whole
+from accelsim.energy import EnergyTable, load_energy
 from accelsim.errors import AccelsimError, FileError, HardwareError, UnsupportedError
 from accelsim.files import TomlFile, read_toml
 from accelsim.find import parse_input
@@ -68,6 +70,7 @@ MOST_INDEX = 1 << 62  # of a grid
 # Keys of a specification: at the top, and in tables of its own.
 TOP = (
     *("networks", "variants", "inputs", "batch", "dataflows", "depthwise_on", "hardware"),
+    "energy",
     "part_points",
 )
 OWN: dict[str, tuple[str, ...]] = {
@@ -141,7 +144,7 @@ class _Reader:
             self.clocks(base),
         )
         part_points = self.whole("part_points", PART_POINTS, most=MOST_PART_POINTS)
-        spec = Spec(axes, base, *self.sample(), part_points)
+        spec = Spec(axes, base, *self.sample(), part_points, self.energy())
         self.check_size(spec, force)
         self.check(spec)
         return spec
@@ -158,6 +161,15 @@ class _Reader:
         if base.third_party:
             self.fail(f"{source} is a model without RTL; sweeps take our own engines", "hardware")
         return base
+
+    def energy(self) -> EnergyTable | None:
+        """The table of energies; None where the file names none."""
+        source = self.file.data.get("energy")
+        if source is None:
+            return None
+        self.require(source, WORDS, "energy")
+        with self.blame(("energy",)):
+            return load_energy(source)
 
     def sample(self) -> tuple[int, int]:
         """Points and seed of a sample; no points for the whole grid."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from accelsim.energy import EnergyTable
 from accelsim.find import find_network
 from accelsim.hardware import Clock, Hardware, Memory, Operands, Sizes, clock
 from accelsim.ir import BaseNetwork, LayerList
@@ -49,6 +50,7 @@ class Spec:
     base : hardware for whatever no axis says.
     sample, seed : so many distinct points of the grid, drawn with the seed; 0 for all of them.
     part_points : points of a part, the unit in which results are written.
+    energy : by which energy is counted; None where it is left out.
     """
 
     axes: tuple[Axis, ...]
@@ -56,6 +58,7 @@ class Spec:
     sample: int = 0
     seed: int = 0
     part_points: int = PART_POINTS
+    energy: EnergyTable | None = None
 
     @property
     def grid(self) -> int:
@@ -189,6 +192,7 @@ class Spec:
             "sample": self.sample,
             "seed": self.seed,
             "part_points": self.part_points,
+            **({} if self.energy is None else {"energy": _digest(repr(self.energy))}),
             "networks": [
                 {
                     "network": each.name,
