@@ -70,8 +70,7 @@ MOST_INDEX = 1 << 62  # of a grid
 # Keys of a specification: at the top, and in tables of its own.
 TOP = (
     *("networks", "variants", "inputs", "batch", "dataflows", "depthwise_on", "hardware"),
-    "energy",
-    "part_points",
+    *("energy", "part_points"),
 )
 OWN: dict[str, tuple[str, ...]] = {
     **{engine.name: ("size", *TABLES[engine.name]) for engine in ENGINES},

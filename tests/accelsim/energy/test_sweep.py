@@ -11,7 +11,8 @@ from accelsim.sweep.detail import result
 
 SPEC = """
 networks = ["mobilenet_v1"]
-inputs = ["32x32", "64x64"]
+inputs = ["32x32"]
+batch = [1, 3]
 dataflows = ["auto", "ws"]
 depthwise_on = ["auto", "array"]
 {energy}
@@ -67,8 +68,8 @@ def test_tables_tell_sweeps_apart(spec):
 @pytest.mark.parametrize(
     ("energy", "message"),
     [
-        ('energy = "5nm"', r"spec.toml:6: there is no energy table '5nm'"),
-        ("energy = 3", r"spec.toml:6: energy must be words in quotes, not 3"),
+        ('energy = "5nm"', r"spec.toml:7: there is no energy table '5nm'"),
+        ("energy = 3", r"spec.toml:7: energy must be words in quotes, not 3"),
         ('energy = "none.toml"', r"none.toml cannot be read"),
     ],
 )

@@ -52,14 +52,14 @@ def points_of(grid, bits):
     )
 
 
-def random_tables(rng, others, workloads, places, operands, sizes, dataflows):
+def random_tables(rng, others, workloads, places, operands, sizes, dataflows, energies):
     """Tables of small costs, so that engines often tie; an engine of size 0 is not there."""
     slots = workloads * LAYERS
     start = np.arange(workloads) * LAYERS
     choice, modelled = start + rng.integers(0, 6, workloads), start + rng.integers(6, 8, workloads)
     main_rows = operands * sizes[0]
     rows = dataflows * main_rows + sum(places * operands * (size - 1) for size in sizes[1:])
-    costs = rng.integers(1, 5, (rows, slots, FIELDS))
+    costs = rng.integers(1, 5, (rows, slots, FIELDS + energies))
     costs[..., kernels.PORTS] //= 3
     rank = costs[..., kernels.CYCLES].copy()
     forced = rng.random(rows) < 0.1
@@ -70,7 +70,7 @@ def random_tables(rng, others, workloads, places, operands, sizes, dataflows):
     for other, place, width in np.ndindex(others, places, operands):
         for size in range(1, sizes[1 + other]):
             other_rows[other, place, width, size] = next(numbers)
-    sums, rest = np.zeros((2, rows, workloads, FIELDS), np.int64)
+    sums, rest = np.zeros((2, rows, workloads, FIELDS + energies), np.int64)
     moved = rng.integers(0, 20, (operands, 3, slots))
     for each in range(workloads):
         sums[:, each] = costs[:, start[each] : modelled[each]].sum(axis=1)
@@ -91,6 +91,7 @@ def random_tables(rng, others, workloads, places, operands, sizes, dataflows):
         rank=rank,
         moved=moved,
         widths=np.array([0, 3, 8]),
+        energies=np.array([2, 1, 2]) if energies else np.zeros(3, np.int64),
     )
 
 
@@ -113,6 +114,9 @@ def plain(tables, at, others):
         cost, moved = tables.costs[row, slot], off_chip[slot]
         for field in range(FIELDS):
             sums[field] += cost[field]
+        if len(cost) > FIELDS:
+            with_buffers = tables.energies[at[kernels.BUFFERS]] if width else 0
+            sums[kernels.ENERGY] += cost[FIELDS + with_buffers]
         if runner:
             sums[kernels.ELSEWHERE - 1 - runner] += cost[kernels.CYCLES]
         waits = width > 0 and moved > cost[kernels.CYCLES] * width
@@ -125,12 +129,13 @@ def plain(tables, at, others):
     return sums
 
 
+@pytest.mark.parametrize("energies", [0, 3])
 @pytest.mark.parametrize("sampled", [False, True])
 @pytest.mark.parametrize("others", [1, 2])
-def test_any_number_of_engines_against_a_plain_loop(others, sampled):
+def test_any_number_of_engines_against_a_plain_loop(others, sampled, energies):
     rng = np.random.default_rng(others)
     workloads, dataflows, places, operands, sizes = 2, 2, 2, 2, (3, 2, 3, 2)[: 1 + others]
-    tables = random_tables(rng, others, workloads, places, operands, sizes, dataflows)
+    tables = random_tables(rng, others, workloads, places, operands, sizes, dataflows, energies)
     # In the order of the groups; those in front of the workload run fastest.
     steps = (3, 3, 2, workloads, dataflows, places, operands, *sizes)
     order = [*range(kernels.WORKLOAD, len(steps)), *range(kernels.WORKLOAD)]
