@@ -31,7 +31,9 @@ def load(path: str | Path, csv_form: str | None = None) -> BaseNetwork:
     if ending == ".toml":
         return toml.load(path)
     if ending == ".onnx":
-        raise UnsupportedError(f"{path} cannot be imported: .onnx files are not supported yet")
+        raise UnsupportedError(
+            f"{path} cannot be imported: .onnx files are not supported yet; use {_ACCEPTED}"
+        )
     if ending in _OTHERS:
         raise FileError(f"{path} cannot be read, as files {_OTHERS[ending]}; use {_ACCEPTED}")
     raise FileError(f"{path} must end in {_ACCEPTED}, not {path.suffix!r}")
