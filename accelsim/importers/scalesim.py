@@ -70,7 +70,8 @@ _FILTER_HEIGHT, _FILTER_WIDTH = 3, 4  # their places in rows of convolutions
 _MOST_DIGITS = 9
 _NUMBER = re.compile(r"[0-9]+")
 _RATIO = re.compile(rf"([0-9]{{1,{_MOST_DIGITS}}}) *: *([0-9]{{1,{_MOST_DIGITS}}})")
-_SAYS_DEPTHWISE = re.compile(r"(?<![a-z])dw(?![a-z])|depthwise", re.IGNORECASE)
+_NO_TOPOLOGY = re.compile("intraline|interline|cycle|bw|util")  # in headers of layouts and reports
+_SAYS_DEPTHWISE = re.compile(r"(?<![a-z])dw(conv|(?![a-z]))|depthwise", re.IGNORECASE)
 
 
 class _Row(NamedTuple):
@@ -214,6 +215,11 @@ def _topology(path: Path, form: str | None) -> _Topology:
     told = _told(header)
     if form and told and form != told:
         raise FileError(f"{path}:{first.line}: the header says that rows are {told}, not {form}")
+    if not told and any(map(_NO_TOPOLOGY.search, header)):
+        raise FileError(
+            f"{path}:{first.line}: this header is of a report or a layout; a topology has the "
+            "sizes of layers"
+        )
     topology = _Topology(path, form or told or _counted(path, rows[0]), header, rows)
     if header:
         _check_order(topology, first)
