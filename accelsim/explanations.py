@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from accelsim.energy import AnyEnergy, EnergyTable, as_energy
 from accelsim.errors import UnsupportedError
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.hardware import Hardware
@@ -118,6 +119,8 @@ class Explanation:
     passes : those that take part, the most frequent first.
     ways : the layer in every dataflow that is allowed, the fastest first.
     batch : images, which all figures are of.
+    accesses, energy : as of a LayerResult; None where energy is left out.
+    energy_table : by which energy was counted; None where it is left out.
     """
 
     network: str
@@ -137,6 +140,9 @@ class Explanation:
     ways: tuple[Way, ...]
     with_zeros: WithZeros | None = None
     batch: int = 1
+    accesses: dict[str, int] | None = None
+    energy: dict[str, float] | None = None
+    energy_table: EnergyTable | None = None
 
     @property
     def multiplier_clocks(self) -> int:
@@ -187,6 +193,18 @@ class Explanation:
             "ways": [way._asdict() for way in self.ways],
             **({} if self.with_zeros is None else {"with_zeros": self.with_zeros._asdict()}),
             **batch_keys(self.batch),
+            **self._energy(),
+        }
+
+    def _energy(self) -> dict[str, Any]:
+        """What JSON holds of energy; nothing where it is left out."""
+        if self.energy_table is None or self.energy is None:
+            return {}
+        return {
+            "energy_table": self.energy_table.name,
+            "energy_pj": sum(self.energy.values()),
+            "energy": self.energy,
+            "accesses": self.accesses,
         }
 
 
@@ -197,6 +215,7 @@ def explain(
     dataflow: Choice = AUTO,
     depthwise_on: str = AUTO,
     batch: int | None = None,
+    energy: AnyEnergy | None = None,
 ) -> Explanation:
     """Why a layer takes its cycles.
 
@@ -206,9 +225,11 @@ def explain(
     dataflow : what the array may use, as in `simulate`.
     depthwise_on : where depthwise layers run: array, engine, or auto.
     batch : images that the layer takes at once; None for the network's.
+    energy : the table of energies, as in `simulate`.
     """
     network, hardware = as_network(network), as_hardware(hardware)
-    request = Request(network, hardware, dataflow, depthwise_on, batch=batch)
+    table = None if energy is None else as_energy(energy)
+    request = Request(network, hardware, dataflow, depthwise_on, batch=batch, energy=table)
     if layer is None:
         layer = _worst(request)
     chosen, in_shapes, lowered = request.layer_on(layer, "cycles to explain")
@@ -219,6 +240,7 @@ def explain(
         else Way(each.engine, each.dataflow, None, each.reason)
         for each in ways
     ]
+    cost = answer(request.of_layer(layer)).layers[0]
     return Explanation(
         network=network.name,
         variant=network.variant,
@@ -230,13 +252,16 @@ def explain(
         multipliers=lowered.multipliers,
         macs=request.macs(chosen),
         bound_cycles=lowered.bound.cycles,
-        memory_cycles=answer(request.of_layer(layer)).layers[0].memory_cycles,
+        memory_cycles=cost.memory_cycles,
         hardware=hardware,
         parts=parts_of(lowered),
         passes=_passes(lowered),
         ways=tuple(sorted(tried, key=lambda way: (way.cycles is None, way.cycles))),
         with_zeros=_with_zeros(request, chosen, in_shapes),
         batch=request.images,
+        accesses=cost.accesses,
+        energy=cost.energy,
+        energy_table=table,
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from accelsim import published
-from accelsim.energy import AnyEnergy, as_energy, memory_stores, spent
+from accelsim.energy import FILL, AnyEnergy, as_energy, memory_stores, spent
 from accelsim.engines import engine_of
 from accelsim.errors import UnsupportedError
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
@@ -266,4 +266,10 @@ def _accesses(layer: Layer, lowered: Lowered) -> dict[str, int]:
             f"energy needs counts of accesses, and engine {lowered.engine} has none "
             f"(layer {layer.name})"
         )
+    for kind in lowered.accesses:
+        if kind not in (*lowered.stores, FILL):
+            raise UnsupportedError(
+                f"energy needs a store of every kind of access, and engine {lowered.engine} has "
+                f"none of {kind} (layer {layer.name})"
+            )
     return lowered.accesses

@@ -9,6 +9,7 @@ from accelsim.cli.common import (
     STDOUT,
     check_outputs,
     load_design,
+    load_energy_table,
     load_network,
     say,
     show,
@@ -23,6 +24,7 @@ from accelsim.cli.options import (
     DataflowOption,
     DepthwiseOnOption,
     DepthwiseOption,
+    EnergyOption,
     HardwareOption,
     InputOption,
     JsonOption,
@@ -55,6 +57,7 @@ def explain_layer(
     batch: BatchOption = None,
     hardware: HardwareOption = None,
     memory: MemoryOption = None,
+    energy: EnergyOption = None,
     json: JsonOption = None,
 ) -> None:
     """Why a layer takes its cycles, to the last clock.
@@ -64,14 +67,16 @@ def explain_layer(
     from accelsim.explanations import explain
     from accelsim.report import explain as report
 
-    check_outputs({"--json": json}, network, hardware)
+    check_outputs({"--json": json}, network, hardware, energy)
+    spent_by = load_energy_table(energy)
     net = load_network(network, variant, input_size, csv_form)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap, memory=memory)
-    made = explain(net, layer, design, dataflow, depthwise_on, batch)
+    made = explain(net, layer, design, dataflow, depthwise_on, batch, spent_by)
     write_json(json, made.to_dict)
     if json != STDOUT:
         say(report.title(made), "")
-        for table in (report.parts(made), report.passes(made, width()), report.ways(made)):
+        tables = report.parts(made), report.passes(made, width()), report.ways(made)
+        for table in (*tables, report.energies(made)):
             if table.rows:
                 show(table)
                 print()

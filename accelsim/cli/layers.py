@@ -97,7 +97,7 @@ def run(
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="cycles, lost, utilisation, bound, memory, macs or params: the worst first.",
+            help="cycles, lost, utilisation, bound, memory, energy, macs, params: the worst first.",
         ),
     ] = None,
     top: Annotated[

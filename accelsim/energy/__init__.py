@@ -9,6 +9,7 @@ wires, the clock tree, leakage, control, and what the host does.
 """
 
 from accelsim.energy.spent import (
+    FILL,
     GROUPS,
     PARTS,
     by_group,
@@ -29,6 +30,7 @@ from accelsim.energy.table import (
 )
 
 __all__ = [
+    "FILL",
     "GROUPS",
     "KINDS",
     "PARTS",

@@ -8,6 +8,7 @@ from accelsim.engines.base import Store
 from accelsim.hardware import Memory
 
 BYTE_BITS = 8
+FILL = "fill"  # the kind that engines count and whose store is of the memory
 # Of a pJ. Energies are whole numbers of these parts, so that sums of them are exact in any order.
 PARTS = 1024
 
@@ -20,7 +21,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("lane_bank_read", "lane_bank_write", "tap_read", "tap_write"),
     ),
     "sums": ("accumulator_read", "accumulator_write", "result_read", "result_write"),
-    "buffers": ("fill",),
+    "buffers": (FILL,),
     "off chip": ("offchip_read", "offchip_write"),
 }
 
@@ -35,7 +36,7 @@ def memory_stores(memory: Memory | None) -> dict[str, Store]:
     largest = max(memory.activation_bytes, memory.weight_bytes)
     byte = Store(BYTE_BITS)
     return {
-        "fill": Store(BYTE_BITS, largest * BYTE_BITS),
+        FILL: Store(BYTE_BITS, largest * BYTE_BITS),
         "offchip_read": byte,
         "offchip_write": byte,
     }

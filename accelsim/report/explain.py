@@ -9,7 +9,8 @@ from accelsim.explanations import (
     Reason,
 )
 from accelsim.hls.account import Kind
-from accelsim.phrases import counted, of_batch
+from accelsim.phrases import counted, of_batch, significant
+from accelsim.report import energy
 from accelsim.report.table import Table, fit, percent
 
 # What parts are for, in a few words and in more; names of loops, ports and stages fill the rest.
@@ -41,6 +42,7 @@ BRIEF_OF: dict[tuple[str, str], str] = {
 
 PART_COLUMNS = ("where multiplier clocks go", "multiplier clocks", "share")
 WAY_COLUMNS = ("engine", "dataflow", "cycles", "times the chosen")
+ENERGY_COLUMNS = ("access", "times", "pJ each", energy.COLUMN, "share")
 PASS_COLUMNS = ("passes", "of", "clocks of its stages", "filled")
 SPARED = ("filled", "clocks of its stages")  # left out where the terminal is too narrow
 MOST_PASSES = 6  # kinds that are shown
@@ -98,6 +100,25 @@ def ways(made: Explanation) -> Table:
     return Table(WAY_COLUMNS, rows, WAY_COLUMNS[:2])
 
 
+def energies(made: Explanation) -> Table:
+    """What the layer spends, kind by kind of access, the most first; no rows without energy."""
+    accesses, spent = made.accesses or {}, made.energy or {}
+    whole = sum(spent.values())
+    kinds = sorted((kind for kind in spent if accesses[kind]), key=lambda kind: -spent[kind])
+    rows = [
+        (
+            kind,
+            f"{accesses[kind]:,}",
+            significant(spent[kind] / accesses[kind]),
+            energy.microjoules(spent[kind]),
+            percent(spent[kind], whole),
+        )
+        for kind in kinds
+    ]
+    total = ("total", "", "", energy.microjoules(whole), percent(whole, whole))
+    return Table(ENERGY_COLUMNS, rows, ENERGY_COLUMNS[:1], summary=[total])
+
+
 def passes(made: Explanation, width: int) -> Table:
     """The passes that the layer is cut into, the most frequent first, within `width` characters."""
     rows = [
@@ -144,4 +165,5 @@ def notes(made: Explanation, worst: bool) -> list[str]:
         waits = "waits for memory" if made.memory_cycles > made.cycles else "does not wait for it"
         clocks = counted(made.memory_cycles, "cycle")
         sentences.append(f"With {memory.label} it takes {clocks}, and {waits}.")
-    return sentences
+    spent = energy.Spent(made.hardware, made.energy or {})
+    return [*sentences, *energy.notes(made.energy_table, [spent])]

@@ -30,6 +30,7 @@ KEYS = {
     USE: Key(_unused),
     "bound": Key(lambda layer: layer.bound_cycles, "bounds"),
     "memory": Key(lambda layer: layer.memory_cycles, "cycles with memory"),
+    "energy": Key(lambda layer: layer.energy_pj, "energy"),
     "macs": Key(lambda layer: layer.macs, "MACs"),
     "params": Key(lambda layer: layer.params, "params"),
 }

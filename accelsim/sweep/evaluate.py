@@ -39,7 +39,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.energy import PARTS, memory_stores
+from accelsim.energy import FILL, PARTS, memory_stores
 from accelsim.engines import engine_of
 from accelsim.engines.base import Store
 from accelsim.errors import AccelsimError
@@ -433,7 +433,7 @@ def _energies(spec: Spec, slots: Int) -> tuple[Int, Int]:
     if spec.energy is None:
         return slots[..., :0], np.zeros(len(buffers), np.int64)
     prices = [
-        spec.energy.price("fill").pj(memory_stores(Memory(**each, width_bytes=1))["fill"])  # type: ignore[arg-type]
+        spec.energy.price(FILL).pj(memory_stores(Memory(**each, width_bytes=1))[FILL])  # type: ignore[arg-type]
         for each in buffers
     ]
     distinct = list(dict.fromkeys(prices))

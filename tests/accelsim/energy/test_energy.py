@@ -13,9 +13,11 @@ import accelsim as ax
 from accelsim.cli import main
 from accelsim.energy import GROUPS, PRESETS, by_group, load_energy, preset_text, spent
 from accelsim.energy.table import KINDS
+from accelsim.engines import engine_of
 from accelsim.engines.base import Accesses, Store
 from accelsim.errors import AccelsimError, UnsupportedError
 from accelsim.hardware import Memory, find_preset
+from accelsim.lowering import Lowered
 from accelsim.phrases import significant
 from accelsim.saved import load_result
 
@@ -303,7 +305,7 @@ def test_no_energy_where_accesses_are_not_known(options, message, capsys):
 
 
 def test_an_engine_without_accesses_is_refused(network, monkeypatch):
-    monkeypatch.setattr("accelsim.lowering.lowered.Lowered.accesses", None)
+    monkeypatch.setattr(Lowered, "accesses", None)
     with pytest.raises(UnsupportedError, match=r"engine array has none \(layer stem\)"):
         ax.simulate(network, ax.Hardware(ax.SystolicArray(8, 8)), energy="45nm")
 
@@ -451,3 +453,46 @@ def test_the_table_in_the_docs_is_read(write):
     assert table.price("row_bank_read").pj(Store(8, 2 * KIB)) == pytest.approx(
         (0.58 + 9.42 / 2) / 8
     )
+
+
+# ---- one layer -----------------------------------------------------------------------------
+
+
+def test_explain_shows_every_kind(tmp_path, network, capsys):
+    file = tmp_path / "e.json"
+    said = printed(
+        capsys, "explain", "mobilenet_v2", "--input", "64x64", "--hardware", "flexible",
+        "--layer", "b3.dw", "--energy", "45nm", "--json", str(file),
+    )  # fmt: skip
+    data = json.loads(file.read_text())
+    result = ax.simulate(network, DESIGN, energy="45nm")
+    layer = next(layer for layer in result.layers if layer.name == "b3.dw")
+    assert (data["energy"], data["accesses"]) == (layer.energy, layer.accesses)
+    assert data["energy_pj"] == layer.energy_pj
+    rows = [line.split() for line in said.splitlines() if line.split(" ")[0] in KINDS]
+    assert {row[0]: int(row[1].replace(",", "")) for row in rows} == {
+        kind: count for kind, count in layer.accesses.items() if count
+    }
+    for kind, _, each, whole, *_ in rows:
+        assert each == significant(layer.energy[kind] / layer.accesses[kind])
+        assert whole == significant(layer.energy[kind] / 1e6)
+    plain = printed(capsys, "explain", "mobilenet_v2", "--layer", "b3.dw", "--json", "-")
+    assert "energy" not in plain
+    assert "accesses" not in plain
+
+
+def test_layers_are_sorted_by_energy(network, capsys):
+    arguments = ["run", "mobilenet_v2", "--input", "64x64", "--energy", "7nm", "--sort", "energy"]
+    said = printed(capsys, *arguments, "--hardware", "flexible", "--top", "1")
+    layers = ax.simulate(network, DESIGN, energy="7nm").layers
+    most = max((x for x in layers if not x.not_modelled), key=lambda layer: layer.energy_pj)
+    assert said.splitlines()[4].split()[0] == most.name
+
+
+def test_a_kind_without_a_store_is_refused(network, monkeypatch):
+    engine = engine_of(DESIGN.array)
+    stores = engine.stores(DESIGN.array)
+    del stores["sum_move"]
+    monkeypatch.setattr(Lowered, "stores", stores)
+    with pytest.raises(UnsupportedError, match=r"array has none of sum_move \(layer stem\)"):
+        ax.simulate(network, DESIGN, energy="45nm")
