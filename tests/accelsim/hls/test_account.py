@@ -109,12 +109,15 @@ def test_two_places_that_multiply_at_a_time_are_counted_once():
 
 
 def test_the_longest_stage_in_front_is_what_is_waited_for():
-    loads = tuple(
-        Stage(name, (Loop(name, clocks),), (name,), until=(1, 0))
-        for name, clocks in (("left", 2), ("top", 5))
-    )
+    def stage(name, clocks, until=(1, 0)):
+        return Stage(name, (Loop(name, clocks),), (name,), until=until)
+
+    left, top, late = stage("left", 2), stage("top", 5), stage("late", 7, (2, 0))
     work = Stage("work", (Loop("work", 3, (Loop(MULTIPLY, 1),), 1),), ("result",))
-    for stages in (loads, loads[::-1]):
+    for stages in ((left, top), (top, left)):
         task = Task("pass", (Section(stages), Section((work,), after=5)))
         found = account(Loop("body", 1, (task,), dataflow=True))
         assert found == {Cause(Kind.STAGE, "top"): 5, MULTIPLIES: 3}
+    task = Task("pass", (Section((left,)), Section((late,), after=2), Section((work,), after=7)))
+    found = account(Loop("body", 1, (task,), dataflow=True))
+    assert found == {Cause(Kind.STAGE, "late"): 9, MULTIPLIES: 3}
