@@ -30,7 +30,7 @@ def arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("paths", nargs="*", help="files or folders (rtl, engines, dataflows, hls, lowering)")
+    add("paths", nargs="*", help="files or folders (default: all of tests.mutation.targets.SCOPE)")
     add("--operators", nargs="+", choices=OPERATORS, default=[*OPERATORS], metavar="OPERATOR",
         help=f"kinds of errors: {', '.join(OPERATORS)} (default: all)")  # fmt: skip
     add("--sample", type=int, help="so many mutants of all, chosen at random")

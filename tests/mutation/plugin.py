@@ -17,7 +17,7 @@ from hypothesis import Phase, settings
 VARIABLE = "ACCELSIM_MUTATION"
 # Of the time of the processor, so that other work on the machine kills no mutant: seconds, in
 # which kernels are compiled too, and times what a test takes.
-LEAST_LIMIT, LIMIT = 90, 5
+LEAST_LIMIT, LIMIT = 45, 5
 STEPS = (0.05, 0.5, 5)  # seconds: of tests within a step, those of a file stay together
 
 
