@@ -240,6 +240,16 @@ def test_results_come_and_passes_are_read_though_no_command_follows():
     assert told.read[first + CORE.lead(ARRAY) + two] == 2
 
 
+def test_a_tile_of_one_row_lets_the_next_load_at_once():
+    """So that its command is missing from the first clock of the sequence on."""
+    passes = (ArrayPass(WS, 2, 2, 1), ArrayPass(IS, 3, 1, 1))
+    work = sequence(np.random.default_rng(8), ARRAY, passes)
+    told = tell(ARRAY, work, lambda seen: seen.filled and seen.clock % 50 == 0)
+    check(ARRAY, work, told)
+    second = told.taken.commands[1] - told.taken.commands[0]
+    assert told.stalls == second - 1
+
+
 def test_passes_wait_for_room_and_start_as_soon_as_a_word_is_taken():
     """A reader that takes nothing until no pass can start, then a word in ten clocks."""
     passes = (ArrayPass(OS, 3, 2, 2), ArrayPass(WS, 5, 2, 2), ArrayPass(ROWS, 2, 2, 2, taps=1)) * 12
