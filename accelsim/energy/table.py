@@ -31,7 +31,7 @@ ABOUT = "about"  # the key that says where the figures are from
 MOST_PJ = 1e6
 FIGURE = Requirement(
     f"pJ, a number from 0 to {MOST_PJ:,.0f}",
-    lambda value: type(value) in (int, float) and isfinite(value) and 0 <= value <= MOST_PJ,
+    lambda value: type(value) in (int, float) and 0 <= value <= MOST_PJ,  # nan is not, nor inf
 )
 WIDTH = Requirement(
     "a whole number of bits, at least 1", lambda value: type(value) is int and value >= 1

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 import accelsim as ax
 from accelsim.cli import main
-from accelsim.energy import GROUPS, PRESETS, by_group, load_energy, preset_text, spent
+from accelsim.energy import (
+    GROUPS,
+    PRESETS,
+    by_group,
+    load_energy,
+    outside,
+    preset_text,
+    spent,
+)
 from accelsim.energy.table import KINDS
 from accelsim.engines import engine_of
 from accelsim.engines.base import Accesses, Store
@@ -106,7 +114,11 @@ def test_a_larger_memory_never_takes_less(low, high):
 
 BAD = [
     ("", "table.toml:1: multiply is missing"),
-    (table_text() + "\nmultply = 1", "table.toml:20: unknown key 'multply'"),
+    (
+        table_text() + "\nmultply = 1",
+        "table.toml:20: unknown key 'multply', allowed are about, mult",
+    ),
+    (table_text() + "\nmultply = 1", "offchip_write; did you mean multiply?"),
     (table_text(add="-1"), "table.toml:2: add must be pJ, a number from 0 to 1,000,000, not -1"),
     (table_text(add="nan"), "table.toml:2: add must be pJ"),
     (table_text(add="inf"), "table.toml:2: add must be pJ"),
@@ -118,6 +130,10 @@ BAD = [
     (table_text(add="{pj = 1, pj_by_bits = {8 = 1}}"), "not pj and pj_by_bits"),
     (table_text(add="{pj = 1, bit = 2}"), "table.toml:2: unknown key 'bit' in add"),
     (table_text(add="{pj = 1, bits = 0}"), "add.bits must be a whole number of bits"),
+    (table_text(add="{pj = 1, bits = true}"), "add.bits must be a whole number of bits"),
+    (table_text(add="{pj = 1, bits = 1.5}"), "add.bits must be a whole number of bits"),
+    (table_text(add="1000001"), "add must be pJ, a number from 0 to 1,000,000, not 1000001"),
+    (table_text(add='"fil"'), "not 'fil'; did you mean fill?"),
     (table_text(add="{pj = -1}"), "table.toml:2: add.pj must be pJ"),
     (table_text(add="{pj_by_bits = {8 = 1}, bits = 8}"), "no other bits beside them"),
     (table_text(add="{pj_by_bits = {}}"), "table.toml:2: add.pj_by_bits must be a table"),
@@ -140,6 +156,43 @@ def test_a_bad_table_is_one_sentence(text, message, write, capsys):
     assert stop.value.code == 2
     assert message in said
     assert said.count("\n") == 1
+
+
+def test_forms_of_prices(write):
+    """Of an access as a whole, or in proportion to its bits; at most MOST_PJ."""
+    table = load_energy(
+        write(
+            table_text(
+                add="1000000",
+                fill="{pj_by_kib = {1 = 3}}",
+                tap_read="{pj_by_kib = {1 = 3}, bits = 4}",
+                tap_write="{pj = 5}",
+                sum_move="{pj = 5, bits = 2}",
+            )
+        )
+    )
+    store = Store(8, KIB)
+    prices = {kind: table.price(kind).pj(store) for kind in KINDS if table.price(kind).pj(store)}
+    assert prices == {"add": 1e6, "fill": 3, "tap_read": 6, "tap_write": 5, "sum_move": 20}
+
+
+def test_a_file_needs_no_ending(write):
+    path = write(table_text(add="2"))
+    other = path.rename(path.with_name("mine"))
+    assert load_energy(other).price("add").pj(Store(8)) == 2
+    assert (load_energy(other).name, load_energy(str(other)).about) == ("mine", "mine")
+
+
+def test_what_lies_outside_the_figures_is_told(write, capsys):
+    table = load_energy(write(table_text(fill="{pj_by_kib = {8 = 1, 32 = 2}}", add="1")))
+    sizes = {7.9: True, 8: False, 20: False, 32: False, 32.1: True}
+    for kib, told in sizes.items():
+        assert outside(table, {"fill": Store(8, int(kib * KIB))}) == (("fill",) if told else ())
+    assert outside(table, {"add": Store(32)}) == ()
+    said = printed(capsys, "run", "mobilenet_v2", "--hardware", "server", "--energy", "45nm")
+    assert "the nearest of the table are taken of fill." in said
+    said = printed(capsys, "run", "mobilenet_v2", "--energy", "45nm")
+    assert "nearest" not in said
 
 
 @pytest.mark.parametrize("name", ["45", "table"])
