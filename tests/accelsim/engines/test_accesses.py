@@ -5,9 +5,12 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from accelsim import networks
 from accelsim.engines import depthwise, systolic_array
-from accelsim.hardware import DepthwiseEngine, SystolicArray
+from accelsim.engines.base import Accesses
+from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
 from accelsim.passes import ArrayPass, DepthwiseOpcode, DepthwisePass, Opcode
+from accelsim.request import Request
 from tests.engines import SUBJECTS, Subject
 from tests.engines import depthwise as of_depthwise
 from tests.engines import systolic_array as of_array
@@ -225,3 +228,25 @@ def test_every_kind_of_access_has_a_store(subject):
         store.bits in (sizes.operands.bits, sizes.operands.accumulator_bits)
         for store in stores.values()
     )
+
+
+LAYERS = ("b1.dw", "b1.project", "b4.dw")
+
+
+@pytest.mark.parametrize("dataflow", ["os", "ws", "is", "os,rows"])
+@pytest.mark.parametrize("engine", [None, DepthwiseEngine(4, 8, fill_port=3)], ids=["", "engine"])
+def test_layers_of_a_network_do_what_registers_do(engine, dataflow):
+    """Repeats of passes, and passes that add up sums, as dataflows make them."""
+    network = networks.mobilenet_v2(input=(16, 16))
+    design = Hardware(SystolicArray(8, 6, accumulator_depth=40), depthwise=engine)
+    request = Request(network, design, dataflow)
+    for name in LAYERS:
+        layer = network.layer(name)
+        lowered = request.lower(layer)
+        shapes = network.in_shapes(layer)
+        zeros = np.zeros(shapes[0], np.int8), np.zeros(layer.op.weight_shape(*shapes), np.int8)
+        commands = lowered.sequence(*zeros).commands
+        counted = lowered.registers.accesses(lowered.sizes, commands)
+        sums = {kind: sum(counts) for kind, *counts in zip(Accesses._fields, *counted, strict=True)}
+        assert lowered.accesses == {kind: sums[kind] for kind in lowered.accesses}
+        assert all(kind in lowered.accesses for kind, count in sums.items() if count)
