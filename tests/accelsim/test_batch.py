@@ -25,6 +25,8 @@ from accelsim.ops import (
 )
 from accelsim.report import study as study_report
 from accelsim.report import table
+from accelsim.report.plot_designs import side_by_side
+from accelsim.report.plot_film import strip
 from accelsim.report.several import to_csv
 from accelsim.request import Request
 from accelsim.reuse import moved
@@ -270,3 +272,17 @@ def test_values_beyond_their_indices_are_refused():
     nothing = np.empty(0, np.int8)
     with pytest.raises(AccelsimError, match=r"at most, not 2,148,007,936; a smaller batch"):
         lowered.sequence(nothing, nothing)
+
+
+def test_pictures_name_the_batch():
+    batch = "batch of 3 images"
+    result = simulate(KINDS, BOTH, batch=3)
+    for kind in ("layers", "roofline", "timeline"):
+        titles = [axes.get_title(loc="left") for axes in result.plot(kind).axes]
+        assert batch in " ".join(titles).replace("\n", " ")
+    (bars,) = result.plot("stack").axes
+    assert batch in bars.get_yticklabels()[0].get_text().replace("\n", " ")
+    beside = side_by_side(compare(KINDS, [BOTH, ARRAY], batch=3))
+    assert batch in beside.legends[0].get_title().get_text()
+    (part,) = strip([film(KINDS, "dw", BOTH, batch=3)], 2).subfigs
+    assert batch in part.get_suptitle().replace("\n", " ")

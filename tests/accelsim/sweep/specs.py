@@ -97,4 +97,5 @@ def simulated(row: dict[str, Any]) -> ax.Result:
     if row["memory_width_bytes"]:
         memory = ax.Memory(row["activation_kib"], row["weight_kib"], row["memory_width_bytes"])
     hardware = ax.Hardware(array, row["clock_mhz"], engine, memory=memory)
-    return ax.simulate(network, hardware, row["dataflow"], depthwise_on=row["depthwise_on"])
+    how = {"depthwise_on": row["depthwise_on"], "batch": row.get("batch")}
+    return ax.simulate(network, hardware, row["dataflow"], **how)

@@ -11,7 +11,8 @@ from accelsim.hardware import to_toml
 from tests.accelsim.sweep.specs import CHEAP, SMALL, simulated, spec
 
 DESIGNS = (
-    CHEAP
+    "batch = [1, 3]"
+    + CHEAP
     + """
 [depthwise]
 size = ["none", "4x8"]

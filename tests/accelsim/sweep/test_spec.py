@@ -92,6 +92,29 @@ def test_a_network_file_may_be_swept(tmp_path):
     assert spec(tmp_path, head).sha256 != first.sha256  # another network of the same name
 
 
+def test_batches_are_those_of_the_sweep_or_of_each_network(tmp_path):
+    text = (
+        'name = "own"\ninput = [3, 5, 5]\nbatch = {}\n[[layer]]\nname = "a"\nop = "pointwise"\n'
+        "out_channels = 5\n"
+    )
+    for images in (2, 3):
+        (tmp_path / f"{images}.toml").write_text(text.format(images))
+    both = f'networks = ["{tmp_path / "2.toml"}", "{tmp_path / "3.toml"}"]\n'
+    asked = spec(tmp_path, both)
+    assert [each.batch for each in asked.workloads] == [2, 3]
+    ax.sweep.run(asked, tmp_path / "out")
+    rows = ax.sweep.load(tmp_path / "out")
+    assert rows.get_column("batch").to_list() == [2, 3]
+    assert (rows.get_column("total_macs") == rows.get_column("batch") * 5 * 5 * 15).all()
+    said = spec(tmp_path, both + "batch = {from = 1, to = 4, times = 2}")
+    assert [each.batch for each in said.workloads] == 2 * [1, 2, 4]
+    assert spec(tmp_path, HEAD + "batch = 1").batched
+    assert not spec(tmp_path, HEAD).batched
+    first = spec(tmp_path, f'networks = "{tmp_path / "2.toml"}"').sha256
+    (tmp_path / "2.toml").write_text(text.format(7))
+    assert spec(tmp_path, f'networks = "{tmp_path / "2.toml"}"').sha256 != first
+
+
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
@@ -134,6 +157,13 @@ def test_a_network_file_may_be_swept(tmp_path):
         ("networks = [3]", 1, "networks must be words in quotes, not 3"),
         (HEAD + "variants = ['fused']", 2, "there is no variant 'fused'"),
         (HEAD + "inputs = ['224']", 2, "input must be HEIGHTxWIDTH"),
+        (HEAD + "batch = [1, 0]", 2, "batch must be a whole number from 1 to 65536, not 0"),
+        (HEAD + "batch = [4, true]", 2, "batch must be a whole number from 1 to 65536, not True"),
+        (HEAD + "batch = '4'", 2, "batch must be a whole number from 1 to 65536, not '4'"),
+        (HEAD + "batch = [4, 4]", 2, "batch has 4 twice"),
+        (HEAD + "batch = []", 2, "batch is empty"),
+        (HEAD + "batch = {from = 0, to = 2}", 2, "batch must be .* from 1 to 65536, not 0"),
+        (HEAD + "batch = {from = 4, till = 8}", 2, "batch must be a list, or a range of whole"),
         (HEAD + "dataflows = ['auto', 'od']", 2, "dataflow must be auto or some of .*, not 'od'"),
         (HEAD + "depthwise_on = ['here']", 2, "depthwise_on must be one of .*, not 'here'"),
         (HEAD + "depthwise_on = ['engine']", 2, "depthwise_on engine needs a depthwise engine"),
