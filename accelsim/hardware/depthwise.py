@@ -10,7 +10,7 @@ from accelsim.hardware.operands import Operands, check_operands
 
 # Result words between the last tap of a tile and their reader, if one leaves in every clock, and
 # clocks until their place is known to be free.
-IN_FLIGHT = 15
+IN_FLIGHT = 19
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,12 @@ class DepthwiseEngine:
         them its taps, a bit of the quotients in every clock; and in front of both and behind.
         """
         pixels, quotient = (self.pixels - 1).bit_length(), self.max_kernel.bit_length()
-        return max(2 + pixels, 6 + quotient) + 4
+        return max(3 + pixels, 10 + quotient) + 9
 
     @property
     def queue_depth(self) -> int:
         """Tiles on their way to the taps: enough for one in every clock."""
-        return 1 << (self.lead - 2).bit_length()
+        return 1 << (self.lead - 4).bit_length()
 
     @property
     def result_depth(self) -> int:

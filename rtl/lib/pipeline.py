@@ -1,4 +1,4 @@
-"""Registers between the stages of a pipeline."""
+"""Stages of a pipeline: the registers between, and what fits in."""
 
 from types import SimpleNamespace
 
@@ -13,3 +13,8 @@ def later(m: Module, stage: str, **values: ValueLike) -> SimpleNamespace:
     }
     m.d.sync += [register.eq(values[name]) for name, register in registers.items()]
     return SimpleNamespace(**registers)
+
+
+def less(a: Value, b: Value) -> Value:
+    """Whether a < b, as the sign of a difference: a carry chain, not the many LUTs of synthesis."""
+    return (a - b)[-1]

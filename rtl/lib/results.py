@@ -40,6 +40,7 @@ class ResultMemory(wiring.Component):
         pointer = unsigned(exact_log2(self.depth))
         read = Signal(pointer)
         complete = Signal(range(self.depth + 1))  # words in the banks, written whole
+        some = Signal()  # there is one
         fetched = Signal()  # a word is at the outputs of the banks
         fetch, move = Signal(), Signal()
         stored = Signal.like(self.results.payload)
@@ -47,7 +48,7 @@ class ResultMemory(wiring.Component):
         m.d.comb += [
             self.results.payload.eq(payload),
             move.eq(~self.results.valid | self.results.ready),
-            fetch.eq((complete != 0) & (~fetched | move)),
+            fetch.eq(some & (~fetched | move)),
         ]
         for j in range(self.columns):
             bank = Memory(shape=self.shape, depth=self.depth, init=[])
@@ -67,6 +68,7 @@ class ResultMemory(wiring.Component):
                 m.d.sync += at.eq(at + 1)
         m.d.sync += [
             complete.eq(complete + self.write[self.columns - 1] - fetch),
+            some.eq(self.write[self.columns - 1] | (some & ~(fetch & (complete == 1)))),
             self.handed.eq(self.results.valid & self.results.ready),
         ]
         with m.If(fetch):

@@ -192,7 +192,7 @@ def _used(engine: DepthwiseEngine, p: DepthwisePass) -> npt.NDArray[np.bool_]:
 def registers(core: Any) -> Registers:
     """Those of lanes, steps and tiles, named as in the simulation.
 
-    `next` and `tile` are a stage's valid bit, the word of its tile, and y and x of its pixels.
+    `tile` is the issue stage's valid bit, the word of its tile, and y and x of its pixels.
     """
     shared, lanes, pixels = core.lanes, core.lanes.lanes, core.engine.pixels
     grid = (pixels, len(lanes))
@@ -214,18 +214,10 @@ def registers(core: Any) -> Registers:
         "first": signals((len(shared.steps),), lambda n: shared.steps[n].first),
         "last": signals((len(shared.steps),), lambda n: shared.steps[n].beats),
     }
-    queued, issue = core.queue.tiles, core.issue
-    tiles = {
-        "next": _tile(queued.valid, queued.payload.head, queued.payload.pixels, pixels),
-        "tile": _tile(issue.valid, issue.head, issue.pixels, pixels),
-    }
-    return {**of_pixels, **of_stages, **tiles}
-
-
-def _tile(valid: Any, head: Any, of_pixels: Any, pixels: int) -> npt.NDArray[Any]:
-    places = [*(of_pixels.y[p] for p in range(pixels)), *(of_pixels.x[p] for p in range(pixels))]
-    held = [valid, head.word, *places]
-    return signals((len(held),), held.__getitem__)
+    held, of_tile = core.issue.follows[-1].held, core.issue.pixels
+    places = [*(of_tile.y[p] for p in range(pixels)), *(of_tile.x[p] for p in range(pixels))]
+    tile = [held, core.issue.word, *places]
+    return {**of_pixels, **of_stages, "tile": signals((len(tile),), tile.__getitem__)}
 
 
 def check_registers(
@@ -261,16 +253,11 @@ def check_registers(
         assert same or not known, f"{name} at clock {clock}"
     for name, tag in (("first", FIRST), ("last", LAST)):
         assert np.array_equal(ours[name] != 0, model.tags & tag != 0), f"{name} at clock {clock}"
-    for name, there in (
-        ("next", model.counters.generator_valid), ("tile", model.counters.issue_valid),
-    ):  # fmt: skip
-        tile = getattr(model, name)
-        valid, word, *pixels = ours[name].tolist()
-        # Behind a fill port, tiles of a pass are there before its operands, the first two at once.
-        there = there and (model.counters.issue_valid or not engine.fill_port)
-        assert valid == there or (engine.fill_port and valid), f"{name} at clock {clock}"
-        assert not there or pixels == [*tile.y, *tile.x], f"pixels of {name} at clock {clock}"
-        assert not (there and placed) or word == tile.word, f"word of {name} at clock {clock}"
+    valid, word, *pixels = ours["tile"].tolist()
+    tile, there = model.tile, bool(model.counters.issue_valid)
+    assert valid == there, f"a tile at clock {clock}"
+    assert not there or pixels == [*tile.y, *tile.x], f"pixels of the tile at clock {clock}"
+    assert not (there and placed) or word == tile.word, f"word of the tile at clock {clock}"
 
 
 def counted(engine: DepthwiseEngine, sequences: list[Sequence], log: Log) -> list[tuple[int, int]]:

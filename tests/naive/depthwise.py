@@ -36,7 +36,7 @@ class Host(NamedTuple):
     """Clocks in which words crossed the ports of a core, stream by stream; None for in time.
 
     A command and a word of a fill port can be used from the next clock on; the place of a result
-    word is free from the second one on.
+    word is free for a tap from the sixth one on.
     """
 
     commands: list[int] | None = None
@@ -227,17 +227,15 @@ class Machine:
         free = not self.next or (taken and self.next[3])
 
         # The pipeline, last stage first.
-        sums = [
-            [self.wrap((0 if added.tag & FIRST else self.acc[p][n]) + self.pr[p][n]) for n in slots]
-            for p in places
-        ]
+        sums = [[self.wrap(self.acc[p][n] + self.pr[p][n]) for n in slots] for p in places]
         if added.beats:
             self.s, self.ends = sums, added.ends
         elif self.beats > 1:
             zero = [0] * port
             self.s = [(row + zero)[port:] for row in self.s]
         self.beats = added.beats or max(0, self.beats - 1)
-        self.acc = sums
+        starts = self.stages[-2].tag & FIRST  # with the next product
+        self.acc = [[0] * lanes for _ in places] if starts else sums
         self.pr = [[self.x[p][n] * self.weights[-1][n] for n in slots] for p in places]
         values = [*self.low, *self.high][self.shifts[-1] : self.shifts[-1] + pixels]
         mask = self.stages[5].mask
@@ -282,7 +280,7 @@ class Machine:
         if self.host.results is None:
             return True
         most = -(-self.engine.lanes // self.engine.result_lanes)
-        handed = sum(at < clock - 1 for at in self.host.results)
+        handed = sum(at < clock - 5 for at in self.host.results)
         return self.reserved + most <= self.engine.result_depth + handed
 
     def command_is_missing(self, clock):
@@ -341,7 +339,8 @@ class Machine:
         maps, taps = self.map_stream, self.tap_stream
         for stream in (maps, taps):
             stream.step(clock, begun)
-        filled = min(len(maps.ended), len(taps.ended))
+        # The first tap comes six clocks behind the last word, at least.
+        filled = min(sum(at <= clock - 5 for at in ended) for ended in (maps.ended, taps.ended))
         made = self.engine.lead - 2  # from the start of a pass to where it can be taken
         if free and self.handed < filled and clock >= self.started[self.handed] + made:
             command = self.passes_of_sequence[self.handed]

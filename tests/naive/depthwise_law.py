@@ -58,12 +58,12 @@ def law_with_fill(engine: DepthwiseEngine, body) -> int:
     """The same behind a fill port: two halves of the memories take turns.
 
     `fill` ends a fill, `last` issues a pass's last tap, `drained` frees the result port, all as
-    the first clock after. A pass begins a clock behind its fill, and no earlier than its first
+    the first clock after. A pass begins six clocks behind its fill, and no earlier than its first
     tile has been made: so many clocks behind the start of the fill as the kernels' largest size
-    has bits, and ten more, or as pixels can be halved, and six more.
+    has bits, and 19 more, or as pixels can be halved, and twelve more.
     """
     made = max(
-        math.ceil(math.log2(engine.pixels)) + 6, math.floor(math.log2(engine.max_kernel)) + 11
+        math.ceil(math.log2(engine.pixels)) + 12, math.floor(math.log2(engine.max_kernel)) + 20
     )
     fill = last = drained = 0
     before_last: list[int] = [0, 0]  # when the halves were released
@@ -74,7 +74,7 @@ def law_with_fill(engine: DepthwiseEngine, body) -> int:
         start = max(fill, before_last[0])
         fill = start + max(words * beats, p.fh * p.fw)
         drain = -(-p.channels // engine.result_lanes)
-        clock = max(last, fill + 1, start + made)
+        clock = max(last, fill + 6, start + made)
         for clocks in tile_clocks(engine.pixels, p):
             clock = max(clock + clocks, drained)
             drained = clock + drain

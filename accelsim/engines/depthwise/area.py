@@ -14,17 +14,22 @@ def features(engine: DepthwiseEngine, lut_blocks: int) -> tuple[float, ...]:
     return 1, engine.lanes, engine.pixels, slots, slots * log2(engine.pixels)
 
 
-def tile_bits(engine: DepthwiseEngine) -> tuple[int, int, int]:
-    """Bits of a tile on its way to the taps: what is known at once, its pixels, and its taps."""
+def tile_bits(engine: DepthwiseEngine) -> tuple[int, ...]:
+    """Bits of a tile on its way to the taps: what is known at once, its pixels, and its taps.
+
+    Of the first and the last, first what is decided by.
+    """
     row = largest(DepthwiseCommand, "bottom").bit_length()
     entry, word = (engine.tap_depth - 1).bit_length(), (engine.bank_depth - 1).bit_length()
     beats = -(-engine.lanes // engine.result_lanes)
-    sizes = sum(largest(DepthwisePass, name).bit_length() for name in ("h", "w", "dh", "dw", "fw"))
-    positions = sum(largest(DepthwisePass, name).bit_length() + 1 for name in ("fh", "fw"))
+    sizes = sum(largest(DepthwisePass, name).bit_length() for name in ("h", "w", "dh", "dw"))
+    rows, columns = (largest(DepthwisePass, name).bit_length() for name in ("fh", "fw"))
     return (
-        sizes + beats.bit_length() + entry + word + 3,
+        beats.bit_length() + 3,
+        sizes + entry + word,
         engine.pixels * (2 * row + 1),
-        2 * row + entry + positions + 1,
+        rows + 1 + columns + 1 + 3,
+        2 * row + entry + columns + 1,
     )
 
 

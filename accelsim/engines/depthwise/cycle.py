@@ -51,6 +51,7 @@ ENTERED = 2  # to where its weights are known
 ADDRESSED = 3  # to where its operands are read
 SHIFTED = 6  # to where its operands are shifted
 MULTIPLIED = 7  # to where they are multiplied
+LOADED = 6  # clocks between the last word of a fill and the first tap
 TAP, FIRST, LAST = (1 << bit for bit in range(3))  # tag of a tap in the pipeline
 RING = 16  # tiles: the generator's, the one at the issue stage, those in the pipeline
 NEVER = np.iinfo(np.int64).max  # a clock that does not come
@@ -103,7 +104,8 @@ class Counters(NamedTuple):
 class Registers(NamedTuple):
     """Registers of the engine at the beginning of a clock.
 
-    operand : int16[P, L].  product, total, shadow : int32[P, L].
+    operand : int16[P, L].  product, total, shadow : int32[P, L]; the total is 0 in the clock in
+        which the first product of a tile is added.
     weights : int16[6, L], of the taps issued 2 to 7 clocks ago, the last ones at the multipliers;
         the tap memory keeps its last entry.
     masks : bool[6, P], of the taps issued 1 to 6 clocks ago.
@@ -164,6 +166,7 @@ class _Sizes(NamedTuple):
 
     lead : clocks from where a command is taken to where its pass can start.
     made : from where a fill starts to where the generator can have the first tile.
+    loaded : from the last word of a fill to there.
     """
 
     lanes: int
@@ -172,17 +175,20 @@ class _Sizes(NamedTuple):
     fill_port: int
     lead: int
     made: int
+    loaded: int
 
 
 class _Passes(NamedTuple):
     """What is to be done, and when it was.
 
-    commands : COMMAND[passes].  earliest, started, retired : int64[passes]; -1 for not yet.
+    commands : COMMAND[passes].  earliest, started, filled, retired : int64[passes]; -1 for not yet.
+        A pass has been filled in the clock in which its last word comes.
     """
 
     commands: Register
     earliest: Int
     started: Int
+    filled: Int
     retired: Int
 
 
@@ -346,12 +352,11 @@ def _parts(
     passes = _Passes(
         np.ascontiguousarray(commands, np.int64).view(COMMAND)[:, 0],
         check_earliest(earliest, len(commands)),
-        np.full(len(commands), -1),
-        np.full(len(commands), -1),
+        *(np.full(len(commands), -1) for _ in range(3)),
     )
     sizes = _Sizes(
         engine.lanes, engine.pixels, engine.result_lanes, engine.fill_port,
-        lead=1 if engine.fill_port else 2, made=engine.lead - 2,
+        lead=1 if engine.fill_port else 2, made=engine.lead - 2, loaded=LOADED - 1,
     )  # fmt: skip
     work = DepthwisePass(*commands.T[: len(DepthwisePass._fields)])
     results = int(depthwise_results(work, engine.pixels, engine.result_lanes).sum())
@@ -458,7 +463,7 @@ class _Replay(NamedTuple):
         return Registers(
             operand=multiplied.operand,
             product=added.operand.astype(np.int32) * added.weights,
-            total=self.total(number, left),
+            total=self.total(number, left) * (added.tag & FIRST == 0),
             shadow=self.shadow(lanes),
             weights=np.array([stage.weights for stage in entered]),
             masks=np.array([stage.mask for stage in stages[:SHIFTED]]),
@@ -1009,7 +1014,9 @@ def _load(sizes, passes, loader, free, released, clock):
                 loader.words_left -= 1
                 loader.parts_left = c.parts
         loader.entries_left = max(loader.entries_left - 1, 0)
-        loader.filled += loader.words_left == 0 and loader.entries_left == 0
+        if loader.words_left == 0 and loader.entries_left == 0:
+            passes.filled[loader.filled] = clock
+            loader.filled += 1
     handed = -1
     if free and loader.handed < loader.filled and clock >= _made(sizes, passes, loader):
         handed = loader.handed
@@ -1028,7 +1035,8 @@ def _load(sizes, passes, loader, free, released, clock):
 @component
 def _made(sizes, passes, loader):
     """The first clock in which the generator can take the next command that was filled."""
-    return passes.started[loader.handed] + sizes.made
+    number = loader.handed
+    return max(passes.started[number] + sizes.made, passes.filled[number] + sizes.loaded)
 
 
 @component

@@ -45,7 +45,7 @@ Int = npt.NDArray[np.int64]
 REMEMBERED = 1024  # passes and sequences
 
 PIPELINE = 8  # registers from an address to the sum: weight 2, place, words 3, operand, product
-LOADED = 1  # clocks between the last word of a fill and the first tap
+LOADED = 6  # clocks between the last word of a fill and the first tap
 RELEASED = 2  # clocks between the last tap of a pass and the first word that takes its place
 
 Counts = npt.NDArray[np.int64]

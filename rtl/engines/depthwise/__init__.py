@@ -6,7 +6,10 @@ and waits in a queue (`queue`). Tiles become taps (`issue`), one in a clock, who
 weights are read from the tap memory (`taps`), and a tap goes through the lanes (`lanes`). With s
 the clock of issue:
 
-    s      the tap memory reads the tap's entry; the pixels whose values lie in the map are known
+    s - 4  it is decided that there is a tap, and whether it is the last of its tile; then the place
+           of its tile comes out of the queue, where it is the first
+    s      the tap memory reads the tap's entry
+    s + 1  the pixels whose values lie in the map are known
     s + 2  the entry is in a register: place of its values
     s + 3  two neighbouring words of every bank are read
     s + 6  they have passed two registers, and are shifted until pixel 0's value comes first; what

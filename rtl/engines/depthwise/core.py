@@ -89,14 +89,16 @@ class DepthwiseCore(wiring.Component):
         m.submodules.tap_memory = taps
         m.submodules.lanes = lanes
         m.submodules.memory = memory
-        wiring.connect(m, self.queue.tiles, issue.tiles)
+        wiring.connect(m, self.queue.orders, issue.orders)
         m.d.comb += [
             self.generator.room.eq(self.queue.room),
             self.queue.sent.eq(self.generator.sent),
             self.queue.place.eq(self.generator.place),
+            issue.tile.eq(self.queue.tile),
             taps.read.eq(issue.slot.valid),
             taps.address.eq(issue.slot.address),
             lanes.slot.eq(issue.slot),
+            lanes.mask.eq(issue.mask),
             lanes.entry.eq(taps.entry),
             memory.write.eq(lanes.write),
             memory.word[0].eq(lanes.word),
@@ -108,12 +110,15 @@ class DepthwiseCore(wiring.Component):
 
     def _keep_room(self, m: Module) -> None:
         """Room for the results of a tile, reserved by its last tap."""
-        # Words of the result memory that are free beside those that a tile may take.
+        # Words of the result memory that are free beside those that a tile may take, as the tiles
+        # up to that of two clocks ago left it; and one less, for a tile between.
         lanes, together = self.engine.lanes, self.engine.result_lanes
         beside = self.memory.depth + lanes // -together
-        spare = Signal(signed(beside.bit_length() + 1), init=beside)
-        m.d.comb += self.issue.room.eq(spare >= 0)
-        m.d.sync += spare.eq(spare - self.issue.slot.step.beats + self.memory.handed)
+        shape = signed(beside.bit_length() + 1)
+        spare, behind = Signal(shape, init=beside), Signal(shape, init=beside - 1)
+        m.d.comb += [self.issue.room.eq(spare >= 0), self.issue.room_behind.eq(behind >= 0)]
+        for words in (spare, behind):
+            m.d.sync += words.eq(words - self.issue.reserved + self.memory.handed)
 
     def _run_sequence(self, m: Module) -> None:
         """A sequence: from its first command to the result of the last."""
@@ -183,7 +188,7 @@ class DepthwiseCore(wiring.Component):
         starts = Signal()
         m.d.sync += starts.eq(loader.commands.valid & loader.commands.ready)
         m.d.comb += [
-            loader.begins.eq(self.issue.begins),
+            loader.begun.eq(self.issue.begun),
             loader.released.eq(self.issue.slot.step.end),
             loader.more.eq(more),
             self.issue.loaded.eq(loader.loaded),

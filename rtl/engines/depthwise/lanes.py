@@ -26,6 +26,7 @@ from rtl.engines.depthwise.layouts import (
 )
 from rtl.lib.layout import address_bits
 from rtl.lib.memory import memory
+from rtl.lib.pipeline import later
 
 # Clocks after the issue of a tap.
 ENTERED = 2  # its entry of the tap memory is known
@@ -45,7 +46,8 @@ def lane_layouts(engine: DepthwiseEngine) -> tuple[data.Layout, data.Layout]:
     odd_first : of the words in the registers behind the memories, the odd one comes first.
     shift, mask : operands of those words to skip, and those of the others that lie in the map.
     weight : of the tap that is at the multipliers WEIGHT_STAGES clocks later.
-    first, capture : of the sums of this clock: start them, copy them to the shadow registers.
+    first : the product of the next clock starts the sums.
+    capture : the sums of this clock are copied to the shadow registers.
     move, next_shadow : take the shadow registers of another lane.
 
     The outputs are the shadow registers.
@@ -80,7 +82,7 @@ class Lane:
     weights : on their way to the multipliers, the last one there.
     even, odd : words that were read, behind the memories: in registers that are part of these, and
         in others near the multipliers, where they are shifted.
-    operand, product, acc : of every pixel.
+    operand, product, acc : of every pixel; the sum is 0 where the next product starts it.
     shadow : sums of a tile that is complete, which leave from here.
 
     A plain set of registers, not a Component: Amaranth's simulator runs all lanes as one process.
@@ -117,12 +119,12 @@ class Lane:
             m.d.sync += [later.eq(word) for word, later in pairwise((read, *registers))]
         m.d.sync += [later.eq(weight) for weight, later in pairwise((i.weight, *self.weights))]
         for p in range(self.engine.pixels):
-            total = Mux(i.first, 0, self.acc[p]) + self.product[p]
+            total = self.acc[p] + self.product[p]
             moved = Mux(i.move, i.next_shadow[p], self.shadow[p])
             m.d.sync += [
                 self.operand[p].eq(Mux(i.mask[p], values[p], 0)),
                 self.product[p].eq(self.operand[p] * self.weights[-1]),
-                self.acc[p].eq(total),
+                self.acc[p].eq(Mux(i.first, 0, total)),
                 self.shadow[p].eq(Mux(i.capture, total, moved)),
             ]
 
@@ -174,7 +176,8 @@ class Lanes(wiring.Component):
     """L lanes, and the pipeline that they share.
 
     fill : operands written in this clock where it is valid.
-    slot : of the issue stage.  entry : of the tap memory, for the slot of two clocks before.
+    slot : of the issue stage.  mask : pixels whose value lies in the map, for the slot of the clock
+        before.  entry : of the tap memory, for that of two clocks before.
     write, word : a result word on the result port: P values of Q lanes, lane by lane.
     read_done : the banks are read for the last time by a pass.
     finished : the word is the last one of a sequence.
@@ -194,6 +197,7 @@ class Lanes(wiring.Component):
             {
                 "fill": In(stream.Signature(map_fill_layout(engine), always_ready=True)),
                 "slot": In(slot_layout(engine)),
+                "mask": In(engine.pixels),
                 "entry": In(entry_layout(engine)),
                 "write": Out(1),
                 "word": Out(word),
@@ -204,9 +208,16 @@ class Lanes(wiring.Component):
         )
         self.lanes = [Lane(engine, f"_{n}") for n in range(0 if shared else engine.lanes)]
         # The slot on its way: the number says how many clocks after its issue.
-        self.word1, self.word2 = (Signal.like(self.slot.word, name=f"word{n}") for n in (1, 2))
+        self.word1, self.word2, self.following2 = (
+            Signal.like(self.slot.word, name=name, reset_less=True)
+            for name in ("word1", "word2", "following2")
+        )
         self.masks = [
-            Signal(engine.pixels, name=f"mask{n}", reset_less=True) for n in range(1, SHIFTED + 1)
+            self.mask,
+            *(
+                Signal(engine.pixels, name=f"mask{n}", reset_less=True)
+                for n in range(2, SHIFTED + 1)
+            ),
         ]
         self.shifts = [
             Signal.like(self.entry.shift, name=f"shift{n}", reset_less=True)
@@ -222,6 +233,8 @@ class Lanes(wiring.Component):
         self.steps = [Signal(step_layout(engine), name=f"step{n}") for n in range(1, SUMMED + 1)]
         # Result words of the tile in the shadow registers that are still to leave.
         self.beats_left = Signal.like(self.slot.step.beats)
+        self.captures = Signal()  # the sums of this clock are those of a tile
+        self.moves = Signal()  # more than one word is still to leave
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -246,12 +259,13 @@ class Lanes(wiring.Component):
         """The slot on its way behind the issue stage."""
         slot, address = self.slot, self.word2 + self.entry.word  # of the first word of a tap
         m.d.sync += [
-            self.even.eq((address + 1) >> 1),
+            self.following2.eq(self.word1 + 1),
+            self.even.eq((self.following2 + self.entry.word) >> 1),
             self.odd.eq(address >> 1),
         ]
         for pipeline in (
             (slot.word, self.word1, self.word2),
-            (slot.mask, *self.masks),
+            self.masks,
             (self.entry.shift, *self.shifts),
             (address[0], *self.odd_firsts),
             (slot.step, *self.steps),
@@ -262,10 +276,15 @@ class Lanes(wiring.Component):
         """Result words of the tile in the shadow registers, one in a clock."""
         summed, beats_left = self.steps[-1], self.beats_left
         ends_sequence = Signal()
-        with m.If(summed.beats != 0):
-            m.d.sync += [beats_left.eq(summed.beats), ends_sequence.eq(summed.last)]
+        m.d.sync += self.captures.eq(self.steps[-2].beats != 0)
+        with m.If(self.captures):
+            m.d.sync += [
+                beats_left.eq(summed.beats),
+                self.moves.eq(summed.beats > 1),
+                ends_sequence.eq(summed.last),
+            ]
         with m.Elif(beats_left != 0):
-            m.d.sync += beats_left.eq(beats_left - 1)
+            m.d.sync += [beats_left.eq(beats_left - 1), self.moves.eq(beats_left > 2)]
         m.d.comb += [
             self.write.eq(beats_left != 0),
             self.read_done.eq(self.steps[ADDRESSED - 1].end),
@@ -276,13 +295,12 @@ class Lanes(wiring.Component):
         """Whether the tile in the shadow registers ends its pass."""
         summed = self.steps[-1]
         ends_pass = Signal()
-        with m.If(summed.beats != 0):
+        with m.If(self.captures):
             m.d.sync += ends_pass.eq(summed.end)
         m.d.comb += self.retires.eq((self.beats_left == 1) & ends_pass)
 
     def _steer(self, m: Module, n: int, lane: data.View) -> None:
         """What all lanes do in this clock, and the weight of lane n."""
-        summed = self.steps[-1]
         m.d.comb += [
             lane.even.eq(self.even),
             lane.odd.eq(self.odd),
@@ -290,13 +308,13 @@ class Lanes(wiring.Component):
             lane.shift.eq(self.shifts[-1]),
             lane.mask.eq(self.masks[-1]),
             lane.weight.eq(self.entry.weights[n]),
-            lane.first.eq(summed.first),
-            lane.capture.eq(summed.beats != 0),
-            lane.move.eq(self.beats_left > 1),
+            lane.first.eq(self.steps[-2].first),
+            lane.capture.eq(self.captures),
+            lane.move.eq(self.moves),
         ]
 
     def _write(self, m: Module, n: int, lane: data.View) -> None:
-        """Operands of lane n among those of the fill."""
+        """Operands of lane n among those of the fill, in registers in front of its banks."""
         fill, valid, port = self.fill.payload, self.fill.valid, self.engine.fill_port
         pixels = self.engine.pixels
         places = range(n * pixels, (n + 1) * pixels)
@@ -304,11 +322,16 @@ class Lanes(wiring.Component):
             chosen = Cat(valid & (fill.part == place // port) for place in places)
         else:
             port, chosen = self.engine.multipliers, valid
+        words = later(
+            m, f"fill_{n}", even=Mux(fill.address[0], 0, chosen),
+            odd=Mux(fill.address[0], chosen, 0), address=fill.address >> 1,
+            data=Cat(fill.data[place % port] for place in places),
+        )  # fmt: skip
         m.d.comb += [
-            lane.write_even.eq(Mux(fill.address[0], 0, chosen)),
-            lane.write_odd.eq(Mux(fill.address[0], chosen, 0)),
-            lane.write_address.eq(fill.address >> 1),
-            *(lane.write_data[p].eq(fill.data[place % port]) for p, place in enumerate(places)),
+            lane.write_even.eq(words.even),
+            lane.write_odd.eq(words.odd),
+            lane.write_address.eq(words.address),
+            lane.write_data.as_value().eq(words.data),
         ]
 
     def _lane(self, m: Module, n: int, inputs: data.View, outputs: data.View) -> None:

@@ -86,56 +86,93 @@ def pixels_layout(engine: DepthwiseEngine) -> data.StructLayout:
     return data.StructLayout({"y": coordinates, "x": coordinates, "inside": engine.pixels})
 
 
-def reach_layout(engine: DepthwiseEngine) -> data.StructLayout:
-    """The taps of a tile: those between the first and the last that meet the map anywhere in it.
+def counts_layout(engine: DepthwiseEngine) -> data.StructLayout:
+    """How many taps of a tile meet the map.
 
-    y, x : the pixels from that row and column on are in the map for the first tap, as far as top
-        and left are concerned.
-    entry : of the first tap, counted from those of its pass.
     rows, columns : of the kernel, behind the first, less two, so that the sign says whether there
         are none behind the next: -2 where there are none at all.
-    met : there are any; else rows and columns are -2, and entry is 0.
+    one_row, one_column, one : whether it has no other, and whether both hold.
     """
     fields = layout(DepthwiseCommand)["work"].shape
     return data.StructLayout(
         {
-            "y": EDGE,
-            "x": EDGE,
-            "entry": unsigned(address_bits(engine.tap_depth)),
             "rows": signed(1 + fields["fh"].width),
             "columns": signed(1 + fields["fw"].width),
-            "met": 1,
+            "one_row": 1,
+            "one_column": 1,
+            "one": 1,
         }
     )
 
 
-def head_layout(engine: DepthwiseEngine) -> data.StructLayout:
-    """What else the taps of a tile need to know.
+def where_layout(engine: DepthwiseEngine) -> data.StructLayout:
+    """Where the taps of a tile lie that meet the map.
 
-    row : entries of a kernel row, less one.  last : the tile ends a sequence.
+    y, x : the pixels from that row and column on are in the map for the first tap, as far as top
+        and left are concerned.
+    entry : of the first tap, counted from those of its pass.
+    row_gap : entries from the last of a kernel row to the next.
+    met : there are any; else entry is 0.
     """
+    entry = unsigned(address_bits(engine.tap_depth))
+    row_gap = layout(DepthwiseCommand)["work"].shape["fw"].shape
+    return data.StructLayout({"y": EDGE, "x": EDGE, "entry": entry, "row_gap": row_gap, "met": 1})
+
+
+def reach_layout(engine: DepthwiseEngine) -> data.StructLayout:
+    """The taps of a tile: those between the first and the last that meet the map anywhere in it."""
+    return data.StructLayout({"counts": counts_layout(engine), "where": where_layout(engine)})
+
+
+def head_layout(engine: DepthwiseEngine) -> data.StructLayout:
+    """What a tile begins and ends.
+
+    beats : result words.  begins, ends : the first and the last tile of its pass.  last : the tile
+        ends a sequence.
+    """
+    return data.StructLayout(
+        {"beats": beats_shape(engine), "begins": 1, "ends": 1, "last": 1},
+    )
+
+
+def order_layout(engine: DepthwiseEngine) -> data.StructLayout:
+    """A tile as the issue stage decides about it."""
+    return data.StructLayout({"head": head_layout(engine), "counts": counts_layout(engine)})
+
+
+def size_layout(engine: DepthwiseEngine) -> data.StructLayout:
+    """What is known at once of where a tile lies: of its command, and its word."""
     work = layout(DepthwiseCommand)["work"].shape
     return data.StructLayout(
         {
             **{name: work[name].shape for name in ("h", "w", "dh", "dw")},
-            "row": work["fw"].shape,
-            "beats": beats_shape(engine),
             "taps": unsigned(address_bits(engine.tap_depth)),
             "word": unsigned(address_bits(engine.bank_depth)),
-            "begins": 1,
-            "ends": 1,
-            "last": 1,
         }
     )
 
 
 def tile_layout(engine: DepthwiseEngine) -> data.StructLayout:
-    """A tile as the issue stage takes it."""
+    """Where a tile lies, and its first tap.
+
+    top, bottom, left, right : the pixels from that row on, and before that row, and so on, are in
+        the map for the first tap.
+    row_gap : entries from the last of a kernel row to the next.
+    address : of the first entry.  word : of the banks.
+    """
+    work = layout(DepthwiseCommand)["work"].shape
     return data.StructLayout(
         {
-            "head": head_layout(engine),
+            "top": EDGE,
+            "bottom": FAR_EDGE,
+            "left": EDGE,
+            "right": FAR_EDGE,
+            "dh": work["dh"].shape,
+            "dw": work["dw"].shape,
+            "row_gap": work["fw"].shape,
+            "address": unsigned(address_bits(engine.tap_depth)),
+            "word": unsigned(address_bits(engine.bank_depth)),
             "pixels": pixels_layout(engine),
-            "reach": reach_layout(engine),
         }
     )
 
@@ -154,14 +191,12 @@ def slot_layout(engine: DepthwiseEngine) -> data.StructLayout:
     """One clock of the issue stage.
 
     valid : a tap is issued.  address : its entry in the tap memory.  word : of its tile.
-    mask : pixels whose value lies in the map.
     """
     return data.StructLayout(
         {
             "valid": 1,
             "address": unsigned(address_bits(engine.tap_depth)),
             "word": unsigned(address_bits(engine.bank_depth)),
-            "mask": unsigned(engine.pixels),
             "step": step_layout(engine),
         }
     )

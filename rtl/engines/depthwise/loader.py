@@ -73,8 +73,9 @@ class Loader(wiring.Component):
     tiles : the same commands, whose tiles can be made meanwhile.
     map_word, tap_word : these streams have a word.  map_take, tap_take : it is taken, from the
         clock after the command was taken on.
-    begins : a pass begins to run.  loaded : the next one may, no earlier than two clocks behind
-        its last word.  released : the last tap of a pass is issued.
+    loaded : the first tile of the next pass may be taken, no earlier than two clocks behind its
+        last word.  begun : it was taken in the clock before.  released : the last tap of a pass is
+        issued.
     dry : a command could be taken, or a word, and there is none; `more` commands are to come.
     """
 
@@ -89,7 +90,7 @@ class Loader(wiring.Component):
                 "tap_word": In(1),
                 "map_take": Out(1),
                 "tap_take": Out(1),
-                "begins": In(1),
+                "begun": In(1),
                 "loaded": Out(1),
                 "released": In(1),
                 "more": In(1),
@@ -118,7 +119,9 @@ class Loader(wiring.Component):
                 map_.dry | taps.dry | (self.more & ~commands.valid & room & map_.over & taps.over)
             ),
         ]
-        loaded = []
+        # A pass is loaded that was not taken two clocks ago, and another one: that is the next, if
+        # the first was taken since.
+        one, two = [], []
         for name, counter, words, parts, word, taken in (
             ("map", map_, new.words, new.parts, self.map_word, self.map_take),
             ("taps", taps, new.entries, 1, self.tap_word, self.tap_take),
@@ -132,9 +135,10 @@ class Loader(wiring.Component):
             ]
             passes = Signal(range(3), name=f"{name}_loaded")
             ended = self._after(m, f"{name}_ended", counter.ends, 1)
-            m.d.sync += passes.eq(passes + ended - self.begins)
-            loaded.append(passes != 0)
-        m.d.comb += self.loaded.eq(loaded[0] & loaded[1])
+            m.d.sync += passes.eq(passes + ended - self.begun)
+            one.append(passes != 0)
+            two.append(passes[1])
+        m.d.comb += self.loaded.eq(Mux(self.begun, two[0] & two[1], one[0] & one[1]))
         # The generator has taken the pass before last when a command is taken.
         with m.If(take):
             m.d.sync += [command.eq(new), tiles.valid.eq(1)]

@@ -5,6 +5,7 @@ from accelsim.passes import DepthwiseCommand
 from rtl.engines.depthwise.core import DepthwiseCore
 from rtl.engines.depthwise.lanes import SUMMED
 from rtl.engines.depthwise.loader import RELEASE_STAGES
+from rtl.engines.depthwise.queue import FOLLOWS
 from rtl.flow.manual import Chapter
 from rtl.lib.results import ResultMemory
 
@@ -37,7 +38,7 @@ the clock after the word in front of it was taken.
 {more}
 A pass starts no earlier than {lead} clocks after its command was taken; its start is {start}. A
 last tap waits until the result memory has room for {most} words besides those of the tiles before:
-it holds {depth}, and the place of a word is free from the second clock on after it was taken.
+it holds {depth}, and the place of a word is free from the {free}th clock on after it was taken.
 Nothing else waits, and nothing that is under way does.
 
 **Busy cycles** are counted from the start of the first pass to the last result at the result port,
@@ -63,7 +64,7 @@ are in time, and otherwise later by no more clocks than there are stall cycles.
 FILL = """
 A pass is filled in `max(words * ceil(channels * P / {port}), fh * fw)` clocks, beginning behind
 the fill of the pass before and {released} clocks behind the last tap of the one before that; its
-first tap is issued no earlier than two clocks behind its last word, and {tiles} clocks behind the
+first tap is issued no earlier than {loaded} clocks behind its last word, and {tiles} behind the
 start of its fill. Each of the two streams goes on with the words of the next pass by itself where
 the other one offers nothing and two passes have room.
 """
@@ -106,12 +107,15 @@ def _timing(engine: DepthwiseEngine) -> str:
             "of the commands, and of no stream words of a third pass before those of the first on "
             "the other one"
         ),
-        "more": FILL.format(port=port, released=RELEASE_STAGES + 2, tiles=engine.lead),
+        "more": FILL.format(
+            port=port, released=RELEASE_STAGES + 2, loaded=3 + FOLLOWS, tiles=engine.lead
+        ),
     }
     return TIMING.format(
         pipeline=SUMMED,
         latency=ResultMemory.LATENCY,
         most=-(-engine.lanes // engine.result_lanes),
         depth=engine.result_depth,
+        free=2 + FOLLOWS,
         **(narrow if port else wide),
     )

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from accelsim.hardware import DepthwiseEngine
 from rtl.engines.depthwise.layouts import COORDINATE_BITS, Pixel, pixels_layout, place_layout
-from rtl.lib.pipeline import later
+from rtl.lib.pipeline import later, less
 
 
 class _Step(NamedTuple):
@@ -33,8 +33,8 @@ class Pixels(wiring.Component):
 
     @property
     def latency(self) -> int:
-        """Clocks: the first step, the doublings, and which pixels are outputs."""
-        return 2 + (self.engine.pixels - 1).bit_length()
+        """Clocks: the first step, the doublings, and two for which pixels are outputs."""
+        return 3 + (self.engine.pixels - 1).bit_length()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -42,15 +42,19 @@ class Pixels(wiring.Component):
         one = _Step(Const(0), work.sw, work.sh, _folded(work.sw - command.wrap))
         pixels, step = _keep(m, 0, [Pixel(self.place.y, self.place.x)], one)
         ends = later(m, "ends_0", bottom=command.bottom, right=command.right)
-        for level in range(1, self.latency - 1):
+        for level in range(1, self.latency - 2):
             more = [*pixels, *(_moved(pixel, step) for pixel in pixels)][: self.engine.pixels]
             pixels, step = _keep(m, level, more, _doubled(step))
             ends = later(m, f"ends_{level}", **vars(ends))
         for p, pixel in enumerate(pixels):
+            found = later(
+                m, f"found_{p}", y=pixel.y, x=pixel.x,
+                below=less(ends.bottom, pixel.y), behind=less(ends.right, pixel.x),
+            )  # fmt: skip
             m.d.sync += [
-                self.pixels.y[p].eq(pixel.y),
-                self.pixels.x[p].eq(pixel.x),
-                self.pixels.inside[p].eq((pixel.y <= ends.bottom) & (pixel.x <= ends.right)),
+                self.pixels.y[p].eq(found.y),
+                self.pixels.x[p].eq(found.x),
+                self.pixels.inside[p].eq(~(found.below | found.behind)),
             ]
         return m
 

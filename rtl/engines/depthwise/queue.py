@@ -2,23 +2,34 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from accelsim.hardware import DepthwiseEngine
-from rtl.engines.depthwise.layouts import head_layout, place_layout, tile_layout
+from rtl.engines.depthwise.layouts import (
+    head_layout,
+    order_layout,
+    place_layout,
+    size_layout,
+    tile_layout,
+)
 from rtl.engines.depthwise.pixels import Pixels
 from rtl.engines.depthwise.reach import Reach
 from rtl.lib.memory import memory
+
+# Clocks from a decision of the issue stage to the tap: the memories of its tile are read, into two
+# registers, and what they hold is added up and taken.
+FOLLOWS = 4
 
 
 class TileQueue(wiring.Component):
     """Tiles with their pixels and their taps, in order; as many as are under way at once.
 
-    sent, place : a tile comes in, where there is `room`.
-    tiles : out, at the earliest `latency` clocks later; the payload from registers. Its ready
+    sent : a tile comes in, where there is `room`.  place : of the tile that came a clock before.
+    orders : what is to be decided about tiles, at the earliest `latency` clocks later. Its ready
         reaches no memory: what it does not take in the first clock is kept in a second register.
+    tile : where it lies, FOLLOWS clocks after its order was taken.
 
     What is known of a tile at once, its pixels and its taps are memories of their own, and are
     written when they come out of their pipelines. There are places enough that a tile in every
@@ -34,90 +45,117 @@ class TileQueue(wiring.Component):
                 "sent": In(1),
                 "place": In(place_layout(engine)),
                 "room": Out(1),
-                "tiles": Out(stream.Signature(tile_layout(engine))),
+                "orders": Out(stream.Signature(order_layout(engine))),
+                "tile": Out(tile_layout(engine)),
             }
         )
 
     @property
     def latency(self) -> int:
-        """Clocks: the longer pipeline, the memory, and the register behind it."""
-        return max(self.pixels.latency, self.reach.latency) + 2
+        """Clocks: to the place, the longer pipeline, the memory, and the register behind it."""
+        return 1 + max(self.pixels.latency, self.reach.latency) + 2
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.pixel_stages, m.submodules.reach_stages = self.pixels, self.reach
-        tiles: Any = self.tiles
-        under_way = [self.sent]  # so many clocks after they came
-        while len(under_way) <= self.latency - 2:
-            later = Signal(name=f"sent_{len(under_way)}")
-            m.d.sync += later.eq(under_way[-1])
-            under_way.append(later)
-        # Counted from -1 on, so that the sign says whether there is one.
-        free = Signal(range(-1, self.depth), init=self.depth - 1)
-        written = Signal(range(-1, self.depth), init=-1)  # and not read
-        read, freed = Signal(), Signal()
-        fetched = Signal()  # a tile is at the outputs of the memories
+        orders: Any = self.orders
+        come = _delayed(m, "come", self.sent, 1 + self.reach.latency)  # so many clocks after
+        took = _delayed(m, "took", orders.valid & orders.ready, 2)
+        freed = _delayed(m, "freed", took[1], 1)[1]
+        # Counted so that the sign says whether there is room for the tile of this clock, beside
+        # that of the clock before; and whether a tile is written and not read.
+        free = Signal(range(-2, self.depth), init=self.depth - 2)
+        written = Signal(range(-1, self.depth), init=-1)
+        read = Signal()
+        fetched = Signal()  # an order is at the outputs of the memories
         # Another one, in front of it, that was there before and has not been taken.
-        kept, second = Signal(), Signal(tile_layout(self.engine), reset_less=True)
+        kept, second = Signal(), Signal(order_layout(self.engine), reset_less=True)
+        first = Signal(order_layout(self.engine))
         m.d.comb += [
             self.pixels.place.eq(self.place),
             self.reach.place.eq(self.place),
             self.room.eq(free >= 0),
             read.eq((written >= 0) & ~(fetched & kept)),
-            tiles.valid.eq(fetched | kept),
+            orders.valid.eq(fetched | kept),
+            orders.payload.eq(Mux(kept, second, first)),
         ]
         m.d.sync += [
-            freed.eq(read),
-            free.eq(free - self.sent + freed),
-            written.eq(written + under_way[-1] - read),
-        ]
-        m.d.sync += [
+            free.eq(free + _change(freed, come[1])),
+            written.eq(written + _change(come[-1], read)),
             fetched.eq(read | (fetched & kept)),
-            kept.eq((fetched | kept) & ~tiles.ready),
+            kept.eq((fetched | kept) & ~orders.ready),
         ]
-        first = Signal(tile_layout(self.engine))
-        m.d.comb += tiles.payload.eq(Mux(kept, second, first))
         with m.If(~kept):
             m.d.sync += second.eq(first)
-        at = Signal(range(self.depth))
-        m.d.sync += at.eq(at + read)
-        for name, write, part in (
-            ("head", self.sent, self._head(m)),
-            ("pixels", under_way[self.pixels.latency], self.pixels.pixels),
-            ("reach", under_way[self.reach.latency], self.reach.reach),
-        ):
-            out = self._memory(m, name, write, part, read, at)
-            m.d.comb += first[name].as_value().eq(out)
-        return m
-
-    def _head(self, m: Module) -> Value:
-        """What is known of a tile when it comes."""
-        place, command = self.place, self.place.command
+        place, reach = self.place, self.reach.reach
         head = Signal(head_layout(self.engine))
         m.d.comb += [
-            *(head[name].eq(command.work[name]) for name in ("h", "w", "dh", "dw")),
-            head.row.eq(command.work.fw - 1),
-            head.beats.eq(command.beats),
-            head.taps.eq(command.taps),
-            *(head[name].eq(place[name]) for name in ("word", "begins", "ends")),
-            head.last.eq(place.ends & command.last),
+            head.beats.eq(place.command.beats),
+            head.begins.eq(place.begins),
+            head.ends.eq(place.ends),
+            head.last.eq(place.ends & place.command.last),
         ]
-        return head
+        m.d.comb += [
+            first.head.eq(self._memory(m, "head", come[1], head, read)),
+            first.counts.eq(self._memory(m, "counts", come[-1], reach.counts, read)),
+        ]
+        self._follow(m, come, took)
+        return m
 
-    def _memory(
-        self, m: Module, name: str, write: Value, part: Any, read: Value, at: Value
-    ) -> Value:
-        """A memory of parts of tiles, and its output."""
+    def _follow(self, m: Module, come: list[Value], took: list[Value]) -> None:
+        """What is known of a tile, behind the decisions."""
+        place, tile = self.place, Signal(tile_layout(self.engine), reset_less=True)
+        m.d.comb += self.tile.eq(tile)
+        sizes = Signal(size_layout(self.engine))
+        m.d.comb += [
+            *(sizes[name].eq(place.command.work[name]) for name in ("h", "w", "dh", "dw")),
+            sizes.taps.eq(place.command.taps),
+            sizes.word.eq(place.word),
+        ]
+        size, where = (
+            Signal(part.shape(), name=name, reset_less=True)
+            for name, part in (("size", sizes), ("where", self.reach.reach.where))
+        )
+        come_pixels = come[1 + self.pixels.latency]
+        m.d.sync += [
+            size.eq(self._memory(m, "sizes", come[1], sizes, took[1])),
+            where.eq(self._memory(m, "wheres", come[-1], self.reach.reach.where, took[1])),
+            tile.pixels.eq(self._memory(m, "pixels", come_pixels, self.pixels.pixels, took[2])),
+            tile.top.eq(where.y),
+            tile.bottom.eq(Mux(where.met, where.y + size.h, 0)),
+            tile.left.eq(where.x),
+            tile.right.eq(where.x + size.w),
+            tile.address.eq(size.taps + where.entry),
+            *(tile[name].eq(size[name]) for name in ("dh", "dw", "word")),
+            tile.row_gap.eq(where.row_gap),
+        ]
+
+    def _memory(self, m: Module, name: str, write: Value, part: Any, read: Value) -> Value:
+        """A memory of parts of tiles, written and read in order, and its output."""
         words = memory(part.shape(), self.depth)
         m.submodules[f"{name}_memory"] = words
-        write_port, read_port = words.write_port(), words.read_port()
-        place = Signal.like(at, name=f"{name}_at")
-        m.d.comb += [
-            write_port.en.eq(write),
-            write_port.addr.eq(place),
-            write_port.data.eq(part),
-            read_port.en.eq(read),
-            read_port.addr.eq(at),
-        ]
-        m.d.sync += place.eq(place + write)
-        return read_port.data.as_value()
+        for port, step, what in (
+            (words.write_port(), write, "written"),
+            (words.read_port(), read, "read"),
+        ):
+            at = Signal(range(self.depth), name=f"{name}_{what}")
+            m.d.comb += [port.en.eq(step), port.addr.eq(at)]
+            m.d.sync += at.eq(at + step)
+            if what == "written":
+                m.d.comb += port.data.eq(part)
+        return port.data.as_value()
+
+
+def _delayed(m: Module, name: str, event: Value, clocks: int) -> list[Value]:
+    """An event now, and every clock later up to so many."""
+    events = [event]
+    for n in range(1, clocks + 1):
+        register = Signal(name=f"{name}_{n}")
+        m.d.sync += register.eq(events[-1])
+        events.append(register)
+    return events
+
+
+def _change(more: Value, less: Value) -> Value:
+    """1, 0 or -1."""
+    return Cat(more ^ less, less & ~more).as_signed()

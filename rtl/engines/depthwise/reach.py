@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from accelsim.hardware import DepthwiseEngine
 from rtl.engines.depthwise.layouts import COORDINATE_BITS, place_layout, reach_layout
 from rtl.lib.layout import address_bits
-from rtl.lib.pipeline import later
+from rtl.lib.pipeline import later, less
 
 
 class Reach(wiring.Component):
@@ -32,7 +32,7 @@ class Reach(wiring.Component):
     @property
     def latency(self) -> int:
         """Clocks: the rectangle, the bits of the quotients, and what follows from them."""
-        return 4 + self._bits + 2
+        return 7 + self._bits + 3
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -44,13 +44,20 @@ class Reach(wiring.Component):
         )
         y, x = (later(m, f"{name}_ends", **_ends(axis)) for name, axis in (("y", y), ("x", x)))
         met = y.met & x.met
+        found = later(
+            m, "found", y=first_y.edge, x=first_x.edge, met=met, end=x.end,
+            entry=Mux(met, first_y.entry + first_x.entry, 0),
+            rows=Mux(met, _behind(y), -2), columns=Mux(met, _behind(x), -2),
+        )  # fmt: skip
+        counts, where = self.reach.counts, self.reach.where
+        one_row, one_column = _is_lowest(found.rows), _is_lowest(found.columns)
         m.d.sync += [
-            self.reach.y.eq(first_y.edge),
-            self.reach.x.eq(first_x.edge),
-            self.reach.entry.eq(Mux(met, first_y.entry + first_x.entry, 0)),
-            self.reach.rows.eq(Mux(met, _behind(y), -2)),
-            self.reach.columns.eq(Mux(met, _behind(x), -2)),
-            self.reach.met.eq(met),
+            *(counts[name].eq(getattr(found, name)) for name in ("rows", "columns")),
+            counts.one_row.eq(one_row),
+            counts.one_column.eq(one_column),
+            counts.one.eq(one_row & one_column),
+            *(where[name].eq(getattr(found, name)) for name in ("y", "x", "entry", "met")),
+            where.row_gap.eq(found.end - found.columns),
         ]
         return m
 
@@ -63,53 +70,66 @@ class Reach(wiring.Component):
             m, "tile", y=place.y, x=place.x, ahead_y=place.ahead_y, ahead_x=place.ahead_x,
             h=work.h, w=work.w, sh=work.sh, sw=work.sw, wrap=place.command.wrap, **sizes, **ends,
         )  # fmt: skip
-        new_row = tile.ahead_x == 0  # begins behind the last pixel
+        # Ahead is the pixel behind the last one, which may be in that row or ends the one above.
+        steps = later(
+            m, "steps", new_row=tile.ahead_x == 0, ahead_y=tile.ahead_y,
+            above=(tile.ahead_y - tile.sh)[:COORDINATE_BITS],
+            before=(tile.ahead_x - tile.sw)[:COORDINATE_BITS],
+            row_end=(tile.wrap - tile.sw)[:COORDINATE_BITS],
+            y_pad=tile.pt + tile.dh, x_pad=tile.pl + tile.dw,
+            y_size=tile.h + tile.pt, x_size=tile.w + tile.pl,
+            **_named(tile, "y", "x", *sizes, *ends),
+        )  # fmt: skip
         corners = later(
-            m, "corners", y=tile.y, x=tile.x,
-            last_y=Mux(new_row, tile.ahead_y - tile.sh, tile.ahead_y)[:COORDINATE_BITS],
-            last_x=Mux(new_row, tile.wrap - tile.sw, tile.ahead_x - tile.sw)[:COORDINATE_BITS],
-            y_before=tile.pt + tile.dh - 1, y_room=tile.h + tile.pt - 1,
-            x_before=tile.pl + tile.dw - 1, x_room=tile.w + tile.pl - 1,
-            **_named(tile, *sizes, *ends),
+            m, "corners",
+            last_y=Mux(steps.new_row, steps.above, steps.ahead_y),
+            last_x=Mux(steps.new_row, steps.row_end, steps.before),
+            y_before=steps.y_pad - 1, y_room=steps.y_size - 1,
+            x_before=steps.x_pad - 1, x_room=steps.x_size - 1,
+            **_named(steps, "y", "x", *sizes, *ends),
         )  # fmt: skip
-        beyond = corners.last_y > corners.bottom
-        one_row = Mux(beyond, corners.y == corners.bottom, corners.y == corners.last_y)
-        where = later(
-            m, "where", beyond=beyond, one_row=one_row,
-            first_outside=corners.x > corners.right, last_outside=corners.last_x > corners.right,
-            **_named(corners, "y", "x", "last_y", "last_x", "y_before", "y_room", "x_before",
-                     "x_room", *sizes, *ends),
+        kept = ("y_before", "y_room", "x_before", "x_room", "y", *sizes)
+        compared = later(
+            m, "compared", beyond=less(corners.bottom, corners.last_y),
+            at_bottom=corners.y == corners.bottom, at_last=corners.y == corners.last_y,
+            first_outside=less(corners.right, corners.x),
+            last_outside=less(corners.right, corners.last_x),
+            **_named(corners, "x", "last_y", "last_x", *kept, *ends),
         )  # fmt: skip
-        low = Mux(where.beyond, where.bottom, where.last_y)
-        left = Mux(where.one_row, Mux(where.first_outside, where.right, where.x), 0)
-        ends_inside = where.one_row & ~where.beyond & ~where.last_outside
-        right = Mux(ends_inside, where.last_x, where.right)
-        found = later(
-            m, "found", y_before=where.y_before - low, y_room=where.y_room - where.y,
-            x_before=where.x_before - right, x_room=where.x_room - left, **_named(where, *sizes),
+        one_row = Mux(compared.beyond, compared.at_bottom, compared.at_last)
+        first = Mux(compared.first_outside, compared.right, compared.x)
+        ends_inside = compared.at_last & ~compared.beyond & ~compared.last_outside
+        rectangle = later(
+            m, "rectangle",
+            low=Mux(compared.beyond, compared.bottom, compared.last_y),
+            left=Mux(one_row, first, 0),
+            right=Mux(ends_inside, compared.last_x, compared.right),
+            **_named(compared, *kept),
         )  # fmt: skip
+        room = later(
+            m, "room", y_before=rectangle.y_before - rectangle.low,
+            y_room=rectangle.y_room - rectangle.y, x_before=rectangle.x_before - rectangle.right,
+            x_room=rectangle.x_room - rectangle.left, **_named(rectangle, *sizes),
+        )  # fmt: skip
+        y = self._axis(m, "y", room.y_before, room.y_room, room.fh, room.dh, room.pt)
+        x = self._axis(m, "x", room.x_before, room.x_room, room.fw, room.dw, room.pl)
         entry = Const(0, address_bits(self.engine.tap_depth))
-        y = self._axis(found.y_before, found.y_room, found.fh, found.dh, found.pt)
-        x = self._axis(found.x_before, found.x_room, found.fw, found.dw, found.pl)
-        return (
-            SimpleNamespace(**y, entry=entry, entries=found.fw),
-            SimpleNamespace(**x, entry=entry, entries=Const(1)),
-        )
+        y.entry = x.entry = entry
+        y.entries, x.entries = x.kernel, Const(1)
+        return y, x
 
     def _axis(
-        self, before: Value, room: Value, kernel: Value, dilation: Value, padding: Value
-    ) -> dict[str, Value]:
-        """The fields of `_divide` along an axis, before the first stage."""
-        before, room, inside = (
-            _clamped(before, self._number_bits),
-            _clamped(room, self._number_bits),
-            room >= 0,
-        )
-        nothing = Const(0, 0)
-        return {
-            "before": before, "room": room, "first": nothing, "last": nothing, "kernel": kernel,
-            "back": (-dilation)[: len(dilation) + 1].as_signed(), "edge": padding, "inside": inside,
-        }  # fmt: skip
+        self, m: Module, name: str, before: Value, room: Value,
+        kernel: Value, dilation: Value, padding: Value,
+    ) -> SimpleNamespace:  # fmt: skip
+        """The fields of `_divide` along an axis but its entries, before the first stage."""
+        axis = later(
+            m, f"{name}_axis", before=_clamped(before, self._number_bits),
+            room=_clamped(room, self._number_bits), inside=room >= 0, kernel=kernel,
+            back=(-dilation)[: len(dilation) + 1].as_signed(), edge=padding,
+        )  # fmt: skip
+        axis.first = axis.last = Const(0, 0)
+        return axis
 
 
 def _divide(m: Module, stage: str, axis: SimpleNamespace, bit: int) -> SimpleNamespace:
@@ -171,3 +191,8 @@ def _clamped(number: Value, bits: int) -> Value:
 def _named(stage: SimpleNamespace, *names: str) -> dict[str, Value]:
     """Some registers of a stage by their names."""
     return {name: getattr(stage, name) for name in names}
+
+
+def _is_lowest(less: Value) -> Value:
+    """A number of rows or columns, of which the lowest is -2, is that."""
+    return less[-1] & ~less[0]

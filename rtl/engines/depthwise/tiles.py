@@ -1,7 +1,7 @@
 """Tiles of a command: P neighbouring output pixels each."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import stream, wiring
+from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from accelsim.hardware import DepthwiseEngine
@@ -15,9 +15,10 @@ class TileGenerator(wiring.Component):
 
     commands : taken as soon as the last tile of the command before it leaves.
     room : for one more tile behind the generator.
-    sent, place : a tile that leaves in this clock.
+    sent : a tile leaves in this clock.  place : of the tile that left in the clock before.
 
-    Pixels are steps of `sw` columns through a map that is `wrap` columns wide.
+    What is decided in a clock is which tile leaves; where that lies follows a clock later. Pixels
+    are steps of `sw` columns through a map that is `wrap` columns wide.
     """
 
     def __init__(self, engine: DepthwiseEngine) -> None:
@@ -33,85 +34,127 @@ class TileGenerator(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        place, new = self.place, self.commands.payload
-        valid = Signal()
-        command = Signal(layout(DepthwiseCommand), reset_less=True)
-        y, x = (Signal(COORDINATE_BITS, name=name, reset_less=True) for name in "yx")
-        word, row_word = Signal.like(place.word), Signal.like(place.word)
-        begins = Signal(reset_less=True)
-        # It is the last of its row, in the last row, and both; and whether a row has no other.
-        ends_row, in_last_row, ends, one_tile = (
-            Signal(name=name, reset_less=True)
-            for name in ("ends_row", "in_last_row", "ends", "one_tile")
+        new = self.commands.payload
+        valid, take = Signal(), Signal()
+        # It is the last of its row, and in the last row; and whether a row has no other.
+        ends_row, in_last_row, one_tile = (
+            Signal(name=name, reset_less=True) for name in ("ends_row", "in_last_row", "one_tile")
         )
+        ends = ends_row & in_last_row
         # Tiles behind it in its row, also where that begins, and rows behind that, all less two, so
         # that the sign says whether there are none behind the next.
         tiles_left, row_left = (
-            Signal(signed(1 + len(command.row_tiles)), name=name, reset_less=True)
+            Signal(signed(1 + len(new.row_tiles)), name=name, reset_less=True)
             for name in ("tiles_left", "row_left")
         )
-        rows_left = Signal(signed(1 + len(command.work.oh)), reset_less=True)
-        # From tile to tile, and the same where that goes on in the next row.
-        over_y = Signal.like(command.stride_y, reset_less=True)
-        over_x = Signal(signed(COORDINATE_BITS + 1), reset_less=True)
-        folded = Signal(signed(COORDINATE_BITS + 1))
-        wraps, take = Signal(), Signal()
-        flat = new.work.opcode == DepthwiseOpcode.FLAT
+        rows_left = Signal(signed(1 + len(new.work.oh)), reset_less=True)
         m.d.comb += [
-            folded.eq(x + over_x),
-            wraps.eq(folded >= 0),
             take.eq(~valid | (self.room & ends)),
             self.commands.ready.eq(take),
             self.sent.eq(valid & self.room),
-            place.command.eq(command),
-            place.y.eq(y),
-            place.x.eq(x),
-            place.ahead_y.eq(Mux(wraps, y + over_y, y + command.stride_y)),
-            place.ahead_x.eq(Mux(wraps, folded, x + command.stride_x)),
-            place.word.eq(word),
-            place.begins.eq(begins),
-            place.ends.eq(ends),
         ]
-        new_one_row, new_one_tile = flat | (new.work.oh == 1), new.row_tiles == 1
+        new_one_row = (new.work.opcode == DepthwiseOpcode.FLAT) | (new.work.oh == 1)
+        new_one_tile = new.row_tiles == 1
         with m.If(take):
             m.d.sync += [
                 valid.eq(self.commands.valid),
-                command.eq(new),
-                y.eq(0),
-                x.eq(0),
-                word.eq(new.map),
-                row_word.eq(new.map),
-                begins.eq(1),
                 in_last_row.eq(new_one_row),
                 *(register.eq(new_one_tile) for register in (ends_row, one_tile)),
-                ends.eq(new_one_row & new_one_tile),
-                tiles_left.eq(new.row_tiles - 3),
-                row_left.eq(new.row_tiles - 3),
+                *(register.eq(new.row_tiles - 3) for register in (tiles_left, row_left)),
                 rows_left.eq(new.work.oh - 3),
-                over_y.eq(new.stride_y + new.work.sh),
-                over_x.eq(new.stride_x - new.wrap),
             ]
-        with m.Elif(self.sent):
-            m.d.sync += begins.eq(0)
+        with m.Elif(self.room):
             with m.If(ends_row):
                 m.d.sync += [
                     in_last_row.eq(rows_left < 0),
                     ends_row.eq(one_tile),
-                    ends.eq((rows_left < 0) & one_tile),
-                    y.eq(y + command.work.sh),
-                    x.eq(0),
-                    word.eq(row_word + command.row_words),
-                    row_word.eq(row_word + command.row_words),
                     tiles_left.eq(row_left),
                     rows_left.eq(rows_left - 1),
                 ]
             with m.Else():
                 m.d.sync += [
-                    y.eq(place.ahead_y),
-                    x.eq(place.ahead_x),
-                    word.eq(word + 1),
                     ends_row.eq(tiles_left < 0),
-                    ends.eq(in_last_row & (tiles_left < 0)),
                     tiles_left.eq(tiles_left - 1),
                 ]
+        last = Signal(reset_less=True)
+        m.d.sync += last.eq(ends)
+        m.d.comb += self.place.ends.eq(last)
+        self._place(m, take, ends_row)
         return m
+
+    def _place(self, m: Module, take: Value, ends_row: Value) -> None:
+        """Where the tile lies: of the next command, or a tile further, perhaps in the next row."""
+        place, new = self.place, self.commands.payload
+        took, moved, new_row = (Signal(name=name) for name in ("took", "moved", "new_row"))
+        # Almost the same turned round, registers of their own: few read them, and they lie there.
+        stays, goes_on = Signal(init=1), Signal()
+        m.d.sync += [
+            took.eq(take),
+            moved.eq(self.room),
+            new_row.eq(ends_row),
+            stays.eq(~take),
+            goes_on.eq(~take & ~ends_row),
+        ]
+        # From tile to tile, and the same where that goes on in the next row.
+        fields = data.StructLayout(
+            {
+                "command": layout(DepthwiseCommand),
+                "over_y": unsigned(COORDINATE_BITS),
+                "over_x": signed(COORDINATE_BITS + 1),
+            }
+        )
+        kept, following = (
+            Signal(fields, name=name, reset_less=True) for name in ("kept", "following")
+        )
+        of = Signal(fields)  # the tile that is next
+        m.d.sync += [
+            following.command.eq(new),
+            following.over_y.eq(new.stride_y + new.work.sh),
+            following.over_x.eq(new.stride_x - new.wrap),
+        ]
+        with m.If(stays):
+            m.d.comb += of.eq(kept)
+        with m.Else():
+            m.d.comb += of.eq(following)
+        with m.If(took):
+            m.d.sync += kept.eq(following)
+        begins = Signal(reset_less=True)
+        word, row_word = (
+            Signal.like(place.word, name=name, reset_less=True) for name in ("word", "row_word")
+        )
+        # As it is; further by a tile, by a tile with a wrap, and by a row.
+        y, ahead_y, wrapped_y, below_y, x, ahead_x = (
+            Signal(COORDINATE_BITS, name=name, reset_less=True)
+            for name in ("y", "ahead_y", "wrapped_y", "below_y", "x", "ahead_x")
+        )
+        wrapped_x = Signal(signed(COORDINATE_BITS + 1), reset_less=True)
+        wraps = wrapped_x >= 0
+        m.d.comb += [
+            place.command.eq(kept.command),
+            place.y.eq(y),
+            place.x.eq(x),
+            place.ahead_y.eq(Mux(wraps, wrapped_y, ahead_y)),
+            place.ahead_x.eq(Mux(wraps, wrapped_x, ahead_x)),
+            place.word.eq(word),
+            place.begins.eq(begins),
+        ]
+        next_y = Mux(stays, Mux(new_row, below_y, place.ahead_y), 0)
+        next_x = Mux(goes_on, place.ahead_x, 0)
+        with m.If(~stays | moved):
+            m.d.sync += [
+                begins.eq(~stays),
+                y.eq(next_y),
+                x.eq(next_x),
+                ahead_y.eq(next_y + of.command.stride_y),
+                wrapped_y.eq(next_y + of.over_y),
+                below_y.eq(next_y + of.command.work.sh),
+                ahead_x.eq(next_x + of.command.stride_x),
+                wrapped_x.eq(next_x + of.over_x),
+            ]
+        below = row_word + kept.command.row_words
+        with m.If(~stays):
+            m.d.sync += [word.eq(following.command.map), row_word.eq(following.command.map)]
+        with m.Elif(moved & new_row):
+            m.d.sync += [word.eq(below), row_word.eq(below)]
+        with m.Elif(moved):
+            m.d.sync += word.eq(word + 1)

@@ -92,12 +92,13 @@ class Sums(wiring.Component):
             )
             m.d.sync += value.eq(Mux(i.mask[p], read[i.shift + p], 0))
             m.d.sync += [product.eq(value * weight), total.eq(now)]
-            m.d.comb += now.eq(Mux(i.first, 0, total) + product)
+            first = past(m, i.first)
+            m.d.comb += now.eq(Mux(first, 0, total) + product)
             captured, moved = past(m, i.capture), past(m, i.move)
             m.d.comb += [
                 Assert(lane.operand[p] == value),
                 Assert(lane.product[p] == product),
-                Assert(lane.acc[p] == total),
+                Assert(lane.acc[p] == Mux(first, 0, total)),
                 Assert(~captured | (dut.o[p] == total)),
                 Assert(captured | ~moved | (dut.o[p] == past(m, i.next_shadow[p]))),
                 Assert(captured | moved | (dut.o[p] == past(m, dut.o[p]))),
@@ -114,7 +115,7 @@ MUTANTS = (
     Mutant("shifted one too far", "values >> step * bits", "values >> (step + 1) * bits"),
     Mutant("outside of the map", "Mux(i.mask[p], values[p], 0)", "values[p]"),
     Mutant("a weight too early", "self.weights[-1]),", "self.weights[-2]),"),
-    Mutant("sums go on", "Mux(i.first, 0, self.acc[p])", "self.acc[p]"),
+    Mutant("sums go on", "Mux(i.first, 0, total)", "total"),
     Mutant("a capture is lost", "Mux(i.capture, total, moved)", "Mux(i.move, moved, total)"),
 )
 

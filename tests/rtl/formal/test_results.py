@@ -96,6 +96,7 @@ class Order(wiring.Component):
             # Where the words are; the claims follow from it.
             Assert(ready <= whole),
             Assert(inside.complete == whole - ready),
+            Assert(inside.some == (inside.complete != 0)),
             Assert(inside.read == (taken + ready)[: len(inside.read)]),
             # No word is read while it is written: anything may come of that.
             *(

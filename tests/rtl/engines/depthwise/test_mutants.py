@@ -14,6 +14,7 @@ from tests.engines.depthwise import SUBJECT, random_sequence, sequence
 from tests.rtl.agreement import Levels, check, levels_of
 from tests.rtl.engines.depthwise.cases import CASES, flat, row
 from tests.rtl.mutants import Mutant, load, load_last, named, planted
+from tests.rtl.units import one_unit
 
 golden = import_module("accelsim.engines.depthwise.golden")  # not the function of this name
 
@@ -22,57 +23,58 @@ LANES = (
     Mutant("operands outside of the map", "Mux(i.mask[p], values[p], 0)", "values[p]"),
     Mutant("words in the wrong order", "low, high = Mux(i.odd_first, odd, even),",
            "low, high = even,"),
-    Mutant("the second word is the first", "(address + 1) >> 1", "address >> 1"),
-    Mutant("a sum is not begun", "Mux(i.first, 0, self.acc[p])", "self.acc[p]"),
+    Mutant("the second word is the first", "self.word1 + 1", "self.word1"),
+    Mutant("a sum is not begun", "Mux(i.first, 0, total)", "total"),
     Mutant("a weight too early", "self.operand[p] * self.weights[-1]",
            "self.operand[p] * self.weights[-2]"),
     Mutant("sums pass the shadow", "Mux(i.capture, total,", "Mux(i.capture, self.acc[p],"),
-    Mutant("one result word too few moves", "lane.move.eq(self.beats_left > 1)",
-           "lane.move.eq(self.beats_left > 2)"),
+    Mutant("one result word too few moves", "self.moves.eq(beats_left > 2)",
+           "self.moves.eq(beats_left > 3)"),
     Mutant("shadows come from the neighbour", "shadows[n + engine.result_lanes])",
            "shadows[n + 1])"),
     Mutant("a mask too early", "lane.mask.eq(self.masks[-1])", "lane.mask.eq(self.masks[-2])"),
     Mutant("a shift too early", "lane.shift.eq(self.shifts[-1])",
            "lane.shift.eq(self.shifts[-2])"),
-    Mutant("even and odd words swapped when filled", "lane.write_even.eq(Mux(fill.address[0], 0,",
-           "lane.write_even.eq(Mux(~fill.address[0], 0,"),
+    Mutant("even and odd words swapped when filled", "even=Mux(fill.address[0], 0,",
+           "even=Mux(~fill.address[0], 0,"),
     Mutant("parts of a word swapped", "fill.part == place // port",
            "fill.part == n * pixels // port"),
 )  # fmt: skip
 
 ISSUE = (
-    Mutant("results are not awaited", "(self.drained | ~is_last)", "1"),
+    Mutant("results are not awaited", "drained & room)", "room)"),
     Mutant("results are awaited too short", "self.drain_left <= 2", "self.drain_left <= 3"),
+    Mutant("two results are awaited too short", "self.reserved <= 2", "self.reserved <= 3"),
     Mutant("results are awaited too long", "self.drain_left <= 2", "self.drain_left <= 1"),
-    Mutant("a single result is awaited", "self.drained.eq(head.beats <= 1)", "self.drained.eq(0)"),
-    Mutant("there is always room", "due & (self.room | ~is_last)", "due"),
-    Mutant("operands are not awaited", "(self.loaded | ~self.begins_pass)", "1"),
-    Mutant("kernel rows follow too late", "head.row + ~reach.columns",
-           "head.row + ~reach.columns + 1"),
-    Mutant("columns go on in the next row", "self.left.eq(self.row_left)",
-           "self.left.eq(self.left - head.dw)"),
-    Mutant("rows of a dilated kernel side by side", "self.top.eq(self.top - head.dh)",
+    Mutant("a single result is awaited", "self.head.beats <= 1", "0"),
+    Mutant("there is always room", "drained & room)", "drained)"),
+    Mutant("a tile in front takes no room", "Mux(self.ended, self.room_behind, self.room)",
+           "self.room"),
+    Mutant("operands are not awaited", "orders.valid & (self.loaded | ~orders.payload.head.begins)",
+           "orders.valid"),
+    Mutant("columns go on in the next row", "self.left.eq(row_left)",
+           "self.left.eq(self.left - dw)"),
+    Mutant("rows of a dilated kernel side by side", "self.top.eq(self.top - dh)",
            "self.top.eq(self.top - 1)"),
-    Mutant("one row ends the tile", "self.is_last.eq(one_row & one_column)",
-           "self.is_last.eq(one_row)"),
-    Mutant("one column ends the tile", "self.is_last.eq(one_row & one_column)",
-           "self.is_last.eq(one_column)"),
+    Mutant("one row ends the tile", "self.is_last.eq(counts.one)",
+           "self.is_last.eq(counts.one_row)"),
+    Mutant("one column ends the tile", "self.is_last.eq(counts.one)",
+           "self.is_last.eq(counts.one_column)"),
     Mutant("any row is the last", "self.in_last_row & (self.columns_left < 0)",
            "self.columns_left < 0"),
-    Mutant("pixels above the map", "& (y >= self.top)", ""),
-    Mutant("pixels below the map", "& (y < self.bottom)", ""),
-    Mutant("pixels on the left of the map", "& (x >= self.left)", ""),
-    Mutant("pixels on the right of the map", "& (x < self.right)", ""),
+    Mutant("pixels above the map", "~(above | below", "~(below"),
+    Mutant("pixels below the map", "above | below |", "above |"),
+    Mutant("pixels on the left of the map", "| before | behind", "| behind"),
+    Mutant("pixels on the right of the map", "before | behind)", "before)"),
     Mutant("pixels that are no output", "& pixels.inside[p]", ""),
-    Mutant("a tile without taps sees the map", "Mux(reach.met, reach.y + head.h, 0)",
-           "reach.y + head.h"),
+    Mutant("a tile is placed too early", "self.follows[-1]\n", "self.follows[-2]\n"),
 )  # fmt: skip
 
 REACH = (
-    Mutant("the map is a row longer", "y_room=tile.h + tile.pt - 1", "y_room=tile.h + tile.pt"),
-    Mutant("the map is a column shorter", "x_room=tile.w + tile.pl - 1",
-           "x_room=tile.w + tile.pl - 2"),
-    Mutant("first position rounded down", "y_before=tile.pt + tile.dh - 1", "y_before=tile.pt"),
+    Mutant("the map is a row longer", "y_room=steps.y_size - 1", "y_room=steps.y_size"),
+    Mutant("the map is a column shorter", "x_room=steps.x_size - 1",
+           "x_room=steps.x_size - 2"),
+    Mutant("first position rounded down", "y_pad=tile.pt + tile.dh", "y_pad=tile.pt + 1"),
     Mutant("a kernel position too few", '"end": axis.kernel - 2', '"end": axis.kernel - 3'),
     Mutant("positions beyond the map", '"last_in_map": axis.last < axis.kernel',
            '"last_in_map": 0'),
@@ -80,14 +82,16 @@ REACH = (
     Mutant("kernels that begin below the map", '"met": axis.inside &', '"met":'),
     Mutant("nothing lies between", "(axis.first <= axis.last)", "1"),
     Mutant("a tile that ends in the next row",
-           "Mux(beyond, corners.y == corners.bottom, corners.y == corners.last_y)", "1"),
-    Mutant("a tile beyond the map", "Mux(where.beyond, where.bottom, where.last_y)",
-           "where.last_y"),
-    Mutant("columns beyond the map", "Mux(where.first_outside, where.right, where.x)", "where.x"),
-    Mutant("the last column is that of the map", "Mux(ends_inside, where.last_x, where.right)",
-           "where.right"),
-    Mutant("no pixel is the last of its row", "new_row = tile.ahead_x == 0",
-           "new_row = tile.ahead_x != tile.ahead_x"),
+           "Mux(compared.beyond, compared.at_bottom, compared.at_last)", "1"),
+    Mutant("a tile beyond the map", "Mux(compared.beyond, compared.bottom,",
+           "Mux(0, compared.bottom,"),
+    Mutant("columns beyond the map", "Mux(compared.first_outside,", "Mux(0,"),
+    Mutant("the last column is that of the map", "Mux(ends_inside,", "Mux(0,"),
+    Mutant("no pixel is the last of its row", "new_row=tile.ahead_x == 0", "new_row=0"),
+    Mutant("kernel rows follow too late", "found.end - found.columns",
+           "found.end - found.columns + 1"),
+    Mutant("one row is one column", "counts.one.eq(one_row & one_column)",
+           "counts.one.eq(one_row)"),
     Mutant("entries of the first kernel row", "entry = Mux(skips,", "entry = Mux(0,"),
 )  # fmt: skip
 
@@ -97,43 +101,51 @@ PIXELS = (
     Mutant("pixels go on beyond the map", "Mux(wraps, folded, pixel.x + step.x)",
            "pixel.x + step.x"),
     Mutant("steps of one wrap", "_folded(Mux(wraps, step.over_x << 1, folded))", "folded"),
-    Mutant("all pixels are outputs", "(pixel.y <= ends.bottom) &", ""),
+    Mutant("all pixels are outputs", "~(found.below | found.behind)", "~found.behind"),
 )  # fmt: skip
 
 TILES = (
-    Mutant("a wrap too late", "wraps.eq(folded >= 0)", "wraps.eq(folded > 0)"),
+    Mutant("a wrap too late", "wraps = wrapped_x >= 0", "wraps = wrapped_x > 0"),
     Mutant("a wrap stays in its row", "over_y.eq(new.stride_y + new.work.sh)",
            "over_y.eq(new.stride_y)"),
-    Mutant("rows of mode row follow without a gap", "word.eq(row_word + command.row_words),\n"
-           "                    row_word", "word.eq(word + 1),\n                    row_word"),
-    Mutant("mode flat ends its rows", "flat | (new.work.oh == 1)", "new.work.oh == 1"),
+    Mutant("rows of mode row follow without a gap", "below = row_word + kept.command.row_words",
+           "below = word + 1"),
+    Mutant("mode flat ends its rows", "(new.work.opcode == DepthwiseOpcode.FLAT) |", ""),
     Mutant("the last row is left out", "rows_left.eq(new.work.oh - 3)",
            "rows_left.eq(new.work.oh - 4)"),
-    Mutant("one row ends the pass", "new_one_row & new_one_tile", "new_one_row"),
-    Mutant("any row is the last", "in_last_row & (tiles_left < 0)", "tiles_left < 0"),
-    Mutant("strides of one", "y.eq(y + command.work.sh)", "y.eq(y + 1)"),
-    Mutant("every tile begins its pass", "begins.eq(0)", "begins.eq(1)"),
+    Mutant("one row ends the pass", "ends_row & in_last_row", "in_last_row"),
+    Mutant("any row is the last", "ends_row & in_last_row", "ends_row"),
+    Mutant("strides of one", "below_y.eq(next_y + of.command.work.sh)", "below_y.eq(next_y + 1)"),
+    Mutant("every tile begins its pass", "begins.eq(~stays)", "begins.eq(1)"),
+    Mutant("a tile goes on from its row", "goes_on.eq(~take & ~ends_row)",
+           "goes_on.eq(~take)"),
+    Mutant("a tile is gone before it was sent", "moved.eq(self.room)", "moved.eq(1)"),
 )  # fmt: skip
 
 QUEUE = (
     Mutant("more tiles than it holds", "self.room.eq(free >= 0)", "self.room.eq(1)"),
     Mutant("tiles that are not written", "(written >= 0) &", ""),
-    Mutant(
-        "a tile takes the place of another", "(written >= 0) & ~(fetched & kept)", "written >= 0"
-    ),
+    Mutant("a tile takes the place of another", "& ~(fetched & kept)", ""),
+    Mutant("a tile waits for one that is kept", "& ~(fetched & kept)", "& ~kept"),
     Mutant("a tile overtakes another", "Mux(kept, second, first)", "first"),
-    Mutant("every tile ends its sequence", "place.ends & command.last", "command.last"),
-)
+    Mutant("every tile ends its sequence", "place.ends & place.command.last",
+           "place.command.last"),
+    Mutant("a tile without taps sees the map", "Mux(where.met, where.y + size.h, 0)",
+           "where.y + size.h"),
+    Mutant("pixels of the tile in front", "self.pixels.pixels, took[2]",
+           "self.pixels.pixels, took[1]"),
+)  # fmt: skip
 
 LOADER = (
     Mutant("a half is filled while it is read", "room = passes_held <= 1",
            "room = passes_held <= 2"),
     Mutant("a half is released a clock early", "RELEASE_STAGES = 1", "RELEASE_STAGES = 0"),
     Mutant("a half is released a clock late", "RELEASE_STAGES = 1", "RELEASE_STAGES = 2"),
-    Mutant("a pass begins without its last tap", "loaded[0] & loaded[1]", "loaded[0]"),
-    Mutant("a pass begins without its last word", "loaded[0] & loaded[1]", "loaded[1]"),
+    Mutant("a pass begins without its last tap", "one[0] & one[1]", "one[0]"),
+    Mutant("a pass begins without its last word", "one[0] & one[1]", "one[1]"),
     Mutant("a pass begins before its last word is written",
            'f"{name}_ended", counter.ends, 1', 'f"{name}_ended", counter.ends, 0'),
+    Mutant("a pass counts twice", "Mux(self.begun, two[0] & two[1],", "Mux(0, 0,"),
     Mutant("streams run apart", "(map_.over & (taps.over | taps.dry)) | (taps.over & map_.dry)",
            "map_.over | taps.over"),
     Mutant("no half is ever released", "passes_held + take - released", "passes_held + take"),
@@ -144,8 +156,8 @@ LOADER = (
 )  # fmt: skip
 
 CORE = (
-    Mutant("a word too many is reserved", "self.issue.slot.step.beats + self.memory.handed",
-           "self.issue.slot.step.beats + self.memory.handed - self.issue.begins"),
+    Mutant("a word too many is reserved", "self.issue.reserved + self.memory.handed",
+           "self.issue.reserved + self.memory.handed - self.issue.begins"),
     Mutant("room for one word less", "self.memory.depth + lanes // -together",
            "self.memory.depth + lanes // -together - 1"),
     Mutant("a missing command is no stall", "self.issue.empty & ~closed",
@@ -160,7 +172,7 @@ CORE = (
 
 SCHEDULE = (
     Mutant("a register more", "PIPELINE = 8", "PIPELINE = 9"),
-    Mutant("a pass starts late", "LOADED = 1", "LOADED = 2"),
+    Mutant("a pass starts late", "LOADED = 6", "LOADED = 7"),
     Mutant("a half is free late", "RELEASED = 2", "RELEASED = 3"),
     Mutant("results are not awaited", "if drain > run.clocks:", "if False:"),
     Mutant("an empty tile takes no clock", "max(1, self.rows * self.columns)",
@@ -205,6 +217,15 @@ def verdict(levels: Levels) -> None:
         check(SUBJECT, engine, work, trace=True, levels=levels)
         for late in (stalls, *waits):
             check(SUBJECT, engine, work, late, levels=levels)
+    # Tiles of one tap and one result word, of which the last finds the result memory full; and
+    # results of five words, behind a pass that comes late, while a tile of one tap waits for one
+    # of many.
+    engine = DepthwiseEngine(1, 4)
+    work = sequence(rng, engine, (row(1, 3, 44, 3, 44),))
+    check(SUBJECT, engine, [work], Stalls(results=0.98), levels=levels)
+    engine, wide = DepthwiseEngine(5, 4), row(1, 1, 17, 1, 5, 1, 17, 1, 4)
+    work = sequence(rng, engine, (wide, row(1, 1, 1, 1, 1), row(5, 1, 9, 1, 9)))
+    check(SUBJECT, engine, [work], units=one_unit((0, 1, 0), (8,)), levels=levels)
     engine = DepthwiseEngine(2, 3, 6)
     check(SUBJECT, engine, [random_sequence(rng, engine, 8) for _ in range(2)], levels=levels)
 
