@@ -42,6 +42,7 @@ class SavedResult(Totals):
 
     input : shape of the image; None where every layer has a map of its own.
     version : of the program that wrote it.
+    energy_by : name of the table by which energy was counted; None where it is left out.
     """
 
     network: str
@@ -54,6 +55,7 @@ class SavedResult(Totals):
     hardware: Hardware
     layers: tuple[LayerResult, ...]
     batch: int
+    energy_by: str | None = None
 
 
 AnyResult = Result | SavedResult
@@ -119,6 +121,7 @@ def _result(data: Any) -> SavedResult:
         hardware=_hardware(_take(data, "hardware", dict)),
         layers=tuple(_layer(layer) for layer in _take(data, "layers", list)),
         batch=_take(data, "batch", int) if "batch" in data else 1,
+        energy_by=_take(data, "energy_table", str) if "energy_table" in data else None,
     )
     check("batch", made.batch, IMAGES, FileError)
     if not made.layers:
@@ -133,6 +136,8 @@ def _result(data: Any) -> SavedResult:
         said, sums = data.get(f"total_{total}"), getattr(made, f"total_{total}")
         if said != sums:
             raise FileError(f"total_{total} is {said!r}, but its layers add up to {sums}")
+    if (made.energy_by is None) != (made.total_energy is None):
+        raise FileError("it has energy_table or energy of layers without the other")
     if data.get("total_energy_pj") != made.total_energy_pj:
         raise FileError(
             f"total_energy_pj is {data.get('total_energy_pj')!r}, but its layers add up to "

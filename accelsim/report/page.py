@@ -14,7 +14,7 @@ from accelsim.hardware import Hardware, is_third_party, to_toml
 from accelsim.hardware.clock import sentence
 from accelsim.hls.reports import Resource
 from accelsim.phrases import milliseconds, of_batch
-from accelsim.report import plot, plot_results, style, table
+from accelsim.report import energy, plot, plot_energy, plot_results, style, table
 from accelsim.request import RTL
 from accelsim.result import LayerResult, Result
 from accelsim.saved import SavedResult
@@ -88,6 +88,7 @@ def html(
         "<h2>Along time</h2>",
         _figure(plot_results.timeline(saved), "timeline", "When each engine runs which layer."),
         *_roofline(saved),
+        *_energy(saved),
         "<h2>Every layer</h2>",
         _layers(saved),
         "<h2>Hardware</h2>",
@@ -142,6 +143,13 @@ def _tiles(saved: SavedResult) -> str:
             else (("cycles for each image", f"{saved.cycles_per_image:,.1f}"),)
         ),
         ("utilisation", table.share(saved.utilization)),
+        *(
+            ()
+            if saved.energy_by is None
+            else (
+                (f"energy by {saved.energy_by}", f"{energy.microjoules(saved.total_energy_pj)} uJ"),
+            )
+        ),
         ("multipliers", f"{hardware.multipliers:,}"),
         ("MACs", f"{saved.total_macs:,}"),
         ("parameters", f"{saved.total_params:,}"),
@@ -189,6 +197,24 @@ def _roofline(saved: SavedResult) -> list[str]:
     caption = "A layer above the slope of a memory would wait for it; filling is off the clock."
     drawn = _figure(plot_results.roofline(saved), "roofline", caption)
     return ["<h2>Multipliers or memory</h2>", drawn]
+
+
+def _energy(saved: SavedResult) -> list[str]:
+    """Where energy goes, where it was counted."""
+    if (spent := saved.total_energy) is None:
+        return []
+    whole = sum(spent.values())
+    rows = [
+        (kind, energy.microjoules(spent[kind]), table.percent(spent[kind], whole))
+        for kind in sorted(spent, key=lambda kind: -spent[kind])
+    ]
+    caption = "Accesses of all layers times the table's pJ, by groups of accesses."
+    return [
+        "<h2>Where energy goes</h2>",
+        _figure(plot_energy.energy([saved]), "energy", caption),
+        _table(("access", energy.COLUMN, "share"), rows, (0,)),
+        f"<p>{escape(energy.LEFT_OUT)}</p>",
+    ]
 
 
 def _layers(saved: SavedResult) -> str:

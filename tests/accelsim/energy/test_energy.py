@@ -400,11 +400,29 @@ def test_energy_comes_back(tmp_path, network):
         (lambda data: data["layers"][0].pop("accesses"), "without the other"),
         (lambda data: data["layers"][0]["energy"].update(fill=1.0), "total_energy_pj is"),
         (lambda data: data.update(layers=[3]), "a layer must be a table, not 3"),
+        (lambda data: data.pop("energy_table"), "without the other"),
+        (lambda data: data.update(energy_table=45), "energy_table must be of type str"),
     ],
 )
 def test_damaged_energy_is_refused(damage, message, tmp_path, network):
     with pytest.raises(AccelsimError, match=message):
         saved(tmp_path, network, damage)
+
+
+def test_a_page_shows_where_energy_goes(tmp_path, network, capsys):
+    for name, energy in (("with", "45nm"), ("without", None)):
+        result = ax.simulate(network, DESIGN, energy=energy)
+        (tmp_path / f"{name}.json").write_text(json.dumps(result.to_dict()))
+        page = tmp_path / f"{name}.html"
+        printed(capsys, "report", str(tmp_path / f"{name}.json"), "-o", str(page))
+        text = page.read_text()
+        assert ("Where energy goes" in text) == (energy is not None)
+        for kind, pj in (result.total_energy or {}).items():
+            row = f'<td class="word">{kind}</td><td>{significant(pj / 1e6)}</td>'
+            assert row in text
+    with_energy = (tmp_path / "with.html").read_text()
+    total = ax.simulate(network, DESIGN, energy="45nm").total_energy_pj
+    assert f"<dt>energy by 45nm</dt><dd>{significant(total / 1e6)} uJ</dd>" in with_energy
 
 
 # ---- several designs -----------------------------------------------------------------------
