@@ -101,7 +101,7 @@ def film(
     check("clocks", clocks, of_type(range, type(None)), UnsupportedError)
     clocks = _clocks(layer, lowered, clocks)
     # Every operand of the layer is a one; what is zero then is a zero of padding or mapping.
-    weights = np.ones(chosen.op.weight_shape(*shapes), np.int8)
+    weights = np.ones(chosen.op.weight_shape(*shapes) or 0, np.int8)
     inputs = tuple(np.ones(shape, np.int8) for shape in shapes)
     sequence = lowered.sequence(*operands(chosen, [inputs] * request.images, weights))
     made = lowered.registers.activity(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from accelsim.c_synthesis import csynth
+from accelsim.engines.activity import ElementState
 from accelsim.errors import AccelsimError, FileError, UnsupportedError
 from accelsim.explanations import explain
 from accelsim.films import film
@@ -158,6 +159,14 @@ def test_every_function_takes_a_batch():
         assert made.to_dict()["batch"] == made.batch == 3
     assert "batch" not in explain(KINDS, "dw", BOTH).to_dict()
     assert "batch" not in trace(KINDS, BOTH).to_dict()["otherData"]
+
+
+@pytest.mark.parametrize("name", ["dynamic", "product"])
+def test_films_of_kernels_that_are_inputs(name):
+    """Every product with a value of a map is a busy element, whichever image it is of."""
+    cost = simulate(KINDS, ARRAY, "os", batch=3, layers=(name, name)).layers[0]
+    seen = film(KINDS, name, ARRAY, "os", clocks=range(cost.cycles), batch=3)
+    assert seen.count(ElementState.BUSY).sum() == cost.live_macs
 
 
 def test_a_transposed_convolution_names_the_zeros_of_all_images():
