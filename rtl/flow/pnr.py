@@ -32,7 +32,7 @@ from rtl.flow.cache import cached
 from rtl.flow.generate import core_verilog, make_cores
 from rtl.flow.paths import Step, read_path
 from rtl.flow.ports import CLOCK
-from rtl.flow.synthesis import SYNTHESIS, TO_GATES
+from rtl.flow.synthesis import SYNTHESIZE, TO_GATES
 from rtl.flow.verilog import TOP
 
 Progress = Callable[[str, float], None]
@@ -74,8 +74,15 @@ DEVICES = {
     "LFE5U-85F": Device("--85k", 83_640, 83_640, 156, 208),
 }
 
+# Elements are made by themselves and put in place then. Else Yosys merges their control registers,
+# which are the same along a diagonal, and one of them drives wires all over the array.
 NETLIST = f"""\
-{SYNTHESIS}\
+read_verilog -sv core.sv
+setattr -mod -set keep_hierarchy 1 *processing_element
+{SYNTHESIZE}\
+setattr -mod -unset keep_hierarchy *processing_element
+flatten
+opt_clean -purge
 tee -q -o cells.json stat -json
 write_json netlist.json
 """

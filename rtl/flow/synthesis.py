@@ -54,10 +54,10 @@ ENGINES = (
 
 # No core uses a word that it writes in the clock of the read (tests/rtl/flow/test_collisions.py),
 # so memories need no logic for that.
+SYNTHESIZE = f"synth_ecp5 -no-rw-check -top {TOP}\n"
 SYNTHESIS = f"""\
 read_verilog -sv core.sv
-synth_ecp5 -no-rw-check -top {TOP}
-"""
+{SYNTHESIZE}"""
 ECP5 = f"{SYNTHESIS}tee -q -o ecp5.json stat -json\n"
 TO_GATES = f"""\
 read_verilog -sv core.sv
