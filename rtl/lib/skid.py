@@ -20,16 +20,23 @@ class Skid(wiring.Component):
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
         self._second = Signal(shape, name="second", reset_less=True)
         self._ready = Signal(init=1, name="ready")
+        self.moves = Signal()
+        self.coming = Signal(shape)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         i: Any = self.i
         o: Any = self.o
         payload = Signal.like(o.payload, name="first", reset_less=True)
-        m.d.comb += [i.ready.eq(self._ready), o.payload.eq(payload)]
-        with m.If(~o.valid | o.ready):
+        m.d.comb += [
+            i.ready.eq(self._ready),
+            o.payload.eq(payload),
+            self.moves.eq(~o.valid | o.ready),
+            self.coming.eq(Mux(self._ready, i.payload, self._second)),
+        ]
+        with m.If(self.moves):
             m.d.sync += [
-                payload.eq(Mux(self._ready, i.payload, self._second)),
+                payload.eq(self.coming),
                 o.valid.eq(i.valid | ~self._ready),
                 self._ready.eq(1),
             ]

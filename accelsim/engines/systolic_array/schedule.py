@@ -36,7 +36,7 @@ REMEMBERED = 256  # passes and sequences: some come back in later layers, none o
 
 FLAG_BITS = 7  # control bits of an element: first, cap, ws, sh, fz, swap, bsh
 SUM_FLAG_BITS = 4  # the first four of them, for its sum
-ACCUMULATOR_REGISTERS = 4  # of a column: the word that was read, and the last three sums
+ACCUMULATOR_REGISTERS = 4  # of a column: the word that was read, the last two sums, an older one
 
 
 @lru_cache(maxsize=REMEMBERED)

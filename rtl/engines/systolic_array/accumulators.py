@@ -1,7 +1,5 @@
 """The result port of the systolic array, and the accumulator memory below its columns."""
 
-from itertools import pairwise
-
 from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
@@ -25,12 +23,10 @@ class Accumulators(wiring.Component):
     results_remaining : of the drain that is on `sums[0]` two clocks later, still to leave.
     sums : bottom of column j, j clocks after column 0.
     write, word : column j's result, a clock after its sum, from registers.
-    finished : the last results of a pass are on column 0 two clocks later.  last : of a sequence.
-    tail : clocks from the one two clocks later to the last result of what column 0 has delivered
-        by then, the end of a pass that keeps its sums among it.
+    finished : the last results of a pass are on column 0.  last : of a sequence.
+    tail : clocks from this one to the last result of what column 0 has delivered, the end of a pass
+        that keeps its sums among it.
     """
-
-    AHEAD = 2  # clocks that finished, last and tail are ahead of the results
 
     def __init__(self, array: SystolicArray) -> None:
         self.array = array
@@ -56,9 +52,9 @@ class Accumulators(wiring.Component):
             {
                 "valid": 1,
                 "store": 1,
-                "accumulate": 1,
+                "fetches": 1,  # the sum to add is in the bank
                 "address": address,
-                "again": LOOP,  # the sum to add is still in that register
+                "again": LOOP,  # ... or still in that register
             }
         )
 
@@ -72,21 +68,26 @@ class Accumulators(wiring.Component):
         with m.If(token.beat):
             m.d.sync += index.eq(Mux(token.start, 0, index + 1))
         draining = Signal()
+        adds = Signal()
         now = Signal(step)
         m.d.comb += [
             draining.eq(self.results_remaining != 0),
             now.valid.eq(draining | (beat.beat & beat.emit)),
             now.store.eq(beat.beat & ~beat.emit),
-            now.accumulate.eq(beat.beat & beat.accumulate),
+            adds.eq(beat.beat & beat.accumulate),
             now.address.eq(index),
         ]
         # A pass that keeps its sums in the array has its end in place of a result.
         delivers = draining | beat.beat | beat.end
         self._count_tail(m, delivers, Mux(draining, drain.columns, beat.columns))
         ends_drain = (self.results_remaining == 1) & drain.end
-        m.d.comb += [
-            self.finished.eq(Mux(draining, ends_drain, beat.end)),
-            self.last.eq(self.finished & Mux(draining, drain.last, beat.last)),
+        finishes = Signal()
+        is_last = Signal()
+        m.d.sync += [
+            finishes.eq(Mux(draining, ends_drain, beat.end)),
+            is_last.eq(Mux(draining, drain.last, beat.last)),
+            self.finished.eq(finishes),
+            self.last.eq(finishes & is_last),
         ]
 
         steps = [now]
@@ -94,58 +95,60 @@ class Accumulators(wiring.Component):
             later = Signal(step, name=f"step_{clock + 1}")
             m.d.sync += later.eq(steps[-1])
             steps.append(later)
-        self._find_again(m, steps)
+        self._find_again(m, adds, steps)
         for j in range(columns):
             self._bank(m, j, steps[j : j + LOOP + 1])
         return m
 
-    def _find_again(self, m: Module, steps: list[data.View]) -> None:
-        """Whether the sum to be added is one of the last few; the latest one counts."""
+    def _find_again(self, m: Module, adds: Value, steps: list[data.View]) -> None:
+        """Whether the sum to be added is one of the last few, of which the latest one counts."""
         now, found = steps[0], Value.cast(0)
         for age, before in enumerate(steps[1 : LOOP + 1]):
-            same = now.accumulate & before.store & (before.address == now.address)
-            m.d.comb += now.again[age].eq(same & ~found)
+            same = adds & before.store & (before.address == now.address)
+            m.d.comb += now.again[age].eq(same)
             found |= same
+        m.d.comb += now.fetches.eq(adds & ~found)
 
     def _count_tail(self, m: Module, delivers: Value, width: Value) -> None:
-        """With `delivers`, column 0 has the first value of a result of so many columns."""
-        before = Signal.like(self.tail)
+        """With `delivers`, column 0 has the first value of a result of so many columns later."""
         rest = Signal.like(self.tail)
-        late = delivers & (width - 1 > rest)
-        m.d.comb += [
-            rest.eq(Mux(before != 0, before - 1, 0)),
-            self.tail.eq(Mux(late, width - 1, rest)),
-        ]
-        m.d.sync += before.eq(self.tail)
+        delivered = Signal()
+        before_last = Signal.like(self.tail)
+        late = delivered & (before_last > rest)
+        m.d.sync += [delivered.eq(delivers), before_last.eq(width - 1)]
+        m.d.comb += rest.eq(Mux(self.tail != 0, self.tail - 1, 0))
+        m.d.sync += self.tail.eq(Mux(late, before_last, rest))
 
     def _bank(self, m: Module, j: int, steps: list[data.View]) -> None:
         """Column j: its bank, and its sum with what is added.
 
         steps : what is read, what comes next, what is added, what is written.
         """
-        reading, _, adding, writing = steps
+        reading, coming, adding, writing = steps
         total_shape = self.word[j].shape()
         bank = Memory(shape=total_shape, depth=self.array.accumulator_depth, init=[])
         m.submodules[f"accumulator_{j}"] = bank
         write_port = bank.write_port()
         read_port = bank.read_port()
-        read = Signal(total_shape, name=f"read_{j}", reset_less=True)
-        totals = [
-            Signal(total_shape, name=f"total_{j}_{age}", reset_less=True) for age in range(LOOP)
-        ]
-        before = Mux(adding.accumulate, read, 0)
-        for age, total in enumerate(totals):
-            before = Mux(adding.again[age], total, before)
+
+        def register(name: str) -> Signal:
+            return Signal(total_shape, name=f"{name}_{j}", reset_less=True)
+
+        read, older = register("read"), register("older")
+        # The last sum, and the one before it.
+        total, former = register("total"), register("former")
+        before = Mux(adding.again[0], total, Mux(adding.fetches, read, older))
         m.d.sync += [
             read.eq(read_port.data),
-            totals[0].eq(self.sums[j] + before),
-            *(older.eq(total) for total, older in pairwise(totals)),
+            older.eq(Mux(coming.again[1], total, Mux(coming.again[2], former, 0))),
+            total.eq(self.sums[j] + before),
+            former.eq(total),
         ]
         m.d.comb += [
             read_port.addr.eq(reading.address),
-            self.word[j].eq(totals[0]),
+            self.word[j].eq(total),
             self.write[j].eq(writing.valid),
             write_port.addr.eq(writing.address),
-            write_port.data.eq(totals[0]),
+            write_port.data.eq(total),
             write_port.en.eq(writing.store),
         ]

@@ -5,29 +5,99 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from accelsim.hardware import SystolicArray
-from accelsim.passes import ArrayCommand, ArrayPass, Opcode, largest
+from accelsim.passes import ArrayCommand, ArrayPass, Opcode, Wait, largest
+from rtl.lib.layout import layout
+from rtl.lib.memory import memory
 from rtl.lib.skid import Skid
 from rtl.lib.waits import command_layout
 
 # The longest stream has all taps and values of a pass.
 CLOCK_BITS = (largest(ArrayPass, "k") + largest(ArrayPass, "taps")).bit_length()
 
-# In so many parts the product of results and fires is made, each an operand of the next clock.
-PARTS = 4
+# Fields of a pass that decide about its start, with its fires.
+NOTED = ("opcode", "m", "k", "taps", "streams", "emit")
+# So many terms of a product of results and fires are added in a clock.
+TERMS = 2
+# Commands that have been taken and not started are fewer: two in each of the skid buffers.
+DEPTH = 16
+
+
+def _waits(units: int) -> dict[str, data.StructLayout]:
+    return {"wait": layout(Wait)} if units else {}
+
+
+def noted_layout(units: int = 0) -> data.StructLayout:
+    """Those fields of a command that decide about the start of its pass.
+
+    sent : its fires, or 0 where it keeps its sums.
+    """
+    work = layout(ArrayPass)
+    fields = {name: work[name].shape for name in (*NOTED, "fires")}
+    return data.StructLayout(fields | {"sent": fields["fires"], "last": 1} | _waits(units))
+
+
+def measured_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
+    """What `summed_layout` is made from.
+
+    length : clocks of a stream of os or rows.  m : of a tile, clocks of its stream.
+    parts : sums of TERMS bits' worth of the product of results and fires, the words it sends.
+    """
+    bits = array.result_depth.bit_length()
+    return data.StructLayout(
+        {
+            "is_tile": 1,
+            "length": unsigned(CLOCK_BITS),
+            "m": layout(ArrayPass)["m"].shape,
+            "k": unsigned(array.rows.bit_length()),
+            "one_stream": 1,
+            "one_fire": 1,
+            "emit": 1,
+            "parts": data.ArrayLayout(bits, -(-bits // TERMS)),
+            "last": 1,
+        }
+        | _waits(units)
+    )
+
+
+def summed_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
+    """What `decoded_layout` is made from, fields as there.
+
+    parts : two, whose sum are the words that the pass sends.
+    """
+    rows = unsigned(array.rows.bit_length())
+    return data.StructLayout(
+        {
+            "is_tile": 1,
+            "clocks": unsigned(CLOCK_BITS),
+            "short": rows,
+            "results": rows,
+            "words": rows,
+            "one_stream": 1,
+            "one_fire": 1,
+            "emit": 1,
+            "parts": data.ArrayLayout(array.result_depth.bit_length(), 2),
+            "last": 1,
+        }
+        | _waits(units)
+    )
 
 
 def decoded_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
-    """What follows from a command, so that the sequencer compares little, and the command.
+    """What decides about a pass, prepared so that the sequencer compares little.
 
     is_tile : of ws or is.
     clocks : of its first stream; of the stream behind the tile of ws or is.
     one, two : it has at most so many.
     one_stream, one_fire : it has no more.
     short : clocks of a stream, or the rows of the array if those are fewer.
-    results : words that it sends.
+    later : one more than that.
+    follows, follows_later : results of a column of the pass before it are at most `short`, or it
+        has several streams; they are at most `later`.
+    results, words : of a column, if it is of os or rows; of the tile, if it is one.
+    emit, last, wait : as in the command.
+    promised : words of results that this pass and all before it send, modulo a power of two.
     """
-    short = unsigned(array.rows.bit_length())
-    results = unsigned(array.result_depth.bit_length())
+    rows = unsigned(array.rows.bit_length())
     return data.StructLayout(
         {
             "is_tile": 1,
@@ -36,139 +106,170 @@ def decoded_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
             "two": 1,
             "one_stream": 1,
             "one_fire": 1,
-            "short": short,
-            "results": results,
-            "command": command_layout(ArrayCommand, units),
+            "short": rows,
+            "later": unsigned((array.rows + 1).bit_length()),
+            "follows": 1,
+            "follows_later": 1,
+            "results": rows,
+            "words": rows,
+            "emit": 1,
+            "last": 1,
+            "promised": unsigned(promised_bits(array)),
         }
+        | _waits(units)
     )
 
 
-def measured_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
-    """What `decoded_layout` is made from, and the command.
-
-    length : clocks of a stream of os or rows.
-    parts : the words that a pass sends, by the bits of its fires, in PARTS equal parts.
-    """
-    decoded = decoded_layout(array, units)
-    results = decoded["results"].shape
-    return data.StructLayout(
-        {
-            "is_tile": 1,
-            "length": unsigned(CLOCK_BITS),
-            "parts": data.ArrayLayout(results, PARTS),
-            "command": decoded["command"].shape,
-        }
-    )
+def promised_bits(array: SystolicArray) -> int:
+    """Of words promised: those of a command behind a full result memory, with a sign."""
+    return array.result_depth.bit_length() + 1
 
 
 class Commands(wiring.Component):
-    """Commands from a host: decoded, then held back until there is room for their results.
+    """Commands from a host: first what decides about their passes, the whole of them at the start.
 
     i : commands, with `units` those that wait for them.
-    o : what `decoded_layout` says, LATENCY clocks later; those of one sequence.
-    handed : a result word has been handed over.  done : the sequence is over.
-    waiting, crowded : the command that comes next, and that it had no room in the clock before.
+    o : what `decoded_layout` says, LATENCY clocks later.
+    has_room : there is room for the results of that pass.  handed : a result word has been handed
+        over.
+    moves, coming : in the next clock `o` has what is coming, if anything is.
+    command : of the pass that has left `o` in the clock before, the whole of it.
     """
 
-    LATENCY = 4
+    LATENCY = 5
     ROOM_LATENCY = 3  # from the clock in which a result word is handed over
 
     def __init__(self, array: SystolicArray, units: int = 0) -> None:
-        self.array = array
+        self.array, self.units = array, units
         decoded = decoded_layout(array, units)
-        self._taken = Skid(command_layout(ArrayCommand, units))
+        self._noted = Skid(noted_layout(units))
         self._measured = Skid(measured_layout(array, units))
-        self._decoded, self._admitted = Skid(decoded), Skid(decoded)
+        self._summed = Skid(summed_layout(array, units))
+        self._decoded, self._head = Skid(decoded), Skid(decoded)
         super().__init__(
             {
-                "i": In(self._taken.i.signature.flip()),
-                "o": Out(self._admitted.o.signature),
-                "waiting": Out(decoded),
-                "crowded": Out(1),
+                "i": In(stream.Signature(command_layout(ArrayCommand, units))),
+                "o": Out(self._head.o.signature),
+                "has_room": Out(1),
                 "handed": In(1),
-                "done": In(1),
+                "moves": Out(1),
+                "coming": Out(decoded),
+                "command": Out(layout(ArrayCommand)),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.taken = taken = self._taken
+        m.submodules.noted = noted = self._noted
         m.submodules.measured = measured = self._measured
+        m.submodules.summed = summed = self._summed
         m.submodules.decoded = decoded = self._decoded
-        m.submodules.admitted = admitted = self._admitted
-        wiring.connect(m, wiring.flipped(self.i), taken.i)
-        self._measure(m, taken.o, measured.i)
-        self._decode(m, measured.o, decoded.i)
-        self._admit(m, decoded.o, admitted.i)
-        wiring.connect(m, admitted.o, wiring.flipped(self.o))
+        m.submodules.head = head = self._head
+        self._note(m, noted.i)
+        self._measure(m, noted.o, measured.i)
+        self._sum(m, measured.o, summed.i)
+        self._decode(m, summed.o, decoded.i)
+        wiring.connect(m, decoded.o, head.i)
+        wiring.connect(m, head.o, wiring.flipped(self.o))
+        m.d.comb += [self.moves.eq(head.moves), self.coming.eq(head.coming)]
+        self._promise(m, head)
+        self._keep(m)
         return m
 
-    def _admit(self, m: Module, waiting: stream.Interface, admitted: stream.Interface) -> None:
-        """A command whose results have room, behind the end of the sequence before its own."""
-        results = waiting.payload.results
-        # Words of the result memory that no command has been promised.
-        free = Signal(results.shape(), init=self.array.result_depth)
-        closed = Signal()  # the last command of a sequence has been admitted
-        has_room, admissible, take = Signal(), Signal(), Signal()
+    def _note(self, m: Module, noted: stream.Interface) -> None:
+        command, work, o = self.i.payload, self.i.payload.work, noted.payload
         m.d.comb += [
-            self.waiting.eq(waiting.payload),
-            has_room.eq(results <= free),
-            admissible.eq(~closed & has_room),
-            admitted.valid.eq(waiting.valid & admissible),
-            admitted.payload.eq(waiting.payload),
-            waiting.ready.eq(admitted.ready & admissible),
-            take.eq(waiting.valid & waiting.ready),
+            self.i.ready.eq(noted.ready),
+            noted.valid.eq(self.i.valid),
+            *(o[name].eq(work[name]) for name in (*NOTED, "fires")),
+            o.sent.eq(Mux(work.emit, work.fires, 0)),
+            o.last.eq(command.last),
+        ]
+        if self.units:
+            m.d.comb += o.wait.eq(command.wait)
+
+    def _measure(self, m: Module, noted: stream.Interface, measured: stream.Interface) -> None:
+        i, o = noted.payload, measured.payload
+        self._pass_on(m, noted, measured, "m", "k", "emit", "last")
+        m.d.comb += [
+            o.is_tile.eq((i.opcode == Opcode.WS) | (i.opcode == Opcode.IS)),
+            o.length.eq(i.k + i.taps),
+            o.one_stream.eq(i.streams <= 1),
+            o.one_fire.eq(i.fires <= 1),
+        ]
+        bits = len(o.parts[0])
+        terms = [Mux(i.sent[bit], i.m << bit, 0)[:bits] for bit in range(bits)]
+        for place in range(len(o.parts)):
+            m.d.comb += o.parts[place].eq(sum(terms[place * TERMS :][:TERMS], Value.cast(0)))
+
+    def _sum(self, m: Module, measured: stream.Interface, summed: stream.Interface) -> None:
+        i, o = measured.payload, summed.payload
+        self._pass_on(m, measured, summed, "is_tile", "one_stream", "one_fire", "emit", "last")
+        parts = [i.parts[place] for place in range(len(i.parts))]
+        m.d.comb += [
+            o.clocks.eq(Mux(i.is_tile, i.m, i.length)),
+            o.short.eq(Mux(i.length < self.array.rows, i.length, self.array.rows)),
+            o.results.eq(i.m),
+            o.words.eq(i.k),
+            o.parts[0].eq(sum(parts[::2], Value.cast(0))),
+            o.parts[1].eq(sum(parts[1::2], Value.cast(0))),
+        ]
+
+    def _decode(self, m: Module, summed: stream.Interface, decoded: stream.Interface) -> None:
+        i, o = summed.payload, decoded.payload
+        same = ("is_tile", "clocks", "one_stream", "one_fire", "short", "results", "words")
+        self._pass_on(m, summed, decoded, *same, "emit", "last")
+        # Of the command before this one.
+        results = Signal.like(i.results)
+        promised = Signal.like(o.promised)
+        m.d.comb += [
+            o.one.eq(i.clocks <= 1),
+            o.two.eq(i.clocks <= 2),
+            o.later.eq(i.short + 1),
+            o.follows.eq(~i.one_stream | (results <= i.short)),
+            o.follows_later.eq(results <= i.short + 1),
+            o.promised.eq(promised + i.parts[0] + i.parts[1]),
+        ]
+        with m.If(summed.valid & summed.ready):
+            m.d.sync += [results.eq(i.results), promised.eq(o.promised)]
+
+    def _pass_on(
+        self, m: Module, before: stream.Interface, behind: stream.Interface, *names: str
+    ) -> None:
+        """A stream goes on, with some fields as they are."""
+        m.d.comb += [before.ready.eq(behind.ready), behind.valid.eq(before.valid)]
+        for name in (*names, *_waits(self.units)):
+            m.d.comb += behind.payload[name].eq(before.payload[name])
+
+    def _promise(self, m: Module, head: Skid) -> None:
+        """Room for what is promised, as of the clock before: it only grows meanwhile."""
+        allowed = Signal(promised_bits(self.array), init=self.array.result_depth)
+        m.d.sync += allowed.eq(allowed + self.handed)
+        coming, staying = (
+            Signal(allowed.shape(), name=f"left_{name}") for name in ("coming", "staying")
+        )
+        m.d.comb += [
+            coming.eq(allowed - head.coming.promised),
+            staying.eq(allowed - head.o.payload.promised),
+        ]
+        m.d.sync += self.has_room.eq(~Mux(head.moves, coming[-1], staying[-1]))
+
+    def _keep(self, m: Module) -> None:
+        """Whole commands wait in a memory: nothing asks for them before their passes start."""
+        words = memory(layout(ArrayCommand), DEPTH)
+        m.submodules.commands = words
+        write_port, read_port = words.write_port(), words.read_port()
+        write = Signal(range(DEPTH))
+        read = Signal.like(write)
+        m.d.comb += [
+            write_port.en.eq(self.i.valid & self.i.ready),
+            write_port.addr.eq(write),
+            Value.cast(write_port.data).eq(self.i.payload),  # without its Wait, the highest bits
+            read_port.en.eq(1),
+            read_port.addr.eq(read),
+            self.command.eq(read_port.data),
         ]
         m.d.sync += [
-            free.eq(free + self.handed - Mux(take, results, 0)),
-            self.crowded.eq(waiting.valid & ~closed & ~has_room),
+            write.eq(write + write_port.en),
+            read.eq(read + (self.o.valid & self.o.ready)),
         ]
-        with m.If(self.done):
-            m.d.sync += closed.eq(0)
-        with m.If(take & waiting.payload.command.last):
-            m.d.sync += closed.eq(1)
-
-    def _measure(self, m: Module, command: stream.Interface, measured: stream.Interface) -> None:
-        work, o = command.payload.work, measured.payload
-        bits = len(work.fires) // PARTS
-        fires = Mux(work.emit, work.fires, 0)
-        m.d.comb += [
-            command.ready.eq(measured.ready),
-            measured.valid.eq(command.valid),
-            o.command.eq(command.payload),
-            o.is_tile.eq((work.opcode == Opcode.WS) | (work.opcode == Opcode.IS)),
-            o.length.eq(work.k + work.taps),
-        ]
-        for part in range(PARTS):
-            some = fires.word_select(part, bits)
-            m.d.comb += o.parts[part].eq(_product(work.m << part * bits, some, len(o.parts[part])))
-
-    def _decode(self, m: Module, measured: stream.Interface, decoded: stream.Interface) -> None:
-        i, o = measured.payload, decoded.payload
-        work = i.command.work
-        m.d.comb += [
-            measured.ready.eq(decoded.ready),
-            decoded.valid.eq(measured.valid),
-            o.command.eq(i.command),
-            o.is_tile.eq(i.is_tile),
-            o.clocks.eq(Mux(i.is_tile, work.m, i.length)),
-            o.one.eq(o.clocks <= 1),
-            o.two.eq(o.clocks <= 2),
-            o.one_stream.eq(work.streams <= 1),
-            o.one_fire.eq(work.fires <= 1),
-            o.short.eq(Mux(i.length < self.array.rows, i.length, self.array.rows)),
-            o.results.eq(_total([i.parts[part] for part in range(PARTS)])),
-        ]
-
-
-def _product(a: Value, b: Value, bits: int) -> Value:
-    """The lowest bits of a product, from adders: multipliers are for data."""
-    return _total([Mux(b[bit], a << bit, 0)[:bits] for bit in range(len(b))])[:bits]
-
-
-def _total(terms: list[Value]) -> Value:
-    """The sum of terms, by a tree of adders."""
-    if len(terms) == 1:
-        return terms[0]
-    half = len(terms) // 2
-    return _total(terms[:half]) + _total(terms[half:])

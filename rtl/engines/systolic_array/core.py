@@ -26,9 +26,9 @@ from rtl.lib.waits import Gate, command_layout, progress_ports
 # of the pass that waited for it; and from the one in which a result word has been handed over.
 LEAD = Commands.LATENCY + Sequencer.LATENCY
 ROOM_LEAD = Commands.ROOM_LATENCY + Sequencer.LATENCY
-# Clocks from the last result of a sequence to the first operand of the next: the end is known
-# before, and lets a command pass the last of its skid buffers.
-PAUSE = Sequencer.LATENCY + 2 - Accumulators.AHEAD
+# Clocks from the last result of a sequence to the first operand of the next, whose first pass may
+# start in the clock after the one in which the end is known.
+PAUSE = Sequencer.LATENCY + 1
 # Clocks from a result at the port to its word before the host: the sum with what it is added to,
 # then the result memory.
 TO_READER = 1 + ResultMemory.LATENCY
@@ -126,31 +126,33 @@ class Core(wiring.Component):
         finishing = Signal()  # the last one has finished in column 0
         done = Signal()
         is_open = self._gate_open(m) if self.units else 1
+        may_start = Signal()
         m.d.comb += [
+            may_start.eq(queue.has_room & ~all_started & is_open),
             # Without its Wait, which is the highest bits.
             Value.cast(sequencer.commands.payload).eq(head.payload),
-            sequencer.commands.valid.eq(head.valid & is_open),
-            head.ready.eq(sequencer.commands.ready & is_open),
+            Value.cast(sequencer.waiting).eq(Mux(head.valid, head.payload, queue.coming)),
+            sequencer.command.eq(queue.command),
+            sequencer.commands.valid.eq(head.valid & may_start),
+            head.ready.eq(sequencer.commands.ready & may_start),
             queue.handed.eq(memory.handed),
-            queue.done.eq(done),
             done.eq((accumulators.last | finishing) & (accumulators.tail == 0)),
             self.idle.eq(~under_way),
         ]
         with m.If(accumulators.last):
             m.d.sync += finishing.eq(1)
         with m.If(sequencer.starting):
-            m.d.sync += [under_way.eq(1), all_started.eq(head.payload.command.last)]
+            m.d.sync += [under_way.eq(1), all_started.eq(head.payload.last)]
         with m.If(done):
             m.d.sync += [under_way.eq(0), all_started.eq(0), finishing.eq(0)]
-        m.d.comb += Value.cast(sequencer.waiting).eq(queue.waiting)
-        might = Mux(queue.crowded, sequencer.might_start, sequencer.may_load)
-        self._count_clocks(m, under_way, done, under_way & ~all_started & ~head.valid & might)
+        might = Mux(head.valid, ~queue.has_room & sequencer.commands.ready, sequencer.may_load)
+        self._count_clocks(m, under_way, done, under_way & ~all_started & might)
 
     def _count_clocks(self, m: Module, under_way: Value, done: Value, stalls: Value) -> None:
-        """Busy clocks are counted as early as `done` is known before the last result."""
+        """Busy clocks are counted from the first operand to the last result."""
         starting = self.sequencer.starting
         active = Signal()
-        begins = delayed(m, "begins", starting, Sequencer.LATENCY - Accumulators.AHEAD - 1)
+        begins = delayed(m, "begins", starting, Sequencer.LATENCY - 1)
         with m.If(begins):
             m.d.sync += active.eq(1)
         with m.If(done):
@@ -167,18 +169,21 @@ class Core(wiring.Component):
             ]
 
     def _gate_open(self, m: Module) -> Value:
-        """What the command at the head of the queue waits for has happened.
+        """What the command at the head of the queue waits for has happened by the clock before.
 
         The progress of others takes as long as a command does.
         """
-        m.submodules.gate = gate = Gate(self.units)
-        m.d.comb += [
-            gate.wait.eq(self.queue.o.payload.command.wait),
-            Value.cast(gate.progress).eq(
-                delayed(m, "progress", self.progress, Commands.LATENCY),
-            ),
-        ]
-        return gate.open
+        queue = self.queue
+        is_open = Signal()
+        progress = delayed(m, "progress", self.progress, Commands.LATENCY - 1)
+        gates = {"staying": queue.o.payload.wait, "coming": queue.coming.wait}
+        opens = {}
+        for name, wait in gates.items():
+            m.submodules[f"gate_{name}"] = gate = Gate(self.units)
+            m.d.comb += [gate.wait.eq(wait), Value.cast(gate.progress).eq(progress)]
+            opens[name] = gate.open
+        m.d.sync += is_open.eq(Mux(queue.moves, opens["coming"], opens["staying"]))
+        return is_open
 
     def _count_read(self, m: Module) -> None:
         """The last row or column reads max(R, C) clocks after the sequencer asks."""
@@ -196,10 +201,9 @@ class Core(wiring.Component):
             retirement.tail.eq(self.accumulators.tail),
         ]
         begins = delayed(m, "starts", self.sequencer.starting, Sequencer.LATENCY)
-        retires = delayed(m, "retires", retirement.passes, Accumulators.AHEAD)
         m.d.sync += [
             self.started.eq(self.started + begins),
-            self.retired.eq(self.retired + retires),
+            self.retired.eq(self.retired + retirement.passes),
         ]
 
 

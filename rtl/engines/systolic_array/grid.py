@@ -4,8 +4,10 @@ Control bits enter row i i clocks after row 0 and travel right with the data, so
 (i, j) does at clock t what element (0, 0) did at t - i - j.
 """
 
+from functools import reduce
+from operator import or_
+
 from amaranth.hdl import (
-    Array,
     ClockSignal,
     Const,
     Instance,
@@ -28,7 +30,7 @@ from rtl.engines.systolic_array.frame import frame_layout, load_layout, token_la
 class Grid(wiring.Component):
     """R x C processing elements and the edge cells on their left.
 
-    frame, load : from the sequencer, for the edge cell of row 0.
+    frame : from the sequencer, a clock before the edge cell of row 0 uses it.  load : for that.
     left : operands of row i for its edge cell, i clocks after row 0.
     top : operands of column j, j clocks after column 0, which takes them a clock after `left` has
         those of row 0: the edge cells are registers.
@@ -75,14 +77,12 @@ class Grid(wiring.Component):
 
         frame = self.frame
         for i in range(rows):
-            a, w, f = self._edge(m, i, frame)
+            before, frame = frame, Signal(frame_layout(self.array), name=f"frame_{i}")
+            m.d.sync += frame.eq(before)
+            a, w, f = self._edge(m, i, before, frame)
             for j in range(columns):
                 right = self._element(m, i, j, Wires(a, b[j], w, s[j], f))
                 a, b[j], w, s[j], f = right
-            if i + 1 < rows:
-                later = Signal(frame_layout(self.array), name=f"frame_{i + 1}")
-                m.d.sync += later.eq(frame)
-                frame = later
 
         for j in range(columns):
             m.d.comb += self.result[j].eq(s[j])
@@ -95,8 +95,13 @@ class Grid(wiring.Component):
         m.d.sync += [self.token.eq(frame.token), self.results_remaining.eq(remaining)]
         return m
 
-    def _edge(self, m: Module, i: int, frame: data.View) -> tuple[Signal, Signal, Signal]:
-        """Edge cell of row i: what enters it in the next clock, from operand, tap and frame."""
+    def _edge(
+        self, m: Module, i: int, before: data.View, frame: data.View
+    ) -> tuple[Signal, Signal, Signal]:
+        """Edge cell of row i: what enters it in the next clock, from operand, tap and frame.
+
+        What must be compared or decoded of the frame is so a clock before, in registers.
+        """
         rows, taps = self.array.rows, self.array.max_taps
         operand = signed(self.array.operands.bits)
         value = Signal(operand, name=f"value_{i}")
@@ -105,12 +110,16 @@ class Grid(wiring.Component):
         f = Signal(Flags, name=f"f_{i}")
         buffer = Signal(data.ArrayLayout(operand, taps), name=f"taps_{i}", reset_less=True)
         self.taps.append(buffer)
-        tap = Array(buffer[t] for t in range(taps))
-        used = Mux(frame.from_top, frame.rows > i, frame.rows >= rows - i)
-        m.d.comb += value.eq(Mux(frame.valid & used, self.left[i], 0))
+        used = Signal(name=f"used_{i}")
+        # The tap that is written, and the one that leaves, each by a bit of its own.
+        writes, leaves = Signal(taps, name=f"writes_{i}"), Signal(taps, name=f"leaves_{i}")
+        m.d.comb += value.eq(Mux(used, self.left[i], 0))
         m.d.sync += [
+            used.eq(before.valid & Mux(before.from_top, before.rows > i, before.rows >= rows - i)),
+            writes.eq(Mux(before.tap_write, 1 << before.tap_in, 0)),
+            leaves.eq(Mux(before.tap_read, 1 << before.tap_out, 0)),
             a.eq(Mux(frame.tap_write, 0, value)),
-            w.eq(Mux(frame.tap_read, tap[frame.tap_out], 0)),
+            w.eq(reduce(or_, (Mux(leaves[t], buffer[t], 0) for t in range(taps)))),
             f.first.eq(frame.first),
             f.capture.eq(frame.capture),
             f.stationary.eq(frame.stationary),
@@ -120,8 +129,9 @@ class Grid(wiring.Component):
             f.shift_operands.eq(frame.shift_operands | (self.load.loading & (self.load.beat >= i))),
             f.shift_shadow.eq(self._remaining > rows - i),
         ]
-        with m.If(frame.tap_write):
-            m.d.sync += tap[frame.tap_in].eq(value)
+        for t in range(taps):
+            with m.If(writes[t]):
+                m.d.sync += buffer[t].eq(value)
         return a, w, f.as_value()
 
     def _element(self, m: Module, i: int, j: int, wires: Wires) -> Wires:

@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from accelsim.hardware import SystolicArray
-from accelsim.passes import ArrayPass, Opcode
+from accelsim.passes import ArrayCommand, ArrayPass, Opcode
 from rtl.engines.systolic_array.commands import CLOCK_BITS, decoded_layout
 from rtl.engines.systolic_array.frame import frame_layout, load_layout
 from rtl.lib.layout import layout
@@ -18,10 +18,11 @@ class Stream(NamedTuple):
 
     Known in this clock, so that the next can be decided:
 
-    running, one, two : clocks that remain are not 0, at most 1, at most 2.
+    running, one, two : there is one; and its clocks that remain are at most 1, at most 2.
     keeps : it is a pass of os or rows, which owns the array.
     sends : ... and its sums leave it.  results : how many of a column.
     begins : this is the first clock of a stream.
+    free : no word of the stream in progress is behind that of this clock.
     is_last, is_last_fire : no stream, no fire, is behind the one in progress.
 
     Known a clock later, when its words are read; a stream that has fires or streams behind it is
@@ -30,11 +31,14 @@ class Stream(NamedTuple):
     is_first : the stream begins its sums.
     length, short : clocks of a stream, and the rows of the array if those are fewer.
 
+    behind_taps : one more than its taps.
+
     Yet a clock later:
 
     more : several streams are behind the one in progress.
     drains : the shadow registers can be captured at the end of a stream that begins then.
     fire_one, fire_two : clocks of a further fire are at most 1, at most 2.
+    fire_last : one further fire remains at most.
     """
 
     keeps: Signal
@@ -44,6 +48,7 @@ class Stream(NamedTuple):
     one: Signal
     two: Signal
     begins: Signal
+    free: Signal
     clocks_remaining: Signal
     is_last: Signal
     is_last_fire: Signal
@@ -51,6 +56,7 @@ class Stream(NamedTuple):
     last: Signal
     length: Signal
     short: Signal
+    behind_taps: Signal
     taps_remaining: Signal  # to be written at the edge
     is_first: Signal
     streams_remaining: Signal
@@ -59,6 +65,7 @@ class Stream(NamedTuple):
     drains: Signal
     fire_one: Signal
     fire_two: Signal
+    fire_last: Signal
     left_at: Signal  # the word that is read in the row banks
     top_at: Signal  # ... and in the column banks
 
@@ -98,8 +105,8 @@ class Swapped(NamedTuple):
 
 
 # What is decided in a clock is done in the next: a pass starts, another stream of it, a tile loads
-# or is swapped in; the first word of a stream, or any, is read, so many before its end; sums are
-# captured; a pass ends; a word of a tile is read, or its last.
+# or is swapped in; the first word of a stream, or any, is read, so many before its end, more than
+# one; sums are captured; a pass ends; a word of a tile is read, or its last.
 STEP = data.StructLayout(
     {
         "starts": 1,
@@ -109,12 +116,19 @@ STEP = data.StructLayout(
         "begins": 1,
         "reads": 1,
         "clocks": CLOCK_BITS,
+        "more": 1,
         "captures": 1,
         "ends": 1,
         "tile_reads": 1,
         "tile_ends": 1,
     }
 )
+
+
+def taken_layout(array: SystolicArray) -> data.StructLayout:
+    """What is kept for a clock of a decoded command, its fields as there."""
+    decoded = decoded_layout(array)
+    return data.StructLayout({name: decoded[name].shape for name in ("clocks", "short")})
 
 
 class Sequencer(wiring.Component):
@@ -128,12 +142,14 @@ class Sequencer(wiring.Component):
     tile loads behind the stream of the tile before it and waits in the b registers for the swap,
     one clock before its own stream.
 
-    commands : decoded (see `commands`).
-    frame, load : for the edge cells, READ_CLOCKS after their words are read.
+    commands : decoded (see `commands`); ready where the ports of a pass are free.
+    waiting : the one that is there in the next clock, if none starts in this one.
+    command : the whole of the one that has started in the clock before.
+    frame, load : for the edge cells, whose words have been read READ_CLOCKS before; the frame is a
+        clock ahead.
     left_read, left_address, top_*: for the banks; those of the columns are told a clock later than
         those of the rows, as no edge cell is in their way.
     starting : a pass starts.  may_load : one of ws or is might.
-    waiting, might_start : a pass that has no room for its results, and whether it might otherwise.
     read_done : the last operands of a pass are being read.
     """
 
@@ -145,6 +161,8 @@ class Sequencer(wiring.Component):
         super().__init__(
             {
                 "commands": In(stream.Signature(decoded_layout(array))),
+                "waiting": In(decoded_layout(array)),
+                "command": In(layout(ArrayCommand)),
                 "frame": Out(frame_layout(array)),
                 "load": Out(load_layout(array)),
                 "left_read": Out(1),
@@ -153,8 +171,6 @@ class Sequencer(wiring.Component):
                 "top_address": Out(address_bits),
                 "starting": Out(1),
                 "may_load": Out(1),
-                "waiting": In(decoded_layout(array)),
-                "might_start": Out(1),
                 "read_done": Out(1),
             }
         )
@@ -164,20 +180,22 @@ class Sequencer(wiring.Component):
         self._tile = tile_signals(array, address)
         self._swap = swapped_signals(address)
         self._drain_left = Signal(array.rows.bit_length(), name="drain_left")
-        self._taken = Signal(decoded_layout(array), name="taken", reset_less=True)
+        self._drained = Signal(name="drained", init=1)  # the pass at the head may capture
+        self._drains_soon = Signal(name="drains_soon", init=1)  # two clocks remain at most
+        self._taken = Signal(taken_layout(array), name="taken", reset_less=True)
         self._step = Signal(STEP, name="step")
         # This clock.
         self._frame = Signal(frame_layout(array), name="next_frame")
         self._capture = Signal(name="capture")
         self._ending = Signal(name="ending")  # the last clock of a pass
         # The clock behind this one.
-        self._free = Signal(name="stream_free")  # no word of the stream in progress is left
         self._array_busy = Signal(name="array_busy")  # an os or rows pass owns the array
         self._swaps = Signal(name="swaps")
         self._tile_may_load = Signal(name="tile_may_load")
         self._may_start = Signal(name="may_start")
         self._start, self._load = Signal(name="start"), Signal(name="load_tile")
         self._resume = Signal(name="resume")
+        self._fires = Signal(name="fires")
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -199,10 +217,9 @@ class Sequencer(wiring.Component):
         """What is known of the next clock before any pass starts in it."""
         stream, tile, swap = self._stream, self._tile, self._swap
         m.d.comb += [
-            self._free.eq(~stream.running | (stream.one & stream.is_last_fire)),
-            self._array_busy.eq(stream.keeps & ~(self._free & stream.is_last)),
+            self._array_busy.eq(stream.keeps & ~(stream.free & stream.is_last)),
             self._swaps.eq(
-                tile.waits & tile.loaded & ~self._array_busy & (self._drain_left <= 2)
+                tile.waits & tile.loaded & ~self._array_busy & self._drains_soon
                 & Mux(swap.now, swap.one, stream.two)
             ),
             self._tile_may_load.eq(tile.loaded & (~tile.waits | self._swaps) & ~self._array_busy),
@@ -215,11 +232,10 @@ class Sequencer(wiring.Component):
         registers.
         """
         head, stream = self.commands.payload, self._stream
-        idle = self._free & ~self._swap.now
+        idle = stream.free & ~self._swap.now
         free = Signal(name="ports_free")
         m.d.comb += [
             free.eq(self._ports_free(head)),
-            self.might_start.eq(self._ports_free(self.waiting)),
             self._start.eq(self.starting & ~head.is_tile),
             self._load.eq(self.starting & head.is_tile),
             self.starting.eq(self.commands.valid & free),
@@ -231,80 +247,102 @@ class Sequencer(wiring.Component):
     def _ports_free(self, p: data.View) -> Value:
         """Whether a pass finds its ports free in the next clock."""
         stream = self._stream
-        # The drain that is left then: of this clock's capture, or one less than now.
-        drained = Mux(
-            self._capture,
-            stream.results <= p.short,
-            self._drain_left <= p.short,
-        )
-        idle = self._free & ~self._swap.now & stream.is_last & ~self._tile.waits
-        streams = idle & (drained | ~p.one_stream)
+        # Where the stream of a pass ends in this clock, its sums are captured if it sends them.
+        drained = Mux(stream.running & stream.sends, p.follows, self._drained)
+        idle = stream.free & ~self._swap.now & stream.is_last & ~self._tile.waits
+        streams = idle & drained
         return Mux(p.is_tile, self._tile_may_load, streams) & self._may_start
 
     def _step_stream(self, m: Module) -> None:
         """The stream in the next clock."""
         head, stream, swap = self.commands.payload, self._stream, self._swap
-        work = head.command.work
         m.d.sync += stream.begins.eq(self._start | self._resume | swap.now)
+        self._prepare(m)
         with m.If(swap.now):
             m.d.sync += [
-                stream.keeps.eq(0),
-                stream.sends.eq(0),
                 stream.running.eq(1),
+                stream.free.eq(swap.one),
                 stream.one.eq(swap.one),
                 stream.two.eq(swap.two),
-                # That of a tile that follows comes a clock later.
-                stream.clocks_remaining.eq(self._tile.work.m),
                 stream.is_last.eq(1),
                 stream.is_last_fire.eq(1),
             ]
         with m.Elif(self._start):
             m.d.sync += [
-                stream.keeps.eq(1),
-                stream.sends.eq(work.emit),
-                stream.results.eq(work.m),
                 stream.running.eq(1),
+                stream.free.eq(head.one & head.one_fire),
                 stream.one.eq(head.one),
                 stream.two.eq(head.two),
-                stream.clocks_remaining.eq(head.clocks),
                 stream.is_last.eq(head.one_stream),
                 stream.is_last_fire.eq(head.one_fire),
             ]
         with m.Elif(stream.running):
             m.d.sync += [
-                stream.clocks_remaining.eq(stream.clocks_remaining - 1),
                 stream.running.eq(~stream.one),
+                stream.free.eq(stream.one | (stream.two & stream.is_last_fire)),
                 stream.one.eq(stream.two),
                 stream.two.eq(stream.clocks_remaining <= 3),
             ]
-            with m.If(stream.one & ~stream.is_last_fire):
+            with m.If(self._fires):
                 self._fire(m)
         with m.If(self._resume):
             m.d.sync += [
                 stream.running.eq(1),
-                stream.clocks_remaining.eq(stream.length),
+                stream.free.eq(0),
                 stream.one.eq(0),  # a stream of rows has a tap and two values at least
                 stream.two.eq(0),
                 stream.is_last.eq(~stream.more),
                 stream.streams_remaining.eq(stream.streams_remaining - 1),
             ]
 
+    def _prepare(self, m: Module) -> None:
+        """What means something only if a stream is in progress, made ready for any that may begin.
+
+        So the decision to start a pass need not reach it.
+        """
+        head, stream, swap = self.commands.payload, self._stream, self._swap
+        begins = Mux(
+            swap.now,
+            self._tile.work.m,  # that of a tile that follows comes a clock later
+            Mux(
+                stream.is_last_fire,
+                Mux(stream.is_last, head.clocks, stream.length),
+                stream.work.n,
+            ),
+        )
+        m.d.sync += stream.clocks_remaining.eq(
+            Mux(
+                swap.now | ~stream.running | stream.one,
+                begins,
+                stream.clocks_remaining - 1,
+            )
+        )
+        m.d.comb += self._fires.eq(stream.running & stream.one & ~stream.is_last_fire)
+        with m.If(swap.now):
+            m.d.sync += [stream.keeps.eq(0), stream.sends.eq(0)]
+        with m.Elif(stream.free & stream.is_last):
+            m.d.sync += [
+                stream.keeps.eq(1),
+                stream.sends.eq(head.emit),
+                stream.results.eq(head.results),
+            ]
+
     def _fire(self, m: Module) -> None:
         """The next fire of a stream."""
-        stream, fires = self._stream, self._stream.fires_remaining
+        stream = self._stream
         m.d.sync += [
             stream.running.eq(1),
-            stream.clocks_remaining.eq(stream.work.n),
+            stream.free.eq(stream.fire_one & stream.fire_last),
             stream.one.eq(stream.fire_one),
             stream.two.eq(stream.fire_two),
-            stream.fires_remaining.eq(fires - 1),
-            stream.is_last_fire.eq(fires <= 1),
+            stream.fires_remaining.eq(stream.fires_remaining - 1),
+            stream.is_last_fire.eq(stream.fire_last),
         ]
 
     def _step_tile(self, m: Module) -> None:
         """The tile in the next clock, and the one that is swapped in then."""
         head, tile, swap = self.commands.payload, self._tile, self._swap
-        words = head.command.work.k
+        words = head.words
         m.d.sync += [swap.now.eq(self._swaps), swap.one.eq(tile.one), swap.two.eq(tile.two)]
         with m.If(self._swaps):
             m.d.sync += tile.waits.eq(0)
@@ -324,10 +362,11 @@ class Sequencer(wiring.Component):
 
     def _keep(self, m: Module) -> None:
         """What is wide of a pass, a clock behind the decision."""
-        taken, command, step = self._taken, self._taken.command, self._step
-        stream, tile, swap = self._stream, self._tile, self._swap
+        head, taken, command = self.commands.payload, self._taken, self.command
+        stream, tile, swap, step = self._stream, self._tile, self._swap, self._step
         m.d.sync += [
-            taken.eq(self.commands.payload),
+            taken.clocks.eq(head.clocks),
+            taken.short.eq(head.short),
             step.starts.eq(self._start),
             step.resumes.eq(self._resume),
             step.loads.eq(self._load),
@@ -335,6 +374,7 @@ class Sequencer(wiring.Component):
             step.begins.eq(stream.begins),
             step.reads.eq(stream.running),
             step.clocks.eq(stream.clocks_remaining),
+            step.more.eq(~stream.one),
             step.captures.eq(self._capture),
             step.ends.eq(self._ending),
             step.tile_reads.eq(tile.words_remaining != 0),
@@ -361,7 +401,7 @@ class Sequencer(wiring.Component):
 
     def _keep_stream(self, m: Module) -> None:
         """The work of the stream and its next words, a clock behind the decision."""
-        taken, command, step = self._taken, self._taken.command, self._step
+        taken, command, step = self._taken, self.command, self._step
         stream, swap = self._stream, self._swap
         with m.If(step.swaps):
             m.d.sync += [
@@ -376,6 +416,7 @@ class Sequencer(wiring.Component):
                 stream.length.eq(taken.clocks),
                 stream.short.eq(taken.short),
                 stream.taps_remaining.eq(command.work.taps),
+                stream.behind_taps.eq(command.work.taps + 1),
                 stream.is_first.eq(~command.work.accumulate),
                 stream.streams_remaining.eq(command.work.streams - 1),
                 stream.fires_remaining.eq(command.work.fires - 1),
@@ -396,6 +437,9 @@ class Sequencer(wiring.Component):
             stream.drains.eq(self._drain_left <= stream.short + 1),
             stream.fire_one.eq(stream.work.n <= 1),
             stream.fire_two.eq(stream.work.n <= 2),
+            stream.fire_last.eq(
+                Mux(self._fires, stream.fires_remaining <= 2, stream.fires_remaining <= 1)
+            ),
         ]
 
     def _read_stream(self, m: Module) -> None:
@@ -423,12 +467,7 @@ class Sequencer(wiring.Component):
         ]
         with m.If(step.captures):
             m.d.comb += [frame.capture.eq(1), frame.token.drain.eq(stream.work.m)]
-        delayed = frame
-        for clock in range(self.READ_CLOCKS):
-            later = Signal(frame.shape(), name=f"frame_in_{clock + 1}")
-            m.d.sync += later.eq(delayed)
-            delayed = later
-        m.d.comb += self.frame.eq(delayed)
+        m.d.sync += self.frame.eq(frame)
 
     def _read_products(self, m: Module) -> None:
         """os: operands from both sides, one product for every sum."""
@@ -445,15 +484,15 @@ class Sequencer(wiring.Component):
         The taps leave the edge, one clock late each, in the last clocks of the stream and of every
         further fire.
         """
-        stream, frame = self._stream, self._frame
-        taps, clocks = stream.work.taps, self._step.clocks
+        stream, step, frame = self._stream, self._step, self._frame
+        taps, clocks = stream.work.taps, step.clocks
         m.d.comb += [
             frame.half_speed.eq(1),
             frame.rows.eq(stream.work.m),
             frame.tap_write.eq(stream.taps_remaining != 0),
             frame.tap_in.eq(taps - stream.taps_remaining),
-            frame.tap_read.eq((clocks >= 2) & (clocks <= taps + 1)),
-            frame.tap_out.eq(taps + 1 - clocks),
+            frame.tap_read.eq(step.more & (clocks <= stream.behind_taps)),
+            frame.tap_out.eq(stream.behind_taps - clocks),
             frame.first.eq((clocks == taps) & stream.is_first),
         ]
 
@@ -494,6 +533,19 @@ class Sequencer(wiring.Component):
             self._capture.eq(ends & stream.sends),
             self._ending.eq(ends & stream.is_last_fire),
         ]
+        # A pass that starts and reads one word only has found the shadow registers free.
+        m.d.sync += [
+            self._drains_soon.eq(Mux(self._capture, stream.results <= 3, self._drain_left <= 3)),
+            self._drained.eq(
+                self.starting
+                | ~self.waiting.one_stream
+                | Mux(
+                    self._capture,
+                    self.waiting.follows_later,
+                    self._drain_left <= self.waiting.later,
+                )
+            ),
+        ]
         with m.If(self._capture):
             m.d.sync += self._drain_left.eq(stream.results - 1)
         with m.Elif(self._drain_left != 0):
@@ -532,6 +584,7 @@ def stream_signals(array: SystolicArray, address: Shape) -> Stream:
         "length": unsigned(CLOCK_BITS),
         "short": rows,
         "clocks_remaining": unsigned(CLOCK_BITS),
+        "behind_taps": unsigned(work["taps"].shape.width + 1),
         "taps_remaining": work["taps"].shape,
         "streams_remaining": work["streams"].shape,
         "fires_remaining": work["fires"].shape,
@@ -543,7 +596,7 @@ def stream_signals(array: SystolicArray, address: Shape) -> Stream:
             Signal(
                 shapes.get(name, 1),
                 name=f"stream_{name}",
-                init=int(name in ("one", "two", "is_last")),
+                init=int(name in ("one", "two", "free", "is_last", "is_last_fire")),
             )
             if name != "work"
             else Signal(work, name="stream_work")
@@ -562,7 +615,7 @@ def tile_signals(array: SystolicArray, address: Shape) -> Tile:
         two=Signal(name="tile_two"),
         waits=Signal(name="tile_waits"),
         loaded=Signal(name="tile_loaded", init=1),
-        words_remaining=Signal(work["k"].shape, name="tile_words_remaining"),
+        words_remaining=Signal(array.rows.bit_length(), name="tile_words_remaining"),
         words_loaded=Signal(load_layout(array)["beat"].shape, name="tile_words_loaded"),
         left_at=Signal(address, name="tile_left_at"),
         top_at=Signal(address, name="tile_top_at"),

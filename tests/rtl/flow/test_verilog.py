@@ -56,7 +56,7 @@ def test_memories_stay_memories_without_contents(text):
 
 def test_yosys_reads_it(text, tmp_path):
     (tmp_path / "core.sv").write_text(text)
-    check_read(tmp_path, MEMORIES)
+    check_read(tmp_path, MEMORIES + 1)  # and the commands
 
 
 NARROW = Operands(8, 16)

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from amaranth.hdl import Assert, Assume, Cat, Cover, Module, Mux, Signal
+from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
@@ -11,7 +11,7 @@ from accelsim.hardware import SystolicArray
 from accelsim.passes import Opcode
 from rtl.engines.systolic_array import commands
 from tests.rtl.formal.proof import RefutedError, planted, prove
-from tests.rtl.formal.words import Inside, stays
+from tests.rtl.formal.words import Inside, past, stays
 from tests.rtl.mutants import Mutant, load
 
 ARRAY = SystolicArray(3, 2)
@@ -19,9 +19,10 @@ NUMBER_BITS = 4  # commands are counted modulo this power of two, above what can
 
 
 class Promises(wiring.Component):
-    """Any command leaves by its number as it came, decoded, once there is room for its results.
+    """Any command leaves by its number as it came: what decides, decoded, and then the whole.
 
-    Words are handed over that were promised, and a sequence is done behind its last command.
+    No command sends more words than the result memory has. Whether there is room follows from those
+    that were promised, and handed over since.
 
     which : the number of the command that is followed.
     """
@@ -30,8 +31,7 @@ class Promises(wiring.Component):
         self.dut = dut
         ports = dut.signature.members
         super().__init__(
-            {name: ports[name] for name in ("i", "o", "handed", "done")}
-            | {"which": In(NUMBER_BITS)}
+            {name: ports[name] for name in ("i", "o", "handed")} | {"which": In(NUMBER_BITS)}
         )
 
     def elaborate(self, platform):
@@ -39,114 +39,164 @@ class Promises(wiring.Component):
         dut, inside = self.dut, Inside(m, self.dut)
         wiring.connect(m, wiring.flipped(self.i), dut.i)
         wiring.connect(m, dut.o, wiring.flipped(self.o))
-        m.d.comb += [dut.handed.eq(self.handed), dut.done.eq(self.done)]
+        m.d.comb += dut.handed.eq(self.handed)
         stays(m, self.which)
-        self._follow(m)
+        self._follow(m, inside)
         self._promise(m, inside)
         return m
 
-    def _follow(self, m):
-        """The command that is followed, through four queues of two."""
-        parts = (self.dut._taken, self.dut._measured, self.dut._decoded, self.dut._admitted)
-        counts = [Signal(NUMBER_BITS, name=f"count_{place}") for place in range(5)]
-        streams = [*(part.i for part in parts), self.o]
-        for count, moving in zip(counts, streams, strict=True):
-            m.d.sync += count.eq(count + (moving.valid & moving.ready))
-        command = Signal.like(self.i.payload)
-        with m.If(self.i.valid & self.i.ready & (counts[0] == self.which)):
-            m.d.sync += command.eq(self.i.payload)
-        decoded = Signal.like(self.o.payload)
-        m.d.comb += [decoded[name].eq(value) for name, value in self._decoded(command).items()]
-        measured = Signal.like(self.dut._measured.o.payload)
-        m.d.comb += [measured[name].eq(value) for name, value in self._measured(command).items()]
-        expected = (command, measured, decoded, decoded)
-        for part, word, (begin, end) in zip(parts, expected, pairwise(counts), strict=True):
-            held, front = (begin - end)[:NUMBER_BITS], (self.which - end)[:NUMBER_BITS]
+    def _follow(self, m, inside):
+        """The command that is followed and the one before it, through five queues of two."""
+        dut = self.dut
+        parts = (dut._noted, dut._measured, dut._summed, dut._decoded, dut._head)
+        counts = [Signal(NUMBER_BITS, name=f"count_{place}") for place in range(6)]
+        moves = [part.i.valid & part.i.ready for part in parts] + [self.o.valid & self.o.ready]
+        m.d.sync += [count.eq(count + moving) for count, moving in zip(counts, moves, strict=True)]
+        followed, before = Signal.like(self.i.payload), Signal.like(self.i.payload)
+        for number, command in ((self.which, followed), (self.which - 1, before)):
+            with m.If(moves[0] & (counts[0] == number[:NUMBER_BITS])):
+                m.d.sync += command.eq(self.i.payload)
+        m.d.comb += [
+            Assume(self._results(self.i.payload) <= ARRAY.result_depth),
+            Assert(self._results(followed) <= ARRAY.result_depth),
+            *(Assert((begin - end)[:NUMBER_BITS] <= 2) for begin, end in pairwise(counts)),
+            Assert((counts[0] == inside.write) & (counts[5] == inside.read)),
+        ]
+        for part, (begin, end) in zip(parts, pairwise(counts), strict=True):
             m.d.comb += [
-                Assert(held <= 2),
-                Assert(part.o.valid == (held != 0)),
-                Assert(part.i.ready == (held != 2)),
-                Assert((held == 0) | (front != 0) | (part.o.payload == word)),
-                Assert((held != 2) | (front != 1) | (part._second == word)),
+                Assert(part.o.valid == (begin != end)),
+                Assert(part.i.ready == ((begin - end)[:NUMBER_BITS] != 2)),
             ]
-        m.d.comb += Cover(self.o.valid & (counts[4] == self.which) & (self.which == 1))
+        for number, command in ((self.which, followed), (self.which - 1, before)):
+            words = self._words(m, command)
+            for part, word, ends in zip(parts, words, pairwise(counts), strict=False):
+                self._holds(m, part, word, number, *ends)
+        # What is known of all before it when it is decoded.
+        word = Signal.like(self.o.payload)
+        known = {**self._decoded(followed, before), "promised": word.promised}
+        m.d.comb += [word[name].eq(value) for name, value in known.items() if name != "promised"]
+        promised = Signal.like(word.promised)
+        m.d.comb += [word.promised.eq(promised)]
+        with m.If(moves[3] & (counts[3] == self.which)):
+            m.d.sync += promised.eq(inside.promised + self._results(followed))
+        m.d.comb += Assert(
+            (counts[3] != self.which) | (inside.results == before.work.m[: len(inside.results)])
+        )
+        for part, ends in zip(parts[3:], pairwise(counts[3:]), strict=True):
+            self._holds(m, part, word, self.which, *ends)
+        waits = (self.which - counts[5])[:NUMBER_BITS] < (counts[0] - counts[5])[:NUMBER_BITS]
+        kept = Value.cast(inside.word(m, "commands", self.which))
+        left = past(m, moves[5] & (counts[5] == self.which))
+        m.d.comb += [
+            Assert(~waits | (kept == Value.cast(followed))),
+            Assert(~left | (dut.command == followed)),
+            Cover(left & (self.which == 1)),
+        ]
 
-    def _measured(self, command):
+    def _holds(self, m, part, word, number, begin, end):
+        """A queue has a word in the place of its number, if it has that number."""
+        held, front = (begin - end)[:NUMBER_BITS], (number - end)[:NUMBER_BITS]
+        m.d.comb += [
+            Assert((held == 0) | (front != 0) | (part.o.payload == word)),
+            Assert((held != 2) | (front != 1) | (part._second == word)),
+        ]
+
+    def _words(self, m, command):
+        """What the first three queues hold of a command."""
         work = command.work
-        fires = Mux(work.emit, work.fires, 0)
         bits = ARRAY.result_depth.bit_length()
-        return {
-            "command": command,
-            "is_tile": (work.opcode == Opcode.WS) | (work.opcode == Opcode.IS),
+        fires = Mux(work.emit, work.fires, 0)
+        terms = [((work.m * fires[at : at + 2]) << at)[:bits] for at in range(0, bits, 2)]
+        fields = self._decoded(command, command)
+        noted = {name: work[name] for name in ("opcode", "m", "k", "taps", "streams", "fires")}
+        noted |= {"sent": fires, "emit": work.emit, "last": command.last}
+        same = {name: fields[name] for name in ("is_tile", "one_stream", "one_fire")}
+        same |= {"emit": work.emit, "last": command.last}
+        rows = ARRAY.rows.bit_length()
+        measured = {
+            **same,
             "length": work.k + work.taps,
-            "parts": Cat(((work.m * fires[at : at + 4]) << at)[:bits] for at in range(0, 16, 4)),
+            "m": work.m,
+            "k": work.k[:rows],
+            "parts": Cat(terms),
         }
+        summed = {
+            **same,
+            **{name: fields[name] for name in ("clocks", "short", "results", "words")},
+            "parts": Cat(
+                sum(terms[::2])[:bits], sum(terms[1::2], Value.cast(0)).as_unsigned()[:bits]
+            ),
+        }
+        words = []
+        parts = (self.dut._noted, self.dut._measured, self.dut._summed)
+        for part, named in zip(parts, (noted, measured, summed), strict=True):
+            word = Signal.like(part.o.payload)
+            m.d.comb += [word[name].eq(value) for name, value in named.items()]
+            words.append(word)
+        return words
 
-    def _decoded(self, command):
+    def _results(self, command):
+        return Mux(command.work.emit, command.work.m * command.work.fires, 0)
+
+    def _decoded(self, command, before):
         work = command.work
         tile = (work.opcode == Opcode.WS) | (work.opcode == Opcode.IS)
         length = work.k + work.taps
         clocks = Mux(tile, work.m, length)
+        rows = ARRAY.rows.bit_length()
+        short = Mux(length > ARRAY.rows, ARRAY.rows, length)
         return {
-            "command": command,
             "is_tile": tile,
             "clocks": clocks,
             "one": clocks < 2,
             "two": clocks < 3,
             "one_stream": work.streams < 2,
             "one_fire": work.fires < 2,
-            "short": Mux(length > ARRAY.rows, ARRAY.rows, length),
-            "results": Mux(work.emit, work.m * work.fires, 0),
+            "short": short,
+            "later": short + 1,
+            "follows": (work.streams > 1) | (before.work.m[:rows] <= short),
+            "follows_later": before.work.m[:rows] <= short + 1,
+            "results": work.m[:rows],
+            "words": work.k[:rows],
+            "emit": work.emit,
+            "last": command.last,
         }
 
     def _promise(self, m, inside):
-        """Room for what was promised, and an end for every sequence."""
+        """Room for what was promised, counted from what had been handed over."""
         dut, depth = self.dut, ARRAY.result_depth
-        waiting, admitted = dut._decoded.o, dut._admitted
-        promised, over = Signal(range(depth + 1)), Signal()
-        admits = admitted.i.valid & admitted.i.ready
-        m.d.sync += promised.eq(promised + Mux(admits, waiting.payload.results, 0) - self.handed)
-        with m.If(self.done):
-            m.d.sync += over.eq(0)
-        with m.If(self.o.valid & self.o.ready & self.o.payload.command.last):
-            m.d.sync += over.eq(1)
-        first = self.o.valid & self.o.payload.command.last
-        second = ~admitted.i.ready & admitted._second.command.last
+        handed = Signal(commands.promised_bits(ARRAY))
+        m.d.sync += handed.eq(handed + self.handed)
+        owed = Signal.like(handed)
         m.d.comb += [
-            Assume((promised != 0) | ~self.handed),
-            Assume(over | ~self.done),
-            Assert(promised <= depth),
-            Assert(inside.free == depth - promised),
-            # Nothing comes behind the last command until the sequence is done.
-            Assert(inside.closed == (over | first | second)),
-            Assert(~(over & self.o.valid)),
-            Assert(~(first & ~admitted.i.ready)),
-            # A command waits for nothing but its reader, room, and the end of what is before it.
+            Assert(inside.allowed == (handed + depth)[: len(handed)]),
+            owed.eq(self.o.payload.promised - past(m, handed)),
             Assert(
-                admits
-                == (
-                    waiting.valid & admitted.i.ready & ~inside.closed
-                    & (promised + waiting.payload.results <= depth)
-                )
+                ~past(m, Const(1))
+                | ~self.o.valid
+                | (owed > 2 * depth)
+                | (dut.has_room == (owed <= depth))
             ),
-            Cover(promised == depth),
-            Cover(over & waiting.valid),
-        ]  # fmt: skip
+            Cover(self.o.valid & (owed == depth) & dut.has_room),
+            Cover(self.o.valid & (owed == depth + 1)),
+        ]
 
 
 MUTANTS = (
-    Mutant("room for one too many", "results <= free", "results <= free + 1"),
-    Mutant("no end", "closed.eq(1)", "closed.eq(0)"),
-    Mutant("kept sums are promised", "Mux(work.emit, work.fires, 0)", "work.fires"),
-    Mutant("taps are forgotten", "work.k + work.taps", "work.k"),
-    Mutant("room is lost", "free + self.handed", "free"),
     Mutant(
-        "promised before it is taken", "Mux(take, results, 0)", "Mux(waiting.valid, results, 0)"
+        "room for one too many",
+        "init=self.array.result_depth)",
+        "init=self.array.result_depth + 1)",
     ),
+    Mutant("kept sums are promised", "Mux(work.emit, work.fires, 0)", "work.fires"),
+    Mutant("taps are forgotten", "i.k + i.taps", "i.k"),
+    Mutant("room is lost", "allowed + self.handed", "allowed"),
+    Mutant("room of the command before", "Mux(head.moves, coming[-1], staying[-1])", "staying[-1]"),
+    Mutant("commands out of order", "read + (self.o.valid & self.o.ready)", "read + self.o.ready"),
 )
 
 
-def test_order_room_and_ends():
+def test_order_and_room():
     prove(Promises(commands.Commands(ARRAY)), 9)
 
 

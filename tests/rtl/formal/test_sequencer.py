@@ -15,7 +15,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from accelsim.hardware import SystolicArray
-from accelsim.passes import ArrayCommand, Opcode
+from accelsim.passes import ArrayCommand, ArrayPass, Opcode
 from rtl.engines.systolic_array import sequencer
 from rtl.engines.systolic_array.commands import CLOCK_BITS
 from rtl.lib.layout import layout
@@ -67,7 +67,7 @@ class Law(wiring.Component):
     Things are told for the clock behind the decision to start a pass; its first word is read one
     later.
 
-    valid, command : the one at the head of the queue, and that there is one.
+    valid, command : the one at the head of the queue, or that will be, and that it is there.
     time_bits : of clocks since reset; the law is that of as many as a quarter of them can count.
     """
 
@@ -81,6 +81,7 @@ class Law(wiring.Component):
         # The command that was there in the clock before, whether there was one, and it was taken.
         self.head = Signal.like(self.command)
         self.offered, self.started = Signal(), Signal()
+        self.before = Signal(layout(ArrayPass))  # the pass that started last
         # The pass whose words are read, or were the last ones, by its command; its streams and
         # fires behind the one in progress, and when that one's words have been read.
         self.reading = Signal.like(self.command)
@@ -124,12 +125,15 @@ class Law(wiring.Component):
     def _offer(self, m):
         """Commands, decoded as test_commands proves."""
         dut, work, head = self.dut, self.command.work, self.dut.commands.payload
+        with m.If(dut.starting):
+            m.d.sync += self.before.eq(work)
         tile, length = one_of(work.opcode, TILES), Signal(CLOCK_BITS)
         m.d.comb += [
             Assume(~self.valid | legal(work, self.opcodes)),
-            Assume(~self.offered | self.started | (self.valid & (self.command == self.head))),
+            Assume((self.now == 0) | self.started | (self.command == self.head)),
+            Assume(~self.offered | self.started | self.valid),
             dut.commands.valid.eq(self.valid),
-            Value.cast(head.command).eq(self.command),
+            dut.command.eq(self.head),
             head.is_tile.eq(tile),
             length.eq(work.k + work.taps),
             head.clocks.eq(Mux(tile, work.m, length)),
@@ -138,6 +142,13 @@ class Law(wiring.Component):
             head.one_stream.eq(work.streams == 1),
             head.one_fire.eq(work.fires == 1),
             head.short.eq(Mux(length < ARRAY.rows, length, ARRAY.rows)),
+            head.later.eq(head.short + 1),
+            head.follows.eq((work.streams > 1) | (self.before.m <= head.short)),
+            head.follows_later.eq(self.before.m <= head.later),
+            head.results.eq(work.m),
+            head.words.eq(work.k),
+            head.emit.eq(work.emit),
+            Value.cast(dut.waiting).eq(head),
         ]
         m.d.sync += [
             self.offered.eq(self.valid),
@@ -230,6 +241,7 @@ class Law(wiring.Component):
         """What the registers of the sequencer mean; the claims follow by induction."""
         now, stream, tile, swap = self.now, self.dut._stream, self.dut._tile, self.dut._swap
         work, waiting = self.reading.work, self.tile.work
+        offered = self.dut.commands.payload
         owned = ~one_of(work.opcode, TILES)
         under_way = (self.streams != 0) | (self.fires != 0)
         reading, loading = self.reading_now.work, self.tile_now.work
@@ -265,11 +277,24 @@ class Law(wiring.Component):
             ),
             *unless(self.waits, self.load_end <= now),
             Assert(self.dut._drain_left == until(self.result_free)),
-            Assert(stream.clocks_remaining == until(self.read_end_now)),
-            Assert(stream.running == (stream.clocks_remaining != 0)),
-            Assert(stream.one == (stream.clocks_remaining <= 1)),
-            Assert(stream.two == (stream.clocks_remaining <= 2)),
+            Assert(self.dut._drains_soon == (self.dut._drain_left <= 2)),
+            *unless(
+                self.started,
+                self.dut._drained
+                == (~offered.one_stream | (self.dut._drain_left <= offered.short)),
+            ),
+            Assert(~self.started | self.dut._drained),
+            *unless(~active | one_of(reading.opcode, TILES), self.before == reading),
+            Assert(stream.running == self.reads),
+            Assert(stream.free == (~stream.running | (stream.one & stream.is_last_fire))),
+            *unless(
+                ~self.reads,
+                stream.clocks_remaining == self.read_end_now - now,
+                stream.one == (stream.clocks_remaining <= 1),
+                stream.two == (stream.clocks_remaining <= 2),
+            ),
             Assert(stream.is_last == (self.streams_now == 0)),
+            Assert(stream.is_last_fire == (self.fires_now == 0)),
             # Those are loaded behind the first clock of a pass.
             *unless(
                 (self.streams_now == 0) | self.begins,
@@ -280,7 +305,6 @@ class Law(wiring.Component):
                 ~active,
                 stream.keeps == ~one_of(reading.opcode, TILES),
                 stream.sends == (stream.keeps & reading.emit),
-                stream.is_last_fire == (self.fires_now == 0),
                 ~stream.keeps | (stream.results == reading.m),
             ),
             Assert(tile.waits == (self.loads | (self.waits & ~self.swaps))),
@@ -311,7 +335,7 @@ class Law(wiring.Component):
         columns = self.reading_now.work.n
         lengths = [Signal(CLOCK_BITS, name=f"length_{name}") for name in ("taken", "reading")]
         shorts = [Mux(length < ARRAY.rows, length, ARRAY.rows) for length in lengths]
-        works = (taken.command.work, reading.work)
+        works = (self.head.work, reading.work)
         swapped, swaps = past(m, self.tile), past(m, self.swaps)
         goes_on = active & ~self.begins & ~swaps
         m.d.comb += [
@@ -336,6 +360,7 @@ class Law(wiring.Component):
             *unless(
                 began | (self.fires_now == 0),
                 (stream.fire_one == (columns <= 1)) & (stream.fire_two == (columns <= 2)),
+                stream.fire_last == (self.fires_now <= 1),
             ),
             *unless(
                 ~past(m, self.begins) | (self.reading.work.opcode != Opcode.ROWS),
@@ -360,8 +385,7 @@ class Law(wiring.Component):
             Assert(step.tile_reads == loading),
             *unless(
                 ~self.started,
-                taken.command == self.head,
-                one_of(taken.command.work.opcode, TILES)
+                one_of(self.head.work.opcode, TILES)
                 | ((taken.clocks == lengths[0]) & (taken.short == shorts[0])),
             ),
             *unless(

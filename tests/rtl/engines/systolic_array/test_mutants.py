@@ -41,8 +41,8 @@ ELEMENT = (
 GRID = (
     Mutant("rows of operands swapped", "self.left[i], 0", "self.left[rows - 1 - i], 0"),
     Mutant("columns of operands swapped", "[self.top[j] for", "[self.top[columns - 1 - j] for"),
-    Mutant("a row too few", "frame.rows >= rows - i", "frame.rows > rows - i"),
-    Mutant("a row too many", "frame.rows > i", "frame.rows >= i"),
+    Mutant("a row too few", "before.rows >= rows - i", "before.rows > rows - i"),
+    Mutant("a row too many", "before.rows > i", "before.rows >= i"),
     Mutant(
         "drain thermometer",
         "self._remaining > rows - i",
@@ -59,22 +59,30 @@ GRID = (
 )
 
 COMMANDS = (
-    Mutant("is is not known", " | (work.opcode == Opcode.IS)", ""),
-    Mutant("commands have room at once", "has_room.eq(results <= free)", "has_room.eq(1)"),
-    Mutant("room for one word more", "results <= free)", "results <= free + 1)"),
-    Mutant("places never come back", "free + self.handed -", "free -"),
-    Mutant("the next sequence is not held back", "~closed & has_room),", "has_room),"),
+    Mutant("is is not known", " | (i.opcode == Opcode.IS)", ""),
+    Mutant(
+        "commands have room at once",
+        "has_room.eq(~Mux(head.moves, coming[-1], staying[-1]))",
+        "has_room.eq(1)",
+    ),
+    Mutant(
+        "room for one word more",
+        "init=self.array.result_depth)",
+        "init=self.array.result_depth + 1)",
+    ),
+    Mutant("places never come back", "allowed + self.handed", "allowed"),
     Mutant("room for one fire", "Mux(work.emit, work.fires, 0)", "work.emit | (work.fires & 0)"),
     Mutant("room for what is kept", "Mux(work.emit, work.fires, 0)", "work.fires"),
-    Mutant("a stream of two is one", "o.one.eq(o.clocks <= 1)", "o.one.eq(o.clocks <= 2)"),
-    Mutant("a stream of two is long", "o.two.eq(o.clocks <= 2)", "o.two.eq(o.clocks <= 1)"),
+    Mutant("a stream of two is one", "o.one.eq(i.clocks <= 1)", "o.one.eq(i.clocks <= 2)"),
+    Mutant("a stream of two is long", "o.two.eq(i.clocks <= 2)", "o.two.eq(i.clocks <= 1)"),
 )
 
 SEQUENCER = (
     Mutant("rows counted from the wrong end", "frame.from_top.eq(1)", "frame.from_top.eq(0)"),
     Mutant("sums always begin", "is_first.eq(~command.work.accumulate)", "is_first.eq(1)"),
-    Mutant("kept sums drain", "sends.eq(work.emit)", "sends.eq(1)"),
-    Mutant("first on every stream", "(clocks == taps) & stream.is_first", "clocks == taps"),
+    Mutant("kept sums drain", "sends.eq(head.emit)", "sends.eq(1)"),
+    Mutant("first on every stream", "(clocks == taps) & stream.is_first",
+     "clocks == taps"),
     Mutant(
         "drain slot one clock short",
         "self._drain_left.eq(stream.results - 1)",
@@ -87,36 +95,40 @@ SEQUENCER = (
     ),
     Mutant(
         "a drain that begins is not seen",
-        "self._capture,\n            stream",
-        "0,\n            stream",
+        "Mux(stream.running & stream.sends, p.follows,",
+        "Mux(0, p.follows,",
     ),
-    Mutant("swap into a drain", " & (self._drain_left <= 2)", ""),
+    Mutant("swap into a drain", " & self._drains_soon", ""),
     Mutant("swap one clock late", "swap.one, stream.two)", "swap.one, stream.one)"),
     Mutant("a swap behind a short stream is late", "swap.now, swap.one,", "swap.now, 0,"),
-    Mutant("tap read one late", "taps + 1 - clocks)", "taps - clocks)"),
+    Mutant("tap read one late", "behind_taps - clocks)", "work.taps - clocks)"),
     Mutant("tap written one early", "- stream.taps_remaining)", "- stream.taps_remaining - 1)"),
-    Mutant("taps end early", "(clocks >= 2) &", "(clocks >= 3) &"),
+    Mutant("taps end early", "more.eq(~stream.one)", "more.eq(~stream.two)"),
     Mutant(
         "fires one clock apart",
-        "clocks_remaining.eq(stream.work.n)",
-        "clocks_remaining.eq(stream.work.n + 1)",
+        "stream.length),\n                stream.work.n,",
+        "stream.length),\n                stream.work.n + 1,",
     ),
     Mutant("plain, but overlapped", "~under_way & (wait == 0)", "1"),
     Mutant("plain, a clock early", "work.n + (rows - 2)", "work.n + (rows - 3)"),
 )  # fmt: skip
 
 ACCUMULATORS = (
-    Mutant("accumulate is ignored", "Mux(adding.accumulate, read, 0)", "0"),
-    Mutant("accumulate always", "Mux(adding.accumulate, read, 0)", "read"),
-    Mutant("a sum read before it is written", "same & ~found)", "0)"),
-    Mutant("the oldest of several sums is read", "same & ~found)", "same)"),
+    Mutant("accumulate is ignored", "adds.eq(beat.beat & beat.accumulate)", "adds.eq(0)"),
+    Mutant("accumulate always", "adds.eq(beat.beat & beat.accumulate)", "adds.eq(beat.beat)"),
+    Mutant("a sum read before it is written", "again[age].eq(same)", "again[age].eq(0)"),
+    Mutant("the oldest of several sums is read",
+           "Mux(adding.again[0], total,", "Mux(adding.again[0] & ~adding.again[1], total,"),
+    Mutant("a sum in a register is read", "fetches.eq(adds & ~found)", "fetches.eq(adds)"),
     Mutant("sums are stored and emitted", "now.store.eq(beat.beat & ~beat.emit)",
            "now.store.eq(beat.beat)"),
-    Mutant("the last column is not awaited", "(width - 1 > rest)", "(width - 2 > rest)"),
+    Mutant("the last column is not awaited", "before_last.eq(width - 1)",
+           "before_last.eq(width - 2)"),
 )  # fmt: skip
 
 CORE = (
     Mutant("a sequence ends with its last start", "(accumulators.tail == 0)", "1"),
+    Mutant("the next sequence is not held back", "has_room & ~all_started &", "has_room &"),
     Mutant("waiting is not busy", "busy_cycles + active", "busy_cycles + (active & ~stalls)"),
 )  # fmt: skip
 

@@ -64,7 +64,11 @@ RETIREMENT = (
 
 CORE = (
     Mutant("nothing waits", "self._gate_open(m) if self.units else 1", "1"),
-    Mutant("a closed gate is a stall", "~head.valid & might", "~(head.valid & is_open) & might"),
+    Mutant(
+        "a closed gate is a stall",
+        "Mux(head.valid, ~queue.has_room",
+        "Mux(head.valid & is_open, ~queue.has_room",
+    ),
     Mutant(
         "a start is seen early", "self.started + begins", "self.started + self.sequencer.starting"
     ),
