@@ -167,6 +167,19 @@ def test_limits_are_asked_for_what_a_dataflow_says_is_fast():
         lower(layer(Linear(48)), shapes, PLAIN, parse_dataflows((Rows((16, 24)),)))
 
 
+class Tied(Rows):
+    """One that takes as long with any number of rows."""
+
+    def tilings(self, conv, sizes, most=None):
+        return [(1000, rows) for rows in self.rows]
+
+
+@pytest.mark.parametrize("rows", [(2, 4), (4, 2)])
+def test_of_equally_fast_tilings_the_first_is_taken(rows):
+    work = lower(layer(Linear(48)), ((5, 1, 1),), PLAIN, parse_dataflows((Tied(rows),)))
+    assert [p.m for _, (p,), _ in work.body] == [rows[0]]
+
+
 def test_sums_never_exceed_the_accumulators():
     """The largest product of int8 values is 2**14, the largest sum of 32 bits 2**31 - 1."""
     fits, exceeds = ((1 << 17) - 1, 1, 1), (1 << 17, 1, 1)
