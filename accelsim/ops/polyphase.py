@@ -84,6 +84,6 @@ class Axis(NamedTuple):
         reach = self.dilation * (self.kernel - 1)
         total, front = self.outputs + reach, reach - self.before
         inserted = (self.size - 1) * self.stride + 1
-        before = min(max(front, 0), total - 1)
+        before = max(front, 0)
         size = max(1, min(inserted + min(front, 0), total - before))
         return before, size, total - before - size
