@@ -38,7 +38,7 @@ def differing(subject: Subject, sizes, work, schedule=None):
 
 
 @pytest.mark.parametrize(("subject", "kind"), KINDS)
-@settings(max_examples=40, phases=(Phase.generate,))
+@settings(max_examples=25, phases=(Phase.generate,))
 @given(shape=SHAPES, seed=SEEDS)
 def test_schedule_counts_what_registers_do(subject, kind, shape, seed):
     rng = np.random.default_rng(seed)
