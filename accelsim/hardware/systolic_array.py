@@ -75,6 +75,11 @@ class SystolicArray:
         """
         return 1 << (3 * self.results_on_their_way - 1).bit_length()
 
+    @property
+    def command_depth(self) -> int:
+        """Words of the memory of commands: those that are taken, and not started, are fewer."""
+        return 16
+
     @cached_property
     def most_streamed(self) -> int:
         """Result words of a pass of ws or is at most.

@@ -105,7 +105,7 @@ def test_resources_are_those_of_the_generated_core(array):
     assert counted["accumulators"].register_bits == sum(
         b
         for path, b in registers
-        if re.fullmatch(r"(read|total)_\d+(_\d)?", path[-1]) and path[0] == "accumulators"
+        if re.fullmatch(r"(read|older|total|former)_\d+", path[-1]) and path[0] == "accumulators"
     )
     assert counted["result memory"].register_bits == sum(
         b for path, b in registers if path[0] == "memory" and path[-1] == "payload"

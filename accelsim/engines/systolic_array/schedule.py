@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from accelsim.engines.base import Accesses, Bound, Store, Traffic, least_clocks
+from accelsim.engines.systolic_array.area import command_bits
 from accelsim.hardware import SystolicArray
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task, sequential
 from accelsim.hls.reports import Resource
@@ -250,6 +251,7 @@ def resources(array: SystolicArray) -> tuple[Resource, ...]:
         Resource("processing elements", elements, elements * element),
         Resource("edge cells", 0, rows * edge),
         Resource("tap buffers", 0, rows * array.max_taps * operand),
+        Resource("commands", 0, 0, array.command_depth * command_bits()),
         Resource("row banks", 0, rows * bank, rows * array.bank_depth * operand),
         Resource("column banks", 0, columns * bank, columns * array.bank_depth * operand),
         Resource("accumulators", 0, columns * sums, columns * array.accumulator_depth * total),

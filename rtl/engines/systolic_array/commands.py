@@ -18,8 +18,6 @@ CLOCK_BITS = (largest(ArrayPass, "k") + largest(ArrayPass, "taps")).bit_length()
 NOTED = ("opcode", "m", "k", "taps", "streams", "emit")
 # So many terms of a product of results and fires are added in a clock.
 TERMS = 2
-# Commands that have been taken and not started are fewer: two in each of the skid buffers.
-DEPTH = 16
 
 
 def _waits(units: int) -> dict[str, data.StructLayout]:
@@ -256,10 +254,12 @@ class Commands(wiring.Component):
 
     def _keep(self, m: Module) -> None:
         """Whole commands wait in a memory: nothing asks for them before their passes start."""
-        words = memory(layout(ArrayCommand), DEPTH)
+        # Those whose passes have not started are fewer: two in each of the skid buffers.
+        depth = self.array.command_depth
+        words = memory(layout(ArrayCommand), depth)
         m.submodules.commands = words
         write_port, read_port = words.write_port(), words.read_port()
-        write = Signal(range(DEPTH))
+        write = Signal(range(depth))
         read = Signal.like(write)
         m.d.comb += [
             write_port.en.eq(self.i.valid & self.i.ready),

@@ -123,8 +123,8 @@ def test_the_engines_share_no_port(made):
 
 def test_yosys_reads_both_engines(tmp_path):
     generate(BOTH, tmp_path)
-    array = 3 + 2 + 2 + 2  # row banks, column banks, accumulators, results
-    memories = array + 2 * ENGINE.lanes + 1 + 3 + 1  # banks, taps, tiles, results
+    array = 3 + 2 + 2 + 2 + 1  # row banks, column banks, accumulators, results, commands
+    memories = array + 2 * ENGINE.lanes + 1 + 5 + 1  # banks, taps, tiles, results
     check_read(tmp_path, memories)
 
 
