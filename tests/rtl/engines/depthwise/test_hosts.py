@@ -219,8 +219,10 @@ FILL_PORT: dict[str, Rule] = {
 PASSES = (SQUARE, POINT, LONG, POINT, SQUARE, SQUARE)
 
 
-def run_order(engine: DepthwiseEngine, rule: Rule, seed: int) -> None:
-    work = sequence(np.random.default_rng(seed), engine, PASSES)
+def run_order(
+    engine: DepthwiseEngine, rule: Rule, seed: int, passes: tuple[DepthwisePass, ...] = PASSES
+) -> None:
+    work = sequence(np.random.default_rng(seed), engine, passes)
     ends = Ends.of_work(engine, work)
 
     def offers(stream: str, clock: int, crossed: Crossed) -> bool:
@@ -241,6 +243,11 @@ def test_orders_without_a_fill_port(name):
 @pytest.mark.parametrize("name", [*ANY_ENGINE, *FILL_PORT])
 def test_orders_with_a_fill_port(name):
     run_order(NARROW, (ANY_ENGINE | FILL_PORT)[name], 2)
+
+
+def test_a_pass_waits_for_its_taps_behind_one_of_a_single_tap():
+    """Its map and its first tile are there long before, and the other tap has just come in."""
+    run_order(NARROW, from_clock(300, TAPS), 4, (POINT, SQUARE))
 
 
 def test_more_than_the_memories_hold_waits():

@@ -145,7 +145,6 @@ LOADER = (
     Mutant("a pass begins without its last word", "one[0] & one[1]", "one[1]"),
     Mutant("a pass begins before its last word is written",
            'f"{name}_ended", counter.ends, 1', 'f"{name}_ended", counter.ends, 0'),
-    Mutant("a pass counts twice", "Mux(self.begun, two[0] & two[1],", "Mux(0, 0,"),
     Mutant("streams run apart", "(map_.over & (taps.over | taps.dry)) | (taps.over & map_.dry)",
            "map_.over | taps.over"),
     Mutant("no half is ever released", "passes_held + take - released", "passes_held + take"),
