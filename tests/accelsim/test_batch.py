@@ -35,6 +35,7 @@ from accelsim.saved import load_result, restore
 from accelsim.side_by_side import compare
 from accelsim.simulation import simulate
 from accelsim.study.depthwise import depthwise_study
+from accelsim.study.published import published_models
 from accelsim.traces import trace
 from accelsim.weights import seeded_input, seeded_weights
 from tests.accelsim.test_simulate import PROBE
@@ -136,6 +137,10 @@ def test_what_is_no_batch_is_refused(batch):
 
 
 def test_published_timings_are_of_one_image():
+    """Nor does a report set them beside a batch."""
+    refusals = [each.refusal for each in published_models(simulate(PROBE, ARRAY, batch=2))]
+    assert refusals
+    assert all("is a model of one image; batch must be 1, not 2" in each for each in refusals)
     with pytest.raises(UnsupportedError, match="fuseconv-2020 is a model of one image; batch must"):
         simulate(PROBE, ARRAY, timing="fuseconv-2020", batch=2)
 
