@@ -6,7 +6,9 @@ import re
 import numpy as np
 import pytest
 
+from accelsim import simulation
 from accelsim.c_synthesis import csynth
+from accelsim.dataflows import rows, tap_serial
 from accelsim.engines.activity import ElementState
 from accelsim.errors import AccelsimError, FileError, UnsupportedError
 from accelsim.explanations import explain
@@ -14,7 +16,7 @@ from accelsim.films import film
 from accelsim.forward import step_of
 from accelsim.hardware import DepthwiseEngine, Hardware, Memory, SystolicArray
 from accelsim.importers import load
-from accelsim.ir import INPUT, MOST_IMAGES, Layer, Network
+from accelsim.ir import INPUT, MOST_IMAGES, Conv, Layer, Network
 from accelsim.ops import (
     ConvTranspose2d,
     Depthwise,
@@ -26,9 +28,10 @@ from accelsim.ops import (
 )
 from accelsim.report import study as study_report
 from accelsim.report import table
+from accelsim.report.page import html
 from accelsim.report.plot_designs import side_by_side
 from accelsim.report.plot_film import strip
-from accelsim.report.several import to_csv
+from accelsim.report.several import one_workload, title, to_csv, totals
 from accelsim.request import Request
 from accelsim.reuse import moved
 from accelsim.saved import load_result, restore
@@ -77,6 +80,9 @@ def test_registers_agree_with_golden_and_schedule(batch, design, dataflow, place
     assert golden.layers == schedule.layers
     assert np.array_equal(golden.output, cycle.output)
     assert golden.output.shape == (batch, *KINDS.shape("last"))
+    (compared,) = (each for each in table.value_notes(cycle) if "register by register" in each)
+    sums = sum(np.prod(KINDS.shape(x.name)) for x in cycle.layers if not x.not_modelled)
+    assert f"{batch * sums:,} sums, all equal to golden" in compared
 
 
 def test_images_are_their_own_and_the_first_is_that_of_one():
@@ -90,12 +96,46 @@ def test_images_are_their_own_and_the_first_is_that_of_one():
         assert np.array_equal(output, step_of(KINDS, layer, weights, 5, image).output.values)
 
 
+def test_images_share_nothing_but_their_weights_on_the_engine_and_in_rows():
+    """Their channels are cut as so many channels of one image."""
+    for c, batch in ((2, 3), (3, 4), (5, 2)):
+        images = Conv(c, 7, 6, c, 7, 6, 3, 3, pt=1, pl=1, groups=c, n=batch)
+        channels = images._replace(c=batch * c, k=batch * c, groups=batch * c, n=1)
+        for dataflow, sizes in ((tap_serial, DepthwiseEngine(16, 3)), (rows, SystolicArray(6, 5))):
+            found, expected = (list(dataflow.tilings(x, sizes)) for x in (images, channels))
+            assert found == expected
+            for _, tiling in found:
+                bodies = (dataflow.body(x, sizes, tiling) for x in (images, channels))
+                assert len(set(bodies)) == 1
+
+
+def test_maps_go_when_nothing_reads_them(monkeypatch):
+    """Of many images they would fill the memory."""
+    held = []
+    right = simulation.step
+
+    def watched(layer, weights, maps):
+        held.append((layer.name, set(maps)))
+        return right(layer, weights, maps)
+
+    monkeypatch.setattr(simulation, "step", watched)
+    simulate(KINDS, ARRAY, fidelity="golden")
+    names = [layer.name for layer in KINDS.layers]
+    ends = {"product", "last"}  # which nothing reads
+    for place, (name, maps) in enumerate(held):
+        assert name == names[place]
+        later = {source for layer in KINDS.layers[place:] for source in layer.inputs}
+        assert maps - ends == later & {INPUT, *names[:place]}
+
+
 def test_counts_are_of_the_batch():
     one, four = simulate(KINDS, BOTH), simulate(KINDS, BOTH, batch=4)
     for single, layer in zip(one.layers, four.layers, strict=True):
         assert (layer.macs, layer.live_macs) == (4 * single.macs, 4 * single.live_macs)
         assert layer.params == single.params
         assert layer.cycles <= 4 * single.cycles
+    up, ups = (x.layers[KINDS.layers.index(KINDS.layer("up"))] for x in (one, four))
+    assert ups.skipped_macs == 4 * up.skipped_macs > 0
     assert four.cycles_per_image == four.total_cycles / 4
     assert one.cycles_per_image == one.total_cycles
     assert str(four).startswith("kinds baseline, batch of 4 images, array 4x4")
@@ -208,6 +248,15 @@ def test_a_saved_result_keeps_its_batch(tmp_path):
         load_result(path)
 
 
+def test_a_report_says_what_an_image_takes(tmp_path):
+    small = Network("small", (3, 4, 4), (Layer("a", Pointwise(5), (INPUT,)),))
+    result = simulate(small, ARRAY, batch=3)
+    (tmp_path / "small.json").write_text(json.dumps(result.to_dict()))
+    page = html(load_result(tmp_path / "small.json"), None, None, ())
+    assert f"<dd>{result.cycles_per_image:,.1f}</dd>" in page
+    assert "batch of 3 images, timing rtl" in page
+
+
 NETWORK = """
 name = "own"
 input = [4, 3, 3]
@@ -224,6 +273,8 @@ def test_a_network_may_have_a_batch_of_its_own(tmp_path):
     net = load(tmp_path / "own.toml")
     assert simulate(net, ARRAY).batch == 5
     assert simulate(net, ARRAY) == simulate(net, ARRAY, batch=5)
+    points = depthwise_study(tmp_path / "own.toml", [(4, 4)], DepthwiseEngine(3, 4))
+    assert {point.batch for point in points} == {5}
     assert simulate(net, ARRAY, batch=1).total_macs == net.total_macs == 4 * 3 * 9
 
 
@@ -233,6 +284,10 @@ def test_tables_of_several_results_tell_batches():
     assert header.startswith("network,variant,input,batch,design,name")
     assert {row.split(",")[3] for row in rows} == {"1", "4"}
     assert to_csv([one]).startswith("network,variant,input,design,name")
+    assert not one_workload([one, four])
+    assert totals([one, four], 200).columns[0] == "batch"
+    assert "batch of 4 images" in title([four, four])
+    assert "batch" not in title([one, four]) + title([one, one])
 
 
 def test_the_table_says_what_an_image_takes():

@@ -57,7 +57,7 @@ def test_every_command_takes_a_batch(name, batched, tmp_path):
             assert said(name, written) == (3 if images == "3" else None)
         if name == "rtl":
             about = (tmp_path / "rtl/testbench.md").read_text()
-            assert f"--batch {images}" in (tmp_path / "rtl/core.md").read_text()
+            assert f"--batch {images}" in (tmp_path / "rtl/core.sv").read_text()
         if name not in ("trace", "study", "film"):
             assert ("batch of 3 images" in about) == (images == "3")
         if name == "study":
