@@ -12,6 +12,10 @@ FILL = "fill"  # the kind that engines count and whose store is of the memory
 # Of a pJ. Energies are whole numbers of these parts, so that sums of them are exact in any order.
 PARTS = 1024
 
+LEFT_OUT = (
+    "Left out of energy are wires, the clock tree, leakage, control, and what the host computes."
+)
+
 # Kinds that pictures and tables for people show together.
 GROUPS: dict[str, tuple[str, ...]] = {
     "arithmetic": ("multiply", "add"),
@@ -24,6 +28,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "buffers": (FILL,),
     "off chip": ("offchip_read", "offchip_write"),
 }
+
+
+def by_table(table: EnergyTable) -> str:
+    """Whose figures energies are, in a sentence."""
+    return f"Energies are by the table {table.name} ({table.about})."
 
 
 def memory_stores(memory: Memory | None) -> dict[str, Store]:

@@ -3,16 +3,20 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from accelsim.energy import EnergyTable, by_group, memory_stores, outside
+from accelsim.energy import (
+    LEFT_OUT,
+    EnergyTable,
+    by_group,
+    by_table,
+    memory_stores,
+    outside,
+)
 from accelsim.engines import engine_of
 from accelsim.hardware import Hardware
 from accelsim.phrases import significant
 
 COLUMN = "energy uJ"
 PJ = 1e6  # of a uJ
-LEFT_OUT = (
-    "Left out of energy are wires, the clock tree, leakage, control, and what the host computes."
-)
 NO_MEMORY = "Without a memory, fills of the banks and bytes off chip are left out of energy too."
 
 
@@ -50,7 +54,7 @@ def notes(table: EnergyTable | None, designs: Iterable[Spent]) -> list[str]:
         sentences.append(f"Energy{of}: {total} uJ{f': {parts}' if parts else ''}.")
         left_out = left_out or hardware.memory is None
         beyond |= dict.fromkeys(_beyond(table, hardware))
-    sentences.append(f"Energies are by the table {table.name} ({table.about}).")
+    sentences.append(by_table(table))
     if beyond:
         sentences.append(
             "For want of figures for these sizes, the nearest of the table are taken of "

@@ -9,6 +9,7 @@ from html import escape
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from accelsim.energy import LEFT_OUT
 from accelsim.engines import engine_of
 from accelsim.hardware import Hardware, is_third_party, to_toml
 from accelsim.hardware.clock import sentence
@@ -213,7 +214,7 @@ def _energy(saved: SavedResult) -> list[str]:
         "<h2>Where energy goes</h2>",
         _figure(plot_energy.energy([saved]), "energy", caption),
         _table(("access", energy.COLUMN, "share"), rows, (0,)),
-        f"<p>{escape(energy.LEFT_OUT)}</p>",
+        f"<p>{escape(LEFT_OUT)}</p>",
     ]
 
 

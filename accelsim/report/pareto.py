@@ -1,17 +1,20 @@
 """A Pareto front as a table and as a file."""
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from accelsim import analysis, reuse
+from accelsim.energy import LEFT_OUT
 from accelsim.frames import polars
-from accelsim.phrases import are, counted
+from accelsim.phrases import are, counted, significant
 from accelsim.report.table import Table, fit
 from accelsim.report.words import wording
 from accelsim.sweep import area
 
 MOST_ROWS = 40
 # Columns that follow from the model of reuse.
+ENERGY = "total_energy_pj"
 REUSE = ("offchip_read_bytes", "offchip_write_bytes", "clocks", "time_ms", "memory_bound_layers")
 
 
@@ -38,7 +41,7 @@ def front(
     ]
     telling = [name for name in others if len(designs) == 1 or designs[name].n_unique() > 1]
     shown = designs.head(MOST_ROWS).select(*workload, *objectives, *telling)
-    rows = [[_cell(value) for value in row] for row in shown.iter_rows()]
+    rows = [list(map(_cell, shown.columns, row)) for row in shown.iter_rows()]
     columns, kept = fit(shown.columns, rows, reversed(telling), width)
     return Table(columns, kept, [name for name in columns if not designs[name].dtype.is_numeric()])
 
@@ -73,8 +76,9 @@ def notes(
         lines.append(f"The first {MOST_ROWS} are shown; --csv and --json write all.")
     same = [name for name in parameters or () if designs[name].n_unique() == 1]
     if same and len(designs) > 1:
+        common = {name: designs[name][0] for name in same}
         values = (
-            f"{name} {_cell(designs[name][0])}" for name in same if designs[name][0] is not None
+            f"{name} {_cell(name, value)}" for name, value in common.items() if value is not None
         )
         lines.append(f"The same in all of them: {', '.join(values)}.")
     if parameters is not None:
@@ -95,6 +99,7 @@ def _models() -> tuple[tuple[frozenset[str], str], ...]:
     return (
         (frozenset(REUSE), reuse.SENTENCE),
         (frozenset(area.FIGURES), area.sentence()),
+        (frozenset({ENERGY}), LEFT_OUT),
     )
 
 
@@ -127,11 +132,14 @@ def to_csv(designs: polars.DataFrame) -> str:
     return designs.write_csv()
 
 
-def _cell(value: object) -> str:
+def _cell(name: str, value: object) -> str:
+    """A value of the column of that name; of energies as many digits as their tables deserve."""
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.6g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return significant(value) if name == ENERGY and 0 < value < inf else f"{value:,.6g}"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from accelsim import reuse
+from accelsim.energy import LEFT_OUT, by_table
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import clock
 from accelsim.phrases import counted
@@ -32,6 +33,7 @@ class Summary(NamedTuple):
     unsupported : points with a layer that cannot run.
     refusals : why, what most engines say first.
     clocks : where the clocks are from, in a sentence.
+    energy : whose energies there are, and what is left out of them, in sentences.
     """
 
     points: int
@@ -43,6 +45,7 @@ class Summary(NamedTuple):
     unsupported: int
     refusals: tuple[str, ...]
     clocks: str
+    energy: tuple[str, ...]
 
     def sentences(self, directory: Path) -> list[str]:
         """What there is to say at the end."""
@@ -57,7 +60,7 @@ class Summary(NamedTuple):
             f"{counted(self.points, 'point')} in {directory}, a table in Parquet; what --resume "
             f"needs is in {beside(directory)}."
         )
-        sentences = [first, done, reuse.SENTENCE, area.sentence(), self.clocks]
+        sentences = [first, done, reuse.SENTENCE, area.sentence(), self.clocks, *self.energy]
         if self.unsupported:
             reason = f", for instance: {self.refusals[0]}" if self.refusals else ""
             some = counted(self.unsupported, "point has", "points have")
@@ -102,6 +105,7 @@ def run(
         unsupported=unsupported,
         refusals=refusals,
         clocks=clock.sentence_of_many() if spec.own_clocks else clock.GIVEN,
+        energy=() if spec.energy is None else (by_table(spec.energy), LEFT_OUT),
     )
 
 

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from accelsim.cli import main
-from accelsim.energy import load_energy
+from accelsim.energy import LEFT_OUT, load_energy
 from accelsim.errors import FileError
 from accelsim.sweep import load_spec, run
 from accelsim.sweep.detail import result
@@ -79,7 +79,8 @@ def test_bad_tables_are_refused(energy, message, spec):
 
 
 def test_fronts_and_pictures_take_energy(spec, tmp_path, capsys):
-    run(spec('energy = "7nm"'), tmp_path / "points")
+    summary = run(spec('energy = "7nm"'), tmp_path / "points")
+    assert LEFT_OUT in summary.sentences(tmp_path)
     goals = "total_energy_pj,time_ms"
     for arguments in (
         ["pareto", str(tmp_path / "points"), "--minimise", goals],
@@ -90,4 +91,8 @@ def test_fronts_and_pictures_take_energy(spec, tmp_path, capsys):
         with pytest.raises(SystemExit) as stop:
             main([*arguments, *picture])
         assert stop.value.code == 0
-    assert "total_energy_pj" in capsys.readouterr().out
+    front, notes = capsys.readouterr().out.split("\n\n", 1)
+    heading, _, *rows = map(str.split, front.splitlines())
+    assert LEFT_OUT in notes
+    for row in rows:  # three digits of millions of pJ
+        assert row[heading.index("total_energy_pj")].endswith("0,000")
