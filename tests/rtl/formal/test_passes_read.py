@@ -65,7 +65,7 @@ MUTANTS = (
 
 def check(module, rows, columns):
     array = SystolicArray(rows, columns, bank_depth=4, accumulator_depth=2, max_taps=2)
-    prove(Overwriting(module.Core(array)), 12, induction=max(rows, columns) + 2)
+    prove(Overwriting(module.Core(array)), 14, induction=max(rows, columns) + 2)
 
 
 @pytest.mark.parametrize(("rows", "columns"), SIZES)
