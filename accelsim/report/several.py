@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from accelsim.phrases import milliseconds, of_batch
 from accelsim.report import clocks, energy, side_by_side
 from accelsim.report.output import csv_of
+from accelsim.report.side_by_side import PER_IMAGE
 from accelsim.report.table import (
     MODEL_NOTES,
     USE,
@@ -25,8 +26,12 @@ from accelsim.side_by_side import beside
 
 WORDS = ("network", "variant", "input", "batch", "design")
 MEMORY_COLUMNS = ("with memory", "waiting")  # of designs that have one
-SPARED = ("params", "MACs", "waiting", "utilisation")  # where the terminal is too narrow
-NUMBERS = ("cycles", *MEMORY_COLUMNS, "ms", energy.COLUMN, "utilisation", "MACs", "params")
+# Left out one after another where the terminal is too narrow.
+SPARED = ("params", "MACs", "waiting", "utilisation", PER_IMAGE)
+NUMBERS = (
+    *("cycles", PER_IMAGE, *MEMORY_COLUMNS, "ms", energy.COLUMN),
+    *("utilisation", "MACs", "params"),
+)
 
 
 def table(results: Sequence[Result], width: int) -> Table:
@@ -46,7 +51,7 @@ def one_workload(results: Sequence[Result]) -> bool:
 def totals(results: Sequence[Result], width: int) -> Table:
     """A line for each result: what tells it from the others, and as many totals as fit."""
     words = [_words(result) for result in results]
-    told = [index for index in range(len(WORDS)) if len({each[index] for each in words}) > 1]
+    told = _told(words)
     rows = [
         (*(each[index] for index in told), *_numbers(result))
         for each, result in zip(words, results, strict=True)
@@ -54,10 +59,24 @@ def totals(results: Sequence[Result], width: int) -> Table:
     names = [WORDS[index] for index in told]
     memory = any(result.total_memory_cycles is not None for result in results)
     left_out = [*(() if memory else MEMORY_COLUMNS)]
+    batches = any(result.batch > 1 for result in results)
+    left_out += [] if batches else [PER_IMAGE]
     left_out += [energy.COLUMN] if results[0].energy_table is None else []
     columns, kept = without((*names, *NUMBERS), rows, left_out)
     columns, kept = fit(columns, kept, [name for name in SPARED if name in columns], width)
     return Table(columns, kept, names)
+
+
+def _told(words: Sequence[tuple[str, ...]]) -> list[int]:
+    """The places at which not all are the same."""
+    return [place for place, each in enumerate(zip(*words, strict=True)) if len({*each}) > 1]
+
+
+def _names(results: Sequence[Result]) -> list[str]:
+    """What tells each result from the others."""
+    told = _told([_words(result) for result in results])
+    shown = [[_shown(result)[place] for place in told] for result in results]
+    return [", ".join(filter(None, words)) for words in shown]
 
 
 def title(results: Sequence[Result]) -> str:
@@ -87,8 +106,8 @@ def notes(results: Sequence[Result]) -> list[str]:
     clock = f"{clocks.at(named)}, {memory}."
     sources = clocks.sources(each for _, each in named)
     spent = [
-        energy.Spent(result.hardware, result.total_energy or {}, ", ".join(_words(result)))
-        for result in results
+        energy.Spent(result.hardware, result.total_energy or {}, name)
+        for result, name in zip(results, _names(results), strict=True)
     ]
     energies = energy.notes(first.energy_table, spent)
     return [*lines, clock, *sources, USE, *side_by_side.TIMES, *energies, *about]
@@ -129,6 +148,7 @@ def _numbers(result: Result) -> tuple[str, ...]:
     engines = [layer for layer in result.layers if not layer.not_modelled]
     return (
         f"{result.total_cycles:,}",
+        f"{result.cycles_per_image:,.1f}",
         count(result.total_memory_cycles),
         f"{sum(layer.bound_by == MEMORY for layer in engines)} of {len(engines)}",
         milliseconds(result.time_ms),

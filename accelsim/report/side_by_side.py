@@ -12,8 +12,9 @@ from accelsim.side_by_side import LayerCosts, SideBySide
 
 WORDS = ("layer", "op")
 SPARED = ("op",)
+PER_IMAGE = "cycles per image"
 # Totals that are left out one after another where a line has no room.
-SPARED_TOTALS = ("skipped MACs", "cycles x multipliers", "multipliers", "utilisation")
+SPARED_TOTALS = ("skipped MACs", "cycles x multipliers", "multipliers", "utilisation", PER_IMAGE)
 FASTEST = " *"
 # What the lines of clocks and milliseconds hold.
 TIMES = (
@@ -49,6 +50,7 @@ def designs(comparison: SideBySide, width: int) -> Table:
     cheapest = min(total.multiplier_cycles for total in comparison.totals)
     summary = [
         ("total", "", *(mark(total.cycles, fewest) for total in comparison.totals)),
+        *([_images_row(comparison)] if comparison.batch > 1 else []),
         *([with_memory] if any(clocks) else []),
         ("ms", "", *(mark(total.time_ms, soonest, milliseconds) for total in comparison.totals)),
         ("multipliers", "", *(plain(f"{total.multipliers:,}") for total in comparison.totals)),
@@ -66,6 +68,12 @@ def designs(comparison: SideBySide, width: int) -> Table:
         summary.append(("skipped MACs", "", *skipped))
     names, kept = fit(columns, [*rows, *summary], SPARED, width)
     return Table(names, kept[: len(rows)], WORDS, summary=kept[len(rows) :])
+
+
+def _images_row(comparison: SideBySide) -> tuple[str, ...]:
+    """Cycles for each image of a batch."""
+    cycles = (total.cycles / comparison.batch for total in comparison.totals)
+    return (PER_IMAGE, "", *(plain(f"{each:,.1f}") for each in cycles))
 
 
 def _energy_row(energies: list[float | None]) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from accelsim.report.page import html
 from accelsim.report.plot_designs import side_by_side
 from accelsim.report.plot_film import strip
 from accelsim.report.several import one_workload, title, to_csv, totals
+from accelsim.report.side_by_side import designs
 from accelsim.request import Request
 from accelsim.reuse import moved
 from accelsim.saved import load_result, restore
@@ -288,6 +289,20 @@ def test_tables_of_several_results_tell_batches():
     assert totals([one, four], 200).columns[0] == "batch"
     assert "batch of 4 images" in title([four, four])
     assert "batch" not in title([one, four]) + title([one, one])
+
+
+def test_tables_of_several_results_say_what_an_image_takes():
+    one, four = (simulate(KINDS, ARRAY, batch=n) for n in (1, 4))
+    made = totals([one, four], 200)
+    at = made.columns.index("cycles per image")
+    assert [row[at] for row in made.rows] == [f"{one.total_cycles:,}.0", "1,607.0"]
+    assert "cycles per image" not in totals([one, one], 200).columns
+    both = compare(KINDS, [BOTH, ARRAY], batch=4)
+    (shown,) = (row for row in designs(both, 200).summary if row[0] == "cycles per image")
+    wanted = [f"{total.cycles / 4:,.1f}" for total in both.totals]
+    assert [each.strip() for each in shown[2:]] == wanted
+    alone = designs(compare(KINDS, [BOTH, ARRAY]), 200)
+    assert not any(row[0] == "cycles per image" for row in alone.summary)
 
 
 def test_the_table_says_what_an_image_takes():

@@ -449,6 +449,7 @@ def test_several_results_have_a_column(network, capsys):
     arguments = ["mobilenet_v2", "--input", "64x64,96x96", "--hardware", "flexible"]
     said = printed(capsys, "run", *arguments, "--energy", "45nm")
     assert "energy uJ" in said
+    assert all(f"Energy of {size}: " in said for size in ("64x64", "96x96"))
     total = ax.simulate(network, DESIGN, energy="45nm").total_energy_pj
     assert significant(total / 1e6) in said
     assert "nergy" not in printed(capsys, "run", *arguments)
