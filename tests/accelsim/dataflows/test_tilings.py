@@ -102,6 +102,7 @@ def test_a_product_is_cut_best(array, groups, streamed, waiting, depth):
 @pytest.mark.parametrize(("dataflow", "weights"), [(ws, True), (input_stationary, False)])
 @settings(max_examples=80)
 @given(convs(most=6), arrays)
+@example(Conv(2, 3, 3, 1, 3, 3), SystolicArray(6, 8, accumulator_depth=1))  # not the least bound
 def test_no_block_is_faster(dataflow, weights, conv, array):
     """Every block of outputs, each cut best; of equally fast ones the first is taken."""
     tried = []
