@@ -287,12 +287,9 @@ class Law(wiring.Component):
             *unless(~active | one_of(reading.opcode, TILES), self.before == reading),
             Assert(stream.running == self.reads),
             Assert(stream.free == (~stream.running | (stream.one & stream.is_last_fire))),
-            *unless(
-                ~self.reads,
-                stream.clocks_remaining == self.read_end_now - now,
-                stream.one == (stream.clocks_remaining <= 1),
-                stream.two == (stream.clocks_remaining <= 2),
-            ),
+            *unless(~self.reads, stream.clocks_remaining == self.read_end_now - now),
+            Assert(stream.one == (~self.reads | (stream.clocks_remaining <= 1))),
+            Assert(stream.two == (~self.reads | (stream.clocks_remaining <= 2))),
             Assert(stream.is_last == (self.streams_now == 0)),
             Assert(stream.is_last_fire == (self.fires_now == 0)),
             # Those are loaded behind the first clock of a pass.
