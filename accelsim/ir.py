@@ -280,11 +280,13 @@ class BaseNetwork(ABC):
         return "-" if self.input is None else "{1}x{2}".format(*self.input)
 
     def _check_parts(self) -> None:
-        """NetworkError where a name is no text or a layer no Layer."""
+        """NetworkError where a name is no text, a layer no Layer, or where there is none."""
         if not isinstance(self.name, str):
             raise NetworkError(f"the name of a network is a text, not {self.name!r}")
         if not isinstance(self.layers, tuple | list):
             raise NetworkError(f"layers of a network are a tuple, not {self.layers!r}")
+        if not self.layers:
+            raise NetworkError(f"layers of {self.name} must be at least one, not none")
         for layer in self.layers:
             if not isinstance(layer, Layer):
                 raise NetworkError(f"a layer of a network is a Layer, not {layer!r}")

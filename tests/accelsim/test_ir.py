@@ -22,6 +22,7 @@ IMAGE = (3, 4, 4)
         (lambda: Layer("sum", Add, ("input",)), "op must be an operator such as Add(), not <class"),
         (lambda: Layer("sum", Add(), "input"), "inputs must be a tuple of names, not 'input'"),
         (lambda: Network(3, IMAGE, ()), "the name of a network is a text, not 3"),
+        (lambda: Network("net", IMAGE, ()), "layers of net must be at least one, not none"),
         (lambda: Network("net", IMAGE, GlobalPool()), "layers of a network are a tuple, not Globa"),
         (lambda: Network("net", IMAGE, (GlobalPool(),)), "a layer of a network is a Layer, not Gl"),
         (lambda: networks.resnet18((64, 64)), "variant must be one of baseline, .*, not (64, 64)"),

@@ -215,6 +215,7 @@ def test_a_file_that_is_wrong(tmp_path, old, new, said):
         (lambda: LayerList("net", LAYERS[4:5], MAPS[:1]), r"\(layer sum\)"),
         (lambda: LayerList("net", LAYERS[:1] * 2, MAPS[:1] * 2), "layer name conv is used twice"),
         (lambda: LayerList(3, LAYERS, MAPS), "the name of a network is a text, not 3"),
+        (lambda: LayerList("net", (), ()), "layers of net must be at least one, not none"),
         (lambda: LayerList("net", "abc", MAPS), "layers of a network are a tuple, not 'abc'"),
         (
             lambda: LayerList("net", (Layer("a", Pointwise(2), ("input",)),), ((3, 2, 2),)),
