@@ -32,7 +32,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 def by_table(table: EnergyTable) -> str:
     """Whose figures energies are, in a sentence."""
-    return f"Energies are by the table {table.name} ({table.about})."
+    about = f" ({table.about})" if table.about else ""
+    return f"Energies are by the table {table.name}{about}."
 
 
 def memory_stores(memory: Memory | None) -> dict[str, Store]:

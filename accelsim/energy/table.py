@@ -80,7 +80,7 @@ class EnergyTable:
     """The price of every kind of access.
 
     name : of the preset or the file.
-    about : where its figures are from.
+    about : where its figures are from; empty where the file does not say.
     prices : in the order of Accesses.
     """
 
@@ -113,7 +113,7 @@ def load_energy(source: str | Path) -> EnergyTable:
     """
     if str(source) in PRESETS:
         return _read(read_toml(_place(str(source))), str(source))
-    if not Path(source).suffix and not Path(source).exists():
+    if not Path(source).suffix and not Path(source).is_file():
         raise UnsupportedError(
             f"there is no energy table {str(source)!r}; there are {', '.join(PRESETS)}, and files "
             f"such as table.toml{suggestion(PRESETS, str(source))}"
@@ -138,7 +138,7 @@ def _read(file: TomlFile, name: str) -> EnergyTable:
         if key not in (ABOUT, *KINDS):
             allowed = ", ".join((ABOUT, *KINDS)) + suggestion(KINDS, key)
             raise file.error(f"unknown key {key!r}, allowed are {allowed}", key)
-    about = file.data.get(ABOUT, name)
+    about = file.data.get(ABOUT, "")
     if not isinstance(about, str):
         raise file.error(f"{ABOUT} must be text, not {about!r}", ABOUT)
     if missing := [kind for kind in KINDS if kind not in file.data]:

@@ -81,8 +81,8 @@ class ConvTranspose2d(Convolution):
         if min(rows, columns) < 1:
             top, bottom, left, right = self._sides
             raise ShapeError(
-                f"padding must leave at least one of {rows + top + bottom} rows and "
-                f"{columns + left + right} columns, not cut off {top + bottom} and {left + right}"
+                f"padding must leave a row of {rows + top + bottom} and a column of "
+                f"{columns + left + right}, not cut off {top + bottom} and {left + right}"
             )
         return self.out_channels, rows, columns
 

@@ -8,7 +8,7 @@ from matplotlib.patches import Patch
 from accelsim.energy import GROUPS, by_group
 from accelsim.errors import UnsupportedError
 from accelsim.report.energy import PJ, microjoules
-from accelsim.report.plot_results import name_of
+from accelsim.report.plot_results import check_some, name_of
 from accelsim.report.style import BLUE, COLOURS, GREEN, LIGHT, SHORT, bare, figure, ink
 from accelsim.saved import AnyResult
 
@@ -24,8 +24,9 @@ def energy(results: Sequence[AnyResult], names: Sequence[str] | None = None) -> 
     ----------
     names : beside the bars; None for what was run, and on what.
 
-    UnsupportedError where a result has no energy.
+    UnsupportedError where a result has no energy, or there is none.
     """
+    check_some(results)
     spent = [by_group(_energy(result)) for result in results]
     made = figure(9.5, 1.6 + 0.6 * len(results))
     axes = made.subplots()

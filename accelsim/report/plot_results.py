@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
+from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware, SystolicArray
 from accelsim.phrases import counted, of_batch
 from accelsim.report.style import (
@@ -39,8 +40,18 @@ SEPARATOR = 0.5  # points between two of its layers
 NARROW = 150  # layers that take less than such a part of a plot have no edge around them
 
 
+def check_some(results: Sequence[AnyResult]) -> None:
+    """UnsupportedError where there is no result to plot."""
+    if not results:
+        raise UnsupportedError("a plot of results takes at least one, not none")
+
+
 def stack(results: Sequence[AnyResult]) -> Figure:
-    """A bar per result, of its layers by operator; the cycles of every layer lie side by side."""
+    """A bar per result, of its layers by operator; the cycles of every layer lie side by side.
+
+    UnsupportedError where there is no result.
+    """
+    check_some(results)
     kinds: dict[str, int] = {}
     for result in results:
         for layer in _shown(result):

@@ -180,7 +180,7 @@ def test_a_file_needs_no_ending(write):
     path = write(table_text(add="2"))
     other = path.rename(path.with_name("mine"))
     assert load_energy(other).price("add").pj(Store(8)) == 2
-    assert (load_energy(other).name, load_energy(str(other)).about) == ("mine", "mine")
+    assert (load_energy(other).name, load_energy(str(other)).about) == ("mine", "")
 
 
 def test_what_lies_outside_the_figures_is_told(write, capsys):

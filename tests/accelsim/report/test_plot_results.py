@@ -9,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 import accelsim as ax
+from accelsim.errors import UnsupportedError
 from accelsim.hardware import PRESETS
 from accelsim.report import plot, plot_results
 from accelsim.report.style import GREY, SHORT, WAYS, any_script, ink
@@ -239,3 +240,9 @@ def test_names_in_bars_can_be_read():
     """WCAG 2.1 asks for a contrast of 4.5 of text, which black or white always has."""
     assert {ink(colour) for colour in ("white", "#E69F00", GREY)} == {"black"}
     assert {ink(colour) for colour in ("black", WAYS["os"])} == {"white"}
+
+
+@pytest.mark.parametrize("draw", [ax.plot.stack, ax.plot.energy])
+def test_no_results_are_refused(draw):
+    with pytest.raises(UnsupportedError, match="takes at least one, not none"):
+        draw([])

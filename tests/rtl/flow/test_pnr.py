@@ -1,6 +1,8 @@
 """Place and route: what is refused before any work, and a small design as nextpnr places it."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +75,25 @@ def test_the_table_says_how_it_was_made_and_holds_designs_in_order():
         known = clock.clock_of(design)
         assert known == (point["fmax_mhz"], "measured")
         assert point["used"]["mult18"] >= sum(sizes.multipliers for sizes in design)
+
+
+def row(point):
+    """A design of the table of Fmax as README shows it."""
+    used = point["used"]
+    sizes = [
+        "depthwise {lanes}x{pixels}".format(**each["depthwise"])
+        if "depthwise" in each
+        else "array {rows}x{columns}".format(**each["array"])
+        for each in ({name: engine} for name, engine in point["engines"].items())
+    ]
+    counts = " | ".join(f"{used[name]:,}" for name in ("lut4", "ff", "mult18", "dp16kd"))
+    return f"| {' + '.join(sizes)} | {point['fmax_mhz']:.1f} MHz | {counts} |"
+
+
+def test_readme_shows_the_table():
+    text = (Path(__file__).parents[3] / "README.md").read_text()
+    shown = [line for line in text.splitlines() if re.search(r"\d MHz \| [\d,]+ \|", line)]
+    assert shown == [row(point) for point in json.loads(clock.FILE.read_text())["points"]]
 
 
 @pytest.mark.full
