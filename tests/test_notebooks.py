@@ -167,7 +167,7 @@ def path(request):
 
 def test_there_are_notebooks():
     numbers = [path.name[:2] for path in NOTEBOOKS]
-    assert numbers == [f"{number:02}" for number in range(1, 7)]
+    assert numbers == [f"{number:02}" for number in range(1, 8)]
 
 
 def test_it_runs_and_shows_what_is_stored(path, tmp_path):
