@@ -11,7 +11,7 @@ from accelsim.checks import show
 from accelsim.errors import ShapeError, UnsupportedError
 from accelsim.ir import Operator, Piece, Shape, Source
 from accelsim.numerics import FRACTION, Int8, Int32, align
-from accelsim.ops.geometry import convolve
+from accelsim.ops.geometry import convolve, take_inputs
 from accelsim.tensors import Map
 
 
@@ -131,6 +131,25 @@ class OnHost(Protocol):
     def rescale(self, *inputs: Map) -> tuple[tuple[Int8, ...], int]:
         """The inputs on one scale, the coarsest among them, as numerics.align rounds them."""
         return align(*inputs)
+
+
+class Affine(OnHost, Protocol):
+    """An operator on a single map, with a gamma and a beta for every channel; adds `golden`."""
+
+    def out_shape(self, *inputs: Shape) -> Shape:
+        """Shape of the input."""
+        (shape,) = take_inputs(self.name, inputs, 1)
+        return shape
+
+    def weight_shape(self, *inputs: Shape) -> tuple[int, ...]:
+        """(2, c): gamma and beta."""
+        ((c, _, _),) = take_inputs(self.name, inputs, 1)
+        return 2, c
+
+    def rescale(self, *inputs: Map) -> tuple[tuple[Int8, ...], int]:
+        """The input as it is; steps of 1/128 of its own."""
+        (x,) = inputs
+        return (x.values,), x.exponent + FRACTION
 
 
 class Alias(OnHost, Protocol):

@@ -5,15 +5,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from accelsim.ir import Shape
-from accelsim.numerics import FRACTION, Int8, Int32, affine
-from accelsim.ops.base import OnHost
-from accelsim.ops.geometry import take_inputs
-from accelsim.tensors import Map
+from accelsim.numerics import Int8, Int32, affine
+from accelsim.ops.base import Affine
 
 
 @dataclass(frozen=True)
-class BatchNorm(OnHost):
+class BatchNorm(Affine):
     """out[c] = gamma[c] x[c] + beta[c], mean and deviation of the training folded into both.
 
     For a norm that folds into no layer; `norm = true` of a layer is one that does. Gamma is in
@@ -21,21 +18,6 @@ class BatchNorm(OnHost):
     """
 
     name: ClassVar[str] = "batch_norm"
-
-    def out_shape(self, *inputs: Shape) -> Shape:
-        """Shape of the input."""
-        (shape,) = take_inputs(self.name, inputs, 1)
-        return shape
-
-    def weight_shape(self, *inputs: Shape) -> tuple[int, ...]:
-        """(2, c): gamma and beta."""
-        ((c, _, _),) = take_inputs(self.name, inputs, 1)
-        return 2, c
-
-    def rescale(self, *inputs: Map) -> tuple[tuple[Int8, ...], int]:
-        """The input as it is; steps of 1/128 of its own."""
-        (x,) = inputs
-        return (x.values,), x.exponent + FRACTION
 
     def golden(self, weights: Int8, *inputs: Int8) -> Int32:
         """int32[c, h, w] from int8[c, h, w]: gamma x + 128 beta, exactly."""

@@ -3,28 +3,16 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from accelsim.ir import Shape
 from accelsim.numerics import FRACTION, Int8, Int32, layer_norm
-from accelsim.ops.base import OnHost
-from accelsim.ops.geometry import take_inputs
+from accelsim.ops.base import Affine
 from accelsim.tensors import Map
 
 
 @dataclass(frozen=True)
-class LayerNorm(OnHost):
+class LayerNorm(Affine):
     """out[c, h, w] = gamma[c] (x[c, h, w] - mean[h, w]) / deviation[h, w] + beta[c]."""
 
     name: ClassVar[str] = "layer_norm"
-
-    def out_shape(self, *inputs: Shape) -> Shape:
-        """Shape of the input."""
-        (shape,) = take_inputs(self.name, inputs, 1)
-        return shape
-
-    def weight_shape(self, *inputs: Shape) -> tuple[int, ...]:
-        """(2, c): gamma and beta."""
-        ((c, _, _),) = take_inputs(self.name, inputs, 1)
-        return 2, c
 
     def rescale(self, *inputs: Map) -> tuple[tuple[Int8, ...], int]:
         """The input as it is, because its scale cancels; steps of 1/128 times those of gamma."""
