@@ -35,7 +35,7 @@ from accelsim.engines.vectors import BIT, INT16, INT32, filled, load, pointers, 
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import DepthwiseEngine
 from accelsim.kernels import component, kernel, registers
-from accelsim.numerics import wrap
+from accelsim.numerics.integers import wrap
 from accelsim.passes import (
     DepthwiseCommand,
     DepthwiseOpcode,

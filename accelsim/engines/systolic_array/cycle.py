@@ -38,7 +38,7 @@ from accelsim.engines.vectors import INT32, filled, load, pointers, splat, store
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
 from accelsim.kernels import component, kernel, registers
-from accelsim.numerics import wrap
+from accelsim.numerics.integers import wrap
 from accelsim.passes import (
     ArrayCommand,
     ArrayPass,

@@ -1,4 +1,4 @@
-"""Integer semantics in one place: rounding, saturation, activations, scales.
+"""Activations and scales of maps, as powers of two.
 
 The requantisation and the activations here are a stand-in for a post-processing unit: they make
 int8 inputs for the next layer from the int32 sums of an engine, with power-of-two scales chosen
@@ -17,11 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import UnsupportedError
+from accelsim.numerics.integers import Int8, Int32, divide_half_even, saturate
 from accelsim.tensors import Map
-
-Int8 = npt.NDArray[np.int8]
-Int32 = npt.NDArray[np.int32]
-Integers = npt.NDArray[np.integer[Any]]
 
 FRACTION = -7  # exponent of weights, gates and the network's input
 SHARE = -24  # exponent of what softmax makes
@@ -84,32 +81,6 @@ def activation_exponent(activation: str, exponent: int) -> int:
     if activation == "none":
         return exponent
     return FRACTION if activation in _GATES else _ACTIVATED
-
-
-def saturate(x: npt.NDArray[Any]) -> Int8:
-    """int8: the nearest value from -128 to 127."""
-    nearest: Int8 = np.clip(x, -128, 127).astype(np.int8)
-    return nearest
-
-
-def wrap(sums: Integers, bits: int) -> Int32:
-    """int32, shaped as `sums`: their lowest `bits`, from 1 to 32, in two's complement.
-
-    Accumulators only add and multiply, which commutes with remainders: sums that are wrapped once
-    at their end are those of hardware that wraps at every addition.
-    """
-    unused, low = 32 - bits, sums.astype(np.int32, copy=False)
-    return low << unused >> unused if unused else low
-
-
-def divide_half_even(
-    dividend: npt.NDArray[np.int64], divisor: int | npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
-    """int64: integers divided by positive integers, rounded to nearest, ties to even."""
-    quotient, rest = np.divmod(dividend, divisor)
-    up = (2 * rest > divisor) | ((2 * rest == divisor) & (quotient % 2 == 1))
-    rounded: npt.NDArray[np.int64] = quotient + up
-    return rounded
 
 
 def requantise(sums: npt.NDArray[Any], shift: int) -> Int8:
