@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from typing import ClassVar, NamedTuple, Protocol, cast, runtime_checkable
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -144,7 +144,7 @@ class Piece(NamedTuple):
             weights = weights[..., rows, columns]
         return weights.reshape(conv.k, conv.c // conv.groups, conv.fh, conv.fw)
 
-    def put(self, result: npt.NDArray[np.int32], out: npt.NDArray[np.int32]) -> None:
+    def put(self, result: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
         """Write the piece's result into the layer's output: int32[k, oh, ow], or [n, k, oh, ow]."""
         where = slice(None) if self.outputs is None else list(self.outputs)
         rows, columns = _cut(self.writes)
@@ -164,7 +164,9 @@ def _cut(area: Area | None) -> tuple[slice, slice]:
 class Operator(Protocol):
     """What every file in ops/ defines: a frozen dataclass of attributes with these methods."""
 
-    name: ClassVar[str]
+    @property
+    def name(self) -> str:
+        """What the operator is called in files and tables."""
 
     def out_shape(self, *inputs: Shape) -> Shape:
         """Output shape; raises ShapeError (without the layer's name) where shapes do not fit."""
@@ -184,10 +186,12 @@ class Operator(Protocol):
         An integer n that golden gives stands for n 2**exponent.
         """
 
-    def golden(
-        self, weights: npt.NDArray[np.int8], *inputs: npt.NDArray[np.int8]
-    ) -> npt.NDArray[np.int32]:
-        """int32[c, h, w]: the plainest correct evaluation on int8[c, h, w] inputs."""
+    def golden(self, weights: npt.NDArray[Any], *inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """int32[c, h, w]: the plainest correct evaluation on int8[c, h, w] inputs.
+
+        Sums of products take int16, values less their zero points, and float32 too; of the latter
+        they are float32.
+        """
 
     def lower(self, *inputs: Shape) -> tuple[Piece, ...]:
         """Primitive work for an engine; () for what runs on the host."""

@@ -11,7 +11,7 @@ from accelsim.checks import show
 from accelsim.errors import ShapeError, UnsupportedError
 from accelsim.ir import Operator, Piece, Shape, Source
 from accelsim.numerics import FRACTION, Int8, Int32, align
-from accelsim.ops.geometry import convolve, take_inputs
+from accelsim.ops.geometry import Array, convolve, take_inputs
 from accelsim.tensors import Map
 
 
@@ -79,11 +79,11 @@ class Convolution(Protocol):
         """The first input, and the second or the weights."""
         return inputs[0], inputs[1] if len(inputs) > 1 else weights
 
-    def golden(self, weights: Int8, *inputs: Int8) -> Int32:
-        """int32[c, h, w]: every piece by itself."""
+    def golden(self, weights: Int8, *inputs: Int8) -> Array:
+        """int32[c, h, w], or float32 of reals: every piece by itself."""
         x, kernel = self.operands(inputs, weights)
         shapes = [each.shape for each in inputs]
-        out = np.empty(self.out_shape(*shapes), np.int32)
+        out = np.empty(self.out_shape(*shapes), np.float32 if x.dtype.kind == "f" else np.int32)
         for piece in self.lower(*shapes):
             result = convolve(piece.conv, piece.take_weights(kernel), piece.take_input(x))
             piece.put(result, out)

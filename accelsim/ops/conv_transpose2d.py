@@ -9,16 +9,18 @@ import numpy as np
 from accelsim.checks import Requirement, check, is_tuple, show, whole
 from accelsim.errors import ShapeError
 from accelsim.ir import Area, Conv, Piece, Shape
-from accelsim.numerics import Int8, Int32
+from accelsim.numerics import Int8
 from accelsim.ops.base import Convolution
 from accelsim.ops.conv2d import Conv2d
 from accelsim.ops.geometry import (
+    Array,
     Pair,
     check_groups,
     check_pair,
     check_sum,
     check_whole,
     convolve,
+    largest_product,
     take_inputs,
 )
 from accelsim.ops.polyphase import Axis
@@ -132,14 +134,18 @@ class ConvTranspose2d(Convolution):
         kernel = by_group.swapaxes(1, 2).reshape(self.out_channels, -1, *self.kernel)
         return inputs[0], kernel[:, :, ::-1, ::-1]
 
-    def golden(self, weights: Int8, *inputs: Int8) -> Int32:
-        """int32[k, oh, ow]: the products of every tap, added where they belong."""
+    def golden(self, weights: Int8, *inputs: Int8) -> Array:
+        """int32[k, oh, ow], or float32 of reals: products of every tap, added where they belong."""
         (x,) = inputs
         (c, h, w), k = x.shape, self.out_channels
         _, oh, ow = self.out_shape(x.shape)
-        check_sum(max(c // self.groups * p.conv.fh * p.conv.fw for p in self.lower(x.shape)))
+        of_reals = x.dtype.kind == "f"
+        if not of_reals:
+            products = max(c // self.groups * p.conv.fh * p.conv.fw for p in self.lower(x.shape))
+            check_sum(products, largest_product(weights, x))
         top, bottom, left, right = self._sides
-        whole = np.zeros((k, top + oh + bottom, left + ow + right), np.int32)
+        size = k, top + oh + bottom, left + ow + right
+        whole = np.zeros(size, np.float32 if of_reals else np.int32)
         (sh, sw), (dh, dw) = self.stride, self.dilation
         _, mirrored = self.operands(inputs, weights)
         one = Conv(c=c, h=h, w=w, k=k, oh=h, ow=w, groups=self.groups)

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from accelsim.checks import FLAG, Requirement, check, is_tuple, one_of, whole
 from accelsim.errors import ShapeError, UnsupportedError
 from accelsim.ir import Conv, Shape, out_size
-from accelsim.numerics import Int8, Int32
 
+Array = npt.NDArray[Any]
 Reals = npt.NDArray[np.floating[Any]]
 Pair = tuple[int, int]
 Padding = int | tuple[int, int, int, int] | Literal["same", "same_tf"]
@@ -152,38 +152,57 @@ def make_conv(
     )
 
 
-def check_sum(products: int) -> None:
-    """UnsupportedError where a sum of so many int8 products could exceed int32."""
-    if products >= 2**17:
+def check_sum(products: int, greatest: int = 1 << 14) -> None:
+    """UnsupportedError where a sum of so many products, `greatest` at most, could exceed int32."""
+    most = ((1 << 31) - 1) // greatest
+    if products > most:
         raise UnsupportedError(
-            f"a sum of {products} int8 products can exceed int32; at most {2**17 - 1} are allowed"
+            f"a sum of {products} products up to {greatest} can exceed int32; at most {most} are "
+            "allowed"
         )
 
 
-def convolve(conv: Conv, weights: Int8, x: Int8) -> Int32:
-    """int32[k, oh, ow]: a Conv on int8[c, h, w] with int8[k, c / groups, fh, fw].
+def convolve(conv: Conv, weights: Array, x: Array) -> Array:
+    """int32[k, oh, ow], or float32: a Conv on [c, h, w] with [k, c / groups, fh, fw].
 
-    One tap after the other on shifted views of the padded input. A product is at most 2**14, so
-    floating point (and with it BLAS) is exact: float32 up to sums of 2**24, float64 far beyond
-    int32. A sum that could exceed int32 is refused.
+    One tap after the other on shifted views of the padded input. Operands of integers are exact in
+    floating point, and with it BLAS: in float32 up to sums of 2**24, in float64 far beyond int32.
+    A sum that could exceed int32 is refused. Of reals the sums are float32.
     """
     groups, depth = conv.groups, conv.c // conv.groups
     products = depth * conv.fh * conv.fw
-    check_sum(products)
-    exact: type[np.floating[Any]] = np.float32 if products <= 2**10 else np.float64
+    of_reals = x.dtype.kind == "f"
+    exact: type[np.floating[Any]] = np.float32
+    if not of_reals:
+        greatest = largest_product(weights, x)
+        check_sum(products, greatest)
+        exact = np.float32 if products * greatest <= 1 << 24 else np.float64
+    made = np.float32 if of_reals else np.int32
     if depth == 1:
-        return _convolve_each(conv, weights.astype(exact), x.astype(exact))
+        return _convolve_each(conv, weights.astype(exact), x.astype(exact)).astype(made)
     pixels = conv.oh * conv.ow
     taps = weights.astype(exact).reshape(groups, -1, depth, conv.fh, conv.fw)
     total = np.zeros((groups, conv.k // groups, pixels), exact)
     for i, j, view in _views(conv, x.astype(exact)):
         inputs = view.reshape(pixels, groups, depth).transpose(1, 2, 0)
         total += taps[:, :, :, i, j] @ inputs
-    return total.astype(np.int32).reshape(conv.k, conv.oh, conv.ow)
+    return total.astype(made).reshape(conv.k, conv.oh, conv.ow)
 
 
-def _convolve_each(conv: Conv, weights: Reals, x: Reals) -> Int32:
-    """int32[k, oh, ow]: every output channel sees one input channel; no BLAS, which is slow then.
+def largest_product(weights: Array, x: Array) -> int:
+    """The largest magnitude of a product of integers."""
+    return _greatest(weights) * _greatest(x)
+
+
+def _greatest(operands: Array) -> int:
+    """The greatest magnitude that operands have; of int8 what they can have, at no cost."""
+    if operands.dtype == np.int8:
+        return 128
+    return max(int(operands.max(initial=0)), -int(operands.min(initial=0)), 1)
+
+
+def _convolve_each(conv: Conv, weights: Reals, x: Reals) -> Reals:
+    """[k, oh, ow]: every output channel sees one input channel; no BLAS, which is slow then.
 
     A tap multiplies all channels of a pixel, which lie together: several times faster for large
     kernels than a plane of pixels after the other.
@@ -194,7 +213,7 @@ def _convolve_each(conv: Conv, weights: Reals, x: Reals) -> Int32:
     for i, j, view in _views(conv, np.repeat(x, conv.k // conv.c, axis=0)):
         np.multiply(view, taps[i, j], out=product)
         total += product
-    return np.ascontiguousarray(total.transpose(2, 0, 1), np.int32)
+    return np.ascontiguousarray(total.transpose(2, 0, 1))
 
 
 def _views(conv: Conv, x: Reals) -> Iterator[tuple[int, int, Reals]]:

@@ -307,7 +307,7 @@ def test_output_padding_may_fill_a_dilation():
 def test_a_sum_that_could_exceed_int32_is_refused():
     op = ConvTranspose2d(1, (2, 2), (1, 2))
     x = np.zeros((2**16, 1, 1), np.int8)
-    with pytest.raises(UnsupportedError, match="131072 int8 products can exceed int32"):
+    with pytest.raises(UnsupportedError, match="131072 products up to 16384 can exceed int32"):
         op.golden(np.zeros((2**16, 1, 2, 2), np.int8), x)
 
 

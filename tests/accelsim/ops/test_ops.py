@@ -789,7 +789,7 @@ def test_the_longest_sum_that_fits_int32_is_exact():
 def test_a_sum_that_could_exceed_int32_is_refused():
     depth = 2**17
     x, weights = np.zeros((depth, 1, 1), np.int8), np.zeros((1, depth), np.int8)
-    with pytest.raises(UnsupportedError, match="131072 int8 products can exceed int32"):
+    with pytest.raises(UnsupportedError, match="131072 products up to 16384 can exceed int32"):
         Linear(1).golden(weights, x)
 
 

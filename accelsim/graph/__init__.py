@@ -1,0 +1,1 @@
+"""What networks compute: graphs of nodes on tensors, their values, and the layers that they are."""
