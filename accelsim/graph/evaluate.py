@@ -7,6 +7,7 @@ import numpy as np
 
 from accelsim.graph.functions import FUNCTIONS
 from accelsim.graph.types import Array, Function, Graph, Node, Products
+from accelsim.numerics import programs
 
 OF_PRODUCTS = 5  # inputs: x, w, bias, zero points of x and w
 
@@ -102,8 +103,6 @@ def _less(x: Array, zero: Array | None) -> Array:
     return wide if zero is None else wide - zero.astype(np.int16)
 
 
-def _run(program: tuple[Any, ...], *maps: Array | None) -> Array:
-    from accelsim.numerics import programs  # type: ignore[attr-defined]
-
-    result: Array = programs.run(program, *maps)
-    return result
+def _run(program: programs.Program, *maps: Array | None) -> Array:
+    first, *others = (each for each in maps if each is not None)
+    return programs.run(program, first, *others)

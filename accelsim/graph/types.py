@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from accelsim.errors import NetworkError
 from accelsim.ir import Operator
+from accelsim.numerics.programs import Program
 
 Array = npt.NDArray[Any]
 NO_ATTRIBUTES: Mapping[str, Any] = MappingProxyType({})
@@ -120,7 +121,7 @@ class Node:
     work: Work
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    program: tuple[Any, ...] = ()
+    program: Program = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -133,7 +133,8 @@ Program = tuple[Step, ...]
 def run(program: Program, x: Integers, *others: Integers) -> Integers:
     """What a program makes of sums or of a map; of the type that its last step says.
 
-    x : int32[..., k, h, w], or int8 or uint8 for programs that begin with a step that reads a map.
+    x : int32[..., k, h, w], or int8 or uint8 for programs that begin with a step that reads a map;
+        of any shape, where no step has a value for every channel.
     others : the further maps of steps that read one, in their order, shaped like x or broadcast.
     """
     maps = iter(others)
@@ -145,7 +146,7 @@ def run(program: Program, x: Integers, *others: Integers) -> Integers:
 def _run(step: Step, x: Integers, maps: Iterator[Integers]) -> Integers:
     match step:
         case Bias(values):
-            return _wide(x) + values[:, None, None]
+            return _wide(x) + (values if len(values) == 1 else values[:, None, None])
         case Requantise():
             return requantise(step, _wide(x))
         case Clamp():
@@ -175,8 +176,8 @@ def requantise(step: Requantise, sums: Int32) -> Int32:
     from accelsim.numerics import kernels  # compiled by Numba, which nothing else here needs
 
     channels = len(step.multiplier)
-    per_channel = (-1, channels, sums.shape[-2] * sums.shape[-1])
-    rows = np.ascontiguousarray(sums).reshape((1, 1, -1) if channels == 1 else per_channel)
+    shape = (1, 1, -1) if channels == 1 else (-1, channels, sums.shape[-2] * sums.shape[-1])
+    rows = np.ascontiguousarray(sums).reshape(shape)
     out = np.empty_like(rows)
     rule = RULES.index(step.rule)
     kernels.requantise(rule, rows, step.multiplier, step.shift, step.offset, out)

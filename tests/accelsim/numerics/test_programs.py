@@ -128,3 +128,12 @@ def test_a_program_does_not_change_what_it_reads():
     step = onnx_rules.requantise(np.ones(3, np.float32))
     assert np.array_equal(programs.requantise(step, sums[:, ::2, 1:]), before[:, ::2, 1:].astype(
         np.float32).astype(np.int64).clip(-(2**31), 2**31 - 1))  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [(), (6,), (2, 3), (1, 2, 3), (1, 2, 3, 1, 1)])
+def test_a_program_for_all_channels_takes_maps_of_any_shape(shape):
+    x = np.arange(np.prod(shape, dtype=int)).astype(np.int8).reshape(shape)
+    step = onnx_rules.requantise(np.ones(1, np.float32))
+    got = run((Bias(np.ones(1, np.int32)), step, Clamp(0, -128, 127, "int8")), x)
+    assert got.shape == shape
+    assert got.ravel().tolist() == [q + 1 for q in x.ravel().tolist()]
