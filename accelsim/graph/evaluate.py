@@ -1,7 +1,7 @@
 """Values through a Graph, node by node: the golden level of what comes from files."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 

@@ -146,7 +146,7 @@ def run(program: Program, x: Integers, *others: Integers) -> Integers:
 def _run(step: Step, x: Integers, maps: Iterator[Integers]) -> Integers:
     match step:
         case Bias(values):
-            return _wide(x) + (values if len(values) == 1 else values[:, None, None])
+            return _wide(x) + (values[0] if len(values) == 1 else values[:, None, None])
         case Requantise():
             return requantise(step, _wide(x))
         case Clamp():
