@@ -5,17 +5,40 @@ float32, in the order written here, rounded half to even:
 
     sums     rint(clamp(float(sum) m)) + zero point,  m = (scale_x scale_w[k]) / scale_y
     product  rint(float(product) m + zero point),     m = (scale_a scale_b) / scale_y
+    sum of maps   rint(fma(a, ra, fma(b, rb, c))),    ra = scale_a / scale_y, rb likewise,
+                  c = zero point - fma(ra, zero point of a, rb zero point of b)
+    function      rint(f((x - zero point) scale_x) / scale_y) + zero point, by a table
+
+MLAS has other code for the sum of maps on processors without AVX2 and on ARM, which gives other
+results in rare cases.
 """
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.errors import NetworkError
+from accelsim.errors import NetworkError, UnsupportedError
+from accelsim.numerics import float_rules
 from accelsim.numerics.integers import Int32
-from accelsim.numerics.programs import Bias, Clamp, Multiply, Program, Requantise
+from accelsim.numerics.programs import (
+    Add,
+    Bias,
+    ChannelSum,
+    Clamp,
+    Multiply,
+    Program,
+    Requantise,
+    Table,
+    run,
+)
 from accelsim.numerics.scales import Float32, Quantised, check_quantised, check_scales, mantissas
+from accelsim.numerics.softfloat import SIGNIFICANT
 
-_SIGNIFICANT = 24  # bits of a float32
+_SHIFTS = range(12, 32)  # bits behind the point that are tried for a sum of maps
+_MOST_GRID = 44  # so many as a sum of maps can have, for its terms to fit int64
+_MOST_RATIO = 2**16  # of scales of maps that are added, for float32 results that int32 can hold
 _MOST_SHIFT = 63  # by more than 56, every int32 sum becomes 0
 _MOST_SHIFT_WITH_OFFSET = 54  # by so much, products of operands become less than a half
 
@@ -37,7 +60,7 @@ def convolution(
     weights = np.atleast_1d(check_scales("the scale of the weights", weight_scales))
     for name, kind in (("x", x), ("y", y)):
         check_quantised(name, kind)
-    factors = np.float32(x.scale) * weights / np.float32(y.scale)
+    factors = _factors(x.scale, weights, y.scale)
     steps = requantise(factors), clamp(y, low, high)
     return steps if bias is None else (Bias(np.asarray(bias, np.int32)), *steps)
 
@@ -45,7 +68,7 @@ def convolution(
 def requantise(factors: Float32, offset: int = 0) -> Requantise:
     """The step that multiplies by float32 factors; NetworkError where one is no normal number."""
     _check_factors(factors)
-    multiplier, shift = mantissas(factors, _SIGNIFICANT)
+    multiplier, shift = mantissas(factors, SIGNIFICANT)
     most = _MOST_SHIFT_WITH_OFFSET if offset else _MOST_SHIFT
     return Requantise("ort", multiplier, np.clip(shift, 0, most), offset)
 
@@ -63,12 +86,83 @@ def multiply(a: Quantised, b: Quantised, y: Quantised) -> Program:
     """Of QLinearMul, also with gates: a map times another."""
     for name, kind in (("a", a), ("b", b), ("y", y)):
         check_quantised(name, kind)
-    factor = np.float32(a.scale) * np.float32(b.scale) / np.float32(y.scale)
+    factors = _factors(a.scale, np.array([b.scale], np.float32), y.scale)
     return (
         Multiply(a.zero_point, b.zero_point),
-        requantise(np.atleast_1d(factor), y.zero_point),
+        requantise(factors, y.zero_point),
         clamp(y, inside=True),
     )
+
+
+def add(a: Quantised, b: Quantised, y: Quantised) -> Program:
+    """Of QLinearAdd: the sum of two maps, or of a map and values that are broadcast.
+
+    b : the one that is broadcast, where one is: MLAS exchanges them otherwise.
+
+    With the least shift for which integers that are rounded once give what float32 gives for all
+    65,536 pairs; where there is none, float32 is followed addition by addition.
+    """
+    for name, kind in (("a", a), ("b", b), ("y", y)):
+        check_quantised(name, kind)
+    terms = float_rules.add_terms(a, b, y)
+    if max(terms[:2]) >= _MOST_RATIO:
+        raise UnsupportedError(
+            f"its scales must be less than {_MOST_RATIO} times that of the sum, not "
+            f"{float(max(terms[:2])):g} times"
+        )
+    pairs = np.meshgrid(a.values, b.values, indexing="ij", sparse=True)
+    expected = float_rules.add(a, b, y)(*pairs)
+    bounds = clamp(y, inside=True)
+    for step in (*_adds_rounded_once(*terms), _add_as_float(*terms)):
+        if np.array_equal(run((step, bounds), *pairs), expected):
+            return step, bounds
+    raise UnsupportedError(
+        f"its scales {a.scale!r}, {b.scale!r} and {y.scale!r} are too far apart to be added exactly"
+    )
+
+
+def _adds_rounded_once(*terms: np.float32) -> Iterator[Add]:
+    """Steps with more and more bits behind the point."""
+    for shift in _SHIFTS:
+        ratio_a, ratio_b, fixed = (round(float(term) * 2**shift) for term in terms)
+        yield Add(ratio_a, ratio_b, fixed, shift, rounded=False)
+
+
+def _add_as_float(*terms: np.float32) -> Add:
+    """The step whose integers are the mantissas of float32 on one grid."""
+    exact = [Fraction(float(term)) for term in terms]
+    shift = max(term.denominator for term in exact).bit_length() - 1
+    shift = min(shift, _MOST_GRID)  # what is beyond cannot be exact, which the caller notices
+    ratio_a, ratio_b, fixed = (round(term * 2**shift) for term in exact)
+    return Add(ratio_a, ratio_b, fixed, shift, rounded=True)
+
+
+def table(
+    x: Quantised, y: Quantised, function: Callable[[Float32], Float32] = lambda values: values
+) -> Program:
+    """Of any function of single values, float32[256] to float32[256]: a table of its results.
+
+    Without a function it brings a map to another scale, as QLinearConcat does, and
+    DequantizeLinear with QuantizeLinear behind it.
+    """
+    for name, kind in (("x", x), ("y", y)):
+        check_quantised(name, kind)
+    real = function(float_rules.dequantise(x.values, x))
+    return (Table(float_rules.quantise(real, y)),)
+
+
+def global_average(x: Quantised, y: Quantised, count: int) -> Program:
+    """Of QLinearGlobalAveragePool: the mean of all `count` values of a channel."""
+    for name, kind in (("x", x), ("y", y)):
+        check_quantised(name, kind)
+    factor = np.float32(x.scale) / (np.float32(y.scale) * np.float32(count))
+    return ChannelSum(x.zero_point), requantise(np.atleast_1d(factor)), clamp(y)
+
+
+def _factors(first: float, second: Float32, result: float) -> Float32:
+    """A factor that no float32 can hold becomes infinite, which `requantise` refuses."""
+    with np.errstate(over="ignore"):
+        return np.float32(first) * second / np.float32(result)
 
 
 def _check_factors(factors: Float32) -> None:

@@ -10,6 +10,7 @@ value. What runs through it is int32, from a Clamp or Table on int8 or uint8:
     Add          adds another map, both times factors, and rounds (onnxruntime)
     AlignedAdd   adds another map, both brought to one scale first (TFLite)
     Multiply     multiplies by another map, which may be a gate of every channel
+    ChannelSum   adds up all values of a channel
 
 `onnx_rules` and `tflite_rules` make them from scales; `run` executes them.
 """
@@ -126,7 +127,17 @@ class Multiply(NamedTuple):
     other_zero_point: int
 
 
-Step = Bias | Requantise | Clamp | Table | Add | AlignedAdd | Multiply
+class ChannelSum(NamedTuple):
+    """Adds up the values of every channel less the zero point: int32[..., 1, 1].
+
+    axes : those of rows and columns.
+    """
+
+    zero_point: int
+    axes: tuple[int, ...] = (-2, -1)
+
+
+Step = Bias | Requantise | Clamp | Table | Add | AlignedAdd | Multiply | ChannelSum
 Program = tuple[Step, ...]
 
 
@@ -159,6 +170,8 @@ def _run(step: Step, x: Integers, maps: Iterator[Integers]) -> Integers:
             return aligned_add(step, x, next(maps))
         case Multiply(zero_point, other):
             return (_wide(x) - zero_point) * (_wide(next(maps)) - other)
+        case ChannelSum(zero_point, axes):
+            return np.asarray((_wide(x) - zero_point).sum(axes, np.int32, keepdims=True))
 
 
 def _wide(x: Integers) -> Int32:

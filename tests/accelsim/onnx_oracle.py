@@ -10,7 +10,13 @@ from onnx import helper
 Array = npt.NDArray[Any]
 
 
-def run(operator: str, *inputs: Array | None, opset: int = 20, attributes: dict[str, Any]) -> Array:
+def run(
+    operator: str,
+    *inputs: Array | None,
+    opset: int = 20,
+    domain: str = "",
+    attributes: dict[str, Any],
+) -> Array:
     """The first output of an operator for these inputs; None leaves an optional one out."""
     names = ["" if x is None else f"x{i}" for i, x in enumerate(inputs)]
     given = {name: x for name, x in zip(names, inputs, strict=True) if x is not None}
@@ -18,9 +24,10 @@ def run(operator: str, *inputs: Array | None, opset: int = 20, attributes: dict[
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
         for name, x in given.items()
     ]
-    node = helper.make_node(operator, names, ["y"], **attributes)
+    node = helper.make_node(operator, names, ["y"], domain=domain, **attributes)
     graph = helper.make_graph([node], "one", values, [helper.make_empty_tensor_value_info("y")])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(

@@ -1,0 +1,98 @@
+"""onnxruntime's rules in float32, as NumPy computes them: what programs are compared with.
+
+Each function takes what its namesake in `onnx_rules` takes and returns a function of sums, or of
+the values of maps, that gives int8 or uint8. float32 of NumPy is that of IEEE 754; fused
+multiply-adds are `softfloat.fma`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.numerics.integers import Integers
+from accelsim.numerics.scales import Float32, Quantised
+from accelsim.numerics.softfloat import fma
+
+Rule = Callable[..., Integers]
+
+
+def convolution(
+    x: Quantised,
+    weight_scales: npt.ArrayLike,
+    y: Quantised,
+    low: int | None = None,
+    high: int | None = None,
+) -> Rule:
+    """Of sums int32[..., k, m], biases included; clamped before they are rounded, as MLAS does."""
+    weights = np.atleast_1d(np.asarray(weight_scales, np.float32))
+    factors = (np.float32(x.scale) * weights / np.float32(y.scale))[:, None]
+    return by_factors(factors, y, low, high)
+
+
+def by_factors(
+    factors: Float32, y: Quantised, low: int | None = None, high: int | None = None
+) -> Rule:
+    """Of sums times float32 factors."""
+    least = np.float32((y.low if low is None else max(low, y.low)) - y.zero_point)
+    most = np.float32((y.high if high is None else min(high, y.high)) - y.zero_point)
+
+    def rule(sums: Integers) -> Integers:
+        bounded = np.clip(sums.astype(np.float32) * factors, least, most)
+        return _typed(np.rint(bounded).astype(np.int32) + y.zero_point, y)
+
+    return rule
+
+
+def add(a: Quantised, b: Quantised, y: Quantised) -> Rule:
+    """Of two maps: rint(fma(a, ra, fma(b, rb, fixed))), as MLAS does on AVX2."""
+    ratio_a, ratio_b, fixed = add_terms(a, b, y)
+
+    def rule(x: Integers, other: Integers) -> Integers:
+        inner = fma(other.astype(np.float32), ratio_b, fixed)
+        return _rounded(fma(x.astype(np.float32), ratio_a, inner), y)
+
+    return rule
+
+
+def add_terms(a: Quantised, b: Quantised, y: Quantised) -> tuple[Any, Any, Any]:
+    """float32: the factors of both maps, and what does not depend on them."""
+    ratio_a, ratio_b = (np.float32(each.scale) / np.float32(y.scale) for each in (a, b))
+    of_b = ratio_b * np.float32(b.zero_point)
+    return ratio_a, ratio_b, np.float32(y.zero_point) - fma(ratio_a, a.zero_point, of_b)[()]
+
+
+def multiply(a: Quantised, b: Quantised, y: Quantised) -> Rule:
+    """Of two maps: rint(float(product) factor + zero point)."""
+    factor = np.float32(a.scale) * np.float32(b.scale) / np.float32(y.scale)
+
+    def rule(x: Integers, other: Integers) -> Integers:
+        product = (x.astype(np.int32) - a.zero_point) * (other.astype(np.int32) - b.zero_point)
+        return _rounded(product.astype(np.float32) * factor + np.float32(y.zero_point), y)
+
+    return rule
+
+
+def dequantise(values: Integers, x: Quantised) -> Float32:
+    """float32: what integers stand for."""
+    return (values.astype(np.int32) - x.zero_point).astype(np.float32) * np.float32(x.scale)
+
+
+def quantise(values: Float32, y: Quantised) -> Integers:
+    """int8 or uint8: QuantizeLinear; a value that is no number becomes the least."""
+    least, most = np.float32(y.low - y.zero_point), np.float32(y.high - y.zero_point)
+    with np.errstate(over="ignore"):
+        scaled = values / np.float32(y.scale)
+    bounded = np.fmin(np.fmax(scaled, least), most)
+    return _typed(np.rint(bounded).astype(np.int32) + y.zero_point, y)
+
+
+def _rounded(values: Float32, y: Quantised) -> Integers:
+    """The zero point is in the values already."""
+    return _typed(np.clip(np.rint(values), y.low, y.high), y)
+
+
+def _typed(values: npt.NDArray[Any], y: Quantised) -> Integers:
+    typed: Integers = values.astype(y.dtype)
+    return typed
