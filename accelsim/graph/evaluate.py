@@ -50,7 +50,8 @@ def evaluate(
     for node in graph.nodes:
         given = [None if name == "" else _value(graph, values, name) for name in node.inputs]
         made = compute(graph, node, given, sums)
-        values |= zip(node.outputs, made, strict=True)
+        named = zip(node.outputs, made, strict=False)  # of further results, those that are wanted
+        values |= {name: value for name, value in named if name}
         if watch is not None:
             watch(node, values)
         for name in graph.last_reads.get(node.name, ()):

@@ -114,6 +114,7 @@ class Node:
         against them.
     program : what follows in integers, a numerics.programs.Program; () where nothing does. Its
         further maps are the inputs behind those of `work`, which are five for Products.
+    outputs : names of tensors, "" for one that nobody wants.
     """
 
     name: str

@@ -38,26 +38,26 @@ def elu(x: Array, alpha: float = 1.0) -> Array:
 def celu(x: Array, alpha: float = 1.0) -> Array:
     """x, alpha (exp(x / alpha) - 1) where it is negative."""
     each = x.dtype.type(alpha)
-    return np.maximum(x, 0) + np.minimum(each * np.expm1(np.minimum(x, 0) / each), 0)
+    return np.asarray(np.maximum(x, 0) + np.minimum(each * np.expm1(np.minimum(x, 0) / each), 0))
 
 
 def selu(
     x: Array, alpha: float = 1.67326319217681884765625, gamma: float = 1.05070102214813232421875
 ) -> Array:
     """What elu gives, times gamma."""
-    return x.dtype.type(gamma) * elu(x, alpha)
+    return np.asarray(x.dtype.type(gamma) * elu(x, alpha))
 
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp -x), by an exponential that never overflows."""
     small = np.exp(-np.abs(x))
-    return np.where(x < 0, small, x.dtype.type(1)) / (1 + small)
+    return np.asarray(np.where(x < 0, small, x.dtype.type(1)) / (1 + small))
 
 
 def hard_sigmoid(x: Array, alpha: float = 0.2, beta: float = 0.5) -> Array:
     """The line alpha x + beta between 0 and 1."""
     kind = x.dtype.type
-    return np.clip(kind(alpha) * x + kind(beta), kind(0), kind(1))
+    return np.asarray(np.clip(kind(alpha) * x + kind(beta), kind(0), kind(1)))
 
 
 def hard_swish(x: Array) -> Array:
@@ -77,7 +77,7 @@ def softplus(x: Array) -> Array:
 
 def softsign(x: Array) -> Array:
     """The quotient x / (1 + |x|)."""
-    return x / (1 + np.abs(x))
+    return np.asarray(x / (1 + np.abs(x)))
 
 
 def mish(x: Array) -> Array:
@@ -90,20 +90,20 @@ def gelu(x: Array, approximate: str = "none") -> Array:
     kind = x.dtype.type
     if approximate == "tanh":
         inner = kind(math.sqrt(2 / math.pi)) * (x + kind(0.044715) * x * x * x)
-        return kind(0.5) * x * (1 + np.tanh(inner))
-    return kind(0.5) * x * (1 + erf(x * kind(math.sqrt(0.5))))
+        return np.asarray(kind(0.5) * x * (1 + np.tanh(inner)))
+    return np.asarray(kind(0.5) * x * (1 + erf(x * kind(math.sqrt(0.5)))))
 
 
 def softmax(x: Array, axis: int = -1) -> Array:
     """The exponential of x over its sum along the axis."""
     grown = np.exp(x - x.max(axis, keepdims=True))
-    return grown / grown.sum(axis, keepdims=True)
+    return np.asarray(grown / grown.sum(axis, keepdims=True))
 
 
 def log_softmax(x: Array, axis: int = -1) -> Array:
     """The logarithm of softmax."""
     less = x - x.max(axis, keepdims=True)
-    return less - np.log(np.exp(less).sum(axis, keepdims=True))
+    return np.asarray(less - np.log(np.exp(less).sum(axis, keepdims=True)))
 
 
 def hardmax(x: Array, axis: int = -1) -> Array:

@@ -21,7 +21,7 @@ def div(a: Array, b: Array) -> Array:
         return np.floor_divide(a, b, where=b != 0, out=np.zeros(np.broadcast(a, b).shape, a.dtype))
     remainder = np.fmod(a, b, where=b != 0, out=np.zeros(np.broadcast(a, b).shape, a.dtype))
     whole = np.zeros(remainder.shape, a.dtype)
-    return np.floor_divide(a - remainder, b, where=b != 0, out=whole)
+    return np.asarray(np.floor_divide(a - remainder, b, where=b != 0, out=whole))
 
 
 def mod(a: Array, b: Array, fmod: int = 0) -> Array:
@@ -83,7 +83,7 @@ def total(*x: Array) -> Array:
 
 def mean(*x: Array) -> Array:
     """The mean of all inputs."""
-    return total(*x) / np.array(len(x), x[0].dtype)
+    return np.asarray(total(*x) / np.array(len(x), x[0].dtype))
 
 
 def maximum(*x: Array) -> Array:

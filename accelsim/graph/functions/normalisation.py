@@ -59,7 +59,7 @@ def rms_normalization(
     """The axes from `axis` on over the root of the mean of their squares."""
     wide = x.astype(np.float32) if stash_type == 1 else x
     square = np.square(wide).mean(tuple(_from(axis, x)), keepdims=True)
-    return (wide / np.sqrt(square + wide.dtype.type(epsilon))).astype(x.dtype) * scale
+    return np.asarray((wide / np.sqrt(square + wide.dtype.type(epsilon))).astype(x.dtype) * scale)
 
 
 def _from(axis: int, x: Array) -> range:
@@ -105,13 +105,13 @@ def local_response_normalization(
 def lp_normalization(x: Array, axis: int = -1, p: int = 2) -> Array:
     """`x` over its p-norm along the axis, 0 where that is 0."""
     norm = (np.abs(x) ** p).sum(axis, keepdims=True) ** x.dtype.type(1 / p)
-    return np.divide(x, norm, out=np.zeros_like(x), where=norm != 0)
+    return np.asarray(np.divide(x, norm, out=np.zeros_like(x), where=norm != 0))
 
 
 def mean_variance_normalization(x: Array, axes: Sequence[int] = (0, 2, 3)) -> Array:
     """`x` less its mean over its deviation, along the axes."""
     deviation = np.sqrt(np.square(x).mean(tuple(axes), keepdims=True) - _square_of_mean(x, axes))
-    return (x - x.mean(tuple(axes), keepdims=True)) / (deviation + x.dtype.type(1e-9))
+    return np.asarray((x - x.mean(tuple(axes), keepdims=True)) / (deviation + x.dtype.type(1e-9)))
 
 
 def _square_of_mean(x: Array, axes: Sequence[int]) -> Array:

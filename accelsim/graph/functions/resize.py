@@ -148,7 +148,7 @@ def taps(
 
 
 def _linear(u: Array) -> Array:
-    return np.maximum(1 - u, np.float32(0))
+    return np.asarray(np.maximum(1 - u, np.float32(0)))
 
 
 def _cubic(u: Array, a: np.float32) -> Array:

@@ -205,7 +205,7 @@ def count(start: Array, limit: Array, delta: Array) -> Array:
     """[n]: start, start + delta, ... before the limit."""
     first, step = start.ravel()[0], delta.ravel()[0]
     n = max(int(np.ceil((float(limit.ravel()[0]) - float(first)) / float(step))), 0)
-    return (first + np.arange(n) * step).astype(start.dtype)
+    return np.asarray((first + np.arange(n) * step).astype(start.dtype))
 
 
 def one_hot(indices: Array, depth: Array, values: Array, axis: int = -1) -> Array:
@@ -216,7 +216,7 @@ def one_hot(indices: Array, depth: Array, values: Array, axis: int = -1) -> Arra
     sizes[place] = n
     hot = np.expand_dims(np.mod(indices, n), place) == np.arange(n).reshape(sizes)
     inside = np.expand_dims((indices >= -n) & (indices < n), place)
-    return np.where(hot & inside, values[1], values[0])
+    return np.asarray(np.where(hot & inside, values[1], values[0]))
 
 
 def nonzero(x: Array) -> Array:
