@@ -14,7 +14,9 @@ import numpy.typing as npt
 from accelsim.errors import AccelsimError
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.forward import batched, operands, step_of
+from accelsim.graph.network import GraphNetwork
 from accelsim.hls.nest import times
+from accelsim.inference import on_data
 from accelsim.lowering import AUTO, Choice, Lowered, Sequence
 from accelsim.numerics import Int32, Integers
 from accelsim.phrases import of_batch
@@ -207,8 +209,10 @@ def _on_data(
     batch: int | None,
 ) -> OnData:
     network, hardware = as_network(network), as_hardware(hardware)
-    request = Request(network, hardware, dataflow, depthwise_on, batch=batch)
+    request = Request(network, hardware, dataflow, depthwise_on, seed=seed, batch=batch)
     layer, _, lowered = request.layer_on(name, "RTL")
+    if isinstance(network, GraphNetwork):
+        return OnData(lowered, *on_data(request, network, layer, lowered), request.images)
     weights = load_weights(network, seed)
     steps = [step_of(network, layer, weights, seed, image) for image in range(request.images)]
     sequence = lowered.sequence(*operands(layer, [each.inputs for each in steps], steps[0].weights))

@@ -26,6 +26,7 @@ __all__ = [
     "Area",
     "BaseNetwork",
     "Conv",
+    "Factors",
     "Layer",
     "LayerList",
     "Network",
@@ -106,6 +107,37 @@ class Conv(NamedTuple):
     def depthwise(self) -> bool:
         """Whether every output channel sees one input channel."""
         return self.groups == self.c
+
+
+class Factors(NamedTuple):
+    """What the multipliers see of a layer, where that is not any int8.
+
+    x, w : the least and the greatest value of its map, and of its kernel, less their zero points.
+    most_sum : a bound on the magnitude of its sums, where more is known of the values; or None.
+    """
+
+    x: tuple[int, int]
+    w: tuple[int, int]
+    most_sum: int | None = None
+
+    @property
+    def least(self) -> int:
+        """Of all operands."""
+        return min(self.x[0], self.w[0])
+
+    @property
+    def greatest(self) -> int:
+        """Of all operands."""
+        return max(self.x[1], self.w[1])
+
+    def bound(self, products: int) -> int:
+        """On the magnitude of a sum of so many products."""
+        if self.most_sum is not None:
+            return self.most_sum
+        return products * max(map(abs, self.x)) * max(map(abs, self.w))
+
+
+ANY_INT8 = Factors((-128, 127), (-128, 127))
 
 
 class Piece(NamedTuple):
@@ -220,6 +252,7 @@ class Layer:
         without padding, where a border of zeros would have been normalised too.
     layer_scale : a factor for every output channel, folded into the weights (arXiv 2103.17239).
     dtype : of the map that the layer makes, one of tensors.DTYPES.
+    factors : what engines multiply.
     """
 
     name: str
@@ -231,6 +264,7 @@ class Layer:
     prenorm: bool = False
     layer_scale: bool = False
     dtype: str = "int8"
+    factors: Factors = ANY_INT8
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):

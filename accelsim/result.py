@@ -1,22 +1,25 @@
 """What a network cost: per layer and in total."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from importlib import import_module
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy.typing as npt
 
 from accelsim.checks import check, one_of
 from accelsim.energy import EnergyTable
 from accelsim.engines.base import Accesses
 from accelsim.errors import UnsupportedError
+from accelsim.graph.network import GraphNetwork
 from accelsim.hardware import Hardware
 from accelsim.ir import BaseNetwork
-from accelsim.numerics import Int8
 from accelsim.phrases import counted, milliseconds, of_batch
 from accelsim.version import __version__
-from accelsim.weights import load_weights
+from accelsim.weights import load_weights, weights_of
 
 if TYPE_CHECKING:
     import polars
@@ -119,15 +122,30 @@ class Computed(NamedTuple):
 
     layer : the one that made it.
     shape : c, h, w, behind the number of images where there are several.
-    min, max : of its values, int8.
+    min, max : of its values; None where one of them is no number.
     sha256 : of its bytes, value by value in the order of its shape.
+    dtype : of its values.
     """
 
     layer: str
     shape: tuple[int, ...]
-    min: int
-    max: int
+    min: int | float | None
+    max: int | float | None
     sha256: str
+    dtype: str = "int8"
+
+
+@dataclass(frozen=True)
+class Values:
+    """What went into a graph and came out of it, shaped and typed as its file says.
+
+    inputs, outputs : tensors by name; outputs is None where the layers asked for end before.
+    tensors : those that the nodes make, by name; None where nobody wanted them.
+    """
+
+    inputs: Mapping[str, npt.NDArray[Any]]
+    outputs: Mapping[str, npt.NDArray[Any]] | None
+    tensors: Mapping[str, npt.NDArray[Any]] | None = None
 
 
 def utilization(live_macs: int, offered: int) -> float | None:
@@ -264,9 +282,10 @@ class Result(Totals):
     fidelity : schedule, golden or cycle.
     layers : those that were asked for, in execution order.
     output : int8[c, h, w] of the last of them in fidelities golden and cycle, else None; of
-        several images int8[batch, c, h, w].
+        several images int8[batch, c, h, w]. Of a network with a graph the tensor that it makes.
     batch : images, which all figures are of.
     energy_table : by which energy was counted; None where it is left out.
+    values : of a network with a graph, in fidelities golden and cycle; else None.
     """
 
     graph: BaseNetwork = field(repr=False)
@@ -275,9 +294,10 @@ class Result(Totals):
     fidelity: str
     seed: int
     layers: tuple[LayerResult, ...]
-    output: Int8 | None = field(default=None, repr=False, compare=False)
+    output: npt.NDArray[Any] | None = field(default=None, repr=False, compare=False)
     batch: int = 1
     energy_table: EnergyTable | None = None
+    values: Values | None = field(default=None, repr=False, compare=False)
 
     @property
     def network(self) -> str:
@@ -313,13 +333,19 @@ class Result(Totals):
         """What the values of the last layer are; None where none were computed."""
         if self.output is None:
             return None
-        least, most = int(self.output.min()), int(self.output.max())
-        digest = sha256(self.output.tobytes()).hexdigest()
-        return Computed(self.layers[-1].name, self.output.shape, least, most, digest)
+        output = self.output
+        digest = sha256(output.tobytes()).hexdigest()
+        of_what = self.layers[-1].name, output.shape, *_ends(output)
+        return Computed(*of_what, digest, output.dtype.name)
 
     @cached_property
-    def weights_sha256(self) -> str:
-        """Hash of the weights of the whole network, drawn from the seed or read from its file."""
+    def weights_sha256(self) -> str | None:
+        """Hash of the weights of the whole network, drawn from the seed or read from its file.
+
+        Those of a graph are read for their values alone: None where none were computed.
+        """
+        if isinstance(self.graph, GraphNetwork):
+            return None if self.output is None else weights_of(self.graph.graph).sha256()
         return load_weights(self.graph, self.seed).sha256()
 
     def to_dict(self) -> dict[str, Any]:
@@ -418,6 +444,16 @@ class Result(Totals):
         if self.values_equal is not None:
             text += f"; values {'equal' if self.values_equal else 'differ from'} golden"
         return text
+
+
+def _ends(values: npt.NDArray[Any]) -> tuple[int | float | None, int | float | None]:
+    """The least and the greatest value; None twice where there is none, or one is no number."""
+    if values.dtype.kind not in "biuf" or values.size == 0:
+        return None, None
+    least, most = values.min().item(), values.max().item()
+    if not isinstance(least, float):
+        return int(least), int(most)
+    return (least, most) if isfinite(least) and isfinite(most) else (None, None)
 
 
 def _html(about: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -7,10 +7,11 @@ cycle      values and cycles from register state alone, on real data; compared w
 Layers run one after another: each begins after the last result of the one before it.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from accelsim import published
 from accelsim.energy import FILL, AnyEnergy, as_energy, memory_stores, spent
@@ -18,23 +19,23 @@ from accelsim.engines import engine_of
 from accelsim.errors import UnsupportedError
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.forward import Step, batched, first_maps, last_reads, operands, step
+from accelsim.graph.network import GraphNetwork
+from accelsim.inference import Arrays, Progress, infer
 from accelsim.ir import Layer
 from accelsim.lowering import AUTO, Choice, Lowered
 from accelsim.numerics import Int8, Int32
-from accelsim.request import CYCLE, RTL, SCHEDULE, Layers, Request
-from accelsim.result import MEMORY, LayerResult, Result, utilization
+from accelsim.request import CYCLE, GOLDEN, RTL, SCHEDULE, Layers, Request
+from accelsim.result import MEMORY, LayerResult, Result, Values, utilization
 from accelsim.reuse import moved
 from accelsim.tensors import Map
 from accelsim.weights import load_weights
-
-Progress = Callable[[str, float], None]  # what is being done, and the share of all that is done
 
 
 def simulate(
     network: AnyNetwork,
     hardware: AnyHardware,
     dataflow: Choice = AUTO,
-    fidelity: str = SCHEDULE,
+    fidelity: str | None = None,
     timing: str = RTL,
     seed: int = 0,
     layers: Layers = None,
@@ -43,6 +44,8 @@ def simulate(
     depthwise_on: str = AUTO,
     batch: int | None = None,
     energy: AnyEnergy | None = None,
+    data: Arrays | None = None,
+    keep: bool = False,
 ) -> Result:
     """What the network costs on the hardware.
 
@@ -50,11 +53,17 @@ def simulate(
     ----------
     network : also the name of one, or a file.
     hardware : also the name of a preset, or a file.
-    dataflow, fidelity, timing, seed, layers, scalesim_depthwise, depthwise_on, batch : see
+    dataflow, timing, seed, layers, scalesim_depthwise, depthwise_on, batch : see
         accelsim.request.Request.
+    fidelity : schedule, golden or cycle; None for schedule, or golden where values are asked for.
     energy : also the name of a preset, or a file.
     progress : called before each layer in fidelities golden and cycle.
+    data : inputs of a network from an .onnx or .tflite file by their names, typed and shaped as
+        there; without it they follow from the seed. Result.values has the outputs.
+    keep : whether Result.values is to hold the tensors between the layers too.
     """
+    if fidelity is None:
+        fidelity = SCHEDULE if data is None and not keep else GOLDEN
     request = Request(
         as_network(network),
         as_hardware(hardware),
@@ -68,21 +77,49 @@ def simulate(
         batch=batch,
         energy=None if energy is None else as_energy(energy),
     )
-    return answer(request, progress)
+    return answer(request, progress, data, keep)
 
 
-def answer(request: Request, progress: Progress | None = None) -> Result:
-    """What a request costs; `progress` is called before each layer where values are computed."""
-    output: Int8 | None = None
+def answer(
+    request: Request,
+    progress: Progress | None = None,
+    data: Arrays | None = None,
+    keep: bool = False,
+) -> Result:
+    """What a request costs; `progress` is called before each layer where values are computed.
+
+    data, keep : as `simulate` has them.
+    """
+    output: npt.NDArray[Any] | None = None
+    values: Values | None = None
+    if data is not None or keep:
+        _check_values(request)
     if request.timing != RTL:
         layers = tuple(_published(request, layer) for layer in request.chosen)
     elif request.fidelity == SCHEDULE:
         layers = tuple(_scheduled(request, layer) for layer in request.chosen)
+    elif isinstance(request.network, GraphNetwork):
+        layers, output, values = _infer(request, request.network, progress or _ignore, data, keep)
     else:
         layers, output = _run(request, progress or _ignore)
     about = request.hardware, request.timing, request.fidelity, request.seed
     layers = _with_energy(request, _with_memory(request, layers))
-    return Result(request.network, *about, layers, output, request.images, request.energy)
+    computed = output, request.images, request.energy, values
+    return Result(request.network, *about, layers, *computed)
+
+
+def _check_values(request: Request) -> None:
+    """Refuse data and tensors where there are no values."""
+    if request.fidelity == SCHEDULE:
+        raise UnsupportedError(
+            f"fidelity {SCHEDULE} computes no values; with data or outputs it must be {GOLDEN} or "
+            f"{CYCLE}"
+        )
+    if not isinstance(request.network, GraphNetwork):
+        raise UnsupportedError(
+            f"data and outputs are tensors of a file, .onnx or .tflite, and {request.network.name} "
+            "has none"
+        )
 
 
 def _with_memory(request: Request, layers: tuple[LayerResult, ...]) -> tuple[LayerResult, ...]:
@@ -167,6 +204,27 @@ def _scheduled(request: Request, layer: Layer) -> LayerResult:
     if lowered is None:
         return _on_host(request, layer)
     return _on_engine(request, layer, lowered, lowered.cycles)
+
+
+def _infer(
+    request: Request,
+    network: GraphNetwork,
+    progress: Progress,
+    data: Arrays | None,
+    keep: bool,
+) -> tuple[tuple[LayerResult, ...], npt.NDArray[Any], Values]:
+    """Real values through a graph; in fidelity cycle register by register."""
+    done = infer(request, network, progress, data, keep)
+    results = []
+    for layer in request.chosen:
+        lowered = request.lower(layer)
+        if lowered is None:
+            results.append(_on_host(request, layer))
+        elif measured := done.measured.get(layer.name):
+            results.append(_on_engine(request, layer, lowered, *measured))
+        else:
+            results.append(_on_engine(request, layer, lowered, lowered.cycles))
+    return tuple(results), done.output, done.values
 
 
 def _run(request: Request, progress: Progress) -> tuple[tuple[LayerResult, ...], Int8]:

@@ -2,8 +2,6 @@
 
 import hashlib
 import math
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.arrays import read_npz
 from accelsim.errors import FileError
+from accelsim.graph.types import Graph, TensorType
 from accelsim.ir import INPUT, BaseNetwork, Layer
 from accelsim.numerics import Int8, Int32
 
@@ -21,12 +21,13 @@ from accelsim.numerics import Int8, Int32
 class Weights:
     """What the layers of a network multiply with and add.
 
-    kernels : int8, shaped as Operator.weight_shape, of every layer that has weights.
+    kernels : int8, shaped as Operator.weight_shape, of every layer that has weights; or what a file
+        has in their place.
     biases : int32[k] of every layer with a bias; what a batch norm adds when it is folded counts
         as one.
     """
 
-    kernels: Mapping[str, Int8]
+    kernels: Mapping[str, npt.NDArray[Any]]
     biases: Mapping[str, Int32]
 
     def kernel(self, layer: Layer) -> Int8:
@@ -72,6 +73,24 @@ def seeded_weights(network: BaseNetwork, seed: int = 0) -> Weights:
     return Weights(kernels, biases)
 
 
+def weights_of(graph: Graph) -> Weights:
+    """All constants that the nodes of a graph read, by the names of their tensors."""
+    return Weights({name: constant.values for name, constant in graph.constants.items()}, {})
+
+
+def seeded_tensor(seed: int, name: str, type: TensorType) -> npt.NDArray[Any]:
+    """A tensor as a graph takes it: integers of a byte over all of their type, reals of [-1, 1).
+
+    Wider integers and truth values, which may count or point at something, are 0 or 1.
+    """
+    dtype = np.dtype(type.dtype)
+    if dtype.kind == "f":
+        raw = _random_bytes(seed, name, (*type.shape, 4)).view("<i4")
+        return (raw / 2.0**31).astype(dtype).reshape(type.shape)
+    raw = _random_bytes(seed, name, type.shape)
+    return raw.view(dtype) if dtype in (np.int8, np.uint8) else (raw & 1).astype(dtype)
+
+
 def seeded_input(network: BaseNetwork, seed: int = 0, image: int = 0, entry: str = INPUT) -> Int8:
     """int8[c, h, w]: the image of a batch, or another map that no layer makes, over all of int8."""
     name = f"{entry} {image}" if image else entry
@@ -83,7 +102,7 @@ def read_weights(network: BaseNetwork, path: Path) -> Weights:
 
     A bias that only a folded batch norm would add may be missing.
     """
-    arrays = _read_npz(path)
+    arrays = read_npz(path, "layer")
     kernels: dict[str, Int8] = {}
     biases: dict[str, Int32] = {}
     for layer in network.layers:
@@ -110,23 +129,6 @@ def _random_bytes(seed: int, name: str, shape: tuple[int, ...]) -> Int8:
     size = math.prod(shape)
     words = np.random.PCG64(int.from_bytes(key, "little")).random_raw(-(-size // 8))
     return words.astype("<u8").view(np.int8)[:size].reshape(shape)
-
-
-def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
-    try:
-        with path.open("rb") as file:  # opened here, because np.load leaves a broken file open
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise FileError(f"{path} is not an .npz file of arrays by layer name")
-            arrays = dict(archive)
-            for name, array in arrays.items():
-                if not isinstance(array, np.ndarray):  # a member that is no .npy, as bytes
-                    raise FileError(f"{path} is not an .npz file of arrays: {name} is not an array")
-            return arrays
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise FileError(f"{path} is not an .npz file of plain arrays: {error}") from None
 
 
 def _take(

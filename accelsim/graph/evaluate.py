@@ -1,15 +1,13 @@
 """Values through a Graph, node by node: the golden level of what comes from files."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from accelsim.graph.functions import FUNCTIONS
-from accelsim.graph.types import Array, Function, Graph, Node, Products
+from accelsim.graph.types import OF_PRODUCTS, Array, Function, Graph, Node, Products
 from accelsim.numerics import programs
-
-OF_PRODUCTS = 5  # inputs: x, w, bias, zero points of x and w
 
 
 class Operands(NamedTuple):
@@ -24,39 +22,61 @@ class Operands(NamedTuple):
     weights: Array
 
 
-Sums = Callable[[Node, Operands], Array]
+Values = Mapping[str, Array]  # by the names of tensors
+Sums = Callable[[Node, Sequence[Operands]], Sequence[Array]]
 
 
-def golden(node: Node, operands: Operands) -> Array:
-    """Sums of products [n, k, oh, ow] by the operator's golden reference."""
+def golden(node: Node, every: Sequence[Operands]) -> list[Array]:
+    """Sums of products [n, k, oh, ow] by the operator's golden reference, of every run."""
     assert isinstance(node.work, Products)
     operator = node.work.operator
-    return np.stack([operator.golden(operands.weights, *maps) for maps in operands.maps])
+    return [
+        np.stack([operator.golden(operands.weights, *maps) for maps in operands.maps])
+        for operands in every
+    ]
 
 
-def evaluate(
-    graph: Graph,
-    inputs: Mapping[str, Array],
-    sums: Sums = golden,
-    watch: Callable[[Node, Mapping[str, Array]], None] | None = None,
-) -> dict[str, Array]:
-    """The outputs of the graph, by name.
+def evaluate(graph: Graph, inputs: Values, sums: Sums = golden) -> dict[str, Array]:
+    """The outputs of the graph, by name, of inputs of the types that the graph says."""
+    *_, (_, (values,)) = walk(graph, (inputs,), sums)
+    return outputs(graph, values)
 
-    inputs : by name, of the types that the graph says.
-    sums : gives the sums of products of a node; other levels pass theirs.
-    watch : called after each node with all values that are still held, those of the node included.
-    """
-    values = dict(inputs)
-    for node in graph.nodes:
-        given = [None if name == "" else _value(graph, values, name) for name in node.inputs]
-        made = compute(graph, node, given, sums)
-        named = zip(node.outputs, made, strict=False)  # of further results, those that are wanted
-        values |= {name: value for name, value in named if name}
-        if watch is not None:
-            watch(node, values)
-        for name in graph.last_reads.get(node.name, ()):
-            values.pop(name, None)
+
+def outputs(graph: Graph, values: Values) -> dict[str, Array]:
+    """Those of the values that a walk to the end has left."""
     return {name: _value(graph, values, name) for name in graph.outputs}
+
+
+def walk(
+    graph: Graph, inputs: Sequence[Values], sums: Sums = golden
+) -> Iterator[tuple[Node, Sequence[Values]]]:
+    """Node by node through the graph; whoever has seen enough stops.
+
+    Several runs, which share nothing but the constants, go side by side.
+
+    Parameters
+    ----------
+    inputs : of every run, by name, of the types that the graph says.
+    sums : gives the sums of products of a node in every run; other levels pass theirs.
+
+    Yields
+    ------
+    A node, and of every run all values that are still held, those of the node included.
+    """
+    runs = [dict(each) for each in inputs]
+    for node in graph.nodes:
+        given = [
+            [None if name == "" else _value(graph, values, name) for name in node.inputs]
+            for values in runs
+        ]
+        made = compute(graph, node, given, sums)
+        for values, results in zip(runs, made, strict=True):
+            named = zip(node.outputs, results, strict=False)  # further results may be unwanted
+            values.update((name, value) for name, value in named if name)
+        yield node, runs
+        for name in graph.last_reads.get(node.name, ()):
+            for values in runs:
+                values.pop(name, None)
 
 
 def _value(graph: Graph, values: Mapping[str, Array], name: str) -> Array:
@@ -64,23 +84,33 @@ def _value(graph: Graph, values: Mapping[str, Array], name: str) -> Array:
 
 
 def compute(
-    graph: Graph, node: Node, given: Sequence[Array | None], sums: Sums = golden
-) -> tuple[Array, ...]:
-    """The outputs of one node."""
-    work = node.work
-    if isinstance(work, Products):
-        shape = graph.type(node.outputs[0]).shape
-        total = sums(node, operands(node, given))
-        if given[2] is not None:
-            total = total + given[2].reshape(-1, 1, 1)
-        others = given[OF_PRODUCTS:]
-        result = _run(node.program, total, *others) if node.program else total
-        return (work.y.put_back(result, shape),)
-    if isinstance(work, Function):
-        result = FUNCTIONS[work.name](*given, **work.attributes)
+    graph: Graph, node: Node, every: Sequence[Sequence[Array | None]], sums: Sums = golden
+) -> list[tuple[Array, ...]]:
+    """The outputs of one node in every run, of its inputs there."""
+    if not isinstance(node.work, Products):
+        return [_on_host(node, given) for given in every]
+    totals = sums(node, [operands(node, given) for given in every])
+    return [
+        (_after(graph, node, given, total),) for given, total in zip(every, totals, strict=True)
+    ]
+
+
+def _on_host(node: Node, given: Sequence[Array | None]) -> tuple[Array, ...]:
+    """The outputs of a node without products."""
+    if isinstance(node.work, Function):
+        result = FUNCTIONS[node.work.name](*given, **node.work.attributes)
         return result if isinstance(result, tuple) else (result,)
-    first, *others = given
-    return (_run(node.program, first, *others),)
+    return (_run(node.program, *given),)
+
+
+def _after(graph: Graph, node: Node, given: Sequence[Array | None], total: Array) -> Array:
+    """What a node makes of its sums of products."""
+    assert isinstance(node.work, Products)
+    bias, others = given[2], given[OF_PRODUCTS:]
+    if bias is not None:
+        total = total + bias.reshape(-1, 1, 1)
+    result = _run(node.program, total, *others) if node.program else total
+    return node.work.y.put_back(result, graph.type(node.outputs[0]).shape)
 
 
 def operands(node: Node, given: Sequence[Array | None]) -> Operands:

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 
+import numpy as np
+
+from accelsim.errors import NetworkError
 from accelsim.graph.host import HostNode
-from accelsim.graph.types import Graph, Node, Products
-from accelsim.ir import Layer, Network, Shape
+from accelsim.graph.types import OF_PRODUCTS, Graph, Node, Products
+from accelsim.ir import ANY_INT8, Factors, Layer, Network, Shape
 from accelsim.tensors import Tensor
 
 CHANNELS_FIRST, CHANNELS_LAST = "channels first", "channels last"
@@ -24,6 +27,7 @@ class GraphNetwork(Network):
 
     graph : its nodes have the names of the layers.
     layout : where the channels of a tensor of images stand, CHANNELS_FIRST or CHANNELS_LAST.
+    batch : images that the tensors of the graph hold; each layer of products takes them all.
     """
 
     graph: Graph = field(kw_only=True, repr=False, compare=False)
@@ -42,6 +46,42 @@ class GraphNetwork(Network):
     def entries(self) -> dict[str, int]:
         """The inputs of the graph, from the first layer on."""
         return dict.fromkeys(self.graph.inputs, 0)
+
+    @cached_property
+    def nodes(self) -> dict[str, Node]:
+        """By the name of a layer the node that computes it, or whose input it is."""
+        return {name: node for name, node, _ in _parts(self.graph)}
+
+    @cached_property
+    def made(self) -> dict[str, str]:
+        """By the name of a layer the tensor that it makes."""
+        return {name: tensor for name, _, tensor in _parts(self.graph)}
+
+    def is_real(self, layer: Layer) -> bool:
+        """Whether a layer multiplies reals, which an engine would as the integers of int8."""
+        node = self.nodes[layer.name]
+        of_reals = self.graph.type(node.inputs[0]).dtype.startswith("float")
+        return of_reals and isinstance(node.work, Products)
+
+
+def _parts(graph: Graph) -> Iterator[tuple[str, Node, str]]:
+    """Every name that a layer may have, its node, and the tensor that it makes or reshapes."""
+    for node in graph.nodes:
+        if isinstance(node.work, Products):
+            for place, tensor in enumerate(node.inputs[:2]):
+                yield _as_read(node, place), node, tensor
+        for place, tensor in enumerate(filter(None, node.outputs)):
+            yield _as_made(node, place), node, tensor
+
+
+def _as_made(node: Node, place: int) -> str:
+    """The name of the layer that makes an output of a node."""
+    return f"{node.name}.{place}" if place else node.name
+
+
+def _as_read(node: Node, place: int) -> str:
+    """The name of the layer that sees an input of products as the engine does."""
+    return f"{node.name}.in{place or ''}"
 
 
 def as_map(shape: Sequence[int], layout: str = CHANNELS_FIRST) -> Shape:
@@ -62,23 +102,38 @@ def as_map(shape: Sequence[int], layout: str = CHANNELS_FIRST) -> Shape:
 
 
 def as_network(graph: Graph, layout: str = CHANNELS_FIRST) -> GraphNetwork:
-    """The network of a graph."""
+    """The network of a graph; NetworkError where its products are not of one number of images."""
     first = as_map(graph.type(graph.inputs[0]).shape, layout)
-    return GraphNetwork(graph.name, first, tuple(layers(graph, layout)), graph=graph, layout=layout)
+    made = tuple(layers(graph, layout))
+    return GraphNetwork(graph.name, first, made, batch=_images(graph), graph=graph, layout=layout)
+
+
+def _images(graph: Graph) -> int:
+    """The images that every layer takes at once."""
+    numbers = {
+        node.work.x.shape[0]: node.name for node in graph.nodes if isinstance(node.work, Products)
+    }
+    if len(numbers) > 1:
+        (n, one), (m, other), *_ = numbers.items()
+        raise NetworkError(
+            f"node {one} of {graph.name} works on a batch of {n} and node {other} on one of {m}; "
+            "all must work on one"
+        )
+    return next(iter(numbers), 1)
 
 
 def layers(graph: Graph, layout: str) -> Iterator[Layer]:
     """The layers of a graph, in order."""
     made = {name: (name, as_map(graph.type(name).shape, layout)) for name in graph.inputs}
     for node in graph.nodes:
-        sources = [made[name] for name in dict.fromkeys(node.inputs) if name in made]
         work = node.work
         if not isinstance(work, Products):
-            for place, tensor in enumerate(node.outputs):
-                name = f"{node.name}.{place}" if place else node.name
+            reads = tuple(made[name][0] for name in dict.fromkeys(node.inputs) if name in made)
+            for place, tensor in enumerate(filter(None, node.outputs)):
+                name = _as_made(node, place)
                 shape = as_map(graph.type(tensor).shape, layout)
                 op = HostNode(node.kind, shape, _parameters(graph, node))
-                yield Layer(name, op, tuple(source for source, _ in sources))
+                yield Layer(name, op, reads)
                 made[tensor] = name, shape
             continue
         views = (work.x, work.w) if work.second_map else (work.x,)
@@ -87,12 +142,53 @@ def layers(graph: Graph, layout: str) -> Iterator[Layer]:
             source, shape = made[tensor]
             seen: Shape = view.shape[-3:]  # type: ignore[assignment]
             if seen != shape:
-                yield Layer(f"{node.name}.in{place or ''}", HostNode("reshape", seen), (source,))
-                source = f"{node.name}.in{place or ''}"
+                name = _as_read(node, place)
+                yield Layer(name, HostNode("reshape", seen), (source,))
+                source = name
             read.append((source, seen))
-        bias = node.inputs[2] != "" or _has_bias(node)
-        yield Layer(node.name, work.operator, tuple(source for source, _ in read), bias=bias)
-        made[node.outputs[0]] = node.name, work.operator.out_shape(*(shape for _, shape in read))
+        sources, shapes = zip(*read, strict=True)
+        yield Layer(
+            node.name,
+            work.operator,
+            sources,
+            bias=node.inputs[2] != "" or _has_bias(node),
+            factors=factors(graph, node, shapes),
+        )
+        made[node.outputs[0]] = node.name, work.operator.out_shape(*shapes)
+
+
+def factors(graph: Graph, node: Node, shapes: Sequence[Shape]) -> Factors:
+    """What the multipliers see of products; of reals int8, as which they are priced."""
+    work = node.work
+    assert isinstance(work, Products)
+    x, w, _, x_zero, w_zero = node.inputs[:OF_PRODUCTS]
+    if graph.type(x).dtype.startswith("float"):
+        return ANY_INT8
+    made = Factors(_range(graph, x, x_zero), _range(graph, w, w_zero))
+    products = max(
+        piece.conv.macs // prod(piece.conv.out_shape) for piece in work.operator.lower(*shapes)
+    )
+    if w not in graph.constants or made.bound(products) < 1 << 31:
+        return made
+    # Only now are weights worth reading: those of the largest layers.
+    weights = graph.constants[w].values.astype(np.int64)
+    if w_zero:
+        weights = weights - graph.constants[w_zero].values
+    _, kernel = work.operator.operands((np.empty(0, np.int8),), np.abs(work.w.see(weights)))
+    most = int(kernel.reshape(len(kernel), -1).sum(axis=1).max()) * max(map(abs, made.x))
+    return made._replace(most_sum=most)
+
+
+def _range(graph: Graph, name: str, zero: str) -> tuple[int, int]:
+    """The least and the greatest that a tensor can hold less its zero point."""
+    limits = np.iinfo(graph.type(name).dtype)
+    if zero == "":
+        return int(limits.min), int(limits.max)
+    if zero not in graph.constants:  # known only when it is computed
+        width = int(limits.max) - int(limits.min)
+        return -width, width
+    points = graph.constants[zero].values
+    return int(limits.min) - int(points.max()), int(limits.max) - int(points.min())
 
 
 def _has_bias(node: Node) -> bool:

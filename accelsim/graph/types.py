@@ -18,6 +18,7 @@ from accelsim.ir import Operator
 from accelsim.numerics.programs import Program
 
 Array = npt.NDArray[Any]
+OF_PRODUCTS = 5  # inputs of a node of products: x, w, bias, zero points of x and of w
 NO_ATTRIBUTES: Mapping[str, Any] = MappingProxyType({})
 
 

@@ -11,7 +11,7 @@ from accelsim.dataflows.im2col import depth_of
 from accelsim.engines.base import Engine
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware, Operands, is_third_party
-from accelsim.ir import Conv, Layer, Piece, Shape, inserted_macs
+from accelsim.ir import ANY_INT8, Conv, Factors, Layer, Piece, Shape, inserted_macs
 from accelsim.lowering.allowed import (
     AUTO,
     DEPTHWISE_ON,
@@ -41,8 +41,6 @@ __all__ = [
     "public_name",
 ]
 
-LARGEST_PRODUCT_BITS = 14  # of two int8 operands: -128 x -128
-
 
 def lower(
     layer: Layer,
@@ -56,7 +54,7 @@ def lower(
     batch : images, whose layer runs as one.
 
     UnsupportedError names the layer and why each allowed dataflow or engine refuses it, or that
-    its sums could exceed the accumulators.
+    its operands are wider than the multipliers', or that its sums could exceed the accumulators.
     """
     demand = _demand(layer, in_shapes, batch)
     if not demand.pieces:
@@ -127,6 +125,7 @@ class _Demand(NamedTuple):
     out_shape: tuple[int, ...]
     inserted_macs: int
     depthwise: bool
+    factors: Factors
 
 
 @lru_cache(maxsize=1 << 12)
@@ -143,7 +142,7 @@ def _demand(layer: Layer, in_shapes: tuple[Shape, ...], batch: int = 1) -> _Dema
         out_shape = batch, *out_shape
     convs = tuple(piece.conv for piece in pieces)
     inserted = batch * inserted_macs(layer.op, in_shapes)
-    return _Demand(pieces, convs, out_shape, inserted, depthwise)
+    return _Demand(pieces, convs, out_shape, inserted, depthwise, layer.factors)
 
 
 def _of_images(piece: Piece, batch: int, shared: bool) -> Piece:
@@ -187,13 +186,14 @@ def _ways(sizes: tuple[Any, ...], dataflows: tuple[Dataflow, ...]) -> tuple[_Way
 def _on_engine(demand: _Demand, sizes: Any, dataflows: tuple[Dataflow, ...]) -> Lowered:
     """The pieces in the fastest dataflow, the same for all; UnsupportedError says why none.
 
-    A layer whose sums could exceed the accumulators is refused as well, and no plan is taken that
-    the engine cannot run.
+    A layer whose operands or sums could be wider than the engine's is refused as well, and no plan
+    is taken that the engine cannot run.
     """
     model, pieces = engines.engine_of(sizes), demand.pieces
     if isinstance(getattr(sizes, "operands", None), Operands):
+        _check_operands(demand.factors, sizes.operands)
         for piece in pieces:
-            _check_width(piece.conv, sizes.operands)
+            _check_sums(piece.conv, demand.factors, sizes.operands)
     refused: Refusals = {}
     while True:
         dataflow, chosen = _choose(pieces, model, sizes, dataflows, refused)
@@ -254,12 +254,24 @@ def _refusal(dataflow: Dataflow, model: Engine, error: UnsupportedError) -> str:
     return f"{dataflow.name}: {error}"
 
 
-def _check_width(conv: Conv, operands: Operands) -> None:
-    """Raise UnsupportedError where a sum of int8 products could exceed the accumulators."""
-    bits, depth = operands.accumulator_bits, depth_of(conv)
-    if depth << LARGEST_PRODUCT_BITS >= 1 << (bits - 1):
+def _check_operands(factors: Factors, operands: Operands) -> None:
+    """Raise UnsupportedError where the multipliers cannot take an operand."""
+    least, greatest = factors.least, factors.greatest
+    bits = 1 + max(greatest, ~least).bit_length()
+    if bits > operands.bits:
         raise UnsupportedError(
-            f"adds up {depth} products of int8 values, which may exceed accumulators of {bits} "
+            f"multiplies values from {least} to {greatest}, as maps or kernels of uint8 or with a "
+            f"zero point have; operands must be of at least {bits} bits, not {operands.bits} (bits)"
+        )
+
+
+def _check_sums(conv: Conv, factors: Factors, operands: Operands) -> None:
+    """Raise UnsupportedError where a sum of products could exceed the accumulators."""
+    bits, depth = operands.accumulator_bits, depth_of(conv)
+    if factors.bound(depth) >= 1 << (bits - 1):
+        values = "int8 values" if factors == ANY_INT8 else "its values"
+        raise UnsupportedError(
+            f"adds up {depth} products of {values}, which may exceed accumulators of {bits} "
             "bits (accumulator_bits)"
         )
 

@@ -17,10 +17,9 @@ from accelsim.ops.geometry import (
     Pair,
     check_groups,
     check_pair,
-    check_sum,
     check_whole,
     convolve,
-    largest_product,
+    largest_sum,
     take_inputs,
 )
 from accelsim.ops.polyphase import Axis
@@ -142,7 +141,7 @@ class ConvTranspose2d(Convolution):
         of_reals = x.dtype.kind == "f"
         if not of_reals:
             products = max(c // self.groups * p.conv.fh * p.conv.fw for p in self.lower(x.shape))
-            check_sum(products, largest_product(weights, x))
+            largest_sum(self.operands(inputs, weights)[1], x, products)
         top, bottom, left, right = self._sides
         size = k, top + oh + bottom, left + ow + right
         whole = np.zeros(size, np.float32 if of_reals else np.int32)

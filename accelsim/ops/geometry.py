@@ -152,14 +152,23 @@ def make_conv(
     )
 
 
-def check_sum(products: int, greatest: int = 1 << 14) -> None:
-    """UnsupportedError where a sum of so many products, `greatest` at most, could exceed int32."""
-    most = ((1 << 31) - 1) // greatest
-    if products > most:
+def largest_sum(weights: Array, x: Array, products: int) -> int:
+    """A bound on the magnitude of sums of so many products of integers.
+
+    weights : [k, c / groups, fh, fw]; a sum may have only a part of the products of a row.
+
+    UnsupportedError where a sum could exceed int32.
+    """
+    greatest = _greatest(x), _greatest(weights)
+    most = products * greatest[0] * greatest[1]
+    if most > 1 << 24:  # else they are exact in any case, and it costs nothing to know
+        rows = np.abs(weights.reshape(len(weights), -1), dtype=np.int64).sum(axis=1)
+        most = min(most, greatest[0] * int(rows.max()))
+    if most >= 1 << 31:
         raise UnsupportedError(
-            f"a sum of {products} products up to {greatest} can exceed int32; at most {most} are "
-            "allowed"
+            f"a sum of {products} products up to {greatest[0] * greatest[1]} can exceed int32"
         )
+    return most
 
 
 def convolve(conv: Conv, weights: Array, x: Array) -> Array:
@@ -174,9 +183,8 @@ def convolve(conv: Conv, weights: Array, x: Array) -> Array:
     of_reals = x.dtype.kind == "f"
     exact: type[np.floating[Any]] = np.float32
     if not of_reals:
-        greatest = largest_product(weights, x)
-        check_sum(products, greatest)
-        exact = np.float32 if products * greatest <= 1 << 24 else np.float64
+        most = largest_sum(weights, x, products)
+        exact = np.float32 if most <= 1 << 24 else np.float64
     made = np.float32 if of_reals else np.int32
     if depth == 1:
         return _convolve_each(conv, weights.astype(exact), x.astype(exact)).astype(made)
@@ -187,11 +195,6 @@ def convolve(conv: Conv, weights: Array, x: Array) -> Array:
         inputs = view.reshape(pixels, groups, depth).transpose(1, 2, 0)
         total += taps[:, :, :, i, j] @ inputs
     return total.astype(made).reshape(conv.k, conv.oh, conv.ow)
-
-
-def largest_product(weights: Array, x: Array) -> int:
-    """The largest magnitude of a product of integers."""
-    return _greatest(weights) * _greatest(x)
 
 
 def _greatest(operands: Array) -> int:

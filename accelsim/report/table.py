@@ -293,10 +293,11 @@ def value_notes(result: Result) -> list[str]:
             f"{counted(len(compared), 'layer')} register by register: {counted(sums, 'sum')}, "
             f"{agreed}."
         )
-    layer, shape, least, most, digest = result.computed
+    layer, shape, least, most, digest, dtype = result.computed
+    ends = "" if least is None else f" values {least:,} to {most:,},"
     sentences.append(
-        f"Output of {layer}: int8 {show(shape)}, values {least} to {most}, sha256 "
-        f"{digest[:DIGITS]} (seed {result.seed}; --json has all digits)."
+        f"Output of {layer}: {dtype} {show(shape)},{ends} sha256 {digest[:DIGITS]} "
+        f"(seed {result.seed}; --json has all digits)."
     )
     return sentences
 

@@ -8,7 +8,7 @@ from accelsim.graph.types import Constant, Function, Graph, Node, Products, Tens
 from accelsim.ops import Conv2d, Pointwise
 
 
-def _graph(rng: np.random.Generator) -> tuple[Graph, np.ndarray, np.ndarray]:
+def float_graph(rng: np.random.Generator) -> tuple[Graph, np.ndarray, np.ndarray]:
     w = rng.normal(size=(4, 3, 3, 3)).astype(np.float32)
     b = rng.normal(size=4).astype(np.float32)
     whole = (0, 1, 2, 3)
@@ -36,7 +36,7 @@ def _graph(rng: np.random.Generator) -> tuple[Graph, np.ndarray, np.ndarray]:
 
 def test_values_of_reals_are_those_of_loops() -> None:
     rng = np.random.default_rng(1)
-    graph, w, b = _graph(rng)
+    graph, w, b = float_graph(rng)
     x = rng.normal(size=(2, 3, 5, 6)).astype(np.float32)
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))).astype(np.float64)
     expected = np.empty((2, 4, 3, 6))
@@ -49,7 +49,7 @@ def test_values_of_reals_are_those_of_loops() -> None:
 
 
 def test_layers_are_the_operators_of_the_nodes() -> None:
-    network = as_network(_graph(np.random.default_rng(1))[0])
+    network = as_network(float_graph(np.random.default_rng(1))[0])
     assert [layer.name for layer in network.layers] == ["conv", "relu"]
     assert network.total_params == 4 * 3 * 9 + 4
     assert network.total_macs == 4 * 3 * 9 * 3 * 6

@@ -308,7 +308,7 @@ def test_a_sum_that_could_exceed_int32_is_refused():
     op = ConvTranspose2d(1, (2, 2), (1, 2))
     x = np.zeros((2**16, 1, 1), np.int8)
     with pytest.raises(UnsupportedError, match="131072 products up to 16384 can exceed int32"):
-        op.golden(np.zeros((2**16, 1, 2, 2), np.int8), x)
+        op.golden(np.full((2**16, 1, 2, 2), -128, np.int8), x)
 
 
 @pytest.mark.parametrize(

@@ -788,9 +788,15 @@ def test_the_longest_sum_that_fits_int32_is_exact():
 
 def test_a_sum_that_could_exceed_int32_is_refused():
     depth = 2**17
-    x, weights = np.zeros((depth, 1, 1), np.int8), np.zeros((1, depth), np.int8)
+    x, weights = np.zeros((depth, 1, 1), np.int8), np.full((1, depth), -128, np.int8)
     with pytest.raises(UnsupportedError, match="131072 products up to 16384 can exceed int32"):
         Linear(1).golden(weights, x)
+
+
+def test_the_weights_say_whether_a_sum_can_exceed_int32():
+    depth = 2**18
+    x, weights = np.full((depth, 1, 1), -128, np.int8), np.full((1, depth), 63, np.int8)
+    assert Linear(1).golden(weights, x).item() == -128 * 63 * depth > -(2**31)
 
 
 def test_a_map_cut_by_the_stride_needs_no_rows_below():

@@ -1,0 +1,191 @@
+"""Real data through the graph of a network, by golden references or register by register."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim import data
+from accelsim.errors import UnsupportedError
+from accelsim.forward import batched, operands
+from accelsim.graph.evaluate import Operands, golden, outputs, walk
+from accelsim.graph.network import GraphNetwork
+from accelsim.graph.types import Node
+from accelsim.ir import Layer
+from accelsim.lowering import Lowered
+from accelsim.lowering import Sequence as Stream
+from accelsim.numerics import Int32
+from accelsim.request import CYCLE, Request
+from accelsim.result import Values
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+Progress = Callable[[str, float], None]  # what is being done, and the share of all that is done
+
+
+class Measured(NamedTuple):
+    """What registers made of a layer: busy cycles, and whether its sums are the golden ones."""
+
+    cycles: int
+    values_equal: bool
+
+
+@dataclass
+class Inference:
+    """What became of the data.
+
+    output : the tensor that the last layer asked for makes; of several runs with an axis in front.
+    measured : by layer, those that ran register by register.
+    """
+
+    values: Values
+    output: npt.NDArray[Any]
+    measured: Mapping[str, Measured]
+
+
+class OnData(NamedTuple):
+    """A layer on the data that it has in its network.
+
+    stream : what its engine is sent.
+    golden : int32[k, oh, ow], or [n, k, oh, ow], its sums by the operator's golden reference.
+    """
+
+    stream: Stream
+    golden: Int32
+
+
+def infer(
+    request: Request,
+    network: GraphNetwork,
+    progress: Progress,
+    inputs: Arrays | None = None,
+    keep: bool = False,
+) -> Inference:
+    """Data through the network of a request, to its end or to the last of the layers asked for.
+
+    In fidelity cycle the sums of these layers come from registers, and go on from there.
+
+    Parameters
+    ----------
+    inputs : what goes in; None for what follows from the seed.
+    keep : whether every tensor is to be kept, and all nodes to be run.
+    """
+    graph, last = network.graph, request.chosen[-1].name
+    registers = _Registers(network, _on_registers(request, network))
+    every = feed(request, network, inputs)
+    whole = keep or request.layers is None
+    kept: dict[str, npt.NDArray[Any]] = {}
+    output: npt.NDArray[Any] | None = None
+    runs: Sequence[Arrays] = every
+    for place, (node, runs) in enumerate(walk(graph, every, registers.sums)):
+        progress(node.name, place / len(graph.nodes))
+        if keep:
+            kept.update((name, runs[0][name]) for name in node.outputs if name)
+        if node is network.nodes[last]:
+            output = batched([run[network.made[last]] for run in runs])
+            if not whole:
+                break
+    assert output is not None
+    made = batched_by_name([outputs(graph, run) for run in runs]) if whole else None
+    values = Values(batched_by_name(every), made, kept if keep else None)
+    return Inference(values, output, registers.measured)
+
+
+def batched_by_name(runs: Sequence[Arrays]) -> dict[str, npt.NDArray[Any]]:
+    """Arrays of several runs behind one another, under each name; of one, as they are."""
+    return {name: batched([run[name] for run in runs]) for name in runs[0]}
+
+
+def feed(request: Request, network: GraphNetwork, inputs: Arrays | None) -> list[Arrays]:
+    """The inputs of every run that it takes for the images of a request.
+
+    UnsupportedError where tensors of the graph do not hold a part of them.
+    """
+    runs, rest = divmod(request.images, network.batch)
+    if rest:
+        raise UnsupportedError(
+            f"tensors of {network.name} hold {network.batch} images; with values, batch must be a "
+            f"multiple of that, not {request.images}"
+        )
+    if inputs is None:
+        return [data.seeded(network.graph, request.seed, run) for run in range(runs)]
+    if runs > 1:
+        raise UnsupportedError(
+            f"data are the tensors that {network.name} takes, a batch of {network.batch}; batch "
+            f"must be that, not {request.images}"
+        )
+    return [data.as_inputs(inputs, network)]
+
+
+def on_data(
+    request: Request,
+    network: GraphNetwork,
+    layer: Layer,
+    lowered: Lowered,
+    inputs: Arrays | None = None,
+) -> OnData:
+    """A layer that runs on an engine, on the data that it has in the network."""
+    check_integers(network, layer)
+    seen: list[OnData] = []
+
+    def note(node: Node, every: Sequence[Operands]) -> list[npt.NDArray[Any]]:
+        sums = golden(node, every)
+        if node.name == layer.name:
+            stream = lowered.sequence(*_operands(layer, every))
+            seen.append(OnData(stream, batched([image for run in sums for image in run])))
+        return sums
+
+    for node, _ in walk(network.graph, feed(request, network, inputs), note):
+        if node.name == layer.name:
+            break
+    return seen[0]
+
+
+def check_integers(network: GraphNetwork, layer: Layer) -> None:
+    """UnsupportedError where a layer multiplies what no engine can."""
+    if network.is_real(layer):
+        raise UnsupportedError(
+            f"layer {layer.name} of {network.name} multiplies reals, and engines multiply "
+            "integers; fidelity golden computes reals, and `accelsim quantize` makes integers of "
+            "them"
+        )
+
+
+def _on_registers(request: Request, network: GraphNetwork) -> dict[str, tuple[Layer, Lowered]]:
+    """The layers that are to run register by register."""
+    chosen = {}
+    for layer in request.chosen if request.fidelity == CYCLE else ():
+        if lowered := request.lower(layer):
+            check_integers(network, layer)
+            chosen[layer.name] = layer, lowered
+    return chosen
+
+
+@dataclass
+class _Registers:
+    """Sums of products, from registers for some layers; what they took is noted."""
+
+    network: GraphNetwork
+    layers: Mapping[str, tuple[Layer, Lowered]]
+    measured: dict[str, Measured] = field(default_factory=dict)
+
+    def sums(self, node: Node, every: Sequence[Operands]) -> Sequence[npt.NDArray[Any]]:
+        """Those of every run, int32[n, k, oh, ow]."""
+        expected = golden(node, every)
+        if node.name not in self.layers:
+            return expected
+        layer, lowered = self.layers[node.name]
+        stream = lowered.sequence(*_operands(layer, every))
+        done = lowered.measure(stream)
+        out = stream.output(done.words)
+        found = out.reshape(len(every), -1, *out.shape[-3:])
+        equal = np.array_equal(found, np.stack(expected))
+        self.measured[node.name] = Measured(done.busy_cycles, equal)
+        return list(found)
+
+
+def _operands(layer: Layer, every: Sequence[Operands]) -> tuple[Any, Any]:
+    """Map and kernel of a layer for the images of all runs, as Lowered.sequence takes them."""
+    images = [maps for run in every for maps in run.maps]
+    return operands(layer, images, every[0].weights)
