@@ -82,6 +82,11 @@ class DepthwiseEngine:
         return max(3 + pixels, 10 + quotient) + 9
 
     @property
+    def command_depth(self) -> int:
+        """Words of the memory of commands: those that are taken, and not begun, are fewer."""
+        return 8
+
+    @property
     def queue_depth(self) -> int:
         """Tiles on their way to the taps: enough for one in every clock."""
         return 1 << (self.lead - 4).bit_length()

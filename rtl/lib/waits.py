@@ -16,12 +16,15 @@ from rtl.lib.layout import layout
 COUNT_BITS = largest(Wait, "retired").bit_length()
 
 
+def waits_layout(units: int) -> dict[str, data.StructLayout]:
+    """The last fields of commands that wait for units: a Wait."""
+    return {"wait": layout(Wait)} if units else {}
+
+
 def command_layout(record: type, units: int) -> data.StructLayout:
     """Layout of a record of commands; with units, a Wait follows its fields."""
-    plain = layout(record)
-    if not units:
-        return plain
-    return data.StructLayout({name: field.shape for name, field in plain} | {"wait": layout(Wait)})
+    fields = {name: field.shape for name, field in layout(record)}
+    return data.StructLayout(fields | waits_layout(units))
 
 
 def progress_layout(units: int) -> data.ArrayLayout:

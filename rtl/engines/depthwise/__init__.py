@@ -45,5 +45,5 @@ CORE = CoreOf(
     used=job.used,
     chapter=manual.chapter,
     lead=job.lead,
-    pause=job.lead,
+    pause=job.pause,
 )

@@ -14,6 +14,7 @@ from amaranth.lib.wiring import In, Out
 
 from accelsim.hardware import DepthwiseEngine
 from accelsim.passes import DepthwiseCommand
+from rtl.engines.depthwise.commands import Commands
 from rtl.engines.depthwise.issue import Issue
 from rtl.engines.depthwise.lanes import Lanes
 from rtl.engines.depthwise.layouts import map_fill_layout, tap_fill_layout
@@ -53,9 +54,8 @@ class DepthwiseCore(wiring.Component):
         for opens it as many clocks before its pass starts as a command must be there before that.
         """
         self.engine, self.units = engine, units
-        self.generator, self.queue, self.issue = (
-            TileGenerator(engine), TileQueue(engine), Issue(engine)
-        )  # fmt: skip
+        self.command_queue, self.generator = Commands(engine, units), TileGenerator(engine)
+        self.queue, self.issue = TileQueue(engine), Issue(engine)
         self.lanes = Lanes(engine, shared=shared, tells_passes=units > 0)
         self.taps = TapMemory(engine)
         word = self.lanes.word.shape()
@@ -84,13 +84,18 @@ class DepthwiseCore(wiring.Component):
     def _connect(self, m: Module) -> None:
         """The engine between its memories."""
         issue, lanes, taps, memory = self.issue, self.lanes, self.taps, self.memory
+        m.submodules.command_queue = self.command_queue
         m.submodules.generator, m.submodules.queue = self.generator, self.queue
         m.submodules.issue = issue
         m.submodules.tap_memory = taps
         m.submodules.lanes = lanes
         m.submodules.memory = memory
+        wiring.connect(m, wiring.flipped(self.commands), self.command_queue.i)
         wiring.connect(m, self.queue.orders, issue.orders)
+        extents = self.generator.extents
         m.d.comb += [
+            self.command_queue.begun.eq(extents.valid & extents.ready),
+            self.generator.command.eq(self.command_queue.command),
             self.generator.room.eq(self.queue.room),
             self.queue.sent.eq(self.generator.sent),
             self.queue.place.eq(self.generator.place),
@@ -122,26 +127,24 @@ class DepthwiseCore(wiring.Component):
 
     def _run_sequence(self, m: Module) -> None:
         """A sequence: from its first command to the result of the last."""
-        lanes, issue = self.lanes, self.issue
-        m.submodules.commands = queued = Skid(self.commands.payload.shape())
-        wiring.connect(m, wiring.flipped(self.commands), queued.i)
+        lanes, issue, queued = self.lanes, self.issue, self.command_queue.o
         begun = Signal()  # a command has been taken
         last = Signal()  # the last one has been taken
         issued = Signal()  # the last tap has been issued
-        head, closed = queued.o.valid & ~last, Signal()
+        head, closed = queued.valid & ~last, Signal()
         if self.units:
-            m.d.comb += closed.eq(head & ~self._gate_open(m, queued.o.payload.wait))
+            m.d.comb += closed.eq(head & ~self._gate_open(m, queued.payload.wait))
         feed = self._fill_port if self.engine.fill_port else self._no_fill_port
         commands, starts, missing = feed(m, closed, ~last & ~closed)
         m.d.comb += [
-            # Without its Wait, which is the highest bits.
-            Value.cast(commands.payload).eq(queued.o.payload),
+            # Of what decides, the lowest bits.
+            Value.cast(commands.payload).eq(queued.payload),
             commands.valid.eq(head & ~closed),
-            queued.o.ready.eq(commands.ready & ~last & ~closed),
+            queued.ready.eq(commands.ready & ~last & ~closed),
             self.idle.eq(~begun),
         ]
         with m.If(commands.valid & commands.ready):
-            m.d.sync += [begun.eq(1), last.eq(commands.payload.last)]
+            m.d.sync += [begun.eq(1), last.eq(queued.payload.last)]
         with m.If(issue.slot.step.last):
             m.d.sync += issued.eq(1)
         self._count_clocks(m, starts, (missing & ~issued) | issue.crowded)
@@ -166,7 +169,7 @@ class DepthwiseCore(wiring.Component):
             later = Signal(name=f"closed_{n + 1}")
             m.d.sync += later.eq(closed)
             closed = later
-        return self.generator.commands, self.issue.begins, self.issue.empty & ~closed
+        return self.generator.extents, self.issue.begins, self.issue.empty & ~closed
 
     def _fill_port(
         self, m: Module, closed: Value, more: Value
@@ -176,7 +179,7 @@ class DepthwiseCore(wiring.Component):
         closed : the command at the head of the queue waits.  more : one should be there.
         """
         m.submodules.loader = loader = Loader(self.engine)
-        wiring.connect(m, loader.tiles, self.generator.commands)
+        wiring.connect(m, loader.extents, self.generator.extents)
         for name, fill, memory, word, take in (
             ("map", self.map_fill, self.lanes, loader.map_word, loader.map_take),
             ("tap", self.tap_fill, self.taps, loader.tap_word, loader.tap_take),
@@ -218,6 +221,11 @@ class DepthwiseCore(wiring.Component):
     def _gate_open(self, m: Module, wait: data.View) -> Value:
         """What the command at the head of the queue waits for has happened."""
         m.submodules.gate = gate = Gate(self.units)
-        m.d.sync += gate.progress.eq(self.progress)
+        progress = Value.cast(self.progress)
+        for clock in range(Commands.LATENCY):
+            kept = Signal(len(progress), name=f"progress_{clock + 1}")
+            m.d.sync += kept.eq(progress)
+            progress = kept
+        m.d.comb += Value.cast(gate.progress).eq(progress)
         m.d.comb += gate.wait.eq(wait)
         return gate.open

@@ -17,6 +17,7 @@ from accelsim.passes import (
     depthwise_command,
     depthwise_words,
 )
+from rtl.engines.depthwise.commands import Commands
 from rtl.flow.ports import payload
 from rtl.host.chunks import Int, Reads
 from rtl.host.driver import Fill, Job
@@ -156,4 +157,9 @@ def used(engine: DepthwiseEngine, commands: Int) -> Int:
 
 def lead(engine: DepthwiseEngine) -> int:
     """Clocks from taking a command to the first word of a fill port, or the first tap."""
-    return 2 if engine.fill_port else 1 + engine.lead
+    return Commands.LATENCY + (1 if engine.fill_port else engine.lead)
+
+
+def pause(engine: DepthwiseEngine) -> int:
+    """Clocks from the last result of a sequence to the same of the next, whose command is there."""
+    return lead(engine) - Commands.LATENCY + 1

@@ -8,6 +8,7 @@ from amaranth.lib import data
 from accelsim.hardware import DepthwiseEngine
 from accelsim.passes import DepthwiseCommand
 from rtl.lib.layout import address_bits, layout
+from rtl.lib.waits import waits_layout
 
 # Rows and columns of the input that pixels look at; the engine's limits leave room for a tile
 # that begins at the last output.
@@ -16,6 +17,63 @@ COORDINATE_BITS = layout(DepthwiseCommand)["bottom"].width
 # times dilation on the other.
 EDGE = signed(COORDINATE_BITS)
 FAR_EDGE = signed(COORDINATE_BITS + 1)  # that and the size of the map
+
+
+def fill_layout() -> data.StructLayout:
+    """What a loader fills for a command."""
+    command = layout(DepthwiseCommand)
+    return data.StructLayout({name: command[name].shape for name in ("words", "parts", "entries")})
+
+
+def noted_layout(units: int = 0) -> data.StructLayout:
+    """Those fields of a command that decide about its pass."""
+    command = layout(DepthwiseCommand)
+    work = command["work"].shape
+    return data.StructLayout(
+        {
+            "opcode": work["opcode"].shape,
+            "oh": work["oh"].shape,
+            "row_tiles": command["row_tiles"].shape,
+            "fill": fill_layout(),
+            "last": 1,
+        }
+        | waits_layout(units)
+    )
+
+
+def extent_layout() -> data.StructLayout:
+    """How many tiles a pass has, prepared so that their generator compares nothing.
+
+    one_row, one_tile : no other row of tiles, no other tile in a row.
+    tiles_left, rows_left : tiles in a row behind the first, and rows, less two: the sign says
+        whether there are none behind the next.
+    """
+    fields = noted_layout()
+    return data.StructLayout(
+        {
+            "one_row": 1,
+            "one_tile": 1,
+            "tiles_left": signed(1 + fields["row_tiles"].width),
+            "rows_left": signed(1 + fields["oh"].width),
+        }
+    )
+
+
+def decided_layout(units: int = 0) -> data.StructLayout:
+    """What decides about a pass: its tiles, its fill, and whether it ends a sequence."""
+    fields = {"extent": extent_layout(), "fill": fill_layout(), "last": 1}
+    return data.StructLayout(fields | waits_layout(units))
+
+
+def kept_layout() -> data.StructLayout:
+    """A command, and the step from one of its tiles to the next that goes on in the next row."""
+    return data.StructLayout(
+        {
+            "command": layout(DepthwiseCommand),
+            "over_y": unsigned(COORDINATE_BITS),
+            "over_x": signed(COORDINATE_BITS + 1),
+        }
+    )
 
 
 def beats_shape(engine: DepthwiseEngine) -> unsigned:

@@ -7,8 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from accelsim.hardware import DepthwiseEngine
-from accelsim.passes import DepthwiseCommand
-from rtl.lib.layout import layout
+from rtl.engines.depthwise.layouts import decided_layout, extent_layout
 
 
 class Counter(wiring.Component):
@@ -70,7 +69,7 @@ class Loader(wiring.Component):
         running, since two share the memories; also before the pass in front of it has been filled,
         where one of the streams has all of that and the other one has nothing. So neither stream
         waits for the other as long as the memories hold what comes.
-    tiles : the same commands, whose tiles can be made meanwhile.
+    extents : of the same commands, whose tiles can be made meanwhile.
     map_word, tap_word : these streams have a word.  map_take, tap_take : it is taken, from the
         clock after the command was taken on.
     loaded : the first tile of the next pass may be taken, no earlier than two clocks behind its
@@ -81,11 +80,10 @@ class Loader(wiring.Component):
 
     def __init__(self, engine: DepthwiseEngine) -> None:
         self.engine = engine
-        command = layout(DepthwiseCommand)
         super().__init__(
             {
-                "commands": In(stream.Signature(command)),
-                "tiles": Out(stream.Signature(command)),
+                "commands": In(stream.Signature(decided_layout())),
+                "extents": Out(stream.Signature(extent_layout())),
                 "map_word": In(1),
                 "tap_word": In(1),
                 "map_take": Out(1),
@@ -101,12 +99,12 @@ class Loader(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         commands: Any = self.commands
-        tiles: Any = self.tiles
-        new, fields = commands.payload, layout(DepthwiseCommand)
-        m.submodules.map = map_ = Counter(fields["words"].width, fields["parts"].width)
-        m.submodules.taps = taps = Counter(fields["entries"].width, 1)
+        extents: Any = self.extents
+        new = commands.payload.fill
+        m.submodules.map = map_ = Counter(len(new.words), len(new.parts))
+        m.submodules.taps = taps = Counter(len(new.entries), 1)
         passes_held = Signal(range(3))  # that have words in the memories, or are being filled
-        take, command = Signal(), Signal(fields, reset_less=True)
+        take, extent = Signal(), Signal(extent_layout(), reset_less=True)
         # A pass that is released is still read until its last words have left the banks.
         released = self._after(m, "released", self.released, RELEASE_STAGES)
         room = passes_held <= 1
@@ -114,7 +112,7 @@ class Loader(wiring.Component):
         m.d.comb += [
             commands.ready.eq(room & behind),
             take.eq(commands.valid & commands.ready),
-            tiles.payload.eq(command),
+            extents.payload.eq(extent),
             self.dry.eq(
                 map_.dry | taps.dry | (self.more & ~commands.valid & room & map_.over & taps.over)
             ),
@@ -141,9 +139,9 @@ class Loader(wiring.Component):
         m.d.comb += self.loaded.eq(Mux(self.begun, two[0] & two[1], one[0] & one[1]))
         # The generator has taken the pass before last when a command is taken.
         with m.If(take):
-            m.d.sync += [command.eq(new), tiles.valid.eq(1)]
-        with m.Elif(tiles.ready):
-            m.d.sync += tiles.valid.eq(0)
+            m.d.sync += [extent.eq(commands.payload.extent), extents.valid.eq(1)]
+        with m.Elif(extents.ready):
+            m.d.sync += extents.valid.eq(0)
         m.d.sync += passes_held.eq(passes_held + take - released)
         return m
 

@@ -3,6 +3,7 @@
 from accelsim.hardware import DepthwiseEngine
 from accelsim.passes import DepthwiseCommand
 from rtl.engines.depthwise.core import DepthwiseCore
+from rtl.engines.depthwise.job import lead
 from rtl.engines.depthwise.lanes import SUMMED
 from rtl.engines.depthwise.loader import RELEASE_STAGES
 from rtl.engines.depthwise.queue import FOLLOWS
@@ -87,7 +88,6 @@ def _timing(engine: DepthwiseEngine) -> str:
     """When passes start, and what is counted."""
     port = engine.fill_port
     wide = {
-        "lead": 1 + engine.lead,
         "start": "its first tap",
         "missing": "no tile is there, since a command is missing or came too late",
         "supplied": "commands",
@@ -95,7 +95,6 @@ def _timing(engine: DepthwiseEngine) -> str:
         "more": "",
     }
     narrow = {
-        "lead": 2,
         "start": "the first clock in which a word of its fill can be taken",
         "missing": (
             "a pass could be filled and its command is missing, or a word of the map or an entry "
@@ -112,6 +111,7 @@ def _timing(engine: DepthwiseEngine) -> str:
         ),
     }
     return TIMING.format(
+        lead=lead(engine),
         pipeline=SUMMED,
         latency=ResultMemory.LATENCY,
         most=-(-engine.lanes // engine.result_lanes),

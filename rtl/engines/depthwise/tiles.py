@@ -1,19 +1,23 @@
 """Tiles of a command: P neighbouring output pixels each."""
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from accelsim.hardware import DepthwiseEngine
-from accelsim.passes import DepthwiseCommand, DepthwiseOpcode
-from rtl.engines.depthwise.layouts import COORDINATE_BITS, place_layout
-from rtl.lib.layout import layout
+from rtl.engines.depthwise.layouts import (
+    COORDINATE_BITS,
+    extent_layout,
+    kept_layout,
+    place_layout,
+)
 
 
 class TileGenerator(wiring.Component):
     """Turns every command into its tiles, one in a clock where there is room for them.
 
-    commands : taken as soon as the last tile of the command before it leaves.
+    extents : how many tiles a command has; taken as soon as the last tile of the command before it
+        leaves.  command : of which they were taken in the clock before.
     room : for one more tile behind the generator.
     sent : a tile leaves in this clock.  place : of the tile that left in the clock before.
 
@@ -25,7 +29,8 @@ class TileGenerator(wiring.Component):
         self.engine = engine
         super().__init__(
             {
-                "commands": In(stream.Signature(layout(DepthwiseCommand))),
+                "extents": In(stream.Signature(extent_layout())),
+                "command": In(kept_layout()),
                 "room": In(1),
                 "sent": Out(1),
                 "place": Out(place_layout(engine)),
@@ -34,7 +39,7 @@ class TileGenerator(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        new = self.commands.payload
+        new = self.extents.payload
         valid, take = Signal(), Signal()
         # It is the last of its row, and in the last row; and whether a row has no other.
         ends_row, in_last_row, one_tile = (
@@ -44,24 +49,22 @@ class TileGenerator(wiring.Component):
         # Tiles behind it in its row, also where that begins, and rows behind that, all less two, so
         # that the sign says whether there are none behind the next.
         tiles_left, row_left = (
-            Signal(signed(1 + len(new.row_tiles)), name=name, reset_less=True)
+            Signal.like(new.tiles_left, name=name, reset_less=True)
             for name in ("tiles_left", "row_left")
         )
-        rows_left = Signal(signed(1 + len(new.work.oh)), reset_less=True)
+        rows_left = Signal.like(new.rows_left, reset_less=True)
         m.d.comb += [
             take.eq(~valid | (self.room & ends)),
-            self.commands.ready.eq(take),
+            self.extents.ready.eq(take),
             self.sent.eq(valid & self.room),
         ]
-        new_one_row = (new.work.opcode == DepthwiseOpcode.FLAT) | (new.work.oh == 1)
-        new_one_tile = new.row_tiles == 1
         with m.If(take):
             m.d.sync += [
-                valid.eq(self.commands.valid),
-                in_last_row.eq(new_one_row),
-                *(register.eq(new_one_tile) for register in (ends_row, one_tile)),
-                *(register.eq(new.row_tiles - 3) for register in (tiles_left, row_left)),
-                rows_left.eq(new.work.oh - 3),
+                valid.eq(self.extents.valid),
+                in_last_row.eq(new.one_row),
+                *(register.eq(new.one_tile) for register in (ends_row, one_tile)),
+                *(register.eq(new.tiles_left) for register in (tiles_left, row_left)),
+                rows_left.eq(new.rows_left),
             ]
         with m.Elif(self.room):
             with m.If(ends_row):
@@ -84,7 +87,7 @@ class TileGenerator(wiring.Component):
 
     def _place(self, m: Module, take: Value, ends_row: Value) -> None:
         """Where the tile lies: of the next command, or a tile further, perhaps in the next row."""
-        place, new = self.place, self.commands.payload
+        place = self.place
         took, moved, new_row = (Signal(name=name) for name in ("took", "moved", "new_row"))
         # Almost the same turned round, registers of their own: few read them, and they lie there.
         stays, goes_on = Signal(init=1), Signal()
@@ -95,23 +98,8 @@ class TileGenerator(wiring.Component):
             stays.eq(~take),
             goes_on.eq(~take & ~ends_row),
         ]
-        # From tile to tile, and the same where that goes on in the next row.
-        fields = data.StructLayout(
-            {
-                "command": layout(DepthwiseCommand),
-                "over_y": unsigned(COORDINATE_BITS),
-                "over_x": signed(COORDINATE_BITS + 1),
-            }
-        )
-        kept, following = (
-            Signal(fields, name=name, reset_less=True) for name in ("kept", "following")
-        )
-        of = Signal(fields)  # the tile that is next
-        m.d.sync += [
-            following.command.eq(new),
-            following.over_y.eq(new.stride_y + new.work.sh),
-            following.over_x.eq(new.stride_x - new.wrap),
-        ]
+        following, of = self.command, Signal(kept_layout())  # and the one whose tile is next
+        kept = Signal(kept_layout(), reset_less=True)
         with m.If(stays):
             m.d.comb += of.eq(kept)
         with m.Else():
