@@ -263,14 +263,15 @@ def check_registers(
 def counted(engine: DepthwiseEngine, sequences: list[Sequence], log: Log) -> list[tuple[int, int]]:
     """Busy and stall cycles of sequences, each by a plain machine of its own.
 
-    A command that came before the sequence in front was over could be taken behind that.
+    A command that came before the sequence in front was over waited behind two registers, and
+    could be taken then.
     """
     counters, over = [], 0
     passes = results = 0
     filled = dict.fromkeys(log.fills, 0)
     for sequence, end in zip(sequences, log.over, strict=True):
         commands = log.commands[passes : passes + len(sequence.passes)]
-        came = [max(clock, over) for clock in commands]
+        came = [max(clock, over - 1) for clock in commands]
         zero = came[0] + CORE.lead(engine)
         fills = {
             stream: [clock - zero for clock in clocks[filled[stream] :]]

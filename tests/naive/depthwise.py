@@ -35,8 +35,8 @@ class Slot(NamedTuple):
 class Host(NamedTuple):
     """Clocks in which words crossed the ports of a core, stream by stream; None for in time.
 
-    A command and a word of a fill port can be used from the next clock on; the place of a result
-    word is free for a tap from the sixth one on.
+    A command can be used from the second clock on, and a word of a fill port from the next; the
+    place of a result word is free for a tap from the sixth one on.
     """
 
     commands: list[int] | None = None
@@ -288,7 +288,7 @@ class Machine:
         number, crossed = len(self.started), self.host.commands
         if crossed is None or number == len(self.passes_of_sequence):
             return False
-        return clock < crossed[number] + 1 + self.engine.lead
+        return clock < crossed[number] + 2 + self.engine.lead
 
     @property
     def neighbours(self):
@@ -323,7 +323,7 @@ class Machine:
             return None
         number, crossed = len(self.passes_of_sequence) - len(self.queue), self.host.commands
         ahead = 1 if self.engine.fill_port else self.engine.lead
-        if crossed is not None and start < crossed[number] + 1 + ahead:
+        if crossed is not None and start < crossed[number] + 2 + ahead:
             return None
         self.earliest.pop(0)
         return self.queue.pop(0)

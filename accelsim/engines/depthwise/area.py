@@ -5,13 +5,20 @@ from math import log2
 
 from accelsim.engines.area import OPERANDS, RESULTS, Area, Memories
 from accelsim.hardware import DepthwiseEngine
-from accelsim.passes import DepthwiseCommand, DepthwisePass, largest
+from accelsim.passes import DepthwiseCommand, DepthwisePass, largest, widths
 
 
 def features(engine: DepthwiseEngine, lut_blocks: int) -> tuple[float, ...]:
     """1, L, P, L P, L P log2 P."""
     slots = engine.multipliers
     return 1, engine.lanes, engine.pixels, slots, slots * log2(engine.pixels)
+
+
+def command_bits() -> int:
+    """Bits of a command, without what it waits for, and of a step on to the next row of outputs."""
+    fields = {**widths(DepthwisePass), **widths(DepthwiseCommand)}
+    step = 2 * largest(DepthwiseCommand, "bottom").bit_length() + 1
+    return sum(width for width in fields.values() if isinstance(width, int)) + step
 
 
 def tile_bits(engine: DepthwiseEngine) -> tuple[int, ...]:
@@ -34,11 +41,12 @@ def tile_bits(engine: DepthwiseEngine) -> tuple[int, ...]:
 
 
 def memories(engine: DepthwiseEngine) -> tuple[Memories, ...]:
-    """Even and odd words of every lane's bank, which lie apart, taps, tiles, and results."""
+    """Commands, even and odd words of every lane's bank, which lie apart, taps, tiles, results."""
     bits, total = engine.operands.bits, engine.operands.accumulator_bits
     results = engine.results_per_clock or engine.pixels
     place = (engine.bank_depth - 1).bit_length() + max(1, (engine.pixels - 1).bit_length())
     return (
+        Memories(OPERANDS, 1, engine.command_depth, command_bits()),
         Memories(OPERANDS, 2 * engine.lanes, engine.bank_depth // 2, engine.pixels * bits),
         Memories(OPERANDS, 1, engine.tap_depth, engine.lanes * bits + place),
         *(Memories(OPERANDS, 1, engine.queue_depth, width) for width in tile_bits(engine)),

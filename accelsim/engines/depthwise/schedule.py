@@ -34,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.engines.base import Accesses, Bound, Store, Traffic, least_clocks
-from accelsim.engines.depthwise.area import tile_bits
+from accelsim.engines.depthwise.area import command_bits, tile_bits
 from accelsim.hardware import DepthwiseEngine
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task
 from accelsim.hls.reports import Resource
@@ -346,6 +346,7 @@ def resources(engine: DepthwiseEngine) -> tuple[Resource, ...]:
         # Two words that were read, twice, operand, product, sum and shadow of a pixel.
         Resource("multiply-accumulators", slots, slots * (5 * bits + 2 * bits + 2 * total)),
         Resource("weights", 0, lanes * 6 * bits),
+        Resource("commands", 0, 0, engine.command_depth * command_bits()),
         Resource("banks", 0, 0, slots * engine.bank_depth * bits),
         Resource("tap memory", 0, 0, engine.tap_depth * (lanes * bits + place)),
         Resource("tiles", 0, 0, engine.queue_depth * sum(tile_bits(engine))),

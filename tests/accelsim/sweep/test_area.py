@@ -81,12 +81,16 @@ def test_memories_are_counted_by_what_they_hold():
     wide = figures_of(ax.SystolicArray(2, 4, operands=ax.Operands(16, 32)))
     assert wide["operand_memory_bits"] == 6 * 1024 * 16 + 16 * 133
     engine = figures_of(ax.DepthwiseEngine(2, 4, bank_depth=64, tap_depth=32))
-    # Two banks of 64 words of 4 operands; 32 taps of two weights and a place of 6 + 2 bits; 32
-    # tiles: results and ends, the map's sizes and addresses, 4 pixels of a row, a column and
-    # whether they count, rows and columns of taps, and where these begin.
+    # 8 commands: of the pass its mode and channels, map and outputs, kernel, strides, dilations and
+    # padding; what follows from it, addresses, the end, and the step into the next row. Two banks
+    # of 64 words of 4 operands; 32 taps of two weights and a place of 6 + 2 bits; 32 tiles: results
+    # and ends, the map's sizes and addresses, 4 pixels of a row, a column and whether they count,
+    # rows and columns of taps, and where these begin.
     sizes, taps = 14 + 14 + 6 + 6 + 5 + 6, 9 + 9 + 3 + 15 + 15 + 5 + 8 + 1
     queued = 32 * (2 + 3 + sizes + 4 * (15 + 15 + 1) + taps)
-    assert engine["operand_memory_bits"] == 2 * 64 * 4 * 9 + 32 * (2 * 9 + 8) + queued
+    command = 1 + 10 + 4 * 14 + 2 * (8 + 4 + 6 + 12) + 15 + 12 + 12 + 15 + 15 + 14 + 28 + 10
+    waiting = 8 * (command + 24 + 18 + 16 + 24 + 16 + 1 + 15 + 16)
+    assert engine["operand_memory_bits"] == 2 * 64 * 4 * 9 + 32 * (2 * 9 + 8) + queued + waiting
 
 
 @pytest.mark.parametrize(("kib", "blocks"), [(1, 1), (2, 1), (3, 2), (256, 128)])

@@ -124,7 +124,7 @@ def test_the_engines_share_no_port(made):
 def test_yosys_reads_both_engines(tmp_path):
     generate(BOTH, tmp_path)
     array = 3 + 2 + 2 + 2 + 1  # row banks, column banks, accumulators, results, commands
-    memories = array + 2 * ENGINE.lanes + 1 + 5 + 1  # banks, taps, tiles, results
+    memories = array + 2 * ENGINE.lanes + 1 + 5 + 1 + 1  # banks, taps, tiles, results, commands
     check_read(tmp_path, memories)
 
 

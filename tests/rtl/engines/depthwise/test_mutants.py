@@ -8,7 +8,7 @@ import pytest
 from accelsim.engines.depthwise import cycle, schedule
 from accelsim.errors import AccelsimError
 from accelsim.hardware import DepthwiseEngine
-from rtl.engines.depthwise import core, issue, lanes, loader, pixels, queue, reach, tiles
+from rtl.engines.depthwise import commands, core, issue, lanes, loader, pixels, queue, reach, tiles
 from rtl.host.driver import Stalls
 from tests.engines.depthwise import SUBJECT, random_sequence, sequence
 from tests.rtl.agreement import Levels, check, levels_of
@@ -104,15 +104,20 @@ PIXELS = (
     Mutant("all pixels are outputs", "~(found.below | found.behind)", "~found.behind"),
 )  # fmt: skip
 
+COMMANDS = (
+    Mutant("a wrap stays in its row", "command.stride_y + command.work.sh", "command.stride_y"),
+    Mutant("mode flat ends its rows", "(i.opcode == DepthwiseOpcode.FLAT) |", ""),
+    Mutant("the last row is left out", "i.oh - 3", "i.oh - 4"),
+    Mutant("a row of one tile goes on", "i.row_tiles == 1", "0"),
+    Mutant("a command that is not taken is kept", "comes.eq(self.i.valid & self.i.ready)",
+           "comes.eq(self.i.valid)"),
+    Mutant("tiles of the command in front", "read.eq(read + self.begun)", "read.eq(read)"),
+)  # fmt: skip
+
 TILES = (
     Mutant("a wrap too late", "wraps = wrapped_x >= 0", "wraps = wrapped_x > 0"),
-    Mutant("a wrap stays in its row", "over_y.eq(new.stride_y + new.work.sh)",
-           "over_y.eq(new.stride_y)"),
     Mutant("rows of mode row follow without a gap", "below = row_word + kept.command.row_words",
            "below = word + 1"),
-    Mutant("mode flat ends its rows", "(new.work.opcode == DepthwiseOpcode.FLAT) |", ""),
-    Mutant("the last row is left out", "rows_left.eq(new.work.oh - 3)",
-           "rows_left.eq(new.work.oh - 4)"),
     Mutant("one row ends the pass", "ends_row & in_last_row", "in_last_row"),
     Mutant("any row is the last", "ends_row & in_last_row", "ends_row"),
     Mutant("strides of one", "below_y.eq(next_y + of.command.work.sh)", "below_y.eq(next_y + 1)"),
@@ -164,8 +169,8 @@ CORE = (
     Mutant("waiting for room is no stall", "(missing & ~issued) | issue.crowded",
            "missing & ~issued"),
     Mutant("waits behind the last tap", "(missing & ~issued)", "missing"),
-    Mutant("the next sequence begins at once", "head, closed = queued.o.valid & ~last",
-           "head, closed = queued.o.valid"),
+    Mutant("the next sequence begins at once", "head, closed = queued.valid & ~last",
+           "head, closed = queued.valid"),
     Mutant("a word is lost", "queued.o.ready.eq(take)", "queued.o.ready.eq(1)"),
 )  # fmt: skip
 
@@ -236,8 +241,8 @@ def assert_caught(levels: Levels) -> None:
 
 # The core, which imports the others, comes last.
 PARTS = {
-    lanes: LANES, tiles: TILES, pixels: PIXELS, reach: REACH, queue: QUEUE, issue: ISSUE,
-    loader: LOADER, core: CORE,
+    lanes: LANES, commands: COMMANDS, tiles: TILES, pixels: PIXELS, reach: REACH, queue: QUEUE,
+    issue: ISSUE, loader: LOADER, core: CORE,
 }  # fmt: skip
 
 

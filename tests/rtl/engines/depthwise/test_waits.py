@@ -48,8 +48,8 @@ CORE = (
     Mutant("a closed gate is a stall", "self.issue.empty & ~closed", "self.issue.empty"),
     Mutant("a gate of a clock before", "for n in range(self.engine.lead)",
            "for n in range(self.engine.lead - 1)"),
-    Mutant("every tap is a start", "self.generator.commands, self.issue.begins",
-           "self.generator.commands, self.issue.slot.valid"),
+    Mutant("every tap is a start", "self.generator.extents, self.issue.begins",
+           "self.generator.extents, self.issue.slot.valid"),
     Mutant("a start is that of the clock before", "self.started + starts",
            "self.started + (commands.valid & commands.ready)"),
 )  # fmt: skip
