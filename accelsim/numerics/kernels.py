@@ -1,4 +1,4 @@
-"""Requantisation, compiled: the three rules for one sum, and loops over maps.
+"""Requantisation, compiled: the rules for one sum, and loops over maps.
 
 A factor is multiplier 2**-shift. Results saturate at int32.
 """
@@ -97,6 +97,13 @@ def tfl_single(total, multiplier, shift):
     return min(max(rounded, np.int64(_LEAST)), np.int64(_MOST))
 
 
+@component
+def tfl_away(total, multiplier, shift):
+    """A sum times its factor, rounded once, ties away from 0."""
+    size = (abs(np.int64(total)) * multiplier + (np.int64(1) << (shift - 1))) >> shift
+    return _saturated(size, total < 0)
+
+
 @kernel
 def requantise(rule, sums, multipliers, shifts, offset, out):
     """Into int32[n, k, m]: sums int32[n, k, m] by the factors int64[k] of their channels.
@@ -112,9 +119,12 @@ def requantise(rule, sums, multipliers, shifts, offset, out):
             elif rule == 1:
                 for m in range(sums.shape[2]):
                     out[n, k, m] = tfl_double(sums[n, k, m], multiplier, shift)
-            else:
+            elif rule == 2:
                 for m in range(sums.shape[2]):
                     out[n, k, m] = tfl_single(sums[n, k, m], multiplier, shift)
+            else:
+                for m in range(sums.shape[2]):
+                    out[n, k, m] = tfl_away(sums[n, k, m], multiplier, shift)
 
 
 @component

@@ -25,7 +25,7 @@ from accelsim.numerics.integers import Int32, Integers
 
 Int64 = npt.NDArray[np.int64]
 
-RULES = ("ort", "tfl_double", "tfl_single")
+RULES = ("ort", "tfl_double", "tfl_single", "tfl_away")
 
 
 class Bias(NamedTuple):
@@ -43,8 +43,9 @@ class Requantise(NamedTuple):
     rule : one of RULES. `ort` rounds as float32 does: the sum to 24 bits, the product to 24 bits,
         with an offset the sum of both again, then to an integer, all half to even. `tfl_double`
         is TFLite's rounding doubling high multiply, ties towards infinity, then its rounding
-        shift, ties away from 0. `tfl_single` rounds once, ties towards infinity. Where a result,
-        or the sum of `tfl_double` shifted left, exceeds int32, it is its nearest value.
+        shift, ties away from 0. `tfl_single` rounds once, ties towards infinity, `tfl_away` once,
+        ties away from 0. Where a result, or the sum of `tfl_double` shifted left, exceeds int32,
+        it is its nearest value.
     multiplier : int64[k], or int64[1] for all channels. 24 bits with the highest set for `ort`; 0
         or 31 bits with the highest set for the others.
     shift : int64, shaped like multiplier; from 0 to 63 for `ort`, at most 54 with an offset; from
@@ -98,12 +99,13 @@ class Add(NamedTuple):
 
 
 class AlignedAdd(NamedTuple):
-    """Adds another map, or subtracts it, after both were brought to one scale: int32.
+    """Adds another map after both were brought to one scale: int32.
 
     Either map less its zero point is shifted left by left_shift bits and multiplied by multiplier
     2**-shift, as the rule of a Requantise says.
 
-    rule : tfl_double or tfl_single.
+    rule : one of RULES but the first.
+    other_multiplier : below 0 where the other map is subtracted.
     """
 
     rule: str
@@ -114,7 +116,6 @@ class AlignedAdd(NamedTuple):
     other_zero_point: int
     other_multiplier: int
     other_shift: int
-    subtract: bool = False
 
 
 class Multiply(NamedTuple):
@@ -212,7 +213,7 @@ def aligned_add(step: AlignedAdd, x: Integers, other: Integers) -> Int32:
     """int32: two maps, of one shape or broadcast, on the scale that both are brought to, added."""
     aligned = _align(step, x, step.zero_point, step.multiplier, step.shift)
     others = _align(step, other, step.other_zero_point, step.other_multiplier, step.other_shift)
-    return aligned - others if step.subtract else aligned + others
+    return aligned + others
 
 
 def _align(step: AlignedAdd, x: Integers, zero_point: int, multiplier: int, shift: int) -> Int32:
