@@ -31,6 +31,7 @@ from accelsim.passes.depthwise import (
     depthwise_results,
     depthwise_words,
 )
+from accelsim.passes.post import Rule
 from accelsim.passes.systolic_array import (
     STATIONARY,
     ArrayCommand,
@@ -59,6 +60,7 @@ __all__ = [
     "DepthwiseWords",
     "Opcode",
     "Repeat",
+    "Rule",
     "Wait",
     "addresses",
     "array_words",
