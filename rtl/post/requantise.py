@@ -56,6 +56,7 @@ class Requantise(wiring.Component):
         self.cuts = self.floats and widths.total > widths.significant + 1
         self.latency = 10 if self.cuts else 8
         self.multiplier_bits = widths.multiplier if self.fixed else widths.significant
+        self.product_bits = widths.total - 1 + self.multiplier_bits
         self.fraction_bits = widths.significant + 1 if self.floats else 1
         super().__init__(
             {
@@ -103,26 +104,29 @@ class Requantise(wiring.Component):
             size = (now.kept + now.up)[:bits]
             now = later(m, f"significant{n}", size=size, negative=now.negative)
             words = words[2:]
-        now = self._multiplied(m, n, now, words)
+        now = self._multiplied(m, n, now, words[0].multiplier)
+        now = self._added(m, n, now, words[1])
         now = self._pointed(m, n, now, words[3:])
         return self._rounded(m, n, now, words[5].ort)
 
-    def _multiplied(
-        self, m: Module, n: str, now: SimpleNamespace, words: list[SimpleNamespace]
-    ) -> SimpleNamespace:
-        """The product, in three clocks: of pieces, sums of those that do not overlap, of all."""
-        bits = self.widths.total - 1 + self.multiplier_bits
-        pieces = {
-            f"of_{i}{j}": a * b
-            for i, a in enumerate(_pieces(now.size))
-            for j, b in enumerate(_pieces(words[0].multiplier))
+    def _multiplied(self, m: Module, n: str, now: SimpleNamespace, b: Value) -> SimpleNamespace:
+        """Products of the pieces of a magnitude and a multiplier."""
+        products = {
+            f"of_{i}{j}": first * second
+            for i, first in enumerate(_pieces(now.size))
+            for j, second in enumerate(_pieces(b))
         }
-        now = later(m, f"pieces{n}", **pieces, negative=now.negative)
+        return later(m, f"pieces{n}", **products, negative=now.negative)
+
+    def _added(
+        self, m: Module, n: str, now: SimpleNamespace, word: SimpleNamespace
+    ) -> SimpleNamespace:
+        """Their sum, in two clocks: first of those that do not overlap, with what ties need."""
         low, left, right, high = (getattr(now, f"of_{ij}", Const(0)) for ij in _PLACES)
-        apart, between = Cat(low, high), left + right
+        apart, between, bits = Cat(low, high), left + right, self.product_bits
         if self.fixed:
-            negative = now.negative & words[1].up
-            apart = apart + nudge(negative, words[1].twice, self.widths.multiplier, bits)
+            negative = now.negative & word.up
+            apart = apart + nudge(negative, word.twice, self.widths.multiplier, bits)
         now = later(m, f"sums{n}", apart=apart[:bits], between=between, negative=now.negative)
         product = (now.apart + (now.between << PIECE))[:bits]
         return later(m, f"product{n}", product=product, negative=now.negative)

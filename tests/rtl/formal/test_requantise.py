@@ -1,0 +1,159 @@
+"""Requantisation follows the definitions of its three rules, for all integers and all factors.
+
+At full width it is proved in parts, since no solver multiplies 32 bits by 31: what becomes of the
+integer, that products of pieces are added to the product, and what becomes of any product. At small
+widths all is proved at once.
+"""
+
+from types import SimpleNamespace
+
+import pytest
+from amaranth.hdl import Assert, Assume, Const, Cover, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
+
+from accelsim.passes import Rule
+from rtl.post import requantise, rounding
+from tests.rtl.formal.proof import RefutedError, planted, prove
+from tests.rtl.formal.words import Inside, past
+from tests.rtl.mutants import Mutant, load, load_last
+
+SMALL = requantise.Widths(total=6, significant=4, multiplier=5, shift=4, result=2)
+
+
+class Definitions:
+    """The rules by their definitions, on integers of `bits` bits, of which nothing is lost."""
+
+    def __init__(self, m, bits):
+        self._m, self._bits = m, bits
+
+    def named(self, value):
+        """A value in a signal of its own that is wide enough for all."""
+        named = Signal(signed(self._bits), name="value")
+        self._m.d.comb += named.eq(value)
+        return named
+
+    def _half(self, places):
+        """Half of 2**places, 0 of 1."""
+        return self.named((Const(1, self._bits) << places)[: self._bits] >> 1)
+
+    def half_even(self, value, places):
+        """value / 2**places of a value of at least 0, a tie to the even integer."""
+        over = self.named(value >> places)
+        return self.named((value + self._half(places) - ((places != 0) & ~over[0])) >> places)
+
+    def as_float(self, value, significant):
+        """The nearest value of so many significant bits, a tie to the even one."""
+        places = Signal(range(self._bits), name="places")
+        for place in range(significant, self._bits):
+            with self._m.If(value[place]):
+                self._m.d.comb += places.eq(place + 1 - significant)
+        return self.named(self.half_even(value, places) << places)
+
+    def ort(self, size, shift, significant):
+        """The magnitude of a product of floats."""
+        return self.half_even(self.as_float(size, significant), shift)
+
+    def tfl_double(self, product, shift, multiplier):
+        """gemmlowp's two roundings; what TFLite shifts to the left is not dropped on the right."""
+        first = Mux(shift < multiplier, shift, multiplier)[: len(shift)]
+        second = Mux(shift < multiplier, 0, shift - multiplier)[: len(shift)]
+        high = self.named((product + self._half(first)) >> first)
+        mask = self.named((Const(1, self._bits) << second)[: self._bits] - 1)
+        return self.named((high >> second) + ((high & mask) > (mask >> 1) + (high < 0)))
+
+    def tfl_single(self, product, shift):
+        """Rounded once, a tie upwards."""
+        return self.named((product + self._half(shift)) >> shift)
+
+
+def clamped(value, bits):
+    """What the hardware says of a value: 2**bits for all from there on, and likewise below 0."""
+    most = 1 << bits
+    return Mux(value > most, most, Mux(value < -most, -most, value))
+
+
+FACTOR = ("multiplier", "shift", "rule")
+BEHIND = 6  # clocks from products of pieces to the value
+
+
+class Rules(wiring.Component):
+    """What leaves is what the definitions say of what came.
+
+    total : an integer. Without `multiplies` any products of pieces stand in place of its own.
+    """
+
+    def __init__(self, module, widths, multiplies):
+        self.widths, self.multiplies = widths, multiplies
+        self.dut = module.Requantise(1, module.RULES, widths)
+        ports = {"total": In(signed(widths.total)), "multiplier": In(widths.multiplier)}
+        ports |= {"shift": In(widths.shift), "rule": In(2)}
+        if not multiplies:
+            self.dut._multiplied = self._any_products
+            ports |= {f"of_{ij}": In(2 * module.PIECE) for ij in module._PLACES}
+            ports |= {"negative": In(1)}
+        super().__init__(ports)
+
+    def _any_products(self, m, n, now, multiplier):
+        names = [name for name in self.signature.members if name.startswith("of_")]
+        return SimpleNamespace(negative=self.negative, **{n: getattr(self, n) for n in names})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.dut = dut = self.dut
+        math = Definitions(m, max(dut.product_bits, 1 << self.widths.shift) + 3)
+        m.d.comb += [
+            dut.totals[0].eq(self.total),
+            *(getattr(dut, name).eq(getattr(self, name)) for name in FACTOR),
+            Assume(self.rule <= max(Rule)),
+            Assume((self.rule == Rule.ORT) | (self.shift != 0)),
+        ]
+        multiplier, shift, rule = (past(m, getattr(self, name), dut.latency) for name in FACTOR)
+        negative, size = self._product(m, math, multiplier, rule)
+        product = math.named(Mux(negative, -size, size))
+        significant, bits = self.widths.significant, self.widths.multiplier
+        magnitude = math.ort(size, shift, significant)
+        value, value_of = dut.values[0], {
+            Rule.ORT: math.named(Mux(negative, -magnitude, magnitude)),
+            Rule.TFL_DOUBLE: math.tfl_double(product, shift, bits),
+            Rule.TFL_SINGLE: math.tfl_single(product, shift),
+        }  # fmt: skip
+        started = past(m, Const(1, 1), dut.latency)
+        for each, wanted in value_of.items():
+            asked = started & (rule == each)
+            m.d.comb += [
+                Assert(~asked | (value == clamped(wanted, self.widths.result))),
+                Cover(asked & (value == -3)),
+            ]
+        return m
+
+    def _product(self, m, math, multiplier, rule):
+        """Sign and magnitude of the product that is now a value."""
+        if self.multiplies:
+            total = past(m, self.total, self.dut.latency)
+            size = math.named(abs(total))
+            as_float = math.as_float(size, self.widths.significant)
+            return total < 0, math.named(Mux(rule == Rule.ORT, as_float, size) * multiplier)
+        piece = len(self.of_00) // 2
+        between = self.of_01 + self.of_10
+        size = math.named(self.of_00 + (between << piece) + (self.of_11 << 2 * piece))
+        known = past(m, self.multiplier, self.dut.latency - BEHIND)
+        m.d.comb += [
+            Assume(size <= (1 << self.dut.product_bits) - (1 << self.widths.multiplier)),
+            Assume(~self.negative | ((size == 0) == (known == 0))),
+        ]
+        return past(m, self.negative, BEHIND), past(m, size, BEHIND)
+
+
+def prove_rules(module, widths, multiplies):
+    rules = Rules(module, widths, multiplies)
+    prove(rules, rules.dut.latency + 2, induction=rules.dut.latency + 1)
+
+
+def test_small_widths(monkeypatch):
+    monkeypatch.setattr(requantise, "PIECE", 3)
+    prove_rules(requantise, SMALL, multiplies=True)
+
+
+def test_any_product_at_full_width():
+    prove_rules(requantise, requantise.WIDTHS, multiplies=False)
