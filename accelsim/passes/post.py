@@ -1,4 +1,4 @@
-"""Commands of the post-processing unit."""
+"""Commands of the post-processing unit, which follows the sums of a layer."""
 
 from enum import IntEnum
 

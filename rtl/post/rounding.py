@@ -15,7 +15,6 @@ tfl_single  once, ties towards infinity.
 What ties towards infinity is below a half if it is negative: 1 is taken off its magnitude before.
 """
 
-from functools import reduce
 from typing import NamedTuple
 
 from amaranth.hdl import Cat, Const, Mux, Value

@@ -46,6 +46,7 @@ TARGETS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("rtl/engines/depthwise/manual.py", (f"{_FLOW}/test_generate.py",)),
     ("rtl/engines/depthwise/", (*_DEPTHWISE, *_BOTH, f"{_PROOFS}/test_lane.py", *_DEPTHWISE_ONLY)),
     ("rtl/engines/", (*_ARRAY, f"{_FLOW}/test_generate.py")),
+    ("rtl/post/", ("tests/rtl/post", f"{_PROOFS}/test_requantise.py", "-k", _NO_PLANTED)),
     ("rtl/lib/divide.py", ("tests/rtl/lib",)),
     ("rtl/lib/", ("tests/rtl/lib", _PROOFS, *_ARRAY, *_DEPTHWISE, "-k", _NO_PLANTED)),
     ("rtl/host/", (*_ARRAY[:1], "tests/rtl/host", *_DEPTHWISE[:1], f"{_FLOW}/test_cosim.py")),

@@ -8,7 +8,7 @@ widths all is proved at once.
 from types import SimpleNamespace
 
 import pytest
-from amaranth.hdl import Assert, Assume, Const, Cover, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Assert, Assume, Const, Cover, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
@@ -16,7 +16,7 @@ from accelsim.passes import Rule
 from rtl.post import requantise, rounding
 from tests.rtl.formal.proof import RefutedError, planted, prove
 from tests.rtl.formal.words import Inside, past
-from tests.rtl.mutants import Mutant, load, load_last
+from tests.rtl.mutants import Mutant, load_last
 
 SMALL = requantise.Widths(total=6, significant=4, multiplier=5, shift=4, result=2)
 
@@ -145,15 +145,111 @@ class Rules(wiring.Component):
         return past(m, self.negative, BEHIND), past(m, size, BEHIND)
 
 
-def prove_rules(module, widths, multiplies):
-    rules = Rules(module, widths, multiplies)
-    prove(rules, rules.dut.latency + 2, induction=rules.dut.latency + 1)
+class Multiplied(wiring.Component):
+    """What is multiplied: the magnitude of any integer, as a float for ort, and any multiplier."""
+
+    def __init__(self, module):
+        self.module = module
+        self.dut = module.Requantise(1, module.RULES)
+        widths = self.dut.widths
+        super().__init__(
+            {
+                "total": In(signed(widths.total)),
+                "multiplier": In(widths.multiplier),
+                "rule": In(2),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        component, widths = self.dut, self.dut.widths
+        dut = Inside(m, component)
+        math = Definitions(m, widths.total + 2)
+        m.d.comb += [
+            component.totals[0].eq(self.total),
+            component.multiplier.eq(self.multiplier),
+            component.rule.eq(self.rule),
+        ]
+        started, total, rule = (past(m, each, 3) for each in (Const(1, 1), self.total, self.rule))
+        size = math.named(abs(total))
+        number = Mux(rule == Rule.ORT, math.as_float(size, widths.significant), size)
+        factors = past(m, dut.significant_0_size), past(m, self.multiplier, 4)
+        (a0, a1), (b0, b1) = map(self.module._pieces, factors)
+        m.d.comb += [
+            Assert(~started | (dut.significant_0_size == number)),
+            Assert(~started | (dut.significant_0_negative == (total < 0))),
+            Assert(dut.pieces_0_of_00 == a0 * b0),
+            Assert(dut.pieces_0_of_01 == a0 * b1),
+            Assert(dut.pieces_0_of_10 == a1 * b0),
+            Assert(dut.pieces_0_of_11 == a1 * b1),
+            Cover((rule == Rule.ORT) & (total == -(1 << widths.total - 1) + 63)
+                  & (dut.significant_0_size == 1 << widths.total - 1)),
+        ]  # fmt: skip
+        return m
+
+
+def prove_small(module, monkeypatch, induction=True):
+    """The whole of small widths, whose factors are of two pieces, too."""
+    monkeypatch.setattr(module, "PIECE", 3)
+    rules = Rules(module, SMALL, multiplies=True)
+    latency = rules.dut.latency
+    prove(rules, latency + 2, latency + 1 if induction else 0)
 
 
 def test_small_widths(monkeypatch):
-    monkeypatch.setattr(requantise, "PIECE", 3)
-    prove_rules(requantise, SMALL, multiplies=True)
+    prove_small(requantise, monkeypatch)
 
 
-def test_any_product_at_full_width():
-    prove_rules(requantise, requantise.WIDTHS, multiplies=False)
+def test_what_is_multiplied():
+    prove(Multiplied(requantise), 5, induction=5)
+
+
+@pytest.mark.full  # a minute
+def test_any_product():
+    rules = Rules(requantise, requantise.WIDTHS, multiplies=False)
+    prove(rules, rules.dut.latency + 2, induction=rules.dut.latency + 1)
+
+
+ROUNDING = (
+    Mutant("integers: ties up", "& (rest | odd)", "& 1"),
+    Mutant("integers: ties to odd", "& (rest | odd)", "& (rest | ~odd)"),
+    Mutant("integers: dropped bits stay", "Cat(low & ~Cat(dropped, zero),", "Cat(low,"),
+    Mutant("integers: what is not wanted is cut", "!= 0) & wanted for", "!= 0) for"),
+    Mutant("negative ties away from 0", "Cat(negative.replicate(half), negative ^ twice,",
+           "Cat(Const(0, half), twice,"),
+    Mutant("rounded once", "negative ^ twice, (negative & ~twice)", "negative, (negative)"),
+    Mutant("dropped bits are forgotten", "i.rest | _chosen", "_chosen"),
+    Mutant("what is in front is forgotten", "i.beyond | _chosen", "_chosen"),
+    Mutant("products: ties up", "rounds_up = (low & up_to & ~below).any() & (",
+           "rounds_up = (low & up_to & ~below).any() & 1 | ("),
+    Mutant("products: halves stay above", "(low & ~up_to).any() | rounds_up)", "low.any())"),
+    Mutant("products: what becomes a half stays below", "half | becomes_half", "half"),
+    Mutant("products: ties to odd", "Mux(front[0], half", "Mux(~front[0], half"),
+)  # fmt: skip
+REQUANTISE = (
+    Mutant("0 is negative", "up=~ort & (self.multiplier != 0)", "up=~ort"),
+    Mutant("twice where it is once", "self.shift > self.widths.multiplier",
+           "self.shift >= self.widths.multiplier"),
+    Mutant("a rule too late", "words[5].ort)", "words[4].ort)"),
+    Mutant("no rule of floats", "up = Mux(ort, float_half_even(point), up)", "up = up"),
+    Mutant("signs are lost", "Mux(now.negative, -size, size)", "size"),
+    Mutant("results wrap", "Mux(now.beyond, 1 << self.widths.result, now.front + now.up)",
+           "now.front + now.up"),
+    Mutant("pieces do not overlap", "(now.between << PIECE)", "(now.between << PIECE + 1)"),
+)  # fmt: skip
+
+
+def check_refuted(part, mutant, path, monkeypatch):
+    twin = load_last((rounding, requantise), part, mutant, path, monkeypatch)
+    with pytest.raises(RefutedError):
+        prove_small(twin, monkeypatch, induction=False)
+
+
+@planted(ROUNDING)
+def test_planted_errors_of_rounding_are_found(mutant, tmp_path, monkeypatch):
+    check_refuted(rounding, mutant, tmp_path, monkeypatch)
+
+
+@planted(REQUANTISE)
+def test_planted_errors_are_found(mutant, tmp_path, monkeypatch):
+    check_refuted(requantise, mutant, tmp_path, monkeypatch)
