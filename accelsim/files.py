@@ -7,7 +7,8 @@ import secrets
 import stat
 import tomllib
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,12 +58,29 @@ def _bare(key: str) -> str:
 
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file, with or without a byte order mark; FileError if it is none."""
+    with _reading(path):
+        try:
+            return path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            raise FileError(f"{path} cannot be read: it is not UTF-8 text") from None
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """What a file holds; FileError where that cannot be read or is more than `most` bytes."""
+    with _reading(path):
+        size = path.stat().st_size
+        if size > most:
+            raise FileError(f"{path} cannot be read: it has {size:,} bytes, more than {most:,}")
+        return path.read_bytes()
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """FileError where a file cannot be read."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        yield
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise FileError(f"{path} cannot be read: it is not UTF-8 text") from None
     except ValueError:
         raise FileError(f"{str(path)!r} cannot be read: no file can have that name") from None
 

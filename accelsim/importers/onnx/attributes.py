@@ -1,0 +1,55 @@
+"""Whether nodes can be executed, as far as their operators and attributes say."""
+
+import inspect
+from collections.abc import Collection
+from functools import cache
+
+import onnx
+
+from accelsim.graph.functions import FUNCTIONS
+from accelsim.importers.onnx.model import MICROSOFT, STANDARD, Step
+
+_SEVERAL = {"DynamicQuantizeLinear": 3, "LayerNormalization": 3, "TopK": 2, "Dropout": 2}
+_REASONS = {
+    "If": "its condition is computed",
+    "Loop": "loops are not supported",
+    "Scan": "loops are not supported",
+    "LSTM": "recurrent layers are not supported",
+    "GRU": "recurrent layers are not supported",
+    "RNN": "recurrent layers are not supported",
+}
+# What functions are never asked: how a file was trained, or what `normalise` takes away.
+_WITHOUT_MEANING = frozenset("consumed_inputs kernel_shape to value axis broadcast".split())
+
+
+def why_not(step: Step, executable: Collection[str]) -> str:
+    """Why a node cannot be executed; an empty text where it can.
+
+    executable : operators that can be executed besides those of FUNCTIONS.
+    """
+    domain = step.kind.rpartition(".")[0]
+    if step.kind in _REASONS:
+        return _REASONS[step.kind]
+    if step.kind not in FUNCTIONS and step.kind not in executable:
+        if domain not in (STANDARD, MICROSOFT):
+            return f"the domain {domain} is unknown"
+        return "the operator is not supported"
+    if any(isinstance(each, onnx.GraphProto) for each in step.attributes.values()):
+        return "it has a graph of its own"
+    made = sum(map(bool, step.outputs))
+    if step.kind != "Split" and made > _SEVERAL.get(step.kind, 1):
+        return f"its output {step.outputs[1]!r} is not supported"
+    return ""
+
+
+@cache
+def parameters(kind: str) -> frozenset[str] | None:
+    """Names of the attributes of a function; None where it takes any."""
+    try:
+        signature = inspect.signature(FUNCTIONS[kind])
+    except ValueError:  # one of NumPy's own
+        return frozenset()
+    kinds = {each.kind for each in signature.parameters.values()}
+    if inspect.Parameter.VAR_KEYWORD in kinds:
+        return None
+    return frozenset(signature.parameters)

@@ -1,0 +1,176 @@
+"""Operators as the newest operator set has them, whatever set the file is of.
+
+What later sets take as inputs stood in attributes of earlier ones; those become constants. Automatic
+padding becomes padding.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from accelsim.errors import NetworkError
+from accelsim.importers.onnx.model import STANDARD, Model, Step, derived
+from accelsim.ops.geometry import resolve_padding
+
+Rule = Callable[[Model, Step], Step]
+
+
+def normalise(model: Model, step: Step) -> Iterator[Step]:
+    """One step, or the few that an old operator comes to."""
+    version = model.versions[STANDARD]
+    for below, rule in RULES.get(step.kind, ()):
+        if version < below:
+            step = rule(model, step)
+    if step.kind in _SOFTMAXES and version < 13:
+        yield from _old_softmax(model, step)
+    elif step.kind in ("BatchNormalization", "Dropout"):
+        yield _inference(step)
+    else:
+        yield step
+
+
+def _to_input(attribute: str, place: int, dtype: str = "int64") -> Rule:
+    """An attribute becomes the input at a place."""
+
+    def rule(model: Model, step: Step) -> Step:
+        value = step.attributes.get(attribute)
+        if value is None:
+            return step
+        name = model.add(f"{step.outputs[0]}.{attribute}", np.array(value, dtype))
+        inputs = [step.input(each) for each in range(place)]
+        return step.with_inputs(*inputs, name).with_attributes(**{attribute: None})
+
+    return rule
+
+
+def _bounds(model: Model, step: Step) -> Step:
+    """Clip: its bounds become inputs of the type of what is clipped."""
+    dtype = model.type(step.inputs[0]).dtype
+    return _to_input("max", 2, dtype)(model, _to_input("min", 1, dtype)(model, step))
+
+
+def _padding(model: Model, step: Step) -> Step:
+    """Pad: amounts and value become inputs."""
+    value = step.attributes.get("value", 0.0)
+    dtype = model.type(step.inputs[0]).dtype
+    step = _to_input("pads", 1)(model, step).with_attributes(value=value)
+    return _to_input("value", 2, dtype)(model, step)
+
+
+def _slice(model: Model, step: Step) -> Step:
+    for place, attribute in enumerate(("starts", "ends", "axes"), start=1):
+        step = _to_input(attribute, place)(model, step)
+    return step
+
+
+def _broadcast(model: Model, step: Step) -> Step:
+    """Operands of sets before 7: the second is aligned with an axis of the first."""
+    attributes = {"broadcast": None, "axis": None, "consumed_inputs": None}
+    axis = step.attributes.get("axis")
+    first, second = (model.type(name).shape for name in step.inputs)
+    step = step.with_attributes(**attributes)
+    if axis is None or len(second) in (0, len(first)):
+        return step
+    axis %= len(first)
+    shape = (*second, *(1,) * (len(first) - axis - len(second)))
+    if step.inputs[1] not in model.constants:
+        raise NetworkError(
+            f"operand {step.inputs[1]!r} of {step} is aligned with axis {axis}, which is supported "
+            "of constants"
+        )
+    constant = model.constants[step.inputs[1]]
+    aligned = derived(shape, constant.type.dtype, lambda values: values.reshape(shape), constant)
+    return step.with_inputs(step.inputs[0], model.add(f"{step.inputs[1]}.aligned", aligned))
+
+
+def _resize(model: Model, step: Step) -> Step:
+    """Resize of set 10, and Upsample: pixels are found as floor(i / scale)."""
+    x, scales = step.inputs
+    step = Step(step.name, "Resize", (x, "", scales), step.outputs, step.attributes, step.proto)
+    return step.with_attributes(coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+
+
+def _old_softmax(model: Model, step: Step) -> Iterator[Step]:
+    """Sets before 13: all axes from one on are one."""
+    shape = model.type(step.inputs[0]).shape
+    axis = step.attributes.get("axis", 1)
+    if len(shape) == 0 or not -len(shape) <= axis <= len(shape):
+        raise NetworkError(f"axis of {step} must be one of its {len(shape)}, not {axis}")
+    axis = axis + len(shape) if axis < 0 else axis
+    if prod(shape[axis:]) == shape[-1] and axis < len(shape):
+        yield step.with_attributes(axis=len(shape) - 1)
+        return
+    flat, done = f"{step.outputs[0]}.flat", f"{step.outputs[0]}.done"
+    two = np.array([prod(shape[:axis]), prod(shape[axis:])])
+    back = model.add(f"{step.outputs[0]}.shape", np.array(shape, np.int64))
+    there = model.add(f"{step.outputs[0]}.rows", two.astype(np.int64))
+    yield Step(f"{step.name}.flat", "Reshape", (step.inputs[0], there), (flat,))
+    yield Step(step.name, step.kind, (flat,), (done,), {"axis": 1})
+    yield Step(f"{step.name}.back", "Reshape", (done, back), step.outputs)
+
+
+def _inference(step: Step) -> Step:
+    """What only training would make: further outputs and modes."""
+    names = ("training_mode", "spatial", "is_test", "momentum", "consumed_inputs", "ratio", "seed")
+    if step.attributes.get("training_mode"):
+        raise NetworkError(f"{step} is one of training; export the model for inference")
+    return Step(
+        step.name,
+        step.kind,
+        step.inputs[:5] if step.kind == "BatchNormalization" else step.inputs[:1],
+        step.outputs[:1],
+        step.with_attributes(**dict.fromkeys(names)).attributes,
+        step.proto,
+    )
+
+
+_SOFTMAXES = ("Softmax", "LogSoftmax", "Hardmax")
+_REDUCTIONS = (
+    "ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp "
+    "ReduceSumSquare"
+).split()
+# By operator: below which version of the operator set something is done, and what.
+RULES: Mapping[str, tuple[tuple[int, Rule], ...]] = {
+    "Clip": ((11, _bounds),),
+    "Pad": ((11, _padding),),
+    "Slice": ((10, _slice),),
+    "Split": ((13, _to_input("split", 1)),),
+    "Squeeze": ((13, _to_input("axes", 1)),),
+    "Unsqueeze": ((13, _to_input("axes", 1)),),
+    "ReduceSum": ((13, _to_input("axes", 1)),),
+    "TopK": ((10, _to_input("k", 1)),),
+    "Upsample": ((9, _to_input("scales", 1, "float32")), (1 << 16, _resize)),
+    "Resize": ((11, _resize),),
+    **dict.fromkeys(_REDUCTIONS, ((18, _to_input("axes", 1)),)),
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow"), ((7, _broadcast),)),
+}
+
+
+def resolve_auto_pad(
+    step: Step, size: tuple[int, ...], kernel: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Padding of a convolution or a pool as [before of every axis, after of every axis]."""
+    axes = len(kernel)
+    ones = (1,) * axes
+    mode: Any = step.attributes.get("auto_pad", "NOTSET")
+    strides = step.attributes.get("strides", ones)
+    dilations = step.attributes.get("dilations", ones)
+    if mode in ("NOTSET", ""):
+        pads = step.attributes.get("pads", (0,) * 2 * axes)
+        if len(pads) != 2 * axes:
+            raise NetworkError(f"pads of {step} must be {2 * axes} numbers, not {list(pads)}")
+        return tuple(pads)
+    if mode == "VALID":
+        return (0,) * 2 * axes
+    if mode not in ("SAME_UPPER", "SAME_LOWER"):
+        raise NetworkError(
+            f"auto_pad of {step} must be NOTSET, VALID, SAME_UPPER or SAME_LOWER, not {mode!r}"
+        )
+    before, after = [], []
+    for n, k, s, d in zip(size, kernel, strides, dilations, strict=True):
+        low, high, *_ = resolve_padding("same_tf", (n, n), (k, k), (s, s), (d, d))
+        before.append(low if mode == "SAME_UPPER" else high)
+        after.append(high if mode == "SAME_UPPER" else low)
+    return (*before, *after)

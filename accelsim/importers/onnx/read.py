@@ -1,0 +1,307 @@
+"""ONNX files: what they hold as a Model, sizes of the inputs resolved.
+
+Values of constants stay in the message, or in files beside it, until somebody asks for them.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import numpy_helper
+
+from accelsim.checks import suggestion
+from accelsim.errors import FileError, NetworkError, UnsupportedError
+from accelsim.files import read_bytes
+from accelsim.graph.types import Array, Constant, TensorType
+from accelsim.importers.onnx.model import STANDARD, Model, Step
+from accelsim.phrases import counted
+from accelsim.tensors import MOST_SIDE
+
+Size = tuple[int, int]
+Sizes = Size | Mapping[str, tuple[int, ...]] | None
+
+MOST_BYTES = (1 << 31) - 1  # that a message of protobuf has
+MOST_VALUES = 1 << 31  # of a tensor
+LEAST_OPSET, MOST_OPSET = 6, onnx.defs.onnx_opset_version()
+MOST_DEPTH = 16  # of graphs in graphs
+_PROTO = onnx.TensorProto
+_TYPES = {
+    onnx.helper.np_dtype_to_tensor_dtype(np.dtype(name)): name
+    for name in (
+        "float16 float32 float64 bool int8 uint8 int16 uint16 int32 uint32 int64 uint64".split()
+    )
+}
+# Where the values of a type stand that are not raw; bool and float16 share int32_data.
+_FIELDS = {
+    _PROTO.FLOAT: "float_data",
+    _PROTO.DOUBLE: "double_data",
+    _PROTO.INT64: "int64_data",
+    _PROTO.UINT32: "uint64_data",
+    _PROTO.UINT64: "uint64_data",
+}
+_NAMES = {number: name for name, number in _PROTO.DataType.items()}
+
+
+def read(path: Path, sizes: Sizes = None) -> Model:
+    """What a file says; errors are sentences that name the file."""
+    message = _parse(path)
+    graph = message.graph
+    if not graph.node:
+        raise FileError(f"{path} has a graph without nodes")
+    if message.functions:
+        raise UnsupportedError(
+            f"{path} defines functions of its own ({message.functions[0].name}); inline them with "
+            "onnx.inliner.inline_local_functions"
+        )
+    if graph.sparse_initializer:
+        raise UnsupportedError(
+            f"{path} has sparse initializers ({graph.sparse_initializer[0].values.name}); "
+            "only dense ones can be read"
+        )
+    constants = {each.name: constant(path, each.name, each) for each in graph.initializer}
+    given = [each for each in graph.input if each.name not in constants]
+    if not given:
+        raise NetworkError(f"{path} has a graph without inputs that are no initializers")
+    _check_sizes(path, [each.name for each in given], sizes)
+    if len(given) > 1 and isinstance(sizes, tuple):
+        sized = {each.name: sizes for each in given if _has_size(each)}
+    else:
+        sized = {each.name: sizes for each in given}
+    inputs = {each.name: _input(path, each, sized.get(each.name)) for each in given}
+    if not graph.output:
+        raise NetworkError(f"{path} has a graph without outputs")
+    return Model(
+        name=path.stem,
+        versions=_versions(path, message),
+        inputs=inputs,
+        outputs=tuple(each.name for each in graph.output),
+        steps=steps(path, graph.node, {*inputs, *constants}),
+        constants=constants,
+        types=dict(inputs),
+    )
+
+
+def _parse(path: Path) -> Any:
+    """The message of a file; FileError where it is none."""
+    data = read_bytes(path, MOST_BYTES)
+    if not data:
+        raise FileError(f"{path} is empty, and no ONNX model")
+    try:
+        message = onnx.ModelProto.FromString(data)
+    except (DecodeError, RecursionError):
+        raise FileError(f"{path} is no ONNX model, or it is truncated") from None
+    if not message.HasField("graph"):
+        raise FileError(f"{path} is no ONNX model, or it is truncated: it has no graph")
+    return message
+
+
+def _versions(path: Path, message: Any) -> dict[str, int]:
+    """Versions of the operator sets by domain; ai.onnx is another name of the standard one."""
+    versions = {
+        STANDARD if each.domain == "ai.onnx" else each.domain: each.version
+        for each in message.opset_import
+    }
+    version = versions.setdefault(STANDARD, 1 if message.ir_version < 3 else 0)
+    if not LEAST_OPSET <= version <= MOST_OPSET:
+        says = f"is of ONNX's operator set {version}" if version else "names no operator set"
+        raise UnsupportedError(
+            f"{path} {says}, and those from {LEAST_OPSET} to {MOST_OPSET} are supported"
+        )
+    return versions
+
+
+def steps(path: Path, nodes: Iterable[Any], taken: set[str]) -> list[Step]:
+    """Nodes as Steps with names of their own, none of which is among `taken`."""
+    made = []
+    for node in nodes:
+        domain = "" if node.domain in ("", "ai.onnx") else f"{node.domain}."
+        outputs = tuple(node.output)
+        wanted = node.name or next(filter(None, outputs), node.op_type)
+        step = Step(
+            name=_unique(wanted, taken),
+            kind=domain + node.op_type,
+            inputs=tuple(node.input),
+            outputs=outputs,
+            proto=node,
+        )
+        made.append(step.with_attributes(**_attributes(path, step)))
+    return made
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    """The name, or with a number behind it where it is taken; it is taken from then on."""
+    unique, number = name, 1
+    while unique in taken:
+        number += 1
+        unique = f"{name}.{number}"
+    taken.add(unique)
+    return unique
+
+
+def _attributes(path: Path, step: Step) -> dict[str, Any]:
+    """Attributes of a node: numbers, texts, tuples of them, Constants, and graphs as they are."""
+    attributes = {}
+    for each in step.proto.attribute:
+        if each.type not in onnx.AttributeProto.AttributeType.values() or not each.type:
+            raise FileError(f"{path}: attribute {each.name!r} of {step} is of no type")
+        if each.ref_attr_name:
+            raise UnsupportedError(
+                f"{path}: attribute {each.name!r} of {step} refers to that of a function"
+            )
+        value = onnx.helper.get_attribute_value(each)
+        if isinstance(value, bytes):
+            value = value.decode(errors="replace")
+        elif isinstance(value, onnx.TensorProto):
+            value = constant(path, f"{each.name} of {step}", value)
+        elif not isinstance(value, int | float | onnx.GraphProto):
+            value = tuple(value) if hasattr(value, "__iter__") else value
+        attributes[each.name] = value
+    return attributes
+
+
+def constant(path: Path, name: str, tensor: Any) -> Constant:
+    """A tensor of the file, read when it is asked for; errors name it."""
+    shape = tuple(tensor.dims)
+    if min(shape, default=1) < 0 or prod(shape) > MOST_VALUES:
+        raise FileError(f"{path}: tensor {name!r} cannot have the shape {list(shape)}")
+    dtype = _dtype(path, name, tensor.data_type)
+    wanted = prod(shape) * np.dtype(dtype).itemsize
+    if tensor.data_location == _PROTO.EXTERNAL:
+        read = _external(path, name, tensor, wanted)
+        return Constant(TensorType(shape, dtype), lambda: read().view(dtype).reshape(shape))
+    if tensor.HasField("raw_data"):
+        held, unit = len(tensor.raw_data), "byte"
+    else:
+        held = len(getattr(tensor, _FIELDS.get(tensor.data_type, "int32_data")))
+        wanted, unit = prod(shape), "value"
+    if held != wanted:
+        raise FileError(
+            f"{path}: tensor {name!r} of {list(shape)} {dtype} has {counted(held, unit)} "
+            f"instead of {wanted:,}"
+        )
+    return Constant(TensorType(shape, dtype), partial(_to_array, tensor))
+
+
+def _to_array(tensor: Any) -> Array:
+    values: Array = np.array(numpy_helper.to_array(tensor))
+    return values
+
+
+def _dtype(path: Path, name: str, number: int) -> str:
+    """NumPy's name of a type of ONNX."""
+    if number not in _TYPES:
+        called = _NAMES.get(number, str(number)).lower()
+        raise UnsupportedError(
+            f"{path}: tensor {name!r} is of type {called}; those of {', '.join(_TYPES.values())} "
+            "can be read"
+        )
+    return _TYPES[number]
+
+
+def _external(path: Path, name: str, tensor: Any, wanted: int) -> partial[Array]:
+    """What reads the bytes of a tensor that stands in a file beside the model, which must exist."""
+    entries = {each.key: each.value for each in tensor.external_data}
+    place = entries.get("location", "")
+    try:
+        file = (path.parent / place).resolve()
+        inside = bool(place) and file.is_relative_to(path.parent.resolve())
+        offset, size = int(entries.get("offset", 0)), file.stat().st_size if inside else 0
+        length = int(entries.get("length", wanted))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it says so in no valid way"
+        raise FileError(f"{path}: tensor {name!r} is to be read from {place!r}: {reason}") from None
+    if not inside:
+        raise FileError(
+            f"{path}: tensor {name!r} is to be read from {place!r}, which is no file beside it"
+        )
+    if length != wanted or offset < 0 or offset + wanted > size:
+        raise FileError(
+            f"{path}: tensor {name!r} needs {wanted:,} bytes from {offset:,} on of {file.name}, "
+            f"which has {size:,}, and is said to have {length:,}"
+        )
+    return partial(np.fromfile, file, np.uint8, wanted, "", offset)
+
+
+def _has_size(value: Any) -> bool:
+    """Whether a size can be that of this input among several: of an image, or of unknown size."""
+    dims = value.type.tensor_type.shape.dim
+    return len(dims) == 4 or any(each.dim_value <= 0 for each in dims[1:])
+
+
+def _check_sizes(path: Path, names: list[str], sizes: Sizes) -> None:
+    """NetworkError where sizes are given for an input that there is not."""
+    for name in sizes if isinstance(sizes, Mapping) else ():
+        if name not in names:
+            raise NetworkError(
+                f"{path} has no input {name!r}; its inputs are {', '.join(names)}"
+                f"{suggestion(names, name)}"
+            )
+
+
+def _input(path: Path, value: Any, sizes: Sizes) -> TensorType:
+    """The type of an input of the graph, every dimension a number."""
+    name = value.name
+    kind = value.type.WhichOneof("value")
+    if kind != "tensor_type":
+        raise UnsupportedError(f"{path}: input {name!r} is no tensor, but of type {kind}")
+    tensor = value.type.tensor_type
+    dtype = _dtype(path, name, tensor.elem_type)
+    if isinstance(sizes, Mapping) and name in sizes:
+        shape = tuple(sizes[name])
+    else:
+        if not tensor.HasField("shape"):
+            raise NetworkError(f"{path}: input {name!r} has no shape; export the model with one")
+        dims = [each.dim_value if each.dim_value > 0 else None for each in tensor.shape.dim]
+        shown = [each.dim_value or each.dim_param or "?" for each in tensor.shape.dim]
+        shape = _resolve(path, name, dims, shown, None if isinstance(sizes, Mapping) else sizes)
+    if not all(0 < each <= MOST_VALUES for each in shape) or prod(shape) > MOST_VALUES:
+        raise NetworkError(f"{path}: input {name!r} cannot have the shape {list(shape)}")
+    return TensorType(shape, dtype)
+
+
+def _resolve(
+    path: Path, name: str, dims: list[int | None], shown: list[Any], size: Size | None
+) -> tuple[int, ...]:
+    """Numbers for dimensions of which some may be unknown.
+
+    The first is the batch, 1 where it is unknown. Height and width are the last two of four or
+    three, or those before the channels where these stand last: the one of the two places with at
+    most four, where there is one. A vector or a sequence has a height of 1.
+    """
+    free = [place for place, dim in enumerate(dims) if dim is None and place > 0]
+    if dims and dims[0] is None:
+        dims = [1, *dims[1:]]
+    if size is None:
+        if free:
+            raise NetworkError(
+                f"{path}: input {name!r} has the shape [{', '.join(map(str, shown))}]; its height "
+                "and width must be given, for instance --input 224x224"
+            )
+        return tuple(dim or 1 for dim in dims)
+    height, width = size
+    places = _image_places(dims)
+    sized = dict(zip(places, (height, width)[-len(places) :], strict=True))
+    if len(places) == 1 and height != 1:
+        raise NetworkError(
+            f"{path}: input {name!r} has the shape [{', '.join(map(str, shown))}], which is one "
+            f"row; its size is written as --input 1x{width}, not {height}x{width}"
+        )
+    if left := [place for place in free if place not in sized]:
+        raise NetworkError(
+            f"{path}: dimension {left[0]} of input {name!r}, [{', '.join(map(str, shown))}], is "
+            "neither batch, height nor width; export the model with a number there"
+        )
+    return tuple(sized.get(place, dim or 1) for place, dim in enumerate(dims))
+
+
+def _image_places(dims: list[int | None]) -> tuple[int, ...]:
+    """Where height and width stand, or the width alone."""
+    if len(dims) == 4:
+        last = (dims[3] or MOST_SIDE) <= 4 and (dims[1] is None or dims[1] > 4)
+        return (1, 2) if last else (2, 3)
+    return (len(dims) - 1,)

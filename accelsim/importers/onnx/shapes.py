@@ -1,0 +1,112 @@
+"""Types of what nodes make, one node at a time: by ONNX's own rules, or those written here."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx.shape_inference import InferenceError, infer_node_outputs
+
+from accelsim.errors import NetworkError
+from accelsim.graph.types import TensorType
+from accelsim.importers.onnx.model import MICROSOFT, STANDARD, Model, Step
+
+MOST_KNOWN = 1 << 10  # values of an input that shapes may depend on
+_POSITIVE = ("strides", "dilations", "kernel_shape", "group", "blocksize", "num_outputs")
+
+
+class UnknownOperatorError(Exception):
+    """An operator that ONNX does not define."""
+
+
+def infer(model: Model, step: Step) -> dict[str, TensorType | None]:
+    """The types of the outputs of a step as the file has it, None where they do not follow.
+
+    UnknownOperatorError where no rule is known; NetworkError where shapes do not fit.
+    """
+    _check_attributes(step)
+    domain, _, operator = step.kind.rpartition(".")
+    if domain == MICROSOFT and operator in OWN:
+        types = [model.type(name) if name else None for name in step.inputs]
+        return dict(zip(step.outputs, OWN[operator](step, types), strict=False))
+    version = model.versions.get(domain)
+    try:
+        schema = onnx.defs.get_schema(operator, version or model.versions[STANDARD], domain)
+    except onnx.defs.SchemaError:
+        raise UnknownOperatorError from None
+    names = [name for name in step.proto.input if name]
+    known = [
+        name
+        for name in names
+        if name in model.constants and _size(model.type(name)) <= MOST_KNOWN
+    ]
+    try:
+        types = infer_node_outputs(
+            schema,
+            step.proto,
+            {name: _as_proto(model.type(name)) for name in names},
+            {name: _as_tensor(model, name) for name in known},
+            _imports(model),
+        )
+    except InferenceError as error:
+        reason = str(error).strip().splitlines()[-1].rpartition("] ")[2]
+        raise NetworkError(f"shapes of {step} do not infer: {reason}") from None
+    return {name: _from_proto(types.get(name)) for name in step.outputs if name}
+
+
+def _check_attributes(step: Step) -> None:
+    """NetworkError for numbers that no operator can have, which ONNX's rules do not all refuse."""
+    for name in _POSITIVE:
+        value = step.attributes.get(name, 1)
+        numbers = value if isinstance(value, tuple) else (value,)
+        if not all(isinstance(each, int) and 0 < each < 1 << 31 for each in numbers):
+            raise NetworkError(f"{name} of {step} must be of at least 1, not {value!r}")
+
+
+def _size(type_: TensorType) -> int:
+    size = 1
+    for each in type_.shape:
+        size *= each
+    return size
+
+
+def _as_proto(type_: TensorType) -> Any:
+    number = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(type_.dtype))
+    return onnx.helper.make_tensor_type_proto(number, type_.shape)
+
+
+def _as_tensor(model: Model, name: str) -> Any:
+    return onnx.numpy_helper.from_array(model.constants[name].values, name)
+
+
+def _from_proto(proto: Any) -> TensorType | None:
+    """None where the type or a dimension is unknown."""
+    if proto is None or not proto.HasField("tensor_type"):
+        return None
+    tensor = proto.tensor_type
+    if not tensor.HasField("shape") or not tensor.elem_type:
+        return None
+    dims = [each.dim_value if each.HasField("dim_value") else -1 for each in tensor.shape.dim]
+    if min(dims, default=0) < 0:
+        return None
+    return TensorType(
+        tuple(dims), np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
+    )
+
+
+def _imports(model: Model) -> list[Any]:
+    return [onnx.helper.make_opsetid(*each) for each in model.versions.items()]
+
+
+Types = list[TensorType | None]
+
+
+def _as_first(step: Step, types: Types) -> Types:
+    """The type of the first input."""
+    return types[:1]
+
+
+OWN: Mapping[str, Callable[[Step, Types], Types]] = {
+    "Gelu": _as_first,
+    "QuickGelu": _as_first,
+}
