@@ -1,13 +1,14 @@
 """Networks from files."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from accelsim.errors import FileError, UnsupportedError
+from accelsim.errors import FileError, MissingToolError
 from accelsim.importers import scalesim, toml
 from accelsim.ir import BaseNetwork
 
-ENDINGS = (".toml", ".csv")
-_ACCEPTED = ".toml, a network of layers, or .csv, a topology of SCALE-Sim"
+ENDINGS = (".toml", ".csv", ".onnx")
+_ACCEPTED = ".toml, a network of layers, .csv, a topology of SCALE-Sim, or .onnx"
 _OTHERS = {  # tools whose files have these endings
     ".yaml": "of ZigZag, Timeloop and others",
     ".yml": "of ZigZag, Timeloop and others",
@@ -15,10 +16,16 @@ _OTHERS = {  # tools whose files have these endings
 }
 
 
-def load(path: str | Path, csv_form: str | None = None) -> BaseNetwork:
+def load(
+    path: str | Path,
+    csv_form: str | None = None,
+    sizes: tuple[int, int] | Mapping[str, tuple[int, ...]] | None = None,
+) -> BaseNetwork:
     """The network of a file; its ending says how the file is read.
 
     csv_form : conv or gemm, for a .csv whose header and numbers do not tell; None for any other.
+    sizes : height and width of the image, or shapes of inputs by their names, for a model whose
+        file does not say them; None for any other file.
     """
     if not isinstance(path, str | Path):
         raise FileError(f"a network is loaded from a file, not {path!r}")
@@ -28,12 +35,27 @@ def load(path: str | Path, csv_form: str | None = None) -> BaseNetwork:
         return scalesim.load(path, csv_form)
     if csv_form is not None:
         raise FileError(f"the form of a CSV file is for .csv, and {path} is none")
+    if ending == ".onnx":
+        return _load_onnx(path, sizes)
+    if sizes is not None:
+        raise FileError(f"sizes of inputs are for .onnx, and {path} is none")
     if ending == ".toml":
         return toml.load(path)
-    if ending == ".onnx":
-        raise UnsupportedError(
-            f"{path} cannot be imported: .onnx files are not supported yet; use {_ACCEPTED}"
-        )
     if ending in _OTHERS:
         raise FileError(f"{path} cannot be read, as files {_OTHERS[ending]}; use {_ACCEPTED}")
     raise FileError(f"{path} must end in {_ACCEPTED}, not {path.suffix!r}")
+
+
+def _load_onnx(
+    path: Path, sizes: tuple[int, int] | Mapping[str, tuple[int, ...]] | None
+) -> BaseNetwork:
+    """MissingToolError where the package onnx, which takes a while to load, is not installed."""
+    try:
+        import onnx  # noqa: F401
+    except ModuleNotFoundError:
+        raise MissingToolError(
+            "onnx is missing; the extra onnx brings it: pip install '.[onnx]'"
+        ) from None
+    from accelsim.importers.onnx import load
+
+    return load(path, sizes)

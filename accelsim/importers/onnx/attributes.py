@@ -1,8 +1,6 @@
 """Whether nodes can be executed, as far as their operators and attributes say."""
 
-import inspect
 from collections.abc import Collection
-from functools import cache
 
 import onnx
 
@@ -18,8 +16,6 @@ _REASONS = {
     "GRU": "recurrent layers are not supported",
     "RNN": "recurrent layers are not supported",
 }
-# What functions are never asked: how a file was trained, or what `normalise` takes away.
-_WITHOUT_MEANING = frozenset("consumed_inputs kernel_shape to value axis broadcast".split())
 
 
 def why_not(step: Step, executable: Collection[str]) -> str:
@@ -40,16 +36,3 @@ def why_not(step: Step, executable: Collection[str]) -> str:
     if step.kind != "Split" and made > _SEVERAL.get(step.kind, 1):
         return f"its output {step.outputs[1]!r} is not supported"
     return ""
-
-
-@cache
-def parameters(kind: str) -> frozenset[str] | None:
-    """Names of the attributes of a function; None where it takes any."""
-    try:
-        signature = inspect.signature(FUNCTIONS[kind])
-    except ValueError:  # one of NumPy's own
-        return frozenset()
-    kinds = {each.kind for each in signature.parameters.values()}
-    if inspect.Parameter.VAR_KEYWORD in kinds:
-        return None
-    return frozenset(signature.parameters)

@@ -17,24 +17,24 @@ from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.graph.functions import FUNCTIONS
 from accelsim.graph.types import Array, Constant, TensorType
 from accelsim.importers.onnx.attributes import why_not
+from accelsim.importers.onnx.elements import count_elements
 from accelsim.importers.onnx.model import MOST_VALUES, Model, Refusal, Step
 from accelsim.importers.onnx.normalise import normalise
-from accelsim.importers.onnx.order import in_order
-from accelsim.importers.onnx.read import add_initializers, constant, steps
+from accelsim.importers.onnx.order import in_order, reads
+from accelsim.importers.onnx.read import initializers, steps
 from accelsim.importers.onnx.shapes import MOST_KNOWN, UnknownOperatorError, infer
 
 MOST_SMALL = 1 << 16  # values of an input of what is computed at once
 _NAMES_ONLY = ("Identity", "Dropout")  # at inference
 
 
-def fold(model: Model, executable: Collection[str]) -> None:
+def fold(model: Model, executable: Collection[str]) -> list[Refusal]:
     """Leave in a model what depends on its inputs, in order, with the types of all tensors.
 
     executable : operators that can be executed besides those of FUNCTIONS.
-    NetworkError where shapes do not fit or do not follow; UnsupportedError with all nodes that
-    cannot be executed.
+    Returned are the nodes that cannot be executed; NetworkError where shapes do not fit.
     """
-    Folding(model, executable).run()
+    return Folding(model, executable).run()
 
 
 class Folding:
@@ -42,6 +42,7 @@ class Folding:
 
     aliases : by tensor the one that it is another name of.
     taken : names of steps.
+    read : tensors that steps read, or that are outputs.
     """
 
     def __init__(self, model: Model, executable: Collection[str]) -> None:
@@ -51,11 +52,15 @@ class Folding:
         self.taken = {step.name for step in model.steps}
         self.kept: list[Step] = []
         self.refused: list[Refusal] = []
+        self.read = set(model.outputs)
 
-    def run(self) -> None:
-        """Take one step after the other."""
+    def run(self) -> list[Refusal]:
+        """Take one step after the other; those that cannot be executed are returned."""
         model = self.model
-        queue = deque(in_order(model.steps, {*model.inputs, *model.constants}, model.outputs))
+        ordered = in_order(model.steps, {*model.inputs, *model.constants}, model.outputs)
+        model.elements = count_elements(model, ordered)
+        self.read |= {name for step in ordered for name in reads(step)}
+        queue = deque(ordered)
         while queue:
             step = queue.popleft()
             step = step.with_inputs(*(self.aliases.get(name, name) for name in step.inputs))
@@ -63,21 +68,20 @@ class Folding:
                 queue.extendleft(reversed(self._branch(step)))
             else:
                 self._take(step)
-        if self.refused:
-            raise UnsupportedError(
-                f"{model.path} has nodes that cannot be executed: "
-                f"{', '.join(map(str, self.refused))}"
-            )
         model.steps = self.kept
-        self._name_outputs()
+        if not self.refused:
+            self._name_outputs()
+        return self.refused
 
     def _branch(self, step: Step) -> list[Step]:
         """The steps of the branch that a constant condition takes."""
         model = self.model
         taken = bool(model.constants[step.input(0)].values.all())
         graph = step.attributes["then_branch" if taken else "else_branch"]
-        add_initializers(model, graph)
+        for name, each in initializers(model.path, graph).items():
+            self._put(name, each)
         inner = steps(model.path, graph.node, self.taken)
+        self.read |= {name for each in inner for name in reads(each)}
         names = [each.name for each in graph.output]
         known = {*model.constants, *model.types, *self.aliases}
         return [
@@ -90,6 +94,7 @@ class Folding:
 
     def _take(self, step: Step) -> None:
         """One step: a constant, another name, or something to execute."""
+        step = self._without_unread(step)
         if step.kind == "Constant":
             self._put(step.outputs[0], _constant(self.model, step))
             return
@@ -101,6 +106,13 @@ class Folding:
             self.aliases[step.outputs[0]] = step.inputs[0]
         else:
             self._infer(step)
+
+    def _without_unread(self, step: Step) -> Step:
+        """The step less the outputs behind the last that somebody reads."""
+        outputs = list(step.outputs)
+        while len(outputs) > 1 and outputs[-1] not in self.read:
+            outputs.pop()
+        return replace(step, outputs=tuple(outputs))
 
     def _infer(self, step: Step) -> None:
         """One step that can be executed."""
@@ -142,7 +154,9 @@ class Folding:
             made = _call(step, [each.values if each else None for each in given])
             constants = [_of_array(each) for each in made[: len(types)]]
         else:
-            constants = [_later(step, place, given, each) for place, each in enumerate(types) if each]
+            constants = [
+                _later(step, place, given, each) for place, each in enumerate(types) if each
+            ]
         for name, each in zip(step.outputs, constants, strict=True):
             if name:
                 checked(each.type, name, step)
@@ -167,7 +181,6 @@ class Folding:
                     model.steps.append(Step(f"{name}.copy", "Identity", (made,), (name,)))
                 else:
                     self._rename(made, name)
-        ...
 
     def _rename(self, made: str, name: str) -> None:
         def renamed(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -183,10 +196,10 @@ class Folding:
 
 
 def checked(type_: TensorType, name: str, step: Step) -> TensorType:
-    """The type; NetworkError where the tensor has no values, or too many."""
-    if not 0 < prod(type_.shape) <= MOST_VALUES:
+    """The type; NetworkError where the tensor would have too many values."""
+    if prod(type_.shape) > MOST_VALUES:
         raise NetworkError(
-            f"{step} makes {name!r} of the shape {list(type_.shape)}; tensors have from 1 to "
+            f"{step} makes {name!r} of the shape {list(type_.shape)}; tensors have at most "
             f"{MOST_VALUES:,} values"
         )
     return type_

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from accelsim.graph.types import Array, Constant, TensorType
 
 STANDARD = ""  # the domain of ONNX's own operators
 MICROSOFT = "com.microsoft"
+MOST_VALUES = 1 << 28  # of a tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,10 @@ class Step:
         return replace(self, inputs=inputs)
 
 
+class CannotExecuteError(Exception):
+    """Why a step cannot be executed."""
+
+
 class Refusal(NamedTuple):
     """Why a node cannot be executed."""
 
@@ -73,6 +79,7 @@ def derived(
 class Model:
     """A graph on its way from a file to a Graph.
 
+    path : of the file.
     versions : of the operator sets, by domain.
     inputs : types of the inputs of the graph that are no constants.
     steps : in order of execution, once `fold` has seen them.
@@ -80,7 +87,7 @@ class Model:
     elements : values of constants that nodes of the file read; scales and zero points are none.
     """
 
-    name: str
+    path: Path
     versions: Mapping[str, int]
     inputs: dict[str, TensorType]
     outputs: tuple[str, ...]
@@ -88,6 +95,12 @@ class Model:
     constants: dict[str, Constant]
     types: dict[str, TensorType] = field(default_factory=dict)
     elements: int = 0
+
+    @property
+    def images(self) -> int:
+        """How many go through it at once: the first axis of the first input that has several."""
+        shapes = [each.shape for each in self.inputs.values() if len(each.shape) > 1]
+        return shapes[0][0] if shapes else 1
 
     def type(self, name: str) -> TensorType:
         """Of any tensor that is known."""

@@ -1,7 +1,6 @@
 """Operators as the newest operator set has them, whatever set the file is of.
 
-What later sets take as inputs stood in attributes of earlier ones; those become constants. Automatic
-padding becomes padding.
+What later sets take as inputs stood in attributes of earlier ones; those become constants.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -127,10 +126,9 @@ def _inference(step: Step) -> Step:
 
 
 _SOFTMAXES = ("Softmax", "LogSoftmax", "Hardmax")
-_REDUCTIONS = (
-    "ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp "
-    "ReduceSumSquare"
-).split()
+_REDUCTIONS = tuple(
+    f"Reduce{name}" for name in ("Mean", "Max", "Min", "Prod", "L1", "L2", "LogSum", "LogSumExp")
+)
 # By operator: below which version of the operator set something is done, and what.
 RULES: Mapping[str, tuple[tuple[int, Rule], ...]] = {
     "Clip": ((11, _bounds),),
@@ -143,14 +141,12 @@ RULES: Mapping[str, tuple[tuple[int, Rule], ...]] = {
     "TopK": ((10, _to_input("k", 1)),),
     "Upsample": ((9, _to_input("scales", 1, "float32")), (1 << 16, _resize)),
     "Resize": ((11, _resize),),
-    **dict.fromkeys(_REDUCTIONS, ((18, _to_input("axes", 1)),)),
+    **dict.fromkeys((*_REDUCTIONS, "ReduceSumSquare"), ((18, _to_input("axes", 1)),)),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow"), ((7, _broadcast),)),
 }
 
 
-def resolve_auto_pad(
-    step: Step, size: tuple[int, ...], kernel: tuple[int, ...]
-) -> tuple[int, ...]:
+def resolve_auto_pad(step: Step, size: tuple[int, ...], kernel: tuple[int, ...]) -> tuple[int, ...]:
     """Padding of a convolution or a pool as [before of every axis, after of every axis]."""
     axes = len(kernel)
     ones = (1,) * axes

@@ -18,7 +18,7 @@ from accelsim.checks import suggestion
 from accelsim.errors import FileError, NetworkError, UnsupportedError
 from accelsim.files import read_bytes
 from accelsim.graph.types import Array, Constant, TensorType
-from accelsim.importers.onnx.model import STANDARD, Model, Step
+from accelsim.importers.onnx.model import MOST_VALUES, STANDARD, Model, Step
 from accelsim.phrases import counted
 from accelsim.tensors import MOST_SIDE
 
@@ -26,14 +26,14 @@ Size = tuple[int, int]
 Sizes = Size | Mapping[str, tuple[int, ...]] | None
 
 MOST_BYTES = (1 << 31) - 1  # that a message of protobuf has
-MOST_VALUES = 1 << 31  # of a tensor
 LEAST_OPSET, MOST_OPSET = 6, onnx.defs.onnx_opset_version()
 MOST_DEPTH = 16  # of graphs in graphs
 _PROTO = onnx.TensorProto
-_TYPES = {
+_TYPES: dict[int, str] = {
     onnx.helper.np_dtype_to_tensor_dtype(np.dtype(name)): name
     for name in (
-        "float16 float32 float64 bool int8 uint8 int16 uint16 int32 uint32 int64 uint64".split()
+        *("float16", "float32", "float64", "bool", "int8", "uint8", "int16", "uint16"),
+        *("int32", "uint32", "int64", "uint64"),
     )
 }
 # Where the values of a type stand that are not raw; bool and float16 share int32_data.
@@ -44,7 +44,7 @@ _FIELDS = {
     _PROTO.UINT32: "uint64_data",
     _PROTO.UINT64: "uint64_data",
 }
-_NAMES = {number: name for name, number in _PROTO.DataType.items()}
+_NAMES: dict[int, str] = {int(number): name for name, number in _PROTO.DataType.items()}
 
 
 def read(path: Path, sizes: Sizes = None) -> Model:
@@ -58,25 +58,20 @@ def read(path: Path, sizes: Sizes = None) -> Model:
             f"{path} defines functions of its own ({message.functions[0].name}); inline them with "
             "onnx.inliner.inline_local_functions"
         )
-    if graph.sparse_initializer:
-        raise UnsupportedError(
-            f"{path} has sparse initializers ({graph.sparse_initializer[0].values.name}); "
-            "only dense ones can be read"
-        )
-    constants = {each.name: constant(path, each.name, each) for each in graph.initializer}
+    constants = initializers(path, graph)
     given = [each for each in graph.input if each.name not in constants]
     if not given:
         raise NetworkError(f"{path} has a graph without inputs that are no initializers")
     _check_sizes(path, [each.name for each in given], sizes)
-    if len(given) > 1 and isinstance(sizes, tuple):
-        sized = {each.name: sizes for each in given if _has_size(each)}
-    else:
-        sized = {each.name: sizes for each in given}
-    inputs = {each.name: _input(path, each, sized.get(each.name)) for each in given}
+    several = len(given) > 1
+    inputs = {
+        each.name: _input(path, each, None if several and not _has_size(each, sizes) else sizes)
+        for each in given
+    }
     if not graph.output:
         raise NetworkError(f"{path} has a graph without outputs")
     return Model(
-        name=path.stem,
+        path=path,
         versions=_versions(path, message),
         inputs=inputs,
         outputs=tuple(each.name for each in graph.output),
@@ -84,6 +79,16 @@ def read(path: Path, sizes: Sizes = None) -> Model:
         constants=constants,
         types=dict(inputs),
     )
+
+
+def initializers(path: Path, graph: Any) -> dict[str, Constant]:
+    """The constants of a graph by name."""
+    if graph.sparse_initializer:
+        raise UnsupportedError(
+            f"{path} has sparse initializers ({graph.sparse_initializer[0].values.name}); "
+            "only dense ones can be read"
+        )
+    return {each.name: constant(path, each.name, each) for each in graph.initializer}
 
 
 def _parse(path: Path) -> Any:
@@ -227,10 +232,11 @@ def _external(path: Path, name: str, tensor: Any, wanted: int) -> partial[Array]
     return partial(np.fromfile, file, np.uint8, wanted, "", offset)
 
 
-def _has_size(value: Any) -> bool:
-    """Whether a size can be that of this input among several: of an image, or of unknown size."""
+def _has_size(value: Any, sizes: Sizes) -> bool:
+    """Whether sizes can be meant for this input among several: an image, or of unknown size."""
     dims = value.type.tensor_type.shape.dim
-    return len(dims) == 4 or any(each.dim_value <= 0 for each in dims[1:])
+    named = isinstance(sizes, Mapping)
+    return named or len(dims) == 4 or any(each.dim_value <= 0 for each in dims[1:])
 
 
 def _check_sizes(path: Path, names: list[str], sizes: Sizes) -> None:

@@ -1,6 +1,7 @@
 """Types of what nodes make, one node at a time: by ONNX's own rules, or those written here."""
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ _POSITIVE = ("strides", "dilations", "kernel_shape", "group", "blocksize", "num_
 
 
 class UnknownOperatorError(Exception):
-    """An operator that ONNX does not define."""
+    """An operator that the operator set of a file does not have."""
 
 
 def infer(model: Model, step: Step) -> dict[str, TensorType | None]:
@@ -27,27 +28,25 @@ def infer(model: Model, step: Step) -> dict[str, TensorType | None]:
     _check_attributes(step)
     domain, _, operator = step.kind.rpartition(".")
     if domain == MICROSOFT and operator in OWN:
-        types = [model.type(name) if name else None for name in step.inputs]
-        return dict(zip(step.outputs, OWN[operator](step, types), strict=False))
+        of_inputs = [model.type(name) if name else None for name in step.inputs]
+        return dict(zip(step.outputs, OWN[operator](step, of_inputs), strict=False))
     version = model.versions.get(domain)
     try:
         schema = onnx.defs.get_schema(operator, version or model.versions[STANDARD], domain)
     except onnx.defs.SchemaError:
-        raise UnknownOperatorError from None
-    names = [name for name in step.proto.input if name]
-    known = [
-        name
-        for name in names
-        if name in model.constants and _size(model.type(name)) <= MOST_KNOWN
-    ]
+        raise UnknownOperatorError(
+            f"operator set {version} of {domain or 'ai.onnx'} has none"
+        ) from None
+    # In the message stand the names of the file, in the step those that they are other names of.
+    names = {old: new for old, new in zip(step.proto.input, step.inputs, strict=True) if old}
+    known = {
+        old: onnx.numpy_helper.from_array(model.constants[new].values)
+        for old, new in names.items()
+        if new in model.constants and prod(model.type(new).shape) <= MOST_KNOWN
+    }
+    given = {old: _as_proto(model.type(new)) for old, new in names.items()}
     try:
-        types = infer_node_outputs(
-            schema,
-            step.proto,
-            {name: _as_proto(model.type(name)) for name in names},
-            {name: _as_tensor(model, name) for name in known},
-            _imports(model),
-        )
+        types = infer_node_outputs(schema, step.proto, given, known, opset_imports=_imports(model))
     except InferenceError as error:
         reason = str(error).strip().splitlines()[-1].rpartition("] ")[2]
         raise NetworkError(f"shapes of {step} do not infer: {reason}") from None
@@ -63,20 +62,9 @@ def _check_attributes(step: Step) -> None:
             raise NetworkError(f"{name} of {step} must be of at least 1, not {value!r}")
 
 
-def _size(type_: TensorType) -> int:
-    size = 1
-    for each in type_.shape:
-        size *= each
-    return size
-
-
 def _as_proto(type_: TensorType) -> Any:
     number = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(type_.dtype))
     return onnx.helper.make_tensor_type_proto(number, type_.shape)
-
-
-def _as_tensor(model: Model, name: str) -> Any:
-    return onnx.numpy_helper.from_array(model.constants[name].values, name)
 
 
 def _from_proto(proto: Any) -> TensorType | None:

@@ -328,7 +328,7 @@ def test_run_states_every_dataflow_and_every_timing(accelsim):
         ("run mobilenet_v2 --timing rt --depthwise 8x8", "there is no timing 'rt'; there are rtl"),
         ("run mobilenet_v2 --hardware none.toml", "none.toml cannot be read: No such file"),
         ("run none.toml", "none.toml cannot be read: No such file"),
-        ("run none.onnx", "none.onnx cannot be imported"),
+        ("run none.onnx", "none.onnx cannot be read: No such file"),
         ("run none.txt", "none.txt must end in .toml"),
         ("run mobilenet_v2 --plot layers.gif", "layers.gif must end in one of .pdf, .png, .svg"),
         ("run mobilenet_v2 --csv no/folder.csv", "no/folder.csv cannot be written: No such file"),

@@ -1,0 +1,52 @@
+"""Real models with their inputs and expected outputs; README.md says where they are from."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+FOLDER = Path(__file__).parent
+
+
+class Sample(NamedTuple):
+    """Inputs and expected outputs by name."""
+
+    inputs: dict[str, np.ndarray]
+    outputs: dict[str, np.ndarray]
+
+
+class Model(NamedTuple):
+    """An entry of the manifest."""
+
+    name: str
+    path: Path
+    entry: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """How close outputs must come: exact, near or float."""
+        return self.entry["tolerance"]["kind"]
+
+    def samples(self) -> list[Sample]:
+        """All that the manifest gives."""
+        given = np.load(FOLDER / self.entry["inputs"])
+        expected = np.load(FOLDER / self.entry["expected"])
+        numbers = sorted({key.split("_")[1] for key in given.files})
+        return [
+            Sample(
+                _named(given, f"in_{number}", self.entry["input_names"]),
+                _named(expected, f"ref_{number}", self.entry["output_names"]),
+            )
+            for number in numbers
+        ]
+
+
+def _named(arrays: Any, prefix: str, names: list[str]) -> dict[str, np.ndarray]:
+    return {name: arrays[f"{prefix}_{place}"] for place, name in enumerate(names)}
+
+
+def manifest() -> tuple[Model, ...]:
+    """All ONNX models here."""
+    entries = json.loads((FOLDER / "MANIFEST.json").read_text())["models"]
+    return tuple(Model(each["name"], FOLDER / each["file"], each) for each in entries)
