@@ -12,7 +12,7 @@ NetworkArgument = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK",
-        help="A name that `networks` prints, a file .toml or .onnx, or a SCALE-Sim .csv.",
+        help="A name that `networks` prints, a file .toml, .onnx or .tflite, or a SCALE-Sim .csv.",
         autocompletion=completion.networks,
     ),
 ]
@@ -20,7 +20,7 @@ NetworksArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="NETWORK...",
-        help="Names of `networks`, files .toml or .onnx, or SCALE-Sim topologies .csv.",
+        help="Names of `networks`, files .toml, .onnx or .tflite, or SCALE-Sim topologies .csv.",
         autocompletion=completion.networks,
     ),
 ]

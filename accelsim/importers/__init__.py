@@ -7,8 +7,9 @@ from accelsim.errors import FileError, MissingToolError
 from accelsim.importers import scalesim, toml
 from accelsim.ir import BaseNetwork
 
-ENDINGS = (".toml", ".csv", ".onnx")
-_ACCEPTED = ".toml, a network of layers, .csv, a topology of SCALE-Sim, or .onnx"
+Sizes = tuple[int, int] | Mapping[str, tuple[int, ...]] | None
+ENDINGS = (".toml", ".csv", ".onnx", ".tflite")
+_ACCEPTED = ".toml, a network of layers, .csv, a topology of SCALE-Sim, .onnx or .tflite"
 _OTHERS = {  # tools whose files have these endings
     ".yaml": "of ZigZag, Timeloop and others",
     ".yml": "of ZigZag, Timeloop and others",
@@ -19,7 +20,7 @@ _OTHERS = {  # tools whose files have these endings
 def load(
     path: str | Path,
     csv_form: str | None = None,
-    sizes: tuple[int, int] | Mapping[str, tuple[int, ...]] | None = None,
+    sizes: Sizes = None,
 ) -> BaseNetwork:
     """The network of a file; its ending says how the file is read.
 
@@ -37,8 +38,10 @@ def load(
         raise FileError(f"the form of a CSV file is for .csv, and {path} is none")
     if ending == ".onnx":
         return _load_onnx(path, sizes)
+    if ending == ".tflite":
+        return _load_tflite(path, sizes)
     if sizes is not None:
-        raise FileError(f"sizes of inputs are for .onnx, and {path} is none")
+        raise FileError(f"sizes of inputs are for .onnx and .tflite, and {path} is neither")
     if ending == ".toml":
         return toml.load(path)
     if ending in _OTHERS:
@@ -46,9 +49,7 @@ def load(
     raise FileError(f"{path} must end in {_ACCEPTED}, not {path.suffix!r}")
 
 
-def _load_onnx(
-    path: Path, sizes: tuple[int, int] | Mapping[str, tuple[int, ...]] | None
-) -> BaseNetwork:
+def _load_onnx(path: Path, sizes: Sizes) -> BaseNetwork:
     """MissingToolError where the package onnx, which takes a while to load, is not installed."""
     try:
         import onnx  # noqa: F401
@@ -57,5 +58,18 @@ def _load_onnx(
             "onnx is missing; the extra onnx brings it: pip install '.[onnx]'"
         ) from None
     from accelsim.importers.onnx import load
+
+    return load(path, sizes)
+
+
+def _load_tflite(path: Path, sizes: Sizes) -> BaseNetwork:
+    """MissingToolError where the package tflite, which takes a while to load, is not installed."""
+    try:
+        import tflite  # noqa: F401
+    except ModuleNotFoundError:
+        raise MissingToolError(
+            "tflite is missing; the extra tflite brings it: pip install '.[tflite]'"
+        ) from None
+    from accelsim.importers.tflite import load
 
     return load(path, sizes)

@@ -18,6 +18,7 @@ from accelsim.graph.functions import (
     reductions,
     resize,
     shapes,
+    tflite,
 )
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
@@ -29,4 +30,5 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **reductions.FUNCTIONS,
     **resize.FUNCTIONS,
     **shapes.FUNCTIONS,
+    **tflite.FUNCTIONS,
 }

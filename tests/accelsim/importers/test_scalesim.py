@@ -299,12 +299,12 @@ def test_files_that_are_none(tmp_path):
     [
         (
             "w.yaml",
-            "cannot be read, as files of ZigZag, Timeloop and others; use .toml, .*, or .csv",
+            "cannot be read, as files of ZigZag, Timeloop and others; use .toml, .* or .tflite",
         ),
-        ("net.m", "cannot be read, as files of MAESTRO; use .toml, a network of layers, or .csv"),
+        ("net.m", "cannot be read, as files of MAESTRO; use .toml, a network of layers, .csv"),
         (
             "net.json",
-            "must end in .toml, a network of layers, or .csv, a .* SCALE-Sim, not '.json'",
+            "must end in .toml, a network of layers, .csv, a .* or .tflite, not '.json'",
         ),
     ],
 )

@@ -390,4 +390,5 @@ def test_functions_are_those_of_onnx(place: int) -> None:
 
 
 def test_every_function_has_a_case() -> None:
-    assert {kind for kind, *_ in CASES} == set(FUNCTIONS)
+    theirs = {kind for kind in FUNCTIONS if not kind.startswith("tflite.")}
+    assert {kind for kind, *_ in CASES} == theirs

@@ -1,0 +1,170 @@
+"""Activations, by themselves and fused into other operators, and other functions of each element.
+
+Integer ones are tables of all 256 values, made by the rules of TFLite's reference kernels.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from accelsim.errors import UnsupportedError
+from accelsim.graph.types import Array, Function, Work
+from accelsim.importers.tflite.build import Operation, Rule
+from accelsim.numerics import tflite_rules, tflite_tables
+from accelsim.numerics.programs import Clamp, Table
+from accelsim.numerics.scales import Quantised
+
+NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)  # fused activations, in the numbers of the schema
+_RANGES = {
+    NONE: (None, None),
+    RELU: (0.0, None),
+    RELU_N1_TO_1: (-1.0, 1.0),
+    RELU6: (0.0, 6.0),
+}
+_KINDS = {"RELU": RELU, "RELU_N1_TO_1": RELU_N1_TO_1, "RELU6": RELU6}
+
+
+def fused(operation: Operation) -> tuple[float | None, float | None]:
+    """Least and greatest value of the activation that the operator ends with."""
+    number = operation.options.get("FusedActivationFunction", NONE)
+    if number not in _RANGES:
+        raise UnsupportedError(f"its activation {number} is not one of RELU, RELU_N1_TO_1, RELU6")
+    return _RANGES[number]
+
+
+def activate(operation: Operation, work: Work, inputs: Sequence[str], shape: Sequence[int]) -> None:
+    """Add a node on reals and, behind it, that of the activation that is fused into it."""
+    low, high = fused(operation)
+    if low is None and high is None:
+        operation.make(work, inputs, shape)
+        return
+    sums = operation.step("sum", work, inputs, operation.result(shape))
+    _limit(operation, sums, low, high, shape)
+
+
+def _limit(
+    operation: Operation, x: str, low: float | None, high: float | None, shape: Sequence[int]
+) -> None:
+    if (low, high) == (0.0, None):
+        operation.make(Function("Relu"), (x,), shape)
+        return
+    ends = [operation.literal(end, "float32") for end in (low, high)]
+    operation.make(Function("Clip"), (x, *ends), shape)
+
+
+def bounds(operation: Operation, y: Quantised) -> Clamp:
+    """The clamp of the fused activation to values of y (CalculateActivationRangeQuantized)."""
+    return clamp(y, *fused(operation))
+
+
+def clamp(y: Quantised, low: float | None = None, high: float | None = None) -> Clamp:
+    """Zero point of y and bounds: real ones, where they are said, rounded to its steps."""
+    least = y.low if low is None else max(y.low, _steps(y, low))
+    most = y.high if high is None else min(y.high, _steps(y, high))
+    return Clamp(y.zero_point, least, max(least, most), y.dtype)
+
+
+def _steps(y: Quantised, real: float) -> int:
+    return y.zero_point + int(tflite_tables.round_away(np.float32(real) / np.float32(y.scale)))
+
+
+def table(operation: Operation, values: Array) -> None:
+    """Add the node of a function of each element: its values for q = 0, 1, ... as a byte."""
+    operation.make(None, operation.inputs[:1], operation.shape(), program=(Table(values),))
+
+
+def limits(operation: Operation) -> None:
+    """RELU, RELU6, RELU_N1_TO_1."""
+    low, high = _RANGES[_KINDS[operation.operator.kind]]
+    if operation.of_reals():
+        _limit(operation, operation.inputs[0], low, high, operation.shape())
+        return
+    x, y = operation.quantised(), operation.quantised_result
+    table(operation, tflite_tables.requantised(x, y, clamp(y, low, high)))
+
+
+def _function(name: str, integers: Callable[[Quantised, Quantised], Array] | None) -> Rule:
+    """A rule for a function of each element: of reals by its name, of integers by its table."""
+
+    def rule(operation: Operation) -> None:
+        if operation.of_reals():
+            operation.make(Function(name), operation.inputs[:1], operation.shape())
+        elif integers is None:
+            raise UnsupportedError("it is supported for float32 only")
+        else:
+            table(operation, integers(operation.quantised(), operation.quantised_result))
+
+    return rule
+
+
+def leaky_relu(operation: Operation) -> None:
+    """LEAKY_RELU: its attribute is the factor of negative values."""
+    alpha = float(operation.options["Alpha"])
+    if operation.of_reals():
+        function = Function("LeakyRelu", {"alpha": alpha})
+        operation.make(function, operation.inputs[:1], operation.shape())
+        return
+    x, y = operation.quantised(), operation.quantised_result
+    table(operation, tflite_tables.leaky_relu(x, y, alpha))
+
+
+def gelu(operation: Operation) -> None:
+    """GELU, of reals."""
+    if not operation.of_reals():
+        raise UnsupportedError("it is supported for float32 only")
+    approximate = "tanh" if operation.options["Approximate"] else "none"
+    function = Function("Gelu", {"approximate": approximate})
+    operation.make(function, operation.inputs[:1], operation.shape())
+
+
+def prelu(operation: Operation) -> None:
+    """PRELU: the second input has factors of negative values."""
+    shape = broadcast(operation, 2)
+    if operation.of_reals(0, 1):
+        operation.make(Function("PRelu"), operation.inputs, shape)
+        return
+    x, alpha, y = operation.quantised(), operation.quantised(1), operation.quantised_result
+    scale, result = np.float32(x.scale), np.float32(y.scale)
+    factors = np.array([scale / result, scale * np.float32(alpha.scale) / result], np.float64)
+    above, below = (tflite_rules.requantise(each) for each in factors.reshape(2, 1))
+    attributes = {
+        "zero_points": (x.zero_point, alpha.zero_point),
+        "above": above,
+        "below": below,
+        "bounds": clamp(y),
+    }
+    operation.make(Function("tflite.prelu", attributes), operation.inputs, shape)
+
+
+def broadcast(operation: Operation, count: int) -> tuple[int, ...]:
+    """The shape that so many inputs broadcast to."""
+    shapes = [operation.shape(place) for place in range(count)]
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise UnsupportedError(
+            f"its inputs {' and '.join(str(list(shape)) for shape in shapes)} do not fit together"
+        ) from None
+
+
+RULES: Mapping[str, Rule] = {
+    "ABS": _function("Abs", None),
+    "COS": _function("Cos", None),
+    "ELU": _function("Elu", tflite_tables.elu),
+    "EXP": _function("Exp", None),
+    "FLOOR": _function("Floor", None),
+    "GELU": gelu,
+    "HARD_SWISH": _function("HardSwish", tflite_tables.hard_swish),
+    "LEAKY_RELU": leaky_relu,
+    "LOG": _function("Log", None),
+    "LOGISTIC": _function("Sigmoid", tflite_tables.logistic),
+    "NEG": _function("Neg", None),
+    "PRELU": prelu,
+    "RELU": limits,
+    "RELU6": limits,
+    "RELU_N1_TO_1": limits,
+    "ROUND": _function("Round", None),
+    "SIN": _function("Sin", None),
+    "SQRT": _function("Sqrt", None),
+    "TANH": _function("Tanh", tflite_tables.tanh),
+}

@@ -1,0 +1,199 @@
+"""Operators of two maps, and those between reals and integers of a scale."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from accelsim.errors import UnsupportedError
+from accelsim.graph.types import Function
+from accelsim.importers.tflite.build import Operation, Rule, channel_scales
+from accelsim.importers.tflite.operators.activations import (
+    activate,
+    bounds,
+    broadcast,
+    clamp,
+    table,
+)
+from accelsim.numerics import tflite_rules, tflite_tables
+from accelsim.numerics.programs import AlignedAdd, Multiply, Program
+from accelsim.numerics.scales import Quantised
+
+_LEFT_SHIFT = 20  # of both terms of a sum
+_INTEGERS = ("int32", "int64")
+
+
+def _is_plain(operation: Operation) -> bool:
+    """Whether it computes with integers that stand for themselves, such as sizes."""
+    dtypes = {operation.type(0).dtype, operation.type(1).dtype, operation.result().dtype}
+    return len(dtypes) == 1 and dtypes.issubset(_INTEGERS)
+
+
+def _binary(name: str, kind: str) -> Rule:
+    """A rule for ADD, SUB, MUL, DIV: `name` of reals."""
+
+    def rule(operation: Operation) -> None:
+        shape = broadcast(operation, 2)
+        function = Function(name)
+        if _is_plain(operation) or operation.of_reals(0, 1):
+            activate(operation, function, operation.inputs, shape)
+            return
+        a, b, y = operation.quantised(0), operation.quantised(1), operation.quantised_result
+        if kind == "DIV":
+            raise UnsupportedError("it is supported for float32 only")
+        steps = product(a, b, y) if kind == "MUL" else aligned(a, b, y, kind == "SUB")
+        program = (*steps, bounds(operation, y))
+        operation.make(None, operation.inputs, shape, program=program)
+
+    return rule
+
+
+def aligned(a: Quantised, b: Quantised, y: Quantised, subtract: bool) -> Program:
+    """A sum or a difference (kernels/internal/reference/integer_ops/add.h)."""
+    twice = 2 * max(a.scale, b.scale)
+    factors = np.array([a.scale / twice, b.scale / twice])
+    first = tflite_rules.requantise(factors)
+    scale = twice / ((1 << _LEFT_SHIFT) * y.scale)
+    (m, other_m), (s, other_s) = first.multiplier.tolist(), first.shift.tolist()
+    return (
+        AlignedAdd(
+            first.rule,
+            _LEFT_SHIFT,
+            a.zero_point,
+            m,
+            s,
+            b.zero_point,
+            other_m,
+            other_s,
+            subtract,
+        ),
+        tflite_rules.requantise(np.array([scale])),
+    )
+
+
+def product(a: Quantised, b: Quantised, y: Quantised) -> Program:
+    """A product (kernels/internal/reference/integer_ops/mul.h)."""
+    scale = np.float32(a.scale) * np.float32(b.scale) / np.float32(y.scale)
+    return (
+        Multiply(a.zero_point, b.zero_point),
+        tflite_rules.requantise(np.array([scale], np.float64)),
+    )
+
+
+def _extreme(name: str) -> Rule:
+    """A rule for MAXIMUM and MINIMUM, which take integers as they are."""
+
+    def rule(operation: Operation) -> None:
+        shape = broadcast(operation, 2)
+        if not _is_plain(operation) and not operation.of_reals(0, 1):
+            same_scales(operation, 0, 1)
+        operation.make(Function(name), operation.inputs, shape)
+
+    return rule
+
+
+def same_scales(operation: Operation, *places: int) -> None:
+    """UnsupportedError where integers of inputs and result stand for different reals."""
+    y = operation.quantised_result
+    for place in places:
+        if (x := operation.quantised(place)) != y:
+            raise UnsupportedError(
+                f"its input {operation.inputs[place]} has scale {x.scale!r} and zero point "
+                f"{x.zero_point}, and its result {y.scale!r} and {y.zero_point}"
+            )
+
+
+def _of_reals(name: str, count: int) -> Rule:
+    """A rule for a function of so many maps of reals or of plain integers."""
+
+    def rule(operation: Operation) -> None:
+        shape = broadcast(operation, count)
+        plain = count > 1 and _is_plain(operation)
+        if not plain and not operation.of_reals(*range(count)):
+            raise UnsupportedError("it is supported for float32 only")
+        operation.make(Function(name), operation.inputs, shape)
+
+    return rule
+
+
+def square(operation: Operation) -> None:
+    """SQUARE, of reals: x times x."""
+    if not operation.of_reals():
+        raise UnsupportedError("it is supported for float32 only")
+    operation.make(Function("Mul"), operation.inputs * 2, operation.shape())
+
+
+def rsqrt(operation: Operation) -> None:
+    """RSQRT, of reals: 1 / sqrt(x)."""
+    if not operation.of_reals():
+        raise UnsupportedError("it is supported for float32 only")
+    root = operation.step(
+        "sqrt", Function("Sqrt"), operation.inputs, operation.result(operation.shape())
+    )
+    operation.make(Function("Reciprocal"), (root,), operation.shape())
+
+
+def squared_difference(operation: Operation) -> None:
+    """SQUARED_DIFFERENCE, of reals."""
+    shape = broadcast(operation, 2)
+    if not operation.of_reals(0, 1):
+        raise UnsupportedError("it is supported for float32 only")
+    less = operation.step("sub", Function("Sub"), operation.inputs, operation.result(shape))
+    operation.make(Function("Mul"), (less, less), shape)
+
+
+def quantize(operation: Operation) -> None:
+    """QUANTIZE: reals to integers, or integers to those of another scale."""
+    y, shape = operation.quantised_result, operation.shape()
+    if operation.type().dtype == "float32":
+        attributes = {"scale": y.scale, "zero_point": y.zero_point, "dtype": y.dtype}
+        operation.make(Function("tflite.quantise", attributes), operation.inputs, shape)
+        return
+    table(operation, tflite_tables.requantised(operation.quantised(), y, clamp(y)))
+
+
+def dequantize(operation: Operation) -> None:
+    """DEQUANTIZE: integers of one scale, or constants of several, or float16, to float32."""
+    kind, shape = operation.type(), operation.shape()
+    if operation.result().dtype != "float32":
+        raise UnsupportedError(f"it makes {operation.result().dtype}")
+    if kind.dtype in ("float16", "float32"):
+        operation.make(Function("Cast", {"to": "float32"}), operation.inputs, shape)
+        return
+    said = kind.quantisation
+    if said is None or kind.dtype not in ("int8", "uint8", "int16", "int32"):
+        raise UnsupportedError(f"it reads {kind.dtype} of no scale")
+    scale, zero = said.scale, said.zero_point
+    if said.scale.ndim:
+        axis = said.axis or 0
+        channel_scales(kind, operation.inputs[0], axis)
+        sizes = [-1 if place == axis else 1 for place in range(len(shape))]
+        scale, zero = scale.reshape(sizes), zero.reshape(sizes)
+    inputs = (
+        operation.inputs[0],
+        operation.literal(scale, "float32"),
+        operation.literal(zero, "int32"),
+    )
+    operation.make(Function("tflite.dequantise"), inputs, shape)
+
+
+def cast(operation: Operation) -> None:
+    """CAST: to the type of the result."""
+    function = Function("Cast", {"to": operation.result().dtype})
+    operation.make(function, operation.inputs, operation.shape())
+
+
+RULES: Mapping[str, Rule] = {
+    "ADD": _binary("Add", "ADD"),
+    "CAST": cast,
+    "DEQUANTIZE": dequantize,
+    "DIV": _binary("Div", "DIV"),
+    "MAXIMUM": _extreme("Max"),
+    "MINIMUM": _extreme("Min"),
+    "MUL": _binary("Mul", "MUL"),
+    "POW": _of_reals("Pow", 2),
+    "QUANTIZE": quantize,
+    "RSQRT": rsqrt,
+    "SQUARE": square,
+    "SQUARED_DIFFERENCE": squared_difference,
+    "SUB": _binary("Sub", "SUB"),
+}
