@@ -164,7 +164,7 @@ def activation_bounds(
 
 def quantise_one(real: float, y: Quantised) -> int:
     """A real number on a scale, rounded half away from 0; not clamped to the type."""
-    return int(_half_away(np.float32(real) / np.float32(y.scale))) + y.zero_point
+    return int(half_away(np.float32(real) / np.float32(y.scale))) + y.zero_point
 
 
 def requantise(factors: Float64, rule: str = "tfl_double") -> Requantise:
@@ -256,7 +256,7 @@ def table(x: Quantised, y: Quantised, function: Callable[[Float32], Float32]) ->
     _check(x=x, y=y)
     real = np.float32(x.scale) * (x.values - x.zero_point).astype(np.float32)
     scaled = function(real).astype(np.float32) * (np.float32(1) / np.float32(y.scale))
-    return (_table(_half_away(scaled) + np.float32(y.zero_point), y),)
+    return (_table(half_away(scaled) + np.float32(y.zero_point), y),)
 
 
 def rescaled(
@@ -273,6 +273,18 @@ def rescaled(
     exact = np.float64(np.float32(x.scale)) / np.float64(np.float32(y.scale))
     step = requantise(np.array([factor if in_float32 else exact], np.float64), rule)
     return (Table(run((step, clamp(y, low, high)), x.values - x.zero_point)),)
+
+
+def joined(x: Quantised, y: Quantised) -> Program:
+    """Of an input of CONCATENATION of uint8 whose scale is not that of the result.
+
+    In float32, as ConcatenationWithScaling of reference/concatenation.h.
+    """
+    _check(x=x, y=y)
+    factor = np.float32(x.scale) * (np.float32(1) / np.float32(y.scale))
+    offset = np.float32(-x.zero_point) * factor
+    steps = half_away(x.values.astype(np.float32) * factor + offset)
+    return (_table(steps + np.float32(y.zero_point), y),)
 
 
 def leaky_relu(x: Quantised, y: Quantised, slope: float, rule: str = "tfl_double") -> Program:
@@ -343,7 +355,7 @@ def _divide_half_away(value: programs.Int64, shift: int) -> programs.Int64:
     return divided
 
 
-def _half_away(values: Float32 | np.float32) -> Float32:
+def half_away(values: Float32 | np.float32) -> Float32:
     """Rounded to whole numbers, ties away from 0, as std::round does."""
     whole = np.trunc(values)
     away: Float32 = whole + np.copysign(np.abs(values - whole) >= 0.5, values)

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import tflite
 
-from accelsim.graph.evaluate import evaluate
+from accelsim.graph.evaluate import walk
 from accelsim.graph.network import GraphNetwork
 from accelsim.importers.tflite import load
 from accelsim.importers.tflite.build import unique_names
@@ -74,12 +74,10 @@ def reference(path: Path, feeds: Values, kernels: str = "BUILTIN_REF") -> Values
 
 def ours(network: GraphNetwork, feeds: Values) -> Values:
     """Every tensor that a node makes."""
-    made: Values = {}
-
-    def watch(node, values) -> None:
-        made.update({name: values[name] for name in node.outputs})
-
-    return evaluate(network.graph, feeds, watch=watch) | made
+    graph, made = network.graph, {}
+    for node, (values,) in walk(graph, [feeds]):
+        made |= {name: values[name] for name in node.outputs}
+    return made | {name: graph.constants[name].values for name in graph.outputs if name not in made}
 
 
 def differences(made: Values, expected: Values) -> list[str]:

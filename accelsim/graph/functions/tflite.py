@@ -11,7 +11,7 @@ import numpy as np
 
 from accelsim.graph.types import Array
 from accelsim.numerics.programs import Clamp, Requantise, clamp, requantise
-from accelsim.numerics.tflite_tables import round_away
+from accelsim.numerics.tflite_rules import half_away
 
 Pair = tuple[int, int]
 Sides = tuple[int, int, int, int]  # top, bottom, left, right
@@ -70,7 +70,7 @@ def softmax(x: Array, scale: float, beta: float, y_scale: float, zero_point: int
     limits = np.iinfo(x.dtype)
     if x.dtype == np.uint8:  # which leaves the zero point out
         return np.asarray(np.minimum(steps + np.float32(0.5), limits.max), np.uint8)
-    made = round_away(steps) + zero_point
+    made = half_away(steps) + zero_point
     return np.asarray(np.clip(made, limits.min, limits.max), x.dtype)
 
 
@@ -101,7 +101,7 @@ def scaled_softmax(x: Array, beta: float) -> Array:
 def quantise(x: Array, scale: float, zero_point: int, dtype: str) -> Array:
     """Integers of reals: x / scale rounded, ties away from 0, plus the zero point, clamped."""
     limits = np.iinfo(dtype)
-    steps = round_away(x / np.float32(scale)).astype(np.float64) + zero_point
+    steps = half_away(x / np.float32(scale)).astype(np.float64) + zero_point
     return np.asarray(np.clip(np.nan_to_num(steps), limits.min, limits.max), dtype)
 
 
@@ -139,7 +139,7 @@ def _nearest(old: int, new: int, align_corners: bool, half_pixel: bool) -> Array
     if half_pixel:
         places = places + np.float32(0.5)
     scaled = places * step
-    whole = (round_away(scaled) if align_corners else np.floor(scaled)).astype(np.int64)
+    whole = (half_away(scaled) if align_corners else np.floor(scaled)).astype(np.int64)
     return np.clip(whole, 0, old - 1)
 
 

@@ -239,7 +239,7 @@ def _folded(node: Node, given: Sequence[Constant | None], place: int) -> Callabl
 
     def read() -> Array:
         values = [None if each is None else each.values for each in given]
-        return compute(empty, node, values)[place].copy()
+        return compute(empty, node, [values])[0][place].copy()
 
     return read
 

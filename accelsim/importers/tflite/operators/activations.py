@@ -10,9 +10,10 @@ import numpy as np
 from accelsim.errors import UnsupportedError
 from accelsim.graph.types import Array, Function, Work
 from accelsim.importers.tflite.build import Operation, Rule
-from accelsim.numerics import tflite_rules, tflite_tables
-from accelsim.numerics.programs import Clamp, Table
-from accelsim.numerics.scales import Quantised
+from accelsim.numerics import tflite_rules
+from accelsim.numerics.onnx_rules import clamp
+from accelsim.numerics.programs import Program
+from accelsim.numerics.scales import Float32, Quantised
 
 NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)  # fused activations, in the numbers of the schema
 _RANGES = {
@@ -52,25 +53,14 @@ def _limit(
     operation.make(Function("Clip"), (x, *ends), shape)
 
 
-def bounds(operation: Operation, y: Quantised) -> Clamp:
-    """The clamp of the fused activation to values of y (CalculateActivationRangeQuantized)."""
-    return clamp(y, *fused(operation))
+def bounds(operation: Operation, y: Quantised) -> tuple[int | None, int | None]:
+    """Least and greatest integer of y that the fused activation leaves, or None."""
+    return tflite_rules.activation_bounds(y, *fused(operation))
 
 
-def clamp(y: Quantised, low: float | None = None, high: float | None = None) -> Clamp:
-    """Zero point of y and bounds: real ones, where they are said, rounded to its steps."""
-    least = y.low if low is None else max(y.low, _steps(y, low))
-    most = y.high if high is None else min(y.high, _steps(y, high))
-    return Clamp(y.zero_point, least, max(least, most), y.dtype)
-
-
-def _steps(y: Quantised, real: float) -> int:
-    return y.zero_point + int(tflite_tables.round_away(np.float32(real) / np.float32(y.scale)))
-
-
-def table(operation: Operation, values: Array) -> None:
-    """Add the node of a function of each element: its values for q = 0, 1, ... as a byte."""
-    operation.make(None, operation.inputs[:1], operation.shape(), program=(Table(values),))
+def each(operation: Operation, program: Program) -> None:
+    """Add the node of a program of the first input alone."""
+    operation.make(None, operation.inputs[:1], operation.shape(), program=program)
 
 
 def limits(operation: Operation) -> None:
@@ -80,11 +70,12 @@ def limits(operation: Operation) -> None:
         _limit(operation, operation.inputs[0], low, high, operation.shape())
         return
     x, y = operation.quantised(), operation.quantised_result
-    table(operation, tflite_tables.requantised(x, y, clamp(y, low, high)))
+    ends = tflite_rules.activation_bounds(y, low, high)
+    each(operation, tflite_rules.rescaled(x, y, *ends))
 
 
-def _function(name: str, integers: Callable[[Quantised, Quantised], Array] | None) -> Rule:
-    """A rule for a function of each element: of reals by its name, of integers by its table."""
+def _function(name: str, integers: Callable[[Quantised, Quantised], Program] | None) -> Rule:
+    """A rule for a function of each element: of reals by its name, of integers by a program."""
 
     def rule(operation: Operation) -> None:
         if operation.of_reals():
@@ -92,9 +83,31 @@ def _function(name: str, integers: Callable[[Quantised, Quantised], Array] | Non
         elif integers is None:
             raise UnsupportedError("it is supported for float32 only")
         else:
-            table(operation, integers(operation.quantised(), operation.quantised_result))
+            each(operation, integers(operation.quantised(), operation.quantised_result))
 
     return rule
+
+
+def _looked_up(function: Callable[[Float32], Float32]) -> Callable[[Quantised, Quantised], Program]:
+    return lambda x, y: tflite_rules.table(x, y, function)
+
+
+def _precise(function: Callable[[Array], Array]) -> Callable[[Float32], Float32]:
+    """A function of float32 rounded once, as those of C libraries all but always are."""
+
+    def rounded(x: Float32) -> Float32:
+        with np.errstate(over="ignore"):
+            return function(x.astype(np.float64)).astype(np.float32)
+
+    return rounded
+
+
+def _logistic(x: Float32) -> Float32:
+    return np.float32(1) / (np.float32(1) + _precise(np.exp)(-x))
+
+
+def _elu(x: Float32) -> Float32:
+    return np.where(x < 0, _precise(np.expm1)(np.minimum(x, 0)), x)
 
 
 def leaky_relu(operation: Operation) -> None:
@@ -105,7 +118,7 @@ def leaky_relu(operation: Operation) -> None:
         operation.make(function, operation.inputs[:1], operation.shape())
         return
     x, y = operation.quantised(), operation.quantised_result
-    table(operation, tflite_tables.leaky_relu(x, y, alpha))
+    each(operation, tflite_rules.leaky_relu(x, y, alpha))
 
 
 def gelu(operation: Operation) -> None:
@@ -150,14 +163,14 @@ def broadcast(operation: Operation, count: int) -> tuple[int, ...]:
 RULES: Mapping[str, Rule] = {
     "ABS": _function("Abs", None),
     "COS": _function("Cos", None),
-    "ELU": _function("Elu", tflite_tables.elu),
+    "ELU": _function("Elu", _looked_up(_elu)),
     "EXP": _function("Exp", None),
     "FLOOR": _function("Floor", None),
     "GELU": gelu,
-    "HARD_SWISH": _function("HardSwish", tflite_tables.hard_swish),
+    "HARD_SWISH": _function("HardSwish", tflite_rules.hard_swish),
     "LEAKY_RELU": leaky_relu,
     "LOG": _function("Log", None),
-    "LOGISTIC": _function("Sigmoid", tflite_tables.logistic),
+    "LOGISTIC": _function("Sigmoid", _looked_up(_logistic)),
     "NEG": _function("Neg", None),
     "PRELU": prelu,
     "RELU": limits,
@@ -166,5 +179,5 @@ RULES: Mapping[str, Rule] = {
     "ROUND": _function("Round", None),
     "SIN": _function("Sin", None),
     "SQRT": _function("Sqrt", None),
-    "TANH": _function("Tanh", tflite_tables.tanh),
+    "TANH": _function("Tanh", _looked_up(_precise(np.tanh))),
 }

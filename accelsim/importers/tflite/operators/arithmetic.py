@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from accelsim.errors import UnsupportedError
 from accelsim.graph.types import Function
 from accelsim.importers.tflite.build import Operation, Rule, channel_scales
@@ -11,14 +9,10 @@ from accelsim.importers.tflite.operators.activations import (
     activate,
     bounds,
     broadcast,
-    clamp,
-    table,
+    each,
 )
-from accelsim.numerics import tflite_rules, tflite_tables
-from accelsim.numerics.programs import AlignedAdd, Multiply, Program
-from accelsim.numerics.scales import Quantised
+from accelsim.numerics import tflite_rules
 
-_LEFT_SHIFT = 20  # of both terms of a sum
 _INTEGERS = ("int32", "int64")
 
 
@@ -40,43 +34,14 @@ def _binary(name: str, kind: str) -> Rule:
         a, b, y = operation.quantised(0), operation.quantised(1), operation.quantised_result
         if kind == "DIV":
             raise UnsupportedError("it is supported for float32 only")
-        steps = product(a, b, y) if kind == "MUL" else aligned(a, b, y, kind == "SUB")
-        program = (*steps, bounds(operation, y))
+        low, high = bounds(operation, y)
+        if kind == "MUL":
+            program = tflite_rules.multiply(a, b, y, low, high)
+        else:
+            program = tflite_rules.add(a, b, y, low, high, subtract=kind == "SUB")
         operation.make(None, operation.inputs, shape, program=program)
 
     return rule
-
-
-def aligned(a: Quantised, b: Quantised, y: Quantised, subtract: bool) -> Program:
-    """A sum or a difference (kernels/internal/reference/integer_ops/add.h)."""
-    twice = 2 * max(a.scale, b.scale)
-    factors = np.array([a.scale / twice, b.scale / twice])
-    first = tflite_rules.requantise(factors)
-    scale = twice / ((1 << _LEFT_SHIFT) * y.scale)
-    (m, other_m), (s, other_s) = first.multiplier.tolist(), first.shift.tolist()
-    return (
-        AlignedAdd(
-            first.rule,
-            _LEFT_SHIFT,
-            a.zero_point,
-            m,
-            s,
-            b.zero_point,
-            other_m,
-            other_s,
-            subtract,
-        ),
-        tflite_rules.requantise(np.array([scale])),
-    )
-
-
-def product(a: Quantised, b: Quantised, y: Quantised) -> Program:
-    """A product (kernels/internal/reference/integer_ops/mul.h)."""
-    scale = np.float32(a.scale) * np.float32(b.scale) / np.float32(y.scale)
-    return (
-        Multiply(a.zero_point, b.zero_point),
-        tflite_rules.requantise(np.array([scale], np.float64)),
-    )
 
 
 def _extreme(name: str) -> Rule:
@@ -148,7 +113,7 @@ def quantize(operation: Operation) -> None:
         attributes = {"scale": y.scale, "zero_point": y.zero_point, "dtype": y.dtype}
         operation.make(Function("tflite.quantise", attributes), operation.inputs, shape)
         return
-    table(operation, tflite_tables.requantised(operation.quantised(), y, clamp(y)))
+    each(operation, tflite_rules.rescaled(operation.quantised(), y))
 
 
 def dequantize(operation: Operation) -> None:

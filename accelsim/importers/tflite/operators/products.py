@@ -16,7 +16,7 @@ from accelsim.importers.tflite.build import Operation, Rule, channel_scales
 from accelsim.importers.tflite.operators.activations import activate, bounds
 from accelsim.ir import Operator
 from accelsim.numerics import tflite_rules
-from accelsim.numerics.programs import Bias, Program
+from accelsim.numerics.programs import Program
 from accelsim.ops import Conv2d, ConvTranspose2d, Depthwise, Linear, Matmul, Pointwise
 
 SAME, VALID = 0, 1  # padding, in the numbers of the schema
@@ -272,26 +272,22 @@ def _program(
     """What follows the sums of integers."""
     x, w, bias = places
     y = operation.quantised_result
-    scale = np.float32(operation.quantised(x).scale)
-    scales = channel_scales(operation.type(w), operation.inputs[w], axis).scale
-    if operation.type(w).dtype == "int8":
-        product = np.float64(scale) * np.atleast_1d(scales).astype(np.float64)
-    else:  # GetQuantizedConvolutionMultipler multiplies in float32
-        product = np.atleast_1d(scale * scales).astype(np.float64)
-    rule = _ROUNDINGS.get(operation.operator.kind, "tfl_double")
-    steps = (
-        tflite_rules.requantise(product / np.float64(np.float32(y.scale)), rule),
-        bounds(operation, y),
-    )
-    if not operation.has(bias):
-        return steps
-    values = operation.values(bias)
-    if values.dtype != np.int32:
-        raise UnsupportedError(f"its bias must be int32, not {values.dtype}")
-    return (Bias(values.reshape(-1)), *steps)
+    kind = operation.type(w)
+    scales = channel_scales(kind, operation.inputs[w], axis).scale
+    added = None
+    if operation.has(bias):
+        added = operation.values(bias).reshape(-1)
+        if added.dtype != np.int32:
+            raise UnsupportedError(f"its bias must be int32, not {added.dtype}")
+    given = operation.quantised(x), scales, y, added, *bounds(operation, y)
+    if operation.operator.kind != "FULLY_CONNECTED":
+        return tflite_rules.convolution(*given)
+    largest = 0 if added is None else int(np.abs(added.astype(np.int64)).max())
+    reach = kind.shape[1] * _MOST_PRODUCT + largest
+    return tflite_rules.fully_connected(*given, reach=min(reach, _MOST_SUM))
 
 
-_ROUNDINGS = {"FULLY_CONNECTED": "tfl_single"}
+_MOST_PRODUCT, _MOST_SUM = 255 * 255, 2**31 - 1
 RULES: Mapping[str, Rule] = {
     "BATCH_MATMUL": batch_matmul,
     "CONV_2D": conv_2d,

@@ -7,10 +7,11 @@ import numpy as np
 from accelsim.errors import UnsupportedError
 from accelsim.graph.types import Function, TensorType
 from accelsim.importers.tflite.build import Operation, Rule
-from accelsim.importers.tflite.operators.activations import activate, clamp, fused
+from accelsim.importers.tflite.operators.activations import activate, bounds
 from accelsim.importers.tflite.operators.arithmetic import same_scales
 from accelsim.importers.tflite.operators.products import four_axes, window
 from accelsim.numerics import tflite_rules
+from accelsim.numerics.onnx_rules import clamp
 from accelsim.numerics.programs import Requantise
 
 
@@ -28,12 +29,14 @@ def _pool(name: str) -> Rule:
             return
         same_scales(operation, 0)
         y = operation.quantised_result
-        if fused(operation) == (None, None):
+        low, high = bounds(operation, y)
+        if low is None and high is None:
             operation.make(function, operation.inputs, shape)
             return
         step = operation.step("pool", function, operation.inputs, operation.result(shape))
-        low, high = (operation.literal(end, y.dtype) for end in clamp(y, *fused(operation))[1:3])
-        operation.make(Function("Clip"), (step, low, high), shape)
+        ends = clamp(y, low, high)
+        limits = [operation.literal(end, y.dtype) for end in (ends.low, ends.high)]
+        operation.make(Function("Clip"), (step, *limits), shape)
 
     return rule
 

@@ -11,8 +11,7 @@ from accelsim.importers.tflite.build import Operation, Rule
 from accelsim.importers.tflite.operators.activations import activate
 from accelsim.importers.tflite.operators.arithmetic import same_scales
 from accelsim.importers.tflite.operators.products import four_axes
-from accelsim.numerics import tflite_tables
-from accelsim.numerics.programs import Table
+from accelsim.numerics import tflite_rules
 
 
 def _moved(operation: Operation, places: Sequence[int] = (0,)) -> None:
@@ -105,7 +104,7 @@ def _rescaled(operation: Operation, place: int) -> str:
     x, y = operation.quantised(place), operation.quantised_result
     if x == y:
         return operation.inputs[place]
-    program = (Table(tflite_tables.joined(x, y)),)
+    program = tflite_rules.joined(x, y)
     kind = operation.result(operation.shape(place))
     return operation.step(f"in{place}", None, operation.inputs[place : place + 1], kind, program)
 
