@@ -101,7 +101,7 @@ def scaled_softmax(x: Array, beta: float) -> Array:
 def quantise(x: Array, scale: float, zero_point: int, dtype: str) -> Array:
     """Integers of reals: x / scale rounded, ties away from 0, plus the zero point, clamped."""
     limits = np.iinfo(dtype)
-    steps = half_away(x / np.float32(scale)).astype(np.float64) + zero_point
+    steps = half_away(np.asarray(x / np.float32(scale), np.float32)).astype(np.float64) + zero_point
     return np.asarray(np.clip(np.nan_to_num(steps), limits.min, limits.max), dtype)
 
 
