@@ -33,6 +33,7 @@ COMMANDS = {
     "ops": "lists.list_operators",
     "hardware": "lists.list_hardware",
     "energy": "lists.list_energy",
+    "quantize": "quantize.quantise_file",
     "run": "layers.run",
     "explain": "explain.explain_layer",
     "csynth": "explain.synthesize",

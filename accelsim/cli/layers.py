@@ -31,6 +31,7 @@ from accelsim.cli.options import (
     CsvFormOption,
     CsvOption,
     DataflowOption,
+    DataOption,
     DepthwiseOnOption,
     DepthwiseOption,
     EnergyOption,
@@ -45,6 +46,7 @@ from accelsim.cli.options import (
     SeedOption,
     VariantOption,
 )
+from accelsim.cli.values import Wanted, fail_where_wrong, show_comparison
 from accelsim.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from accelsim.report.ranking import Ranking
     from accelsim.request import Request
     from accelsim.result import Result
+    from accelsim.runtimes.differences import Comparison
 
 
 class View(NamedTuple):
@@ -86,9 +89,24 @@ def run(
         typer.Option(metavar="NAME", help="one-filter or per-channel.  [default: one-filter]"),
     ] = None,
     fidelity: Annotated[
-        str,
-        typer.Option(metavar="LEVEL", help="schedule, golden (values), or cycle (every register)."),
-    ] = "schedule",
+        str | None,
+        typer.Option(
+            metavar="LEVEL",
+            help="schedule, golden (values; the default where any are asked for), or cycle.",
+        ),
+    ] = None,
+    data: DataOption = None,
+    output: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write outputs by name as .npz."),
+    ] = None,
+    output_layers: Annotated[
+        bool, typer.Option("--output-layers", help="Add every layer to --output.")
+    ] = False,
+    compare: Annotated[
+        str | None,
+        typer.Option(metavar="RUNTIME", help="Compare with onnxruntime or litert."),
+    ] = None,
     hardware: HardwareOption = None,
     clock: ClockOption = None,
     memory: MemoryOption = None,
@@ -117,14 +135,17 @@ def run(
     from accelsim.simulation import answer
 
     _check_timing(timing, overlap, memory, why)
-    check_outputs({"--json": json, "--csv": csv, "--plot": plot}, *networks, hardware, energy)
+    wanted = Wanted(data, output, output_layers, compare)
+    written = {"--json": json, "--csv": csv, "--plot": plot, "--output": output}
+    check_outputs(written, *networks, hardware, energy, data)
+    wanted.check(networks[0], len(networks))
     table = load_energy_table(energy)
     view = View(parse_ranking(sort, top), why)
-    inputs = inputs_of(input_size)
+    sizes = inputs_of(input_size)
     nets = [
         load_network(name, variant, size, csv_form)
         for name in distinct("NETWORK", networks)
-        for size in inputs
+        for size in sizes
     ]
     designs = [
         load_design(
@@ -138,7 +159,7 @@ def run(
             design,
             dataflow=dataflow,
             depthwise_on=depthwise_on,
-            fidelity=fidelity,
+            fidelity=wanted.fidelity(fidelity),
             timing=timing,
             seed=seed,
             layers=layers,
@@ -149,20 +170,25 @@ def run(
         for net in nets
         for design in designs
     ]
+    wanted.check(networks[0], len(requests))
+    inputs = wanted.inputs(requests[0].network)
     if view != View() and len(requests) > 1:
         raise UnsupportedError("--sort, --top and --why are for one network on one design")
     if (view.ranking and STDOUT in (json, csv)) or (why and csv == STDOUT):
         raise UnsupportedError("--sort, --top and --why are for the table, which is not printed")
     with progress_bar() as progress:
         results = [
-            answer(request, _part(progress, place, requests))
+            answer(request, _part(progress, place, requests), inputs, keep=wanted.any)
             for place, request in enumerate(requests)
         ]
     if len(results) > 1:
         _show_several(results, json, csv, plot)
     else:
-        plain = partial(load_network, networks[0], "baseline", inputs[0], csv_form)
-        _show_one(results[0], requests[0], plain, view, json, csv, plot)
+        plain = partial(load_network, networks[0], "baseline", sizes[0], csv_form)
+        compared = wanted.compared(networks[0], results[0])
+        wanted.write(results[0])
+        _show_one(results[0], requests[0], plain, view, compared, json, csv, plot)
+        fail_where_wrong(compared)
     wrong = [layer.name for each in results for layer in each.layers if layer.values_equal is False]
     if wrong:
         fail(f"values differ from golden in {', '.join(dict.fromkeys(wrong))}")
@@ -196,6 +222,7 @@ def _show_one(
     request: "Request",
     plain: Callable[[], "BaseNetwork"],
     view: View,
+    compared: "Comparison | None",
     json: str | None,
     csv: str | None,
     plot: str | None,
@@ -208,7 +235,8 @@ def _show_one(
 
     reasons = _reasons(request) if view.why else None
     # First, as it reads the weights, and nothing is to be written where their file is wrong.
-    write_json(json, lambda: _with_reasons(result.to_dict(), reasons))
+    about = {} if compared is None else compared.to_dict()
+    write_json(json, lambda: _with_reasons(result.to_dict(), reasons) | about)
     if csv is not None:
         write_text(csv, output.to_csv(result))
     if plot:
@@ -224,6 +252,8 @@ def _show_one(
         if result.variant != "baseline" and request.layers is None:
             baseline = answer(replace(request, network=plain(), fidelity=SCHEDULE))
         say("", *table.notes(result, depthwise_ways(result), baseline))
+        if compared is not None:
+            show_comparison(compared)
 
 
 def _reasons(request: "Request") -> dict[str, str]:

@@ -1,19 +1,36 @@
 """What there is: networks, operators, hardware."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from accelsim.checks import check, one_of
-from accelsim.cli.common import show
+from accelsim.cli.common import load_network, say, show
+from accelsim.cli.options import CsvFormOption, InputOption, VariantOption
 from accelsim.errors import UnsupportedError
 
+if TYPE_CHECKING:
+    from accelsim.ir import BaseNetwork
 
-def list_networks() -> None:
-    """List the networks with their sizes."""
+
+def list_networks(
+    shown: Annotated[
+        str | None,
+        typer.Option(
+            "--show", metavar="NETWORK", help="Show the layers of this network, by name or file."
+        ),
+    ] = None,
+    variant: VariantOption = "baseline",
+    input_size: InputOption = None,
+    csv_form: CsvFormOption = None,
+) -> None:
+    """List the networks with their sizes, or show the layers of one."""
     from accelsim import networks
     from accelsim.report import table
 
+    if shown is not None:
+        _show_layers(load_network(shown, variant, input_size, csv_form))
+        return
     rows = []
     for definition in networks.NETWORKS:
         network = definition()
@@ -29,6 +46,15 @@ def list_networks() -> None:
     columns = ("network", "input", "layers", "MACs", "params")
     show(table.Table(columns, rows, words=("network", "input")))
     print(f"\nvariants: {', '.join(networks.VARIANTS)}")
+
+
+def _show_layers(network: "BaseNetwork") -> None:
+    """Print what a network consists of, and what goes in and comes out."""
+    from accelsim.report import layers
+
+    say(layers.title(network), "")
+    show(layers.table(network))
+    say("", *layers.notes(network))
 
 
 def list_operators(

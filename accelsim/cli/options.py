@@ -116,6 +116,13 @@ BatchOption = Annotated[
     int | None,
     typer.Option(metavar="N", help="Images at once.  [default: 1]"),
 ]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Inputs: .npy of one, .npz by name.",
+    ),
+]
 SeedOption = Annotated[int, typer.Option(metavar="N", help="Seed of weights and inputs.")]
 JsonOption = Annotated[
     str | None,

@@ -5,8 +5,9 @@ other node is a layer on the host. Where a layer reads a tensor as a map of anot
 one that was made, a layer `reshape`, which moves nothing, stands between them.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 
@@ -103,9 +104,23 @@ def as_map(shape: Sequence[int], layout: str = CHANNELS_FIRST) -> Shape:
 
 def as_network(graph: Graph, layout: str = CHANNELS_FIRST) -> GraphNetwork:
     """The network of a graph; NetworkError where its products are not of one number of images."""
+    graph = _with_short_names(graph)
     first = as_map(graph.type(graph.inputs[0]).shape, layout)
     made = tuple(layers(graph, layout))
     return GraphNetwork(graph.name, first, made, batch=_images(graph), graph=graph, layout=layout)
+
+
+def _with_short_names(graph: Graph) -> Graph:
+    """Without all but the last name of what TensorFlow's converter has fused, where that is enough.
+
+    It joins them with semicolons.
+    """
+    short = Counter(node.name.rpartition(";")[2] for node in graph.nodes)
+    nodes = []
+    for node in graph.nodes:
+        name = node.name.rpartition(";")[2]
+        nodes.append(replace(node, name=name) if short[name] == 1 else node)
+    return replace(graph, nodes=tuple(nodes))
 
 
 def _images(graph: Graph) -> int:

@@ -60,6 +60,7 @@ MODEL_NOTES = (
 
 BETWEEN = 3  # characters between two columns
 DIGITS = 16  # of a hash that are shown
+LONGEST_NAME = 43  # of a layer; longer ones are cut
 
 
 class Table(NamedTuple):
@@ -147,7 +148,7 @@ def _row(result: Result, layer: LayerResult) -> tuple[str, ...]:
     network = result.graph
     shapes = " + ".join(show(shape) for shape in network.in_shapes(network.layer(layer.name)))
     return (
-        layer.name,
+        brief(layer.name),
         layer.op,
         layer.engine,
         layer.dataflow or "-",
@@ -234,9 +235,9 @@ def _host_notes(result: Result) -> list[str]:
     hosted.update(graph.layer(layer.name).activation for layer in result.layers)
     del hosted["none"]
     if hosted:
-        sentences.append(f"Not modelled, on the host at 0 cycles: {_list(hosted)}.")
+        sentences.append(f"Not modelled, on the host at 0 cycles: {listed(hosted)}.")
     if aliases:
-        sentences.append(f"Address aliases, no work: {_list(aliases)}.")
+        sentences.append(f"Address aliases, no work: {listed(aliases)}.")
     return sentences
 
 
@@ -294,7 +295,7 @@ def value_notes(result: Result) -> list[str]:
             f"{agreed}."
         )
     layer, shape, least, most, digest, dtype = result.computed
-    ends = "" if least is None else f" values {least:,} to {most:,},"
+    ends = "" if least is None else f" values {short(least)} to {short(most)},"
     sentences.append(
         f"Output of {layer}: {dtype} {show(shape)},{ends} sha256 {digest[:DIGITS]} "
         f"(seed {result.seed}; --json has all digits)."
@@ -328,7 +329,8 @@ def ports(engine: DepthwiseEngine) -> str:
     return f"a fill port {fill} and gives {counted(results, 'result')} a clock"
 
 
-def _list(kinds: Counter[str]) -> str:
+def listed(kinds: Counter[str]) -> str:
+    """Numbers of kinds, the most frequent first."""
     return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
 
 
@@ -373,6 +375,21 @@ def levels(comparison: "Comparison") -> Table:
 def count(number: int | None) -> str:
     """A number, or a dash for none."""
     return "-" if number is None else f"{number:,}"
+
+
+def short(number: float | None) -> str:
+    """A number as far as float32 tells it from others; a dash for none."""
+    if number is None:
+        return "-"
+    return f"{number:,}" if isinstance(number, int) else f"{number:.7g}"
+
+
+def brief(name: str) -> str:
+    """A name that some exporters make of all that they fused, cut in its middle."""
+    if len(name) <= LONGEST_NAME:
+        return name
+    half = (LONGEST_NAME - 3) // 2
+    return f"{name[:half]}...{name[-half:]}"
 
 
 def show(shape: Sequence[int]) -> str:

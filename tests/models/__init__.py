@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from accelsim.arrays import read_npz
+
 FOLDER = Path(__file__).parent
 
 
@@ -30,9 +32,9 @@ class Model(NamedTuple):
 
     def samples(self) -> list[Sample]:
         """All that the manifest gives."""
-        given = np.load(FOLDER / self.entry["inputs"])
-        expected = np.load(FOLDER / self.entry["expected"])
-        numbers = sorted({key.split("_")[1] for key in given.files})
+        given = read_npz(FOLDER / self.entry["inputs"], "input")
+        expected = read_npz(FOLDER / self.entry["expected"], "output")
+        numbers = sorted({key.split("_")[1] for key in given})
         return [
             Sample(
                 _named(given, f"in_{number}", self.entry["input_names"]),

@@ -1,0 +1,268 @@
+"""`run` with data, outputs and a runtime beside it; `quantize`; `networks --show`."""
+
+import json
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import helper
+
+from accelsim.arrays import read_npz
+from tests.models import manifest
+
+MODELS = {model.name: model for model in manifest()}
+MNIST = MODELS["orig_gh_mnist_cntk"]
+RESNET = MODELS["orig_tfl_mlperf_resnet8_float"]
+
+
+@pytest.fixture
+def two_inputs(tmp_path):
+    """A file with two inputs, int8 and float32, and two outputs with names that files can have."""
+    rng = np.random.default_rng(4)
+    w = onnx.numpy_helper.from_array(rng.normal(size=(2, 3, 1, 1)).astype(np.float32), "w")
+    nodes = [
+        helper.make_node("Conv", ["a", "w"], ["/conv/out:0"]),
+        helper.make_node("Relu", ["b"], ["file"]),
+    ]
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        "two",
+        [value("a", 1, [1, 3, 4, 4]), value("b", 3, [2, 5])],
+        [value("/conv/out:0", 1, [1, 2, 4, 4]), value("file", 3, [2, 5])],
+        [w],
+    )
+    path = tmp_path / "two.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    return path
+
+
+def inputs_of_two():
+    rng = np.random.default_rng(6)
+    return {
+        "a": rng.normal(size=(1, 3, 4, 4)).astype(np.float32),
+        "b": rng.integers(-128, 128, (2, 5), np.int8),
+    }
+
+
+def test_outputs_are_by_name_as_the_file_types_them(accelsim, two_inputs, tmp_path):
+    data, output = tmp_path / "data.npz", tmp_path / "out.npz"
+    given = inputs_of_two()
+    np.savez(data, **given)
+    outcome = accelsim("run", two_inputs, "--data", data, "--output", output)
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "fidelity golden" in outcome.out
+    session = onnxruntime.InferenceSession(two_inputs, providers=["CPUExecutionProvider"])
+    expected = dict(zip(("/conv/out:0", "file"), session.run(None, given), strict=True))
+    made = read_npz(output, "tensor")
+    assert list(made) == ["/conv/out:0", "file"]
+    for name, values in expected.items():
+        assert made[name].dtype == values.dtype
+        np.testing.assert_allclose(made[name], values, rtol=1e-6)
+    first = output.read_bytes()
+    accelsim("run", two_inputs, "--data", data, "--output", output)
+    assert output.read_bytes() == first
+
+
+def test_one_input_may_be_an_array_and_every_layer_is_written(accelsim, tmp_path):
+    sample = MNIST.samples()[0]
+    data, output = tmp_path / "x.npy", tmp_path / "out.npz"
+    np.save(data, sample.inputs["Input3"])
+    outcome = accelsim("run", MNIST.path, "--data", data, "--output", output, "--output-layers")
+    assert outcome.status == 0
+    made = read_npz(output, "tensor")
+    assert next(iter(made)) == "Plus214_Output_0"
+    np.testing.assert_allclose(
+        made["Plus214_Output_0"],
+        sample.outputs["Plus214_Output_0"],
+        atol=MNIST.entry["tolerance"]["atol"],
+    )
+    assert made["Pooling66_Output_0"].shape == (1, 8, 14, 14)
+
+
+WRONG = {
+    "name": ({"A": 0}, "has no input 'A'; its inputs are a, b; did you mean a"),
+    "missing": ({"a": 0}, "input b of two is missing; it is int8 [2, 5]"),
+    "shape": ({"b": np.zeros((1, 2, 5), np.int8)}, "b of two must be int8 [2, 5], not int8 [1, 2"),
+    "dtype": ({"b": np.zeros((2, 5))}, "b of two must be int8 [2, 5], not float64 [2, 5]"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_wrong_data_is_one_sentence_and_leaves_nothing(wrong, accelsim, two_inputs, tmp_path):
+    changed, says = WRONG[wrong]
+    given = inputs_of_two()
+    if wrong == "missing":
+        del given["b"]
+    else:
+        given |= {name: np.asarray(each) for name, each in changed.items()}
+    np.savez(tmp_path / "data.npz", **given)
+    before = sorted(tmp_path.iterdir())
+    outcome = accelsim(
+        "run", two_inputs, "--data", tmp_path / "data.npz", "--output", tmp_path / "o.npz"
+    )
+    assert outcome.status == 2
+    assert says in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--output", "o.npz", "--fidelity", "schedule"], "schedule computes no values"),
+        (["--output", "o.npy"], "o.npy must end in .npz"),
+        (["--output-layers"], "--output-layers is for --output"),
+        (["--data", "none.npz"], "none.npz cannot be read: No such file"),
+        (["--data", "x.npy"], "two has 2 inputs; an .npz has them by name: a, b"),
+        (["--data", "text.npz"], "text.npz is not an .npz file of plain arrays"),
+        (["--data", "x.txt"], "x.txt must end in .npy, an array, or .npz"),
+        (["--compare", "onnx"], "no runtime 'onnx' to compare with; there are onnxruntime, litert"),
+        (["--compare", "litert"], "litert runs .tflite files, and"),
+        (["--data", "x.npy", "--array", "8x8,4x4"], "are for one network on one design"),
+        (["--output", "o.npz", "--fidelity", "cycle"], "multiplies reals, and engines multiply"),
+        (["--output", "x.npy"], "x.npy must end in .npz"),
+        (["--data", "x.npz", "--output", "x.npz"], "would overwrite x.npz, which the command read"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(options, says, accelsim, two_inputs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", np.zeros(3))
+    np.savez("x.npz", **inputs_of_two())
+    (tmp_path / "text.npz").write_text("no archive")
+    before = sorted(tmp_path.iterdir())
+    outcome = accelsim("run", "two.onnx", *options)
+    assert outcome.status == 2
+    assert says in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_networks_without_tensors_have_no_outputs(accelsim, probe, tmp_path):
+    outcome = accelsim("run", probe, "--output", tmp_path / "o.npz")
+    assert outcome.status == 2
+    assert "data and outputs are tensors of a file" in outcome.err
+
+
+def test_a_runtime_is_compared_layer_by_layer(accelsim):
+    outcome = accelsim("run", RESNET.path, "--compare", "onnxruntime", "--json", "-")
+    assert outcome.status == 0
+    result = json.loads(outcome.out)
+    assert result["compared_with"]["runtime"] == f"onnxruntime {onnxruntime.__version__}"
+    assert result["compared_with"]["float_operators"]["Conv"] == 9
+    assert result["compared_with"]["equal"]
+    first, *_, last = result["compare"]
+    assert list(first)[:5] == ["name", "elements", "different", "first", "max_difference"]
+    assert (first["elements"], first["different"], first["first"]) == (3 * 32 * 32, 0, None)
+    assert last["name"] == "Identity"
+    assert last["elements"] == 10
+    assert last["max_difference"] <= last["allowed"] < 1e-4
+
+
+def test_what_differs_from_a_runtime_ends_with_status_1(accelsim, monkeypatch):
+    """A planted fault: one output is a little larger than it should be."""
+    from accelsim.graph import evaluate
+
+    right = evaluate.outputs
+
+    def wrong(graph, values):
+        made = {name: each.copy() for name, each in right(graph, values).items()}
+        made["Identity"][0, 3] += 0.01
+        return made
+
+    monkeypatch.setattr("accelsim.inference.outputs", wrong)
+    outcome = accelsim("run", RESNET.path, "--compare", "onnxruntime")
+    assert outcome.status == 1
+    assert "values differ from onnxruntime" in outcome.err
+    assert "in Identity" in outcome.err
+    assert "beyond what is allowed in Identity" in outcome.out
+    assert "[0, 3]" in outcome.out or "[0, 0]" in outcome.out
+
+
+def test_a_runtime_that_is_missing_is_one_sentence(accelsim, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    outcome = accelsim("run", MNIST.path, "--compare", "onnxruntime")
+    assert outcome.status == 2
+    assert "needs the package onnxruntime: pip install onnxruntime" in outcome.err
+
+
+def test_layers_are_shown_with_shapes_parameters_and_macs(accelsim):
+    outcome = accelsim("networks", "--show", MNIST.path)
+    assert outcome.status == 0
+    row = next(line for line in outcome.out.splitlines() if line.startswith("Convolution110"))
+    assert " ".join(row.split()) == "Convolution110 conv2d 8x14x14 > 16x14x14 627,200 3,200"
+    total = next(line for line in outcome.out.splitlines() if line.startswith("total"))
+    assert total.split()[1] == f"{MNIST.entry['macs']:,}"
+    assert "Inputs: Input3 float32 [1, 1, 28, 28]." in outcome.out
+    assert "Outputs: Plus214_Output_0 float32 [1, 10]." in outcome.out
+    built_in = accelsim("networks", "--show", "mobilenet_v3_small", "--input", "64x64")
+    assert "b1.se1" in built_in.out
+
+
+@pytest.mark.parametrize(
+    ("options", "operators"),
+    [
+        ([], "9 Conv"),
+        (["--per-tensor", "--activations", "uint8"], "9 Conv"),
+        (["--form", "qlinear", "--activations", "uint8", "--weights", "uint8"], "9 QLinearConv"),
+    ],
+)
+def test_quantize(options, operators, accelsim, tmp_path):
+    """The file is the one of onnxruntime's quantiser: its weights have as many scales as asked."""
+    images = [sample.inputs["input_1"] for sample in RESNET.samples()]
+    calibration, output = tmp_path / "images.npz", tmp_path / "int8.onnx"
+    np.savez(calibration, input_1=np.concatenate(images))
+    outcome = accelsim(
+        "quantize", RESNET.path, "--calibration", calibration, "-o", output, *options
+    )
+    assert (outcome.status, outcome.err) == (0, "")
+    assert operators in outcome.out
+    graph = onnx.load(output).graph
+    sizes = {each.name: each.dims[0] if each.dims else 1 for each in graph.initializer}
+    scale_of_weights = {
+        node.output[0]: node.input[1] for node in graph.node if node.op_type == "DequantizeLinear"
+    }
+    scales = {
+        sizes[node.input[4] if node.op_type == "QLinearConv" else scale_of_weights[node.input[1]]]
+        for node in graph.node
+        if node.op_type in ("Conv", "QLinearConv")
+    }
+    assert scales == ({1} if "--per-tensor" in options else {16, 32, 64})
+    session = onnxruntime.InferenceSession(output, providers=["CPUExecutionProvider"])
+    (made,) = session.run(None, {"input_1": images[0]})
+    assert made.shape == (1, 10)
+
+
+def test_quantize_without_calibration_warns(accelsim, tmp_path):
+    output = tmp_path / "int8.onnx"
+    outcome = accelsim("quantize", RESNET.path, "-o", output)
+    assert outcome.status == 0
+    assert "without --calibration ranges are those of 8 random inputs (seed 0)" in outcome.err
+    assert output.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["none.onnx"], "none.onnx cannot be read: there is no such file"),
+        (["text.onnx"], "text.onnx: onnxruntime's quantiser cannot"),
+        (["net.toml"], "net.toml must end in .onnx"),
+        ([RESNET.path, "--form", "qld"], "form must be one of qdq, qlinear, not 'qld'"),
+        ([RESNET.path, "--weights", "uint8"], "activations of int8 take weights of int8"),
+        ([RESNET.path, "--calibration", "wrong.npz"], "input input_1 of"),
+        ([RESNET.path, "--calibration", "small.npz"], "input_1 must be float32 ['N', 32, 32, 3]"),
+        ([MODELS["real_mnist_cntk.qop_u8u8_pt"].path], "is quantised already"),
+        ([MODELS["orig_gh_yunet_n_dynamic"].path], "leaves sizes open, in place 2 of its shape"),
+    ],
+)
+def test_quantize_refuses(options, says, accelsim, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.onnx").write_text("no model")
+    np.savez("wrong.npz", x=np.zeros(3, np.float32))
+    np.savez("small.npz", input_1=np.zeros((2, 8, 8, 3), np.float32))
+    outcome = accelsim("quantize", *options, "-o", "int8.onnx")
+    assert outcome.status == 2
+    assert says in outcome.err
+    assert not (tmp_path / "int8.onnx").exists()
