@@ -166,7 +166,8 @@ def layers(graph: Graph, layout: str) -> Iterator[Layer]:
             node.name,
             work.operator,
             sources,
-            bias=node.inputs[2] != "" or _has_bias(node),
+            bias=work.biased and (node.inputs[2] != "" or _has_bias(node)),
+            norm=work.norm,
             factors=factors(graph, node, shapes),
         )
         made[node.outputs[0]] = node.name, work.operator.out_shape(*shapes)

@@ -91,6 +91,8 @@ class Products(NamedTuple):
     x, y : the first input, and the result, as (n, c, h, w) and (n, k, oh, ow).
     w : the second input as the weights of the operator or, if it is a `second_map` that the
         operator reads, as (n, c, h, w).
+    norm : whether a batch norm is folded into weights and bias.
+    biased : whether the bias, where there is one, is more than that of a norm.
     """
 
     operator: Operator
@@ -98,6 +100,8 @@ class Products(NamedTuple):
     w: View
     y: View
     second_map: bool = False
+    norm: bool = False
+    biased: bool = True
 
 
 Work = Function | Products | None

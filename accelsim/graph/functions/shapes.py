@@ -185,6 +185,12 @@ def space_to_depth(x: Array, blocksize: int, mode: str = "DCR") -> Array:
     return parts.reshape(n, c * b**2, h // b, w // b)
 
 
+def channel_shuffle(x: Array, groups: int) -> Array:
+    """Channel i of group g becomes channel g of the i-th, of so many as a group has."""
+    n, c, *image = x.shape
+    return x.reshape(n, groups, c // groups, *image).swapaxes(1, 2).reshape(x.shape)
+
+
 def shape_of(x: Array, start: int = 0, end: int | None = None) -> Array:
     """int64[rank]: the sizes of x, or those from `start` to `end`."""
     return np.array(x.shape[start:end], np.int64)
@@ -231,6 +237,7 @@ def triangle(x: Array, k: Array | None = None, upper: int = 1) -> Array:
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "ChannelShuffle": channel_shuffle,  # ours; ONNX has it as Reshape, Transpose, Reshape
     "Concat": concat,
     "ConstantOfShape": constant_of_shape,
     "DepthToSpace": depth_to_space,

@@ -13,6 +13,7 @@ from accelsim.graph.types import Graph, Node
 from accelsim.importers.onnx.fold import fold
 from accelsim.importers.onnx.model import CannotExecuteError, Model, Refusal
 from accelsim.importers.onnx.nodes import NODES, make_nodes
+from accelsim.importers.onnx.patterns import find_patterns
 from accelsim.importers.onnx.read import Sizes, read
 
 __all__ = ["load"]
@@ -35,6 +36,8 @@ def load(path: Path, sizes: Sizes = None) -> GraphNetwork:
 def make_graph(model: Model) -> Graph:
     """The graph of a model, which is changed on the way."""
     refused = fold(model, NODES)
+    if not refused:
+        find_patterns(model)
     nodes: list[Node] = []
     for step in model.steps:
         try:

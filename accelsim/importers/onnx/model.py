@@ -24,6 +24,8 @@ class Step:
     inputs, outputs : names of tensors, "" for one that is left out.
     attributes : as the newest operator set has them, once `normalise` has seen the step.
     proto : the NodeProto that it was read from; None of what was made here.
+    norm : whether a batch norm is folded into its weights and its bias.
+    biased : whether its bias, where it has one, is more than that of a norm.
     """
 
     name: str
@@ -32,6 +34,8 @@ class Step:
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any] = field(default_factory=dict)
     proto: Any = None
+    norm: bool = False
+    biased: bool = True
 
     def __str__(self) -> str:
         return f"node {self.name} ({self.kind})"

@@ -35,6 +35,6 @@ def products(
     made = (x.shape[0], *operator.out_shape(*maps))
     if made != y.shape:
         raise NetworkError(f"{step} makes {list(y.shape)}, and its attributes say {list(made)}")
-    work = Products(operator, x, w, y, second_map)
+    work = Products(operator, x, w, y, second_map, step.norm, step.biased)
     inputs = (step.inputs[0], step.inputs[1], bias, "", "")
     return Node(step.name, step.kind, work, inputs, step.outputs[:1])
