@@ -10,16 +10,28 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
 from accelsim.errors import NetworkError
 from accelsim.graph.host import HostNode
 from accelsim.graph.types import OF_PRODUCTS, Graph, Node, Products
-from accelsim.ir import ANY_INT8, Factors, Layer, Network, Shape
+from accelsim.ir import ANY_INT8, INPUT, Factors, Layer, Network, Shape
 from accelsim.tensors import Tensor
 
 CHANNELS_FIRST, CHANNELS_LAST = "channels first", "channels last"
+
+
+class Elements(NamedTuple):
+    """How many numbers the constants have that the nodes of a file read.
+
+    values : weights, biases, shapes and all others, of which some are no parameters.
+    scales : scales and zero points.
+    """
+
+    values: int
+    scales: int
 
 
 @dataclass(frozen=True)
@@ -29,10 +41,12 @@ class GraphNetwork(Network):
     graph : its nodes have the names of the layers.
     layout : where the channels of a tensor of images stand, CHANNELS_FIRST or CHANNELS_LAST.
     batch : images that the tensors of the graph hold; each layer of products takes them all.
+    elements : of the constants of the file; None where it is no file's.
     """
 
     graph: Graph = field(kw_only=True, repr=False, compare=False)
     layout: str = CHANNELS_FIRST
+    elements: Elements | None = None
 
     def __post_init__(self) -> None:
         self._check_parts()
@@ -57,6 +71,23 @@ class GraphNetwork(Network):
     def made(self) -> dict[str, str]:
         """By the name of a layer the tensor that it makes."""
         return {name: tensor for name, _, tensor in _parts(self.graph)}
+
+    def without_values(self) -> Network:
+        """The layers as a network of its own, which variants can change.
+
+        NetworkError where it has several inputs.
+        """
+        if len(self.graph.inputs) > 1:
+            raise NetworkError(
+                f"variants are of networks with one input, and {self.name} has "
+                f"{', '.join(self.graph.inputs)}"
+            )
+        (entry,) = self.graph.inputs
+        layers = tuple(
+            replace(layer, inputs=tuple(INPUT if each == entry else each for each in layer.inputs))
+            for layer in self.layers
+        )
+        return Network(self.name, self.input, layers, dtype=self.dtype, batch=self.batch)
 
     def is_real(self, layer: Layer) -> bool:
         """Whether a layer multiplies reals, which an engine would as the integers of int8."""
@@ -102,12 +133,22 @@ def as_map(shape: Sequence[int], layout: str = CHANNELS_FIRST) -> Shape:
             raise AssertionError(shape)
 
 
-def as_network(graph: Graph, layout: str = CHANNELS_FIRST) -> GraphNetwork:
+def as_network(
+    graph: Graph, layout: str = CHANNELS_FIRST, elements: Elements | None = None
+) -> GraphNetwork:
     """The network of a graph; NetworkError where its products are not of one number of images."""
     graph = _with_short_names(graph)
     first = as_map(graph.type(graph.inputs[0]).shape, layout)
     made = tuple(layers(graph, layout))
-    return GraphNetwork(graph.name, first, made, batch=_images(graph), graph=graph, layout=layout)
+    return GraphNetwork(
+        graph.name,
+        first,
+        made,
+        batch=_images(graph),
+        graph=graph,
+        layout=layout,
+        elements=elements,
+    )
 
 
 def _with_short_names(graph: Graph) -> Graph:
@@ -143,12 +184,13 @@ def layers(graph: Graph, layout: str) -> Iterator[Layer]:
     for node in graph.nodes:
         work = node.work
         if not isinstance(work, Products):
-            reads = tuple(made[name][0] for name in dict.fromkeys(node.inputs) if name in made)
+            reads = [made[name] for name in dict.fromkeys(node.inputs) if name in made]
+            sources, shapes = zip(*reads, strict=True) if reads else ((), ())
+            parameters = _parameters(graph, node)
             for place, tensor in enumerate(filter(None, node.outputs)):
                 name = _as_made(node, place)
                 shape = as_map(graph.type(tensor).shape, layout)
-                op = HostNode(node.kind, shape, _parameters(graph, node))
-                yield Layer(name, op, reads)
+                yield Layer(name, HostNode(node.kind, shape, parameters, shapes), sources)
                 made[tensor] = name, shape
             continue
         views = (work.x, work.w) if work.second_map else (work.x,)
@@ -158,7 +200,7 @@ def layers(graph: Graph, layout: str) -> Iterator[Layer]:
             seen: Shape = view.shape[-3:]  # type: ignore[assignment]
             if seen != shape:
                 name = _as_read(node, place)
-                yield Layer(name, HostNode("reshape", seen), (source,))
+                yield Layer(name, HostNode("reshape", seen, 0, (shape,)), (source,))
                 source = name
             read.append((source, seen))
         sources, shapes = zip(*read, strict=True)
@@ -211,7 +253,22 @@ def _has_bias(node: Node) -> bool:
     return any(type(step).__name__ == "Bias" for step in node.program)
 
 
+# Operators with trainable constants, and how many of their inputs, from the second on, are such:
+# a mean and a variance are not trained.
+_TRAINED = {
+    **dict.fromkeys(("Add", "Mul", "Sub", "Div", "PRelu", "Gather", "Concat", "PRELU"), 2),
+    **dict.fromkeys(("ADD", "MUL", "SUB", "DIV"), 2),
+    **dict.fromkeys(("BatchNormalization", "LayerNormalization"), 3),
+    **dict.fromkeys(("InstanceNormalization", "GroupNormalization"), 3),
+}
+
+
 def _parameters(graph: Graph, node: Node) -> int:
-    """Values of the constants of reals that a node on the host reads."""
-    types = [graph.constants[name].type for name in node.inputs if name in graph.constants]
-    return sum(prod(each.shape) for each in types if each.dtype.startswith("float"))
+    """Values of the constants of reals that a node on the host reads and that are trained.
+
+    A single number, such as the 2 of a square, is none.
+    """
+    names = node.inputs[: _TRAINED.get(node.kind, 0)]
+    types = [graph.constants[name].type for name in names if name in graph.constants]
+    sizes = [prod(each.shape) for each in types if each.dtype.startswith("float")]
+    return sum(size for size in sizes if size > 1)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from accelsim.checks import show
 from accelsim.errors import NetworkError, ShapeError
+from accelsim.graph.host import PRODUCTS_OF_MAPS
 from accelsim.ir import INPUT, Layer, Network, Shape
 from accelsim.networks.square import as_depthwise, square_depthwise
 from accelsim.ops import (
@@ -153,7 +154,7 @@ def _gates(network: Network) -> dict[str, _Gate]:
         last = True
         while source not in (gated, INPUT) and network.shape(source)[1:] == (1, 1):
             layer = network.layer(source)
-            if isinstance(layer.op, GlobalPool | Pool) or len(layer.inputs) > 1:
+            if _pools(layer) or len(layer.inputs) > 1:
                 break
             if isinstance(layer.op, Conv2d | Pointwise | Linear):
                 gates[source] = _Gate(gated, last)
@@ -162,12 +163,18 @@ def _gates(network: Network) -> dict[str, _Gate]:
     return gates
 
 
+def _pools(layer: Layer) -> bool:
+    """Whether a layer is a pool, also one of a file."""
+    return isinstance(layer.op, GlobalPool | Pool) or "pool" in layer.op.name.lower()
+
+
 def _gated(network: Network, layer: Layer) -> tuple[str, str]:
     """The map that a layer multiplies by a gate for each channel, and the gates; INPUT if none."""
-    if not isinstance(layer.op, Scale | Multiply):
+    of_maps = layer.op.name in PRODUCTS_OF_MAPS and len(layer.inputs) == 2
+    if not (isinstance(layer.op, Scale | Multiply) or of_maps):
         return INPUT, INPUT
     gated, source = layer.inputs
-    if isinstance(layer.op, Multiply) and network.shape(source)[1:] != (1, 1):
+    if not isinstance(layer.op, Scale) and network.shape(source)[1:] != (1, 1):
         gated, source = source, gated  # a product has them in either order
     whole = network.shape(gated)[0] == network.shape(source)[0]
     return (gated, source) if whole else (INPUT, INPUT)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from accelsim.checks import suggestion
 from accelsim.errors import NetworkError
+from accelsim.graph.network import GraphNetwork
 from accelsim.ir import BaseNetwork, Network
 from accelsim.networks import fuse
 from accelsim.networks.fuse import NO_RULES, Rules
@@ -59,6 +60,8 @@ def apply(network: BaseNetwork, variant: str, rules: Rules = NO_RULES) -> Networ
         )
     if name == BASELINE:
         return network
+    if isinstance(network, GraphNetwork):
+        network = network.without_values()
     if name == "xsep":
         return xsep(network, variant, _kernel(dict(keys).get("k")))
     if name == "ddc":

@@ -28,7 +28,7 @@ def load(path: Path, sizes: Sizes = None) -> GraphNetwork:
     """
     model = read(path, sizes)
     try:
-        return as_network(make_graph(model))
+        return as_network(make_graph(model), elements=model.elements)
     except AccelsimError as error:
         raise type(error)(f"{path}: {error}") from None
 

@@ -1,8 +1,9 @@
-"""How many values the constants of a file have."""
+"""How many numbers the constants of a file have."""
 
 from collections.abc import Iterable
 from math import prod
 
+from accelsim.graph.network import Elements
 from accelsim.graph.types import Constant
 from accelsim.importers.onnx.model import Model, Step
 
@@ -21,16 +22,22 @@ _VALUES = {
 _FIRST = "com.microsoft.QLinear"  # of the others of that name it is the first
 
 
-def count_elements(model: Model, steps: Iterable[Step]) -> int:
-    """Values of all constants that steps read, shapes included; of scales and zero points none."""
+def count_elements(model: Model, steps: Iterable[Step]) -> Elements:
+    """Of all constants that steps read."""
     constants: dict[str, Constant] = dict(model.constants)
     read: set[str] = set()
+    values: set[str] = set()
     for step in steps:
         value = step.attributes.get("value")
         if step.kind == "Constant" and isinstance(value, Constant):
             constants[step.outputs[0]] = value
-        read |= set(_values(step))
-    return sum(prod(constants[name].type.shape) for name in read if name in constants)
+        read |= set(step.inputs)
+        values |= set(_values(step))
+
+    def count(names: set[str]) -> int:
+        return sum(prod(constants[name].type.shape) for name in names if name in constants)
+
+    return Elements(count(values), count(read - values))
 
 
 def _values(step: Step) -> Iterable[str]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from accelsim.graph.network import Elements
 from accelsim.graph.types import Array, Constant, TensorType
 
 STANDARD = ""  # the domain of ONNX's own operators
@@ -88,7 +89,7 @@ class Model:
     inputs : types of the inputs of the graph that are no constants.
     steps : in order of execution, once `fold` has seen them.
     types : of all tensors that are known so far and are no constants.
-    elements : values of constants that nodes of the file read; scales and zero points are none.
+    elements : of the constants that nodes of the file read.
     """
 
     path: Path
@@ -98,7 +99,7 @@ class Model:
     steps: list[Step]
     constants: dict[str, Constant]
     types: dict[str, TensorType] = field(default_factory=dict)
-    elements: int = 0
+    elements: Elements | None = None
 
     @property
     def images(self) -> int:

@@ -5,12 +5,14 @@ rounding of reals alone.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from math import prod
+from typing import Any
 
 import numpy as np
 
-from accelsim.graph.types import Array
+from accelsim.graph.types import NO_ATTRIBUTES, Array
 from accelsim.importers.onnx.model import Model, Step, derived
 from accelsim.importers.onnx.rewrite import Match, Pattern, Steps, both_orders
 
@@ -88,7 +90,7 @@ def batch_norm(steps: Steps, last: Step) -> Match | None:
     own = model.constants.get(layer.input(2))
 
     def scale(gamma: Array, variance: Array) -> Array:
-        return gamma / np.sqrt(variance + np.float32(epsilon))
+        return np.asarray(gamma / np.sqrt(variance + np.float32(epsilon)))
 
     def scaled(w: Array, gamma: Array, variance: Array) -> Array:
         factors = scale(gamma, variance).reshape(groups, -1)
@@ -104,7 +106,7 @@ def batch_norm(steps: Steps, last: Step) -> Match | None:
     def shifted(*given: Array) -> Array:
         gamma, beta, mean, variance, *b = given
         before = b[0] - mean if b else -mean
-        return beta + before * scale(gamma, variance)
+        return np.asarray(beta + before * scale(gamma, variance))
 
     gamma, beta, mean, variance = (each for each in numbers if each is not None)
     shape, dtype, _ = weights.type
@@ -183,10 +185,8 @@ def _factors_of(steps: Steps, step: Step) -> tuple[float, list[str], list[Step]]
         divisor = steps.scalar(b)
         if not divisor:
             return 1.0, [step.outputs[0]], []
-        operands, constant = (a,), 1 / divisor
-    else:
-        operands = (a, b)
-    for name in operands:
+        constant = 1 / divisor
+    for name in (a,) if step.kind == "Div" else (a, b):
         value = steps.scalar(name)
         if value is not None:
             constant *= value
@@ -276,14 +276,14 @@ def gelu(steps: Steps, last: Step) -> Match | None:
         if found is None:
             continue
         inner, add = found
-        for kind, argument, attributes in (
-            ("Erf", _over_root_2, {}),
-            ("Tanh", _cubic, {"approximate": "tanh"}),
-        ):
+        for kind, argument, form in (("Erf", _over_root_2, "none"), ("Tanh", _cubic, "tanh")):
             function = steps.maker(inner, kind)
-            absorbed = function and argument(steps, function.inputs[0], x)
-            if function and absorbed is not None:
-                return _one(last, "Gelu", (x,), [*made[1:], add, function, *absorbed], attributes)
+            if function is None:
+                continue
+            absorbed = argument(steps, function.inputs[0], x)
+            if absorbed is not None:
+                inside = [*made[1:], add, function, *absorbed]
+                return _one(last, "Gelu", (x,), inside, {"approximate": form})
     return None
 
 
@@ -409,11 +409,11 @@ def _one(
     kind: str,
     inputs: tuple[str, ...],
     absorbed: list[Step],
-    attributes: dict[str, object] | None = None,
+    attributes: Mapping[str, Any] = NO_ATTRIBUTES,
 ) -> Match:
     """A step of another kind in place of the last and those before it."""
     unique = {step.name: step for step in absorbed}
-    return Match(Step(last.name, kind, inputs, last.outputs, attributes or {}), (*unique.values(),))
+    return Match(Step(last.name, kind, inputs, last.outputs, attributes), (*unique.values(),))
 
 
 # The operator of the last step, and what to look for there; what stands first is tried first.
