@@ -1,4 +1,4 @@
-"""TFLite's rules as its sources write them, in NumPy: what programs are compared with.
+"""TFLite's fixed point as its sources write it, in NumPy, and rules to compare programs with.
 
 SaturatingRoundingDoublingHighMul and RoundingDivideByPOT are those of gemmlowp's fixedpoint.h,
 MultiplyByQuantizedMultiplier that of tensorflow/lite/kernels/internal/common.cc.

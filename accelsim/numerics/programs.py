@@ -46,8 +46,8 @@ class Requantise(NamedTuple):
         shift, ties away from 0. `tfl_single` rounds once, ties towards infinity, `tfl_away` once,
         ties away from 0. Where a result, or the sum of `tfl_double` shifted left, exceeds int32,
         it is its nearest value.
-    multiplier : int64[k], or int64[1] for all channels. 24 bits with the highest set for `ort`; 0
-        or 31 bits with the highest set for the others.
+    multiplier : int64[k], or int64[1] for all channels. 24 bits with the highest set for `ort`; at
+        most 31 bits for the others.
     shift : int64, shaped like multiplier; from 0 to 63 for `ort`, at most 54 with an offset; from
         1 to 62 for the others, where up to 31 `tfl_double` shifts the sum left by 31 - shift.
     offset : of `ort` only: a zero point that is added before the last rounding.
