@@ -88,12 +88,17 @@ def _as_in_float64(step: Requantise, factors: Float64, reach: int) -> Requantise
     """The step with multipliers that round every sum up to `reach` as float64 does, or as it is."""
     results = np.arange(1, _MOST_RESULT + 1)
     first = first_sums(factors, results)  # [k, results]
+    reached = first <= reach
+    multipliers, shifts = step.multiplier[:, None], step.shift[:, None]
+
+    def begun(totals: programs.Int64) -> npt.NDArray[np.bool]:
+        return (totals * multipliers + (np.int64(1) << (shifts - 1))) >> shifts >= results
+
+    right = (begun(first) & ~begun(first - 1)) | ~reached
     chosen = step.multiplier.copy()
-    for k, (multiplier, shift) in enumerate(zip(step.multiplier, step.shift, strict=True)):
-        reached = first[k] <= reach
-        chosen[k] = _feasible(
-            int(multiplier), int(shift), results[reached].tolist(), first[k][reached].tolist()
-        )
+    for k in np.flatnonzero(~right.all(axis=1)).tolist():
+        wanted = results[reached[k]].tolist(), first[k][reached[k]].tolist()
+        chosen[k] = _feasible(int(chosen[k]), int(step.shift[k]), *wanted)
     return step._replace(multiplier=chosen)
 
 
@@ -214,7 +219,7 @@ def add(
     output = twice / (2.0**_LEFT_SHIFT * np.float64(np.float32(y.scale)))
     if output >= 1:
         raise NetworkError(
-            f"the scale of y must be above {twice / 2**_LEFT_SHIFT!r} where maps of scales "
+            f"the scale of y must be above {float(twice / 2**_LEFT_SHIFT)!r} where maps of scales "
             f"{a.scale!r} and {b.scale!r} are added, not {y.scale!r}"
         )
     aligned = AlignedAdd(

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from accelsim.numerics.gemmlowp import divide_by_power_of_two, doubling_high_mul
 from accelsim.numerics.integers import Integers
-from accelsim.numerics.scales import Quantised, check_quantised
 from accelsim.numerics.tflite_rules import quantised_multiplier
 
 Int64 = npt.NDArray[np.int64]
@@ -33,21 +32,22 @@ _FACTORS = (  # exp(-2**n) in Q0.31 for n from -2
 _48_OVER_17, _MINUS_32_OVER_17 = 1515870810, -1010580540  # in Q2.29
 
 
-def softmax(x: Integers, kind: Quantised, beta: float, dtype: str) -> Integers:
-    """int8 or uint8, shaped as x: shares along the last axis, in steps of 1/256 above the least.
+def softmax(x: Integers, scale: float, beta: float) -> Integers:
+    """int8 or uint8, as x: shares along the last axis, in steps of 1/256 from the least value on.
 
-    kind : of x, of which only the scale counts; beta : what it is multiplied by.
+    scale : of x, a float32; beta : what it is multiplied by.
+
+    TFLite stops where powers that are at most 1 add up to about 256 or more, and no share is left.
     """
-    check_quantised("x", kind)
     below = x.max(axis=-1, keepdims=True).astype(np.int64) - x
-    powers = _powers(np.float64(np.float32(kind.scale)) * np.float64(np.float32(beta)))[below]
+    powers = _powers(np.float64(np.float32(scale)) * np.float64(np.float32(beta)))[below]
     total = divide_by_power_of_two(powers, _SUM_BITS).sum(axis=-1, keepdims=True)
     length = np.frexp(total.astype(np.float64))[1].astype(np.int64)
     reciprocal = _reciprocal((total << (32 - length)) - (1 << 31))
     shift = length - 32 + _SUM_BITS + 31 - 8
     shares = divide_by_power_of_two(doubling_high_mul(reciprocal, powers), shift)
-    limits = np.iinfo(dtype)
-    return np.asarray(np.minimum(shares + limits.min, limits.max), dtype)
+    limits = np.iinfo(x.dtype)
+    return np.asarray(np.minimum(shares + limits.min, limits.max), x.dtype)
 
 
 def _powers(scale: np.float64) -> Int64:

@@ -12,6 +12,7 @@ import numpy as np
 from accelsim.graph.types import Array
 from accelsim.numerics.programs import Clamp, Requantise, clamp, requantise
 from accelsim.numerics.tflite_rules import half_away
+from accelsim.numerics.tflite_softmax import softmax
 
 Pair = tuple[int, int]
 Sides = tuple[int, int, int, int]  # top, bottom, left, right
@@ -54,24 +55,6 @@ def total(x: Array, axes: tuple[int, ...], keepdims: bool, zero_point: int) -> A
     """int32: sums of an integer map less its zero point along axes."""
     sums = x.sum(axes, np.int32, keepdims=keepdims)
     return np.asarray(sums - np.int32(zero_point * prod(x.shape[axis] for axis in axes)))
-
-
-def softmax(x: Array, scale: float, beta: float, y_scale: float, zero_point: int) -> Array:
-    """Of integers along the last axis: float32 exponentials from a table of all differences.
-
-    scale, y_scale : of x and of the result, which has the type of x and that zero point.
-    """
-    differences = np.arange(256, dtype=np.float32)
-    slope = -np.float32(scale) * np.float32(beta)
-    table = np.exp((slope * differences).astype(np.float64)).astype(np.float32)
-    grown = table[x.max(-1, keepdims=True).astype(np.int32) - x]
-    sums = np.add.accumulate(grown, axis=-1)[..., -1:]  # one after the other, as rounding goes
-    steps = grown * (np.float32(1) / (sums * np.float32(y_scale)))
-    limits = np.iinfo(x.dtype)
-    if x.dtype == np.uint8:  # which leaves the zero point out
-        return np.asarray(np.minimum(steps + np.float32(0.5), limits.max), np.uint8)
-    made = half_away(steps) + zero_point
-    return np.asarray(np.clip(made, limits.min, limits.max), x.dtype)
 
 
 def prelu(

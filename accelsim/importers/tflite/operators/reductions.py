@@ -106,13 +106,7 @@ def softmax(operation: Operation) -> None:
     if operation.of_reals():
         operation.make(Function("tflite.scaled_softmax", {"beta": beta}), operation.inputs, shape)
         return
-    x, y = operation.quantised(), operation.quantised_result
-    attributes = {
-        "scale": x.scale,
-        "beta": beta,
-        "y_scale": y.scale,
-        "zero_point": y.zero_point,
-    }
+    attributes = {"scale": operation.quantised().scale, "beta": beta}
     operation.make(Function("tflite.softmax", attributes), operation.inputs, shape)
 
 
