@@ -96,3 +96,36 @@ def _rounded(values: Float32, y: Quantised) -> Integers:
 def _typed(values: npt.NDArray[Any], y: Quantised) -> Integers:
     typed: Integers = values.astype(y.dtype)
     return typed
+
+
+_LOGISTIC_ABOVE = (  # of MLAS: coefficients of v**9, v**7, ..., v
+    4.37031012579801e-11,
+    1.15627324459942e-07,
+    6.08574864600143e-05,
+    8.51377133304701e-03,
+    2.48287947061529e-01,
+)
+_LOGISTIC_BELOW = (  # of v**10, v**8, ..., 1
+    6.10247389755681e-13,
+    5.76102136993427e-09,
+    6.29106785017040e-06,
+    1.70198817374094e-03,
+    1.16817656904453e-01,
+    9.93151921023180e-01,
+)
+
+
+def logistic(x: Float32) -> Float32:
+    """1 / (1 + exp -x) as MLAS approximates it: a quotient of polynomials, and a half."""
+    v = np.clip(x, np.float32(-18), np.float32(18))
+    share = v * _polynomial(v * v, _LOGISTIC_ABOVE) / _polynomial(v * v, _LOGISTIC_BELOW)
+    shifted: Float32 = np.clip(share + np.float32(0.5), np.float32(0), np.float32(1))
+    return shifted
+
+
+def _polynomial(v: Float32, coefficients: tuple[float, ...]) -> Float32:
+    """Horner's rule in fused multiply-adds, the coefficient of the highest power first."""
+    total = np.full_like(v, coefficients[0])
+    for each in coefficients[1:]:
+        total = fma(total, v, np.float32(each))
+    return total

@@ -2,7 +2,7 @@
 
 A file is read (`read`), its tensors get shapes and what is constant is folded (`fold`, `shapes`),
 operators of old sets become those of the newest (`normalise`), several that are one are taken as
-one (`patterns`), and each becomes nodes of a Graph (`nodes`).
+one (`patterns`, and for integers `qdq`), and each becomes nodes of a Graph (`nodes`, `quantised`).
 """
 
 from pathlib import Path
@@ -14,6 +14,7 @@ from accelsim.importers.onnx.fold import fold
 from accelsim.importers.onnx.model import CannotExecuteError, Model, Refusal
 from accelsim.importers.onnx.nodes import NODES, make_nodes
 from accelsim.importers.onnx.patterns import find_patterns
+from accelsim.importers.onnx.qdq import fuse
 from accelsim.importers.onnx.read import Sizes, read
 
 __all__ = ["load"]
@@ -37,6 +38,7 @@ def make_graph(model: Model) -> Graph:
     """The graph of a model, which is changed on the way."""
     refused = fold(model, NODES)
     if not refused:
+        fuse(model)
         find_patterns(model)
     nodes: list[Node] = []
     for step in model.steps:

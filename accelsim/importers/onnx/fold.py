@@ -161,6 +161,7 @@ class Folding:
             if name:
                 checked(each.type, name, step)
                 self._put(name, each)
+                model.computed[name] = step
 
     def _put(self, name: str, constant: Constant) -> None:
         self.model.types.pop(name, None)

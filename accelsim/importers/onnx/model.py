@@ -90,6 +90,7 @@ class Model:
     steps : in order of execution, once `fold` has seen them.
     types : of all tensors that are known so far and are no constants.
     elements : of the constants that nodes of the file read.
+    computed : by name of a constant, the step that makes it of others.
     """
 
     path: Path
@@ -100,6 +101,7 @@ class Model:
     constants: dict[str, Constant]
     types: dict[str, TensorType] = field(default_factory=dict)
     elements: Elements | None = None
+    computed: dict[str, Step] = field(default_factory=dict)
 
     @property
     def images(self) -> int:

@@ -11,6 +11,7 @@ from accelsim.graph.types import Function, Node
 from accelsim.importers.onnx.convolutions import check_pads, convolution, transposed_convolution
 from accelsim.importers.onnx.matrices import gemm, matmul
 from accelsim.importers.onnx.model import Model, Step
+from accelsim.importers.onnx.quantised import NODES as ON_INTEGERS
 
 Rule = Callable[[Model, Step], Iterator[Node]]
 
@@ -46,4 +47,5 @@ NODES: Mapping[str, Rule] = {
     "MaxPool": pool,
     "AveragePool": pool,
     "LpPool": pool,
+    **ON_INTEGERS,
 }

@@ -11,6 +11,7 @@ from onnx.shape_inference import InferenceError, infer_node_outputs
 from accelsim.errors import NetworkError
 from accelsim.graph.types import TensorType
 from accelsim.importers.onnx.model import MICROSOFT, STANDARD, Model, Step
+from accelsim.importers.onnx.quantised import SHAPES
 
 MOST_KNOWN = 1 << 10  # values of an input that shapes may depend on
 _POSITIVE = ("strides", "dilations", "kernel_shape", "group", "blocksize", "num_outputs")
@@ -97,4 +98,5 @@ def _as_first(step: Step, types: Types) -> Types:
 OWN: Mapping[str, Callable[[Step, Types], Types]] = {
     "Gelu": _as_first,
     "QuickGelu": _as_first,
+    **SHAPES,
 }

@@ -68,7 +68,8 @@ INT = Random((3, 4, 5), "int32")
 BYTE = Random((3, 4, 5), "int8")
 FLAGS = Random((3, 4, 5), "bool")
 PER_CHANNEL = Random((5,))
-EXACT = dict.fromkeys(("int8", "uint8", "int32", "int64", "bool"))
+BYTES = Random((2, 5, 7, 6), "int8")
+SCALES = (one(0.06), one(-7, "int8"), one(0.021), one(-100, "int8"))
 
 Case = tuple[str, tuple[Any, ...], dict[str, Any]]
 
@@ -335,6 +336,23 @@ CASES: tuple[Case, ...] = (
     case("QuantizeLinear", X2, np.full((5, 4), 0.1, "f4"), np.ones((5, 4), "i1"), block_size=2),
     case("DequantizeLinear", BYTE, one(0.05), one(-3, "int8")),
     case("DequantizeLinear", INT, np.linspace(0.01, 0.1, 3, dtype="f4"), axis=0),
+    *(
+        case("QLinearAveragePool", BYTES, *SCALES, **pool, count_include_pad=whole)
+        for pool in POOLS[:3]
+        for whole in (0, 1)
+    ),
+    case("QLinearAveragePool", BYTES, *SCALES, kernel_shape=[2, 3], channels_last=1),
+    *(case("QLinearSoftmax", BYTES, *SCALES, axis=axis, opset=13) for axis in (1, 3)),
+    case("QLinearSoftmax", BYTES, *SCALES, axis=2, opset=12),
+    case(
+        "QLinearSoftmax",
+        Random((2, 9), "uint8"),
+        one(0.06),
+        one(9, "uint8"),
+        one(0.003),
+        one(0, "uint8"),
+        opset=13,
+    ),
     case("DynamicQuantizeLinear", X4),
     case("DynamicQuantizeLinear", POSITIVE),
 )
@@ -361,9 +379,12 @@ def expected(kind: str, inputs: tuple[Array | None, ...], attributes: dict[str, 
         [onnx.ValueInfoProto(name=name) for name in made],
     )
     given = {name: each for name, each in zip(names, inputs, strict=True) if each is not None}
-    opset = helper.make_opsetid("", RUNTIME_OPSET if kind in RUNTIME else OPSET)
-    model = helper.make_model(graph, opset_imports=[opset], ir_version=10)
-    if kind in RUNTIME:
+    own = kind.startswith("QLinear")
+    graph.node[0].domain = "com.microsoft" if own else ""
+    opsets = [("", RUNTIME_OPSET if kind in RUNTIME else OPSET), ("com.microsoft", 1)]
+    imports = [helper.make_opsetid(*each) for each in opsets]
+    model = helper.make_model(graph, opset_imports=imports, ir_version=10)
+    if own or kind in RUNTIME:
         session = onnxruntime.InferenceSession(model.SerializeToString())
         return list(session.run(None, given))
     results: list[Any] = ReferenceEvaluator(model).run(None, given)
