@@ -5,7 +5,6 @@ compared at thresholds: both sides are monotone in the sum of a channel, so that
 everywhere if every result begins at the same sum.
 """
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -17,18 +16,19 @@ from accelsim.numerics.programs import (
     Add,
     AlignedAdd,
     Bias,
+    Certifiable,
     ChannelSum,
     Clamp,
     Multiply,
     Program,
     Requantise,
+    Rule,
     Table,
     run,
 )
 
 Bool = npt.NDArray[np.bool]
 Int64 = npt.NDArray[np.int64]
-Rule = Callable[..., Integers]
 
 _INT32 = (-(1 << 31), (1 << 31) - 1)
 _GUESSED_BITS = 22  # of a threshold, which real arithmetic gives
@@ -49,26 +49,15 @@ class Certificate(NamedTuple):
     first: tuple[int, ...] | None = None
 
 
-def certify(
-    program: Program,
-    rule: Rule,
-    dtypes: tuple[str, ...] = ("int8", "int8"),
-    reach: npt.ArrayLike | None = None,
-) -> Certificate:
-    """A program compared with the rule of a runtime.
-
-    rule : of what the first step reads: sums int32[k, m] with their biases, or maps.
-    dtypes : of the maps that the program reads.
-    reach : of sums, the greatest size that they have, for each channel or for all; all of int32
-        where it is None.
-    """
+def certify(program: Certifiable) -> Certificate:
+    """A program compared with the rule of its runtime."""
     match program[0]:
         case Table():
-            return entries(program, rule, dtypes[0])
+            return entries(program, program.rule, *program.dtypes)
         case Add() | AlignedAdd() | Multiply():
-            return pairs(program, rule, dtypes)
+            return pairs(program, program.rule, program.dtypes)
         case _:
-            return sums(program, rule, reach)
+            return sums(program, program.rule, program.reach)
 
 
 def entries(program: Program, rule: Rule, dtype: str) -> Certificate:
@@ -90,8 +79,8 @@ def _compared(got: Integers, expected: Integers, *maps: Integers) -> Certificate
     return Certificate(not wrong.size, got.size, wrong.size, first)
 
 
-def sums(program: Program, rule: Rule, reach: npt.ArrayLike | None = None) -> Certificate:
-    """Over all sums of every channel, as far as they reach; biases are taken as added.
+def sums(program: Program, rule: Rule, reach: int = 1 << 31) -> Certificate:
+    """Over all sums of every channel up to a size; biases are taken as added.
 
     program : with a Requantise and a Clamp, which are compared; not what follows them.
     """
@@ -99,24 +88,21 @@ def sums(program: Program, rule: Rule, reach: npt.ArrayLike | None = None) -> Ce
     step, bounds = ours
     assert isinstance(step, Requantise)
     assert isinstance(bounds, Clamp)
-    channels = len(step.multiplier)
-    limits = np.asarray(1 << 31 if reach is None else reach, np.int64)
-    most = np.broadcast_to(limits, channels)[:, None]
-    span = np.maximum(-most, _INT32[0]), np.minimum(most, _INT32[1])
+    low, high = max(-reach, _INT32[0]), min(reach, _INT32[1])
     levels = np.arange(bounds.low + 1, bounds.high + 1)
     factors = np.ldexp(step.multiplier.astype(np.float64), -step.shift)[:, None]
 
     def results(totals: Int64) -> Integers:
         return run(ours, totals.astype(np.int32)[..., None])[..., 0]
 
-    guess = _guess(factors, levels - (bounds.zero_point + step.offset), *span)
-    missed = ~(_begins(results, guess, levels, *span) & _begins(rule, guess, levels, *span))
-    inputs = int((span[1] - span[0] + 1).sum())
+    guess = _guess(factors, levels - (bounds.zero_point + step.offset), low, high)
+    missed = ~(_begins(results, guess, levels, low, high) & _begins(rule, guess, levels, low, high))
+    inputs = len(factors) * (high - low + 1)
     if not missed.any():
         return Certificate(True, inputs, 0)
     few = np.argsort(~missed, axis=1, kind="stable")[:, : missed.sum(axis=1).max()]
     guess, levels = np.take_along_axis(guess, few, 1), levels[few]
-    ends = [_thresholds(each, guess, levels, *span) for each in (results, rule)]
+    ends = [_thresholds(each, guess, levels, low, high) for each in (results, rule)]
     different, first = 0, None
     for k in np.flatnonzero((ends[0] != ends[1]).any(axis=1)).tolist():
         spans = _joined(ends[0][k], ends[1][k])
@@ -125,29 +111,29 @@ def sums(program: Program, rule: Rule, reach: npt.ArrayLike | None = None) -> Ce
     return Certificate(not different, inputs, different, first)
 
 
-def _guess(factors: npt.NDArray[np.float64], steps: Int64, low: Int64, high: Int64) -> Int64:
+def _guess(factors: npt.NDArray[np.float64], steps: Int64, low: int, high: int) -> Int64:
     """int64[k, levels]: where a result should begin, by real arithmetic; high + 1 for nowhere."""
     with np.errstate(divide="ignore"):
         real = np.ceil((steps - 0.5) / factors)
-    return np.clip(real, low.astype(np.float64), high + 1.0).astype(np.int64)
+    return np.clip(real, low, high + 1).astype(np.int64)
 
 
-def _begins(rule: Rule, first: Int64, levels: Int64, low: Int64, high: Int64) -> Bool:
+def _begins(rule: Rule, first: Int64, levels: Int64, low: int, high: int) -> Bool:
     """bool[k, levels]: whether results of at least a level begin at `first`."""
     return _below(rule, first, levels, low) & _reached(rule, first, levels, high)
 
 
-def _below(rule: Rule, first: Int64, levels: Int64, low: Int64) -> Bool:
+def _below(rule: Rule, first: Int64, levels: Int64, low: int) -> Bool:
     """Whether no sum before `first` has a result of at least the level."""
     return (first <= low) | (rule(np.maximum(first - 1, low)) < levels)
 
 
-def _reached(rule: Rule, first: Int64, levels: Int64, high: Int64) -> Bool:
+def _reached(rule: Rule, first: Int64, levels: Int64, high: int) -> Bool:
     """Whether `first` has such a result, or is behind all sums."""
     return (first > high) | (rule(np.minimum(first, high)) >= levels)
 
 
-def _thresholds(rule: Rule, guess: Int64, levels: Int64, low: Int64, high: Int64) -> Int64:
+def _thresholds(rule: Rule, guess: Int64, levels: Int64, low: int, high: int) -> Int64:
     """int64[k, levels]: the first sum of at least a level, by bisection; high + 1 for nowhere.
 
     It is looked for near the guess first, about as far away as float32 may be wrong.

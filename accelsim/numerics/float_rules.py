@@ -6,16 +6,16 @@ multiply-adds are `softfloat.fma`.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from accelsim.numerics.integers import Integers
+from accelsim.numerics.programs import Rule
 from accelsim.numerics.scales import Float32, Quantised
 from accelsim.numerics.softfloat import fma
-
-Rule = Callable[..., Integers]
 
 
 def convolution(
@@ -37,23 +37,25 @@ def by_factors(
     """Of sums times float32 factors."""
     least = np.float32((y.low if low is None else max(low, y.low)) - y.zero_point)
     most = np.float32((y.high if high is None else min(high, y.high)) - y.zero_point)
+    return partial(_scaled, factors, least, most, y)
 
-    def rule(sums: Integers) -> Integers:
-        bounded = np.clip(sums.astype(np.float32) * factors, least, most)
-        return _typed(np.rint(bounded).astype(np.int32) + y.zero_point, y)
 
-    return rule
+def _scaled(
+    factors: Float32, least: np.float32, most: np.float32, y: Quantised, sums: Integers
+) -> Integers:
+    bounded = np.clip(sums.astype(np.float32) * factors, least, most)
+    return _typed(np.rint(bounded).astype(np.int32) + y.zero_point, y)
 
 
 def add(a: Quantised, b: Quantised, y: Quantised) -> Rule:
     """Of two maps: rint(fma(a, ra, fma(b, rb, fixed))), as MLAS does on AVX2."""
-    ratio_a, ratio_b, fixed = add_terms(a, b, y)
+    return partial(_sum, add_terms(a, b, y), y)
 
-    def rule(x: Integers, other: Integers) -> Integers:
-        inner = fma(other.astype(np.float32), ratio_b, fixed)
-        return _rounded(fma(x.astype(np.float32), ratio_a, inner), y)
 
-    return rule
+def _sum(terms: tuple[Any, Any, Any], y: Quantised, x: Integers, other: Integers) -> Integers:
+    ratio_a, ratio_b, fixed = terms
+    inner = fma(other.astype(np.float32), ratio_b, fixed)
+    return _rounded(fma(x.astype(np.float32), ratio_a, inner), y)
 
 
 def add_terms(a: Quantised, b: Quantised, y: Quantised) -> tuple[Any, Any, Any]:
@@ -65,13 +67,24 @@ def add_terms(a: Quantised, b: Quantised, y: Quantised) -> tuple[Any, Any, Any]:
 
 def multiply(a: Quantised, b: Quantised, y: Quantised) -> Rule:
     """Of two maps: rint(float(product) factor + zero point)."""
+    return partial(_product, a, b, y)
+
+
+def _product(a: Quantised, b: Quantised, y: Quantised, x: Integers, other: Integers) -> Integers:
     factor = np.float32(a.scale) * np.float32(b.scale) / np.float32(y.scale)
+    product = (x.astype(np.int32) - a.zero_point) * (other.astype(np.int32) - b.zero_point)
+    return _rounded(product.astype(np.float32) * factor + np.float32(y.zero_point), y)
 
-    def rule(x: Integers, other: Integers) -> Integers:
-        product = (x.astype(np.int32) - a.zero_point) * (other.astype(np.int32) - b.zero_point)
-        return _rounded(product.astype(np.float32) * factor + np.float32(y.zero_point), y)
 
-    return rule
+def table(x: Quantised, y: Quantised, function: Callable[[Float32], Float32]) -> Rule:
+    """Of single values: what they stand for, its function, and back."""
+    return partial(_function, x, y, function)
+
+
+def _function(
+    x: Quantised, y: Quantised, function: Callable[[Float32], Float32], values: Integers
+) -> Integers:
+    return quantise(function(dequantise(values, x)), y)
 
 
 def dequantise(values: Integers, x: Quantised) -> Float32:

@@ -25,6 +25,7 @@ from accelsim.numerics.integers import Int32
 from accelsim.numerics.programs import (
     Add,
     Bias,
+    Certifiable,
     ChannelSum,
     Clamp,
     Multiply,
@@ -61,8 +62,9 @@ def convolution(
     for name, kind in (("x", x), ("y", y)):
         check_quantised(name, kind)
     factors = _factors(x.scale, weights, y.scale)
-    steps = requantise(factors), clamp(y, low, high)
-    return steps if bias is None else (Bias(np.asarray(bias, np.int32)), *steps)
+    biases = () if bias is None else (Bias(np.asarray(bias, np.int32)),)
+    steps = *biases, requantise(factors), clamp(y, low, high)
+    return Certifiable(steps, float_rules.by_factors(factors[:, None], y, low, high))
 
 
 def requantise(factors: Float32, offset: int = 0) -> Requantise:
@@ -87,11 +89,12 @@ def multiply(a: Quantised, b: Quantised, y: Quantised) -> Program:
     for name, kind in (("a", a), ("b", b), ("y", y)):
         check_quantised(name, kind)
     factors = _factors(a.scale, np.array([b.scale], np.float32), y.scale)
-    return (
+    steps = (
         Multiply(a.zero_point, b.zero_point),
         requantise(factors, y.zero_point),
         clamp(y, inside=True),
     )
+    return Certifiable(steps, float_rules.multiply(a, b, y), (a.dtype, b.dtype))
 
 
 def add(a: Quantised, b: Quantised, y: Quantised) -> Program:
@@ -111,11 +114,12 @@ def add(a: Quantised, b: Quantised, y: Quantised) -> Program:
             f"{float(max(terms[:2])):g} times"
         )
     pairs = np.meshgrid(a.values, b.values, indexing="ij", sparse=True)
-    expected = float_rules.add(a, b, y)(*pairs)
+    rule = float_rules.add(a, b, y)
+    expected = rule(*pairs)
     bounds = clamp(y, inside=True)
     for step in (*_adds_rounded_once(*terms), _add_as_float(*terms)):
         if np.array_equal(run((step, bounds), *pairs), expected):
-            return step, bounds
+            return Certifiable((step, bounds), rule, (a.dtype, b.dtype))
     raise UnsupportedError(
         f"its scales {a.scale!r}, {b.scale!r} and {y.scale!r} are too far apart to be added exactly"
     )
@@ -147,8 +151,8 @@ def table(
     """
     for name, kind in (("x", x), ("y", y)):
         check_quantised(name, kind)
-    real = function(float_rules.dequantise(x.values, x))
-    return (Table(float_rules.quantise(real, y)),)
+    rule = float_rules.table(x, y, function)
+    return Certifiable((Table(rule(x.values)),), rule, (x.dtype,))
 
 
 def global_average(x: Quantised, y: Quantised, count: int) -> Program:
@@ -156,7 +160,10 @@ def global_average(x: Quantised, y: Quantised, count: int) -> Program:
     for name, kind in (("x", x), ("y", y)):
         check_quantised(name, kind)
     factor = np.float32(x.scale) / (np.float32(y.scale) * np.float32(count))
-    return ChannelSum(x.zero_point), requantise(np.atleast_1d(factor)), clamp(y)
+    factors = np.atleast_1d(factor)
+    steps = ChannelSum(x.zero_point), requantise(factors), clamp(y)
+    rule = float_rules.by_factors(factors[:, None], y)
+    return Certifiable(steps, rule, reach=min(count * 255, 1 << 31))
 
 
 def _factors(first: float, second: Float32, result: float) -> Float32:

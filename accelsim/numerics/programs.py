@@ -15,7 +15,7 @@ value. What runs through it is int32, from a Clamp or Table on int8 or uint8:
 `onnx_rules` and `tflite_rules` make them from scales; `run` executes them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -140,6 +140,37 @@ class ChannelSum(NamedTuple):
 
 Step = Bias | Requantise | Clamp | Table | Add | AlignedAdd | Multiply | ChannelSum
 Program = tuple[Step, ...]
+Rule = Callable[..., Integers]
+
+
+class Certifiable(tuple[Step, ...]):
+    """A program, and the rule of a runtime that it is to follow: see `certificates`.
+
+    rule : what the runtime makes of the same inputs: of sums int32[k, m] with their biases, or of
+        the maps that the program reads.
+    dtypes : of these maps; () for sums.
+    reach : the greatest size that sums have.
+    """
+
+    rule: Rule
+    dtypes: tuple[str, ...]
+    reach: int
+
+    def __new__(
+        cls,
+        steps: Iterable[Step],
+        rule: Rule,
+        dtypes: tuple[str, ...] = (),
+        reach: int = 1 << 31,
+    ) -> "Certifiable":
+        """All of them."""
+        made = super().__new__(cls, steps)
+        made.rule, made.dtypes, made.reach = rule, dtypes, reach
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is pickled."""
+        return Certifiable, (tuple(self), self.rule, self.dtypes, self.reach)
 
 
 def run(program: Program, x: Integers, *others: Integers) -> Integers:

@@ -16,12 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import NetworkError
-from accelsim.numerics import programs
+from accelsim.numerics import gemmlowp, programs
 from accelsim.numerics.integers import Int32, Integers
 from accelsim.numerics.onnx_rules import clamp
 from accelsim.numerics.programs import (
     AlignedAdd,
     Bias,
+    Certifiable,
     Multiply,
     Program,
     Requantise,
@@ -73,15 +74,13 @@ def fully_connected(
     reach : the greatest size that a sum can have. For tfl_away, multipliers are chosen, where
         there are any, with which every sum up to it gives what float64 gives.
     """
-    in_float32 = rule != "tfl_away" and np.size(weight_scales) == 1
-    factors = _sum_factors(x, weight_scales, y, in_float32)
-    program = _after_sums(factors, y, bias, low, high, rule)
     if rule != "tfl_away":
-        return program
-    return tuple(
-        _as_in_float64(step, factors, reach) if isinstance(step, Requantise) else step
-        for step in program
-    )
+        factors = _sum_factors(x, weight_scales, y, in_float32=np.size(weight_scales) == 1)
+        return _after_sums(factors, y, bias, low, high, rule)
+    factors = _sum_factors(x, weight_scales, y, in_float32=False)
+    step, bounds = _as_in_float64(requantise(factors, rule), factors, reach), clamp(y, low, high)
+    real = gemmlowp.fully_connected(factors, bounds)
+    return Certifiable((*_biases(bias), step, bounds), real, reach=reach)
 
 
 def _as_in_float64(step: Requantise, factors: Float64, reach: int) -> Requantise:
@@ -125,7 +124,7 @@ def _half_up(values: Float64) -> Float64:
 
 def _feasible(multiplier: int, shift: int, results: list[int], first: list[int]) -> int:
     """The multiplier nearest to this one by which each result begins at its first sum."""
-    least, most = 0, 1 << _BITS
+    least, most = 0, (1 << _BITS) - 1
     for result, total in zip(results, first, strict=True):
         bound = (2 * result - 1) << (shift - 1)
         least = max(least, -(-bound // total))
@@ -152,8 +151,12 @@ def _after_sums(
     high: int | None,
     rule: str,
 ) -> Program:
-    steps = requantise(factors, rule), clamp(y, low, high)
-    return steps if bias is None else (Bias(np.asarray(bias, np.int32)), *steps)
+    step, bounds = requantise(factors, rule), clamp(y, low, high)
+    return Certifiable((*_biases(bias), step, bounds), gemmlowp.convolution(step, bounds))
+
+
+def _biases(bias: Int32 | None) -> Program:
+    return () if bias is None else (Bias(np.asarray(bias, np.int32)),)
 
 
 def activation_bounds(
@@ -232,7 +235,8 @@ def add(
         -other_multiplier if subtract else other_multiplier,
         _BITS - other_exponent,
     )
-    return aligned, requantise(np.array([output]), rule), clamp(y, low, high)
+    steps = aligned, requantise(np.array([output]), rule), clamp(y, low, high)
+    return Certifiable(steps, gemmlowp.add(*steps), (a.dtype, b.dtype))
 
 
 def multiply(
@@ -246,11 +250,12 @@ def multiply(
     """Of MUL, also with gates: a map times another."""
     _check(a=a, b=b, y=y)
     factor = np.float32(a.scale) * np.float32(b.scale) / np.float32(y.scale)
-    return (
+    steps = (
         Multiply(a.zero_point, b.zero_point),
         requantise(np.array([factor], np.float64), rule),
         clamp(y, low, high),
     )
+    return Certifiable(steps, gemmlowp.multiply(*steps), (a.dtype, b.dtype))
 
 
 def table(x: Quantised, y: Quantised, function: Callable[[Float32], Float32]) -> Program:
