@@ -6,17 +6,18 @@ Other simulators get the layer as a `Stimulus`: what the RTL is sent, and what i
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, UnsupportedError
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.forward import batched, operands, step_of
 from accelsim.graph.network import GraphNetwork
 from accelsim.hls.nest import times
-from accelsim.inference import on_data
+from accelsim.inference import Arrays, LayerData, on_data
 from accelsim.lowering import AUTO, Choice, Lowered, Sequence
 from accelsim.numerics import Int32, Integers
 from accelsim.phrases import of_batch
@@ -49,6 +50,20 @@ class Cycles(NamedTuple):
     rtl: int
 
 
+class Output(NamedTuple):
+    """What a layer's post-processing program made of the sums of the RTL.
+
+    dtype, values : of the tensor, and how many it has.
+    steps : of the program.
+    equal : whether it is the golden tensor.
+    """
+
+    dtype: str
+    values: int
+    steps: tuple[str, ...]
+    equal: bool
+
+
 @dataclass(frozen=True)
 class Comparison:
     """One layer at all levels.
@@ -56,6 +71,7 @@ class Comparison:
     passes, values : numbers of passes run and of values compared.
     batch : images.
     cycle_equal, rtl_equal : whether registers and RTL computed the golden values.
+    output : of a network with a graph, what became of the sums of the RTL; else None.
     stall_cycles : clocks that waiting for the host added, by the schedule.
     """
 
@@ -69,11 +85,13 @@ class Comparison:
     rtl_equal: bool
     stall_cycles: int
     batch: int = 1
+    output: Output | None = None
 
     @property
     def values_equal(self) -> bool:
-        """Whether every level computed the golden values."""
-        return self.cycle_equal and self.rtl_equal
+        """Whether every level computed the golden values, and the layer's output is right."""
+        finished = self.output is None or self.output.equal
+        return self.cycle_equal and self.rtl_equal and finished
 
     @property
     def cycles_equal(self) -> bool:
@@ -91,6 +109,7 @@ class Comparison:
             "simulator": simulator,
             "passes": self.passes,
             **batch_keys(self.batch),
+            **({} if self.output is None else {"output": self.output._asdict()}),
         }
 
 
@@ -100,12 +119,15 @@ class OnData(NamedTuple):
     golden : int32[k, oh, ow], or [n, k, oh, ow], its sums by the operator's golden reference, image
         by image.
     batch : images.
+    output : output(sums), what becomes of sums in the place of the golden ones; None where the
+        network has no graph.
     """
 
     lowered: Lowered
     sequence: Sequence
     golden: Int32
     batch: int
+    output: Callable[[Int32], Output | None] = lambda sums: None
 
 
 @dataclass(frozen=True)
@@ -136,12 +158,17 @@ def cosim(
     seed: int = 0,
     depthwise_on: str = AUTO,
     batch: int | None = None,
+    data: Arrays | None = None,
 ) -> Comparison:
-    """The layer of that name at all levels, on the data that it has in the network."""
-    lowered, sequence, golden, images = _on_data(
-        network, name, hardware, dataflow, seed, depthwise_on, batch
+    """The layer of that name at all levels, on the data that it has in the network.
+
+    data : what goes into a network with a graph, by name; None for what follows from the seed.
+    """
+    lowered, sequence, golden, images, output = _on_data(
+        network, name, hardware, dataflow, seed, depthwise_on, batch, data
     )
     rtl = run_rtl(sequence)
+    sums = sequence.output(rtl.words)
     cycle = lowered.measure(sequence, rtl.earliest)
     # Both by the nest, so that another closed form shows.
     undisturbed = _busy_cycles(lowered, np.zeros_like(rtl.earliest))
@@ -154,9 +181,10 @@ def cosim(
         values=golden.size,
         cycles=Cycles(lowered.cycles, cycle.busy_cycles - waiting, rtl.busy_cycles - waiting),
         cycle_equal=np.array_equal(sequence.output(cycle.words), golden),
-        rtl_equal=np.array_equal(sequence.output(rtl.words), golden),
+        rtl_equal=np.array_equal(sums, golden),
         stall_cycles=waiting,
         batch=images,
+        output=output(sums),
     )
 
 
@@ -174,6 +202,7 @@ def stimulus(
     seed: int = 0,
     depthwise_on: str = AUTO,
     batch: int | None = None,
+    data: Arrays | None = None,
 ) -> Stimulus:
     """What `cosim` would send to the RTL for the layer of that name, and expect of it.
 
@@ -181,8 +210,8 @@ def stimulus(
     to compare the RTL with.
     """
     network = as_network(network)
-    lowered, sequence, golden, images = _on_data(
-        network, name, hardware, dataflow, seed, depthwise_on, batch
+    lowered, sequence, golden, images, _ = _on_data(
+        network, name, hardware, dataflow, seed, depthwise_on, batch, data
     )
     words = lowered.registers.golden(lowered.sizes, sequence.commands, *sequence.memories)
     if not np.array_equal(sequence.output(words), golden):
@@ -207,13 +236,27 @@ def _on_data(
     seed: int,
     depthwise_on: str,
     batch: int | None,
+    data: Arrays | None,
 ) -> OnData:
     network, hardware = as_network(network), as_hardware(hardware)
     request = Request(network, hardware, dataflow, depthwise_on, seed=seed, batch=batch)
     layer, _, lowered = request.layer_on(name, "RTL")
     if isinstance(network, GraphNetwork):
-        return OnData(lowered, *on_data(request, network, layer, lowered), request.images)
+        there = on_data(request, network, layer, lowered, data)
+        output = partial(_output, there)
+        return OnData(lowered, there.stream, there.golden, request.images, output)
+    if data is not None:
+        raise UnsupportedError(
+            f"data are tensors of a file, .onnx or .tflite, and {network.name} has none"
+        )
     weights = load_weights(network, seed)
     steps = [step_of(network, layer, weights, seed, image) for image in range(request.images)]
     sequence = lowered.sequence(*operands(layer, [each.inputs for each in steps], steps[0].weights))
     return OnData(lowered, sequence, batched([each.sums for each in steps]), request.images)
+
+
+def _output(there: LayerData, sums: Int32) -> Output:
+    """What the program of a layer makes of sums, beside what it makes of the golden ones."""
+    made = there.finish(sums)
+    equal = all(map(np.array_equal, made, there.tensors))
+    return Output(made[0].dtype.name, sum(each.size for each in made), there.program, equal)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from accelsim import data
 from accelsim.errors import UnsupportedError
 from accelsim.forward import batched, operands
-from accelsim.graph.evaluate import Operands, golden, outputs, walk
+from accelsim.graph.evaluate import Operands, after_sums, given_to, golden, outputs, walk
 from accelsim.graph.network import GraphNetwork
 from accelsim.graph.types import Node
 from accelsim.ir import Layer
@@ -44,15 +44,21 @@ class Inference:
     measured: Mapping[str, Measured]
 
 
-class OnData(NamedTuple):
+class LayerData(NamedTuple):
     """A layer on the data that it has in its network.
 
     stream : what its engine is sent.
     golden : int32[k, oh, ow], or [n, k, oh, ow], its sums by the operator's golden reference.
+    finish : finish(sums), what the layer's program makes of sums shaped as these, of every run.
+    tensors : what it makes of the golden ones.
+    program : its steps, by name.
     """
 
     stream: Stream
     golden: Int32
+    finish: Callable[[Int32], list[npt.NDArray[Any]]]
+    tensors: list[npt.NDArray[Any]]
+    program: tuple[str, ...]
 
 
 def infer(
@@ -124,22 +130,30 @@ def on_data(
     layer: Layer,
     lowered: Lowered,
     inputs: Arrays | None = None,
-) -> OnData:
+) -> LayerData:
     """A layer that runs on an engine, on the data that it has in the network."""
     check_integers(network, layer)
-    seen: list[OnData] = []
+    graph = network.graph
+    seen: list[Sequence[Operands]] = []
 
     def note(node: Node, every: Sequence[Operands]) -> list[npt.NDArray[Any]]:
-        sums = golden(node, every)
-        if node.name == layer.name:
-            stream = lowered.sequence(*_operands(layer, every))
-            seen.append(OnData(stream, batched([image for run in sums for image in run])))
-        return sums
+        seen[:] = [every]
+        return golden(node, every)
 
-    for node, _ in walk(network.graph, feed(request, network, inputs), note):
-        if node.name == layer.name:
-            break
-    return seen[0]
+    steps = walk(graph, feed(request, network, inputs), note)
+    node, runs = next(step for step in steps if step[0].name == layer.name)
+    given = [given_to(graph, node, run) for run in runs]
+
+    def finish(sums: Int32) -> list[npt.NDArray[Any]]:
+        of_runs = sums.reshape(len(given), -1, *sums.shape[-3:])
+        return [after_sums(graph, node, *each) for each in zip(given, of_runs, strict=True)]
+
+    (every,) = seen
+    sums = batched([image for run in golden(node, every) for image in run])
+    stream = lowered.sequence(*_operands(layer, every))
+    tensors = [run[node.outputs[0]] for run in runs]
+    program = tuple(type(step).__name__ for step in node.program)
+    return LayerData(stream, sums, finish, tensors, program)
 
 
 def check_integers(network: GraphNetwork, layer: Layer) -> None:

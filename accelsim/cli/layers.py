@@ -46,7 +46,7 @@ from accelsim.cli.options import (
     SeedOption,
     VariantOption,
 )
-from accelsim.cli.values import Wanted, fail_where_wrong, show_comparison
+from accelsim.cli.values import Wanted, fail_where_wrong, read_inputs, show_comparison
 from accelsim.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def run(
         for design in designs
     ]
     wanted.check(networks[0], len(requests))
-    inputs = wanted.inputs(requests[0].network)
+    inputs = read_inputs(data, requests[0].network)
     if view != View() and len(requests) > 1:
         raise UnsupportedError("--sort, --top and --why are for one network on one design")
     if (view.ranking and STDOUT in (json, csv)) or (why and csv == STDOUT):

@@ -27,6 +27,7 @@ from accelsim.cli.options import (
     CosimArrayOption,
     CsvFormOption,
     DataflowOption,
+    DataOption,
     DepthwiseOnOption,
     DepthwiseOption,
     HardwareOption,
@@ -38,6 +39,7 @@ from accelsim.cli.options import (
     SeedOption,
     VariantOption,
 )
+from accelsim.cli.values import read_inputs
 from accelsim.errors import UnsupportedError
 from accelsim.phrases import counted, of_batch
 from accelsim.report.words import printable
@@ -56,6 +58,7 @@ def cosim(
     csv_form: CsvFormOption = None,
     batch: BatchOption = None,
     seed: SeedOption = 0,
+    data: DataOption = None,
     hardware: HardwareOption = None,
     simulator: Annotated[
         str | None,
@@ -71,11 +74,15 @@ def cosim(
     ] = None,
     json: JsonOption = None,
 ) -> None:
-    """Run a layer on the RTL, on real data, and compare all levels."""
+    """Run a layer on the RTL, on real data, and compare all levels.
+
+    Of layers from .onnx and .tflite files also the output, which their post-processing program
+    makes of the sums of the RTL.
+    """
     from accelsim.cosimulation import cosim as cosimulate
     from accelsim.report import table
 
-    check_outputs({"--waves": waves, "--json": json}, network, hardware)
+    check_outputs({"--waves": waves, "--json": json}, network, hardware, data)
     record = None if waves is None else Path(waves)
     net = load_network(network, variant, input_size, csv_form)
     if hardware is None and array is None:
@@ -89,7 +96,10 @@ def cosim(
             simulator = installed_simulator()
         run_rtl = level(design, simulator, record, progress)
         progress("computing the layer's values", 0.0)
-        comparison = cosimulate(net, layer, design, run_rtl, dataflow, seed, depthwise_on, batch)
+        inputs = read_inputs(data, net)
+        comparison = cosimulate(
+            net, layer, design, run_rtl, dataflow, seed, depthwise_on, batch, inputs
+        )
     write_json(json, lambda: comparison.to_dict(simulator))
     if json != STDOUT:
         batched = of_batch(comparison.batch)
@@ -102,6 +112,7 @@ def cosim(
             "",
             f"{passes} {mode}, {counted(comparison.values, 'value')}, "
             f"{counted(comparison.stall_cycles, 'stall')}, simulator {simulator}.",
+            *table.output_notes(comparison),
         )
     if not (comparison.values_equal and comparison.cycles_equal):
         wrong = "cycles" if comparison.values_equal else "values"
@@ -127,6 +138,7 @@ def generate_rtl(
     csv_form: CsvFormOption = None,
     batch: BatchOption = None,
     seed: SeedOption = 0,
+    data: DataOption = None,
     axi_stream: Annotated[
         bool, typer.Option("--axi-stream", help="Add a wrapper whose streams are AXI4-Stream.")
     ] = False,
@@ -145,6 +157,7 @@ def generate_rtl(
         "--csv-form": csv_form,
         "--batch": None if batch is None else str(batch),
         "--seed": str(seed) if seed else None,
+        "--data": data,
     }
     for option, value in of_layer.items():
         if layer is None and value is not None:
@@ -165,7 +178,9 @@ def generate_rtl(
             source, name = _network_and_layer(layer)
             net = load_network(source, variant, input_size, csv_form)
             progress("computing the layer's values", 0.0)
-            stimulus = cosimulation.stimulus(net, name, design, dataflow, seed, depthwise_on, batch)
+            stimulus = cosimulation.stimulus(
+                net, name, design, dataflow, seed, depthwise_on, batch, read_inputs(data, net)
+            )
         written = generate(design, Path(output), progress, stimulus, command, axi_stream)
     sources = [path for path in written if path.suffix == ".sv"]
     say(*map(str, written), "", "To lint it:", shlex.join(lint_command(*sources)))

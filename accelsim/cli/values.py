@@ -53,20 +53,6 @@ class Wanted(NamedTuple):
 
             check_runtime(self.compare, path)
 
-    def inputs(self, network: "BaseNetwork") -> dict[str, Any] | None:
-        """What the file holds, by the names of the network's inputs."""
-        if self.data is None:
-            return None
-        from accelsim.data import read_data
-        from accelsim.graph.network import GraphNetwork
-
-        if not isinstance(network, GraphNetwork):
-            raise UnsupportedError(
-                f"--data is for networks of tensors, from .onnx and .tflite, and {network.name} "
-                "is none"
-            )
-        return dict(read_data(self.data, network))
-
     def compared(self, path: str, result: "Result") -> "Comparison | None":
         """What the runtime made, beside the values of a result."""
         if self.compare is None:
@@ -88,6 +74,20 @@ class Wanted(NamedTuple):
         assert result.values.outputs is not None
         between = (result.values.tensors or {}) if self.layers else {}
         write_npz(self.output, {**result.values.outputs, **between})
+
+
+def read_inputs(data: str | None, network: "BaseNetwork") -> dict[str, Any] | None:
+    """What the file of --data holds, by the names of the network's inputs; None without one."""
+    if data is None:
+        return None
+    from accelsim.data import read_data
+    from accelsim.graph.network import GraphNetwork
+
+    if not isinstance(network, GraphNetwork):
+        raise UnsupportedError(
+            f"--data is for networks of tensors, from .onnx and .tflite, and {network.name} is none"
+        )
+    return dict(read_data(data, network))
 
 
 def show_comparison(comparison: "Comparison") -> None:

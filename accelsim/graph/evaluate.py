@@ -65,10 +65,7 @@ def walk(
     """
     runs = [dict(each) for each in inputs]
     for node in graph.nodes:
-        given = [
-            [None if name == "" else _value(graph, values, name) for name in node.inputs]
-            for values in runs
-        ]
+        given = [given_to(graph, node, values) for values in runs]
         made = compute(graph, node, given, sums)
         for values, results in zip(runs, made, strict=True):
             named = zip(node.outputs, results, strict=False)  # further results may be unwanted
@@ -77,6 +74,11 @@ def walk(
         for name in graph.last_reads.get(node.name, ()):
             for values in runs:
                 values.pop(name, None)
+
+
+def given_to(graph: Graph, node: Node, values: Values) -> list[Array | None]:
+    """The inputs of a node; None for one that is left out."""
+    return [None if name == "" else _value(graph, values, name) for name in node.inputs]
 
 
 def _value(graph: Graph, values: Mapping[str, Array], name: str) -> Array:
@@ -91,7 +93,7 @@ def compute(
         return [_on_host(node, given) for given in every]
     totals = sums(node, [operands(node, given) for given in every])
     return [
-        (_after(graph, node, given, total),) for given, total in zip(every, totals, strict=True)
+        (after_sums(graph, node, given, total),) for given, total in zip(every, totals, strict=True)
     ]
 
 
@@ -103,7 +105,7 @@ def _on_host(node: Node, given: Sequence[Array | None]) -> tuple[Array, ...]:
     return (_run(node.program, *given),)
 
 
-def _after(graph: Graph, node: Node, given: Sequence[Array | None], total: Array) -> Array:
+def after_sums(graph: Graph, node: Node, given: Sequence[Array | None], total: Array) -> Array:
     """What a node makes of its sums of products."""
     assert isinstance(node.work, Products)
     bias, others = given[2], given[OF_PRODUCTS:]

@@ -369,7 +369,19 @@ def levels(comparison: "Comparison") -> Table:
         ("cycle", f"{comparison.cycles.cycle:,}", values[comparison.cycle_equal]),
         ("rtl", f"{comparison.cycles.rtl:,}", values[comparison.rtl_equal]),
     ]
+    if comparison.output is not None:
+        rows.append(("output", "-", values[comparison.output.equal]))
     return Table(("level", "cycles", "values"), rows, words=("level", "values"))
+
+
+def output_notes(comparison: "Comparison") -> list[str]:
+    """What became of the sums of the RTL, where a program follows them."""
+    if comparison.output is None:
+        return []
+    dtype, values, steps, equal = comparison.output
+    by = f"by {', '.join(steps)} of the sums of the RTL" if steps else "the sums of the RTL"
+    agrees = "equal to golden" if equal else "which differ from golden"
+    return [f"Output: {counted(values, 'value')} of {dtype}, {by}, {agrees}."]
 
 
 def count(number: int | None) -> str:

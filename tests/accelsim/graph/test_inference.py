@@ -229,3 +229,34 @@ def test_nodes_that_work_on_other_batches_are_refused():
     nodes = (one.nodes[0], two.nodes[1])
     with pytest.raises(NetworkError, match="node conv of hand works on a batch of 1 and node deep"):
         as_network(replace(two, nodes=nodes, outputs=("c",)))
+
+
+@pytest.mark.parametrize("layer", ["conv", "deep"])
+def test_a_layer_runs_through_the_rtl_and_its_program(layer):
+    from rtl.flow.cosim import level
+
+    x = {"x": uint8(np.random.default_rng(3), (2, 3, 5, 6))}
+    network = graphs.quantised()
+    run_rtl = level(DESIGN, "amaranth", None)
+    done = ax.cosim(network, layer, DESIGN, run_rtl, data=x)
+    assert done.values_equal
+    assert done.cycles_equal
+    steps = ("Bias", "Requantise", "Clamp") if layer == "conv" else ("Requantise", "Clamp")
+    dtype = "uint8" if layer == "conv" else "int8"
+    assert done.output == (dtype, 2 * 4 * 3 * 6, steps, True)
+    assert done.to_dict("amaranth")["output"]["equal"] is True
+
+    def faulty(sequence):
+        done = run_rtl(sequence)
+        done.words[0, 0] += 1 << 12
+        return done
+
+    wrong = ax.cosim(network, layer, DESIGN, faulty, data=x)
+    assert not wrong.rtl_equal
+    assert not wrong.output.equal
+    assert not wrong.values_equal
+
+
+def test_data_for_a_layer_need_tensors():
+    with pytest.raises(UnsupportedError, match="mobilenet_v3_small has none"):
+        ax.cosim("mobilenet_v3_small", "stem", DESIGN, pytest.fail, data={})
