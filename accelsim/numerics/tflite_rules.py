@@ -285,6 +285,19 @@ def rescaled(
     return (Table(run((step, clamp(y, low, high)), x.values - x.zero_point)),)
 
 
+def mean(x: Quantised, y: Quantised, count: int, rule: str = "tfl_double") -> Program:
+    """Of MEAN: what follows sums of so many values less their zero point.
+
+    The count divides the multiplier, which is cut, and so has 30 bits or 31 (QuantizedMeanOrSum).
+    """
+    _check(x=x, y=y)
+    step = requantise(np.array([np.float64(np.float32(x.scale)) / np.float32(y.scale)]), rule)
+    exponent = _BITS - int(step.shift[0])
+    moved = min(count.bit_length() - 1, _BITS + exponent)
+    multiplier = (step.multiplier << moved) // count
+    return step._replace(multiplier=multiplier, shift=step.shift + moved), clamp(y)
+
+
 def joined(x: Quantised, y: Quantised) -> Program:
     """Of an input of CONCATENATION of uint8 whose scale is not that of the result.
 

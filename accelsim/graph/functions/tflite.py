@@ -136,7 +136,7 @@ def _step(old: int, new: int, align_corners: bool) -> np.float32:
 def resize_bilinear(x: Array, size: Pair, align_corners: bool, half_pixel: bool) -> Array:
     """[n, oh, ow, c]: between the four values around each place.
 
-    int8 in steps of 2**-10 of a value; reals and uint8 in float32, the latter cut towards 0.
+    int8 in steps of 2**-10 of a value; reals and uint8 in float32; both round ties away from 0.
     """
     if x.dtype == np.int8:
         return _resize_integers(x, size, align_corners, half_pixel)
@@ -159,7 +159,7 @@ def resize_bilinear(x: Array, size: Pair, align_corners: bool, half_pixel: bool)
         (x[:, bottom][:, :, right], down, across),
     )
     sums: Any = sum(value.astype(np.float32) * a * b for value, a, b in parts)
-    return np.asarray(sums.astype(x.dtype))
+    return np.asarray(sums if x.dtype.kind == "f" else half_away(sums), x.dtype)
 
 
 def _resize_integers(x: Array, size: Pair, align_corners: bool, half_pixel: bool) -> Array:

@@ -85,10 +85,12 @@ class Operation:
     """An operator of the file where its nodes are made.
 
     name : of its first output, and so of its node.
+    place : among the operators.
     """
 
     build: Build
     operator: Operator
+    place: int
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
@@ -102,8 +104,8 @@ class Operation:
 
     @property
     def name(self) -> str:
-        """Of the first tensor that it makes."""
-        return self.outputs[0]
+        """Of the first tensor that it makes, or its place where it makes none."""
+        return self.outputs[0] if self.outputs else f"operator {self.place}"
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -239,7 +241,7 @@ def _folded(node: Node, given: Sequence[Constant | None], place: int) -> Callabl
 
     def read() -> Array:
         values = [None if each is None else each.values for each in given]
-        return compute(empty, node, [values])[0][place].copy()
+        return np.array(compute(empty, node, [values])[0][place])
 
     return read
 
@@ -293,11 +295,11 @@ def build(
             made.take(name, tensor)
     refused: list[str] = []
     for place, operator in enumerate(file.operators):
-        _check_outputs(made, operator, place)
-        operation = Operation(made, operator)
+        operation = Operation(made, operator, place)
         try:
             if (rule := rules.get(operator.kind)) is None:
-                raise UnsupportedError("no rule for it")
+                raise UnsupportedError("no operator that is known")
+            _check_outputs(made, operator, place)
             rule(operation)
         except (UnsupportedError, ShapeError, NetworkError) as error:
             refused.append(f"{operation.name} ({operator.kind}): {error}")

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from accelsim.errors import FileError, UnsupportedError
+from accelsim.errors import FileError
 from accelsim.graph.types import Array, Quantisation
+from accelsim.importers.tflite import sparse
 
 IDENTIFIER = b"TFL3"  # of the file format, at its fourth byte
 VERSION = 3
@@ -43,8 +44,8 @@ _POOL = "Pool2DOptions", (*_SIZES, "FilterHeight", "FilterWidth")
 _REDUCE = "ReducerOptions", ("KeepDims",)
 OPTIONS = {  # of an operator: the table of the schema, and what is read of it
     "ADD": ("AddOptions", _ACTIVATION),
-    "ARG_MAX": ("ArgMaxOptions", ()),
-    "ARG_MIN": ("ArgMinOptions", ()),
+    "ARG_MAX": ("ArgMaxOptions", ("OutputType",)),
+    "ARG_MIN": ("ArgMinOptions", ("OutputType",)),
     "AVERAGE_POOL_2D": _POOL,
     "BATCH_MATMUL": ("BatchMatMulOptions", ("AdjX", "AdjY")),
     "CONCATENATION": ("ConcatenationOptions", ("Axis", *_ACTIVATION)),
@@ -72,8 +73,11 @@ OPTIONS = {  # of an operator: the table of the schema, and what is read of it
     "RESHAPE": ("ReshapeOptions", ("NewShape",)),
     "RESIZE_BILINEAR": ("ResizeBilinearOptions", _RESIZE),
     "RESIZE_NEAREST_NEIGHBOR": ("ResizeNearestNeighborOptions", _RESIZE),
+    "SHAPE": ("ShapeOptions", ("OutType",)),
     "SOFTMAX": ("SoftmaxOptions", ("Beta",)),
     "SPACE_TO_DEPTH": ("SpaceToDepthOptions", ("BlockSize",)),
+    "SPLIT": ("SplitOptions", ("NumSplits",)),
+    "SPLIT_V": ("SplitVOptions", ("NumSplits",)),
     "SQUEEZE": ("SqueezeOptions", ("SqueezeDims",)),
     "STRIDED_SLICE": (
         "StridedSliceOptions",
@@ -84,6 +88,7 @@ OPTIONS = {  # of an operator: the table of the schema, and what is read of it
     "TRANSPOSE_CONV": ("TransposeConvOptions", _SIZES),
     "UNPACK": ("UnpackOptions", ("Axis",)),
 }
+_NO_INDICES = np.empty(0, np.int64)
 _LISTS = "NewShape", "SqueezeDims"  # vectors among the options
 
 
@@ -145,7 +150,7 @@ def read(path: Path) -> File:
         raise FileError(f"{path} is no TFLite file: its bytes 4 to 7 are not {IDENTIFIER.decode()}")
     try:
         return _Reader(path, data, tflite).file()
-    except (struct.error, ValueError, TypeError, IndexError, OverflowError, AttributeError):
+    except (struct.error, ValueError, TypeError, LookupError, OverflowError, AttributeError):
         raise FileError(f"{path} is a damaged TFLite file: it ends before what it refers to") from (
             None
         )
@@ -227,14 +232,15 @@ class _Reader:
             data = np.frombuffer(self.data, np.uint8, buffer.Size(), buffer.Offset())
         else:
             return None
-        if table.Sparsity() is not None:
-            raise UnsupportedError(f"{self.path}: tensor {name} is stored sparse")
         kind = _words(self.tflite.TensorType).get(table.Type(), "")
         if kind not in DTYPES:
             return None
         shape = tuple(table.ShapeAsNumpy().tolist()) if table.ShapeLength() else ()
-        count = int(np.prod(shape, dtype=np.float64))
         dtype = np.dtype(DTYPES[kind])
+        if (said := table.Sparsity()) is not None:
+            tensor = self.dense(said, data.view(dtype.newbyteorder("<")), shape, name)
+            return lambda: tensor
+        count = int(np.prod(shape, dtype=np.float64))
         wanted = (count + 1) // 2 if kind == "INT4" else count * dtype.itemsize
         if min(shape, default=1) < 0 or len(data) != wanted:
             raise FileError(
@@ -244,6 +250,30 @@ class _Reader:
         if kind == "INT4":
             return lambda: _halves(data)[:count].reshape(shape)
         return lambda: data.view(dtype.newbyteorder("<")).astype(dtype, copy=False).reshape(shape)
+
+    def dense(self, said: Any, stored: Array, shape: tuple[int, ...], name: str) -> Array:
+        """The values of a tensor that is stored sparse."""
+        levels = []
+        for place in range(said.DimMetadataLength()):
+            level = said.DimMetadata(place)
+            if level.Format() == self.tflite.DimensionType.DENSE:
+                levels.append(sparse.Level(level.DenseSize(), _NO_INDICES, _NO_INDICES))
+                continue
+            segments = self.indices(level.ArraySegments(), level.ArraySegmentsType())
+            indices = self.indices(level.ArrayIndices(), level.ArrayIndicesType())
+            levels.append(sparse.Level(None, segments, indices))
+        order = said.TraversalOrderAsNumpy().tolist()
+        blocks = said.BlockMapAsNumpy().tolist() if said.BlockMapLength() else []
+        if np.prod(shape, dtype=np.float64) > MOST_VALUES or min(shape, default=1) < 1:
+            raise FileError(f"{self.path}: tensor {name} cannot have the shape {list(shape)}")
+        return sparse.dense(sparse.Layout(order, blocks, levels), stored, shape)
+
+    def indices(self, table: Any, kind: int) -> Array:
+        """int64: a vector of a sparse tensor, of any type that the schema allows."""
+        vector = getattr(self.tflite, _words(self.tflite.SparseIndexVector)[kind])()
+        vector.Init(table.Bytes, table.Pos)
+        values: Array = vector.ValuesAsNumpy().astype(np.int64)
+        return values
 
     def operator(self, table: Any, place: int, tensors: int) -> Operator:
         """One operator with its options."""

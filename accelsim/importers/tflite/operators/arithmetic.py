@@ -141,6 +141,12 @@ def dequantize(operation: Operation) -> None:
     operation.make(Function("tflite.dequantise"), inputs, shape)
 
 
+def densify(operation: Operation) -> None:
+    """DENSIFY: its constant is read from the file as what it stands for."""
+    operation.values(0)
+    operation.make(Function("Identity"), operation.inputs, operation.shape())
+
+
 def cast(operation: Operation) -> None:
     """CAST: to the type of the result."""
     function = Function("Cast", {"to": operation.result().dtype})
@@ -150,6 +156,7 @@ def cast(operation: Operation) -> None:
 RULES: Mapping[str, Rule] = {
     "ADD": _binary("Add", "ADD"),
     "CAST": cast,
+    "DENSIFY": densify,
     "DEQUANTIZE": dequantize,
     "DIV": _binary("Div", "DIV"),
     "MAXIMUM": _extreme("Max"),

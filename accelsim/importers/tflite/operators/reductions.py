@@ -1,8 +1,7 @@
 """Pools, reductions, softmax: operators that make fewer values, or weigh them by each other."""
 
 from collections.abc import Mapping
-
-import numpy as np
+from math import prod
 
 from accelsim.errors import UnsupportedError
 from accelsim.graph.types import Function, TensorType
@@ -12,7 +11,6 @@ from accelsim.importers.tflite.operators.arithmetic import same_scales
 from accelsim.importers.tflite.operators.products import four_axes, window
 from accelsim.numerics import tflite_rules
 from accelsim.numerics.onnx_rules import clamp
-from accelsim.numerics.programs import Requantise
 
 
 def _pool(name: str) -> Rule:
@@ -62,9 +60,11 @@ def _reduce(name: str) -> Rule:
         along, shape = axes(operation)
         kind = operation.type().dtype
         if kind not in ("int32", "int64") and not operation.of_reals():
-            if name not in ("ReduceMax", "ReduceMin"):
-                scaled_sum(operation)
+            if operation.operator.kind == "MEAN":
+                mean(operation)
                 return
+            if name not in ("ReduceMax", "ReduceMin"):
+                raise UnsupportedError("it is supported for float32 and int32 only")
             same_scales(operation, 0)
         function = Function(name, {"keepdims": int(operation.options["KeepDims"])})
         if not along:
@@ -76,14 +76,14 @@ def _reduce(name: str) -> Rule:
     return rule
 
 
-def scaled_sum(operation: Operation) -> None:
-    """MEAN and SUM of integers: the sum on the scale of the result, over the number for a mean.
+def mean(operation: Operation) -> None:
+    """MEAN of integers: the sum on the scale of the result; the count divides the multiplier.
 
-    The number divides the multiplier (kernels/internal/reference/reduce.h, QuantizedMeanOrSum).
+    As QuantizedMeanOrSum of kernels/internal/reference/reduce.h.
     """
     along, shape = axes(operation)
     x, y = operation.quantised(), operation.quantised_result
-    count = int(np.prod([operation.shape()[axis] for axis in along], dtype=np.int64))
+    count = prod(operation.shape()[axis] for axis in along)
     attributes = {
         "axes": along,
         "keepdims": bool(operation.options["KeepDims"]),
@@ -91,13 +91,7 @@ def scaled_sum(operation: Operation) -> None:
     }
     total = Function("tflite.total", attributes)
     sums = operation.step("sum", total, operation.inputs[:1], TensorType(shape, "int32"))
-    step = tflite_rules.requantise(np.array([np.float64(x.scale) / np.float64(y.scale)]))
-    if operation.operator.kind == "MEAN":
-        exponent = 31 - int(step.shift[0])
-        shift = min(count.bit_length() - 1, 32, 31 + exponent)
-        multiplier = (step.multiplier << shift) // count
-        step = Requantise(step.rule, multiplier, step.shift + shift)
-    operation.make(None, (sums,), shape, program=(step, clamp(y)))
+    operation.make(None, (sums,), shape, program=tflite_rules.mean(x, y, count))
 
 
 def softmax(operation: Operation) -> None:
