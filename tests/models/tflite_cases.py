@@ -82,14 +82,14 @@ def convolutions(rng: Rng) -> Iterator[tuple[str, bytes]]:
                 for n, r in zip((h, w), reach, strict=True)
             ]
             y = result(rng, (2, *size, out), x, kernel, k * k * c // groups)
-            options = dict(
-                Padding=pad,
-                StrideH=s,
-                StrideW=s,
-                DilationHFactor=d,
-                DilationWFactor=d,
-                FusedActivationFunction=ACTIVATIONS[place % 4],
-            )
+            options = {
+                "Padding": pad,
+                "StrideH": s,
+                "StrideW": s,
+                "DilationHFactor": d,
+                "DilationWFactor": d,
+                "FusedActivationFunction": ACTIVATIONS[place % 4],
+            }
             yield (
                 f"conv_{dtype}_{place}",
                 one("CONV_2D", x, y, options, w=kernel, b=bias(rng, x, kernel, out)),
@@ -260,8 +260,7 @@ def elements(rng: Rng) -> Iterator[tuple[str, bytes]]:
                     "FLOOR",
                     "ROUND",
                 )
-                or (dtype, kind) == ("uint8", "ELU")
-            ):
+            ) or (dtype, kind) == ("uint8", "ELU"):
                 continue
             for place in range(3 if dtype != "float32" else 1):
                 x = some(rng, shape, dtype)
@@ -358,6 +357,8 @@ def pools(rng: Rng) -> Iterator[tuple[str, bytes]]:
                 f"{kind.lower()}_{dtype}",
                 one(kind, x, T((2, 3), "int32"), {"OutputType": 2}, axis=constant(2)),
             )
+    x, axes = T((2, 3, 4)), constant([1])
+    yield "reduce_prod", one("REDUCE_PROD", x, T((2, 4)), {}, axes=axes)
     yield "log_softmax", one("LOG_SOFTMAX", T((3, 8)), T((3, 8)))
 
 

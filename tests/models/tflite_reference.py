@@ -6,7 +6,8 @@
 FOLDER has tflite/*.tflite, and inputs/*.npz with arrays in_SAMPLE_INPUT; a file takes the first of
 these whose shapes and types are those of its inputs, else random ones. --write makes
 tests/models/tflite/*.npz anew for the files that are there: ref_SAMPLE_OUTPUT, and of sample 0 the
-CRC-32 of every tensor that an operator makes and that is no real.
+CRC-32 of every tensor that an operator makes and that is no real. It also makes tflite_cases.npz
+beside them, which has the outputs of tflite_cases, of integers their CRC-32, of reals some.
 
 ai-edge-litert is no dependency of the tests: it has no wheels for some machines that these run on.
 """
@@ -14,6 +15,7 @@ ai-edge-litert is no dependency of the tests: it has no wheels for some machines
 import argparse
 import zlib
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import tflite
@@ -23,9 +25,12 @@ from accelsim.graph.network import GraphNetwork
 from accelsim.importers.tflite import load
 from accelsim.importers.tflite.build import unique_names
 from accelsim.importers.tflite.read import read
+from tests.models.tflite_cases import cases
 
 Values = dict[str, np.ndarray]
 FOLDER = Path(__file__).parent / "tflite"
+CASES = Path(__file__).parent / "tflite_cases.npz"
+MOST_KEPT = 40
 TOLERANCE = 1e-5  # of reals, relative to the largest of a tensor
 
 
@@ -133,6 +138,31 @@ def checksum(values: np.ndarray) -> int:
     return zlib.crc32(np.ascontiguousarray(values).tobytes())
 
 
+def kept(values: np.ndarray) -> np.ndarray:
+    """What a file of cases has of a tensor: the CRC-32 of integers, some of many reals."""
+    if values.dtype.kind != "f":
+        return np.array(checksum(values), np.uint32)
+    return values.reshape(-1)[:: 1 + values.size // MOST_KEPT]
+
+
+def write_cases() -> None:
+    """The outputs of every case; of those that the reference kernels have no operator for none."""
+    found: Values = {}
+    with TemporaryDirectory() as folder:
+        for name, data in cases().items():
+            path = Path(folder) / "case.tflite"
+            path.write_bytes(data)
+            network = load(path)
+            try:
+                made = reference(path, drawn(network))
+            except ValueError as error:
+                print(f"{name}: {error}")
+                continue
+            for place, output in enumerate(network.graph.outputs):
+                found[f"{name}/{place}"] = kept(made[output])
+    np.savez_compressed(CASES, **found)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -141,7 +171,7 @@ def main() -> None:
     wrong = 0
     for path in sorted((arguments.folder / "tflite").glob("*.tflite")):
         network = load(path)
-        kept: Values = {}
+        saved: Values = {}
         found: list[str] = []
         tensors = other = 0
         given = samples(arguments.folder, network) or [drawn(network)]
@@ -154,11 +184,11 @@ def main() -> None:
             outputs = network.graph.outputs
             other += sum(int((default[each] != expected[each]).sum()) for each in outputs)
             for place, name in enumerate(outputs):
-                kept[f"ref_{number}_{place}"] = expected[name]
+                saved[f"ref_{number}_{place}"] = expected[name]
             if number == 0:
                 whole = [n for n in made if n in expected and made[n].dtype.kind != "f"]
-                kept["tensors"] = np.array(whole or [""])
-                kept["checksums"] = np.array([checksum(expected[n]) for n in whole], np.uint32)
+                saved["tensors"] = np.array(whole or [""])
+                saved["checksums"] = np.array([checksum(expected[n]) for n in whole], np.uint32)
         wrong += len(found)
         print(
             f"{path.name}: {len(network.layers)} layers, {network.total_macs} MACs, "
@@ -167,7 +197,9 @@ def main() -> None:
         )
         print(*(f"    {each}" for each in found), sep="\n", end="\n" if found else "")
         if arguments.write and (FOLDER / path.name).exists():
-            np.savez_compressed(FOLDER / f"{path.stem}.npz", **kept)
+            np.savez_compressed(FOLDER / f"{path.stem}.npz", **saved)
+    if arguments.write:
+        write_cases()
     raise SystemExit(1 if wrong else 0)
 
 
