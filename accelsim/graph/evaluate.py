@@ -89,12 +89,13 @@ def compute(
     graph: Graph, node: Node, every: Sequence[Sequence[Array | None]], sums: Sums = golden
 ) -> list[tuple[Array, ...]]:
     """The outputs of one node in every run, of its inputs there."""
-    if not isinstance(node.work, Products):
-        return [_on_host(node, given) for given in every]
-    totals = sums(node, [operands(node, given) for given in every])
-    return [
-        (after_sums(graph, node, given, total),) for given, total in zip(every, totals, strict=True)
-    ]
+    with np.errstate(all="ignore"):  # infinities and what is no number are values of reals
+        if not isinstance(node.work, Products):
+            return [_on_host(node, given) for given in every]
+        totals = sums(node, [operands(node, given) for given in every])
+        return [
+            (after_sums(graph, node, given, total),) for given, total in zip(every, totals, strict=True)
+        ]
 
 
 def _on_host(node: Node, given: Sequence[Array | None]) -> tuple[Array, ...]:
@@ -111,8 +112,11 @@ def after_sums(graph: Graph, node: Node, given: Sequence[Array | None], total: A
     bias, others = given[2], given[OF_PRODUCTS:]
     if bias is not None:
         total = total + bias.reshape(-1, 1, 1)
+    shape, dtype, _ = graph.type(node.outputs[0])
     result = _run(node.program, total, *others) if node.program else total
-    return node.work.y.put_back(result, graph.type(node.outputs[0]).shape)
+    return node.work.y.put_back(result, shape).astype(
+        dtype, copy=False
+    )  # some reals are no float32
 
 
 def operands(node: Node, given: Sequence[Array | None]) -> Operands:

@@ -74,7 +74,7 @@ class View(NamedTuple):
     def put_back(self, x: Array, shape: tuple[int, ...]) -> Array:
         """The tensor of that shape of which `x` is the view."""
         moved = tuple(shape[axis] for axis in self.order)
-        return np.ascontiguousarray(x.reshape(moved).transpose(np.argsort(self.order)))
+        return x.reshape(moved).transpose(np.argsort(self.order)).copy()
 
 
 class Function(NamedTuple):

@@ -26,7 +26,7 @@ def why_not(step: Step, executable: Collection[str]) -> str:
     domain = step.kind.rpartition(".")[0]
     if step.kind in _REASONS:
         return _REASONS[step.kind]
-    if step.kind not in FUNCTIONS and step.kind not in executable:
+    if step.kind not in FUNCTIONS and step.kind not in (*executable, "Upsample"):
         if domain not in (STANDARD, MICROSOFT):
             return f"the domain {domain} is unknown"
         return "the operator is not supported"

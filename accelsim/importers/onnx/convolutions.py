@@ -62,11 +62,12 @@ def transposed_convolution(model: Model, step: Step) -> Iterator[Node]:
     extra = step.attributes.get("output_padding", (0,) * len(ones))
     if step.attributes.get("output_shape") or step.attributes.get("auto_pad", "NOTSET") in _SAME:
         y = model.type(step.outputs[0]).shape[2:]
-        whole = [
-            s * (n - 1) + e + d * (f - 1) + 1
-            for n, f, s, d, e in zip(x[2:], w[2:], strides, dilations, extra, strict=True)
+        beyond = [
+            s * (n - 1) + e + d * (f - 1) + 1 - out
+            for n, f, s, d, e, out in zip(x[2:], w[2:], strides, dilations, extra, y, strict=True)
         ]
-        pads = _cut_off([a - b for a, b in zip(whole, y, strict=True)], step)
+        pads = _cut_off([max(each, 0) for each in beyond], step)
+        extra = tuple(e + max(-each, 0) for e, each in zip(extra, beyond, strict=True))
     else:
         pads = resolve_auto_pad(step, x[2:], w[2:])
     check_pads(step, pads)

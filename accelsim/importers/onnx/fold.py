@@ -18,14 +18,14 @@ from accelsim.graph.functions import FUNCTIONS
 from accelsim.graph.types import Array, Constant, TensorType
 from accelsim.importers.onnx.attributes import why_not
 from accelsim.importers.onnx.elements import count_elements
-from accelsim.importers.onnx.model import MOST_VALUES, Model, Refusal, Step
+from accelsim.importers.onnx.model import MOST_VALUES, CannotExecuteError, Model, Refusal, Step
 from accelsim.importers.onnx.normalise import normalise
 from accelsim.importers.onnx.order import in_order, reads
 from accelsim.importers.onnx.read import initializers, steps
-from accelsim.importers.onnx.shapes import MOST_KNOWN, UnknownOperatorError, infer
+from accelsim.importers.onnx.shapes import MOST_KNOWN, infer
 
 MOST_SMALL = 1 << 16  # values of an input of what is computed at once
-_NAMES_ONLY = ("Identity", "Dropout")  # at inference
+_NAMES_ONLY = ("Identity", "Dropout")  # of what they read
 
 
 def fold(model: Model, executable: Collection[str]) -> list[Refusal]:
@@ -102,10 +102,18 @@ class Folding:
             self.refused.append(Refusal(step, reason))
         elif not all(self.model.knows(name) for name in step.inputs if name):
             pass  # it is behind one that is refused
-        elif step.kind in _NAMES_ONLY:
+        elif step.kind == "Dropout" and self._is_trained(step):
+            self.refused.append(Refusal(step, "it is one of training; export for inference"))
+        elif step.kind in _NAMES_ONLY and len(step.outputs) == 1:
             self.aliases[step.outputs[0]] = step.inputs[0]
         else:
             self._infer(step)
+
+    def _is_trained(self, dropout: Step) -> bool:
+        """Whether a Dropout drops anything, or may do so."""
+        name = dropout.input(2)
+        constant = self.model.constants.get(name)
+        return name != "" and (constant is None or bool(constant.values.any()))
 
     def _without_unread(self, step: Step) -> Step:
         """The step less the outputs behind the last that somebody reads."""
@@ -119,7 +127,7 @@ class Folding:
         model = self.model
         try:
             types = infer(model, step)
-        except UnknownOperatorError as error:
+        except CannotExecuteError as error:
             self.refused.append(Refusal(step, str(error)))
             return
         of_constants = all(name in model.constants for name in step.inputs if name)
@@ -172,16 +180,27 @@ class Folding:
         model = self.model
         for name in model.outputs:
             made = self.aliases.get(name, name)
-            if made == name:
-                continue
             if made in model.constants:
-                model.constants[name] = model.constants[made]
-            else:
+                self._output_constant(made, name)
+            elif made != name:
                 model.types[name] = model.types[made]
                 if made in model.inputs or made in model.outputs:
                     model.steps.append(Step(f"{name}.copy", "Identity", (made,), (name,)))
                 else:
                     self._rename(made, name)
+
+    def _output_constant(self, made: str, name: str) -> None:
+        """A layer that gives an output which depends on no input."""
+        model = self.model
+        constant = model.constants[made]
+        model.constants.pop(name, None)
+        model.types[name] = constant.type
+        held = model.add(f"{name}.constant", constant)
+        for place, step in enumerate(model.steps):
+            model.steps[place] = step.with_inputs(
+                *(held if each in (made, name) else each for each in step.inputs)
+            )
+        model.steps.append(Step(f"{name}.copy", "Identity", (held,), (name,)))
 
     def _rename(self, made: str, name: str) -> None:
         def renamed(names: tuple[str, ...]) -> tuple[str, ...]:

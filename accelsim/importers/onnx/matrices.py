@@ -101,15 +101,11 @@ def multiply(
 
 def _layer(model: Model, step: Step, x: Stack, w: Stack, y: Stack, bias: str) -> Iterator[Node]:
     """Constant weights: linear where there is one position, else pointwise."""
-    images = model.images
-    if images > 1 and not x.lead:
+    if not x.lead:
         x, y = x.with_lead(), y.with_lead()
-    _check_images(model, x)
+    images = _images(model, x, y)
     if not w.single and w.sizes(w.lead) != x.sizes(x.lead)[int(images > 1) :]:
-        if images > 1:
-            raise CannotExecuteError(
-                f"its {list(x.shape)} is repeated over {images} images; use a batch of 1"
-            )
+        images = 1
         step, x, w = yield from _broadcast(model, step, x, w, y)
     side_by_side = not w.single
     view, result = x.view(images, side_by_side), y.view(images, side_by_side)
@@ -125,8 +121,7 @@ def _layer(model: Model, step: Step, x: Stack, w: Stack, y: Stack, bias: str) ->
 
 def _product(model: Model, step: Step, a: Stack, b: Stack, y: Stack) -> Iterator[Node]:
     """Two computed operands."""
-    images = model.images
-    _check_images(model, a)
+    images = _images(model, a, b, y)
     if b.single and images == 1:
         yield products(
             model,
@@ -146,11 +141,10 @@ def _product(model: Model, step: Step, a: Stack, b: Stack, y: Stack) -> Iterator
     yield products(model, step, Matmul(heads), x, w, y=result, second_map=True)
 
 
-def _check_images(model: Model, x: Stack) -> None:
-    if model.images > 1 and x.sizes(x.lead)[:1] != (model.images,):
-        raise CannotExecuteError(
-            f"its {list(x.shape)} has no axis of the {model.images} images; use a batch of 1"
-        )
+def _images(model: Model, *stacks: Stack) -> int:
+    """Those of the model where the first axis of all stacks is theirs, else 1."""
+    first = {each.sizes(each.lead)[:1] for each in stacks}
+    return model.images if first == {(model.images,)} else 1
 
 
 def _broadcast(
@@ -219,7 +213,7 @@ def gemm(model: Model, step: Step) -> Iterator[Node]:
             operand = model.add(f"{out}.alpha", np.array(alpha, dtype))
         elif beta != 1:
             operand = yield from _times(model, step, operand, beta)
-        yield Node(first, kind, Function(kind), (before, operand), (first,))
+        yield Node(f"{step.name}.{kind}", kind, Function(kind), (before, operand), (first,))
 
 
 def _is_of_columns(model: Model, name: str, columns: int) -> bool:

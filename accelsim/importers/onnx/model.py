@@ -6,12 +6,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import onnx
 
 from accelsim.graph.network import Elements
 from accelsim.graph.types import Array, Constant, TensorType
 
 STANDARD = ""  # the domain of ONNX's own operators
 MICROSOFT = "com.microsoft"
+# NumPy's names of the types that tensors can have, by ONNX's number.
+TYPES: dict[int, str] = {
+    onnx.helper.np_dtype_to_tensor_dtype(np.dtype(name)): name
+    for name in (
+        *("float16", "float32", "float64", "bool", "int8", "uint8", "int16", "uint16"),
+        *("int32", "uint32", "int64", "uint64"),
+    )
+}
 MOST_VALUES = 1 << 28  # of a tensor
 
 

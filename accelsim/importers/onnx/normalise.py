@@ -4,16 +4,18 @@ What later sets take as inputs stood in attributes of earlier ones; those become
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from accelsim.errors import NetworkError
-from accelsim.importers.onnx.model import STANDARD, Model, Step, derived
+from accelsim.graph.types import Constant, TensorType
+from accelsim.importers.onnx.model import STANDARD, Model, Step
 from accelsim.ops.geometry import resolve_padding
 
-Rule = Callable[[Model, Step], Step]
+Rule = Callable[[Model, Step], Step | tuple[Step, ...]]
 
 
 def normalise(model: Model, step: Step) -> Iterator[Step]:
@@ -21,16 +23,16 @@ def normalise(model: Model, step: Step) -> Iterator[Step]:
     version = model.versions[STANDARD]
     for below, rule in RULES.get(step.kind, ()):
         if version < below:
-            step = rule(model, step)
+            made = rule(model, step)
+            *before, step = (made,) if isinstance(made, Step) else made
+            yield from before
     if step.kind in _SOFTMAXES and version < 13:
         yield from _old_softmax(model, step)
-    elif step.kind in ("BatchNormalization", "Dropout"):
-        yield _inference(step)
     else:
         yield step
 
 
-def _to_input(attribute: str, place: int, dtype: str = "int64") -> Rule:
+def _to_input(attribute: str, place: int, dtype: str = "int64") -> Callable[[Model, Step], Step]:
     """An attribute becomes the input at a place."""
 
     def rule(model: Model, step: Step) -> Step:
@@ -64,7 +66,7 @@ def _slice(model: Model, step: Step) -> Step:
     return step
 
 
-def _broadcast(model: Model, step: Step) -> Step:
+def _broadcast(model: Model, step: Step) -> Step | tuple[Step, ...]:
     """Operands of sets before 7: the second is aligned with an axis of the first."""
     attributes = {"broadcast": None, "axis": None, "consumed_inputs": None}
     axis = step.attributes.get("axis")
@@ -74,14 +76,18 @@ def _broadcast(model: Model, step: Step) -> Step:
         return step
     axis %= len(first)
     shape = (*second, *(1,) * (len(first) - axis - len(second)))
-    if step.inputs[1] not in model.constants:
-        raise NetworkError(
-            f"operand {step.inputs[1]!r} of {step} is aligned with axis {axis}, which is supported "
-            "of constants"
-        )
-    constant = model.constants[step.inputs[1]]
-    aligned = derived(shape, constant.type.dtype, lambda values: values.reshape(shape), constant)
-    return step.with_inputs(step.inputs[0], model.add(f"{step.inputs[1]}.aligned", aligned))
+    return _aligned(model, step, shape)
+
+
+def _aligned(model: Model, step: Step, shape: tuple[int, ...]) -> tuple[Step, ...]:
+    """The step with its second operand in another shape, which a step before it makes."""
+    name, made = step.inputs[1], f"{step.name}.aligned"
+    wanted = model.add(f"{made}.shape", np.array(shape, np.int64))
+    model.types[made] = TensorType(shape, model.type(name).dtype)
+    return (
+        Step(made, "Reshape", (name, wanted), (made,)),
+        step.with_inputs(step.inputs[0], made),
+    )
 
 
 def _resize(model: Model, step: Step) -> Step:
@@ -102,44 +108,85 @@ def _old_softmax(model: Model, step: Step) -> Iterator[Step]:
         yield step.with_attributes(axis=len(shape) - 1)
         return
     flat, done = f"{step.outputs[0]}.flat", f"{step.outputs[0]}.done"
-    two = np.array([prod(shape[:axis]), prod(shape[axis:])])
+    matrix = prod(shape[:axis]), prod(shape[axis:])
+    model.types |= dict.fromkeys((flat, done), model.type(step.inputs[0])._replace(shape=matrix))
     back = model.add(f"{step.outputs[0]}.shape", np.array(shape, np.int64))
-    there = model.add(f"{step.outputs[0]}.rows", two.astype(np.int64))
+    there = model.add(f"{step.outputs[0]}.matrix", np.array(matrix, np.int64))
     yield Step(f"{step.name}.flat", "Reshape", (step.inputs[0], there), (flat,))
     yield Step(step.name, step.kind, (flat,), (done,), {"axis": 1})
     yield Step(f"{step.name}.back", "Reshape", (done, back), step.outputs)
 
 
-def _inference(step: Step) -> Step:
-    """What only training would make: further outputs and modes."""
-    names = ("training_mode", "spatial", "is_test", "momentum", "consumed_inputs", "ratio", "seed")
+def _batch_norm(model: Model, step: Step) -> Step:
+    """Without what only training would make."""
     if step.attributes.get("training_mode"):
         raise NetworkError(f"{step} is one of training; export the model for inference")
-    return Step(
-        step.name,
-        step.kind,
-        step.inputs[:5] if step.kind == "BatchNormalization" else step.inputs[:1],
-        step.outputs[:1],
-        step.with_attributes(**dict.fromkeys(names)).attributes,
-        step.proto,
-    )
+    names = ("training_mode", "spatial", "is_test", "momentum", "consumed_inputs")
+    step = replace(step, inputs=step.inputs[:5], outputs=step.outputs[:1])
+    return step.with_attributes(**dict.fromkeys(names))
+
+
+def _dropout(model: Model, step: Step) -> Step:
+    """A Dropout outside of training, of which somebody reads the mask."""
+    return replace(step, inputs=step.inputs[:1], attributes={})
+
+
+def _slope(model: Model, step: Step) -> Step | tuple[Step, ...]:
+    """PRelu of sets before 7: a slope for every channel."""
+    rank, slope = len(model.type(step.inputs[0]).shape), model.type(step.inputs[1]).shape
+    if len(slope) != 1 or slope == (1,) or rank < 2:
+        return step
+    return _aligned(model, step, (*slope, *(1,) * (rank - 2)))
+
+
+def _parts(model: Model, step: Step) -> Step:
+    """Split into equal parts: as many as there are outputs, where nothing else is said."""
+    if step.input(1) or "num_outputs" in step.attributes:
+        return step
+    return step.with_attributes(num_outputs=len(step.outputs))
+
+
+def _value(model: Model, step: Step) -> Step:
+    """ConstantOfShape: its value as an array."""
+    value = step.attributes.get("value")
+    return step.with_attributes(value=value.values if isinstance(value, Constant) else None)
+
+
+def _types(model: Model, step: Step) -> Step:
+    """Types by the names that NumPy has for them."""
+    named: dict[str, str | None] = {}
+    for attribute in ("to", "output_dtype", "dtype"):
+        number = step.attributes.get(attribute)
+        if number:
+            named[attribute] = model.type(step.outputs[0]).dtype
+        elif number == 0:
+            named[attribute] = None
+    return step.with_attributes(**named)
 
 
 _SOFTMAXES = ("Softmax", "LogSoftmax", "Hardmax")
 _REDUCTIONS = tuple(
     f"Reduce{name}" for name in ("Mean", "Max", "Min", "Prod", "L1", "L2", "LogSum", "LogSumExp")
 )
+_ALWAYS = 1 << 16  # above all versions
 # By operator: below which version of the operator set something is done, and what.
 RULES: Mapping[str, tuple[tuple[int, Rule], ...]] = {
+    "BatchNormalization": ((_ALWAYS, _batch_norm),),
+    "Dropout": ((_ALWAYS, _dropout),),
+    "Cast": ((_ALWAYS, _types),),
+    "QuantizeLinear": ((_ALWAYS, _types),),
+    "DequantizeLinear": ((_ALWAYS, _types),),
+    "ConstantOfShape": ((_ALWAYS, _value),),
     "Clip": ((11, _bounds),),
+    "PRelu": ((7, _slope),),
     "Pad": ((11, _padding),),
     "Slice": ((10, _slice),),
-    "Split": ((13, _to_input("split", 1)),),
+    "Split": ((13, _to_input("split", 1)), (_ALWAYS, _parts)),
     "Squeeze": ((13, _to_input("axes", 1)),),
     "Unsqueeze": ((13, _to_input("axes", 1)),),
     "ReduceSum": ((13, _to_input("axes", 1)),),
     "TopK": ((10, _to_input("k", 1)),),
-    "Upsample": ((9, _to_input("scales", 1, "float32")), (1 << 16, _resize)),
+    "Upsample": ((9, _to_input("scales", 1, "float32")), (_ALWAYS, _resize)),
     "Resize": ((11, _resize),),
     **dict.fromkeys((*_REDUCTIONS, "ReduceSumSquare"), ((18, _to_input("axes", 1)),)),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow"), ((7, _broadcast),)),

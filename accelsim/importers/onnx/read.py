@@ -18,7 +18,7 @@ from accelsim.checks import suggestion
 from accelsim.errors import FileError, NetworkError, UnsupportedError
 from accelsim.files import read_bytes
 from accelsim.graph.types import Array, Constant, TensorType
-from accelsim.importers.onnx.model import MOST_VALUES, STANDARD, Model, Step
+from accelsim.importers.onnx.model import MOST_VALUES, STANDARD, TYPES, Model, Step
 from accelsim.phrases import counted
 from accelsim.tensors import MOST_SIDE
 
@@ -29,13 +29,6 @@ MOST_BYTES = (1 << 31) - 1  # that a message of protobuf has
 LEAST_OPSET, MOST_OPSET = 6, onnx.defs.onnx_opset_version()
 MOST_DEPTH = 16  # of graphs in graphs
 _PROTO = onnx.TensorProto
-_TYPES: dict[int, str] = {
-    onnx.helper.np_dtype_to_tensor_dtype(np.dtype(name)): name
-    for name in (
-        *("float16", "float32", "float64", "bool", "int8", "uint8", "int16", "uint16"),
-        *("int32", "uint32", "int64", "uint64"),
-    )
-}
 # Where the values of a type stand that are not raw; bool and float16 share int32_data.
 _FIELDS = {
     _PROTO.FLOAT: "float_data",
@@ -199,13 +192,13 @@ def _to_array(tensor: Any) -> Array:
 
 def _dtype(path: Path, name: str, number: int) -> str:
     """NumPy's name of a type of ONNX."""
-    if number not in _TYPES:
+    if number not in TYPES:
         called = _NAMES.get(number, str(number)).lower()
         raise UnsupportedError(
-            f"{path}: tensor {name!r} is of type {called}; those of {', '.join(_TYPES.values())} "
+            f"{path}: tensor {name!r} is of type {called}; those of {', '.join(TYPES.values())} "
             "can be read"
         )
-    return _TYPES[number]
+    return TYPES[number]
 
 
 def _external(path: Path, name: str, tensor: Any, wanted: int) -> partial[Array]:

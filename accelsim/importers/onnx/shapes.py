@@ -10,21 +10,24 @@ from onnx.shape_inference import InferenceError, infer_node_outputs
 
 from accelsim.errors import NetworkError
 from accelsim.graph.types import TensorType
-from accelsim.importers.onnx.model import MICROSOFT, STANDARD, Model, Step
+from accelsim.importers.onnx.model import (
+    MICROSOFT,
+    STANDARD,
+    TYPES,
+    CannotExecuteError,
+    Model,
+    Step,
+)
 from accelsim.importers.onnx.quantised import SHAPES
 
 MOST_KNOWN = 1 << 10  # values of an input that shapes may depend on
 _POSITIVE = ("strides", "dilations", "kernel_shape", "group", "blocksize", "num_outputs")
 
 
-class UnknownOperatorError(Exception):
-    """An operator that the operator set of a file does not have."""
-
-
 def infer(model: Model, step: Step) -> dict[str, TensorType | None]:
     """The types of the outputs of a step as the file has it, None where they do not follow.
 
-    UnknownOperatorError where no rule is known; NetworkError where shapes do not fit.
+    CannotExecuteError where no rule is known; NetworkError where shapes do not fit.
     """
     _check_attributes(step)
     domain, _, operator = step.kind.rpartition(".")
@@ -35,7 +38,7 @@ def infer(model: Model, step: Step) -> dict[str, TensorType | None]:
     try:
         schema = onnx.defs.get_schema(operator, version or model.versions[STANDARD], domain)
     except onnx.defs.SchemaError:
-        raise UnknownOperatorError(
+        raise CannotExecuteError(
             f"operator set {version} of {domain or 'ai.onnx'} has none"
         ) from None
     # In the message stand the names of the file, in the step those that they are other names of.
@@ -78,9 +81,10 @@ def _from_proto(proto: Any) -> TensorType | None:
     dims = [each.dim_value if each.HasField("dim_value") else -1 for each in tensor.shape.dim]
     if min(dims, default=0) < 0:
         return None
-    return TensorType(
-        tuple(dims), np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
-    )
+    if tensor.elem_type not in TYPES:
+        name = onnx.TensorProto.DataType.Name(tensor.elem_type).lower()
+        raise CannotExecuteError(f"it makes a tensor of type {name}")
+    return TensorType(tuple(dims), TYPES[tensor.elem_type])
 
 
 def _imports(model: Model) -> list[Any]:

@@ -412,4 +412,12 @@ def test_functions_are_those_of_onnx(place: int) -> None:
 
 def test_every_function_has_a_case() -> None:
     theirs = {kind for kind in FUNCTIONS if not kind.startswith("tflite.")}
-    assert {kind for kind, *_ in CASES} == theirs
+    assert {kind for kind, *_ in CASES} | {"ChannelShuffle"} == theirs
+
+
+def test_channels_are_shuffled() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 6, 3, 2)).astype(np.float32)
+    made = FUNCTIONS["ChannelShuffle"](x, groups=2)
+    for group in range(2):
+        for place in range(3):
+            assert np.array_equal(made[:, 2 * place + group], x[:, 3 * group + place])
