@@ -94,7 +94,8 @@ def compute(
             return [_on_host(node, given) for given in every]
         totals = sums(node, [operands(node, given) for given in every])
         return [
-            (after_sums(graph, node, given, total),) for given, total in zip(every, totals, strict=True)
+            (after_sums(graph, node, given, total),)
+            for given, total in zip(every, totals, strict=True)
         ]
 
 
