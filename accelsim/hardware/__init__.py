@@ -6,6 +6,7 @@ from accelsim.hardware.design import CLOCK_MHZ, Hardware, is_third_party, third_
 from accelsim.hardware.files import ENGINES, TABLES, load_hardware, to_toml
 from accelsim.hardware.memory import Memory
 from accelsim.hardware.operands import Operands
+from accelsim.hardware.post import PostProcessing
 from accelsim.hardware.presets import (
     PRESETS,
     Preset,
@@ -39,6 +40,7 @@ __all__ = [
     "Hardware",
     "Memory",
     "Operands",
+    "PostProcessing",
     "Preset",
     "Sizes",
     "SystolicArray",

@@ -9,6 +9,7 @@ from accelsim.passes.base import (
     Bits,
     Body,
     Repeat,
+    Signed,
     Wait,
     addresses,
     check_earliest,
@@ -18,6 +19,7 @@ from accelsim.passes.base import (
     largest,
     meanings,
     outside,
+    signed_fields,
     widths,
 )
 from accelsim.passes.depthwise import (
@@ -31,7 +33,7 @@ from accelsim.passes.depthwise import (
     depthwise_results,
     depthwise_words,
 )
-from accelsim.passes.post import Rule
+from accelsim.passes.post import PostChannel, PostLayer, Rule
 from accelsim.passes.systolic_array import (
     STATIONARY,
     ArrayCommand,
@@ -59,8 +61,11 @@ __all__ = [
     "DepthwisePass",
     "DepthwiseWords",
     "Opcode",
+    "PostChannel",
+    "PostLayer",
     "Repeat",
     "Rule",
+    "Signed",
     "Wait",
     "addresses",
     "array_words",
@@ -77,5 +82,6 @@ __all__ = [
     "misplaced",
     "outside",
     "result_words",
+    "signed_fields",
     "widths",
 ]

@@ -23,6 +23,10 @@ class Bits(int):
     """Width in bits of an unsigned field."""
 
 
+class Signed(Bits):
+    """Width in bits of a field in two's complement."""
+
+
 class Address(Bits):
     """Width of a field that says where the words of a pass begin in a memory of its engine."""
 
@@ -67,6 +71,16 @@ def enumerations(record: type) -> dict[str, type[IntEnum]]:
         for extra in getattr(hint, "__metadata__", ())
         if isinstance(extra, type) and issubclass(extra, IntEnum)
     }
+
+
+@cache
+def signed_fields(record: type) -> frozenset[str]:
+    """The fields that are in two's complement."""
+    return frozenset(
+        name
+        for name, hint in get_type_hints(record, include_extras=True).items()
+        if any(isinstance(extra, Signed) for extra in getattr(hint, "__metadata__", ()))
+    )
 
 
 @cache

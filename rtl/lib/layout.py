@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple, get_type_hints
 
-from amaranth.hdl import Const, Format, Shape, ShapeCastable, Value, unsigned
+from amaranth.hdl import Const, Format, Shape, ShapeCastable, Value, signed, unsigned
 from amaranth.lib import data
 
-from accelsim.passes import enumerations, widths
+from accelsim.passes import enumerations, signed_fields, widths
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,10 @@ def layout(record: type) -> data.StructLayout:
     for name, width in widths(record).items():
         if isinstance(width, dict):
             fields[name] = layout(inner[name])
+        elif name in words:
+            fields[name] = Words(words[name], width)
         else:
-            fields[name] = Words(words[name], width) if name in words else unsigned(width)
+            fields[name] = signed(width) if name in signed_fields(record) else unsigned(width)
     return data.StructLayout(fields)
 
 
