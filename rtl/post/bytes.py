@@ -11,9 +11,7 @@ from rtl.lib.pipeline import later, less
 CLAMPED = 2  # clocks in which a zero point is added, and the sum is clamped
 LOOKED_UP = 3  # clocks in which a byte is looked up
 ENTRIES = 256  # of a table
-TABLE_ENTRY = data.StructLayout(
-    {"table": unsigned(3), "index": unsigned(8), "value": unsigned(8)}
-)
+TABLE_ENTRY = data.StructLayout({"table": unsigned(3), "index": unsigned(8), "value": unsigned(8)})
 
 
 def clamped(m: Module, n: str, value: Value, added: data.View, bounds: data.View) -> Value:

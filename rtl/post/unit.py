@@ -1,4 +1,4 @@
-"""The post-processing unit: a pipeline that never stops, and the memory that its results wait in."""
+"""The post-processing unit: a pipeline that never stops, and the memory that results wait in."""
 
 from types import SimpleNamespace
 
@@ -77,9 +77,7 @@ class PostProcessor(wiring.Component):
         word, ready = self.words, Signal(name="ready")
         room = Signal(range(self.result_depth + 1), init=self.result_depth)  # no word has it yet
         room_left = Signal.like(room)
-        mark = SimpleNamespace(
-            valid=word.valid & ready, which=layers.which, last=word.payload.last
-        )
+        mark = SimpleNamespace(valid=word.valid & ready, which=layers.which, last=word.payload.last)
         m.d.comb += [
             word.ready.eq(ready),
             layers.enters.eq(mark.valid),
@@ -121,7 +119,9 @@ class PostProcessor(wiring.Component):
         m.d.comb += [place.eq(value) for place, value in zip(tables.bytes, values, strict=True)]
         return list(tables.values)
 
-    def _send(self, m: Module, values: list[Value], mark: SimpleNamespace, memory: ResultMemory) -> None:
+    def _send(
+        self, m: Module, values: list[Value], mark: SimpleNamespace, memory: ResultMemory
+    ) -> None:
         """Bytes go into the memory, and from there to the reader."""
         (word,) = memory.word
         (read,) = memory.results.payload

@@ -1,64 +1,85 @@
-"""The post-processing unit on Amaranth's simulator, against a host of any pace."""
+"""The post-processing unit on Amaranth's simulator, with a host of any pace."""
 
 import random
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from amaranth.sim import Simulator
 
 from tests.rtl.post.work import command_bits, fill_bits, word_bits
 
+PATIENCE = 500  # clocks in which something must happen
 
-def simulate(unit, tables, layers, idle=0.0, deaf=0.0, seed=0):
-    """uint8[words, lanes]: what leaves; clocks from the first word in to the last byte out.
 
-    idle : how often neither command nor word is offered.  deaf : how often nobody takes a result.
+class Run(NamedTuple):
+    """What a unit made of some layers.
+
+    values : uint8[words, lanes].  last : bool[words].
+    entered, left : int64[words], the clocks in which words were taken, and their results.
+    """
+
+    values: npt.NDArray[np.uint8]
+    last: npt.NDArray[np.bool_]
+    entered: npt.NDArray[np.int64]
+    left: npt.NDArray[np.int64]
+
+
+def simulate(unit, tables, layers, idle=0.0, deaf=0.0, late=0.0, seed=0):
+    """What leaves a unit, whose tables are filled before.
+
+    idle, late : how often no word, and no command, is offered in a clock in which it could be.
+    deaf : how often nobody takes a result.
     """
     draw = random.Random(seed)
-    commands = [each for layer in layers for each in _numbers(command_bits(layer.settings))]
-    words = [each for layer in layers for each in _numbers(word_bits(layer))]
-    fills = _numbers(fill_bits(tables)) if len(tables) else []
-    last = [each for layer in layers for each in [0] * (len(layer.sums) - 1) + [1]]
-    taken, lasts, times = [], [], []
+    payloads = {
+        "commands": [each for layer in layers for each in _numbers(command_bits(layer.settings))],
+        "words": [each for layer in layers for each in _numbers(word_bits(layer))],
+    }
+    waits = {"commands": late, "words": idle}
+    moved = {name: [] for name in payloads}
+    results, left = [], []
 
     async def run(ctx):
-        for entry in fills:
+        for entry in _numbers(fill_bits(tables)) if len(tables) else []:
             ctx.set(unit.table_fill.payload.as_value(), entry)
             ctx.set(unit.table_fill.valid, 1)
             await ctx.tick()
-        if fills:
+        if len(tables):
             ctx.set(unit.table_fill.valid, 0)
-        sent = dict.fromkeys(("commands", "words"), 0)
         clock = 0
-        while len(taken) < len(words):
-            for name, payloads in (("commands", commands), ("words", words)):
-                stream, at = getattr(unit, name), sent[name]
-                # What is offered stays until it is taken.
-                if at < len(payloads) and (ctx.get(stream.valid) or draw.random() >= idle):
-                    ctx.set(stream.payload.as_value(), payloads[at])
-                    ctx.set(stream.valid, 1)
-                if ctx.get(stream.valid) and ctx.get(stream.ready):
-                    sent[name] += 1
-                    times.append(clock)
-            takes = draw.random() >= deaf
-            ctx.set(unit.results.ready, takes)
-            if takes and ctx.get(unit.results.valid):
-                values, ends = unit.results.payload.values, unit.results.payload.last
-                taken.append([ctx.get(value) for value in values])
-                lasts.append(ctx.get(ends))
-            accepted = [ctx.get(getattr(unit, n).valid) & ctx.get(getattr(unit, n).ready) for n in sent]
+        while len(results) < len(payloads["words"]):
+            for name, each in payloads.items():
+                stream = getattr(unit, name)
+                if len(moved[name]) < len(each) and not ctx.get(stream.valid):
+                    ctx.set(stream.payload.as_value(), each[len(moved[name])])
+                    ctx.set(stream.valid, draw.random() >= waits[name])
+            ctx.set(unit.results.ready, draw.random() >= deaf)
+            if ctx.get(unit.results.valid & unit.results.ready):
+                results.append(ctx.get(unit.results.payload.as_value()))
+                left.append(clock)
+            takes = {name: ctx.get(getattr(unit, name).ready) for name in payloads}
+            offers = {name: ctx.get(getattr(unit, name).valid) for name in payloads}
             await ctx.tick()
-            clock += 1
-            for name, was in zip(sent, accepted, strict=True):
-                if was:
+            for name in payloads:
+                if takes[name] and offers[name]:
+                    moved[name].append(clock)
                     ctx.set(getattr(unit, name).valid, 0)
-        assert sent == {"commands": len(commands), "words": len(words)}
+            clock += 1
+            assert clock < PATIENCE + max([0, *left, *moved["words"]]), "nothing happens any more"
 
     simulation = Simulator(unit)
     simulation.add_clock(1e-6)
     simulation.add_testbench(run)
     simulation.run()
-    assert lasts == last
-    return np.array(taken, np.uint8)
+    lanes = unit.sizes.lanes
+    raw = np.array([[word >> 8 * n & 255 for n in range(lanes + 1)] for word in results])
+    return Run(
+        raw[:, :lanes].astype(np.uint8),
+        raw[:, lanes] == 1,
+        np.array(moved["words"]),
+        np.array(left),
+    )
 
 
 def _numbers(payloads):

@@ -64,10 +64,11 @@ def random_factors(rng: np.random.Generator, rule: Rule, words: int) -> tuple[In
     least = 1 << BITS[rule] - 1
     multiplier = least + (rng.random(words) * least).astype(np.int64)
     place = rng.integers(0, 16, words)
-    multiplier = np.select([place == 0, place == 1], [least, 2 * least - 1], multiplier)
+    ends = [place < 4, place == 4]  # powers of two, whose products are halves exactly
+    multiplier = np.select(ends, [least, 2 * least - 1], multiplier)
     if rule == Rule.ORT:
         return multiplier, rng.integers(0, 64, words)
-    return np.where(place == 2, 0, multiplier), rng.integers(1, 63, words)
+    return np.where(place == 5, 0, multiplier), rng.integers(1, 63, words)
 
 
 def random_sums(rng: np.random.Generator, multiplier: Int, shift: Int, lanes: int) -> Int:
@@ -75,29 +76,32 @@ def random_sums(rng: np.random.Generator, multiplier: Int, shift: Int, lanes: in
     shape = len(multiplier), lanes
     anywhere = rng.choice([-1, 1], shape) * np.exp2(rng.uniform(0, 31.1, shape))
     halves = (rng.integers(-260, 260, shape) + 0.5) * np.exp2(shift)[:, None]
-    near = np.rint(halves / np.maximum(multiplier, 1)[:, None]) + rng.integers(-1, 2, shape)
+    beside = rng.choice([-1, 0, 0, 1], shape)
+    near = np.rint(halves / np.maximum(multiplier, 1)[:, None]) + beside
     kind = rng.integers(0, 3, (len(multiplier), 1))
     sums = np.select([kind == 0, kind == 1], [anywhere, near], rng.choice(EDGES, shape))
     return np.clip(sums, LEAST, MOST).astype(np.int64)
 
 
-def random_layer(
-    rng: np.random.Generator, sizes: PostProcessing, words: int, tables: Int
-) -> Layer:
+def random_layer(rng: np.random.Generator, sizes: PostProcessing, words: int, tables: Int) -> Layer:
     """A layer of any settings.
 
     tables : uint8[tables, 256], what the unit holds.
     """
     rule = Rule[str(rng.choice(sizes.rules)).upper()]
     least, most = (0, 255) if rng.integers(2) else (-128, 127)
-    low, high = sorted(rng.integers(least, most + 1, 2).tolist()) if rng.integers(2) else (least, most)
+    low, high = (
+        sorted(rng.integers(least, most + 1, 2).tolist()) if rng.integers(2) else (least, most)
+    )
     zero_point = int(rng.integers(least, most + 1))
     looks_up = int(len(tables) > 0 and rng.integers(2))
     table = int(rng.integers(len(tables))) if looks_up else 0
     multiplier, shift = random_factors(rng, rule, words)
     sums = random_sums(rng, multiplier, shift, sizes.lanes)
     bias = rng.choice([-1, 0, 1, LEAST, MOST, 12345], words)
-    wrapped = (sums - bias[:, None] - LEAST) % (1 << 32) + LEAST  # so that sum and bias are what was drawn
+    wrapped = (sums - bias[:, None] - LEAST) % (
+        1 << 32
+    ) + LEAST  # so that sum and bias are what was drawn
     settings = PostLayer(rule, zero_point, low, high, looks_up, table)
     return Layer(settings, wrapped, bias, multiplier, shift, tables[table] if looks_up else None)
 
@@ -134,7 +138,9 @@ def word_bits(layer: Layer) -> npt.NDArray[np.uint8]:
 def command_bits(settings: PostLayer) -> npt.NDArray[np.uint8]:
     """The payload of a command."""
     record = widths(PostLayer)
-    return bits_of([(np.array([value]), record[name]) for name, value in settings._asdict().items()])
+    return bits_of(
+        [(np.array([value]), record[name]) for name, value in settings._asdict().items()]
+    )
 
 
 def fill_bits(tables: Int) -> npt.NDArray[np.uint8]:

@@ -1,0 +1,61 @@
+"""The generated Verilog of the post-processing unit: as many words as Verilator simulates."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from accelsim.hardware import PostProcessing
+from rtl.flow.simulators import build_verilator, run_logged
+from rtl.flow.verilog import TOP, verilog
+from rtl.post.unit import PostProcessor
+from tests.rtl.post.work import command_bits, fill_bits, random_work, word_bits
+
+SIZES = PostProcessing(4, ("ort", "tfl_double", "tfl_single"))
+LENGTH = 5_000  # words of a layer
+ALL = 10_000_000  # words of the whole range, four sums each
+PACES = ((0, 0), (128, 0), (0, 128), (30, 200))  # of 256 clocks nothing offered, nothing taken
+
+
+def simulate(model, folder, tables, layers, pace):
+    """uint8[words, lanes], what leaves, and in how many clocks."""
+    payloads = {
+        "commands": np.concatenate([command_bits(layer.settings) for layer in layers]),
+        "table_fill": fill_bits(tables),
+        "words": np.concatenate([word_bits(layer) for layer in layers]),
+    }
+    for name, payload in payloads.items():
+        payload.tofile(folder / f"{name}.bin")
+    counts = [str(len(payload)) for payload in payloads.values()]
+    run_logged([str(model / TOP), str(folder), *counts, *map(str, pace)], folder, "verilator")
+    words = np.fromfile(folder / "results.bin", np.uint8).reshape(len(payloads["words"]), -1)
+    ends = np.cumsum([len(layer.sums) for layer in layers]) - 1
+    assert np.flatnonzero(words[:, SIZES.lanes] & 1).tolist() == ends.tolist()
+    return words[:, : SIZES.lanes], int((folder / "clocks.txt").read_text())
+
+
+def compare(folder, words, layers_at_once=50):
+    """Words of random layers, so many, against the golden model."""
+    unit = PostProcessor(SIZES)
+    main = Path(__file__).with_name("bench.cpp")
+    model = build_verilator(verilog(unit), main, optimise="-O3")
+    rng = np.random.default_rng(words)
+    done = 0
+    while done < words:
+        tables, layers = random_work(rng, SIZES, [LENGTH] * layers_at_once)
+        for pace in PACES if done == 0 else PACES[:1]:
+            got, clocks = simulate(model, folder, tables, layers, pace)
+            assert np.array_equal(got, np.concatenate([layer.expected() for layer in layers]))
+            if pace == (0, 0):
+                assert clocks <= len(got) + 40
+        done += len(got)
+    return done
+
+
+def test_random_words(tmp_path):
+    assert compare(tmp_path, 1, layers_at_once=4) == 4 * LENGTH
+
+
+@pytest.mark.full
+def test_ten_million_words(tmp_path):
+    assert compare(tmp_path, ALL) >= ALL
