@@ -98,7 +98,10 @@ def q_linear_average_pool(
         total = total + padded[(slice(None), slice(None), *where)]
     whole = np.float32(np.prod([axis.kernel for axis in axes]))
     mean = total / (whole if count_include_pad else counts(axes, 0, np.float32))
-    made = quantize_linear(mean, y_scale, y_zero, output_dtype=x.dtype.name)
+    zero = np.float32(0 if y_zero is None else y_zero.ravel()[0])
+    bounds = np.iinfo(x.dtype)
+    steps = np.rint(mean / y_scale.ravel()[0] + zero)  # the zero point decides ties
+    made = np.clip(steps, bounds.min, bounds.max).astype(x.dtype)
     return np.ascontiguousarray(np.moveaxis(made, 1, -1)) if channels_last else made
 
 

@@ -1,9 +1,10 @@
-"""Resize: an axis after the other, each output from a few taps of the input.
+"""Resize: each output from a few taps of the input.
 
 Coordinates are float32, as onnxruntime computes them, for they decide what is nearest.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,27 +47,79 @@ def resize(
     extents = _extents(
         [x.shape[place] for place in places], scales, sizes, keep_aspect_ratio_policy
     )
-    made, outside = x, np.zeros((1,) * x.ndim, np.bool_)
+    resized: list[Coordinates] = []
+    outside = np.zeros((1,) * x.ndim, np.bool_)
     for order, (place, (size, out, scale)) in enumerate(zip(places, extents, strict=True)):
         axis = Axis(size, out, scale, roi[order], roi[order + len(places)])
         at = coordinates(axis, coordinate_transformation_mode)
         if coordinate_transformation_mode == "tf_crop_and_resize":
             beyond = (at < 0) | (at > size - 1)
             outside = outside | beyond.reshape(_along(place, x.ndim))
-        elif out == size and scale == 1:
-            continue
-        if mode == "nearest":
-            made = np.take(made, nearest(at, size, nearest_mode), place)
-            continue
-        shrunk = min(scale, np.float32(1)) if antialias else np.float32(1)
-        indices, weights = taps(at, size, mode, cubic_coeff_a, shrunk, bool(exclude_outside))
-        total = np.zeros((), np.float32)
-        for index, weight in zip(indices, weights, strict=True):
-            total = total + np.take(made, index, place) * weight.reshape(_along(place, x.ndim))
-        made = total
+        if coordinate_transformation_mode == "tf_crop_and_resize" or out != size or scale != 1:
+            resized.append(Coordinates(place, size, at, min(scale, np.float32(1))))
+    made = x
+    if mode == "nearest":
+        for each in resized:
+            made = np.take(made, nearest(each.at, each.size, nearest_mode), each.place)
+    elif mode == "linear" and not antialias:
+        made = _between(x, resized)
+    else:
+        for each in resized[::-1]:
+            shrunk = each.shrunk if antialias else np.float32(1)
+            indices, weights = taps(
+                each.at, each.size, mode, cubic_coeff_a, shrunk, bool(exclude_outside)
+            )
+            made = _filtered(made, each.place, indices, weights)
     if outside.any():
         made = np.where(outside, np.float32(extrapolation_value), made)
     return made.astype(x.dtype, copy=False)
+
+
+class Coordinates(NamedTuple):
+    """Where the elements of a resized axis lie in the input.
+
+    at : float32[out], among the `size` elements of the axis `place`.
+    shrunk : how many times as many elements it gets, 1 at most.
+    """
+
+    place: int
+    size: int
+    at: Array
+    shrunk: np.float32
+
+
+def _between(x: Array, axes: Sequence[Coordinates]) -> Array:
+    """Linear along all axes at once: the corners around each element, as onnxruntime adds them."""
+    total = np.zeros((), np.float32)
+    sides = [_neighbours(each) for each in axes]
+    for corner in product((0, 1), repeat=len(axes)):
+        part, weight = x, np.ones((), np.float32)
+        for side, each, (indices, weights) in zip(corner, axes, sides, strict=True):
+            part = np.take(part, indices[side], each.place)
+            weight = weight * weights[side].reshape(_along(each.place, x.ndim))
+        total = total + weight * part
+    return total
+
+
+def _neighbours(axis: Coordinates) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """The elements before and behind each coordinate, and their weights; an edge is halved."""
+    at = np.clip(axis.at, np.float32(0), np.float32(axis.size - 1))
+    before = at.astype(np.int64)
+    behind = np.minimum(before + 1, axis.size - 1)
+    edge, half = before == behind, np.float32(0.5)
+    weights = (
+        np.where(edge, half, behind.astype(np.float32) - at),
+        np.where(edge, half, at - before.astype(np.float32)),
+    )
+    return (before, behind), weights
+
+
+def _filtered(x: Array, place: int, indices: Array, weights: Array) -> Array:
+    """Sums of weighted taps along one axis."""
+    total = np.zeros((), np.float32)
+    for index, weight in zip(indices, weights, strict=True):
+        total = total + np.take(x, index, place) * weight.reshape(_along(place, x.ndim))
+    return total
 
 
 def _along(place: int, rank: int) -> tuple[int, ...]:
