@@ -18,6 +18,8 @@ from accelsim.errors import NetworkError
 from accelsim.graph.host import HostNode
 from accelsim.graph.types import OF_PRODUCTS, Graph, Node, Products
 from accelsim.ir import ANY_INT8, INPUT, Factors, Layer, Network, Shape
+from accelsim.numerics.certificates import Certificate, certify
+from accelsim.numerics.programs import Certifiable
 from accelsim.tensors import Tensor
 
 CHANNELS_FIRST, CHANNELS_LAST = "channels first", "channels last"
@@ -88,6 +90,15 @@ class GraphNetwork(Network):
             for layer in self.layers
         )
         return Network(self.name, self.input, layers, dtype=self.dtype, batch=self.batch)
+
+    @cached_property
+    def certificates(self) -> dict[str, Certificate]:
+        """By the name of a node, its program compared with the rule of its runtime."""
+        return {
+            node.name: certify(node.program)
+            for node in self.graph.nodes
+            if isinstance(node.program, Certifiable)
+        }
 
     def is_real(self, layer: Layer) -> bool:
         """Whether a layer multiplies reals, which an engine would as the integers of int8."""

@@ -125,25 +125,3 @@ def requantise(rule, sums, multipliers, shifts, offset, out):
             else:
                 for m in range(sums.shape[2]):
                     out[n, k, m] = tfl_away(sums[n, k, m], multiplier, shift)
-
-
-@component
-def _to_float(value):
-    """An integer rounded to the 24 bits of a float32, half to even."""
-    size = abs(value)
-    excess = _excess(size)
-    size = _nearest_even(size, excess) << excess
-    return -size if value < 0 else size
-
-
-@kernel
-def add(a, b, multiplier, other_multiplier, offset, shift, rounded, out):
-    """Into int32[m]: a, b int32[m] times multipliers, with the offset, as programs.Add says."""
-    for m in range(a.shape[0]):
-        total = b[m] * np.int64(other_multiplier) + offset
-        if rounded:
-            total = _to_float(total)
-        total += a[m] * np.int64(multiplier)
-        if rounded:
-            total = _to_float(total)
-        out[m] = _saturated(_nearest_even(abs(total), shift), total < 0)

@@ -38,6 +38,7 @@ from accelsim.numerics.scales import Float32, Quantised, check_quantised, check_
 from accelsim.numerics.softfloat import SIGNIFICANT
 
 _SHIFTS = range(12, 32)  # bits behind the point that are tried for a sum of maps
+_HARD = 2048  # pairs that are tried first, of 65,536
 _MOST_GRID = 44  # so many as a sum of maps can have, for its terms to fit int64
 _MOST_RATIO = 2**16  # of scales of maps that are added, for float32 results that int32 can hold
 _MOST_SHIFT = 63  # by more than 56, every int32 sum becomes 0
@@ -117,12 +118,26 @@ def add(a: Quantised, b: Quantised, y: Quantised) -> Program:
     rule = float_rules.add(a, b, y)
     expected = rule(*pairs)
     bounds = clamp(y, inside=True)
+    hard = _next_to_ties(*terms, *pairs)
+    few = [np.broadcast_to(each, expected.shape).ravel()[hard] for each in (*pairs, expected)]
     for step in (*_adds_rounded_once(*terms), _add_as_float(*terms)):
-        if np.array_equal(run((step, bounds), *pairs), expected):
+        program = step, bounds
+        if not np.array_equal(run(program, *few[:2]), few[2]):
+            continue
+        if np.array_equal(run(program, *pairs), expected):
             return Certifiable((step, bounds), rule, (a.dtype, b.dtype))
     raise UnsupportedError(
         f"its scales {a.scale!r}, {b.scale!r} and {y.scale!r} are too far apart to be added exactly"
     )
+
+
+def _next_to_ties(
+    ratio_a: np.float32, ratio_b: np.float32, fixed: np.float32, a: Int32, b: Int32
+) -> npt.NDArray[np.intp]:
+    """Places of the pairs whose sums are next to halves, where most steps that fail do so."""
+    real = a * np.float64(ratio_a) + b * np.float64(ratio_b) + np.float64(fixed)
+    away = np.abs(real - np.floor(real) - 0.5).ravel()
+    return np.argpartition(away, _HARD)[:_HARD]
 
 
 def _adds_rounded_once(*terms: np.float32) -> Iterator[Add]:

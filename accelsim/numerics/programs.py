@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.numerics.integers import Int32, Integers
+from accelsim.numerics.softfloat import nearest_even, to_float
 
 Int64 = npt.NDArray[np.int64]
 
@@ -231,13 +232,14 @@ def requantise(step: Requantise, sums: Int32) -> Int32:
 
 def add(step: Add, x: Integers, other: Integers) -> Int32:
     """int32: two maps, of one shape or broadcast, times their factors, added and rounded."""
-    from accelsim.numerics import kernels
-
-    pairs = np.broadcast_arrays(x, other)
-    a, b = (np.ascontiguousarray(each, np.int32).reshape(-1) for each in pairs)
-    out = np.empty_like(a)
-    kernels.add(a, b, *step, out)
-    return out.reshape(pairs[0].shape)
+    inner = other.astype(np.int64) * step.other_multiplier + step.offset
+    if step.rounded:
+        inner = to_float(inner)
+    total = x.astype(np.int64) * step.multiplier + inner
+    if step.rounded:
+        total = to_float(total)
+    ends = np.iinfo(np.int32)
+    return np.clip(nearest_even(total, step.shift), ends.min, ends.max).astype(np.int32)
 
 
 def aligned_add(step: AlignedAdd, x: Integers, other: Integers) -> Int32:

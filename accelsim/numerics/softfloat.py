@@ -52,7 +52,11 @@ def nearest_even(value: Int64, shift: npt.NDArray[Any] | int) -> Int64:
 
 
 def to_float(value: Int64) -> Int64:
-    """int64: integers below 2**53 rounded to the 24 bits of a float32, half to even."""
+    """int64: integers rounded to the 24 bits of a float32, half to even.
+
+    float64 may say one bit too many of the length of those next below a power of two, to which
+    these are rounded anyway.
+    """
     length = np.frexp(np.abs(value).astype(np.float64))[1].astype(np.int64)
     excess = np.maximum(length - SIGNIFICANT, 0)
     return nearest_even(value, excess) << excess

@@ -23,7 +23,8 @@ from accelsim.importers.onnx.model import CannotExecuteError, Model, Step, deriv
 from accelsim.importers.onnx.scales import Tensor, note, per_tensor, scales, zero_points
 from accelsim.numerics import onnx_rules
 from accelsim.numerics.float_rules import logistic
-from accelsim.numerics.programs import Clamp, Program
+from accelsim.numerics.integers import Integers
+from accelsim.numerics.programs import Certifiable, Clamp, Program
 from accelsim.numerics.scales import Quantised
 
 Rule = Callable[[Model, Step], Iterator[Node]]
@@ -139,11 +140,21 @@ def _called(step: Step) -> str:
 def _bounded(step: Step, program: Program) -> Program:
     """The program, with the bounds of an activation that the step has."""
     *first, last = program
-    assert isinstance(last, Clamp)
     low, high = (step.attributes.get(name) for name in ("low", "high"))
+    if low is None and high is None:
+        return program
+    assert isinstance(last, Clamp)
+    assert isinstance(program, Certifiable)
     low = last.low if low is None else max(low, last.low)
     high = last.high if high is None else min(high, last.high)
-    return (*first, last._replace(low=low, high=high))
+    steps = (*first, last._replace(low=low, high=high))
+    rule = partial(_clipped, program.rule, low, high)
+    return Certifiable(steps, rule, program.dtypes, program.reach)
+
+
+def _clipped(rule: Callable[..., Integers], low: int, high: int, *maps: Integers) -> Integers:
+    clipped: Integers = np.clip(rule(*maps), low, high)
+    return clipped
 
 
 def _bias(model: Model, step: Step, name: str, count: int) -> Any:
