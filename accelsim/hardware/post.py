@@ -7,7 +7,7 @@ from accelsim.checks import Requirement, check, is_tuple, one_of
 from accelsim.errors import HardwareError
 from accelsim.hardware.checks import check_whole
 
-RULES = ("ort", "tfl_double", "tfl_single")
+RULES = ("ort", "tfl_double", "tfl_single", "tfl_away")
 MOST_TABLES = 8
 
 
@@ -16,8 +16,8 @@ class PostProcessing:
     """A post-processing unit: what follows the sums of a layer, for many pixels of a channel.
 
     lanes : pixels of a channel that it takes in every clock.
-    rules : of requantisation that it has: ort is onnxruntime's, in float32; tfl_double and
-        tfl_single are TFLite's, rounded twice and once. What only others need is left out.
+    rules : of requantisation that it has: ort is onnxruntime's, in float32; the others are
+        TFLite's, which round twice or once. What only others need is left out.
     tables : of 256 entries that it holds, up to 8; without any it has no memory for them.
     """
 

@@ -12,6 +12,7 @@ class Rule(IntEnum):
     ORT = 0  # onnxruntime's, in float32
     TFL_DOUBLE = 1  # TFLite's
     TFL_SINGLE = 2  # TFLite's, built to round once
+    TFL_AWAY = 3  # once, ties away from 0: TFLite's mean
 
 
 _RULES = ", ".join(f"{rule.value} {rule.name.lower()}" for rule in Rule)
@@ -20,11 +21,12 @@ _RULES = ", ".join(f"{rule.value} {rule.name.lower()}" for rule in Rule)
 class PostChannel(NamedTuple):
     """What belongs to a channel, and comes with every word of it: bias and factor.
 
-    A sum plus bias, modulo 2**32, is multiplied by multiplier 2**-shift.
+    A sum plus bias, modulo 2**32, is multiplied by multiplier 2**-shift. For tfl_double a
+    multiplier other than 0 has its highest bit set, unless the shift is 31 or more.
     """
 
     bias: Annotated[int, Signed(32), "added to the sums, modulo 2**32"]
-    multiplier: Annotated[int, Bits(31), "24 bits with the highest set for ort, 31 or 0 for others"]
+    multiplier: Annotated[int, Bits(31), "24 bits with the highest set for ort, to 31 for others"]
     shift: Annotated[int, Bits(6), "from 0 for ort, from 1 to 62 for others"]
 
 

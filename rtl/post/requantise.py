@@ -70,13 +70,13 @@ class Requantise(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        ort = self._is(Rule.ORT)
+        ort, nudged = self._is(Rule.ORT), self._is(Rule.TFL_DOUBLE) | self._is(Rule.TFL_SINGLE)
         words = [
             SimpleNamespace(
                 multiplier=self.multiplier,
                 shift=self.shift,
                 ort=ort,
-                up=~ort & (self.multiplier != 0),  # ties towards infinity, and 0 is not negative
+                up=nudged & (self.multiplier != 0),  # ties towards infinity, and 0 is not negative
                 twice=self._is(Rule.TFL_DOUBLE) & (self.shift > self.widths.multiplier),
             )
         ]
@@ -124,7 +124,7 @@ class Requantise(wiring.Component):
         """Their sum, in two clocks: first of those that do not overlap, with what ties need."""
         low, left, right, high = (getattr(now, f"of_{ij}", Const(0)) for ij in _PLACES)
         apart, between, bits = Cat(low, high), left + right, self.product_bits
-        if self.fixed:
+        if self.rules & {Rule.TFL_DOUBLE, Rule.TFL_SINGLE}:
             negative = now.negative & word.up
             apart = apart + nudge(negative, word.twice, self.widths.multiplier, bits)
         now = later(m, f"sums{n}", apart=apart[:bits], between=between, negative=now.negative)

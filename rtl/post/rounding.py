@@ -11,6 +11,7 @@ ort         as float32 computes: the integer is rounded to its 24 highest bits, 
 tfl_double  the product over 2**31, ties towards infinity, and that over a power of two, ties away
             from 0. To add halves and drop bits twice is to add both halves and drop bits once.
 tfl_single  once, ties towards infinity.
+tfl_away    once, ties away from 0.
 
 What ties towards infinity is below a half if it is negative: 1 is taken off its magnitude before.
 """

@@ -1,4 +1,4 @@
-"""Requantisation follows the definitions of its three rules, for all integers and all factors.
+"""Requantisation follows the definitions of its rules, for all integers and all factors.
 
 At full width it is proved in parts, since no solver multiplies 32 bits by 31: what becomes of the
 integer, that products of pieces are added to the product, and what becomes of any product. At small
@@ -105,18 +105,18 @@ class Rules(wiring.Component):
         m.d.comb += [
             dut.totals[0].eq(self.total),
             *(getattr(dut, name).eq(getattr(self, name)) for name in FACTOR),
-            Assume(self.rule <= max(Rule)),
             Assume((self.rule == Rule.ORT) | (self.shift != 0)),
         ]
         multiplier, shift, rule = (past(m, getattr(self, name), dut.latency) for name in FACTOR)
         negative, size = self._product(m, math, multiplier, rule)
         product = math.named(Mux(negative, -size, size))
         significant, bits = self.widths.significant, self.widths.multiplier
-        magnitude = math.ort(size, shift, significant)
+        magnitude, away = math.ort(size, shift, significant), math.tfl_single(size, shift)
         value, value_of = dut.values[0], {
             Rule.ORT: math.named(Mux(negative, -magnitude, magnitude)),
             Rule.TFL_DOUBLE: math.tfl_double(product, shift, bits),
             Rule.TFL_SINGLE: math.tfl_single(product, shift),
+            Rule.TFL_AWAY: math.named(Mux(negative, -away, away)),
         }  # fmt: skip
         started = past(m, Const(1, 1), dut.latency)
         for each, wanted in value_of.items():
@@ -227,7 +227,7 @@ ROUNDING = (
     Mutant("products: ties to odd", "Mux(front[0], half", "Mux(~front[0], half"),
 )  # fmt: skip
 REQUANTISE = (
-    Mutant("0 is negative", "up=~ort & (self.multiplier != 0)", "up=~ort"),
+    Mutant("0 is negative", "up=nudged & (self.multiplier != 0)", "up=nudged"),
     Mutant("twice where it is once", "self.shift > self.widths.multiplier",
            "self.shift >= self.widths.multiplier"),
     Mutant("a rule too late", "words[5].ort)", "words[4].ort)"),

@@ -14,7 +14,7 @@ from tests.rtl.post.work import random_factors, random_sums
 LANES, WORDS = 4, 100
 SETS = [
     pytest.param(rules, id="+".join(rule.name for rule in rules), marks=marks)
-    for count, marks in ((1, []), (2, [pytest.mark.full]), (3, []))
+    for count, marks in ((1, []), (2, [pytest.mark.full]), (4, []))
     for rules in combinations(RULES, count)
 ]
 
@@ -40,10 +40,8 @@ def simulate(dut, totals, *factors):
             if clock < len(totals):
                 for lane, total in enumerate(totals[clock].tolist()):
                     ctx.set(dut.totals[lane], total)
-                for port, factor in zip(
-                    (dut.multiplier, dut.shift, dut.rule), factors, strict=True
-                ):
-                    ctx.set(port, int(factor[clock]))
+                for name, factor in zip(("multiplier", "shift", "rule"), factors, strict=True):
+                    ctx.set(getattr(dut, name), int(factor[clock]))
             if clock >= dut.latency:
                 values[clock - dut.latency] = [ctx.get(value) for value in dut.values]
             await ctx.tick()

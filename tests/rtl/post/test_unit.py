@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from accelsim.hardware import PostProcessing
+from accelsim.hardware.post import RULES
 from rtl.lib.results import ResultMemory
 from rtl.post import bytes as bytes_
 from rtl.post import layers as layers_
@@ -13,10 +14,9 @@ from tests.rtl.mutants import Mutant, load_last
 from tests.rtl.post.simulated import simulate
 from tests.rtl.post.work import random_work
 
-ALL = ("ort", "tfl_double", "tfl_single")
 SIZES = (
     PostProcessing(1, ("ort",), 0),
-    PostProcessing(3, ALL, 2),
+    PostProcessing(3, RULES, 2),
     PostProcessing(2, ("tfl_double", "tfl_single"), 1),
     PostProcessing(2, ("tfl_single",)),
 )
@@ -59,7 +59,7 @@ def test_paces_change_neither_values_nor_their_order(pace):
 @pytest.mark.parametrize("seed", range(40))
 def test_units_layers_and_paces(seed):
     rng = np.random.default_rng(seed)
-    rules = tuple(rng.permutation(ALL)[: rng.integers(1, 4)].tolist())
+    rules = tuple(rng.permutation(RULES)[: rng.integers(1, 5)].tolist())
     unit = PostProcessor(PostProcessing(int(rng.integers(1, 9)), rules, int(rng.integers(0, 9))))
     lengths = rng.choice([1, 2, 3, 10, 50], 30).tolist()
     names = ("idle", "deaf", "late")
@@ -114,4 +114,4 @@ def check_all(unit):
 def test_planted_errors_are_found(part, mutant, tmp_path, monkeypatch):
     twin = load_last((layers_, bytes_, unit_), part, mutant, tmp_path, monkeypatch)
     with pytest.raises(AssertionError):
-        check_all(twin.PostProcessor(PostProcessing(4, ALL, 2)))
+        check_all(twin.PostProcessor(PostProcessing(4, RULES, 2)))

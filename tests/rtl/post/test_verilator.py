@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from accelsim.hardware import PostProcessing
+from accelsim.hardware.post import RULES
 from rtl.flow.simulators import build_verilator, run_logged
 from rtl.flow.verilog import TOP, verilog
 from rtl.post.unit import PostProcessor
 from tests.rtl.post.work import command_bits, fill_bits, random_work, word_bits
 
-SIZES = PostProcessing(4, ("ort", "tfl_double", "tfl_single"))
+SIZES = PostProcessing(4, RULES)
 LENGTH = 5_000  # words of a layer
 ALL = 10_000_000  # words of the whole range, four sums each
 PACES = ((0, 0), (128, 0), (0, 128), (30, 200))  # of 256 clocks nothing offered, nothing taken

@@ -24,7 +24,7 @@ EDGES = np.array(
         }
     )
 )
-BITS = {Rule.ORT: 24, Rule.TFL_DOUBLE: 31, Rule.TFL_SINGLE: 31}  # of a multiplier
+BITS = {rule: 24 if rule == Rule.ORT else 31 for rule in Rule}  # of a multiplier
 
 
 class Layer(NamedTuple):
