@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from accelsim.errors import NetworkError
 from accelsim.graph.functions import FUNCTIONS
 from accelsim.graph.types import OF_PRODUCTS, Array, Function, Graph, Node, Products
 from accelsim.numerics import programs
@@ -23,6 +24,9 @@ class Operands(NamedTuple):
 
 
 Values = Mapping[str, Array]  # by the names of tensors
+# What functions raise on inputs that they cannot have, which a file can say all the same.
+_NOT_COMPUTED = (ValueError, IndexError, TypeError, OverflowError, ZeroDivisionError, MemoryError)
+
 Sums = Callable[[Node, Sequence[Operands]], Sequence[Array]]
 
 
@@ -90,13 +94,39 @@ def compute(
 ) -> list[tuple[Array, ...]]:
     """The outputs of one node in every run, of its inputs there."""
     with np.errstate(all="ignore"):  # infinities and what is no number are values of reals
-        if not isinstance(node.work, Products):
-            return [_on_host(node, given) for given in every]
-        totals = sums(node, [operands(node, given) for given in every])
-        return [
-            (after_sums(graph, node, given, total),)
-            for given, total in zip(every, totals, strict=True)
-        ]
+        try:
+            made = _compute(graph, node, every, sums)
+        except _NOT_COMPUTED as error:
+            raise NetworkError(
+                f"node {node.name} ({node.kind}) cannot be computed: {error}"
+            ) from None
+    for results in made:
+        _check(graph, node, results)
+    return made
+
+
+def _compute(
+    graph: Graph, node: Node, every: Sequence[Sequence[Array | None]], sums: Sums
+) -> list[tuple[Array, ...]]:
+    if not isinstance(node.work, Products):
+        return [_on_host(node, given) for given in every]
+    totals = sums(node, [operands(node, given) for given in every])
+    return [
+        (after_sums(graph, node, given, total),) for given, total in zip(every, totals, strict=True)
+    ]
+
+
+def _check(graph: Graph, node: Node, results: Sequence[Array]) -> None:
+    """NetworkError where results are not of the types that costs were counted with."""
+    for name, value in zip(node.outputs, results, strict=False):  # some may be unwanted
+        if name == "":
+            continue
+        shape, dtype, _ = graph.type(name)
+        if value.shape != shape or value.dtype != dtype:
+            raise NetworkError(
+                f"node {node.name} ({node.kind}) makes {name!r} of {list(value.shape)} "
+                f"{value.dtype}, and its attributes say {list(shape)} {dtype}"
+            )
 
 
 def _on_host(node: Node, given: Sequence[Array | None]) -> tuple[Array, ...]:
@@ -115,9 +145,8 @@ def after_sums(graph: Graph, node: Node, given: Sequence[Array | None], total: A
         total = total + bias.reshape(-1, 1, 1)
     shape, dtype, _ = graph.type(node.outputs[0])
     result = _run(node.program, total, *others) if node.program else total
-    return node.work.y.put_back(result, shape).astype(
-        dtype, copy=False
-    )  # some reals are no float32
+    # Engines multiply reals as float32; some files have them in other types.
+    return node.work.y.put_back(result, shape).astype(dtype, copy=False)
 
 
 def operands(node: Node, given: Sequence[Array | None]) -> Operands:

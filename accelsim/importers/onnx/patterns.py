@@ -83,6 +83,9 @@ def batch_norm(steps: Steps, last: Step) -> Match | None:
         return None
     if layer.kind == "Gemm" and not _is_plain(layer):
         return None
+    channels = (steps.model.type(last.outputs[0]).shape[1],)
+    if any(each is not None and each.type.shape != channels for each in numbers):
+        return None
     epsilon = last.attributes.get("epsilon", 1e-5)
     weights = model.constants[layer.inputs[1]]
     axis = _weight_axis(layer)

@@ -1,5 +1,7 @@
 """Nodes of Products: what an engine computes, and how it sees the tensors of the file."""
 
+from math import prod
+
 from accelsim.errors import NetworkError
 from accelsim.graph.types import Node, Products, View
 from accelsim.importers.onnx.model import Model, Step
@@ -35,6 +37,15 @@ def products(
     made = (x.shape[0], *operator.out_shape(*maps))
     if made != y.shape:
         raise NetworkError(f"{step} makes {list(y.shape)}, and its attributes say {list(made)}")
+    if not second_map and prod(operator.weight_shape(*maps)) != prod(w.shape):
+        raise NetworkError(
+            f"weights of {step}, {step.inputs[1]!r}, must be "
+            f"{list(operator.weight_shape(*maps))}, not {list(w.shape)}"
+        )
+    if bias and prod(model.type(bias).shape) != made[1]:
+        raise NetworkError(
+            f"biases of {step}, {bias!r}, must be {made[1]}, not {list(model.type(bias).shape)}"
+        )
     work = Products(operator, x, w, y, second_map, step.norm, step.biased)
     inputs = (step.inputs[0], step.inputs[1], bias, "", "")
     return Node(step.name, step.kind, work, inputs, step.outputs[:1])

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from onnx.checker import ValidationError
 from onnx.shape_inference import InferenceError, infer_node_outputs
 
 from accelsim.errors import NetworkError
@@ -51,7 +52,7 @@ def infer(model: Model, step: Step) -> dict[str, TensorType | None]:
     given = {old: _as_proto(model.type(new)) for old, new in names.items()}
     try:
         types = infer_node_outputs(schema, step.proto, given, known, opset_imports=_imports(model))
-    except InferenceError as error:
+    except (InferenceError, ValidationError) as error:
         reason = str(error).strip().splitlines()[-1].rpartition("] ")[2]
         raise NetworkError(f"shapes of {step} do not infer: {reason}") from None
     return {name: _from_proto(types.get(name)) for name in step.outputs if name}

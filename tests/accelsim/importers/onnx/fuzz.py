@@ -166,7 +166,10 @@ def _tensor(rng: random.Random, message: Any) -> None:
 
 
 def _value(rng: random.Random, message: Any) -> None:
-    value = rng.choice([*message.graph.input, *message.graph.output])
+    values = [*message.graph.input, *message.graph.output]
+    if not values:
+        return
+    value = rng.choice(values)
     what = rng.randrange(4)
     dims = value.type.tensor_type.shape.dim
     if what == 0 and dims:
@@ -215,8 +218,11 @@ def attempt(data: bytes, path: Path) -> str:
     """What becomes of a file: counts, values if it is small, or one sentence."""
     path.write_bytes(data)
     try:
-        network = load(path, sizes=None)
+        network = load(path)
         assert isinstance(network, GraphNetwork)
+    except AccelsimError as error:
+        return _refused(error, str(path))
+    try:
         text = f"{network.total_macs} MACs, {network.total_params} parameters"
         graph = network.graph
         if sum(prod(each.shape) for each in graph.types.values()) > LARGE:
@@ -226,11 +232,16 @@ def attempt(data: bytes, path: Path) -> str:
         }
         evaluate(graph, inputs)
     except AccelsimError as error:
-        sentence = str(error)
-        assert "\n" not in sentence, sentence
-        assert str(path) in sentence, sentence
-        return f"refused: {sentence}"
+        return _refused(error)
     return f"executed: {text}"
+
+
+def _refused(error: AccelsimError, names: str = "") -> str:
+    """One sentence, which names the file where it cannot be read."""
+    sentence = str(error)
+    assert "\n" not in sentence, sentence
+    assert names in sentence, sentence
+    return f"refused: {sentence}"
 
 
 def main(first: int, last: int) -> None:
