@@ -53,7 +53,10 @@ def find_network(
     height_width = None if size is None else parse_input(size)
     if not Path(name).suffix and csv_form is None:
         return networks.get(str(name), variant, height_width)
-    is_model = Path(name).suffix.lower() == ".onnx"  # its shapes follow while it is read
+    is_model = Path(name).suffix.lower() in (
+        ".onnx",
+        ".tflite",
+    )  # its shapes follow while it is read
     network = load(name, csv_form, height_width if is_model else None)
     if height_width is not None and not is_model:
         if not isinstance(network, Network):

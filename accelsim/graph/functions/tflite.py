@@ -3,7 +3,7 @@
 Those of integers are its reference kernels (kernels/internal/reference of TFLite).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any
 
@@ -21,34 +21,39 @@ Sides = tuple[int, int, int, int]  # top, bottom, left, right
 def max_pool(x: Array, kernel: Pair, stride: Pair, sides: Sides) -> Array:
     """[n, oh, ow, c]: the largest value of each window, of those within the map."""
     least = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    views = _taps(x, kernel, stride, sides, least)
-    most = next(views).copy()
-    for view in views:
-        np.maximum(most, view, out=most)
-    return most
+    return _windows(x, kernel, stride, sides, np.maximum, least)
 
 
 def average_pool(x: Array, kernel: Pair, stride: Pair, sides: Sides) -> Array:
     """[n, oh, ow, c]: the mean of each window within the map; integers round ties away from 0."""
     of_reals = x.dtype.kind == "f"
     wide = np.float32 if of_reals else np.int32
-    total: Any = sum(_taps(x.astype(wide), kernel, stride, sides, 0))
+    total = _windows(x.astype(wide), kernel, stride, sides, np.add, 0)
     inside = np.ones((1, *x.shape[1:3], 1), wide)
-    counts: Any = sum(_taps(inside, kernel, stride, sides, 0))
+    counts = _windows(inside, kernel, stride, sides, np.add, 0)
     if of_reals:
         return np.asarray(total / counts, np.float32)
     size = (np.abs(total) + counts // 2) // counts
     return np.asarray(np.where(total < 0, -size, size), x.dtype)
 
 
-def _taps(x: Array, kernel: Pair, stride: Pair, sides: Sides, border: Any) -> Iterator[Array]:
-    """For each tap of a window what it meets: views [n, oh, ow, c] of the map with a border."""
+def _windows(
+    x: Array, kernel: Pair, stride: Pair, sides: Sides, combine: np.ufunc, border: Any
+) -> Array:
+    """What an associative function makes of each window of a map with a border: [n, oh, ow, c].
+
+    Columns first, then rows.
+    """
     top, bottom, left, right = sides
-    padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=border)
-    rows, columns = (size - reach for size, reach in zip(padded.shape[1:3], kernel, strict=True))
-    for i in range(kernel[0]):
-        for j in range(kernel[1]):
-            yield padded[:, i : i + rows + 1 : stride[0], j : j + columns + 1 : stride[1]]
+    x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=border)
+    for axis, reach, step in ((2, kernel[1], stride[1]), (1, kernel[0], stride[0])):
+        moved = np.moveaxis(x, axis, 0)
+        last = len(moved) - reach
+        made = moved[: last + 1 : step].copy()
+        for tap in range(1, reach):
+            combine(made, moved[tap : tap + last + 1 : step], out=made)
+        x = np.moveaxis(made, 0, axis)
+    return x
 
 
 def total(x: Array, axes: tuple[int, ...], keepdims: bool, zero_point: int) -> Array:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from accelsim.errors import NetworkError, ShapeError, UnsupportedError
 from accelsim.graph.network import CHANNELS_LAST, GraphNetwork, as_network
 from accelsim.importers.tflite.build import build
-from accelsim.importers.tflite.operators import RULES
+from accelsim.importers.tflite.operators import INPUTS, RULES
 from accelsim.importers.tflite.read import read
 
 
@@ -20,4 +21,8 @@ def load(
     FileError where it is no TFLite file or is damaged, UnsupportedError with all operators that
     are not supported.
     """
-    return as_network(build(read(path), RULES, sizes), CHANNELS_LAST)
+    graph = build(read(path), RULES, INPUTS, sizes)
+    try:
+        return as_network(graph, CHANNELS_LAST)
+    except (NetworkError, ShapeError, UnsupportedError) as error:
+        raise type(error)(f"{path}: {error}") from None

@@ -146,6 +146,13 @@ class Operation:
         made: list[int] = values.reshape(-1).tolist()
         return made
 
+    def integer(self, place: int) -> int:
+        """A constant input of a single integer."""
+        found = self.integers(place)
+        if len(found) != 1:
+            raise UnsupportedError(f"its input {self.inputs[place]} must be one number")
+        return found[0]
+
     def result(self, shape: Sequence[int] = (), place: int = 0) -> TensorType:
         """Type of an output as the file has it, of that shape."""
         if place >= len(self.outputs):
@@ -277,11 +284,13 @@ def channel_scales(kind: TensorType, name: str, axis: int | None) -> Quantisatio
 def build(
     file: File,
     rules: Mapping[str, Rule],
+    counts: Mapping[str, tuple[int, int]],
     sizes: tuple[int, int] | Mapping[str, tuple[int, ...]] | None = None,
 ) -> Graph:
     """The graph of a file.
 
     rules : by the kinds of operators.
+    counts : of the inputs of an operator, least and most, where these are not 1.
     sizes : height and width of the image, or shapes of inputs by their names, where they are
         others than in the file.
 
@@ -300,6 +309,9 @@ def build(
             if (rule := rules.get(operator.kind)) is None:
                 raise UnsupportedError("no operator that is known")
             _check_outputs(made, operator, place)
+            least, most = counts.get(operator.kind, (1, 1))
+            if not least <= len(operator.inputs) <= most:
+                raise UnsupportedError(f"it has {len(operator.inputs)} inputs")
             rule(operation)
         except (UnsupportedError, ShapeError, NetworkError) as error:
             refused.append(f"{operation.name} ({operator.kind}): {error}")

@@ -194,7 +194,7 @@ class _Reader:
 
     def tensor(self, table: Any) -> Tensor:
         """One tensor; its values are not read yet."""
-        name = (table.Name() or b"").decode("utf-8", "replace")
+        name = _text(table.Name())
         kind = _words(self.tflite.TensorType).get(table.Type(), str(table.Type()))
         if (axes := table.ShapeLength()) > MOST_AXES:
             raise FileError(
@@ -284,7 +284,7 @@ class _Reader:
         number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         kind = _words(self.tflite.BuiltinOperator).get(number, f"operator {number}")
         if kind == "CUSTOM":
-            kind = f"CUSTOM {(code.CustomCode() or b'').decode('utf-8', 'replace')}"
+            kind = f"CUSTOM {_text(code.CustomCode())}"
         what = f"operator {place}, {kind},"
         inputs = self.places(table, "Inputs", tensors, what)
         outputs = self.places(table, "Outputs", tensors, what)
@@ -322,6 +322,12 @@ class _Reader:
                     f"{self.path}: {what} refers to tensor {place}, of which there are {tensors}"
                 )
         return found
+
+
+def _text(name: bytes | None) -> str:
+    """A name in one line, "" where there is none."""
+    said = (name or b"").decode("utf-8", "replace")
+    return "".join(each if each.isprintable() else "?" for each in said)
 
 
 def _halves(data: Array) -> Array:

@@ -14,6 +14,24 @@ from accelsim.importers.tflite.operators import (
     shapes,
 )
 
+_TWO = (
+    *("ADD", "SUB", "MUL", "DIV", "POW", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "PRELU"),
+    *("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "ARG_MAX", "ARG_MIN"),
+    *("EXPAND_DIMS", "GATHER", "MIRROR_PAD", "PAD", "SPLIT", "TILE", "TRANSPOSE"),
+    *("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "BATCH_MATMUL"),
+)
+# How many inputs an operator has, least and most; those that are not listed have one.
+INPUTS: Mapping[str, tuple[int, int]] = {
+    **dict.fromkeys(_TWO, (2, 2)),
+    **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"), (2, 3)),
+    **dict.fromkeys(("CONCATENATION", "PACK"), (1, 1 << 16)),
+    "PADV2": (3, 3),
+    "RESHAPE": (1, 2),
+    "SLICE": (3, 3),
+    "SPLIT_V": (3, 3),
+    "STRIDED_SLICE": (4, 4),
+    "TRANSPOSE_CONV": (3, 4),
+}
 RULES: Mapping[str, Rule] = {
     **activations.RULES,
     **arithmetic.RULES,

@@ -18,6 +18,7 @@ from accelsim.ir import Operator
 from accelsim.numerics import tflite_rules
 from accelsim.numerics.programs import Program
 from accelsim.ops import Conv2d, ConvTranspose2d, Depthwise, Linear, Matmul, Pointwise
+from accelsim.tensors import MOST_SIDE
 
 SAME, VALID = 0, 1  # padding, in the numbers of the schema
 _IMAGES = (0, 3, 1, 2)  # (n, h, w, c) as (n, c, h, w); kernels (k, fh, fw, c) likewise
@@ -48,6 +49,8 @@ def window(
     for n, k, s, d in zip(size, kernel, stride, dilation, strict=True):
         before, behind = padding(said == SAME, n, k, s, d)
         outputs = (n + before + behind - (k - 1) * d - 1) // s + 1
+        if before + behind > MOST_SIDE:
+            raise UnsupportedError(f"its padding of {before + behind} is more than {MOST_SIDE}")
         if outputs < 1:
             raise UnsupportedError(f"its kernel of {k} is larger than the {n} that it reads")
         sides += [before, behind]

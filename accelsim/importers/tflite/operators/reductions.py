@@ -116,7 +116,7 @@ def _arg(name: str) -> Rule:
 
     def rule(operation: Operation) -> None:
         shape = operation.shape()
-        (axis,) = operation.integers(1) or (0,)
+        axis = operation.integer(1)
         if not -len(shape) <= axis < len(shape):
             raise UnsupportedError(f"its axis {axis} is none of {len(shape)}")
         axis %= len(shape)

@@ -64,7 +64,7 @@ def squeeze(operation: Operation) -> None:
 def expand_dims(operation: Operation) -> None:
     """EXPAND_DIMS: an axis of size 1 more."""
     shape = list(operation.shape())
-    (axis,) = operation.integers(1) or (0,)
+    axis = operation.integer(1)
     shape.insert(_axis(operation, axis, len(shape) + 1), 1)
     _reshaped(operation, shape)
 
@@ -245,7 +245,7 @@ def _parts(operation: Operation, place: int, axis: int, sizes: Sequence[int]) ->
 
 def split(operation: Operation) -> None:
     """SPLIT: the first input is the axis, the second is cut into equal parts."""
-    (axis,) = operation.integers(0) or (0,)
+    axis = operation.integer(0)
     shape, count = operation.shape(1), len(operation.outputs)
     size = shape[_axis(operation, axis, len(shape))]
     _parts(operation, 1, axis, [size // count] * count)
@@ -253,7 +253,7 @@ def split(operation: Operation) -> None:
 
 def split_v(operation: Operation) -> None:
     """SPLIT_V: the second input has the sizes, one of which may be -1, the third the axis."""
-    (axis,) = operation.integers(2) or (0,)
+    axis = operation.integer(2)
     sizes, shape = operation.integers(1), operation.shape()
     whole = shape[_axis(operation, axis, len(shape))]
     rest = whole - sum(size for size in sizes if size != -1)
