@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from accelsim.numerics import onnx_rules, programs, tflite_rules
+from accelsim.numerics import gemmlowp, onnx_rules, programs, tflite_rules
 from accelsim.numerics.programs import Bias, Clamp, Multiply, Requantise, Table, run
 from tests.naive import requantisation as naive
 
@@ -137,3 +137,13 @@ def test_a_program_for_all_channels_takes_maps_of_any_shape(shape):
     got = run((Bias(np.ones(1, np.int32)), step, Clamp(0, -128, 127, "int8")), x)
     assert got.shape == shape
     assert got.ravel().tolist() == [q + 1 for q in x.ravel().tolist()]
+
+
+@given(SUMS, SUMS, st.integers(0, 31))
+@example(-(2**31), -(2**31), 31)
+def test_gemmlowp_is_written_as_it_is(a, b, exponent):
+    first = np.array([a], np.int64)
+    product = gemmlowp.doubling_high_mul(first, np.array([b], np.int64))
+    assert product.tolist() == [naive.doubling_high_mul(a, b)]
+    divided = gemmlowp.divide_by_power_of_two(first, exponent)
+    assert divided.tolist() == [naive.divide_by_power_of_two(a, exponent)]
