@@ -6,6 +6,7 @@ The caller chooses the exception, because only the caller knows whether a value 
 from the command line, or from a line of a file.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, NamedTuple
@@ -87,3 +88,7 @@ def of_type(*types: type) -> Requirement:
 
 
 FLAG = Requirement("true or false", lambda value: isinstance(value, bool))
+ABOVE_0 = Requirement(
+    "a finite number above 0",
+    lambda value: type(value) in (int, float) and 0 < value < math.inf,
+)

@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from accelsim.errors import AccelsimError, UnsupportedError
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
-from accelsim.forward import batched, operands, step_of
-from accelsim.graph.network import GraphNetwork
+from accelsim.forward import batched, operands, step
 from accelsim.hls.nest import times
-from accelsim.inference import Arrays, LayerData, on_data
+from accelsim.inference import Arrays, LayerData, on_data, with_graph
+from accelsim.ir import LayerList
 from accelsim.lowering import AUTO, Choice, Lowered, Sequence
 from accelsim.numerics import Int32, Integers
 from accelsim.phrases import of_batch
@@ -240,19 +240,22 @@ def _on_data(
 ) -> OnData:
     network, hardware = as_network(network), as_hardware(hardware)
     request = Request(network, hardware, dataflow, depthwise_on, seed=seed, batch=batch)
+    if isinstance(network, LayerList):
+        if data is not None:
+            raise UnsupportedError(
+                f"data are those of a graph, and {network.name} is a list of independent layers"
+            )
+        layer, _, lowered = request.layer_on(name, "RTL")
+        weights = load_weights(network, seed)
+        steps = [step(network, layer, weights, seed, image) for image in range(request.images)]
+        inputs = [each.inputs for each in steps]
+        sequence = lowered.sequence(*operands(layer, inputs, steps[0].weights))
+        return OnData(lowered, sequence, batched([each.sums for each in steps]), request.images)
+    request = with_graph(request)
     layer, _, lowered = request.layer_on(name, "RTL")
-    if isinstance(network, GraphNetwork):
-        there = on_data(request, network, layer, lowered, data)
-        output = partial(_output, there)
-        return OnData(lowered, there.stream, there.golden, request.images, output)
-    if data is not None:
-        raise UnsupportedError(
-            f"data are tensors of a file, .onnx or .tflite, and {network.name} has none"
-        )
-    weights = load_weights(network, seed)
-    steps = [step_of(network, layer, weights, seed, image) for image in range(request.images)]
-    sequence = lowered.sequence(*operands(layer, [each.inputs for each in steps], steps[0].weights))
-    return OnData(lowered, sequence, batched([each.sums for each in steps]), request.images)
+    there = on_data(request, layer, lowered, data)
+    output = partial(_output, there)
+    return OnData(lowered, there.stream, there.golden, request.images, output)
 
 
 def _output(there: LayerData, sums: Int32) -> Output:

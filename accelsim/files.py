@@ -141,3 +141,11 @@ def _replace(target: Path, data: bytes, mode: int | None) -> None:
     finally:
         with suppress(OSError):
             new.unlink()
+
+
+def cache_directory() -> Path:
+    """Directory of the cache: ACCELSIM_CACHE, else accelsim under XDG_CACHE_HOME or ~/.cache."""
+    chosen = os.environ.get("ACCELSIM_CACHE")
+    if chosen:
+        return Path(chosen).absolute()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "accelsim"

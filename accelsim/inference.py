@@ -1,7 +1,7 @@
 """Real data through the graph of a network, by golden references or register by register."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,12 +13,16 @@ from accelsim.forward import batched, operands
 from accelsim.graph.evaluate import Operands, after_sums, given_to, golden, outputs, walk
 from accelsim.graph.network import GraphNetwork
 from accelsim.graph.types import Node
-from accelsim.ir import Layer
+from accelsim.ir import Layer, Network
 from accelsim.lowering import Lowered
 from accelsim.lowering import Sequence as Stream
 from accelsim.numerics import Int32
+from accelsim.quantised import with_values
 from accelsim.request import CYCLE, Request
 from accelsim.result import Values
+
+_WITH_ZERO_POINTS = 9  # bits of an operand
+_WIDEST_SUMS = 32  # bits
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Progress = Callable[[str, float], None]  # what is being done, and the share of all that is done
@@ -61,9 +65,19 @@ class LayerData(NamedTuple):
     program: tuple[str, ...]
 
 
+def with_graph(request: Request, progress: Progress | None = None) -> Request:
+    """The request for a network with a graph: a file's, or that of a network of ours in int8.
+
+    Where operands have 8 bits, or sums less than 32, zero points of ours are 0.
+    """
+    network, widths = request.network, request.hardware.operands
+    assert isinstance(network, Network)
+    narrow = widths.bits < _WITH_ZERO_POINTS or widths.accumulator_bits < _WIDEST_SUMS
+    return replace(request, network=with_values(network, request.seed, narrow, progress))
+
+
 def infer(
     request: Request,
-    network: GraphNetwork,
     progress: Progress,
     inputs: Arrays | None = None,
     keep: bool = False,
@@ -77,6 +91,8 @@ def infer(
     inputs : what goes in; None for what follows from the seed.
     keep : whether every tensor is to be kept, and all nodes to be run.
     """
+    network = request.network
+    assert isinstance(network, GraphNetwork)
     graph, last = network.graph, request.chosen[-1].name
     registers = _Registers(network, _on_registers(request, network))
     every = feed(request, network, inputs)
@@ -89,7 +105,7 @@ def infer(
         if keep:
             kept.update((name, runs[0][name]) for name in node.outputs if name)
         if node is network.nodes[last]:
-            output = batched([run[network.made[last]] for run in runs])
+            output = batched([network.as_output(run[network.made[last]]) for run in runs])
             if not whole:
                 break
     assert output is not None
@@ -115,7 +131,7 @@ def feed(request: Request, network: GraphNetwork, inputs: Arrays | None) -> list
             f"multiple of that, not {request.images}"
         )
     if inputs is None:
-        return [data.seeded(network.graph, request.seed, run) for run in range(runs)]
+        return [data.seeded(network, request.seed, run) for run in range(runs)]
     if runs > 1:
         raise UnsupportedError(
             f"data are the tensors that {network.name} takes, a batch of {network.batch}; batch "
@@ -126,12 +142,13 @@ def feed(request: Request, network: GraphNetwork, inputs: Arrays | None) -> list
 
 def on_data(
     request: Request,
-    network: GraphNetwork,
     layer: Layer,
     lowered: Lowered,
     inputs: Arrays | None = None,
 ) -> LayerData:
     """A layer that runs on an engine, on the data that it has in the network."""
+    network = request.network
+    assert isinstance(network, GraphNetwork)
     check_integers(network, layer)
     graph = network.graph
     seen: list[Sequence[Operands]] = []

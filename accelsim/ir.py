@@ -8,9 +8,10 @@ Shapes are (c, h, w), those of one image.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -18,8 +19,7 @@ import numpy.typing as npt
 
 from accelsim.checks import check, suggestion, whole
 from accelsim.errors import NetworkError, ShapeError, UnsupportedError
-from accelsim.numerics import ACTIVATIONS
-from accelsim.tensors import Map, Shape, Tensor, check_operand
+from accelsim.tensors import Shape, Tensor, check_operand
 
 __all__ = [
     "INPUT",
@@ -140,6 +140,33 @@ class Factors(NamedTuple):
 ANY_INT8 = Factors((-128, 127), (-128, 127))
 
 
+class Call(NamedTuple):
+    """A step of what the host computes in reals: a function of ONNX on tensors (1, c, h, w).
+
+    inputs : a number is the place of a map among those of the operator or, behind them, of the
+        result of a call before this one; an array is a constant; None is left out.
+    """
+
+    function: str
+    inputs: tuple[int | npt.NDArray[Any] | None, ...]
+    attributes: Mapping[str, Any] = MappingProxyType({})
+
+
+# What a layer may end in, and what `activation` is. leaky_relu has the slope 0.1 below 0.
+ACTIVATIONS: dict[str, Call | None] = {
+    "none": None,
+    "relu": Call("Relu", (0,)),
+    "relu6": Call("Clip", (0, np.array(0, np.float32), np.array(6, np.float32))),
+    "leaky_relu": Call("LeakyRelu", (0,), {"alpha": 0.1}),
+    "hswish": Call("HardSwish", (0,)),
+    "hsigmoid": Call("HardSigmoid", (0,), {"alpha": 1 / 6, "beta": 0.5}),
+    "sigmoid": Call("Sigmoid", (0,)),
+    "silu": Call("Swish", (0,)),
+    "swish": Call("Swish", (0,)),
+    "gelu": Call("Gelu", (0,)),
+}
+
+
 class Piece(NamedTuple):
     """A part of a layer that is one Conv: all of it, channels of one kernel shape, or a phase.
 
@@ -212,12 +239,6 @@ class Operator(Protocol):
     def alias(self, *inputs: Shape) -> tuple[Source, ...] | None:
         """Where every output channel lies already; None where the operator computes values."""
 
-    def rescale(self, *inputs: Map) -> tuple[tuple[npt.NDArray[np.int8], ...], int]:
-        """What `golden` takes of the inputs, on the scales that it needs, and its own exponent.
-
-        An integer n that golden gives stands for n 2**exponent.
-        """
-
     def golden(self, weights: npt.NDArray[Any], *inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """int32[c, h, w]: the plainest correct evaluation on int8[c, h, w] inputs.
 
@@ -227,6 +248,12 @@ class Operator(Protocol):
 
     def lower(self, *inputs: Shape) -> tuple[Piece, ...]:
         """Primitive work for an engine; () for what runs on the host."""
+
+    def calls(self, weights: npt.NDArray[Any], *inputs: Shape) -> tuple[Call, ...]:
+        """What the host computes in reals, the last call being the result; () of sums of products.
+
+        weights : float32, shaped as `weight_shape`.
+        """
 
     def with_zeros(self, *inputs: Shape) -> tuple["Operator", Shape] | None:
         """The layer as one convolution of a map with zeros inserted, and the shape of that map.
@@ -277,7 +304,7 @@ class Layer:
             raise NetworkError(
                 f"inputs must be a tuple of names, not {self.inputs!r} (layer {self.name})"
             )
-        if self.activation not in ACTIVATIONS:
+        if self.activation not in tuple(ACTIVATIONS):
             raise NetworkError(
                 f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}"
                 f"{suggestion(ACTIVATIONS, self.activation)} (layer {self.name})"

@@ -16,7 +16,7 @@ from accelsim.engines.base import Accesses
 from accelsim.errors import UnsupportedError
 from accelsim.graph.network import GraphNetwork
 from accelsim.hardware import Hardware
-from accelsim.ir import BaseNetwork
+from accelsim.ir import BaseNetwork, LayerList
 from accelsim.phrases import counted, milliseconds, of_batch
 from accelsim.version import __version__
 from accelsim.weights import load_weights, weights_of
@@ -342,11 +342,13 @@ class Result(Totals):
     def weights_sha256(self) -> str | None:
         """Hash of the weights of the whole network, drawn from the seed or read from its file.
 
-        Those of a graph are read for their values alone: None where none were computed.
+        Those of a graph are read, or made, for its values alone: None where none were computed.
         """
-        if isinstance(self.graph, GraphNetwork):
-            return None if self.output is None else weights_of(self.graph.graph).sha256()
-        return load_weights(self.graph, self.seed).sha256()
+        if isinstance(self.graph, LayerList):
+            return load_weights(self.graph, self.seed).sha256()
+        if self.output is None or not isinstance(self.graph, GraphNetwork):
+            return None
+        return weights_of(self.graph.graph).sha256()
 
     def to_dict(self) -> dict[str, Any]:
         """What `--json` prints."""

@@ -18,16 +18,14 @@ from accelsim.energy import FILL, AnyEnergy, as_energy, memory_stores, spent
 from accelsim.engines import engine_of
 from accelsim.errors import UnsupportedError
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
-from accelsim.forward import Step, batched, first_maps, last_reads, operands, step
-from accelsim.graph.network import GraphNetwork
-from accelsim.inference import Arrays, Progress, infer
-from accelsim.ir import Layer
+from accelsim.forward import Step, batched, operands, step
+from accelsim.inference import Arrays, Progress, infer, with_graph
+from accelsim.ir import Layer, LayerList
 from accelsim.lowering import AUTO, Choice, Lowered
-from accelsim.numerics import Int8, Int32
+from accelsim.numerics import Int32
 from accelsim.request import CYCLE, GOLDEN, RTL, SCHEDULE, Layers, Request
 from accelsim.result import MEMORY, LayerResult, Result, Values, utilization
 from accelsim.reuse import moved
-from accelsim.tensors import Map
 from accelsim.weights import load_weights
 
 
@@ -98,10 +96,11 @@ def answer(
         layers = tuple(_published(request, layer) for layer in request.chosen)
     elif request.fidelity == SCHEDULE:
         layers = tuple(_scheduled(request, layer) for layer in request.chosen)
-    elif isinstance(request.network, GraphNetwork):
-        layers, output, values = _infer(request, request.network, progress or _ignore, data, keep)
+    elif isinstance(request.network, LayerList):
+        layers, output = _run(request, request.network, progress or _ignore)
     else:
-        layers, output = _run(request, progress or _ignore)
+        request = with_graph(request, progress)
+        layers, output, values = _infer(request, progress or _ignore, data, keep)
     about = request.hardware, request.timing, request.fidelity, request.seed
     layers = _with_energy(request, _with_memory(request, layers))
     computed = output, request.images, request.energy, values
@@ -115,10 +114,10 @@ def _check_values(request: Request) -> None:
             f"fidelity {SCHEDULE} computes no values; with data or outputs it must be {GOLDEN} or "
             f"{CYCLE}"
         )
-    if not isinstance(request.network, GraphNetwork):
+    if isinstance(request.network, LayerList):
         raise UnsupportedError(
-            f"data and outputs are tensors of a file, .onnx or .tflite, and {request.network.name} "
-            "has none"
+            f"data and outputs are those of a graph, and {request.network.name} is a list of "
+            "independent layers"
         )
 
 
@@ -208,13 +207,12 @@ def _scheduled(request: Request, layer: Layer) -> LayerResult:
 
 def _infer(
     request: Request,
-    network: GraphNetwork,
     progress: Progress,
     data: Arrays | None,
     keep: bool,
 ) -> tuple[tuple[LayerResult, ...], npt.NDArray[Any], Values]:
     """Real values through a graph; in fidelity cycle register by register."""
-    done = infer(request, network, progress, data, keep)
+    done = infer(request, progress, data, keep)
     results = []
     for layer in request.chosen:
         lowered = request.lower(layer)
@@ -227,36 +225,27 @@ def _infer(
     return tuple(results), done.output, done.values
 
 
-def _run(request: Request, progress: Progress) -> tuple[tuple[LayerResult, ...], Int8]:
-    """Real values through the network up to the last chosen layer; independent ones on their own.
-
-    In fidelity cycle the chosen layers run register by register; else by the schedule.
-    """
-    network, chosen = request.network, request.chosen
+def _run(
+    request: Request, network: LayerList, progress: Progress
+) -> tuple[tuple[LayerResult, ...], npt.NDArray[Any] | None]:
+    """Layers that are independent of each other, register by register; the sums of the last."""
     weights = load_weights(network, request.seed)
-    every: list[dict[str, Map]] = [{} for _ in range(request.images)]
-    needed = last_reads(network)
+    output: npt.NDArray[Any] | None = None
     results = []
-    for index, layer in enumerate(network.leading_to(chosen)):
-        progress(layer.name, index / len(network.layers))
-        for image, maps in enumerate(every):
-            maps |= first_maps(network, layer, request.seed, image)
-        steps = [step(layer, weights, maps) for maps in every]
-        if layer in chosen:
-            lowered = request.lower(layer)
-            if lowered is None:
-                results.append(_on_host(request, layer))
-            elif request.fidelity == CYCLE:
-                out, cycles = _measure(lowered, layer, steps)
-                equal = np.array_equal(out, batched([done.sums for done in steps]))
-                results.append(_on_engine(request, layer, lowered, cycles, equal))
-            else:
-                results.append(_on_engine(request, layer, lowered, lowered.cycles))
-        for maps, done in zip(every, steps, strict=True):
-            maps[layer.name] = done.output
-            for source in needed.get(layer.name, ()):
-                del maps[source]  # of many images they would fill the memory
-    return tuple(results), batched([maps[chosen[-1].name].values for maps in every])
+    for place, layer in enumerate(request.chosen):
+        progress(layer.name, place / len(request.chosen))
+        lowered = request.lower(layer)
+        if lowered is None:
+            output = None
+            results.append(_on_host(request, layer))
+            continue
+        steps = [
+            step(network, layer, weights, request.seed, image) for image in range(request.images)
+        ]
+        output, cycles = _measure(lowered, layer, steps)
+        equal = np.array_equal(output, batched([done.sums for done in steps]))
+        results.append(_on_engine(request, layer, lowered, cycles, equal))
+    return tuple(results), output
 
 
 def _measure(lowered: Lowered, layer: Layer, steps: list[Step]) -> tuple[Int32, int]:

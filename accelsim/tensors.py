@@ -1,16 +1,13 @@
-"""What runs along the edges of a network: the type of a map, and its values at run time.
+"""The types of what runs along the edges of a network.
 
-A map is int8[c, h, w]. What its integers stand for is its scale: a Tensor has it where a network
-was quantised with scales of its own; a Map, which is made while values are computed, has the power
-of two that numerics.epilogue chose.
+A map is (c, h, w) of integers; what they stand for is its scale and zero point, where a network has
+them.
 """
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from accelsim.checks import is_tuple, whole
 from accelsim.errors import NetworkError, ShapeError, UnsupportedError
@@ -19,7 +16,9 @@ Shape = tuple[int, int, int]
 DTYPES = ("int8", "uint8", "int16", "uint16", "int32")
 MOST_SIDE = 1 << 16  # rows, and columns, of a map
 MOST_CHANNELS = 1 << 20
-OPERAND_DTYPE = "int8"  # what engines multiply and what values are computed with, so far
+OPERAND_DTYPE = (
+    "int8"  # of maps of our own networks, and what engines multiply unless factors say otherwise
+)
 
 
 @dataclass(frozen=True)
@@ -56,16 +55,6 @@ class Tensor:
                 f"zero_point must be a whole number from {limits.min} to {limits.max}, as "
                 f"{self.dtype} is, not {zero_point!r}"
             )
-
-
-class Map(NamedTuple):
-    """The values of a map at run time: an integer q stands for q 2**exponent.
-
-    values : int8[c, h, w].
-    """
-
-    values: npt.NDArray[np.int8]
-    exponent: int
 
 
 def check_extent(what: str, shape: Shape) -> None:

@@ -81,11 +81,11 @@ def read_inputs(data: str | None, network: "BaseNetwork") -> dict[str, Any] | No
     if data is None:
         return None
     from accelsim.data import read_data
-    from accelsim.graph.network import GraphNetwork
+    from accelsim.ir import Network
 
-    if not isinstance(network, GraphNetwork):
+    if not isinstance(network, Network):
         raise UnsupportedError(
-            f"--data is for networks of tensors, from .onnx and .tflite, and {network.name} is none"
+            f"--data is for networks of one graph, and {network.name} is a list of layers"
         )
     return dict(read_data(data, network))
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from accelsim.checks import show
 from accelsim.errors import ShapeError, UnsupportedError
-from accelsim.ir import Shape
-from accelsim.numerics import Int8, Int32
+from accelsim.ir import Call, Shape
 from accelsim.ops.base import OnHost
+from accelsim.ops.geometry import Reals
 
 # What engines never see, by the names that files have for it.
 PRODUCTS_OF_MAPS = ("Mul", "com.microsoft.QLinearMul", "MUL")
@@ -65,8 +65,8 @@ class HostNode(OnHost):
             return ()
         return (self.parameters * self.out_shape(*inputs)[0] // self.shape[0],)
 
-    def golden(self, weights: Int8, *inputs: Int8) -> Int32:
-        """UnsupportedError: its values are those of the Graph."""
+    def calls(self, weights: Reals, *inputs: Shape) -> tuple[Call, ...]:
+        """UnsupportedError: what it computes is in the Graph."""
         raise UnsupportedError(
             f"{self.name} has its values in the graph that it comes from; a variant of a network "
             "from a file has costs only"

@@ -16,7 +16,7 @@ import numpy as np
 
 from accelsim.errors import NetworkError
 from accelsim.graph.host import HostNode
-from accelsim.graph.types import OF_PRODUCTS, Graph, Node, Products
+from accelsim.graph.types import OF_PRODUCTS, Array, Graph, Node, Products
 from accelsim.ir import ANY_INT8, INPUT, Factors, Layer, Network, Shape
 from accelsim.numerics.certificates import Certificate, certify
 from accelsim.numerics.programs import Certifiable
@@ -99,6 +99,10 @@ class GraphNetwork(Network):
             for node in self.graph.nodes
             if isinstance(node.program, Certifiable)
         }
+
+    def as_output(self, tensor: Array) -> Array:
+        """What a result shows of the tensor that a layer makes."""
+        return tensor
 
     def is_real(self, layer: Layer) -> bool:
         """Whether a layer multiplies reals, which an engine would as the integers of int8."""

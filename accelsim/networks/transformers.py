@@ -88,7 +88,7 @@ def _attention(b: Builder, block: str) -> str:
     for name in (query, key, value):
         b.add(name, Pointwise(WIDTH), start, bias=True)
     b.add(f"{block}.scores", Matmul(HEADS, transpose_b=True), query, key)
-    b.add(f"{block}.softmax", Softmax(HEADS))
+    b.add(f"{block}.softmax", Softmax(HEADS, factor=1 / 8))
     b.add(f"{block}.context", Matmul(HEADS), b.last, value)
     b.add(f"{block}.attention", Pointwise(WIDTH), bias=True)
     return "attention"

@@ -1,4 +1,4 @@
-"""Integer semantics in one place: rounding, saturation, activations, scales."""
+"""Integer semantics in one place: rounding, saturation, programs behind the sums."""
 
 from accelsim.numerics.integers import (
     Int8,
@@ -8,46 +8,12 @@ from accelsim.numerics.integers import (
     saturate,
     wrap,
 )
-from accelsim.numerics.stand_in import (
-    ACTIVATIONS,
-    FRACTION,
-    SHARE,
-    activate,
-    activation_exponent,
-    activation_table,
-    affine,
-    align,
-    choose_shift,
-    epilogue,
-    gate,
-    global_response_norm,
-    layer_norm,
-    requantise,
-    saturating_add,
-    softmax,
-)
 
 __all__ = [
-    "ACTIVATIONS",
-    "FRACTION",
-    "SHARE",
     "Int8",
     "Int32",
     "Integers",
-    "activate",
-    "activation_exponent",
-    "activation_table",
-    "affine",
-    "align",
-    "choose_shift",
     "divide_half_even",
-    "epilogue",
-    "gate",
-    "global_response_norm",
-    "layer_norm",
-    "requantise",
     "saturate",
-    "saturating_add",
-    "softmax",
     "wrap",
 ]

@@ -3,21 +3,16 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from accelsim.checks import show
 from accelsim.errors import ShapeError
-from accelsim.ir import Shape
-from accelsim.numerics import Int8, Int32, saturating_add
+from accelsim.ir import Call, Shape
 from accelsim.ops.base import OnHost
+from accelsim.ops.geometry import Reals
 
 
 @dataclass(frozen=True)
 class Add(OnHost):
-    """out = the sum of two or more inputs, saturated to int8.
-
-    Inputs of different scales are brought to the coarsest of them first, rounded half to even.
-    """
+    """out = the sum of two or more inputs."""
 
     name: ClassVar[str] = "add"
 
@@ -32,6 +27,8 @@ class Add(OnHost):
             )
         return shapes[0]
 
-    def golden(self, weights: Int8, *inputs: Int8) -> Int32:
-        """int32[c, h, w] from int8[c, h, w] each, all on one scale."""
-        return saturating_add(*inputs).astype(np.int32)
+    def calls(self, weights: Reals, *inputs: Shape) -> tuple[Call, ...]:
+        """One sum after another."""
+        count = len(inputs)
+        first = Call("Add", (0, 1))
+        return first, *(Call("Add", (count + i, i + 2)) for i in range(count - 2))

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from itertools import accumulate
 from math import prod
 from typing import ClassVar, Protocol
 
@@ -9,10 +10,9 @@ import numpy as np
 
 from accelsim.checks import show
 from accelsim.errors import ShapeError, UnsupportedError
-from accelsim.ir import Operator, Piece, Shape, Source
-from accelsim.numerics import FRACTION, Int8, Int32, align
-from accelsim.ops.geometry import Array, convolve, take_inputs
-from accelsim.tensors import Map
+from accelsim.ir import Call, Operator, Piece, Shape, Source
+from accelsim.numerics import Int8
+from accelsim.ops.geometry import Array, Reals, convolve, take_inputs
 
 
 class Convolution(Protocol):
@@ -66,14 +66,13 @@ class Convolution(Protocol):
         """None: it computes values."""
         return None
 
+    def calls(self, weights: Reals, *inputs: Shape) -> tuple[Call, ...]:
+        """None: it is sums of products."""
+        return ()
+
     def with_zeros(self, *inputs: Shape) -> tuple[Operator, Shape] | None:
         """None: no zeros are inserted."""
         return None
-
-    def rescale(self, *inputs: Map) -> tuple[tuple[Int8, ...], int]:
-        """The inputs as they are: a product is on the scale of the map times the kernel's."""
-        kernel = inputs[1].exponent if len(inputs) > 1 else FRACTION
-        return tuple(x.values for x in inputs), inputs[0].exponent + kernel
 
     def operands(self, inputs: Sequence[Int8], weights: Int8) -> tuple[Int8, Int8]:
         """The first input, and the second or the weights."""
@@ -116,6 +115,10 @@ class OnHost(Protocol):
         """Nothing for an engine."""
         return ()
 
+    def golden(self, weights: Reals, *inputs: Reals) -> Reals:
+        """UnsupportedError: what it computes are its calls."""
+        raise UnsupportedError(f"{self.name} runs on no engine, so that it has no sums of products")
+
     def with_zeros(self, *inputs: Shape) -> tuple[Operator, Shape] | None:
         """None: no zeros are inserted."""
         return None
@@ -127,10 +130,6 @@ class OnHost(Protocol):
     def alias(self, *inputs: Shape) -> tuple[Source, ...] | None:
         """None: it computes values."""
         return None
-
-    def rescale(self, *inputs: Map) -> tuple[tuple[Int8, ...], int]:
-        """The inputs on one scale, the coarsest among them, as numerics.align rounds them."""
-        return align(*inputs)
 
 
 class Affine(OnHost, Protocol):
@@ -146,11 +145,6 @@ class Affine(OnHost, Protocol):
         ((c, _, _),) = take_inputs(self.name, inputs, 1)
         return 2, c
 
-    def rescale(self, *inputs: Map) -> tuple[tuple[Int8, ...], int]:
-        """The input as it is; steps of 1/128 of its own."""
-        (x,) = inputs
-        return (x.values,), x.exponent + FRACTION
-
 
 class Alias(OnHost, Protocol):
     """An operator that moves nothing: its channels lie in its inputs, and it says where."""
@@ -159,7 +153,11 @@ class Alias(OnHost, Protocol):
     def alias(self, *inputs: Shape) -> tuple[Source, ...]:
         """The place of an input, and the channel in it, of every output channel."""
 
-    def golden(self, weights: Int8, *inputs: Int8) -> Int32:
-        """int32[c, h, w] from int8[ci, h, w] each: the channels that `alias` says."""
-        sources = self.alias(*(x.shape for x in inputs))
-        return np.stack([inputs[place][channel] for place, channel in sources]).astype(np.int32)
+    def calls(self, weights: Reals, *inputs: Shape) -> tuple[Call, ...]:
+        """The inputs side by side, and the channels of them that `alias` says."""
+        firsts = [0, *accumulate(shape[0] for shape in inputs)]
+        sources = [firsts[place] + channel for place, channel in self.alias(*inputs)]
+        whole = Call("Concat", tuple(range(len(inputs))), {"axis": 1})
+        if sources == list(range(firsts[-1])):
+            return (whole,)
+        return whole, Call("Gather", (len(inputs), np.array(sources)), {"axis": 1})

@@ -3,24 +3,21 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
-from accelsim.numerics import Int8, Int32, affine
+from accelsim.ir import Call, Shape
 from accelsim.ops.base import Affine
+from accelsim.ops.geometry import Reals
 
 
 @dataclass(frozen=True)
 class BatchNorm(Affine):
     """out[c] = gamma[c] x[c] + beta[c], mean and deviation of the training folded into both.
 
-    For a norm that folds into no layer; `norm = true` of a layer is one that does. Gamma is in
-    units of 1/128, beta in those of the input.
+    For a norm that folds into no layer; `norm = true` of a layer is one that does.
     """
 
     name: ClassVar[str] = "batch_norm"
 
-    def golden(self, weights: Int8, *inputs: Int8) -> Int32:
-        """int32[c, h, w] from int8[c, h, w]: gamma x + 128 beta, exactly."""
-        (x,) = inputs
-        gamma, beta = weights
-        return affine(x.astype(np.int32), gamma, beta)
+    def calls(self, weights: Reals, *inputs: Shape) -> tuple[Call, ...]:
+        """A product and a sum."""
+        gamma, beta = weights.reshape(2, -1, 1, 1)
+        return Call("Mul", (0, gamma)), Call("Add", (1, beta))

@@ -14,7 +14,7 @@ class Concat(Alias):
     """out = the channels of the first input, then those of the next.
 
     Nothing is copied: the layers that make the inputs write where the result lies, and on its
-    scale, which is the coarsest of theirs; values of the others are rounded half to even.
+    scale.
     """
 
     name: ClassVar[str] = "concat"

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from accelsim.ir import Layer, Shape
-from accelsim.numerics import ACTIVATIONS
+from accelsim.ir import ACTIVATIONS, Layer, Shape
 from accelsim.ops.concat import Concat
 from accelsim.ops.depthwise import Depthwise
 from accelsim.ops.geometry import check_bool, check_choice
@@ -36,7 +35,7 @@ class DdcContext:
         check_quarters(self.out_channels)
         check_bool("bias", self.bias)
         check_bool("norm", self.norm)
-        check_choice("activation", self.activation, ACTIVATIONS)
+        check_choice("activation", self.activation, tuple(ACTIVATIONS))
 
     def expand(self, name: str, inputs: tuple[str, ...], shape: Shape) -> tuple[Layer, ...]:
         """NAME_dw1, NAME_d1, ..., NAME_dw3, NAME_d3 and NAME, on an input of any shape."""

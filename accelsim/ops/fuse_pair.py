@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from accelsim.ir import Layer, Shape
-from accelsim.numerics import ACTIVATIONS
+from accelsim.ir import ACTIVATIONS, Layer, Shape
 from accelsim.ops.concat import Concat
 from accelsim.ops.depthwise import Depthwise
 from accelsim.ops.geometry import (
@@ -45,7 +44,7 @@ class FusePair:
         check_choice("padding", self.padding, ("same", "same_tf"))
         check_bool("bias", self.bias)
         check_bool("norm", self.norm)
-        check_choice("activation", self.activation, ACTIVATIONS)
+        check_choice("activation", self.activation, tuple(ACTIVATIONS))
 
     def expand(self, name: str, inputs: tuple[str, ...], shape: Shape) -> tuple[Layer, ...]:
         """NAME_h, NAME_v and NAME, their concatenation, on an input of `shape`."""

@@ -3,12 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
-from accelsim.ir import Shape
-from accelsim.numerics import Int8, Int32, divide_half_even
+from accelsim.ir import Call, Shape
 from accelsim.ops.base import OnHost
-from accelsim.ops.geometry import take_inputs
+from accelsim.ops.geometry import Reals, take_inputs
 
 
 @dataclass(frozen=True)
@@ -22,8 +19,6 @@ class GlobalPool(OnHost):
         ((c, _, _),) = take_inputs(self.name, inputs, 1)
         return c, 1, 1
 
-    def golden(self, weights: Int8, *inputs: Int8) -> Int32:
-        """int32[c, 1, 1] from int8[c, h, w]."""
-        (x,) = inputs
-        sums = x.sum(axis=(1, 2), dtype=np.int64, keepdims=True)
-        return divide_half_even(sums, x.shape[1] * x.shape[2]).astype(np.int32)
+    def calls(self, weights: Reals, *inputs: Shape) -> tuple[Call, ...]:
+        """One call."""
+        return (Call("GlobalAveragePool", (0,)),)

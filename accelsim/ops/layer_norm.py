@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from accelsim.numerics import FRACTION, Int8, Int32, layer_norm
+from accelsim.ir import Call, Shape
 from accelsim.ops.base import Affine
-from accelsim.tensors import Map
+from accelsim.ops.geometry import Reals
+
+EPSILON = 1e-6  # of the variance, as in ConvNeXt and ViT
 
 
 @dataclass(frozen=True)
@@ -14,13 +16,11 @@ class LayerNorm(Affine):
 
     name: ClassVar[str] = "layer_norm"
 
-    def rescale(self, *inputs: Map) -> tuple[tuple[Int8, ...], int]:
-        """The input as it is, because its scale cancels; steps of 1/128 times those of gamma."""
-        (x,) = inputs
-        return (x.values,), 2 * FRACTION
-
-    def golden(self, weights: Int8, *inputs: Int8) -> Int32:
-        """int32[c, h, w] from int8[c, h, w], as numerics.layer_norm rounds it."""
-        (x,) = inputs
+    def calls(self, weights: Reals, *inputs: Shape) -> tuple[Call, ...]:
+        """Channels last, normalised, and back."""
         gamma, beta = weights
-        return layer_norm(x, gamma, beta)
+        return (
+            Call("Transpose", (0,), {"perm": (0, 2, 3, 1)}),
+            Call("LayerNormalization", (1, gamma, beta), {"axis": -1, "epsilon": EPSILON}),
+            Call("Transpose", (2,), {"perm": (0, 3, 1, 2)}),
+        )

@@ -5,8 +5,7 @@ from typing import ClassVar
 
 from accelsim.checks import Requirement, check, is_tuple, whole
 from accelsim.errors import ShapeError
-from accelsim.ir import Layer, Shape
-from accelsim.numerics import ACTIVATIONS
+from accelsim.ir import ACTIVATIONS, Layer, Shape
 from accelsim.ops.depthwise import Depthwise
 from accelsim.ops.geometry import (
     Pair,
@@ -47,7 +46,7 @@ class MixConv:
         check_pair("dilation", self.dilation)
         check_bool("bias", self.bias)
         check_bool("norm", self.norm)
-        check_choice("activation", self.activation, ACTIVATIONS)
+        check_choice("activation", self.activation, tuple(ACTIVATIONS))
 
     def expand(self, name: str, inputs: tuple[str, ...], shape: Shape) -> tuple[Layer, ...]:
         """NAME, one depthwise layer, on an input of `shape`."""

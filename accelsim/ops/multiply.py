@@ -3,15 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from accelsim.checks import show
 from accelsim.errors import ShapeError
-from accelsim.ir import Shape
-from accelsim.numerics import Int8, Int32
+from accelsim.ir import Call, Shape
 from accelsim.ops.base import OnHost
-from accelsim.ops.geometry import take_inputs
-from accelsim.tensors import Map
+from accelsim.ops.geometry import Reals, take_inputs
 
 
 @dataclass(frozen=True)
@@ -35,12 +31,6 @@ class Multiply(OnHost):
         c, h, w = map(max, x, y)
         return c, h, w
 
-    def rescale(self, *inputs: Map) -> tuple[tuple[Int8, ...], int]:
-        """The inputs as they are: a product is on the scale of one times that of the other."""
-        x, y = inputs
-        return (x.values, y.values), x.exponent + y.exponent
-
-    def golden(self, weights: Int8, *inputs: Int8) -> Int32:
-        """int32[c, h, w] from int8 maps."""
-        x, y = inputs
-        return x.astype(np.int32) * y
+    def calls(self, weights: Reals, *inputs: Shape) -> tuple[Call, ...]:
+        """One call."""
+        return (Call("Mul", (0, 1)),)

@@ -12,8 +12,7 @@ import numpy.typing as npt
 
 from accelsim.checks import Requirement, check, is_tuple, show
 from accelsim.errors import ShapeError
-from accelsim.ir import Layer, Shape
-from accelsim.numerics import ACTIVATIONS
+from accelsim.ir import ACTIVATIONS, Layer, Shape
 from accelsim.ops.add import Add
 from accelsim.ops.depthwise import Depthwise
 from accelsim.ops.geometry import PAIR, Pair, check_bool, check_choice, check_pair
@@ -57,7 +56,7 @@ class ParallelDepthwise:
         check("kernels", self.kernels, KERNELS, ShapeError)
         check_pair("stride", self.stride)
         check_bool("merged", self.merged)
-        check_choice("activation", self.activation, ACTIVATIONS)
+        check_choice("activation", self.activation, tuple(ACTIVATIONS))
 
     @property
     def merged_kernel(self) -> Pair:

@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from accelsim.errors import ShapeError
-from accelsim.ir import Shape
-from accelsim.numerics import Int8, Int32
+from accelsim.ir import Call, Shape
 from accelsim.ops.base import OnHost
-from accelsim.ops.geometry import check_choice, check_whole, take_inputs
+from accelsim.ops.geometry import Reals, check_choice, check_whole, take_inputs
 
 
 @dataclass(frozen=True)
@@ -42,12 +39,6 @@ class PixelShuffle(OnHost):
             )
         return c // pixels, h * self.factor, w * self.factor
 
-    def golden(self, weights: Int8, *inputs: Int8) -> Int32:
-        """int32[c / factor^2, h factor, w factor] from int8[c, h, w]."""
-        (x,) = inputs
-        f, (_, h, w) = self.factor, x.shape
-        if self.order == "crd":
-            apart = x.reshape(-1, f, f, h, w).transpose(0, 3, 1, 4, 2)
-        else:
-            apart = x.reshape(f, f, -1, h, w).transpose(2, 3, 0, 4, 1)
-        return apart.reshape(self.out_shape(x.shape)).astype(np.int32)
+    def calls(self, weights: Reals, *inputs: Shape) -> tuple[Call, ...]:
+        """One call."""
+        return (Call("DepthToSpace", (0,), {"blocksize": self.factor, "mode": self.order.upper()}),)

@@ -1,19 +1,19 @@
 """Maximum and average pooling."""
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from accelsim.checks import show
 from accelsim.errors import ShapeError
-from accelsim.ir import Shape, out_size
-from accelsim.numerics import Int8, Int32, divide_half_even
+from accelsim.ir import Call, Shape, out_size
 from accelsim.ops.base import OnHost
 from accelsim.ops.geometry import (
     Padding,
     Pair,
+    Reals,
     check_bool,
     check_choice,
     check_padding,
@@ -70,14 +70,20 @@ class Pool(OnHost):
         rows, columns = self._axes(shape)
         return shape[0], rows.windows, columns.windows
 
-    def golden(self, weights: Int8, *inputs: Int8) -> Int32:
-        """int32[c, oh, ow] from int8[c, h, w]."""
-        (x,) = inputs
+    def calls(self, weights: Reals, *inputs: Shape) -> tuple[Call, ...]:
+        """One call."""
+        sides = resolve_padding(self.padding, inputs[0][1:], self.kernel, self._steps, (1, 1))
+        top, bottom, left, right = sides
+        attributes: dict[str, Any] = {
+            "kernel_shape": self.kernel,
+            "strides": self._steps,
+            "pads": (top, left, bottom, right),
+            "ceil_mode": int(self.ceil_mode),
+        }
         if self.kind == "max":
-            return self._reduce(x, np.maximum, -128)
-        rows, columns = (axis.counts(self.count_include_pad) for axis in self._axes(x.shape))
-        sums = self._reduce(x, np.add, 0).astype(np.int64)
-        return divide_half_even(sums, rows[:, None] * columns).astype(np.int32)
+            return (Call("MaxPool", (0,), attributes),)
+        attributes["count_include_pad"] = int(self.count_include_pad)
+        return (Call("AveragePool", (0,), attributes),)
 
     def _axes(self, shape: tuple[int, ...]) -> tuple["_Axis", "_Axis"]:
         """Rows and columns of a map; ShapeError where the padding reaches the kernel."""
@@ -90,18 +96,6 @@ class Pool(OnHost):
         numbers = zip(size, sides[::2], sides[1::2], self.kernel, self._steps, strict=True)
         rows, columns = (_Axis(*each, self.ceil_mode) for each in numbers)
         return rows, columns
-
-    def _reduce(self, x: Int8, combine: np.ufunc, neutral: int) -> Int32:
-        """int32[c, oh, ow]: the values under each window combined, the padding neutral."""
-        rows, columns = self._axes(x.shape)
-        padded = np.pad(
-            x.astype(np.int32), ((0, 0), rows.around, columns.around), constant_values=neutral
-        )
-        total = np.full((len(x), rows.windows, columns.windows), neutral, np.int32)
-        for i in range(rows.kernel):
-            for j in range(columns.kernel):
-                combine(total, padded[:, rows.under(i), columns.under(j)], out=total)
-        return total
 
 
 class _Axis(NamedTuple):

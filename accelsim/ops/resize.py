@@ -7,10 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import ShapeError
-from accelsim.ir import Shape
-from accelsim.numerics import Int8, Int32, divide_half_even
+from accelsim.ir import Call, Shape
 from accelsim.ops.base import OnHost
-from accelsim.ops.geometry import Pair, check_bool, check_choice, check_pair, take_inputs
+from accelsim.ops.geometry import Pair, Reals, check_bool, check_choice, check_pair, take_inputs
 
 Int64 = npt.NDArray[np.int64]
 
@@ -58,31 +57,13 @@ class Resize(OnHost):
         assert self.size is not None
         return c, *self.size
 
-    def golden(self, weights: Int8, *inputs: Int8) -> Int32:
-        """int32[c, oh, ow] from int8[c, h, w]."""
-        (x,) = inputs
-        _, oh, ow = self.out_shape(x.shape)
-        _, h, w = x.shape
+    def calls(self, weights: Reals, *inputs: Shape) -> tuple[Call, ...]:
+        """One call."""
+        sizes = np.array([1, *self.out_shape(*inputs)])
         if self.mode == "nearest":
-            rows, columns = np.arange(oh) * h // oh, np.arange(ow) * w // ow
-            return x[:, rows[:, None], columns].astype(np.int32)
-        lines, down = self._between(x.astype(np.int64), 1, oh)
-        total, across = self._between(lines, 2, ow)
-        return divide_half_even(total, down * across).astype(np.int32)
-
-    def _between(self, x: Int64, axis: int, count: int) -> tuple[Int64, int]:
-        """`count` values along an axis, between two neighbours each, times the second result."""
-        size = x.shape[axis]
-        numbers = np.arange(count)
-        if self.align_corners:
-            parts = max(count - 1, 1)
-            places = numbers * (size - 1)
+            how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric"}
+            how["nearest_mode"] = "floor"
         else:
-            parts = 2 * count
-            places = np.maximum((2 * numbers + 1) * size - count, 0)
-        first, rest = np.divmod(places, parts)
-        second = np.minimum(first + 1, size - 1)  # beyond the edge both are its value
-        shape = [1, 1, 1]
-        shape[axis] = count
-        rest = rest.reshape(shape)
-        return x.take(first, axis) * (parts - rest) + x.take(second, axis) * rest, parts
+            places = "align_corners" if self.align_corners else "half_pixel"
+            how = {"mode": "linear", "coordinate_transformation_mode": places}
+        return (Call("Resize", (0, None, None, sizes), how),)

@@ -3,20 +3,16 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from accelsim.checks import show
 from accelsim.errors import ShapeError
-from accelsim.ir import Shape
-from accelsim.numerics import FRACTION, Int8, Int32, gate
+from accelsim.ir import Call, Shape
 from accelsim.ops.base import OnHost
-from accelsim.ops.geometry import take_inputs
-from accelsim.tensors import Map
+from accelsim.ops.geometry import Reals, take_inputs
 
 
 @dataclass(frozen=True)
 class Scale(OnHost):
-    """out[c] = x[c] gates[c] / 128, rounded half to even and saturated."""
+    """out[c] = x[c] gates[c], a factor for every channel."""
 
     name: ClassVar[str] = "scale"
 
@@ -29,12 +25,6 @@ class Scale(OnHost):
             )
         return x
 
-    def rescale(self, *inputs: Map) -> tuple[tuple[Int8, ...], int]:
-        """The inputs as they are: by gates in units of 1/128 the scale of the first remains."""
-        x, gates = inputs
-        return (x.values, gates.values), x.exponent + gates.exponent - FRACTION
-
-    def golden(self, weights: Int8, *inputs: Int8) -> Int32:
-        """int32[c, h, w] from int8[c, h, w] and int8[c, 1, 1]."""
-        x, gates = inputs
-        return gate(x, gates).astype(np.int32)
+    def calls(self, weights: Reals, *inputs: Shape) -> tuple[Call, ...]:
+        """One product."""
+        return (Call("Mul", (0, 1)),)

@@ -3,29 +3,30 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
+from accelsim.checks import ABOVE_0, check
 from accelsim.errors import ShapeError
-from accelsim.ir import Shape
-from accelsim.numerics import SHARE, Int8, Int32, softmax
+from accelsim.ir import Call, Shape
 from accelsim.ops.base import OnHost
-from accelsim.ops.geometry import check_whole, take_inputs
-from accelsim.tensors import Map
+from accelsim.ops.geometry import Reals, check_whole, take_inputs
 
 
 @dataclass(frozen=True)
 class Softmax(OnHost):
     """out[c, h, w] = exp(x[c, h, w]) / the sum of exp(x[i, h, w]) over the channels i of its head.
 
-    An int8 value q counts as q / 16 whatever the scale of its map, as for activations, so that
-    the factor before it in attentions, 1 / sqrt(channels), is part of that scale.
-
     heads : a divisor of the channels; those of a head lie together, as matmul makes them.
+    factor : of x, such as 1 / sqrt(channels of a head) in attentions.
     """
 
     name: ClassVar[str] = "softmax"
     heads: int = 1
+    factor: float = 1.0
 
     def __post_init__(self) -> None:
         check_whole("heads", self.heads)
+        check("factor", self.factor, ABOVE_0, ShapeError)
 
     def out_shape(self, *inputs: Shape) -> Shape:
         """Shape of the input."""
@@ -34,12 +35,13 @@ class Softmax(OnHost):
             raise ShapeError(f"heads must divide the {shape[0]} channels, not be {self.heads}")
         return shape
 
-    def rescale(self, *inputs: Map) -> tuple[tuple[Int8, ...], int]:
-        """The input as it is; the result is on a scale of its own."""
-        (x,) = inputs
-        return (x.values,), SHARE
-
-    def golden(self, weights: Int8, *inputs: Int8) -> Int32:
-        """int32[c, h, w] from int8[c, h, w], as numerics.softmax rounds it."""
-        (x,) = inputs
-        return softmax(x, self.heads)
+    def calls(self, weights: Reals, *inputs: Shape) -> tuple[Call, ...]:
+        """The factor, and the channels of a head along an axis of their own."""
+        c, h, w = inputs[0]
+        apart = np.array([1, self.heads, c // self.heads, h, w])
+        return (
+            Call("Mul", (0, np.array(self.factor, np.float32))),
+            Call("Reshape", (1, apart)),
+            Call("Softmax", (2,), {"axis": 2}),
+            Call("Reshape", (3, np.array([1, c, h, w]))),
+        )

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from accelsim.ir import Layer, Shape
-from accelsim.numerics import ACTIVATIONS
+from accelsim.ir import ACTIVATIONS, Layer, Shape
 from accelsim.ops.geometry import check_bool, check_choice, check_whole
 from accelsim.ops.global_pool import GlobalPool
 from accelsim.ops.linear import Linear
@@ -27,8 +26,8 @@ class SqueezeExcite:
 
     def __post_init__(self) -> None:
         check_whole("reduced", self.reduced)
-        check_choice("activation", self.activation, ACTIVATIONS)
-        check_choice("gate", self.gate, ACTIVATIONS)
+        check_choice("activation", self.activation, tuple(ACTIVATIONS))
+        check_choice("gate", self.gate, tuple(ACTIVATIONS))
         check_bool("bias", self.bias)
 
     def expand(self, name: str, inputs: tuple[str, ...], shape: Shape) -> tuple[Layer, ...]:

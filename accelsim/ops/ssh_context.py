@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from accelsim.errors import ShapeError
-from accelsim.ir import Layer, Shape
-from accelsim.numerics import ACTIVATIONS
+from accelsim.ir import ACTIVATIONS, Layer, Shape
 from accelsim.ops.concat import Concat
 from accelsim.ops.conv2d import Conv2d
 from accelsim.ops.geometry import check_bool, check_choice, check_whole
@@ -32,7 +31,7 @@ class SshContext:
         check_quarters(self.out_channels)
         check_bool("bias", self.bias)
         check_bool("norm", self.norm)
-        check_choice("activation", self.activation, ACTIVATIONS)
+        check_choice("activation", self.activation, tuple(ACTIVATIONS))
 
     def expand(self, name: str, inputs: tuple[str, ...], shape: Shape) -> tuple[Layer, ...]:
         """NAME_3x3; NAME_5x5_1, NAME_5x5; NAME_7x7_1, NAME_7x7; and NAME, on any input."""

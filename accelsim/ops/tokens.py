@@ -5,10 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from accelsim.ir import Shape
-from accelsim.numerics import Int8, Int32
+from accelsim.ir import Call, Shape
 from accelsim.ops.base import OnHost
-from accelsim.ops.geometry import check_whole, take_inputs
+from accelsim.ops.geometry import Reals, check_whole, take_inputs
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,11 @@ class Tokens(OnHost):
         ((c, _, _),) = take_inputs(self.name, inputs, 1)
         return (c, self.learned) if self.learned else ()
 
-    def golden(self, weights: Int8, *inputs: Int8) -> Int32:
-        """int32[c, learned + h w, 1] from int8[c, h, w]."""
-        (x,) = inputs
-        front = weights.reshape(len(x), self.learned)
-        return np.hstack((front, x.reshape(len(x), -1)))[:, :, None].astype(np.int32)
+    def calls(self, weights: Reals, *inputs: Shape) -> tuple[Call, ...]:
+        """Pixels in a column, behind what is learned."""
+        c, h, w = inputs[0]
+        column = Call("Reshape", (0, np.array([1, c, h * w, 1])))
+        if not self.learned:
+            return (column,)
+        front = weights.reshape(1, c, self.learned, 1)
+        return column, Call("Concat", (front, 1), {"axis": 2})

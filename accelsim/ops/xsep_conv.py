@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from accelsim.errors import ShapeError
-from accelsim.ir import Layer, Shape
-from accelsim.numerics import ACTIVATIONS
+from accelsim.ir import ACTIVATIONS, Layer, Shape
 from accelsim.ops.depthwise import Depthwise
 from accelsim.ops.geometry import (
     Padding,
@@ -59,7 +58,7 @@ class XSepConv:
         check_choice("corner", self.corner, tuple(CORNERS))
         check_bool("bias", self.bias)
         check_bool("norm", self.norm)
-        check_choice("activation", self.activation, ACTIVATIONS)
+        check_choice("activation", self.activation, tuple(ACTIVATIONS))
         check_bool("final", self.final)
 
     def expand(self, name: str, inputs: tuple[str, ...], shape: Shape) -> tuple[Layer, ...]:

@@ -5,7 +5,6 @@ all, whoever else is making the same thing and whenever a run is killed.
 """
 
 import hashlib
-import os
 import shutil
 import tempfile
 import time
@@ -13,16 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from accelsim.errors import FileError
+from accelsim.files import cache_directory
 
 _STALE_SECONDS = 24 * 3600
-
-
-def cache_directory() -> Path:
-    """Directory of the cache: ACCELSIM_CACHE, else accelsim under XDG_CACHE_HOME or ~/.cache."""
-    chosen = os.environ.get("ACCELSIM_CACHE")
-    if chosen:
-        return Path(chosen).absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "accelsim"
 
 
 def cached(kind: str, recipe: Sequence[str], make: Callable[[Path], None]) -> Path:

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from accelsim.errors import AccelsimError, MissingToolError
-from rtl.flow.cache import cache_directory, cached, entry
+from accelsim.files import cache_directory
+from rtl.flow.cache import cached, entry
 from rtl.flow.ports import Port
 from rtl.flow.verilog import TOP
 

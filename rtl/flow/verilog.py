@@ -25,7 +25,8 @@ from amaranth.hdl._ir import PortDirection
 from amaranth.lib.wiring import Component
 
 from accelsim.errors import AccelsimError
-from rtl.flow.cache import cache_directory, cached
+from accelsim.files import cache_directory
+from rtl.flow.cache import cached
 from rtl.flow.explicit import explicit
 from rtl.flow.ports import ports, signals
 from rtl.flow.readable import OF_PART, readable

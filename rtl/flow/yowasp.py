@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from accelsim.errors import AccelsimError
-from rtl.flow.cache import cache_directory
+from accelsim.files import cache_directory
 
 
 def run_yosys(work: Path, name: str, script: str, made: Sequence[str]) -> None:

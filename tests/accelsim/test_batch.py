@@ -6,14 +6,13 @@ import re
 import numpy as np
 import pytest
 
-from accelsim import simulation
 from accelsim.c_synthesis import csynth
 from accelsim.dataflows import rows, tap_serial
 from accelsim.engines.activity import ElementState
 from accelsim.errors import AccelsimError, FileError, UnsupportedError
 from accelsim.explanations import explain
 from accelsim.films import film
-from accelsim.forward import step_of
+from accelsim.graph.evaluate import evaluate
 from accelsim.hardware import DepthwiseEngine, Hardware, Memory, SystolicArray
 from accelsim.importers import load
 from accelsim.ir import INPUT, MOST_IMAGES, Conv, Layer, Network
@@ -26,6 +25,7 @@ from accelsim.ops import (
     Pointwise,
     Resize,
 )
+from accelsim.quantised import with_values
 from accelsim.report import study as study_report
 from accelsim.report import table
 from accelsim.report.page import html
@@ -41,7 +41,6 @@ from accelsim.simulation import simulate
 from accelsim.study.depthwise import depthwise_study
 from accelsim.study.published import published_models
 from accelsim.traces import trace
-from accelsim.weights import seeded_input, seeded_weights
 from tests.accelsim.test_simulate import PROBE
 
 KINDS = Network(
@@ -89,12 +88,12 @@ def test_registers_agree_with_golden_and_schedule(batch, design, dataflow, place
 def test_images_are_their_own_and_the_first_is_that_of_one():
     batch = simulate(KINDS, ARRAY, fidelity="golden", batch=3, seed=5).output
     assert np.array_equal(batch[0], simulate(KINDS, ARRAY, fidelity="golden", seed=5).output)
-    images = [seeded_input(KINDS, 5, image) for image in range(3)]
-    assert np.array_equal(images[0], seeded_input(KINDS, 5))
+    whole = with_values(KINDS, 5)
+    images = [whole.seeded(5, image)[INPUT] for image in range(3)]
     assert len({image.tobytes() for image in images}) == 3
-    layer, weights = KINDS.layer("last"), seeded_weights(KINDS, 5)
-    for image, output in enumerate(batch):
-        assert np.array_equal(output, step_of(KINDS, layer, weights, 5, image).output.values)
+    for image, output in zip(images, batch, strict=True):
+        (alone,) = evaluate(whole.graph, {INPUT: image}).values()
+        assert np.array_equal(output, alone[0])
 
 
 def test_images_share_nothing_but_their_weights_on_the_engine_and_in_rows():
@@ -108,25 +107,6 @@ def test_images_share_nothing_but_their_weights_on_the_engine_and_in_rows():
             for _, tiling in found:
                 bodies = (dataflow.body(x, sizes, tiling) for x in (images, channels))
                 assert len(set(bodies)) == 1
-
-
-def test_maps_go_when_nothing_reads_them(monkeypatch):
-    """Of many images they would fill the memory."""
-    held = []
-    right = simulation.step
-
-    def watched(layer, weights, maps):
-        held.append((layer.name, set(maps)))
-        return right(layer, weights, maps)
-
-    monkeypatch.setattr(simulation, "step", watched)
-    simulate(KINDS, ARRAY, fidelity="golden")
-    names = [layer.name for layer in KINDS.layers]
-    ends = {"product", "last"}  # which nothing reads
-    for place, (name, maps) in enumerate(held):
-        assert name == names[place]
-        later = {source for layer in KINDS.layers[place:] for source in layer.inputs}
-        assert maps - ends == later & {INPUT, *names[:place]}
 
 
 def test_counts_are_of_the_batch():

@@ -10,7 +10,7 @@ from accelsim.c_synthesis import csynth
 from accelsim.cosimulation import stimulus
 from accelsim.errors import FileError, NetworkError, ShapeError, UnsupportedError
 from accelsim.explanations import explain
-from accelsim.forward import first_maps, step_of
+from accelsim.forward import step
 from accelsim.hardware import DepthwiseEngine
 from accelsim.importers import load
 from accelsim.ir import INPUT
@@ -88,18 +88,19 @@ def test_registers_compute_the_golden_values_of_every_layer():
     assert [x.cycles for x in result.layers] == [x.cycles for x in schedule.layers]
     last = simulate(LIST, DESIGN, fidelity="cycle", seed=3, layers="dw").output
     weights = seeded_weights(LIST, 3)
-    assert np.array_equal(last, step_of(LIST, LIST.layer("dw"), weights, 3).output.values)
+    assert np.array_equal(last, step(LIST, LIST.layer("dw"), weights, 3).sums)
 
 
 def test_data_follow_from_seed_and_layer_alone():
     other = LayerList("other", LAYERS[1:2], MAPS[1:2])
-    ((name, ours),) = first_maps(LIST, LIST.layer("dw"), 5).items()
-    again = first_maps(other, other.layer("dw"), 5)[name]
-    assert np.array_equal(ours.values, again.values)
-    assert ours.values.min() < -100
-    first, second = first_maps(LIST, LIST.layer("sum"), 5).values()
-    assert not np.array_equal(first.values, second.values)
-    assert not np.array_equal(ours.values, first_maps(LIST, LIST.layer("dw"), 6)[name].values)
+    weights = seeded_weights(LIST, 5)
+    (ours,) = step(LIST, LIST.layer("dw"), weights, 5).inputs
+    (again,) = step(other, other.layer("dw"), weights, 5).inputs
+    assert np.array_equal(ours, again)
+    assert ours.min() < -100
+    x, kernel = step(LIST, LIST.layer("dynamic"), weights, 5).inputs
+    assert not np.array_equal(x.ravel()[:36], kernel.ravel()[:36])
+    assert not np.array_equal(ours, step(LIST, LIST.layer("dw"), weights, 6).inputs[0])
 
 
 def test_every_layer_moves_its_maps():

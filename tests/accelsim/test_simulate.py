@@ -30,6 +30,7 @@ from accelsim.importers import load
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.lowering import Lowered
 from accelsim.ops import Add, Conv2d, Depthwise, GlobalPool, Linear, Pointwise, Pool
+from accelsim.quantised import with_values
 from accelsim.request import select
 from accelsim.side_by_side import Entry, compare
 from accelsim.simulation import simulate
@@ -450,9 +451,11 @@ def test_dictionary():
         *("utilization", "busy_utilization", "read_bytes"),
     ]
     assert written["total_cycles"] == sum(x["cycles"] for x in written["layers"])
-    other = simulate(PROBE, hardware(8, 8), seed=4)
-    assert other.weights_sha256 != written["weights_sha256"]
-    assert other.total_cycles == written["total_cycles"]
+    assert written["weights_sha256"] is None  # of which cycles take none
+    one, other = (simulate(PROBE, hardware(8, 8), fidelity="golden", seed=n) for n in (3, 4))
+    assert one.weights_sha256 != other.weights_sha256
+    assert len(one.weights_sha256) == 64
+    assert one.total_cycles == other.total_cycles == written["total_cycles"]
 
 
 def test_frame():
@@ -465,6 +468,7 @@ def test_frame():
 
 def test_progress():
     seen = []
+    with_values(PROBE)  # so that no ranges are measured
     simulate(PROBE, hardware(8, 8), fidelity="golden", progress=lambda *x: seen.append(x))
     assert [name for name, _ in seen] == [x.name for x in PROBE.layers]
     shares = [share for _, share in seen]

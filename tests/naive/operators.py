@@ -3,11 +3,14 @@
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
+Numbers = npt.NDArray[Any]
+Reals = npt.NDArray[np.float64]
 
 
 def conv2d(
@@ -164,9 +167,9 @@ def average_pool(
     ceil_mode: bool = False,
     outside: int | None = None,
 ) -> Ints:
-    """int64[c, oh, ow]: the mean under each window; Python rounds half to even."""
+    """float64[c, oh, ow]: the mean under each window."""
     found = windows(x, kernel, stride, padding, ceil_mode, outside)
-    return np.array([[[round(sum(v) / len(v)) for v in r] for r in p] for p in found])
+    return np.array([[[sum(v) / len(v) for v in r] for r in p] for p in found])
 
 
 def between(size: int, count: int, align_corners: bool) -> list[tuple[int, int, Fraction]]:
@@ -183,7 +186,7 @@ def between(size: int, count: int, align_corners: bool) -> list[tuple[int, int, 
 
 
 def bilinear(x: npt.NDArray[np.int8], size: Sequence[int], align_corners: bool) -> Ints:
-    """int64[c, oh, ow]: between four pixels each; fractions, which Python rounds half to even."""
+    """float64[c, oh, ow]: between four pixels each."""
     rows, columns = (
         between(n, count, align_corners) for n, count in zip(x.shape[1:], size, strict=True)
     )
@@ -191,7 +194,7 @@ def bilinear(x: npt.NDArray[np.int8], size: Sequence[int], align_corners: bool) 
         [
             [
                 [
-                    round(
+                    float(
                         (1 - u) * ((1 - v) * int(p[top, left]) + v * int(p[top, right]))
                         + u * ((1 - v) * int(p[bottom, left]) + v * int(p[bottom, right]))
                     )
@@ -204,57 +207,39 @@ def bilinear(x: npt.NDArray[np.int8], size: Sequence[int], align_corners: bool) 
     )
 
 
-def softmax(x: npt.NDArray[np.int8], heads: int) -> Ints:
-    """int64[c, h, w]: shares in steps of 2^-24, from powers of e of q / 16 in steps of 2^-30."""
+def softmax(x: Numbers, heads: int, factor: float = 1.0) -> Reals:
+    """float64[c, h, w]: shares of the powers of e of a head's channels."""
     each = len(x) // heads
-    out = np.zeros(x.shape, np.int64)
+    out = np.zeros(x.shape)
     for c, row, column in np.ndindex(*x.shape):
         first = c // each * each
-        head = [int(q) for q in x[first : first + each, row, column]]
-        powers = [round(2**30 * math.exp((q - max(head)) / 16)) for q in head]
-        out[c, row, column] = round(Fraction(2**24 * powers[c - first], sum(powers)))
+        head = [factor * float(q) for q in x[first : first + each, row, column]]
+        powers = [math.exp(q - max(head)) for q in head]
+        out[c, row, column] = powers[c - first] / sum(powers)
     return out
 
 
-def global_response_norm(
-    x: npt.NDArray[np.int8], gamma: npt.NDArray[np.int8], beta: npt.NDArray[np.int8]
-) -> Ints:
-    """int64[c, h, w]: gamma round(x n) + 128 beta + 128 x, n in steps of 1/128 as its norms are.
-
-    The norm is the integer nearest to 128 sqrt(sum x^2), whose half is an integer square root.
-    """
-    channels = len(x)
-    squares = [sum(int(v) ** 2 for v in plane.flat) for plane in x]
-    norms = [(math.isqrt(4 * 128**2 * s) + 1) // 2 for s in squares]
-    out = np.zeros(x.shape, np.int64)
+def global_response_norm(x: Numbers, gamma: Numbers, beta: Numbers) -> Reals:
+    """float64[c, h, w]: gamma x n + beta + x, n a channel's norm over the average of all."""
+    norms = [math.sqrt(sum(float(v) ** 2 for v in plane.flat)) for plane in x]
+    average = sum(norms) / len(norms) + 1e-6
+    out = np.zeros(x.shape)
     for place in np.ndindex(*x.shape):
-        c, value = place[0], int(x[place])
-        share = round(Fraction(128 * channels * norms[c], max(sum(norms), 1)))
-        scaled = round(Fraction(value * share, 128))
-        out[place] = int(gamma[c]) * scaled + 128 * int(beta[c]) + 128 * value
+        c, value = place[0], float(x[place])
+        out[place] = float(gamma[c]) * value * norms[c] / average + float(beta[c]) + value
     return out
 
 
-def layer_norm(
-    x: npt.NDArray[np.int8], gamma: npt.NDArray[np.int8], beta: npt.NDArray[np.int8]
-) -> Ints:
-    """int64[c, h, w]: gamma round(128 z) + 128 beta, z = (c x - s) / sqrt(c sum x^2 - s^2).
-
-    In integers: the floor of a square root, and then whether its half is passed.
-    """
+def layer_norm(x: Numbers, gamma: Numbers, beta: Numbers) -> Reals:
+    """float64[c, h, w]: gamma z + beta, z the channels of a pixel less mean over deviation."""
     channels, height, width = x.shape
-    out = np.zeros(x.shape, np.int64)
-    for row in range(height):
-        for column in range(width):
-            pixel = [int(value) for value in x[:, row, column]]
-            variance = channels * sum(p * p for p in pixel) - sum(pixel) ** 2
-            for c, p in enumerate(pixel):
-                above = 128 * (channels * p - sum(pixel))
-                z = math.isqrt(above * above // variance) if variance else 0
-                rest = 4 * above * above - variance * (2 * z + 1) ** 2  # of z + 1/2
-                z += rest > 0 or (rest == 0 and z % 2 == 1 and variance > 0)
-                z = -z if above < 0 else z
-                out[c, row, column] = int(gamma[c]) * z + 128 * int(beta[c])
+    out = np.zeros(x.shape)
+    for row, column in np.ndindex(height, width):
+        pixel = [float(value) for value in x[:, row, column]]
+        mean = sum(pixel) / channels
+        deviation = math.sqrt(sum((p - mean) ** 2 for p in pixel) / channels + 1e-6)
+        for c, p in enumerate(pixel):
+            out[c, row, column] = float(gamma[c]) * (p - mean) / deviation + float(beta[c])
     return out
 
 

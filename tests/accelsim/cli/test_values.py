@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 from onnx import helper
 
+import accelsim as ax
 from accelsim.arrays import read_npz
 from tests.models import manifest
 
@@ -140,10 +141,30 @@ def test_what_makes_no_sense_is_refused(options, says, accelsim, two_inputs, tmp
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_networks_without_tensors_have_no_outputs(accelsim, probe, tmp_path):
-    outcome = accelsim("run", probe, "--output", tmp_path / "o.npz")
+def test_lists_of_layers_have_no_outputs(accelsim, tmp_path):
+    topology = tmp_path / "t.csv"
+    topology.write_text("Layer,M,N,K,\nfc,4,5,6,\n")
+    outcome = accelsim("run", topology, "--output", tmp_path / "o.npz")
     assert outcome.status == 2
-    assert "data and outputs are tensors of a file" in outcome.err
+    assert "is a list of independent layers" in outcome.err
+    assert list(tmp_path.iterdir()) == [topology]
+
+
+def test_a_network_of_ours_takes_an_image_and_gives_its_map(accelsim, probe, tmp_path):
+    rng = np.random.default_rng(1)
+    network = ax.load(probe)
+    image, made = rng.integers(-128, 128, network.input, np.int8), []
+    for name, array in (("bare", image), ("whole", image[None])):
+        np.save(tmp_path / f"{name}.npy", array)
+        files = ("--data", tmp_path / f"{name}.npy", "--output", tmp_path / f"{name}.npz")
+        outcome = accelsim("run", probe, *files, "--fidelity", "cycle", "--array", "4x4")
+        assert outcome.status == 0
+        made.append(np.load(tmp_path / f"{name}.npz"))
+    (key,) = made[0].files
+    assert key == network.layers[-1].name
+    assert made[0][key].dtype == np.int8
+    assert made[0][key].shape == (1, *network.shape(key))
+    assert np.array_equal(made[0][key], made[1][key])
 
 
 def test_a_runtime_is_compared_layer_by_layer(accelsim):
@@ -192,7 +213,7 @@ def test_layers_are_shown_with_shapes_parameters_and_macs(accelsim):
     outcome = accelsim("networks", "--show", MNIST.path)
     assert outcome.status == 0
     row = next(line for line in outcome.out.splitlines() if line.startswith("Convolution110"))
-    assert " ".join(row.split()) == "Convolution110 conv2d 8x14x14 > 16x14x14 627,200 3,200"
+    assert " ".join(row.split()) == "Convolution110 conv2d 8x14x14 > 16x14x14 627,200 3,216"
     total = next(line for line in outcome.out.splitlines() if line.startswith("total"))
     assert total.split()[1] == f"{MNIST.entry['macs']:,}"
     assert "Inputs: Input3 float32 [1, 1, 28, 28]." in outcome.out

@@ -33,6 +33,7 @@ from accelsim.ops.parallel_depthwise import Branch
 from accelsim.simulation import simulate
 from accelsim.weights import seeded_weights
 from tests.accelsim import onnx_oracle
+from tests.accelsim.ops.reals import golden
 from tests.naive import operators as naive
 
 # name, parameters, multiply-accumulates of convolution and FC at 224 x 224
@@ -318,7 +319,7 @@ def test_real_values_flow_to_the_end(name):
     out = [simulate(network, HARDWARE, fidelity="golden", seed=seed).output for seed in (0, 1)]
     for values in out:
         assert 10 < values.std() < 90
-        assert np.mean(np.abs(values.astype(int)) >= 127) < 0.01
+        assert np.mean(np.abs(values.astype(int)) >= 127) < 0.02
     assert np.mean(out[0] != out[1]) > 0.9
 
 
@@ -393,23 +394,22 @@ def test_flags_in_a_file(tmp_path):
     seed=st.integers(0, 10**6),
     spread=st.sampled_from([0, 1, 3, 127]),
 )
-def test_layer_norm_equals_integer_square_roots(channels, width, seed, spread):
+def test_layer_norm_equals_its_formula(channels, width, seed, spread):
     rng = np.random.default_rng(seed)
     x = rng.integers(-spread, spread + 1, (channels, 2, width)).astype(np.int8)
     weights = ints(seed, 2, channels)
     expected = naive.layer_norm(x, *weights)
-    assert np.array_equal(LayerNorm().golden(weights, x), expected)
+    assert np.allclose(golden(LayerNorm(), weights, x), expected, 1e-4, 0.02)
 
 
-def test_layer_norm_equals_onnxruntime_but_for_rounding():
+def test_layer_norm_equals_onnxruntime():
     x, weights = ints(1, 96, 5, 4), ints(2, 2, 96)
     pixels = np.ascontiguousarray(x.reshape(96, -1).T, np.float32)
     gamma, beta = weights.astype(np.float32)
-    attributes = {"axis": -1, "epsilon": 0.0}
+    attributes = {"axis": -1, "epsilon": 1e-6}
     real = onnx_oracle.run("LayerNormalization", pixels, gamma, beta, attributes=attributes)
-    ours = LayerNorm().golden(weights, x).reshape(96, -1).T
-    # half a step of z, times gamma, in units of 1/128
-    assert np.all(np.abs(ours - 128 * real) <= np.abs(gamma) / 2 + 0.1)
+    ours = golden(LayerNorm(), weights, x).reshape(96, -1).T
+    assert np.allclose(ours, real, 1e-4, 1e-3)
 
 
 # --- inception depthwise
@@ -428,7 +428,7 @@ def test_inception_depthwise_equals_one_depthwise_with_embedded_kernels():
     places["dw_h"] = (15, slice(0, 11), slice(5, 6))
     for layer in network.layers:
         weights = ints(4, *layer.op.weight_shape(*network.in_shapes(layer)))
-        maps[layer.name] = layer.op.golden(weights, *(maps[source] for source in layer.inputs))
+        maps[layer.name] = golden(layer.op, weights, *(maps[source] for source in layer.inputs))
         if layer.name in places:
             first, rows_, columns = places[layer.name]
             kernels[first : first + group, rows_, columns] = weights[:, 0]

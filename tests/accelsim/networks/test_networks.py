@@ -12,7 +12,7 @@ import pytest
 import accelsim as ax
 from accelsim import networks
 from accelsim.errors import NetworkError
-from accelsim.forward import first_map, step
+from accelsim.graph.evaluate import walk
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.networks import fuse
 from accelsim.networks.builder import Builder, make_divisible
@@ -29,7 +29,7 @@ from accelsim.ops import (
     Pointwise,
     Scale,
 )
-from accelsim.weights import load_weights
+from accelsim.quantised import with_values
 from tests.naive import operators as naive
 
 ARRAY = ax.Hardware(ax.SystolicArray(32, 32))
@@ -655,26 +655,39 @@ def test_attention_of_bert_has_no_parameters():
     assert (network.macs(scores), network.params(scores)) == (12_582_912, 0)
 
 
+PARTS = ("query", "key", "value", "scores", "softmax", "context")
+
+
 @pytest.mark.parametrize("name", ["bert_base", "vit_b_16"])
 def test_attention_equals_its_formula(name):
     """Every head by itself: sums over its channels, shares over the keys, sums over the keys."""
     network = networks.get(name, input=(7, 1) if name == "bert_base" else (32, 48))
-    weights, maps = load_weights(network), {INPUT: first_map(network, 0)}
-    sums = {}
-    for layer in network.layers[: network.layers.index(network.layer("b1.context")) + 1]:
-        made = step(layer, weights, maps)
-        maps[layer.name], sums[layer.name] = made.output, made.sums.astype(np.int64)
-    query, key, value, scores, shares = (
-        maps[f"b1.{part}"].values.reshape(12, -1, len(maps["b1.query"].values[0])).astype(int)
-        for part in ("query", "key", "value", "scores", "softmax")
-    )
-    products = np.einsum("hcq,hck->hkq", query, key)
-    assert np.array_equal(sums["b1.scores"].reshape(products.shape), products)
-    powers = np.exp(scores / 16)
-    parts = sums["b1.softmax"].reshape(powers.shape) / 2**24
-    assert np.abs(parts - powers / powers.sum(axis=1, keepdims=True)).max() < 2**-24
-    context = np.einsum("hkq,hck->hcq", shares, value)
-    assert np.array_equal(sums["b1.context"].reshape(context.shape), context)
+    whole = with_values(network)
+    values = {}
+    for node, (run,) in walk(whole.graph, (whole.seeded(0, 0),)):
+        values |= {name: run[name] for name in node.outputs}
+        if node.name == "b1.context":
+            break
+    kinds = {name: whole.graph.type(f"b1.{name}").quantisation for name in PARTS}
+    real = {
+        name: (values[f"b1.{name}"].astype(np.float64) - kind.zero_point) * kind.scale
+        for name, kind in kinds.items()
+    }
+    pixels = real["query"].shape[2] * real["query"].shape[3]
+    query, key, value, scores, shares = (real[name].reshape(12, -1, pixels) for name in PARTS[:5])
+    ends = {
+        name: (np.array((-128, 127)) - kind.zero_point) * kind.scale for name, kind in kinds.items()
+    }
+
+    def steps_off(name, expected):
+        return np.abs(np.clip(expected, *ends[name]) - real[name].reshape(expected.shape)) / float(
+            kinds[name].scale
+        )
+
+    assert steps_off("scores", np.einsum("hcq,hck->hkq", query, key)).max() <= 0.51
+    powers = np.exp(scores / 8)
+    assert steps_off("softmax", powers / powers.sum(axis=1, keepdims=True)).max() <= 0.51
+    assert steps_off("context", np.einsum("hkq,hck->hcq", shares, value)).max() <= 0.51
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 import pytest
 
 from accelsim.errors import FileError
-from rtl.flow.cache import cache_directory, cached, entry
+from accelsim.files import cache_directory
+from rtl.flow.cache import cached, entry
 
 
 @pytest.fixture(autouse=True)

@@ -8,14 +8,13 @@ import pytest
 
 import accelsim as ax
 from accelsim.errors import ShapeError
-from accelsim.forward import step_of
 from accelsim.ir import INPUT, Layer, Network, Piece
 from accelsim.ops import Depthwise, DynamicDepthwise, GlobalPool, Linear, Pool
 from accelsim.ops.base import Convolution
 from accelsim.ops.geometry import make_conv
 from accelsim.reuse import moved
-from accelsim.weights import seeded_weights
 from rtl.flow.cosim import level
+from tests.accelsim.values import on_layer
 from tests.naive import operators as naive
 
 C, KERNEL = 3, (3, 2)
@@ -62,7 +61,7 @@ def test_all_levels_agree(name, hardware, place):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_golden_equals_naive_loops(name):
     net = NETWORKS[name]
-    done = step_of(net, net.layer("dw"), seeded_weights(net, 3), 3)
+    done = on_layer(net, "dw", 3)
     x, kernels = done.inputs
     assert done.weights.size == 0
     each = list(kernels.reshape(C, *KERNEL))

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 import accelsim as ax
-from accelsim.forward import step_of
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.ops import Conv2d, Matmul, Pointwise, Resize
 from accelsim.reuse import moved
-from accelsim.weights import seeded_weights
 from rtl.flow.cosim import level
+from tests.accelsim.values import on_layer
 from tests.naive import operators as naive
 
 FULL = pytest.mark.full
@@ -34,7 +33,7 @@ def network(m, n, k, heads=1, transpose_b=False):
 def by_hand(net):
     """The product's sums by naive loops, from the maps that the layer reads."""
     layer = net.layer("product")
-    done = step_of(net, layer, seeded_weights(net, 3), 3)
+    done = on_layer(net, "product", 3)
     halves = [np.split(each, layer.op.heads) for each in done.inputs]
     sums = []
     for a, b in zip(*halves, strict=True):
