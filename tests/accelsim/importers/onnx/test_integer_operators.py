@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from onnx import helper, numpy_helper
 
 from accelsim.errors import AccelsimError
 from accelsim.graph.evaluate import evaluate
 from accelsim.importers import load
+from tests.accelsim.importers.onnx.runtime import session
 
 MICROSOFT = "com.microsoft"
 # Products of u8 and s8 would saturate in pairs on processors without VNNI; those of s8 alone would
@@ -213,13 +213,6 @@ class Probe:
         return path
 
 
-def runtime(path: Path, types: tuple[str, str], given: dict[str, Any]) -> Any:
-    options = onnxruntime.SessionOptions()
-    for key, value in OPTIONS.get(types, {}).items():
-        options.add_session_config_entry(key, value)
-    return onnxruntime.InferenceSession(path, options).run(None, given)[0]
-
-
 @pytest.mark.parametrize("types", TYPES, ids="-".join)
 @pytest.mark.parametrize("place", range(len(CASES)), ids=lambda place: f"{CASES[place][0]}-{place}")
 def test_one_operator(place: int, types: tuple[str, str], tmp_path: Path) -> None:
@@ -237,7 +230,7 @@ def test_one_operator_often(place: int, tmp_path: Path) -> None:
 def _compare(place: int, types: tuple[str, str], seed: int, folder: Path) -> None:
     probe = Probe(CASES[place], types, seed)
     path = probe.save(folder / "probe.onnx")
-    expected = runtime(path, types, probe.given)
+    (expected,) = session(str(path), OPTIONS.get(types)).run(None, probe.given)
     made = evaluate(load(path).graph, probe.given)["y"]
     assert made.dtype == expected.dtype
     assert np.array_equal(made, expected)
