@@ -10,6 +10,7 @@ SCOPE = (
     "accelsim/dataflows",
     "accelsim/hls",
     "accelsim/lowering",
+    "accelsim/numerics",
 )
 
 # Not the tests that plant errors themselves.
@@ -71,6 +72,7 @@ TARGETS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "rtl/flow/",
         tuple(f"{_FLOW}/test_{name}.py" for name in ("generate", "verilog", "axi", "testbench")),
     ),
+    ("accelsim/numerics/", ("tests/accelsim/numerics",)),
     (
         "accelsim/engines/systolic_array/activity.py",
         ("tests/accelsim/engines/systolic_array/test_activity.py", "tests/accelsim/test_film.py"),
