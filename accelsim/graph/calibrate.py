@@ -174,7 +174,7 @@ def _run(
     for node in graph.nodes:
         given = [given_to(graph, node, values) for values in every]
         for values, made in zip(every, compute(graph, node, given), strict=True):
-            values |= zip(node.outputs, made, strict=True)
+            values |= zip(node.outputs, made, strict=False)  # further results may be unwanted
         for name in node.outputs:
             yield name, [values[name] for values in every]
     for values in every:

@@ -230,7 +230,7 @@ class _Quantiser:
 
     def _integer_tensor(self, name: str) -> None:
         self.integers.add(name)
-        self._type(name, self.graph.types[name].shape if name in self.graph.types else ())
+        self._type(name, self.graph.types[name].shape)
 
     def _program(self, node: Node, maps: list[str]) -> Program | None:
         """Of sums, products and averages of maps; None where there is none."""
@@ -252,7 +252,7 @@ class _Quantiser:
         if made not in self.choice.maps:
             self._add(node, node.work, inputs, made)
             self.real[made] = made
-            self._type(made, (), "float32")
+            self._type(made, self.graph.types[made].shape, "float32")
             return
         real = f"{made}/reals"
         self.parts.nodes.append(Node(real, node.kind, node.work, inputs, (real,)))

@@ -1,0 +1,227 @@
+"""Networks of ours with values: in reals and in integers, beside onnxruntime."""
+
+import numpy as np
+import onnxruntime
+import pytest
+from onnxruntime import quantization
+
+import accelsim as ax
+from accelsim import quantised
+from accelsim.graph import quantise as graph_quantise
+from accelsim.graph.build import build
+from accelsim.graph.calibrate import image, measure, reals
+from accelsim.graph.evaluate import evaluate, walk
+from accelsim.ir import INPUT
+from accelsim.quantised import with_values
+from accelsim.runtimes import compare
+from tests.accelsim.onnx_export import export
+
+KINDS = {"u8": quantization.QuantType.QUInt8, "s8": quantization.QuantType.QInt8}
+FORMS = {"qlinear": quantization.QuantFormat.QOperator, "qdq": quantization.QuantFormat.QDQ}
+DESIGN = ax.Hardware(ax.SystolicArray(16, 16), depthwise=ax.DepthwiseEngine(4, 8))
+SIZE = (32, 32)
+BASELINES = ("mobilenet_v2", "mobilenet_v3_small", "resnet18", "mixnet_s", "efficientnet_b0")
+NETWORKS = [(name, "baseline") for name in BASELINES] + [
+    ("mobilenet_v2", "fuse_half"),
+    ("mobilenet_v2", "fuse_full"),
+    ("mobilenet_v3_small", "xsep:k=5"),
+]
+
+
+class Images(quantization.CalibrationDataReader):
+    """Seeded images, one after another."""
+
+    def __init__(self, shape):
+        self.left = iter([{INPUT: image(shape, 7, number)} for number in range(3)])
+
+    def get_next(self):
+        return next(self.left, None)
+
+
+def quantise(network, path, form, weights):
+    """The network as onnxruntime's quantiser makes it of the exported file; the path of it."""
+    export(network, path / "float.onnx")
+    made = path / f"{form}.onnx"
+    quantization.quantize_static(
+        str(path / "float.onnx"),
+        str(made),
+        Images(network.input),
+        quant_format=FORMS[form],
+        per_channel=weights == "s8",
+        activation_type=KINDS["u8"] if weights == "u8" else KINDS["s8"],
+        weight_type=KINDS[weights],
+    )
+    return made
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v3_small", "mixnet_s"])
+def test_reals_are_those_of_onnxruntime(name, tmp_path):
+    network = ax.networks.get(name, input=SIZE)
+    export(network, tmp_path / "float.onnx")
+    graph = build(network, reals(network, 0, measure(network, 0).norms))
+    x = image(network.input, 3)
+    (ours,) = evaluate(graph, {INPUT: x}).values()
+    session = onnxruntime.InferenceSession(tmp_path / "float.onnx")
+    (theirs,) = session.run(None, {INPUT: x})
+    assert np.abs(ours - theirs).max() <= 1e-4 * np.abs(theirs).max()
+
+
+def check(name, variant, form, weights, fidelity, path):
+    network = ax.networks.get(name, variant, SIZE)
+    file = quantise(network, path, form, weights)
+    loaded = ax.load(file)
+    assert loaded.total_macs == network.total_macs
+    for seed in range(2):
+        data = {INPUT: image(network.input, seed + 20)}
+        result = ax.simulate(loaded, DESIGN, fidelity=fidelity, data=data, keep=True)
+        if fidelity == "cycle":
+            assert result.values_equal
+        found = compare("onnxruntime", file, loaded, result.values)
+        assert len(found.differences) > len(network.layers) / 2
+        differing = [(each.name, each.different) for each in found.differences if each.different]
+        assert differing == []
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "form"),
+    [("mobilenet_v2", "fuse_half", "qlinear"), ("mobilenet_v3_small", "baseline", "qdq")],
+)
+def test_every_layer_is_that_of_onnxruntime(name, variant, form, tmp_path):
+    check(name, variant, form, "u8", "cycle", tmp_path)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("weights", KINDS)
+@pytest.mark.parametrize(("name", "variant"), NETWORKS)
+def test_every_layer_of_every_network(name, variant, weights, form, tmp_path):
+    check(name, variant, form, weights, "cycle", tmp_path)
+
+
+# --- without a file
+
+
+def entropy(values):
+    """Bits of information in an int8."""
+    counts = np.bincount(values.view(np.uint8).ravel(), minlength=256)
+    shares = counts[counts > 0] / values.size
+    return -(shares * np.log2(shares)).sum()
+
+
+def maps_of(network, seed=0, symmetric=False):
+    """What the layers make of an image, by name."""
+    whole = with_values(network, seed, symmetric)
+    maps = {}
+    for node, (run,) in walk(whole.graph, (whole.seeded(seed, 5),)):
+        maps |= {name: run[name] for name in node.outputs if run[name].dtype == np.int8}
+    return whole, maps
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "convnextv2_atto", "shufflenet_v2_x1_0"])
+def test_the_deepest_layers_are_not_constant(name):
+    network = ax.networks.get(name, input=SIZE)
+    _, maps = maps_of(network)
+    for layer in network.layers[-8:]:
+        assert entropy(maps[layer.name]) > 2.5, layer.name
+    for layer in network.layers:
+        assert np.mean(np.abs(maps[layer.name].astype(int)) >= 127) < 0.9, layer.name
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", [d.__name__ for d in ax.networks.NETWORKS])
+def test_the_deepest_layers_of_no_network_are_constant(name):
+    network = ax.networks.get(name)
+    _, maps = maps_of(network)
+    for layer in network.layers[-4:]:
+        assert entropy(maps[layer.name]) > 2.5, layer.name
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_integers_stand_for_the_reals(symmetric):
+    """Of few layers, so that errors of rounding are small."""
+    first = ax.ops.Conv2d(8, (3, 3), (2, 2), 1)
+    layers = (
+        ax.Layer("stem", first, (INPUT,), norm=True, activation="relu6"),
+        ax.Layer("dw", ax.ops.Depthwise((3, 3)), ("stem",), norm=True, activation="hswish"),
+        ax.Layer("up", ax.ops.ConvTranspose2d(6, (2, 2), (2, 2)), ("dw",), bias=True),
+        ax.Layer("down", ax.ops.Pool("average", (2, 2)), ("up",)),
+        ax.Layer("more", ax.ops.Pointwise(8), ("down",), norm=True, activation="silu"),
+        ax.Layer("sum", ax.ops.Add(), ("more", "dw")),
+        ax.Layer("gate", ax.ops.GlobalPool(), ("sum",), activation="sigmoid"),
+        ax.Layer("scaled", ax.ops.Scale(), ("sum", "gate")),
+        ax.Layer("wide", ax.ops.Concat(), ("scaled", "stem")),
+        ax.Layer("turned", ax.ops.ChannelShuffle(4), ("wide",)),
+        ax.Layer("norm", ax.ops.LayerNorm(), ("turned",)),
+        ax.Layer("large", ax.ops.Resize(factor=(2, 1), mode="bilinear"), ("norm",)),
+        ax.Layer("fc", ax.ops.Linear(7, flatten=True), ("large",), bias=True),
+    )
+    network = ax.Network("probe", (3, 12, 14), layers)
+    whole, maps = maps_of(network, symmetric=symmetric)
+    statistics = measure(network, 0)
+    graph = build(network, reals(network, 0, statistics.norms))
+    for node, (run,) in walk(graph, ({INPUT: image(network.input, 0, 5)},)):
+        for name in node.outputs:
+            if name in maps:
+                kind = whole.graph.type(name).quantisation
+                made = (maps[name].astype(float) - kind.zero_point) * kind.scale
+                noise = np.mean((made - run[name]) ** 2) / np.mean(run[name] ** 2)
+                assert noise < 0.05, name
+                assert not symmetric or kind.zero_point == 0
+
+
+def test_zero_points_are_real_and_registers_see_them():
+    network = ax.networks.mobilenet_v3_small(input=SIZE)
+    whole, _ = maps_of(network)
+    points = {int(whole.graph.type(layer.name).quantisation.zero_point) for layer in network.layers}
+    assert len(points) > 5
+    ends = [layer.factors for layer in whole.layers if layer.op.lower(*whole.in_shapes(layer))]
+    assert min(each.least for each in ends) < -128
+    narrow = ax.Hardware(ax.SystolicArray(16, 16, operands=ax.Operands(8)))
+    assert ax.simulate(network, narrow, fidelity="cycle", layers="stem..b2.dw").values_equal
+
+
+def test_integers_of_a_file_of_weights_are_used_as_they_are(tmp_path):
+    layers = (ax.Layer("a", ax.ops.Pointwise(4), (INPUT,), bias=True),)
+    rng = np.random.default_rng(3)
+    kernel = rng.integers(-128, 128, (4, 3, 1, 1), np.int8)
+    np.savez(tmp_path / "w.npz", **{"a": kernel, "a.bias": np.array([1, -2, 300, 4000], np.int32)})
+    network = ax.Network("given", (3, 5, 5), layers, weights_file=str(tmp_path / "w.npz"))
+    graph = with_values(network).graph
+    (node,) = graph.nodes
+    assert np.array_equal(graph.constants[node.inputs[1]].values, kernel)
+    kind = graph.type(INPUT).quantisation
+    units = np.array([1, -2, 300, 4000]) / 128 / float(kind.scale)
+    assert np.array_equal(node.program[0].values, np.rint(units))
+
+
+def test_ranges_are_measured_once_and_again_where_their_file_is_broken(tmp_path, monkeypatch):
+    monkeypatch.setenv("ACCELSIM_CACHE", str(tmp_path))
+    layer = ax.Layer("a", ax.ops.Pointwise(4), (INPUT,), norm=True)
+    network = ax.Network("kept", (3, 6, 6), (layer,))
+    seen = []
+
+    def fresh(seed=11):
+        quantised._quantised.cache_clear()
+        return with_values(network, seed, progress=lambda what, _: seen.append(what)).graph
+
+    first = fresh()
+    assert seen == ["range of a"]
+    (file,) = tmp_path.iterdir()
+    again = fresh()
+    assert seen == ["range of a"]
+    file.write_bytes(file.read_bytes()[:-30])
+    broken = fresh()
+    assert len(seen) == 2
+    first, *others = (graph.nodes[0].program[0].values for graph in (first, again, broken))
+    assert all(np.array_equal(first, other) for other in others)
+
+
+def test_a_lost_zero_point_is_seen(monkeypatch):
+    """A planted fault: the operands of a layer keep theirs."""
+    network = ax.networks.mobilenet_v3_small(input=SIZE)
+    _, right = maps_of(network)
+    quantised._quantised.cache_clear()
+    monkeypatch.setattr(graph_quantise._Quantiser, "_zero", lambda *_: "")
+    _, wrong = maps_of(network)
+    quantised._quantised.cache_clear()
+    assert not np.array_equal(right["b1.dw"], wrong["b1.dw"])
