@@ -17,6 +17,7 @@ from accelsim.errors import UnsupportedError
 from accelsim.graph.network import GraphNetwork
 from accelsim.hardware import Hardware
 from accelsim.ir import BaseNetwork, LayerList
+from accelsim.numerics.certificates import Certificate
 from accelsim.phrases import counted, milliseconds, of_batch
 from accelsim.version import __version__
 from accelsim.weights import load_weights, weights_of
@@ -350,6 +351,12 @@ class Result(Totals):
             return None
         return weights_of(self.graph.graph).sha256()
 
+    @property
+    def certificates(self) -> Mapping[str, Certificate]:
+        """By layer its program, compared with its runtime's rule; none where no values are."""
+        known = isinstance(self.graph, GraphNetwork) and self.output is not None
+        return self.graph.certificates if known else {}  # type: ignore[attr-defined]
+
     def to_dict(self) -> dict[str, Any]:
         """What `--json` prints."""
         values: dict[str, Any] = {
@@ -386,6 +393,10 @@ class Result(Totals):
             values["values_equal"] = self.values_equal
         if self.computed is not None:
             values["output"] = self.computed._asdict()
+        if self.certificates:
+            values["certificates"] = [
+                {"name": name, **each._asdict()} for name, each in self.certificates.items()
+            ]
         return values
 
     def to_frame(self) -> "polars.DataFrame":

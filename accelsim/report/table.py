@@ -17,6 +17,7 @@ from accelsim.study.ways import DepthwiseWays
 
 if TYPE_CHECKING:
     from accelsim.cosimulation import Comparison
+    from accelsim.numerics.certificates import Certificate
     from accelsim.saved import AnyResult
 
 LAYER_COLUMNS = (
@@ -300,6 +301,27 @@ def value_notes(result: Result) -> list[str]:
         f"Output of {layer}: {dtype} {show(shape)},{ends} sha256 {digest[:DIGITS]} "
         f"(seed {result.seed}; --json has all digits)."
     )
+    return [*sentences, *certificate_notes(result.certificates)]
+
+
+def certificate_notes(certificates: Mapping[str, "Certificate"]) -> list[str]:
+    """Whether what follows the sums is what the runtimes of these layers do, for every input."""
+    wrong = [name for name, each in certificates.items() if not each.exact]
+    exact = len(certificates) - len(wrong)
+    sentences = []
+    if exact:
+        inputs = sum(each.inputs for each in certificates.values() if each.exact)
+        sentences.append(
+            f"Post-processing of {counted(exact, 'layer')} equals the rule of the runtime for each "
+            f"of {inputs:,} inputs: sums of every channel, values, or pairs of values."
+        )
+    for name in wrong:
+        each = certificates[name]
+        sentences.append(
+            f"Post-processing of {name} differs from the rule of its runtime for "
+            f"{each.different:,} of {each.inputs:,} inputs; the first is "
+            f"{', '.join(map(str, each.first or ()))}."
+        )
     return sentences
 
 
