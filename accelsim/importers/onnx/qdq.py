@@ -89,6 +89,9 @@ SINGLE_VALUES = {
 }
 
 
+_SCALES_AWAY = (1e-6, 1e-2)  # absolute and relative: how far a bias may be off the sums' scale
+
+
 class Real(NamedTuple):
     """A tensor of reals of which the integers are known.
 
@@ -118,6 +121,7 @@ def fuse(model: Model) -> None:
     """Replace steps between DequantizeLinear and QuantizeLinear by steps on integers."""
     if any(step.kind in (Q, DQ) for step in model.steps):
         fusion = Fusion(model)
+        fusion.join()
         fusion.share()
         fusion.push()
         fusion.pull()
@@ -169,8 +173,7 @@ class Fusion:
             return self._transposed(step)
         if step.kind != DQ or step.attributes.get("block_size"):
             return None
-        tensor = Tensor(*(step.input(place) for place in range(3)))
-        return Real(tensor, step.attributes.get("axis", 1))
+        return Real(_read_by(step), step.attributes.get("axis", 1))
 
     def _transposed(self, step: Step) -> Real | None:
         """The integers of a transposed constant of reals."""
@@ -209,7 +212,7 @@ class Fusion:
         """What a QuantizeLinear makes, if it is of 8 bits and of one constant scale."""
         if step is None or step.kind != Q:
             return None
-        tensor = Tensor(step.outputs[0], step.input(1), step.input(2))
+        tensor = _made_by(step)
         return tensor if self._is_plain(tensor) else None
 
     def _kind(self, tensor: Tensor) -> Quantised:
@@ -220,6 +223,69 @@ class Fusion:
         return Quantised(float(scale), int(zero), self._dtype(tensor))
 
     # Moving elements as integers
+
+    def join(self) -> None:
+        """Make one of two pairs of QuantizeLinear and DequantizeLinear behind one another.
+
+        As the runtime does where nobody else reads what is between them: the one has the range that
+        both share.
+        """
+        gone: set[str] = set()
+        put: dict[str, Step] = {}
+        for step in self.model.steps:
+            chain = self._two_pairs(put.get(step.name, step))
+            if chain is None or chain[0].name in gone:
+                continue
+            first, inner, second, last = (put.get(each.name, each) for each in chain)
+            shared = self._shared(self._kind(_made_by(first)), self._kind(_made_by(second)))
+            names = second.inputs[1:]
+            if shared is not None:
+                names = self._constants_of(f"{second.outputs[0]}.shared", shared)
+            put[first.name] = first.with_inputs(first.inputs[0], *names)
+            put[last.name] = last.with_inputs(first.outputs[0], *names)
+            gone |= {inner.name, second.name}
+        if gone:
+            kept = (step for step in self.model.steps if step.name not in gone)
+            self._put(put.get(step.name, step) for step in kept)
+
+    def _two_pairs(self, first: Step) -> tuple[Step, Step, Step, Step] | None:
+        """The steps from a QuantizeLinear on, if they are two pairs of one type."""
+        steps = [first]
+        for kind in (DQ, Q, DQ):
+            step = self._only_reader(steps[-1].outputs[0])
+            if step is None or step.kind != kind or step.inputs[0] != steps[-1].outputs[0]:
+                return None
+            steps.append(step)
+        first, inner, second, last = steps
+        pairs = [(_made_by(first), _read_by(inner)), (_made_by(second), _read_by(last))]
+        plain = all(self._is_plain(each) and each.zero_point for pair in pairs for each in pair)
+        if first.kind != Q or not plain:
+            return None
+        same = all(self._kind(a) == self._kind(b) for a, b in pairs)
+        one_type = self._dtype(pairs[0][0]) == self._dtype(pairs[1][0])
+        return (first, inner, second, last) if same and one_type else None
+
+    def _shared(self, one: Quantised, other: Quantised) -> Quantised | None:
+        """The type of the range that two types share; None where they are one."""
+        if one == other:
+            return None
+        kinds = (one, other)
+        low, high = np.float32(one.low), np.float32(one.high)
+        least = max((low - each.zero_point) * np.float32(each.scale) for each in kinds)
+        most = min((high - each.zero_point) * np.float32(each.scale) for each in kinds)
+        scale = (most - least) / (high - low)
+        zero = low - least / scale
+        away = np.trunc(zero + np.copysign(np.float32(0.5), zero))  # halves away from 0
+        return Quantised(float(scale), int(away), one.dtype)
+
+    def _constants_of(self, hint: str, kind: Quantised) -> tuple[str, str]:
+        """The names of a scale and a zero point."""
+        values = np.array(kind.scale, np.float32), np.array(kind.zero_point, kind.dtype)
+        scale, zero = (
+            self.model.add(f"{hint}_{what}", each)
+            for what, each in zip(("scale", "zero_point"), values, strict=True)
+        )
+        return scale, zero
 
     def share(self) -> None:
         """Take one QuantizeLinear where several make the same of a tensor."""
@@ -417,11 +483,12 @@ class Fusion:
         bias = self._bias(step, x, w)
         if bias is None:
             return None
-        inputs = (*x, *w, *behind.y[1:], bias)
-        fused = self._made(step, f"QLinear{step.kind}", inputs, behind, self._typed(x, w))
-        if transposed:
-            fused = fused[0].with_attributes(**{CALLED: step.kind}), fused[1]
-        return fused
+        moved = self._moved(step, bias, x, w)
+        inputs = (*x, *w, *behind.y[1:], moved)
+        fused, gone = self._made(step, f"QLinear{step.kind}", inputs, behind, self._typed(x, w))
+        if transposed or moved != bias:
+            fused = fused.with_attributes(**{CALLED: step.kind})
+        return fused, gone
 
     def _typed(self, x: Tensor, w: Tensor) -> tuple[Tensor, ...]:
         """Those whose type must be that of the result: weights only where it has a sign."""
@@ -448,14 +515,33 @@ class Fusion:
             return None
         if real is not None:
             return real.tensor.name if self._dtype(real.tensor) == "int32" else None
+        return self._reals_on_scale(name, x, w) if len(self.model.type(name).shape) == 1 else None
+
+    def _moved(self, step: Step, bias: str, x: Tensor, w: Tensor) -> str:
+        """The bias of a convolution on the scale of the sums, if the file has it on another.
+
+        The runtime then computes reals.
+        """
+        real = self._real(step.input(2))
+        if real is None:
+            return bias
         constants = self.model.constants
+        given = [constants.get(name) for name in (x.scale, w.scale, *real.tensor[1:])]
+        x_scale, w_scale, scale, zero = (None if each is None else each.values for each in given)
+        if x_scale is None or w_scale is None or scale is None:
+            return bias
+        sums = x_scale.ravel() * w_scale.ravel()
+        near = np.abs(scale.ravel() - sums) <= _SCALES_AWAY[0] + _SCALES_AWAY[1] * sums
+        if near.all() and (zero is None or not zero.any()):
+            return bias
+        return self._reals_on_scale(step.input(2), x, w)
+
+    def _reals_on_scale(self, name: str, x: Tensor, w: Tensor) -> str:
+        """A bias of reals as int32 on the scale of the sums."""
+        constants = self.model.constants
+        given = (constants[each] for each in (name, x.scale, w.scale))
         shape = self.model.type(name).shape
-        if len(shape) != 1:
-            return None
-        return self.model.add(
-            f"{name}.q",
-            derived(shape, "int32", _on_scale, *(constants[each] for each in (name, x[1], w[1]))),
-        )
+        return self.model.add(f"{name}.q", derived(shape, "int32", _on_scale, *given))
 
     def gemm(self, step: Step) -> Any:
         """Gemm, with integers or reals behind it."""
@@ -578,6 +664,16 @@ class Fusion:
             return made
 
         return call
+
+
+def _made_by(step: Step) -> Tensor:
+    """What a QuantizeLinear makes."""
+    return Tensor(step.outputs[0], step.input(1), step.input(2))
+
+
+def _read_by(step: Step) -> Tensor:
+    """What a DequantizeLinear reads."""
+    return Tensor(*(step.input(place) for place in range(3)))
 
 
 def _on_scale(bias: Array, x_scale: Array, w_scale: Array) -> Array:

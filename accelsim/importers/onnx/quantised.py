@@ -227,7 +227,7 @@ def _real(
     kind, weights = _weight_scales(model, step, x, w, channel, factor)
     (out,) = step.outputs
     shape = model.type(out).shape
-    names = [f"{out}.sums"] + ([f"{out}.biased"] if bias else [])
+    names = [f"{step.name}.sums"] + ([f"{step.name}.biased"] if bias else [])
     for name in names:
         model.types[name] = TensorType(shape, "int32")
     yield from _sums(model, replace(step, outputs=(names[0],)), rule, x, w, channel)
@@ -237,7 +237,7 @@ def _real(
     factors = np.float32(kind.scale) * weights
     scale = model.add(f"{out}.scale", factors if factors.size > 1 else factors.reshape(()))
     work = Function("DequantizeLinear", {"axis": -1})
-    yield Node(out, "DequantizeLinear", work, (names[-1], scale, ""), (out,))
+    yield Node(f"{step.name}.real", "DequantizeLinear", work, (names[-1], scale, ""), (out,))
 
 
 def conv_integer(model: Model, step: Step) -> Iterator[Node]:
