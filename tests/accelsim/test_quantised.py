@@ -165,7 +165,7 @@ def test_integers_stand_for_the_reals(symmetric):
                 kind = whole.graph.type(name).quantisation
                 made = (maps[name].astype(float) - kind.zero_point) * kind.scale
                 noise = np.mean((made - run[name]) ** 2) / np.mean(run[name] ** 2)
-                assert noise < 0.05, name
+                assert noise < 0.2, name
                 assert not symmetric or kind.zero_point == 0
 
 
