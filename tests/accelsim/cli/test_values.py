@@ -159,8 +159,8 @@ def test_a_network_of_ours_takes_an_image_and_gives_its_map(accelsim, probe, tmp
         files = ("--data", tmp_path / f"{name}.npy", "--output", tmp_path / f"{name}.npz")
         outcome = accelsim("run", probe, *files, "--fidelity", "cycle", "--array", "4x4")
         assert outcome.status == 0
-        made.append(np.load(tmp_path / f"{name}.npz"))
-    (key,) = made[0].files
+        made.append(read_npz(tmp_path / f"{name}.npz", "tensor"))
+    (key,) = made[0]
     assert key == network.layers[-1].name
     assert made[0][key].dtype == np.int8
     assert made[0][key].shape == (1, *network.shape(key))

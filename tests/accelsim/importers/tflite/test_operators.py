@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from accelsim.arrays import read_npz
 from accelsim.graph.evaluate import evaluate
 from accelsim.graph.functions import FUNCTIONS
 from accelsim.graph.types import Function
@@ -12,7 +13,7 @@ from tests.models.tflite_cases import FAMILIES, cases
 from tests.models.tflite_reference import CASES, TOLERANCE, drawn, kept
 
 NO_KERNEL = ("elu", "round")  # not among the reference kernels of ai-edge-litert
-EXPECTED = dict(np.load(CASES))
+EXPECTED = read_npz(CASES, "tensor")
 
 
 @pytest.fixture(scope="module")
