@@ -10,12 +10,14 @@ from pathlib import Path
 from accelsim.errors import AccelsimError, UnsupportedError
 from accelsim.graph.network import GraphNetwork, as_network
 from accelsim.graph.types import Graph, Node
+from accelsim.importers.onnx.attributes import why_unknown
 from accelsim.importers.onnx.fold import fold
-from accelsim.importers.onnx.model import CannotExecuteError, Model, Refusal
+from accelsim.importers.onnx.inputs import Sizes
+from accelsim.importers.onnx.model import CannotExecuteError, Model, Refusal, Step
 from accelsim.importers.onnx.nodes import NODES, make_nodes
 from accelsim.importers.onnx.patterns import find_patterns
 from accelsim.importers.onnx.qdq import fuse
-from accelsim.importers.onnx.read import Sizes, read
+from accelsim.importers.onnx.read import read
 
 __all__ = ["load"]
 
@@ -27,11 +29,25 @@ def load(path: Path, sizes: Sizes = None) -> GraphNetwork:
         says them.
     FileError, NetworkError or UnsupportedError names the file, and the node and the tensor.
     """
-    model = read(path, sizes)
     try:
+        model = read(path, sizes, _check_operators)
         return as_network(make_graph(model), elements=model.elements)
     except AccelsimError as error:
-        raise type(error)(f"{path}: {error}") from None
+        sentence = str(error)
+        if str(path) in sentence:
+            raise
+        raise type(error)(f"{path}: {sentence}") from None
+
+
+def _check_operators(steps: list[Step]) -> None:
+    """UnsupportedError with all nodes that can be executed at no size."""
+    refused = [Refusal(step, why_unknown(step, NODES)) for step in steps]
+    if refused := [each for each in refused if each.reason]:
+        raise UnsupportedError(_cannot(refused))
+
+
+def _cannot(refused: list[Refusal]) -> str:
+    return f"these nodes cannot be executed: {', '.join(map(str, refused))}"
 
 
 def make_graph(model: Model) -> Graph:
@@ -47,7 +63,7 @@ def make_graph(model: Model) -> Graph:
         except CannotExecuteError as error:
             refused.append(Refusal(step, str(error)))
     if refused:
-        raise UnsupportedError(f"these nodes cannot be executed: {', '.join(map(str, refused))}")
+        raise UnsupportedError(_cannot(refused))
     read_by_nodes = {name for node in nodes for name in node.inputs} | {*model.outputs}
     return Graph(
         model.path.stem,

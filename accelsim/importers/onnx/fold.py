@@ -43,6 +43,7 @@ class Folding:
     aliases : by tensor the one that it is another name of.
     taken : names of steps.
     read : tensors that steps read, or that are outputs.
+    made : tensors that steps make, those that were refused included.
     """
 
     def __init__(self, model: Model, executable: Collection[str]) -> None:
@@ -53,14 +54,14 @@ class Folding:
         self.kept: list[Step] = []
         self.refused: list[Refusal] = []
         self.read = set(model.outputs)
+        self.made: set[str] = set()
 
     def run(self) -> list[Refusal]:
         """Take one step after the other; those that cannot be executed are returned."""
         model = self.model
-        ordered = in_order(model.steps, {*model.inputs, *model.constants}, model.outputs)
-        model.elements = count_elements(model, ordered)
-        self.read |= {name for step in ordered for name in reads(step)}
-        queue = deque(ordered)
+        model.elements = count_elements(model, model.steps)
+        self.read |= {name for step in model.steps for name in reads(step)}
+        queue = deque(model.steps)
         while queue:
             step = queue.popleft()
             step = step.with_inputs(*(self.aliases.get(name, name) for name in step.inputs))
@@ -68,6 +69,7 @@ class Folding:
                 queue.extendleft(reversed(self._branch(step)))
             else:
                 self._take(step)
+                self.made |= set(step.outputs)
         model.steps = self.kept
         if not self.refused:
             self._name_outputs()
@@ -83,7 +85,7 @@ class Folding:
         inner = steps(model.path, graph.node, self.taken)
         self.read |= {name for each in inner for name in reads(each)}
         names = [each.name for each in graph.output]
-        known = {*model.constants, *model.types, *self.aliases}
+        known = {*model.constants, *model.inputs, *self.made}
         return [
             *in_order(inner, known, names),
             *(

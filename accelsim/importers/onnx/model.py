@@ -96,7 +96,7 @@ class Model:
     path : of the file.
     versions : of the operator sets, by domain.
     inputs : types of the inputs of the graph that are no constants.
-    steps : in order of execution, once `fold` has seen them.
+    steps : in order of execution, those that lead to the outputs.
     types : of all tensors that are known so far and are no constants.
     elements : of the constants that nodes of the file read.
     computed : by name of a constant, the step that makes it of others.

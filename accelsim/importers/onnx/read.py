@@ -3,7 +3,7 @@
 Values of constants stay in the message, or in files beside it, until somebody asks for them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -14,16 +14,13 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 
-from accelsim.checks import suggestion
 from accelsim.errors import FileError, NetworkError, UnsupportedError
 from accelsim.files import read_bytes
 from accelsim.graph.types import Array, Constant, TensorType
-from accelsim.importers.onnx.model import MOST_VALUES, STANDARD, TYPES, Model, Step
+from accelsim.importers.onnx.inputs import Sizes, dtype_of, resolve
+from accelsim.importers.onnx.model import MOST_VALUES, STANDARD, Model, Step
+from accelsim.importers.onnx.order import in_order
 from accelsim.phrases import counted
-from accelsim.tensors import MOST_SIDE
-
-Size = tuple[int, int]
-Sizes = Size | Mapping[str, tuple[int, ...]] | None
 
 MOST_BYTES = (1 << 31) - 1  # that a message of protobuf has
 LEAST_OPSET, MOST_OPSET = 6, onnx.defs.onnx_opset_version()
@@ -37,11 +34,13 @@ _FIELDS = {
     _PROTO.UINT32: "uint64_data",
     _PROTO.UINT64: "uint64_data",
 }
-_NAMES: dict[int, str] = {int(number): name for name, number in _PROTO.DataType.items()}
 
 
-def read(path: Path, sizes: Sizes = None) -> Model:
-    """What a file says; errors are sentences that name the file."""
+def read(path: Path, sizes: Sizes, check: Callable[[list[Step]], None]) -> Model:
+    """What a file says of what leads to its outputs; errors are sentences that name the file.
+
+    check : is shown the steps before sizes are asked for, and raises where they are of no use.
+    """
     message = _parse(path)
     graph = message.graph
     if not graph.node:
@@ -55,23 +54,15 @@ def read(path: Path, sizes: Sizes = None) -> Model:
     given = [each for each in graph.input if each.name not in constants]
     if not given:
         raise NetworkError(f"{path} has a graph without inputs that are no initializers")
-    _check_sizes(path, [each.name for each in given], sizes)
-    several = len(given) > 1
-    inputs = {
-        each.name: _input(path, each, None if several and not _has_size(each, sizes) else sizes)
-        for each in given
-    }
     if not graph.output:
         raise NetworkError(f"{path} has a graph without outputs")
-    return Model(
-        path=path,
-        versions=_versions(path, message),
-        inputs=inputs,
-        outputs=tuple(each.name for each in graph.output),
-        steps=steps(path, graph.node, {*inputs, *constants}),
-        constants=constants,
-        types=dict(inputs),
-    )
+    versions = _versions(path, message)
+    names = {each.name for each in given} | {*constants}
+    outputs = tuple(each.name for each in graph.output)
+    ordered = in_order(steps(path, graph.node, {*names}), names, outputs)
+    check(ordered)
+    inputs = resolve(path, given, sizes)
+    return Model(path, versions, inputs, outputs, ordered, constants, dict(inputs))
 
 
 def initializers(path: Path, graph: Any) -> dict[str, Constant]:
@@ -167,7 +158,7 @@ def constant(path: Path, name: str, tensor: Any) -> Constant:
     shape = tuple(tensor.dims)
     if min(shape, default=1) < 0 or prod(shape) > MOST_VALUES:
         raise FileError(f"{path}: tensor {name!r} cannot have the shape {list(shape)}")
-    dtype = _dtype(path, name, tensor.data_type)
+    dtype = dtype_of(path, name, tensor.data_type)
     wanted = prod(shape) * np.dtype(dtype).itemsize
     if tensor.data_location == _PROTO.EXTERNAL:
         read = _external(path, name, tensor, wanted)
@@ -188,17 +179,6 @@ def constant(path: Path, name: str, tensor: Any) -> Constant:
 def _to_array(tensor: Any) -> Array:
     values: Array = np.array(numpy_helper.to_array(tensor))
     return values
-
-
-def _dtype(path: Path, name: str, number: int) -> str:
-    """NumPy's name of a type of ONNX."""
-    if number not in TYPES:
-        called = _NAMES.get(number, str(number)).lower()
-        raise UnsupportedError(
-            f"{path}: tensor {name!r} is of type {called}; those of {', '.join(TYPES.values())} "
-            "can be read"
-        )
-    return TYPES[number]
 
 
 def _external(path: Path, name: str, tensor: Any, wanted: int) -> partial[Array]:
@@ -223,84 +203,3 @@ def _external(path: Path, name: str, tensor: Any, wanted: int) -> partial[Array]
             f"which has {size:,}, and is said to have {length:,}"
         )
     return partial(np.fromfile, file, np.uint8, wanted, "", offset)
-
-
-def _has_size(value: Any, sizes: Sizes) -> bool:
-    """Whether sizes can be meant for this input among several: an image, or of unknown size."""
-    dims = value.type.tensor_type.shape.dim
-    named = isinstance(sizes, Mapping)
-    return named or len(dims) == 4 or any(each.dim_value <= 0 for each in dims[1:])
-
-
-def _check_sizes(path: Path, names: list[str], sizes: Sizes) -> None:
-    """NetworkError where sizes are given for an input that there is not."""
-    for name in sizes if isinstance(sizes, Mapping) else ():
-        if name not in names:
-            raise NetworkError(
-                f"{path} has no input {name!r}; its inputs are {', '.join(names)}"
-                f"{suggestion(names, name)}"
-            )
-
-
-def _input(path: Path, value: Any, sizes: Sizes) -> TensorType:
-    """The type of an input of the graph, every dimension a number."""
-    name = value.name
-    kind = value.type.WhichOneof("value")
-    if kind != "tensor_type":
-        raise UnsupportedError(f"{path}: input {name!r} is no tensor, but of type {kind}")
-    tensor = value.type.tensor_type
-    dtype = _dtype(path, name, tensor.elem_type)
-    if isinstance(sizes, Mapping) and name in sizes:
-        shape = tuple(sizes[name])
-    else:
-        if not tensor.HasField("shape"):
-            raise NetworkError(f"{path}: input {name!r} has no shape; export the model with one")
-        dims = [each.dim_value if each.dim_value > 0 else None for each in tensor.shape.dim]
-        shown = [each.dim_value or each.dim_param or "?" for each in tensor.shape.dim]
-        shape = _resolve(path, name, dims, shown, None if isinstance(sizes, Mapping) else sizes)
-    if not all(0 < each <= MOST_VALUES for each in shape) or prod(shape) > MOST_VALUES:
-        raise NetworkError(f"{path}: input {name!r} cannot have the shape {list(shape)}")
-    return TensorType(shape, dtype)
-
-
-def _resolve(
-    path: Path, name: str, dims: list[int | None], shown: list[Any], size: Size | None
-) -> tuple[int, ...]:
-    """Numbers for dimensions of which some may be unknown.
-
-    The first is the batch, 1 where it is unknown. Height and width are the last two of four or
-    three, or those before the channels where these stand last: the one of the two places with at
-    most four, where there is one. A vector or a sequence has a height of 1.
-    """
-    free = [place for place, dim in enumerate(dims) if dim is None and place > 0]
-    if dims and dims[0] is None:
-        dims = [1, *dims[1:]]
-    if size is None:
-        if free:
-            raise NetworkError(
-                f"{path}: input {name!r} has the shape [{', '.join(map(str, shown))}]; its height "
-                "and width must be given, for instance --input 224x224"
-            )
-        return tuple(dim or 1 for dim in dims)
-    height, width = size
-    places = _image_places(dims)
-    sized = dict(zip(places, (height, width)[-len(places) :], strict=True))
-    if len(places) == 1 and height != 1:
-        raise NetworkError(
-            f"{path}: input {name!r} has the shape [{', '.join(map(str, shown))}], which is one "
-            f"row; its size is written as --input 1x{width}, not {height}x{width}"
-        )
-    if left := [place for place in free if place not in sized]:
-        raise NetworkError(
-            f"{path}: dimension {left[0]} of input {name!r}, [{', '.join(map(str, shown))}], is "
-            "neither batch, height nor width; export the model with a number there"
-        )
-    return tuple(sized.get(place, dim or 1) for place, dim in enumerate(dims))
-
-
-def _image_places(dims: list[int | None]) -> tuple[int, ...]:
-    """Where height and width stand, or the width alone."""
-    if len(dims) == 4:
-        last = (dims[3] or MOST_SIDE) <= 4 and (dims[1] is None or dims[1] > 4)
-        return (1, 2) if last else (2, 3)
-    return (len(dims) - 1,)
