@@ -19,6 +19,7 @@ from accelsim.hardware import (
     third_party_design,
 )
 from accelsim.importers import load
+from accelsim.importers.torch import from_torch
 from accelsim.ir import Layer, LayerList, Network
 from accelsim.networks.builder import Builder
 from accelsim.result import LayerResult, Result
@@ -58,6 +59,7 @@ __all__ = [
     "depthwise_study",
     "explain",
     "film",
+    "from_torch",
     "load",
     "load_hardware",
     "simulate",
