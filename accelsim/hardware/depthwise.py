@@ -10,7 +10,7 @@ from accelsim.hardware.operands import Operands, check_operands
 
 # Result words between the last tap of a tile and their reader, if one leaves in every clock, and
 # clocks until their place is known to be free.
-IN_FLIGHT = 19
+IN_FLIGHT = 21
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,12 @@ class DepthwiseEngine:
     def lead(self) -> int:
         """Clocks from the start of a pass's fill, or from taking its command, to its first tap.
 
-        At least, as its first tile takes them: its pixels, twice as many in every clock, and beside
-        them its taps, a bit of the quotients in every clock; and in front of both and behind.
+        At least, as its first tile takes them: its pixels, twice as many in every two clocks, and
+        beside them its taps, a bit of the quotients in every clock; and in front of both and
+        behind.
         """
         pixels, quotient = (self.pixels - 1).bit_length(), self.max_kernel.bit_length()
-        return max(3 + pixels, 10 + quotient) + 9
+        return max(3 + 2 * pixels, 10 + quotient) + 9
 
     @property
     def command_depth(self) -> int:

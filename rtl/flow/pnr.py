@@ -74,13 +74,14 @@ DEVICES = {
     "LFE5U-85F": Device("--85k", 83_640, 83_640, 156, 208),
 }
 
-# Elements are made by themselves and put in place then. Else Yosys merges their control registers,
-# which are the same along a diagonal, and one of them drives wires all over the array.
+# Elements and lanes are made by themselves and put in place then. Else Yosys merges their control
+# registers, which are the same along a diagonal, and in all lanes, and one of them drives wires all
+# over the core.
 NETLIST = f"""\
 read_verilog -sv core.sv
-setattr -mod -set keep_hierarchy 1 *processing_element
+setattr -mod -set keep_hierarchy 1 *processing_element *depthwise_lane
 {SYNTHESIZE}\
-setattr -mod -unset keep_hierarchy *processing_element
+setattr -mod -unset keep_hierarchy *processing_element *depthwise_lane
 flatten
 opt_clean -purge
 tee -q -o cells.json stat -json

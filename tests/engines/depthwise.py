@@ -199,18 +199,21 @@ def registers(core: Any) -> Registers:
     of_pixels = {
         name: signals(grid, lambda p, lane, own=own: getattr(lanes[lane], own)[p])
         for name, own in (
-            ("operand", "operand"), ("product", "product"), ("total", "acc"), ("shadow", "shadow"),
+            *((name, name) for name in ("value", "operand", "product", "term", "shadow")),
+            ("total", "acc"),
         )
     }  # fmt: skip
     weights = [
         lambda lane: core.taps.entry.weights[lane],
         *(lambda lane, n=n: lanes[lane].weights[n] for n in range(len(lanes[0].weights))),
     ]
+    masks = [*shared.masks, lanes[0].mask]
+    shifts, odds = [*shared.shifts, lanes[0].shift], [*shared.odd_firsts, lanes[0].odd_first]
     of_stages = {
         "weights": signals((len(weights), grid[1]), lambda n, lane: weights[n](lane)),
-        "masks": signals((len(shared.masks), pixels), lambda n, p: shared.masks[n][p]),
-        "shifts": signals((len(shared.shifts),), shared.shifts.__getitem__),
-        "odds": signals((len(shared.odd_firsts),), shared.odd_firsts.__getitem__),
+        "masks": signals((len(masks), pixels), lambda n, p: masks[n][p]),
+        "shifts": signals((len(shifts),), shifts.__getitem__),
+        "odds": signals((len(odds),), odds.__getitem__),
         "first": signals((len(shared.steps),), lambda n: shared.steps[n].first),
         "last": signals((len(shared.steps),), lambda n: shared.steps[n].beats),
     }
@@ -240,7 +243,7 @@ def check_registers(
     placed = all(fits) and not engine.fill_port
     model = simulate(engine, sequence.commands, maps, taps, clock=clock).registers
     ours = {name: values[clock] for name, values in trace.items()}
-    for name in ("operand", "product", "total", "shadow"):
+    for name in ("value", "operand", "product", "term", "total", "shadow"):
         same = np.array_equal(ours[name][:, :used], getattr(model, name)[:, :used])
         assert same, f"register {name} at clock {clock}"
     has_tap = model.tags & TAP != 0

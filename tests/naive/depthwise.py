@@ -103,10 +103,10 @@ class Machine:
         self.earliest = [0] * len(self.queue) if earliest is None else list(earliest)
         self.results, self.started, self.retired = [], [], []
         grid = [[0] * engine.lanes for _ in range(engine.pixels)]
-        self.x = self.pr = self.acc = self.s = grid
+        self.value = self.x = self.pr = self.term = self.acc = self.s = grid
         self.passes_of_sequence = list(self.queue)
         self.raw = self.entry = [0] * (2 + engine.lanes)
-        self.weights = [[0] * engine.lanes] * 5  # behind the entry, the last at the multipliers
+        self.weights = [[0] * engine.lanes] * 6  # behind the entry, the last at the multipliers
         self.shifts, self.odds = [0] * 4, [0] * 4
         self.low = self.high = grid  # words that were read, where they are shifted
         self.block = grid, grid  # and behind the memories
@@ -227,19 +227,21 @@ class Machine:
         free = not self.next or (taken and self.next[3])
 
         # The pipeline, last stage first.
-        sums = [[self.wrap(self.acc[p][n] + self.pr[p][n]) for n in slots] for p in places]
+        sums = [[self.wrap(self.acc[p][n] + self.term[p][n]) for n in slots] for p in places]
         if added.beats:
             self.s, self.ends = sums, added.ends
         elif self.beats > 1:
             zero = [0] * port
             self.s = [(row + zero)[port:] for row in self.s]
         self.beats = added.beats or max(0, self.beats - 1)
-        starts = self.stages[-2].tag & FIRST  # with the next product
+        starts = self.stages[-2].tag & FIRST  # with the next term
         self.acc = [[0] * lanes for _ in places] if starts else sums
+        self.term = self.pr
         self.pr = [[self.x[p][n] * self.weights[-1][n] for n in slots] for p in places]
         values = [*self.low, *self.high][self.shifts[-1] : self.shifts[-1] + pixels]
         mask = self.stages[5].mask
-        self.x = [[values[p][n] * mask[p] for n in slots] for p in places]
+        self.x = self.value
+        self.value = [[values[p][n] * mask[p] for n in slots] for p in places]
         self.low, self.high = self.block
         self.block = self.neighbours
         self.read = self.address
@@ -365,6 +367,11 @@ class Machine:
         """int32[result words, values], as they left."""
         return np.array(self.results, np.int32)
 
+    @property
+    def grids(self):
+        """Registers of every pixel and lane."""
+        return self.value, self.x, self.pr, self.term, self.acc, self.s
+
     def registers(self):
         def tile(held):
             if not held:
@@ -395,7 +402,7 @@ class Machine:
             entries_left=entries,
             passes_held=self.passes,
         )
-        grids = (np.array(grid) for grid in (self.x, self.pr, self.acc, self.s))
+        grids = (np.array(grid) for grid in self.grids)
         masks = np.array([stage.mask for stage in self.stages[:6]])
         tags = np.array([stage.tag for stage in self.stages])
         return Registers(

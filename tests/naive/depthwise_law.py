@@ -46,7 +46,7 @@ def tile_clocks(pixels: int, p: DepthwisePass) -> list[int]:
 
 def law(engine: DepthwiseEngine, body) -> int:
     """Clocks of a sequence on an engine that is filled from outside, tile by tile."""
-    total, drain = 8, 0
+    total, drain = 10, 0
     for p in passes_of(body):
         for clocks in tile_clocks(engine.pixels, p):
             total += max(clocks, drain)
@@ -60,10 +60,10 @@ def law_with_fill(engine: DepthwiseEngine, body) -> int:
     `fill` ends a fill, `last` issues a pass's last tap, `drained` frees the result port, all as
     the first clock after. A pass begins six clocks behind its fill, and no earlier than its first
     tile has been made: so many clocks behind the start of the fill as the kernels' largest size
-    has bits, and 19 more, or as pixels can be halved, and twelve more.
+    has bits, and 19 more, or twice as many as pixels can be halved, and twelve more.
     """
     made = max(
-        math.ceil(math.log2(engine.pixels)) + 12, math.floor(math.log2(engine.max_kernel)) + 20
+        2 * math.ceil(math.log2(engine.pixels)) + 12, math.floor(math.log2(engine.max_kernel)) + 20
     )
     fill = last = drained = 0
     before_last: list[int] = [0, 0]  # when the halves were released
@@ -80,4 +80,4 @@ def law_with_fill(engine: DepthwiseEngine, body) -> int:
             drained = clock + drain
         last = clock
         before_last = [before_last[1], last + 2]
-    return drained + 8
+    return drained + 10

@@ -46,11 +46,11 @@ from accelsim.passes import (
 )
 
 ROW = int(DepthwiseOpcode.ROW)
-PIPELINE = 8  # clocks from a tap's issue to its addition
+PIPELINE = 10  # clocks from a tap's issue to its addition
 ENTERED = 2  # to where its weights are known
 ADDRESSED = 3  # to where its operands are read
 SHIFTED = 6  # to where its operands are shifted
-MULTIPLIED = 7  # to where they are multiplied
+MULTIPLIED = 8  # to where they are multiplied
 LOADED = 6  # clocks between the last word of a fill and the first tap
 TAP, FIRST, LAST = (1 << bit for bit in range(3))  # tag of a tap in the pipeline
 RING = 16  # tiles: the generator's, the one at the issue stage, those in the pipeline
@@ -104,19 +104,22 @@ class Counters(NamedTuple):
 class Registers(NamedTuple):
     """Registers of the engine at the beginning of a clock.
 
-    operand : int16[P, L].  product, total, shadow : int32[P, L]; the total is 0 in the clock in
-        which the first product of a tile is added.
-    weights : int16[6, L], of the taps issued 2 to 7 clocks ago, the last ones at the multipliers;
+    value, operand : int16[P, L], of the map, and a clock later at the multipliers.
+    product, term, total, shadow : int32[P, L]; products are added as terms, a clock later, and the
+        total is 0 in the clock in which the first term of a tile is.
+    weights : int16[7, L], of the taps issued 2 to 8 clocks ago, the last ones at the multipliers;
         the tap memory keeps its last entry.
     masks : bool[6, P], of the taps issued 1 to 6 clocks ago.
     shifts, odds : int64[4], 3 to 6 clocks ago: operands to skip, and whether the first of the two
         words read is odd.
-    tags : int64[8], TAP, FIRST and LAST of the taps issued 1 to 8 clocks ago; 0 for none.
+    tags : int64[10], TAP, FIRST and LAST of the taps issued 1 to 10 clocks ago; 0 for none.
     next, tile : at the head of the queue of tiles and at the issue stage.
     """
 
+    value: Register
     operand: Register
     product: Register
+    term: Register
     total: Register
     shadow: Register
     weights: Register
@@ -234,7 +237,7 @@ class _State(NamedTuple):
 
     tiles : TILE[RING].  y, x : int16[RING, slots], coordinates of the tiles in the ring.
     total : int32[slots], sums of the tile that was complete last.
-    issued : int64[PIPELINE + 1, 3], of the taps issued 1 to 8 clocks ago, and of the last one
+    issued : int64[PIPELINE + 1, 3], of the taps issued 1 to 10 clocks ago, and of the last one
         before: tile, taps left with it, whether there was one; where not, the last one before.
         Kept only on the way to a clock that is asked for.
     """
@@ -434,6 +437,12 @@ class _Tap(NamedTuple):
     shift: int
     tag: int
 
+    @property
+    def product(self) -> Register:
+        """int32[P, L]."""
+        product: Register = self.operand.astype(np.int32) * self.weights
+        return product
+
     def bubble(self) -> "_Tap":
         """What follows a tap where none is issued."""
         return self._replace(operand=0 * self.operand, mask=self.mask & False, word=0, tag=0)
@@ -457,12 +466,14 @@ class _Replay(NamedTuple):
         """All of them."""
         loader, generator, issue, lanes = (_named(register[0]) for register in self.state[:4])
         stages = [self.stage(*place) for place in self.state.issued[:-1].tolist()]
-        multiplied, added = stages[MULTIPLIED - 1], stages[PIPELINE - 1]
+        held, multiplied, added = stages[SHIFTED], stages[MULTIPLIED - 1], stages[PIPELINE - 1]
         entered, read = stages[ENTERED - 1 : MULTIPLIED], stages[ADDRESSED - 1 : SHIFTED]
         number, left, _ = self.state.issued[-1].tolist()
         return Registers(
+            value=held.operand,
             operand=multiplied.operand,
-            product=added.operand.astype(np.int32) * added.weights,
+            product=stages[MULTIPLIED].product,
+            term=added.product,
             total=self.total(number, left) * (added.tag & FIRST == 0),
             shadow=self.shadow(lanes),
             weights=np.array([stage.weights for stage in entered]),
@@ -502,7 +513,7 @@ class _Replay(NamedTuple):
         grid = np.zeros((self.engine.pixels, self.engine.lanes), np.int32)
         for i in range(self.taps_of(number), left - 1, -1):
             tap = self.tap(number, i)
-            grid += tap.operand.astype(np.int32) * tap.weights
+            grid += tap.product
         return wrap(grid, self.engine.operands.accumulator_bits)
 
     def shadow(self, lanes: SimpleNamespace) -> Register:

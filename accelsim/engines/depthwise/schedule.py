@@ -13,9 +13,9 @@ meet the map anywhere in the tile (`tiles`), M clocks and at least one. Its resu
 D = ceil(channels / (results_per_clock / P)) clocks, behind those of the tile before it. So with
 `c` the last tap of a tile, c' = c + max(M', D), and a sequence takes
 
-    8 + sum over tiles of max(M, D of the tile before) + D of the last
+    10 + sum over tiles of max(M, D of the tile before) + D of the last
 
-clocks from its first tap to its last result, 8 being the registers between. A fill port of limited
+clocks from its first tap to its last result, 10 being the registers between. A fill port of limited
 width adds a stage in front: a pass begins once its map and its taps are in, and its first tile has
 been made (`lead` of the engine); they come in while the pass before it runs, and the clocks then
 count from the first word of the fill.
@@ -44,7 +44,8 @@ from accelsim.passes import Body, DepthwiseOpcode, DepthwisePass, Repeat
 Int = npt.NDArray[np.int64]
 REMEMBERED = 1024  # passes and sequences
 
-PIPELINE = 8  # registers from an address to the sum: weight 2, place, words 3, operand, product
+# Registers from an address to the sum: weight 2, place, words 3, value, operand, product, term.
+PIPELINE = 10
 LOADED = 6  # clocks between the last word of a fill and the first tap
 RELEASED = 2  # clocks between the last tap of a pass and the first word that takes its place
 
@@ -343,9 +344,9 @@ def resources(engine: DepthwiseEngine) -> tuple[Resource, ...]:
     place = (engine.bank_depth - 1).bit_length() + max(1, (engine.pixels - 1).bit_length())
     results = engine.results_per_clock or engine.pixels
     return (
-        # Two words that were read, twice, operand, product, sum and shadow of a pixel.
-        Resource("multiply-accumulators", slots, slots * (5 * bits + 2 * bits + 2 * total)),
-        Resource("weights", 0, lanes * 6 * bits),
+        # Two words that were read, twice, value, operand, product, term, sum, shadow of a pixel.
+        Resource("multiply-accumulators", slots, slots * (6 * bits + 4 * bits + 2 * total)),
+        Resource("weights", 0, lanes * 7 * bits),
         Resource("commands", 0, 0, engine.command_depth * command_bits()),
         Resource("banks", 0, 0, slots * engine.bank_depth * bits),
         Resource("tap memory", 0, 0, engine.tap_depth * (lanes * bits + place)),

@@ -1,6 +1,7 @@
 """Lanes: banks, shifters, multiply-accumulators and shadow registers, and their pipeline."""
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 from amaranth.hdl import (
     Cat,
@@ -32,8 +33,8 @@ from rtl.lib.pipeline import later
 ENTERED = 2  # its entry of the tap memory is known
 ADDRESSED = 3  # the banks are read
 SHIFTED = 6  # the words that were read are shifted
-MULTIPLIED = 7  # its operands are at the multipliers
-SUMMED = 8  # its products are added
+MULTIPLIED = 8  # its operands are at the multipliers
+SUMMED = 10  # its products are added
 WEIGHT_STAGES = MULTIPLIED - ENTERED
 
 
@@ -43,7 +44,8 @@ def lane_layouts(engine: DepthwiseEngine) -> tuple[data.Layout, data.Layout]:
     write_even, write_odd : which operands of a word to write; all of them by one bit without a
         fill port.  write_address, write_data : in the memory of even or odd words.
     even, odd : addresses to read in this clock.
-    odd_first : of the words in the registers behind the memories, the odd one comes first.
+    odd_first : of the words that are in the registers behind the memories a clock later, the odd
+        one comes first.
     shift, mask : operands of those words to skip, and those of the others that lie in the map.
     weight : of the tap that is at the multipliers WEIGHT_STAGES clocks later.
     first : the product of the next clock starts the sums.
@@ -81,8 +83,10 @@ class Lane:
 
     weights : on their way to the multipliers, the last one there.
     even, odd : words that were read, behind the memories: in registers that are part of these, and
-        in others near the multipliers, where they are shifted.
-    operand, product, acc : of every pixel; the sum is 0 where the next product starts it.
+        in others where they are shifted.
+    odd_first, shift, mask : what shifts them; a lane has its own, near by.
+    value, operand, product, term, acc : of every pixel: of the map, at the multiplier, behind it,
+        at the adder, and the sum, which is 0 where the next term starts it.
     shadow : sums of a tile that is complete, which leave from here.
 
     A plain set of registers, not a Component: Amaranth's simulator runs all lanes as one process.
@@ -102,35 +106,49 @@ class Lane:
             [Signal(operands, name=f"{name}_word{n}{place}", reset_less=True) for n in (1, 2)]
             for name in ("even", "odd")
         )
-        self.operand, self.product, self.acc, self.shadow = (
+        inputs, _ = lane_layouts(engine)
+        self.odd_first, self.shift, self.mask = (
+            Signal(inputs[name].shape, name=f"{name}{place}", reset_less=True)
+            for name in ("odd_first", "shift", "mask")
+        )
+        self.value, self.operand, self.product, self.term, self.acc, self.shadow = (
             Signal(shape, name=f"{name}{place}", reset_less=True)
             for name, shape in (
-                ("operand", operands), ("product", products), ("acc", totals), ("shadow", totals),
+                ("value", operands), ("operand", operands), ("product", products),
+                ("term", products), ("acc", totals), ("shadow", totals),
             )
         )  # fmt: skip
 
     def clock(self, m: Module, i: data.View) -> None:
         """What happens in a clock."""
         even, odd = self.even[-1], self.odd[-1]
-        low, high = Mux(i.odd_first, odd, even), Mux(i.odd_first, even, odd)
-        values = self._shifted(m, Cat(low, high), i.shift)
+        low, high = Mux(self.odd_first, odd, even), Mux(self.odd_first, even, odd)
+        values = self._shifted(m, Cat(low, high), self.shift)
+        # The fabric of a lane is near its banks, those who fill them are not.
+        written = later(m, f"written{self.place}", even=i.write_even, odd=i.write_odd,
+                        address=i.write_address, data=i.write_data)  # fmt: skip
         for name, registers in (("even", self.even), ("odd", self.odd)):
-            read = self._bank(m, name, i)
+            read = self._bank(m, name, i[name], written)
             m.d.sync += [later.eq(word) for word, later in pairwise((read, *registers))]
         m.d.sync += [later.eq(weight) for weight, later in pairwise((i.weight, *self.weights))]
+        m.d.sync += [
+            self.odd_first.eq(i.odd_first), self.shift.eq(i.shift), self.mask.eq(i.mask),
+        ]  # fmt: skip
         for p in range(self.engine.pixels):
-            total = self.acc[p] + self.product[p]
+            total = self.acc[p] + self.term[p]
             moved = Mux(i.move, i.next_shadow[p], self.shadow[p])
             m.d.sync += [
-                self.operand[p].eq(Mux(i.mask[p], values[p], 0)),
+                self.value[p].eq(Mux(self.mask[p], values[p], 0)),
+                self.operand[p].eq(self.value[p]),
                 self.product[p].eq(self.operand[p] * self.weights[-1]),
+                self.term[p].eq(self.product[p]),
                 self.acc[p].eq(Mux(i.first, 0, total)),
                 self.shadow[p].eq(Mux(i.capture, total, moved)),
             ]
 
-    def _bank(self, m: Module, name: str, i: data.View) -> Value:
+    def _bank(self, m: Module, name: str, address: Value, written: SimpleNamespace) -> Value:
         """Memory of the even or the odd words; the word that was asked for one clock ago."""
-        word = i.write_data.shape()
+        word = data.ArrayLayout(signed(self.engine.operands.bits), self.engine.pixels)
         depth = -(-self.engine.bank_depth // 2)
         words = memory(word, depth)
         m.submodules[f"{name}{self.place}"] = words
@@ -138,10 +156,10 @@ class Lane:
         write_port = words.write_port(granularity=1 if self.engine.fill_port else None)
         m.d.comb += [
             read_port.en.eq(1),
-            read_port.addr.eq(i[name]),
-            write_port.en.eq(i[f"write_{name}"]),
-            write_port.addr.eq(i.write_address),
-            write_port.data.eq(i.write_data),
+            read_port.addr.eq(address),
+            write_port.en.eq(getattr(written, name)),
+            write_port.addr.eq(written.address),
+            write_port.data.eq(written.data),
         ]
         return read_port.data.as_value()
 
@@ -214,21 +232,18 @@ class Lanes(wiring.Component):
         )
         self.masks = [
             self.mask,
-            *(
-                Signal(engine.pixels, name=f"mask{n}", reset_less=True)
-                for n in range(2, SHIFTED + 1)
-            ),
+            *(Signal(engine.pixels, name=f"mask{n}", reset_less=True) for n in range(2, SHIFTED)),
         ]
         self.shifts = [
             Signal.like(self.entry.shift, name=f"shift{n}", reset_less=True)
-            for n in range(ADDRESSED, SHIFTED + 1)
+            for n in range(ADDRESSED, SHIFTED)
         ]
         self.even, self.odd = (
             Signal(address_bits(-(-engine.bank_depth // 2)), name=name, reset_less=True)
             for name in ("even_address", "odd_address")
         )
         self.odd_firsts = [
-            Signal(name=f"odd_first{n}", reset_less=True) for n in range(ADDRESSED, SHIFTED + 1)
+            Signal(name=f"odd_first{n}", reset_less=True) for n in range(ADDRESSED, SHIFTED)
         ]
         self.steps = [Signal(step_layout(engine), name=f"step{n}") for n in range(1, SUMMED + 1)]
         # Result words of the tile in the shadow registers that are still to leave.
@@ -275,7 +290,7 @@ class Lanes(wiring.Component):
     def _send(self, m: Module) -> None:
         """Result words of the tile in the shadow registers, one in a clock."""
         summed, beats_left = self.steps[-1], self.beats_left
-        ends_sequence = Signal()
+        ends_sequence, writes = Signal(), Signal()
         m.d.sync += self.captures.eq(self.steps[-2].beats != 0)
         with m.If(self.captures):
             m.d.sync += [
@@ -285,8 +300,9 @@ class Lanes(wiring.Component):
             ]
         with m.Elif(beats_left != 0):
             m.d.sync += [beats_left.eq(beats_left - 1), self.moves.eq(beats_left > 2)]
+        m.d.sync += writes.eq(self.captures | self.moves)
         m.d.comb += [
-            self.write.eq(beats_left != 0),
+            self.write.eq(writes),
             self.read_done.eq(self.steps[ADDRESSED - 1].end),
             self.finished.eq((beats_left == 1) & ends_sequence),
         ]

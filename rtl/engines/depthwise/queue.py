@@ -59,7 +59,8 @@ class TileQueue(wiring.Component):
         m = Module()
         m.submodules.pixel_stages, m.submodules.reach_stages = self.pixels, self.reach
         orders: Any = self.orders
-        come = _delayed(m, "come", self.sent, 1 + self.reach.latency)  # so many clocks after
+        longest = max(self.pixels.latency, self.reach.latency)
+        come = _delayed(m, "come", self.sent, 1 + longest)  # so many clocks after
         took = _delayed(m, "took", orders.valid & orders.ready, 2)
         freed = _delayed(m, "freed", took[1], 1)[1]
         # Counted so that the sign says whether there is room for the tile of this clock, beside
@@ -87,7 +88,7 @@ class TileQueue(wiring.Component):
         ]
         with m.If(~kept):
             m.d.sync += second.eq(first)
-        place, reach = self.place, self.reach.reach
+        place, reach, come_reach = self.place, self.reach.reach, come[1 + self.reach.latency]
         head = Signal(head_layout(self.engine))
         m.d.comb += [
             head.beats.eq(place.command.beats),
@@ -97,7 +98,7 @@ class TileQueue(wiring.Component):
         ]
         m.d.comb += [
             first.head.eq(self._memory(m, "head", come[1], head, read)),
-            first.counts.eq(self._memory(m, "counts", come[-1], reach.counts, read)),
+            first.counts.eq(self._memory(m, "counts", come_reach, reach.counts, read)),
         ]
         self._follow(m, come, took)
         return m
@@ -116,10 +117,10 @@ class TileQueue(wiring.Component):
             Signal(part.shape(), name=name, reset_less=True)
             for name, part in (("size", sizes), ("where", self.reach.reach.where))
         )
-        come_pixels = come[1 + self.pixels.latency]
+        come_pixels, come_reach = (come[1 + stages.latency] for stages in (self.pixels, self.reach))
         m.d.sync += [
             size.eq(self._memory(m, "sizes", come[1], sizes, took[1])),
-            where.eq(self._memory(m, "wheres", come[-1], self.reach.reach.where, took[1])),
+            where.eq(self._memory(m, "wheres", come_reach, self.reach.reach.where, took[1])),
             tile.pixels.eq(self._memory(m, "pixels", come_pixels, self.pixels.pixels, took[2])),
             tile.top.eq(where.y),
             tile.bottom.eq(Mux(where.met, where.y + size.h, 0)),

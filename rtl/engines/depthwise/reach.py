@@ -168,7 +168,7 @@ def _moved(axis: SimpleNamespace, bit: int) -> dict[str, Value]:
 def _ends(axis: SimpleNamespace) -> dict[str, Value]:
     """Whether any position meets the map, and what tells how many."""
     return {
-        "met": axis.inside & (axis.first <= axis.last) & (axis.first < axis.kernel),
+        "met": axis.inside & ~less(axis.last, axis.first) & less(axis.first, axis.kernel),
         "last_in_map": axis.last < axis.kernel,
         "end": axis.kernel - 2,
         "last": axis.last - 1,
@@ -178,8 +178,8 @@ def _ends(axis: SimpleNamespace) -> dict[str, Value]:
 
 def _behind(axis: SimpleNamespace) -> Value:
     """Positions behind the first but two, to the last that meets the map or ends the kernel."""
-    less = (~Cat(axis.first, Const(0, 1))).as_signed()  # -first - 1
-    return Mux(axis.last_in_map, axis.last + less, axis.end + less)
+    back = (~Cat(axis.first, Const(0, 1))).as_signed()  # -first - 1
+    return Mux(axis.last_in_map, axis.last + back, axis.end + back)
 
 
 def _clamped(number: Value, bits: int) -> Value:

@@ -1,7 +1,7 @@
 """A lane of the depthwise engine, in arithmetic over what came to it, tap by tap."""
 
 import pytest
-from amaranth.hdl import Array, Assert, Assume, Cover, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Assert, Assume, Cover, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
@@ -16,7 +16,9 @@ PIXELS, BITS, TOTAL_BITS = 3, 8, 16
 
 
 class Words(wiring.Component):
-    """Any operand of any word is at the shifter, as it was written, three clocks after its address.
+    """Any operand of any word is at the shifter three clocks after its address, as it was written.
+
+    What is written reaches the memories a clock later.
 
     odd, place, part : the operand that is followed.
     """
@@ -41,9 +43,17 @@ class Words(wiring.Component):
             return Mux(self.odd, i[f"{name}odd"], i[f"{name}even"])
 
         content = Signal(signed(BITS))
-        writes = Array(either("write_"))[self.part] & (i.write_address == self.place)
+        written = {
+            name: past(m, Value.cast(i[f"write_{name}"]))
+            for name in ("even", "odd", "address", "data")
+        }
+        there = Array(Mux(self.odd, written["odd"], written["even"]))[self.part]
+        writes = there & (written["address"] == self.place)
         with m.If(writes):
-            m.d.sync += content.eq(Array(i.write_data)[self.part])
+            m.d.sync += content.eq(written["data"].word_select(self.part, BITS))
+        m.d.comb += [
+            Assert(getattr(inside, f"written_{name}") == value) for name, value in written.items()
+        ]
         even, odd = (
             Array(lane)[self.part].as_unsigned() for lane in (dut.lane.even[-1], dut.lane.odd[-1])
         )
@@ -63,7 +73,7 @@ class Words(wiring.Component):
 
 
 class Sums(wiring.Component):
-    """Sums of products of the words that were read; a product is added two clocks behind them."""
+    """Sums of products of the words that were read; a product is added four clocks behind them."""
 
     def __init__(self, module):
         self.dut = module.LaneModule(ENGINE)
@@ -77,27 +87,41 @@ class Sums(wiring.Component):
         lane = dut.lane
         m.submodules.dut = dut
         m.d.comb += [dut.i.eq(i), Assume(i.shift < PIXELS)]
+        steers = {name: past(m, i[name]) for name in ("odd_first", "shift", "mask")}
+        m.d.comb += [Assert(getattr(lane, name) == value) for name, value in steers.items()]
+        m.d.comb += Assert(lane.shift < PIXELS)
         weight = past(m, i.weight, self.weight_clocks)
         m.d.comb += Assert(lane.weights[-1] == weight)
         first, second = (
-            [Mux(i.odd_first, one[p], other[p]) for p in range(PIXELS)]
+            [Mux(steers["odd_first"], one[p], other[p]) for p in range(PIXELS)]
             for one, other in ((lane.odd[-1], lane.even[-1]), (lane.even[-1], lane.odd[-1]))
         )
         read = Array([*first, *second])
         for p in range(PIXELS):
-            value = Signal(signed(BITS), name=f"value_{p}")
-            product = Signal(signed(2 * BITS), name=f"product_{p}")
+            value, operand = (
+                Signal(signed(BITS), name=f"{name}_{p}") for name in ("value", "operand")
+            )
+            product, term = (
+                Signal(signed(2 * BITS), name=f"{name}_{p}") for name in ("product", "term")
+            )
             total, now = (
                 Signal(signed(TOTAL_BITS), name=f"{name}_{p}") for name in ("total", "now")
             )
-            m.d.sync += value.eq(Mux(i.mask[p], read[i.shift + p], 0))
-            m.d.sync += [product.eq(value * weight), total.eq(now)]
+            m.d.sync += [
+                value.eq(Mux(steers["mask"][p], read[steers["shift"] + p], 0)),
+                operand.eq(value),
+                product.eq(operand * weight),
+                term.eq(product),
+                total.eq(now),
+            ]
             first = past(m, i.first)
-            m.d.comb += now.eq(Mux(first, 0, total) + product)
+            m.d.comb += now.eq(Mux(first, 0, total) + term)
             captured, moved = past(m, i.capture), past(m, i.move)
             m.d.comb += [
-                Assert(lane.operand[p] == value),
+                Assert(lane.value[p] == value),
+                Assert(lane.operand[p] == operand),
                 Assert(lane.product[p] == product),
+                Assert(lane.term[p] == term),
                 Assert(lane.acc[p] == Mux(first, 0, total)),
                 Assert(~captured | (dut.o[p] == total)),
                 Assert(captured | ~moved | (dut.o[p] == past(m, i.next_shadow[p]))),
@@ -109,11 +133,11 @@ class Sums(wiring.Component):
 MUTANTS = (
     Mutant(
         "words exchanged",
-        "Mux(i.odd_first, odd, even), Mux",
-        "Mux(i.odd_first, even, odd), Mux",
+        "Mux(self.odd_first, odd, even), Mux",
+        "Mux(self.odd_first, even, odd), Mux",
     ),
     Mutant("shifted one too far", "values >> step * bits", "values >> (step + 1) * bits"),
-    Mutant("outside of the map", "Mux(i.mask[p], values[p], 0)", "values[p]"),
+    Mutant("outside of the map", "Mux(self.mask[p], values[p], 0)", "values[p]"),
     Mutant("a weight too early", "self.weights[-1]),", "self.weights[-2]),"),
     Mutant("sums go on", "Mux(i.first, 0, total)", "total"),
     Mutant("a capture is lost", "Mux(i.capture, total, moved)", "Mux(i.move, moved, total)"),
@@ -129,7 +153,11 @@ def test_sums():
 
 
 def test_a_planted_error_in_words_is_found(tmp_path, monkeypatch):
-    mutant = Mutant("even for odd", "read_port.addr.eq(i[name])", 'read_port.addr.eq(i["even"])')
+    mutant = Mutant(
+        "even for odd",
+        "self._bank(m, name, i[name], written)",
+        'self._bank(m, name, i["even"], written)',
+    )
     twin = load(lanes, mutant, tmp_path, monkeypatch)
     with pytest.raises(RefutedError):
         prove(Words(twin), 7, induction=0)

@@ -12,7 +12,7 @@ from tests.accelsim.engines.depthwise.convolutions import convolutions, engines,
 from tests.naive.depthwise_law import law, tile_clocks
 from tests.naive.operators import live_macs
 
-TO_MULTIPLIER = 7  # clocks from a tap's address to its operands
+TO_MULTIPLIER = 8  # clocks from a tap's address to its operands
 
 
 ACTIVITY = depthwise.ENGINE.registers.activity
@@ -28,7 +28,7 @@ def taps(engine, passes):
             issued |= {*range(start, start + clocks - 1), end - 1}
             start = last = end
             drain = -(-p.channels // engine.result_lanes)
-            leaving |= set(range(end + 8, end + 8 + drain))
+            leaving |= set(range(end + 10, end + 10 + drain))
     return issued, leaving
 
 

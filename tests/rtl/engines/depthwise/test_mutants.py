@@ -20,8 +20,8 @@ golden = import_module("accelsim.engines.depthwise.golden")  # not the function 
 
 LANES = (
     Mutant("operands shifted by one less", "values >> step * bits", "values >> (step - 1) * bits"),
-    Mutant("operands outside of the map", "Mux(i.mask[p], values[p], 0)", "values[p]"),
-    Mutant("words in the wrong order", "low, high = Mux(i.odd_first, odd, even),",
+    Mutant("operands outside of the map", "Mux(self.mask[p], values[p], 0)", "values[p]"),
+    Mutant("words in the wrong order", "low, high = Mux(self.odd_first, odd, even),",
            "low, high = even,"),
     Mutant("the second word is the first", "self.word1 + 1", "self.word1"),
     Mutant("a sum is not begun", "Mux(i.first, 0, total)", "total"),
@@ -78,9 +78,9 @@ REACH = (
     Mutant("a kernel position too few", '"end": axis.kernel - 2', '"end": axis.kernel - 3'),
     Mutant("positions beyond the map", '"last_in_map": axis.last < axis.kernel',
            '"last_in_map": 0'),
-    Mutant("kernels that end above the map", "& (axis.first < axis.kernel)", ""),
+    Mutant("kernels that end above the map", "& less(axis.first, axis.kernel)", ""),
     Mutant("kernels that begin below the map", '"met": axis.inside &', '"met":'),
-    Mutant("nothing lies between", "(axis.first <= axis.last)", "1"),
+    Mutant("nothing lies between", "~less(axis.last, axis.first)", "1"),
     Mutant("a tile that ends in the next row",
            "Mux(compared.beyond, compared.at_bottom, compared.at_last)", "1"),
     Mutant("a tile beyond the map", "Mux(compared.beyond, compared.bottom,",
@@ -96,8 +96,7 @@ REACH = (
 )  # fmt: skip
 
 PIXELS = (
-    Mutant("a wrap stays in its row", "Mux(wraps, pixel.y + step.over_y, pixel.y + step.y)",
-           "pixel.y + step.y"),
+    Mutant("a wrap stays in its row", "Mux(wraps, step.over_y, step.y)", "step.y"),
     Mutant("pixels go on beyond the map", "Mux(wraps, folded, pixel.x + step.x)",
            "pixel.x + step.x"),
     Mutant("steps of one wrap", "_folded(Mux(wraps, step.over_x << 1, folded))", "folded"),
@@ -175,7 +174,7 @@ CORE = (
 )  # fmt: skip
 
 SCHEDULE = (
-    Mutant("a register more", "PIPELINE = 8", "PIPELINE = 9"),
+    Mutant("a register more", "PIPELINE = 10", "PIPELINE = 11"),
     Mutant("a pass starts late", "LOADED = 6", "LOADED = 7"),
     Mutant("a half is free late", "RELEASED = 2", "RELEASED = 3"),
     Mutant("results are not awaited", "if drain > run.clocks:", "if False:"),
