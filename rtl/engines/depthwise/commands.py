@@ -81,7 +81,9 @@ class Commands(wiring.Component):
         depth = self.engine.command_depth
         m.submodules.memory = words = memory(kept_layout(), depth)
         write_port, read_port = words.write_port(), words.read_port()
-        write, read, comes = Signal(range(depth)), Signal(range(depth)), Signal()
+        write = Signal(range(depth))
+        read = Signal.like(write)
+        comes = Signal()
         came = later(m, "came", command=Value.cast(self.i.payload))
         word = Signal(kept_layout())
         command = word.command

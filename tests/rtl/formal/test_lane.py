@@ -167,4 +167,4 @@ def test_a_planted_error_in_words_is_found(tmp_path, monkeypatch):
 def test_planted_errors_in_sums_are_found(mutant, tmp_path, monkeypatch):
     twin = load(lanes, mutant, tmp_path, monkeypatch)
     with pytest.raises(RefutedError):
-        prove(Sums(twin), 9, induction=0)
+        prove(Sums(twin), 12, induction=0)
