@@ -318,6 +318,7 @@ class BaseNetwork(ABC):
     dtype : of the maps that no layer makes.
     batch : images that run at once unless a simulation says otherwise, from 1 to MOST_IMAGES. All
         counts are those of one.
+    caveats : sentences about its values, which reports print.
     """
 
     name: str
@@ -328,6 +329,7 @@ class BaseNetwork(ABC):
     weights_file: str | None
     dtype: str
     batch: int
+    caveats: tuple[str, ...] = ()
     _tensors: dict[str, Tensor]
 
     @property

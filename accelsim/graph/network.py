@@ -44,11 +44,13 @@ class GraphNetwork(Network):
     layout : where the channels of a tensor of images stand, CHANNELS_FIRST or CHANNELS_LAST.
     batch : images that the tensors of the graph hold; each layer of products takes them all.
     elements : of the constants of the file; None where it is no file's.
+    caveats : sentences about its values, which reports print.
     """
 
     graph: Graph = field(kw_only=True, repr=False, compare=False)
     layout: str = CHANNELS_FIRST
     elements: Elements | None = None
+    caveats: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_parts()

@@ -301,7 +301,7 @@ def value_notes(result: Result) -> list[str]:
         f"Output of {layer}: {dtype} {show(shape)},{ends} sha256 {digest[:DIGITS]} "
         f"(seed {result.seed}; --json has all digits)."
     )
-    return [*sentences, *certificate_notes(result.certificates)]
+    return [*sentences, *certificate_notes(result.certificates), *result.graph.caveats]
 
 
 def certificate_notes(certificates: Mapping[str, "Certificate"]) -> list[str]:

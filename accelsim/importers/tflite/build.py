@@ -235,20 +235,23 @@ class Operation:
         known = self.build.constants
         if isinstance(work, Function) and all(each in known for each in inputs if each):
             given = [known[each] if each else None for each in inputs]
-            for place, (output, kind) in enumerate(zip(outputs, types, strict=True)):
-                known[output] = Constant(kind, _folded(node, given, place))
+            made = dict(zip(outputs, types, strict=True))
+            for place, (output, kind) in enumerate(made.items()):
+                known[output] = Constant(kind, _folded(node, made, given, place))
             return
         self.build.types |= zip(outputs, types, strict=True)
         self.build.nodes.append(node)
 
 
-def _folded(node: Node, given: Sequence[Constant | None], place: int) -> Callable[[], Array]:
-    """What computes an output of a node of constants."""
-    empty = Graph("", (), (), (), {})
+def _folded(
+    node: Node, types: Mapping[str, TensorType], given: Sequence[Constant | None], place: int
+) -> Callable[[], Array]:
+    """What computes an output, one of those types, of a node of constants."""
+    graph = Graph("", (), (), (), types)
 
     def read() -> Array:
         values = [None if each is None else each.values for each in given]
-        return np.array(compute(empty, node, [values])[0][place])
+        return np.array(compute(graph, node, [values])[0][place])
 
     return read
 

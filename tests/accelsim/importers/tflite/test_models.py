@@ -49,3 +49,9 @@ def test_every_value_is_that_of_the_reference_kernels(path: Path):
 @pytest.mark.parametrize(("stem", "macs"), COUNTS.items())
 def test_multiply_accumulates_are_those_of_mlperf_tiny(stem, macs):
     assert load(FOLDER / f"{stem}.tflite").total_macs == macs
+
+
+def test_reports_say_that_default_kernels_round_otherwise():
+    (caveat,) = load(FOLDER / "mlperf_kws_int8.tflite").caveats
+    assert "XNNPACK, round CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED in another way" in caveat
+    assert load(FOLDER / "mlperf_resnet8_float.tflite").caveats == ()
