@@ -1,5 +1,8 @@
 """Every operator in every type, against the outputs of TFLite's reference kernels."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,6 +15,7 @@ from accelsim.importers.tflite.operators import RULES
 from tests.models.tflite_cases import FAMILIES, cases
 from tests.models.tflite_reference import CASES, TOLERANCE, drawn, kept
 
+PAGE = Path(__file__).parents[4] / "docs/networks.md"
 NO_KERNEL = ("elu", "round")  # not among the reference kernels of ai-edge-litert
 EXPECTED = read_npz(CASES, "tensor")
 
@@ -54,3 +58,9 @@ def test_outputs_are_those_of_the_reference_kernels(networks, family):
                 )
             else:
                 assert found == wanted, name
+
+
+def test_the_page_names_all_operators():
+    section = PAGE.read_text().partition("## Models of TFLite")[2].partition("\n## ")[0]
+    table = "".join(line for line in section.splitlines() if line.startswith("|"))
+    assert set(re.findall(r"`([A-Z0-9_]+)`", table)) == RULES.keys()
