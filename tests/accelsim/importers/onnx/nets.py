@@ -185,15 +185,15 @@ NETS: dict[str, tuple[Callable[[Net], tuple[str, ...]], tuple[int, ...]]] = {
 
 
 class _Images(CalibrationDataReader):
-    def __init__(self, rng: np.random.Generator, shape: tuple[int, ...]) -> None:
-        self.images = iter([_image(rng, shape) for _ in range(IMAGES)])
+    def __init__(self, rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> None:
+        self.images = iter([_image(rng, name, shape) for _ in range(IMAGES)])
 
     def get_next(self) -> Any:
         return next(self.images, None)
 
 
-def _image(rng: np.random.Generator, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
-    return {"x": rng.normal(size=shape).astype(np.float32)}
+def _image(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    return {name: rng.normal(size=shape).astype(np.float32)}
 
 
 class Quantised(NamedTuple):
@@ -230,6 +230,18 @@ def quantised(folder: Path, kind: str, form: str, seed: int) -> Quantised:
     net = Net(rng, *shape)
     plain, path = folder / "plain.onnx", folder / f"{kind}.onnx"
     net.save(plain, *make(net))
+    return quantise(plain, path, shape, form, rng)
+
+
+def quantise(
+    plain: Path,
+    path: Path,
+    shape: tuple[int, ...],
+    form: str,
+    rng: np.random.Generator,
+    name: str = "x",
+) -> Quantised:
+    """A file of reals, quantised; its one input has the name and the shape."""
     how = FORMS[form]
     logging.disable(logging.WARNING)  # it advises to prepare models first
     with warnings.catch_warnings():
@@ -237,7 +249,7 @@ def quantised(folder: Path, kind: str, form: str, seed: int) -> Quantised:
         quantize_static(
             plain,
             path,
-            _Images(rng, shape),
+            _Images(rng, name, shape),
             quant_format=how.format,
             activation_type=how.activations,
             weight_type=how.weights,
@@ -246,4 +258,4 @@ def quantised(folder: Path, kind: str, form: str, seed: int) -> Quantised:
             extra_options={"ActivationSymmetric": how.symmetric},
         )
     logging.disable(logging.NOTSET)
-    return Quantised(path, _image(rng, shape), how.options)
+    return Quantised(path, _image(rng, name, shape), how.options)

@@ -8,7 +8,9 @@ import pytest
 from accelsim.graph.evaluate import evaluate, walk
 from accelsim.graph.network import GraphNetwork
 from accelsim.importers import load
-from tests.accelsim.importers.onnx.nets import FORMS, NETS, quantised
+from accelsim.networks import get
+from tests.accelsim.importers.onnx.export import export
+from tests.accelsim.importers.onnx.nets import FORMS, NETS, Quantised, quantise, quantised
 from tests.models import Model, manifest
 
 MODELS = {model.name: model for model in manifest()}
@@ -60,18 +62,17 @@ SOME = (
 )
 
 
-def _compare(kind: str, form: str, seed: int, folder: Path) -> None:
-    probe = quantised(folder, kind, form, seed)
+def _compare(probe: Quantised, only_integers: bool) -> None:
+    """Every tensor that the file has as integers, and the outputs."""
     expected = probe.expected()
     network = load(probe.path)
-    graph = network.graph
     compared = 0
-    for node, (values,) in walk(graph, (probe.given,)):
+    for node, (values,) in walk(network.graph, (probe.given,)):
         for name in (each for each in node.outputs if each in expected):
             made, wanted = values[name], expected[name]
             assert made.dtype == wanted.dtype
             assert made.shape == wanted.shape
-            if kind != REALS:
+            if only_integers:
                 assert np.array_equal(made, wanted), name
             elif made.dtype == np.float32:
                 np.testing.assert_allclose(made, wanted, rtol=1e-5, atol=1e-6)
@@ -86,7 +87,7 @@ def _compare(kind: str, form: str, seed: int, folder: Path) -> None:
 
 @pytest.mark.parametrize(("kind", "form"), SOME)
 def test_every_tensor_of_integers(kind: str, form: str, tmp_path: Path) -> None:
-    _compare(kind, form, 1, tmp_path)
+    _compare(quantised(tmp_path, kind, form, 1), kind != REALS)
 
 
 @pytest.mark.full
@@ -94,4 +95,39 @@ def test_every_tensor_of_integers(kind: str, form: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", NETS)
 def test_every_tensor_of_many_networks(kind: str, form: str, tmp_path: Path) -> None:
     for seed in range(5):
-        _compare(kind, form, seed, tmp_path)
+        _compare(quantised(tmp_path, kind, form, seed), kind != REALS)
+
+
+WHOLE = (
+    ("mobilenet_v3_small", "baseline", 64, "pairs_s8s8"),
+    ("mobilenet_v3_small", "xsep", 64, "pairs_u8u8"),
+    ("mobilenet_v2", "fuse_half", 32, "operators_u8u8"),
+    ("mixnet_s", "baseline", 32, "pairs_u8u8"),
+)
+LARGE = (
+    ("mobilenet_v2", "baseline"),
+    ("mobilenet_v2", "fuse_full"),
+    ("mobilenet_v3_small", "baseline"),
+    ("resnet18", "baseline"),
+    ("mixnet_s", "baseline"),
+    ("efficientnet_b0", "baseline"),
+)
+
+
+def _whole(name: str, variant: str, side: int, form: str, folder: Path) -> None:
+    plain, path = folder / "plain.onnx", folder / f"{name}.onnx"
+    export(get(name, variant, (side, side)), plain)
+    rng = np.random.default_rng(2)
+    _compare(quantise(plain, path, (1, 3, side, side), form, rng, "input"), True)
+
+
+@pytest.mark.parametrize(("name", "variant", "side", "form"), WHOLE)
+def test_networks_of_ours(name: str, variant: str, side: int, form: str, tmp_path: Path) -> None:
+    _whole(name, variant, side, form, tmp_path)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("form", ["operators_u8u8", "pairs_u8u8", "pairs_s8s8"])
+@pytest.mark.parametrize(("name", "variant"), LARGE)
+def test_large_networks_of_ours(name: str, variant: str, form: str, tmp_path: Path) -> None:
+    _whole(name, variant, 128, form, tmp_path)
