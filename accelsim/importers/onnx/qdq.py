@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from accelsim.graph.functions import FUNCTIONS
+from accelsim.graph.functions.quantisation import quantize_linear
 from accelsim.graph.types import Array, TensorType
 from accelsim.importers.onnx.model import Model, Step, derived
 from accelsim.importers.onnx.quantised import CALLED, LINEAR, PREFIX, TABLE
@@ -477,10 +478,12 @@ class Fusion:
         """Conv and ConvTranspose."""
         x, behind = self._single(step.inputs[0]), self._behind(step.outputs[0])
         transposed = step.kind == "ConvTranspose"
-        w = self._weights(step.inputs[1], 1 if transposed else 0)
-        if x is None or w is None or behind is None:
+        if x is None or behind is None:
             return None
-        bias = self._bias(step, x, w)
+        w = self._weights(step.inputs[1], 1 if transposed else 0) or self._made_of(step.inputs[1])
+        if w is None:
+            return None
+        bias = self._bias(step, x, w, behind)
         if bias is None:
             return None
         moved = self._moved(step, bias, x, w)
@@ -505,8 +508,25 @@ class Fusion:
             return None
         return real.tensor if self._dtype(real.tensor) in EIGHT_BITS else None
 
-    def _bias(self, step: Step, x: Tensor, w: Tensor) -> str | None:
-        """int32 of a bias on the scale of the sums, "" for none; None where it is neither."""
+    def _made_of(self, name: str) -> Tensor | None:
+        """Integers for weights of reals: int8 over their range, which the runtime makes too."""
+        constant = self.model.constants.get(name)
+        if constant is None or constant.type.dtype != "float32" or self._real(name) is not None:
+            return None
+        made = (
+            (constant.type.shape, "int8", lambda w: quantize_linear(w, *_over_range(w))),
+            ((), "float32", lambda w: _over_range(w)[0]),
+            ((), "int8", lambda w: _over_range(w)[1]),
+        )
+        hints = (f"{name}.q", f"{name}.scale", f"{name}.zero_point")
+        parts = (derived(*each, constant) for each in made)
+        return Tensor(*(self.model.add(*each) for each in zip(hints, parts, strict=True)))
+
+    def _bias(self, step: Step, x: Tensor, w: Tensor, behind: Behind | None) -> str | None:
+        """int32 of a bias on the scale of the sums, "" for none; None where it is neither.
+
+        One of reals is brought there if the result is quantised.
+        """
         name = step.input(2)
         if not name:
             return ""
@@ -515,7 +535,9 @@ class Fusion:
             return None
         if real is not None:
             return real.tensor.name if self._dtype(real.tensor) == "int32" else None
-        return self._reals_on_scale(name, x, w) if len(self.model.type(name).shape) == 1 else None
+        if behind is None or len(self.model.type(name).shape) != 1:
+            return None
+        return self._reals_on_scale(name, x, w)
 
     def _moved(self, step: Step, bias: str, x: Tensor, w: Tensor) -> str:
         """The bias of a convolution on the scale of the sums, if the file has it on another.
@@ -547,13 +569,15 @@ class Fusion:
         """Gemm, with integers or reals behind it."""
         transposed = step.attributes.get("transB")
         a, b = self._single(step.inputs[0]), self._weights(step.inputs[1], 0 if transposed else 1)
+        behind = self._behind(step.outputs[0])
+        if b is None and behind is not None:
+            b = self._made_of(step.inputs[1])
         if a is None or b is None or (step.input(2) and step.attributes.get("beta", 1.0) != 1):
             return None
-        bias = self._bias(step, a, b)
+        bias = self._bias(step, a, b, behind)
         columns = self.model.type(step.outputs[0]).shape[1]
         if bias is None or (bias and self.model.type(bias).shape not in ((columns,), (1, columns))):
             return None
-        behind = self._behind(step.outputs[0])
         inputs = (*a, *b, bias, *(behind.y[1:] if behind else ()))
         fused = self._made(step, f"{PREFIX}QGemm", inputs, behind, self._typed(a, b))
         kept = ("alpha", "transA", "transB", "low", "high", CALLED)
@@ -573,7 +597,9 @@ class Fusion:
             other = added.inputs[int(added.inputs[0] == out)]
             shape = self.model.type(step.inputs[1]).shape
             fits = len(shape) == 2 and self.model.type(other).shape == shape[1:]
-            found = self._bias(step.with_inputs(*step.inputs[:2], other), a, b) if fits else None
+            with_bias = step.with_inputs(*step.inputs[:2], other)
+            behind = self._behind(added.outputs[0])
+            found = self._bias(with_bias, a, b, behind) if fits else None
             if found:
                 bias, out, more = found, added.outputs[0], (added,)
         behind = self._behind(out)
@@ -674,6 +700,14 @@ def _made_by(step: Step) -> Tensor:
 def _read_by(step: Step) -> Tensor:
     """What a DequantizeLinear reads."""
     return Tensor(*(step.input(place) for place in range(3)))
+
+
+def _over_range(w: Array) -> tuple[Array, Array]:
+    """Scale and zero point of int8 over the range of reals and 0."""
+    low, high = np.float32(min(w.min(), 0)), np.float32(max(w.max(), 0))
+    scale = (high - low) / np.float32(255) if high > low else np.float32(1)
+    zero = np.rint(np.clip(np.float32(-128) - low / scale, -128, 127))
+    return np.asarray(scale), np.asarray(zero, np.int8)
 
 
 def _on_scale(bias: Array, x_scale: Array, w_scale: Array) -> Array:

@@ -13,7 +13,10 @@ from accelsim.graph.evaluate import evaluate
 from accelsim.importers import load
 from tests.accelsim.importers.onnx.runtime import session
 
-OPTIONS = {"int8": {"session.qdqisint8allowed": "1"}, "uint8": {}}
+OPTIONS = {
+    "int8": {"session.qdqisint8allowed": "1"},
+    "uint8": {"session.x64quantprecision": "1"},  # for weights of int8
+}
 
 
 class Graph:
@@ -161,6 +164,17 @@ def weights_of_reals(g: Graph) -> str:
     return g.end(g.op("Conv", x, w, g.bias(x, w)))
 
 
+def weights_left_out(g: Graph) -> str:
+    """The runtime quantises them itself."""
+    w = g.const(g.rng.normal(size=(5, 4, 3, 3)).astype(np.float32))
+    return g.end(g.op("Conv", g.image(), w, g.const(g.rng.normal(size=5).astype(np.float32))))
+
+
+def matrix_left_out(g: Graph) -> str:
+    w = g.const(g.rng.normal(size=(28, 6)).astype(np.float32))
+    return g.end(g.op("Gemm", g.rows(g.image()), w, g.const(np.float32(g.rng.normal(size=6)))))
+
+
 def transposed(g: Graph) -> str:
     w = g.op("Transpose", g.weights(6, 28, count=6, axis=0), perm=[1, 0])
     return g.end(g.op("MatMul", g.rows(g.image()), w))
@@ -254,6 +268,8 @@ EXACT: dict[Callable[[Graph], str], tuple[str, ...]] = {
     implied_clip: ("QLinearConv",),
     real_bias: ("QLinearConv",),
     weights_of_reals: ("QLinearConv",),
+    weights_left_out: ("QLinearConv",),
+    matrix_left_out: ("com.microsoft.QGemm",),
     transposed: ("QLinearMatMul",),
     matmul_and_bias: ("QLinearMatMul",),
     matmul_and_real_bias: ("QLinearMatMul",),
@@ -313,6 +329,23 @@ def test_near(make: Callable[[Graph], str], dtype: str, tmp_path: Path) -> None:
         assert away.max() <= 1
         assert (away > 0).mean() < 0.01
         assert set(NEAR[make]) <= kinds
+
+
+def matmul_of_reals_and_bias(g: Graph) -> str:
+    x = g.op("MatMul", g.rows(g.image()), g.weights(28, 6))
+    return g.op("Add", x, g.const(g.rng.normal(size=6).astype(np.float32)))
+
+
+def gemm_of_reals_and_bias(g: Graph) -> str:
+    bias = g.const(g.rng.normal(size=6).astype(np.float32))
+    return g.op("Gemm", g.rows(g.image()), g.weights(28, 6), bias)
+
+
+@pytest.mark.parametrize("dtype", OPTIONS)
+@pytest.mark.parametrize("make", [matmul_of_reals_and_bias, gemm_of_reals_and_bias])
+def test_biases_of_reals_stay(make: Callable[[Graph], str], dtype: str, tmp_path: Path) -> None:
+    expected, made, _ = _both(make, dtype, 0, tmp_path)
+    np.testing.assert_allclose(made, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", OPTIONS)
