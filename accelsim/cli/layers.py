@@ -171,6 +171,7 @@ def run(
         for design in designs
     ]
     wanted.check(networks[0], len(requests))
+    wanted.check_batch(requests[0].network, requests[0].images)
     inputs = read_inputs(data, requests[0].network)
     if view != View() and len(requests) > 1:
         raise UnsupportedError("--sort, --top and --why are for one network on one design")

@@ -53,6 +53,14 @@ class Wanted(NamedTuple):
 
             check_runtime(self.compare, path)
 
+    def check_batch(self, network: "BaseNetwork", batch: int) -> None:
+        """Refuse a batch that is none of the tensors that are read or written."""
+        if self.any and batch != network.batch:
+            raise UnsupportedError(
+                f"--data, --output and --compare are of tensors as {network.name} has them, with "
+                f"batch {network.batch}, not {batch}"
+            )
+
     def compared(self, path: str, result: "Result") -> "Comparison | None":
         """What the runtime made, beside the values of a result."""
         if self.compare is None:

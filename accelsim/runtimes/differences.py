@@ -28,6 +28,8 @@ EXACT = {
     *("GlobalMaxPool", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual", "Max"),
     *("MaxPool", "Min", "Mul", "Neg", "Not", "QuantizeLinear", "ReduceMax", "ReduceMin", "Relu"),
     *("Sign", "Sub", "Where"),
+    *(f"tflite.{each}" for each in ("depth_to_space", "dequantise", "max_pool", "quantise")),
+    *(f"tflite.{each}" for each in ("resize_nearest", "space_to_depth", "unpack")),
 }
 
 

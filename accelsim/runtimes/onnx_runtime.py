@@ -17,7 +17,7 @@ from accelsim.errors import FileError, MissingToolError
 from accelsim.graph.network import GraphNetwork
 from accelsim.graph.types import Products
 from accelsim.result import Values
-from accelsim.runtimes.oracle import Oracle
+from accelsim.runtimes.oracle import Oracle, as_sentence
 
 PRECISE = "session.x64quantprecision"
 INT8 = "session.qdqisint8allowed"
@@ -40,8 +40,7 @@ def run(path: Path, network: GraphNetwork, values: Values) -> Oracle:
     except Exception as error:  # its classes are many, and made in C++
         if type(error).__module__.partition(".")[0] not in ("onnxruntime", "onnx", "google"):
             raise
-        said = " ".join(str(error).split())
-        raise FileError(f"{path}: onnxruntime cannot run it: {said}") from None
+        raise FileError(f"{path}: onnxruntime cannot run it: {as_sentence(error)}") from None
 
 
 def _run(

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
+LONGEST = 300  # characters of what a runtime says of an error
+
 
 class Oracle(NamedTuple):
     """Tensors by name, and how the runtime was made to compute them.
@@ -19,3 +21,9 @@ class Oracle(NamedTuple):
     options: Mapping[str, str]
     form: str
     tensors: Mapping[str, npt.NDArray[Any]]
+
+
+def as_sentence(error: Exception) -> str:
+    """What a runtime says of an error, in one line of reasonable length."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if len(said) <= LONGEST else f"{said[:LONGEST]}..."

@@ -16,6 +16,7 @@ from accelsim.checks import check, one_of
 from accelsim.errors import FileError, MissingToolError, UnsupportedError, warn
 from accelsim.files import write_whole
 from accelsim.graph.types import TensorType
+from accelsim.runtimes.oracle import as_sentence
 from accelsim.weights import seeded_tensor
 
 FORMS = ("qdq", "qlinear")
@@ -98,7 +99,7 @@ def _own_errors(source: Path) -> Iterator[None]:
     except (FileError, MissingToolError, UnsupportedError, OSError, MemoryError):
         raise
     except Exception as error:  # of any class: it has none of its own
-        said = " ".join(str(error).split()) or type(error).__name__
+        said = as_sentence(error)
         raise FileError(
             f"{source}: onnxruntime's quantiser cannot quantise it in this way: {said}"
         ) from None

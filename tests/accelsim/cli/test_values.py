@@ -2,6 +2,7 @@
 
 import json
 import sys
+import types
 
 import numpy as np
 import onnx
@@ -124,7 +125,7 @@ def test_wrong_data_is_one_sentence_and_leaves_nothing(wrong, accelsim, two_inpu
         (["--compare", "litert"], "litert runs .tflite files, and"),
         (["--data", "x.npy", "--array", "8x8,4x4"], "are for one network on one design"),
         (["--output", "o.npz", "--fidelity", "cycle"], "multiplies reals, and engines multiply"),
-        (["--output", "x.npy"], "x.npy must end in .npz"),
+        (["--output", "o.npz", "--batch", "4"], "as two has them, with batch 1, not 4"),
         (["--data", "x.npz", "--output", "x.npz"], "would overwrite x.npz, which the command read"),
     ],
 )
@@ -287,3 +288,86 @@ def test_quantize_refuses(options, says, accelsim, tmp_path, monkeypatch):
     assert outcome.status == 2
     assert says in outcome.err
     assert not (tmp_path / "int8.onnx").exists()
+
+
+@pytest.fixture
+def reference_kernels(monkeypatch):
+    """LiteRT with tensors that `change` may change; without it those that it computed before."""
+    from tests.models.tflite_reference import FOLDER
+
+    path = FOLDER / "mlperf_ad01_int8.tflite"
+    network = ax.load(path)
+    values = ax.simulate(network, "tiny", keep=True, fidelity="golden").values
+    made = {**values.tensors, **values.outputs}
+    details = [
+        {"name": name, "index": place} for place, name in enumerate((*network.graph.inputs, *made))
+    ]
+
+    class Interpreter:
+        def __init__(self, path, *, experimental_op_resolver_type, **options):
+            self.others = experimental_op_resolver_type == "auto"
+            self.given = {}
+
+        def allocate_tensors(self):
+            pass
+
+        def invoke(self):
+            print("INFO: delegate", file=sys.stderr)
+
+        def get_input_details(self):
+            return details[:1]
+
+        def get_output_details(self):
+            return [each for each in details if each["name"] in network.graph.outputs]
+
+        def get_tensor_details(self):
+            return details[1:]
+
+        def set_tensor(self, index, value):
+            self.given[index] = value
+
+        def get_tensor(self, index):
+            assert np.array_equal(self.given[0], values.inputs[network.graph.inputs[0]])
+            tensor = made[details[index]["name"]].copy()
+            if self.others:
+                tensor.flat[:3] ^= 1
+            return tensor
+
+    module = types.SimpleNamespace(
+        Interpreter=Interpreter,
+        OpResolverType=types.SimpleNamespace(BUILTIN_REF="reference", AUTO="auto"),
+    )
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", types.ModuleType("ai_edge_litert"))
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", module)
+    monkeypatch.setattr("accelsim.runtimes.litert.metadata.version", lambda name: "2.3.0")
+    return path, made
+
+
+def test_tflite_files_are_compared_with_reference_kernels(accelsim, reference_kernels):
+    path, made = reference_kernels
+    outcome = accelsim("run", path, "--hardware", "tiny", "--compare", "litert", "--json", "-")
+    assert outcome.status == 0
+    result = json.loads(outcome.out)
+    assert [each["name"] for each in result["compare"]] == list(made)
+    assert {each["different"] for each in result["compare"]} == {0}
+    assert "other bits in 3 of 640 outputs" in result["compared_with"]["form"]
+    made["Identity"].flat[639] -= 1
+    wrong = accelsim("run", path, "--hardware", "tiny", "--compare", "litert", "--json", "-")
+    assert wrong.status == 1
+    (last,) = [each for each in json.loads(wrong.out)["compare"] if each["different"]]
+    assert (last["name"], last["different"], last["max_difference"]) == ("Identity", 1, 1)
+    assert last["first"]["index"] == [0, 639]
+
+
+def test_litert_may_be_missing(accelsim, monkeypatch):
+    from tests.models.tflite_reference import FOLDER
+
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    path = FOLDER / "mlperf_ad01_int8.tflite"
+    outcome = accelsim("run", path, "--compare", "litert")
+    assert outcome.status == 2
+    assert "needs the package ai-edge-litert" in outcome.err
+    other = accelsim("run", path, "--compare", "onnxruntime")
+    assert "onnxruntime runs .onnx files, and" in other.err
+    assert "is none; litert can run it" in other.err
