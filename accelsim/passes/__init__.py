@@ -33,7 +33,17 @@ from accelsim.passes.depthwise import (
     depthwise_results,
     depthwise_words,
 )
-from accelsim.passes.post import PostChannel, PostLayer, Rule
+from accelsim.passes.post import (
+    ADD_BITS,
+    LEFT_SHIFT,
+    OFFSET_BITS,
+    UNPAIRED,
+    Operation,
+    PostChannel,
+    PostLayer,
+    PostPair,
+    Rule,
+)
 from accelsim.passes.systolic_array import (
     STATIONARY,
     ArrayCommand,
@@ -47,8 +57,12 @@ from accelsim.passes.systolic_array import (
 )
 
 __all__ = [
+    "ADD_BITS",
+    "LEFT_SHIFT",
     "NO_WRAP",
+    "OFFSET_BITS",
     "STATIONARY",
+    "UNPAIRED",
     "Address",
     "ArrayCommand",
     "ArrayPass",
@@ -61,8 +75,10 @@ __all__ = [
     "DepthwisePass",
     "DepthwiseWords",
     "Opcode",
+    "Operation",
     "PostChannel",
     "PostLayer",
+    "PostPair",
     "Repeat",
     "Rule",
     "Signed",

@@ -14,10 +14,12 @@ from amaranth.lib.wiring import In, Out
 
 from accelsim.passes import Rule
 from rtl.lib.pipeline import later
-from rtl.post.rounding import Moved, Point, cut, float_half_even, half_up, move, nudge
+from rtl.post.points import point, pointed, rounded
+from rtl.post.rounding import cut, float_half_even, half_up, nudge
 
 RULES = tuple(Rule)
-PIECE = 16  # bits that a multiplier of any FPGA takes, without a sign
+OFFSET = 4  # clocks in which an offset is added
+PIECE = 17  # bits that a multiplier of usual FPGAs takes, without a sign
 
 
 class Widths(NamedTuple):
@@ -28,6 +30,9 @@ class Widths(NamedTuple):
     multiplier : of the others.
     shift : all its values are legal for ort, for the others all but 0.
     result : of the magnitude of results; with ort two fewer than `significant` at most.
+    left : by which integers are shifted to the left before, without ort; the shift is that of a
+        factor less as many, and more than the multiplier's bits less as many for tfl_double, or
+        as many.
     """
 
     total: int = 32
@@ -35,6 +40,7 @@ class Widths(NamedTuple):
     multiplier: int = 31
     shift: int = 6
     result: int = 8
+    left: int = 0
 
 
 WIDTHS = Widths()
@@ -44,26 +50,38 @@ class Requantise(wiring.Component):
     """An integer of every lane times a factor of all of them, rounded to an integer.
 
     rules : those that the hardware has; what only others need is left out.
+    offsets : whether ort adds an offset, as float32, before it rounds to an integer.
 
     totals, multiplier, shift, rule : the integers of a word, and by what and how.
+    offset : with `offsets`, of ort; 0 for the others.
     values : what comes of them, `latency` clocks later; 2**result stands for all from there on, and
         its negative likewise.
     """
 
-    def __init__(self, lanes: int, rules: Sequence[Rule] = RULES, widths: Widths = WIDTHS) -> None:
+    def __init__(
+        self,
+        lanes: int,
+        rules: Sequence[Rule] = RULES,
+        widths: Widths = WIDTHS,
+        offsets: bool = False,
+    ) -> None:
         self.rules, self.widths = frozenset(rules), widths
+        self.offsets = offsets and Rule.ORT in rules
         self.floats, self.fixed = Rule.ORT in rules, self.rules != {Rule.ORT}
         self.cuts = self.floats and widths.total > widths.significant + 1
-        self.latency = 10 if self.cuts else 8
+        self.latency = 8 + (2 if self.cuts else 0) + (OFFSET if self.offsets else 0)
         self.multiplier_bits = widths.multiplier if self.fixed else widths.significant
         self.product_bits = widths.total - 1 + self.multiplier_bits
-        self.fraction_bits = widths.significant + 1 if self.floats else 1
+        # A bit beyond those of a float32 below 1, and one more below 1/2 in front of an offset.
+        self.fraction_bits = widths.significant + 1 + self.offsets if self.floats else 1
+        self.first_bits = widths.multiplier - widths.left  # that tfl_double drops first
         super().__init__(
             {
                 "totals": In(data.ArrayLayout(signed(widths.total), lanes)),
                 "multiplier": In(self.multiplier_bits),
                 "shift": In(widths.shift),
                 "rule": In(2),
+                **({"offset": In(signed(widths.result + 1))} if self.offsets else {}),
                 "values": Out(data.ArrayLayout(signed(widths.result + 2), lanes)),
             }
         )
@@ -77,7 +95,8 @@ class Requantise(wiring.Component):
                 shift=self.shift,
                 ort=ort,
                 up=nudged & (self.multiplier != 0),  # ties towards infinity, and 0 is not negative
-                twice=self._is(Rule.TFL_DOUBLE) & (self.shift > self.widths.multiplier),
+                twice=self._is(Rule.TFL_DOUBLE) & (self.shift > self.first_bits),
+                **({"offset": self.offset} if self.offsets else {}),
             )
         ]
         for clock in range(1, self.latency):
@@ -106,8 +125,16 @@ class Requantise(wiring.Component):
             words = words[2:]
         now = self._multiplied(m, n, now, words[0].multiplier)
         now = self._added(m, n, now, words[1])
-        now = self._pointed(m, n, now, words[3:])
-        return self._rounded(m, n, now, words[5].ort)
+        shifts = words[3].shift, words[4].shift
+        now = pointed(m, n, now, shifts, self.fraction_bits, self.widths.result)
+        words = words[5:]
+        if self.offsets:
+            now = self._moved(m, n, now, words)
+            words = words[OFFSET:]
+        up = half_up(point(now))
+        if self.floats:
+            up = Mux(words[0].ort, float_half_even(point(now)), up)
+        return rounded(m, n, now, up)
 
     def _multiplied(self, m: Module, n: str, now: SimpleNamespace, b: Value) -> SimpleNamespace:
         """Products of the pieces of a magnitude and a multiplier."""
@@ -126,38 +153,36 @@ class Requantise(wiring.Component):
         apart, between, bits = Cat(low, high), left + right, self.product_bits
         if self.rules & {Rule.TFL_DOUBLE, Rule.TFL_SINGLE}:
             negative = now.negative & word.up
-            apart = apart + nudge(negative, word.twice, self.widths.multiplier, bits)
+            apart = apart + nudge(negative, word.twice, self.first_bits, bits)
         now = later(m, f"sums{n}", apart=apart[:bits], between=between, negative=now.negative)
         product = (now.apart + (now.between << PIECE))[:bits]
-        return later(m, f"product{n}", product=product, negative=now.negative)
+        return later(m, f"product{n}", size=product, negative=now.negative)
 
-    def _pointed(
+    def _moved(
         self, m: Module, n: str, now: SimpleNamespace, words: list[SimpleNamespace]
     ) -> SimpleNamespace:
-        """A product with its point, in two clocks: the last two bits of the shift in the second."""
-        behind, none = self.fraction_bits, Const(0, 1)
-        kept = behind + self.widths.result
-        moved = Moved(Cat(Const(0, behind), now.product), none, none)
-        for low in reversed(range(2, self.widths.shift, 2)):
-            moved = move(moved, words[0].shift[low : low + 2], 1 << low, kept + (1 << low) - 1)
-        now = later(m, f"near{n}", **moved._asdict(), negative=now.negative)
-        bits, rest, beyond = move(
-            Moved(now.bits, now.rest, now.beyond), words[1].shift[:2], 1, kept
-        )
-        return later(
-            m, f"pointed{n}", fraction=bits[:behind], front=bits[behind:], rest=rest,
-            beyond=beyond, negative=now.negative,
-        )  # fmt: skip
+        """Products as float32, plus an offset, in four clocks.
 
-    def _rounded(self, m: Module, n: str, now: SimpleNamespace, ort: Value) -> Value:
-        """The integer next to it, in two clocks: where it goes, and there."""
-        point = Point(now.front, now.fraction, now.rest)
-        up = half_up(point)
-        if self.floats:
-            up = Mux(ort, float_half_even(point), up)
-        now = later(m, f"up{n}", front=now.front, up=up, beyond=now.beyond, negative=now.negative)
-        size = Mux(now.beyond, 1 << self.widths.result, now.front + now.up)
-        return later(m, f"value{n}", value=Mux(now.negative, -size, size)).value
+        Below 1/4 they keep bits that a float32 would keep, too, but for those dropped already:
+        no offset brings them near to a half.
+        """
+        behind, front = self.fraction_bits, self.widths.result
+        product, significant = Cat(now.fraction, now.front), self.widths.significant
+        kept, up = cut(product, significant, words[0].ort, now.rest)
+        same = {"negative": now.negative, "beyond": now.beyond}
+        now = later(m, f"float{n}", kept=kept, up=up, **same)
+        now = later(m, f"nearest{n}", size=now.kept + now.up, negative=now.negative,
+                    beyond=now.beyond)  # fmt: skip
+        offset = words[2].offset
+        total = now.size + (Mux(now.negative, -offset, offset) << behind)
+        now = later(m, f"moved{n}", total=total, negative=now.negative, beyond=now.beyond)
+        turned = now.total[-1] & ~now.beyond
+        size = abs(now.total)
+        return later(
+            m, f"offset{n}", fraction=size[1:behind], front=size[behind : behind + front],
+            rest=size[0], beyond=now.beyond | (size >> behind + front).any(),
+            negative=now.negative ^ turned,
+        )  # fmt: skip
 
 
 _PLACES = ("00", "01", "10", "11")  # of the pieces of both factors

@@ -18,7 +18,7 @@ What ties towards infinity is below a half if it is negative: 1 is taken off its
 
 from typing import NamedTuple
 
-from amaranth.hdl import Cat, Const, Mux, Value
+from amaranth.hdl import Cat, Const, Mux, Value, ValueLike
 
 
 class Cut(NamedTuple):
@@ -28,10 +28,11 @@ class Cut(NamedTuple):
     up: Value
 
 
-def cut(size: Value, bits: int, wanted: Value) -> Cut:
+def cut(size: Value, bits: int, wanted: Value, behind: ValueLike = 0) -> Cut:
     """The highest `bits` of a magnitude that has more, rounded half to even; all of it unwanted.
 
-    The sum of both has no more bits than the magnitude, unless that has all of them set.
+    The sum of both has no more bits than the magnitude, unless that has all of them set. `behind`
+    is whether any bit was set behind the magnitude.
     """
     zero = Const(0, 1)
     # A bit for every place beyond, the lowest ones set, as many as are dropped.
@@ -40,7 +41,7 @@ def cut(size: Value, bits: int, wanted: Value) -> Cut:
     # One bit, the lowest that stays; none where all stay.
     lowest = Cat(zero, dropped) & ~Cat(dropped, zero)
     low = size[: len(lowest)]
-    rest, odd = (low & below_half).any(), (low & lowest).any()
+    rest, odd = (low & below_half).any() | behind, (low & lowest).any()
     up = (low & dropped & ~below_half).any() & (rest | odd)
     kept = Cat(low & ~Cat(dropped, zero), size[len(low) :])
     return Cut(kept, Mux(up, lowest, 0))
@@ -102,6 +103,12 @@ def _chosen(number: Value, values: list[Value]) -> Value:
 def half_up(point: Point) -> Value:
     """Whether a magnitude is rounded up; ties are."""
     return point.fraction[-1]
+
+
+def half_even(point: Point) -> Value:
+    """Whether a magnitude is rounded up; ties to even."""
+    below_half = point.fraction[:-1].any() | point.rest
+    return point.fraction[-1] & (below_half | point.front[0])
 
 
 def float_half_even(point: Point) -> Value:

@@ -12,20 +12,24 @@ from rtl.lib.layout import layout
 from rtl.lib.pipeline import later
 from rtl.lib.results import ResultMemory
 from rtl.post.bytes import CLAMPED, LOOKED_UP, TABLE_ENTRY, Tables, clamped
+from rtl.post.delay import delayed
 from rtl.post.layers import Layers
+from rtl.post.pair import OPERAND, Pair
 from rtl.post.requantise import Requantise
 
+TURN = 2  # clocks from the last word of a layer to the first for which its settings make room
 HANDED = 2  # clocks from a result that is taken to room for the next
 
 
 class PostProcessor(wiring.Component):
     """Words of sums become words of bytes, one in every clock, in their order.
 
-    commands : settings of layers, one for each, in their order. The words of a layer may follow
-        those of the one before without a gap; there is a second set of settings for that.
+    commands : settings of layers, one for each, in their order. Two are held, and a layer gives
+        its own back when its last word has gone through: layers follow each other without a gap
+        if none of them has fewer words than the pipeline is clocks long, and TURN more.
     table_fill : an entry of a table, always ready. It counts for words that are sent later.
-    words : sums of P pixels of a channel, what belongs to the channel, and whether the word is the
-        last one of its layer.
+    words : sums of P pixels of a channel, what belongs to the channel, the bytes of another map
+        where the unit has operations on two, and whether the word is the last one of its layer.
     results : their bytes, int8 or uint8 as the settings say, and whether they are the last ones.
 
     Valid and ready of all are registers.
@@ -35,10 +39,15 @@ class PostProcessor(wiring.Component):
         self.sizes = sizes
         lanes = sizes.lanes
         self.requantise = Requantise(lanes, [Rule[rule.upper()] for rule in sizes.rules])
-        self.latency = 1 + self.requantise.latency + CLAMPED + (LOOKED_UP if sizes.tables else 0)
+        self.pair = Pair(sizes) if sizes.operations else None
+        # Clocks until there are bytes of the layer, and until those of the results.
+        self.made = 1 + self.requantise.latency + CLAMPED + (LOOKED_UP if sizes.tables else 0)
+        self.latency = self.made + (0 if self.pair is None else self.pair.latency + CLAMPED)
         self.result_depth = 1 << (self.latency + ResultMemory.LATENCY + HANDED).bit_length()
+        values = data.ArrayLayout(unsigned(8), lanes)
         word = {"sums": data.ArrayLayout(signed(32), lanes), "channel": layout(PostChannel)}
-        result = {"values": data.ArrayLayout(unsigned(8), lanes), "last": 1}
+        word |= {} if self.pair is None else {"others": values}
+        result = {"values": values, "last": 1}
         fill = stream.Signature(TABLE_ENTRY, always_ready=True)
         super().__init__(
             {
@@ -69,6 +78,8 @@ class PostProcessor(wiring.Component):
         age += CLAMPED
         if self.sizes.tables:
             values = self._looked_up(m, values, settings[age])
+        if self.pair is not None:
+            values = self._paired(m, self.pair, values, settings[self.made :])
         self._send(m, values, marks[-1], results)
         return m
 
@@ -118,6 +129,30 @@ class PostProcessor(wiring.Component):
         m.d.comb += [tables.table.eq(settings.table), tables.looks_up.eq(settings.looks_up)]
         m.d.comb += [place.eq(value) for place, value in zip(tables.bytes, values, strict=True)]
         return list(tables.values)
+
+    def _paired(
+        self, m: Module, pair: Pair, values: list[Value], settings: list[data.View]
+    ) -> list[Value]:
+        """Bytes of the layer and those of another map become one."""
+        others = delayed(m, "others", self.words.payload.others, self.made)
+        first, second = (
+            Signal(data.ArrayLayout(OPERAND, self.sizes.lanes), name=name)
+            for name in ("first", "second")
+        )
+        now = [settings_of.pair for settings_of in settings]
+        for operands, given, is_unsigned in (
+            (first, values, now[0].first_unsigned),
+            (second, others, now[0].second_unsigned),
+        ):
+            m.d.comb += [
+                operand.eq(Cat(byte, byte[7] & ~is_unsigned))
+                for operand, byte in zip(operands, given, strict=True)
+            ]
+        at = pair.latency
+        return [
+            clamped(m, f"_pair_{n}", value, now[at], now[at + 1])
+            for n, value in enumerate(pair.values(m, first, second, now))
+        ]
 
     def _send(
         self, m: Module, values: list[Value], mark: SimpleNamespace, memory: ResultMemory

@@ -13,7 +13,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from accelsim.passes import Rule
-from rtl.post import requantise, rounding
+from rtl.post import points, requantise, rounding
 from tests.rtl.formal.proof import RefutedError, planted, prove
 from tests.rtl.formal.words import Inside, past
 from tests.rtl.mutants import Mutant, load_last
@@ -81,13 +81,16 @@ class Rules(wiring.Component):
     """What leaves is what the definitions say of what came.
 
     total : an integer. Without `multiplies` any products of pieces stand in place of its own.
+    offset : with `offsets`, a zero point of one of two types, whose values results are clamped to.
     """
 
-    def __init__(self, module, widths, multiplies):
+    def __init__(self, module, widths, multiplies, offsets=False):
         self.widths, self.multiplies = widths, multiplies
-        self.dut = module.Requantise(1, module.RULES, widths)
+        self.dut = module.Requantise(1, module.RULES, widths, offsets)
         ports = {"total": In(signed(widths.total)), "multiplier": In(widths.multiplier)}
         ports |= {"shift": In(widths.shift), "rule": In(2)}
+        if offsets:
+            ports |= {"offset": In(signed(widths.result + 1))}
         if not multiplies:
             self.dut._multiplied = self._any_products
             ports |= {f"of_{ij}": In(2 * module.PIECE) for ij in module._PLACES}
@@ -230,17 +233,22 @@ REQUANTISE = (
     Mutant("0 is negative", "up=nudged & (self.multiplier != 0)", "up=nudged"),
     Mutant("twice where it is once", "self.shift > self.widths.multiplier",
            "self.shift >= self.widths.multiplier"),
-    Mutant("a rule too late", "words[5].ort)", "words[4].ort)"),
-    Mutant("no rule of floats", "up = Mux(ort, float_half_even(point), up)", "up = up"),
-    Mutant("signs are lost", "Mux(now.negative, -size, size)", "size"),
-    Mutant("results wrap", "Mux(now.beyond, 1 << self.widths.result, now.front + now.up)",
-           "now.front + now.up"),
+    Mutant("a rule too late", "words = words[5:]", "words = words[4:]"),
+    Mutant("no rule of floats", "up = Mux(words[0].ort, float_half_even(point(now)), up)",
+           "up = up"),
     Mutant("pieces do not overlap", "(now.between << PIECE)", "(now.between << PIECE + 1)"),
+)  # fmt: skip
+POINTS = (
+    Mutant("signs are lost", "Mux(now.negative, -size, size)", "size"),
+    Mutant("results wrap", "Mux(now.beyond, 1 << len(now.front), now.front + now.up)",
+           "now.front + now.up"),
+    Mutant("a shift of another clock", "move(near, shifts[1][:2], 1, kept)",
+           "move(near, shifts[0][:2], 1, kept)"),
 )  # fmt: skip
 
 
 def check_refuted(part, mutant, path, monkeypatch):
-    twin = load_last((rounding, requantise), part, mutant, path, monkeypatch)
+    twin = load_last((rounding, points, requantise), part, mutant, path, monkeypatch)
     with pytest.raises(RefutedError):
         prove_small(twin, monkeypatch, induction=False)
 
@@ -248,6 +256,11 @@ def check_refuted(part, mutant, path, monkeypatch):
 @planted(ROUNDING)
 def test_planted_errors_of_rounding_are_found(mutant, tmp_path, monkeypatch):
     check_refuted(rounding, mutant, tmp_path, monkeypatch)
+
+
+@planted(POINTS)
+def test_planted_errors_of_points_are_found(mutant, tmp_path, monkeypatch):
+    check_refuted(points, mutant, tmp_path, monkeypatch)
 
 
 @planted(REQUANTISE)

@@ -34,7 +34,7 @@ def simulate(unit, tables, layers, idle=0.0, deaf=0.0, late=0.0, seed=0):
     draw = random.Random(seed)
     payloads = {
         "commands": [each for layer in layers for each in _numbers(command_bits(layer.settings))],
-        "words": [each for layer in layers for each in _numbers(word_bits(layer))],
+        "words": [each for layer in layers for each in _numbers(word_bits(layer, unit.sizes))],
     }
     waits = {"commands": late, "words": idle}
     moved = {name: [] for name in payloads}

@@ -4,22 +4,24 @@ import numpy as np
 import pytest
 
 from accelsim.hardware import PostProcessing
-from accelsim.hardware.post import RULES
+from accelsim.hardware.post import OPERATIONS, RULES
 from rtl.lib.results import ResultMemory
 from rtl.post import bytes as bytes_
 from rtl.post import layers as layers_
+from rtl.post import pair as pair_
 from rtl.post import unit as unit_
-from rtl.post.unit import PostProcessor
+from rtl.post.unit import TURN, PostProcessor
 from tests.rtl.mutants import Mutant, load_last
 from tests.rtl.post.simulated import simulate
 from tests.rtl.post.work import random_work
 
 SIZES = (
-    PostProcessing(1, ("ort",), 0),
-    PostProcessing(3, RULES, 2),
-    PostProcessing(2, ("tfl_double", "tfl_single"), 1),
-    PostProcessing(2, ("tfl_single",)),
+    PostProcessing(1, ("ort",), tables=0),
+    PostProcessing(3, RULES, tables=2),
+    PostProcessing(2, ("tfl_double", "tfl_single"), ("aligned_add", "multiply"), 1),
+    PostProcessing(2, ("ort",), ("add", "multiply")),
 )
+EVERYTHING = PostProcessing(3, RULES, OPERATIONS, 2)
 # Layers of one word follow each other faster than they leave; of many, back-pressure is felt.
 LENGTHS = [1, 1, 2, 1, 1, 1, 40, 3, 1, 17, 60]
 PACES = (
@@ -44,14 +46,14 @@ def check(unit, lengths=LENGTHS, seed=0, **pace):
 def test_a_word_in_every_clock(sizes):
     """Also from one layer to the next, where settings are there in time; latency is constant."""
     unit = PostProcessor(sizes)
-    run = check(unit, [20, 30, 20])
-    assert np.array_equal(np.diff(run.entered), np.ones(69))
+    run = check(unit, [20, unit.latency + TURN, 20])
+    assert np.array_equal(np.diff(run.entered), np.ones(39 + unit.latency + TURN))
     assert set(run.left - run.entered) == {unit.latency + ResultMemory.LATENCY}
 
 
 @pytest.mark.parametrize("pace", PACES, ids=str)
 def test_paces_change_neither_values_nor_their_order(pace):
-    for seed, sizes in enumerate(SIZES[:2]):
+    for seed, sizes in enumerate(SIZES[1:3]):
         check(PostProcessor(sizes), seed=seed, **pace)
 
 
@@ -60,7 +62,11 @@ def test_paces_change_neither_values_nor_their_order(pace):
 def test_units_layers_and_paces(seed):
     rng = np.random.default_rng(seed)
     rules = tuple(rng.permutation(RULES)[: rng.integers(1, 5)].tolist())
-    unit = PostProcessor(PostProcessing(int(rng.integers(1, 9)), rules, int(rng.integers(0, 9))))
+    operations = tuple(rng.permutation(OPERATIONS)[: rng.integers(0, 4)].tolist())
+    if rules == ("ort",):
+        operations = tuple(name for name in operations if name != "aligned_add")
+    sizes = PostProcessing(int(rng.integers(1, 9)), rules, operations, int(rng.integers(0, 9)))
+    unit = PostProcessor(sizes)
     lengths = rng.choice([1, 2, 3, 10, 50], 30).tolist()
     names = ("idle", "deaf", "late")
     check(unit, lengths, seed, **{name: float(rng.choice([0, 0.3, 0.9])) for name in names})
@@ -100,18 +106,37 @@ UNIT = (
 
 def check_all(unit):
     for seed, pace in enumerate(PACES):
-        check(unit, [1] * 20 + LENGTHS, seed, **pace)
+        check(unit, [1] * 40 + LENGTHS, seed, **pace)
+
+
+PAIR = (
+    Mutant("adds: no offset", "total=total + settings[2].offset", "total=total"),
+    Mutant("adds: an offset of another age", "settings[2].offset", "settings[1].offset"),
+    Mutant("adds: a factor too early", "settings[ADDED_LATER].first", "settings[3].first"),
+    Mutant("adds: sums are not rounded", "total, settings[4].rounded)", "total, Const(0, 1))"),
+    Mutant("adds: nor is the outer one", "total, settings[8].rounded)", "total, Const(0, 1))"),
+    Mutant("adds: inner sums always are", "total, settings[4].rounded)", "total, Const(1, 1))"),
+    Mutant("adds: signs are lost", "Mux(inner.negative, -inner.size, inner.size)", "inner.size"),
+    Mutant("adds: ties up", "half_even(point(now))", "now.fraction[-1]"),
+    Mutant("adds: halves of factors side by side", "now.high << HALF", "now.high << HALF - 1"),
+    Mutant("nothing is subtracted", "Mux(now.subtract, -b, b)", "b"),
+    Mutant("products too early", "products, self.totalled - 2)", "products, self.totalled - 3)"),
+    Mutant("zero points swapped", "a - now.first_zero_point", "a - now.second_zero_point"),
+    Mutant("the first is not aligned", "each.a if name", "each.b if name"),
+    Mutant("offsets are forgotten", "requantise.offset.eq(now.offset)", "requantise.offset.eq(0)"),
+    Mutant("what is not paired is", "self.latency].operation", "self.latency - 1].operation"),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("part", "mutant"),
     [
         pytest.param(part, mutant, id=mutant.about, marks=[pytest.mark.full] if place else [])
-        for part, mutants in ((layers_, LAYERS), (bytes_, BYTES), (unit_, UNIT))
+        for part, mutants in ((layers_, LAYERS), (bytes_, BYTES), (pair_, PAIR), (unit_, UNIT))
         for place, mutant in enumerate(mutants)
     ],
 )
 def test_planted_errors_are_found(part, mutant, tmp_path, monkeypatch):
-    twin = load_last((layers_, bytes_, unit_), part, mutant, tmp_path, monkeypatch)
+    twin = load_last((layers_, bytes_, pair_, unit_), part, mutant, tmp_path, monkeypatch)
     with pytest.raises(AssertionError):
-        check_all(twin.PostProcessor(PostProcessing(4, RULES, 2)))
+        check_all(twin.PostProcessor(EVERYTHING if part is pair_ else SIZES[1]))

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from accelsim.hardware import PostProcessing
-from accelsim.hardware.post import RULES
+from accelsim.hardware.post import OPERATIONS, RULES
 from rtl.flow.simulators import build_verilator, run_logged
 from rtl.flow.verilog import TOP, verilog
 from rtl.post.unit import PostProcessor
 from tests.rtl.post.work import command_bits, fill_bits, random_work, word_bits
 
-SIZES = PostProcessing(4, RULES)
+SIZES = PostProcessing(4, RULES, OPERATIONS)
 LENGTH = 5_000  # words of a layer
 ALL = 10_000_000  # words of the whole range, four sums each
 PACES = ((0, 0), (128, 0), (0, 128), (30, 200))  # of 256 clocks nothing offered, nothing taken
@@ -23,7 +23,7 @@ def simulate(model, folder, tables, layers, pace):
     payloads = {
         "commands": np.concatenate([command_bits(layer.settings) for layer in layers]),
         "table_fill": fill_bits(tables),
-        "words": np.concatenate([word_bits(layer) for layer in layers]),
+        "words": np.concatenate([word_bits(layer, SIZES) for layer in layers]),
     }
     for name, payload in payloads.items():
         payload.tofile(folder / f"{name}.bin")
