@@ -85,3 +85,20 @@ class PostPair(NamedTuple):
 
 # The first byte, of either type.
 UNPAIRED = PostPair(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, low=-128, high=255)
+
+
+class PostLayer(NamedTuple):
+    """What belongs to a layer: how sums are rounded, and what becomes of the integers.
+
+    The integer next to a sum times its factor, plus the zero point, is clamped to what a byte
+    holds, of int8 or uint8, or to less; it may be looked up in a table; and then it may meet the
+    byte of another map.
+    """
+
+    rule: Annotated[int, Bits(2), Rule, _RULES]
+    zero_point: Annotated[int, Signed(9), "added to the integers"]
+    low: Annotated[int, Signed(9), "the least result"]
+    high: Annotated[int, Signed(9), "the greatest result"]
+    looks_up: Annotated[int, Bits(1), "1 where a table maps bytes to bytes"]
+    table: Annotated[int, Bits(3), "which table"]
+    pair: PostPair = UNPAIRED

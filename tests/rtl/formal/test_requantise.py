@@ -67,6 +67,11 @@ class Definitions:
         return self.named((product + self._half(shift)) >> shift)
 
 
+def between(value, low, high):
+    """The nearest value from low to high."""
+    return Mux(value < low, low, Mux(value > high, high, value))
+
+
 def clamped(value, bits):
     """What the hardware says of a value: 2**bits for all from there on, and likewise below 0."""
     most = 1 << bits
@@ -122,6 +127,9 @@ class Rules(wiring.Component):
             Rule.TFL_AWAY: math.named(Mux(negative, -away, away)),
         }  # fmt: skip
         started = past(m, Const(1, 1), dut.latency)
+        if dut.offsets:
+            self._with_offset(m, math, shift, rule, negative, size)
+            return m
         for each, wanted in value_of.items():
             asked = started & (rule == each)
             m.d.comb += [
@@ -129,6 +137,24 @@ class Rules(wiring.Component):
                 Cover(asked & (value == -3)),
             ]
         return m
+
+    def _with_offset(self, m, math, shift, rule, negative, size):
+        """Of ort: product and offset are added as floats; values of either type are right."""
+        dut, bits = self.dut, self.widths.result
+        m.d.comb += [Assume(self.rule == Rule.ORT), dut.offset.eq(self.offset)]
+        offset = past(m, self.offset, dut.latency)
+        product = math.as_float(size, self.widths.significant)
+        moved = math.named((offset << shift) + Mux(negative, -product, product))
+        total = math.named(abs(moved))
+        whole = math.half_even(math.as_float(total, self.widths.significant), shift)
+        wanted = math.named(Mux(moved < 0, -whole, whole))
+        started = past(m, Const(1, 1), dut.latency)
+        for low, high in ((0, (1 << bits) - 1), (-(1 << bits - 1), (1 << bits - 1) - 1)):
+            asked = started & (offset >= low) & (offset <= high)
+            m.d.comb += [
+                Assert(~asked | (between(dut.values[0], low, high) == between(wanted, low, high))),
+                Cover(asked & (wanted == high - 1) & negative),
+            ]
 
     def _product(self, m, math, multiplier, rule):
         """Sign and magnitude of the product that is now a value."""
@@ -203,6 +229,13 @@ def test_small_widths(monkeypatch):
     prove_small(requantise, monkeypatch)
 
 
+@pytest.mark.full
+def test_offsets(monkeypatch):
+    monkeypatch.setattr(requantise, "PIECE", 3)
+    rules = Rules(requantise, SMALL, multiplies=True, offsets=True)
+    prove(rules, rules.dut.latency + 2, rules.dut.latency + 1)
+
+
 def test_what_is_multiplied():
     prove(Multiplied(requantise), 5, induction=5)
 
@@ -231,8 +264,8 @@ ROUNDING = (
 )  # fmt: skip
 REQUANTISE = (
     Mutant("0 is negative", "up=nudged & (self.multiplier != 0)", "up=nudged"),
-    Mutant("twice where it is once", "self.shift > self.widths.multiplier",
-           "self.shift >= self.widths.multiplier"),
+    Mutant("twice where it is once", "self.shift > self.first_bits",
+           "self.shift >= self.first_bits"),
     Mutant("a rule too late", "words = words[5:]", "words = words[4:]"),
     Mutant("no rule of floats", "up = Mux(words[0].ort, float_half_even(point(now)), up)",
            "up = up"),
