@@ -1,10 +1,9 @@
-"""float32 by integers and by exact fractions, where NumPy has no such operation.
+"""float32 where NumPy has no such operation: fused multiply-adds, and rounding of integers.
 
 A float32 is an integer of at most 24 bits times a power of two. Exponents are not limited here:
 callers keep to numbers that are normal.
 """
 
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,17 +11,6 @@ import numpy.typing as npt
 
 Int64 = npt.NDArray[np.int64]
 SIGNIFICANT = 24  # bits of a float32
-
-
-def nearest(value: Fraction) -> np.float32:
-    """The float32 nearest to a number, ties to even."""
-    size = abs(value)
-    if not size:
-        return np.float32(0)
-    exponent = size.numerator.bit_length() - size.denominator.bit_length() - SIGNIFICANT
-    if size / Fraction(2) ** exponent >= 1 << SIGNIFICANT:
-        exponent += 1
-    return np.float32(round(value / Fraction(2) ** exponent) * 2.0**exponent)
 
 
 def fma(a: npt.ArrayLike, b: npt.ArrayLike, c: npt.ArrayLike) -> npt.NDArray[np.float32]:
