@@ -260,7 +260,8 @@ def _later(step: Step, place: int, given: list[Constant | None], type_: TensorTy
 def _call(step: Step, given: list[Array | None]) -> tuple[Array, ...]:
     """The results of the function of a step; NetworkError where it refuses its inputs."""
     try:
-        made: Any = FUNCTIONS[step.kind](*given, **step.attributes)
+        with np.errstate(all="ignore"):
+            made: Any = FUNCTIONS[step.kind](*given, **step.attributes)
     except (ValueError, IndexError, TypeError, OverflowError, ZeroDivisionError) as error:
         raise NetworkError(f"{step} cannot be computed of its constants: {error}") from None
     results = made if isinstance(made, tuple) else (made,)

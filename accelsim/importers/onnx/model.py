@@ -83,10 +83,12 @@ def derived(
     shape: tuple[int, ...], dtype: str, function: Callable[..., Array], *constants: Constant
 ) -> Constant:
     """A constant that is a function of others, which is computed when it is asked for."""
-    return Constant(
-        TensorType(shape, dtype),
-        lambda: np.array(function(*(each.values for each in constants)), dtype),
-    )
+
+    def read() -> Array:
+        with np.errstate(all="ignore"):
+            return np.array(function(*(each.values for each in constants)), dtype)
+
+    return Constant(TensorType(shape, dtype), read)
 
 
 @dataclass(eq=False)

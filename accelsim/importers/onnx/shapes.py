@@ -56,7 +56,18 @@ def infer(model: Model, step: Step) -> dict[str, TensorType | None]:
     except (InferenceError, ValidationError) as error:
         reason = str(error).strip().splitlines()[-1].rpartition("] ")[2]
         raise NetworkError(f"shapes of {step} do not infer: {reason}") from None
-    return {name: _from_proto(types.get(name)) for name in step.outputs if name}
+    made = {name: _from_proto(types.get(name)) for name in step.outputs if name}
+    if step.kind == "Reshape":
+        _check_reshape(step, model.type(step.inputs[0]), made[step.outputs[0]])
+    return made
+
+
+def _check_reshape(step: Step, before: TensorType, after: TensorType | None) -> None:
+    """NetworkError where a tensor would get or lose values, which ONNX's rule does not see."""
+    if after is not None and prod(before.shape) != prod(after.shape):
+        raise NetworkError(
+            f"{step} makes {list(after.shape)} of {step.inputs[0]!r}, which is {list(before.shape)}"
+        )
 
 
 def _check_attributes(step: Step) -> None:
