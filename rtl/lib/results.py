@@ -1,6 +1,6 @@
 """Result memory: what a core returns, between its result port and the host."""
 
-from amaranth.hdl import Module, ShapeLike, Signal, unsigned
+from amaranth.hdl import Module, Mux, ShapeLike, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -66,9 +66,11 @@ class ResultMemory(wiring.Component):
             ]
             with m.If(self.write[j]):
                 m.d.sync += at.eq(at + 1)
+        whole = self.write[self.columns - 1]
         m.d.sync += [
-            complete.eq(complete + self.write[self.columns - 1] - fetch),
-            some.eq(self.write[self.columns - 1] | (some & ~(fetch & (complete == 1)))),
+            # Both sums beside each other: it comes late whether a word is fetched.
+            complete.eq(Mux(fetch, complete - ~whole, complete + whole)),
+            some.eq(whole | (some & ~(fetch & (complete == 1)))),
             self.handed.eq(self.results.valid & self.results.ready),
         ]
         with m.If(fetch):

@@ -114,7 +114,7 @@ class Order(wiring.Component):
 
 
 MUTANTS = (
-    Mutant("a word too early", "self.write[self.columns - 1] - fetch", "self.write[0] - fetch"),
+    Mutant("a word too early", "whole = self.write[self.columns - 1]", "whole = self.write[0]"),
     Mutant("a word is lost", "(~fetched | move)", "1"),
     Mutant("a word is doubled", "read.eq(read + 1), fetched", "read.eq(read + move), fetched"),
     Mutant("words while none is taken", "with m.If(move):", "with m.If(1):"),
