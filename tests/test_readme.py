@@ -29,6 +29,7 @@ TOP = Path(__file__).parents[1]
 README, DOCS = TOP / "README.md", TOP / "docs"
 PAGES = (README, *sorted(DOCS.glob("*.md")))
 NOTEBOOKS = TOP / "notebooks"  # where the pictures of the README lie
+MODELS = TOP / "tests" / "models"
 CONSOLE = re.compile(r"\$ accelsim (.*)\n((?:.*\n)*)")
 BLOCK = re.compile(r"(?<=^```)(console|python|toml|csv \S+)\n(.*?)(?=^```$)", re.M | re.S)
 HELP = ("", *(x for x in COMMANDS if x != "plot"), *(f"plot {kind}" for kind in KINDS))
@@ -43,6 +44,7 @@ def blocks(page: Path, language: str) -> list[str]:
 def follow(page: Path) -> str:
     """The page with the lines that its commands print now, in this folder."""
     Path("notebooks").symlink_to(NOTEBOOKS)
+    Path("models").symlink_to(MODELS)
     texts: dict[str, str] = {}
     name = ""
     for text in blocks(page, "toml"):
