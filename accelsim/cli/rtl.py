@@ -142,12 +142,21 @@ def generate_rtl(
     axi_stream: Annotated[
         bool, typer.Option("--axi-stream", help="Add a wrapper whose streams are AXI4-Stream.")
     ] = False,
+    post: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LANES[:RULES[:OPERATIONS]]",
+            help="Add a post-processing unit, for instance 8:ort:add,multiply.",
+        ),
+    ] = None,
 ) -> None:
     """Write the Verilog of a design, and its documentation.
 
     Its parameters are written as JSON. With --layer also a self-checking testbench for simulators
     of your own, and what the layer sends and must return, on real data.
     """
+    from accelsim.hardware import parse_post
+
     check_named("--output", output)
     of_layer = {
         "--variant": None if variant == "baseline" else variant,
@@ -164,12 +173,14 @@ def generate_rtl(
             raise UnsupportedError(f"{option} is for --layer")
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
     check_rtl(design, hardware)
-    of_design = {"--hardware": hardware, "--array": array, "--depthwise": depthwise}
+    unit = None if post is None else parse_post(post)
+    of_design = {"--hardware": hardware, "--array": array, "--depthwise": depthwise, "--post": post}
     flags = [*_overlap(overlap), *(["--axi-stream"] if axi_stream else [])]
     command = _command("accelsim rtl", of_design | {"--layer": layer} | of_layer, flags)
     with needs_extra_rtl(), progress_bar() as progress:
         from rtl.flow.generate import generate
         from rtl.flow.simulators import lint_command
+        from rtl.post.files import MODULE
 
         stimulus = None
         if layer is not None:
@@ -181,9 +192,13 @@ def generate_rtl(
             stimulus = cosimulation.stimulus(
                 net, name, design, dataflow, seed, depthwise_on, batch, read_inputs(data, net)
             )
-        written = generate(design, Path(output), progress, stimulus, command, axi_stream)
+        written = generate(design, Path(output), progress, stimulus, command, axi_stream, unit)
     sources = [path for path in written if path.suffix == ".sv"]
-    say(*map(str, written), "", "To lint it:", shlex.join(lint_command(*sources)))
+    apart = [path for path in sources if path.stem == MODULE]
+    say(*map(str, written), "", "To lint it:")
+    for together in ([path for path in sources if path not in apart], apart):
+        if together:
+            say(shlex.join(lint_command(*together)))
 
 
 def place_and_route(

@@ -6,7 +6,7 @@ from accelsim.hardware.design import CLOCK_MHZ, Hardware, is_third_party, third_
 from accelsim.hardware.files import ENGINES, TABLES, load_hardware, to_toml
 from accelsim.hardware.memory import Memory
 from accelsim.hardware.operands import Operands
-from accelsim.hardware.post import PostProcessing
+from accelsim.hardware.post import PostProcessing, parse_post
 from accelsim.hardware.presets import (
     PRESETS,
     Preset,
@@ -54,6 +54,7 @@ __all__ = [
     "parse_array",
     "parse_depthwise",
     "parse_memory",
+    "parse_post",
     "parse_size",
     "third_party_design",
     "to_toml",

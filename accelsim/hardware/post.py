@@ -1,5 +1,6 @@
 """Sizes of the post-processing unit."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -41,6 +42,20 @@ class PostProcessing:
     def label(self) -> str:
         """The unit in words."""
         return f"{self.name} {self.lanes} ({', '.join(self.rules)})"
+
+
+def parse_post(text: str) -> PostProcessing:
+    """A unit such as 8, 8:ort,tfl_double or 8:ort:add,multiply: lanes, rules, operations."""
+    lanes, *lists = (part.strip() for part in text.split(":"))
+    if not re.fullmatch("-?[0-9]{1,9}", lanes) or len(lists) > 2:
+        raise HardwareError(
+            "post must be LANES:RULES:OPERATIONS, for instance 8 or 8:ort:add,multiply, not "
+            f"{text!r}"
+        )
+    words = [tuple(word.strip() for word in each.split(",")) for each in lists]
+    rules = words[0] if words else PostProcessing.rules
+    operations = words[1] if len(words) > 1 else PostProcessing.operations
+    return PostProcessing(int(lanes), rules, operations)
 
 
 def _some_of(words: tuple[str, ...], least: int) -> Requirement:

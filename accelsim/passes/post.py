@@ -59,6 +59,7 @@ class PostPair(NamedTuple):
                  product times its factor before ort rounds it.
 
     With `subtract` the second less its zero point is negated.
+
     To requantise is to multiply by multiplier 2**-shift and to round by the rule. The result plus
     zero_point is clamped.
     """

@@ -18,7 +18,7 @@ from amaranth.lib.wiring import Component, Out, connect, flipped
 
 from accelsim.errors import FileError
 from accelsim.files import check_writable
-from accelsim.hardware import Hardware, Sizes
+from accelsim.hardware import Hardware, PostProcessing, Sizes
 from accelsim.version import __version__
 from rtl.engines import core_of
 from rtl.flow import axi
@@ -26,6 +26,7 @@ from rtl.flow.manual import Chapter, flat, page
 from rtl.flow.ports import CLOCK, RESET, CoreOfDesign, payload, ports, streams
 from rtl.flow.testbench import Stimulus, testbench_files
 from rtl.flow.verilog import TOP, located, verilog
+from rtl.post.files import post_files
 
 Progress = Callable[[str, float], None]
 
@@ -94,10 +95,13 @@ def generate(
     stimulus: Stimulus | None = None,
     command: str | None = None,
     axi_stream: bool = False,
+    post: PostProcessing | None = None,
 ) -> tuple[Path, ...]:
     """Write core.sv, parameters.json and core.md into a directory; the paths written.
 
     With `axi_stream` also the wrapper of rtl.flow.axi, of which the other files then speak, too.
+
+    With `post` also post_processor.sv, .json and .md, a unit of its own.
 
     With a stimulus also testbench.sv, what it reads, and testbench.md. The directory is made where
     it does not exist; the files are there whole or not at all. `command` is what core.sv says it
@@ -108,7 +112,8 @@ def generate(
     with _whole(directory) as written:
         made = make_cores(hardware)
         report("making Verilog", 0.9)
-        written["core.sv"] = located(_head(made, command) + made.text)
+        engines = {sizes.name: sizes for _, sizes, _ in made.cores}
+        written["core.sv"] = located(_head(engines, command) + made.text)
         said, text = parameters(made), page(chapters(made))
         if axi_stream:
             said["axi_stream"] = axi.parameters(made.top)
@@ -117,18 +122,20 @@ def generate(
         written["core.md"] = text
         if axi_stream:
             written[axi.FILE] = axi.axi_verilog(made.top)
+        if post is not None:
+            written |= post_files(post, _head({post.name: post}, command))
         if stimulus is not None:
             written |= testbench_files(made.engine(stimulus.engine), made.top, stimulus, axi_stream)
     report("making Verilog", 1.0)
     return tuple(directory / name for name in written)
 
 
-def _head(made: Generated, command: str | None) -> str:
-    """Comments in front of the Verilog: what made it, and the sizes of its engines."""
+def _head(parts: dict[str, Any], command: str | None) -> str:
+    """Comments in front of the Verilog: what made it, and the sizes of what it holds."""
     by = "" if command is None else f": {' '.join(command.split())}"
     lines = [f"// Written by accelsim {__version__}{by}"]
-    for _, sizes, _ in made.cores:
-        lines += ["//", f"// {sizes.name}"]
+    for name, sizes in parts.items():
+        lines += ["//", f"// {name}"]
         lines += [f"//   {name} = {value}" for name, value in flat(asdict(sizes))]
     return "\n".join(lines) + "\n\n"
 

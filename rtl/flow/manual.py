@@ -76,18 +76,18 @@ def _chapter(prefix: str, chapter: Chapter, level: str) -> Iterator[str]:
         (f"`{field.name}`", *_place(field), meaning[field.name])
         for field in payload(core, "commands")
     ]
-    yield _docstring(inspect.getmodule(type(core)))
+    yield docstring(inspect.getmodule(type(core)))
     yield f"\n{level} Sizes\n"
     yield table(("size", "value"), sizes)
     yield f"\n{level} Ports\n"
-    yield _docstring(type(core))
+    yield docstring(type(core))
     yield "\nA stream transfers a payload at every rising edge of `clk` at which its `valid` and"
     yield "`ready` are both 1. A stream without a `ready` port is always ready.\n"
     yield table(("port", "direction", "bits"), wires)
     yield f"\n{level} Payloads\n"
     yield table(("payload", "field", "bits", "offset", "type"), payloads)
     yield f"\n{level} Commands\n"
-    yield _docstring(get_type_hints(chapter.command)["work"])
+    yield docstring(get_type_hints(chapter.command)["work"])
     yield "\nA core checks nothing: after a command that is not legal, or whose fields contradict"
     yield "each other, its state is undefined until the next reset. accelsim's host sends none.\n"
     yield table(("field", "bits", "offset", "meaning"), commands)
@@ -114,19 +114,20 @@ def _payload_rows(core: Any, stream: str, prefix: str) -> Iterator[tuple[str, ..
             last = fields[-1]
             step = f"{field.offset} + {field.bits} i"
             name = f"{field.name[:-3]}[i], i = 0 .. {len(fields) - index - 1}"
-            yield f"`{prefix}{stream}`", name, str(last.bits), step, _kind(field)
+            yield f"`{prefix}{stream}`", name, str(last.bits), step, kind(field)
             return
-        yield f"`{prefix}{stream}`", field.name, *_place(field), _kind(field)
+        yield f"`{prefix}{stream}`", field.name, *_place(field), kind(field)
 
 
 def _place(field: Field) -> tuple[str, str]:
     return str(field.bits), str(field.offset)
 
 
-def _kind(field: Field) -> str:
+def kind(field: Field) -> str:
+    """Whether a field is in two's complement."""
     return "signed" if field.signed else "unsigned"
 
 
-def _docstring(documented: object) -> str:
+def docstring(documented: object) -> str:
     """A docstring as it is written; its columns are aligned by spaces."""
     return f"```text\n{inspect.getdoc(documented)}\n```"

@@ -12,7 +12,7 @@ from rtl.lib.pipeline import later
 from rtl.post.delay import delayed
 from rtl.post.points import point, pointed, rounded
 from rtl.post.requantise import Requantise, Widths
-from rtl.post.rounding import cut, half_even
+from rtl.post.rounding import Cut, cut, half_even
 
 OPERAND = signed(9)  # a byte of either type, and less its zero point
 PRODUCT = signed(17)
@@ -153,9 +153,9 @@ def _as_float(m: Module, n: str, total: Value, wanted: Value) -> SimpleNamespace
     """Size and sign of a number, in three clocks; of the next float32, if wanted then."""
     size = abs(total)[: len(total)]
     now = later(m, f"size_{n}", size=size, negative=total[-1])
-    kept, up = cut(now.size, SIGNIFICANT, wanted)
-    now = later(m, f"cut_{n}", kept=kept, up=up, negative=now.negative)
-    size = (now.kept + now.up)[: len(total)]
+    parts = cut(now.size, SIGNIFICANT, wanted)
+    now = later(m, f"cut_{n}", **parts._asdict(), negative=now.negative)
+    size = Cut.rounded(now.kept, now.step, now.up)[: len(total)]
     return later(m, f"float_{n}", size=size, negative=now.negative)
 
 

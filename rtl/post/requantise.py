@@ -15,7 +15,7 @@ from amaranth.lib.wiring import In, Out
 from accelsim.passes import Rule
 from rtl.lib.pipeline import later
 from rtl.post.points import point, pointed, rounded
-from rtl.post.rounding import cut, float_half_even, half_up, nudge
+from rtl.post.rounding import Cut, cut, float_half_even, half_up, nudge
 
 RULES = tuple(Rule)
 OFFSET = 4  # clocks in which an offset is added
@@ -118,9 +118,9 @@ class Requantise(wiring.Component):
         now = later(m, f"size{n}", size=size[:bits], negative=negative)
         words = words[1:]
         if self.cuts:
-            kept, up = cut(now.size, self.widths.significant, words[0].ort)
-            now = later(m, f"cut{n}", kept=kept, up=up, negative=now.negative)
-            size = (now.kept + now.up)[:bits]
+            parts = cut(now.size, self.widths.significant, words[0].ort)
+            now = later(m, f"cut{n}", **parts._asdict(), negative=now.negative)
+            size = Cut.rounded(now.kept, now.step, now.up)[:bits]
             now = later(m, f"significant{n}", size=size, negative=now.negative)
             words = words[2:]
         now = self._multiplied(m, n, now, words[0].multiplier)
@@ -168,11 +168,11 @@ class Requantise(wiring.Component):
         """
         behind, front = self.fraction_bits, self.widths.result
         product, significant = Cat(now.fraction, now.front), self.widths.significant
-        kept, up = cut(product, significant, words[0].ort, now.rest)
+        parts = cut(product, significant, words[0].ort, now.rest)
         same = {"negative": now.negative, "beyond": now.beyond}
-        now = later(m, f"float{n}", kept=kept, up=up, **same)
-        now = later(m, f"nearest{n}", size=now.kept + now.up, negative=now.negative,
-                    beyond=now.beyond)  # fmt: skip
+        now = later(m, f"float{n}", **parts._asdict(), **same)
+        size = Cut.rounded(now.kept, now.step, now.up)
+        now = later(m, f"nearest{n}", size=size, negative=now.negative, beyond=now.beyond)
         offset = words[2].offset
         total = now.size + (Mux(now.negative, -offset, offset) << behind)
         now = later(m, f"moved{n}", total=total, negative=now.negative, beyond=now.beyond)

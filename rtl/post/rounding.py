@@ -22,17 +22,25 @@ from amaranth.hdl import Cat, Const, Mux, Value, ValueLike
 
 
 class Cut(NamedTuple):
-    """A magnitude without the bits that it has too many, and what rounding adds to it, or 0."""
+    """A magnitude without the bits that it has too many.
+
+    up : whether rounding adds the lowest bit that stays, `step`, to what is kept.
+    """
 
     kept: Value
+    step: Value
     up: Value
+
+    @staticmethod
+    def rounded(kept: Value, step: Value, up: Value) -> Value:
+        """The sum, which has no more bits than the magnitude, unless that has all of them set."""
+        return kept + (step & up.replicate(len(step)))
 
 
 def cut(size: Value, bits: int, wanted: Value, behind: ValueLike = 0) -> Cut:
     """The highest `bits` of a magnitude that has more, rounded half to even; all of it unwanted.
 
-    The sum of both has no more bits than the magnitude, unless that has all of them set. `behind`
-    is whether any bit was set behind the magnitude.
+    `behind` is whether any bit was set behind the magnitude.
     """
     zero = Const(0, 1)
     # A bit for every place beyond, the lowest ones set, as many as are dropped.
@@ -44,7 +52,7 @@ def cut(size: Value, bits: int, wanted: Value, behind: ValueLike = 0) -> Cut:
     rest, odd = (low & below_half).any() | behind, (low & lowest).any()
     up = (low & dropped & ~below_half).any() & (rest | odd)
     kept = Cat(low & ~Cat(dropped, zero), size[len(low) :])
-    return Cut(kept, Mux(up, lowest, 0))
+    return Cut(kept, lowest, up)
 
 
 def nudge(negative: Value, twice: Value, multiplier_bits: int, width: int) -> Value:

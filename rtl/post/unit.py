@@ -26,7 +26,7 @@ class PostProcessor(wiring.Component):
 
     commands : settings of layers, one for each, in their order. Two are held, and a layer gives
         its own back when its last word has gone through: layers follow each other without a gap
-        if none of them has fewer words than the pipeline is clocks long, and TURN more.
+        if none of them has fewer words than the pipeline is clocks long, and two more.
     table_fill : an entry of a table, always ready. It counts for words that are sent later.
     words : sums of P pixels of a channel, what belongs to the channel, the bytes of another map
         where the unit has operations on two, and whether the word is the last one of its layer.

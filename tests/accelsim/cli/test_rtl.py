@@ -162,3 +162,17 @@ def test_rtl_wraps_the_streams_where_asked(accelsim, tmp_path):
     assert head.endswith(": accelsim rtl --array 2x2 --axi-stream")
     lint = shlex.split(outcome.out.splitlines()[-1])
     assert [Path(word).name for word in lint[-2:]] == ["core.sv", "axi_stream.sv"]
+
+
+def test_rtl_adds_a_post_processing_unit(accelsim, tmp_path):
+    outcome = accelsim("rtl", "--array", "1x1", "--post", "1:ort", "-o", tmp_path / "post")
+    assert outcome.status == 0
+    lint = [shlex.split(line) for line in outcome.out.splitlines()[-2:]]
+    assert [Path(words[-1]).name for words in lint] == ["core.sv", "post_processor.sv"]
+    text = (tmp_path / "post" / "post_processor.sv").read_text()
+    assert text.splitlines()[0].endswith(": accelsim rtl --array 1x1 --post 1:ort")
+    assert "//   rules = ('ort',)" in text
+    refused = accelsim("rtl", "--post", "0", "-o", tmp_path / "none")
+    assert (refused.status, refused.out) == (2, "")
+    assert refused.err == "accelsim: post.lanes must be a whole number from 1 to 256, not 0\n"
+    assert not (tmp_path / "none").exists()

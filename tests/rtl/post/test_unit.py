@@ -5,11 +5,11 @@ import pytest
 
 from accelsim.hardware import PostProcessing
 from accelsim.hardware.post import OPERATIONS, RULES
-from rtl.lib.results import ResultMemory
 from rtl.post import bytes as bytes_
 from rtl.post import layers as layers_
 from rtl.post import pair as pair_
 from rtl.post import unit as unit_
+from rtl.post.files import latency
 from rtl.post.unit import TURN, PostProcessor
 from tests.rtl.mutants import Mutant, load_last
 from tests.rtl.post.simulated import simulate
@@ -48,7 +48,7 @@ def test_a_word_in_every_clock(sizes):
     unit = PostProcessor(sizes)
     run = check(unit, [20, unit.latency + TURN, 20])
     assert np.array_equal(np.diff(run.entered), np.ones(39 + unit.latency + TURN))
-    assert set(run.left - run.entered) == {unit.latency + ResultMemory.LATENCY}
+    assert set(run.left - run.entered) == {latency(unit)}
 
 
 @pytest.mark.parametrize("pace", PACES, ids=str)

@@ -9,6 +9,7 @@ from accelsim.hardware import PostProcessing
 from accelsim.hardware.post import OPERATIONS, RULES
 from rtl.flow.simulators import build_verilator, run_logged
 from rtl.flow.verilog import TOP, verilog
+from rtl.post.files import latency
 from rtl.post.unit import PostProcessor
 from tests.rtl.post.work import command_bits, fill_bits, random_work, word_bits
 
@@ -48,7 +49,7 @@ def compare(folder, words, layers_at_once=50):
             got, clocks = simulate(model, folder, tables, layers, pace)
             assert np.array_equal(got, np.concatenate([layer.expected() for layer in layers]))
             if pace == (0, 0):
-                assert clocks <= len(got) + 40
+                assert clocks <= len(got) + latency(unit) + 10
         done += len(got)
     return done
 
