@@ -27,7 +27,8 @@ def quantize_linear(
 
     output_dtype : the type where there is no zero point.
     """
-    steps = np.rint(x / spread(scale, x, axis, block_size))
+    with np.errstate(all="ignore"):
+        steps = np.rint(x.astype(scale.dtype) / spread(scale, x, axis, block_size))
     dtype = np.dtype(output_dtype) if zero_point is None else zero_point.dtype
     if zero_point is not None:
         steps = steps + spread(zero_point, x, axis, block_size)
@@ -47,7 +48,8 @@ def dequantize_linear(
     less = x.astype(np.int32)
     if zero_point is not None:
         less = less - spread(zero_point, x, axis, block_size).astype(np.int32)
-    made = less.astype(scale.dtype) * spread(scale, x, axis, block_size)
+    with np.errstate(over="ignore", invalid="ignore"):
+        made = less.astype(scale.dtype) * spread(scale, x, axis, block_size)
     return made if output_dtype is None else made.astype(output_dtype)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from accelsim.errors import NetworkError
 from accelsim.graph.types import Constant, TensorType
-from accelsim.importers.onnx.model import STANDARD, Model, Step
+from accelsim.importers.onnx.model import MICROSOFT, STANDARD, Model, Step
 from accelsim.ops.geometry import resolve_padding
 
 Rule = Callable[[Model, Step], Step | tuple[Step, ...]]
@@ -170,7 +170,16 @@ _REDUCTIONS = tuple(
 )
 _ALWAYS = 1 << 16  # above all versions
 # By operator: below which version of the operator set something is done, and what.
+
+
+def _as_standard(model: Model, step: Step) -> Step:
+    """What onnxruntime had in its own domain before the operator set had it."""
+    return replace(step, kind=step.kind.removeprefix(f"{MICROSOFT}."))
+
+
 RULES: Mapping[str, tuple[tuple[int, Rule], ...]] = {
+    f"{MICROSOFT}.DequantizeLinear": ((_ALWAYS, _as_standard),),
+    f"{MICROSOFT}.QuantizeLinear": ((_ALWAYS, _as_standard),),
     "BatchNormalization": ((_ALWAYS, _batch_norm),),
     "Dropout": ((_ALWAYS, _dropout),),
     "Cast": ((_ALWAYS, _types),),

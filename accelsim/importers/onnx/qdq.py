@@ -27,7 +27,7 @@ from accelsim.graph.functions.quantisation import quantize_linear
 from accelsim.graph.types import Array, TensorType
 from accelsim.importers.onnx.model import Model, Step, derived
 from accelsim.importers.onnx.quantised import CALLED, LINEAR, PREFIX, TABLE
-from accelsim.importers.onnx.scales import EIGHT_BITS, Tensor
+from accelsim.importers.onnx.scales import EIGHT_BITS, Tensor, are_scales
 from accelsim.numerics import float_rules
 from accelsim.numerics.scales import Quantised
 
@@ -204,7 +204,8 @@ class Fusion:
         known = self.model.constants
         if tensor.scale not in known or (tensor.zero_point and tensor.zero_point not in known):
             return False
-        return known[tensor.scale].values.size == 1 and self._dtype(tensor) in EIGHT_BITS
+        scales = known[tensor.scale].values
+        return scales.size == 1 and are_scales(scales) and self._dtype(tensor) in EIGHT_BITS
 
     def _dtype(self, tensor: Tensor) -> str:
         return self.model.type(tensor.name).dtype
@@ -704,7 +705,8 @@ def _read_by(step: Step) -> Tensor:
 
 def _over_range(w: Array) -> tuple[Array, Array]:
     """Scale and zero point of int8 over the range of reals and 0."""
-    low, high = np.float32(min(w.min(), 0)), np.float32(max(w.max(), 0))
+    known = np.nan_to_num(w)
+    low, high = np.minimum(known.min(), np.float32(0)), np.maximum(known.max(), np.float32(0))
     scale = (high - low) / np.float32(255) if high > low else np.float32(1)
     zero = np.rint(np.clip(np.float32(-128) - low / scale, -128, 127))
     return np.asarray(scale), np.asarray(zero, np.int8)
@@ -712,8 +714,13 @@ def _over_range(w: Array) -> tuple[Array, Array]:
 
 def _on_scale(bias: Array, x_scale: Array, w_scale: Array) -> Array:
     """A bias of reals on the scale of the sums, as the runtime brings it there."""
-    steps: Array = np.rint(bias / (x_scale.ravel() * w_scale.ravel())).astype(np.int32)
-    return steps
+    sums = x_scale.ravel() * w_scale.ravel()
+    if not are_scales(sums):
+        return np.zeros(bias.shape, np.int32)  # the program of the sums refuses such scales
+    steps = np.rint(np.nan_to_num(bias / sums)).astype(np.float64)
+    ends = np.iinfo(np.int32)
+    bounded: Array = np.clip(steps, ends.min, ends.max).astype(np.int32)
+    return bounded
 
 
 RULES: dict[str, Callable[[Fusion, Step], Any]] = {

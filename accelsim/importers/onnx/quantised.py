@@ -4,7 +4,7 @@ QLinearConv, QLinearMatMul, ConvInteger and MatMulInteger are ONNX's; the others
 com.microsoft. `qdq` makes more of them of what stands between DequantizeLinear and QuantizeLinear.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -171,9 +171,10 @@ def _bias(model: Model, step: Step, name: str, count: int) -> Any:
 
 @contextmanager
 def _naming(step: Step) -> Iterator[None]:
-    """Errors inside name the step."""
+    """Errors inside name the step; scales that overflow are refused there, without a warning."""
     try:
-        yield
+        with np.errstate(all="ignore"):
+            yield
     except AccelsimError as error:
         raise type(error)(f"{step}: {error}") from None
 
@@ -300,7 +301,9 @@ def q_linear_concat(model: Model, step: Step) -> Iterator[Node]:
             name = f"{step.name}.{place // 3}"
             model.types[name] = model.type(x.name)._replace(dtype=kind.dtype)
             note(model, Tensor(name, y.scale, y.zero_point))
-            yield Node(name, step.kind, None, (x.name,), (name,), onnx_rules.table(given, kind))
+            with _naming(step):
+                program = onnx_rules.table(given, kind)
+            yield Node(name, step.kind, None, (x.name,), (name,), program)
         names.append(name)
     work = Function("Concat", {"axis": step.attributes["axis"]})
     yield Node(step.name, step.kind, work, tuple(names), step.outputs)
@@ -357,7 +360,8 @@ def q_linear_global_average_pool(model: Model, step: Step) -> Iterator[Node]:
         model.types[rows] = TensorType((*shape[:2], 1, prod(shape[2:])), given.dtype)
         yield Node(rows, "Reshape", Function("Reshape"), (name, flat), (rows,))
         name, result = rows, f"{step.name}.mean"
-    program = onnx_rules.global_average(given, kind, prod(shape[2:]))
+    with _naming(step):
+        program = onnx_rules.global_average(given, kind, prod(shape[2:]))
     yield Node(step.name, step.kind, None, (name,), (result,), program)
     if result != step.outputs[0]:
         model.types[result] = TensorType((*shape[:2], 1, 1), kind.dtype)
@@ -432,7 +436,9 @@ NODES: Mapping[str, Rule] = {
     "QLinearConvTranspose": q_linear_conv_transpose,
     "QLinearMatMul": q_linear_matmul,
     "QuantizeLinear": quantize_linear,
+    f"{PREFIX}DequantizeLinear": dequantize_linear,
     f"{PREFIX}QGemm": q_gemm,
+    f"{PREFIX}QuantizeLinear": quantize_linear,
     f"{LINEAR}Add": q_linear_add,
     f"{LINEAR}AveragePool": q_linear_average_pool,
     f"{LINEAR}Concat": q_linear_concat,
@@ -443,6 +449,42 @@ NODES: Mapping[str, Rule] = {
     f"{LINEAR}Softmax": q_linear_softmax,
 }
 
+_TENSOR = (0, 1)  # a tensor and its scale
+# The inputs that operators must have; for what is not of ONNX, attributes and their types too.
+_REQUIRED: Mapping[str, tuple[int, ...]] = {
+    "ConvInteger": (0, 1),
+    "DequantizeLinear": _TENSOR,
+    "MatMulInteger": (0, 1),
+    "QLinearConv": (0, 1, 3, 4, 6),
+    "QLinearMatMul": (0, 1, 3, 4, 6),
+    "QuantizeLinear": _TENSOR,
+    f"{PREFIX}DequantizeLinear": _TENSOR,
+    f"{PREFIX}QGemm": (0, 1, 3, 4),
+    f"{PREFIX}QuantizeLinear": _TENSOR,
+    f"{LINEAR}Add": (0, 1, 3, 4, 6),
+    f"{LINEAR}AveragePool": (0, 1, 3),
+    f"{LINEAR}Concat": (0, 2, 3),
+    f"{LINEAR}GlobalAveragePool": (0, 1, 3),
+    f"{LINEAR}LeakyRelu": (0, 1, 3),
+    f"{LINEAR}Mul": (0, 1, 3, 4, 6),
+    f"{LINEAR}Sigmoid": (0, 1, 3),
+    f"{LINEAR}Softmax": (0, 1, 3),
+}
+_ATTRIBUTES: Mapping[str, type] = {
+    "alpha": float,
+    "auto_pad": str,
+    "axis": int,
+    "ceil_mode": int,
+    "channels_last": int,
+    "count_include_pad": int,
+    "dilations": tuple,
+    "kernel_shape": tuple,
+    "opset": int,
+    "pads": tuple,
+    "strides": tuple,
+    "transA": int,
+    "transB": int,
+}
 # Where operators of ONNX have zero points, and the tensors that these are of.
 _ZERO_POINTS = {
     "ConvInteger": ((2, 0), (3, 1)),
@@ -453,8 +495,18 @@ _ZERO_POINTS = {
 }
 
 
-def check_zero_points(model: Model, step: Step) -> None:
-    """NetworkError where a zero point is of another type than its tensor, before shapes infer."""
+def check_inputs(model: Model, step: Step) -> None:
+    """What shapes infer from: NetworkError for inputs that lack, and for types that do not fit."""
+    places: Sequence[int] = _REQUIRED.get(step.kind, ())
+    if step.kind == f"{LINEAR}Concat":
+        places = (*places, *range(2, len(step.inputs), 3), *range(3, len(step.inputs), 3))
+    for place in places:
+        if not step.input(place):
+            raise NetworkError(f"{step} lacks its input {place + 1}")
+    if step.kind.startswith(PREFIX) and step.kind in _REQUIRED:
+        for name, value in step.attributes.items():
+            if not isinstance(value, _ATTRIBUTES.get(name, ())):
+                raise NetworkError(f"{step} cannot have the attribute {name} that it has")
     for place, of in _ZERO_POINTS.get(step.kind, ()):
         name, tensor = step.input(place), step.input(of)
         if name and model.type(name).dtype != model.type(tensor).dtype:
@@ -470,6 +522,21 @@ Types = list[TensorType | None]
 def _as_first(step: Step, types: Types) -> Types:
     """The type of the first input."""
     return types[:1]
+
+
+def _as_integers(step: Step, types: Types) -> Types:
+    """Of the type of the zero point."""
+    x, _, zero, *_ = (*types, None)
+    assert x is not None
+    return [x._replace(dtype="uint8" if zero is None else zero.dtype)]
+
+
+def _as_reals(step: Step, types: Types) -> Types:
+    """Of the type of the scale."""
+    x, scale = types[:2]
+    assert x is not None
+    assert scale is not None
+    return [x._replace(dtype=scale.dtype)]
 
 
 def _broadcast(step: Step, types: Types) -> Types:
@@ -488,7 +555,9 @@ def _broadcast(step: Step, types: Types) -> Types:
 def _joined(step: Step, types: Types) -> Types:
     """Maps behind one another along an axis."""
     shapes = [each.shape for each in types[2::3] if each is not None]
-    axis = step.attributes.get("axis", 0)
+    axis = step.attributes.get("axis")
+    if not isinstance(axis, int):
+        raise NetworkError(f"axis of {step} must be a whole number, not {axis!r}")
     first = list(shapes[0])
     others = {tuple(np.delete(shape, axis)) if len(shape) > axis else () for shape in shapes}
     if len(others) > 1 or not -len(first) <= axis < len(first):
@@ -542,6 +611,7 @@ def _whole(step: Step, types: Types) -> Types:
 
 
 SHAPES: Mapping[str, Callable[[Step, Types], Types]] = {
+    "DequantizeLinear": _as_reals,
     "QGemm": _matrix,
     "QLinearAdd": _broadcast,
     "QLinearAveragePool": _windows,
@@ -551,4 +621,5 @@ SHAPES: Mapping[str, Callable[[Step, Types], Types]] = {
     "QLinearMul": _broadcast,
     "QLinearSigmoid": _as_first,
     "QLinearSoftmax": _as_first,
+    "QuantizeLinear": _as_integers,
 }

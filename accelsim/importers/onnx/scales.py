@@ -47,6 +47,12 @@ def scales(model: Model, step: Step, tensor: Tensor) -> Float32:
     return check_scales(f"scale {tensor.scale!r} of {step}", values)
 
 
+def are_scales(values: Array) -> bool:
+    """Whether all are allowed as scales."""
+    tiny = np.finfo(np.float32).tiny
+    return values.dtype == np.float32 and bool(((values >= tiny) & np.isfinite(values)).all())
+
+
 def zero_points(model: Model, step: Step, tensor: Tensor) -> Array:
     """The zero points of a tensor, [n] of its type."""
     dtype = model.type(tensor.name).dtype

@@ -19,7 +19,7 @@ from accelsim.importers.onnx.model import (
     Model,
     Step,
 )
-from accelsim.importers.onnx.quantised import SHAPES, check_zero_points
+from accelsim.importers.onnx.quantised import SHAPES, check_inputs
 
 MOST_KNOWN = 1 << 10  # values of an input that shapes may depend on
 _POSITIVE = ("strides", "dilations", "kernel_shape", "group", "blocksize", "num_outputs")
@@ -31,7 +31,7 @@ def infer(model: Model, step: Step) -> dict[str, TensorType | None]:
     CannotExecuteError where no rule is known; NetworkError where shapes do not fit.
     """
     _check_attributes(step)
-    check_zero_points(model, step)
+    check_inputs(model, step)
     domain, _, operator = step.kind.rpartition(".")
     if domain == MICROSOFT and operator in OWN:
         of_inputs = [model.type(name) if name else None for name in step.inputs]

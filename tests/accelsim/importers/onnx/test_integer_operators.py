@@ -252,6 +252,35 @@ BAD: tuple[tuple[int, Any, str], ...] = (
 )
 
 
+def _without(case: Case, place: int) -> Case:
+    kind, inputs, attributes = case
+    return kind, (*inputs[:place], None, *inputs[place + 1 :]), attributes
+
+
+ADD = next(each for each in CASES if each[0].endswith("QLinearAdd"))
+CONCAT = next(each for each in CASES if each[0].endswith("QLinearConcat"))
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        (_without(CONV, 1), "node probe (QLinearConv) lacks its input 2"),
+        (_without(ADD, 3), "node probe (com.microsoft.QLinearAdd) lacks its input 4"),
+        (_without(CONCAT, 6), "node probe (com.microsoft.QLinearConcat) lacks its input 7"),
+        ((*CONCAT[:2], {}), "axis of node probe (com.microsoft.QLinearConcat) must be a whole"),
+        (
+            (*ADD[:2], {"broadcast": 1}),
+            "node probe (com.microsoft.QLinearAdd) cannot have the attribute broadcast",
+        ),
+    ],
+)
+def test_what_is_missing(case: Case, message: str, tmp_path: Path) -> None:
+    path = Probe(case, ("uint8", "uint8"), 0).save(tmp_path / "probe.onnx")
+    with pytest.raises(AccelsimError) as error:
+        load(path)
+    assert message in str(error.value)
+
+
 @pytest.mark.parametrize(("place", "value", "message"), BAD)
 def test_bad_constants(place: int, value: Any, message: str, tmp_path: Path) -> None:
     probe = Probe(CONV, ("uint8", "uint8"), 0)
