@@ -7,6 +7,7 @@ from typing import ClassVar
 from accelsim.hardware.checks import check_flag, check_whole
 from accelsim.hardware.operands import Operands, check_operands
 
+PRODUCT_REGISTERS = 4  # of an element, that an operand passes before its product is added
 RESULT_REGISTERS = 16  # at least as many as a result passes behind the array
 
 
@@ -53,9 +54,9 @@ class SystolicArray:
     def result_latency(self) -> int:
         """Clocks from an operand at the port of row 0 to the sum with it at the bottom of column 0.
 
-        One in every row, and two for the product.
+        One in every row, and those of the product.
         """
-        return self.rows + 2
+        return self.rows + PRODUCT_REGISTERS
 
     @property
     def results_on_their_way(self) -> int:

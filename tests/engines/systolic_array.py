@@ -38,7 +38,8 @@ def random_state(array: SystolicArray, rng: np.random.Generator) -> State:
 
     zero = empty_state(array)
     drawn = State._make(draw(wide if r.dtype == np.int32 else high, r) for r in zero)
-    return drawn._replace(p=draw(2 * high * high, zero.p), f=zero.f, g=zero.g)
+    p, q = (draw(2 * high * high, zero.p) for _ in range(2))
+    return drawn._replace(p=p, q=q, f=zero.f, g=zero.g)
 
 
 def random_array(
@@ -194,6 +195,8 @@ def sequence(
 
 # --- registers
 
+FACTORS = {"x": "a", "z": "y"}  # registers, and what their values are multiplied with
+
 
 def registers(core: Any) -> Registers:
     """Those of all elements, and the tap buffers, by the names of State."""
@@ -201,7 +204,7 @@ def registers(core: Any) -> Registers:
     shape = core.array.rows, core.array.columns
     grids = {
         name: signals(shape, lambda i, j, name=name: getattr(elements[i][j], name))
-        for name in ("acc", "s", "p", "a", "b", "w", "x")
+        for name in ("acc", "s", "p", "q", "a", "b", "w", "x", "y", "z")
     }
     bits = {
         name: signals(shape, lambda i, j, name=name: getattr(elements[i][j], name).as_value())
@@ -215,7 +218,7 @@ def first_registers(rng: np.random.Generator, array: SystolicArray) -> Registers
     """Random data, and random control bits that an element may hold at power-up."""
     state = random_state(array, rng)
     f = rng.integers(0, 128, (array.rows, array.columns)).astype(np.int32)
-    g = rng.integers(0, 16, f.shape).astype(np.int32)
+    g = rng.integers(0, 1 << 12, f.shape).astype(np.int32)
     return state._replace(f=f, g=g)._asdict()
 
 
@@ -241,16 +244,16 @@ def check_registers(
     ahead = np.clip(buffer - 1, 0, last)
     state = State(**grids, taps=trace["taps"][ahead, buffer])
     first = State._make(
-        register.astype(np.int32 if name in ("acc", "s", "p", "f", "g") else np.int16)
-        for name, register in state._asdict().items()
+        register.astype(zero.dtype)
+        for zero, register in zip(empty_state(array), state, strict=True)
     )
     run = simulate(array, sequence.commands, *sequence.memories, state=first, clock=clock)
     assert np.array_equal(run.words, words)
     begun = row + column < clock
     for name in grids:
         same = getattr(run.registers, name) == trace[name][clock]
-        if name == "x":  # beside an operand of 0 it is anything
-            same |= trace["a"][clock] == 0
+        if name in FACTORS:  # beside an operand of 0 it is anything
+            same |= trace[FACTORS[name]][clock] == 0
         assert (same | ~begun).all(), f"register {name} at clock {clock}"
     same = run.registers.taps == trace["taps"][max(clock - 1, 0)]
     assert same[:clock].all(), f"taps at clock {clock}"

@@ -32,12 +32,15 @@ class Element(NamedTuple):
     a: int = 0  # operand from the left
     b: int = 0  # operand from above, or second half of the way of an operand
     w: int = 0  # stationary operand, or tap on its way right
-    x: int = 0  # what a is multiplied with in the next clock
-    p: int = 0  # product, which is added in the next clock
+    x: int = 0  # what a is multiplied with
+    y: int = 0  # a, which is multiplied in the next clock
+    z: int = 0  # ... with this
+    p: int = 0  # product
+    q: int = 0  # product, which is added in the next clock
     acc: int = 0
     s: int = 0  # shadow, or partial sum
     f: Flags = Flags()  # those of a and x
-    g: Flags = Flags()  # those of the product
+    g: tuple[Flags, Flags, Flags] = (Flags(),) * 3  # those of y and z, of p, of q
 
 
 class Frame(NamedTuple):
@@ -203,7 +206,7 @@ class Machine:
         self.beat = Frame()  # whose partial sums come to the bottom of column 0
         self.bottoms = [
             (0, 0, None, Frame())
-        ] * 2  # rem, its columns and ends, beat, two clocks ago
+        ] * 4  # rem, its columns and ends, beat, four clocks ago
         self.steps = [Step()] * (array.columns - 1)
         self.accumulators = [[0] * array.accumulator_depth for _ in range(array.columns)]
 
@@ -396,20 +399,14 @@ class Machine:
 
     @property
     def registers(self):
-        """acc, s, p, a, b, w, x, f, g of all elements as int[R, C], taps as int[R, max_taps]."""
+        """Those of all elements as int[R, C], by their names, and taps as int[R, max_taps]."""
         registers = {
             name: np.array([[getattr(element, name) for element in row] for row in self.grid])
-            for name in ("acc", "s", "p", "a", "b", "w", "x")
+            for name in Element._fields[:-2]
         }
-        bits = {
-            name: [[number(getattr(element, name)) for element in row] for row in self.grid]
-            for name in ("f", "g")
-        }
-        f, g = np.array(bits["f"]), np.array(bits["g"]) & (1 << SUM_FLAGS) - 1
-        return registers | {"f": f, "g": g, "taps": np.array(self.taps)}
-
-
-SUM_FLAGS = 4  # of the control bits, those that a sum needs
+        f = [[number(element.f) for element in row] for row in self.grid]
+        g = [[number(sum_flags(element.g)) for element in row] for row in self.grid]
+        return registers | {"f": np.array(f), "g": np.array(g), "taps": np.array(self.taps)}
 
 
 def number(flags):
@@ -417,20 +414,28 @@ def number(flags):
     return sum(bit << place for place, bit in enumerate(flags))
 
 
+def sum_flags(behind):
+    """Of control bits, the four that a sum needs, one after another."""
+    return [bit for flags in behind for bit in flags[:4]]
+
+
 def after(old, a, b, w, s, f, wrap):
     """An element's registers after a clock in which these values are at its inputs."""
-    adding = old.g
-    total = wrap((s if adding.ws else 0 if adding.first else old.acc) + old.p)
+    adding = old.g[-1]
+    total = wrap((s if adding.ws else 0 if adding.first else old.acc) + old.q)
     return Element(
         a=a,
         b=old.a if f.fz else b if f.bsh else old.b,
         w=old.b if f.swap else old.w if f.ws else w,
         x=w_or_b(old, b, f),
-        p=old.a * old.x,
+        y=old.a,
+        z=old.x,
+        p=old.y * old.z,
+        q=old.p,
         acc=old.acc if adding.ws else total,
         s=total if adding.cap else s if adding.sh else old.s,
         f=f,
-        g=old.f,
+        g=(old.f, *old.g[:-1]),
     )
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from accelsim.engines.activity import Activity, Bits, ElementState, Int64
 from accelsim.engines.systolic_array.addressed import LEFT, NONE, TOP, Addressed, starts
 from accelsim.hardware import SystolicArray
+from accelsim.hardware.systolic_array import PRODUCT_REGISTERS
 from accelsim.passes import STATIONARY, ArrayPass, Opcode, array_words
 
 RECORDED_BYTES = 1 << 26  # of registers that are kept at a time
@@ -38,7 +39,7 @@ def activity(
     """
     used = np.pad(used, ((0, 0), (0, array.columns - used.shape[1])))
     sequence = _Sequence(array, commands, *memories, used)
-    each = 40 * array.rows * max(array.columns, 8)  # bytes of registers at a clock
+    each = 48 * array.rows * max(array.columns, 8)  # bytes of registers at a clock
     step = max(1, RECORDED_BYTES // each)
     parts = [
         _of_window(sequence, range(start, min(start + step, clocks.stop)))
@@ -81,7 +82,7 @@ def _of_window(sequence: _Sequence, clocks: range) -> Activity:
 
     # Results that are still in the shadows were captured at most so many clocks before.
     array = sequence.array
-    since = max(0, clocks.start - 2 * array.rows - array.columns - 1)
+    since = max(0, clocks.start - 2 * array.rows - array.columns - PRODUCT_REGISTERS + 1)
     a, b, w, flags = sequence.record(range(since, clocks.stop + 1))
     # What came into an element during a clock is in its registers at the start of the next one;
     # only `w`, which a swap or a tap changes, multiplies as it was.
@@ -103,8 +104,7 @@ def _of_window(sequence: _Sequence, clocks: range) -> Activity:
     )
     captures = flags & cycle.CAPTURE != 0
     drain = _drains(products, streams, captures & ~streams, flags & cycle.SHIFT_SHADOW != 0)
-    # Operands multiply in the clock behind, and the product is added in the one behind that.
-    late = np.zeros((2, *drain.shape[1:]), drain.dtype)
+    late = np.zeros((PRODUCT_REGISTERS, *drain.shape[1:]), drain.dtype)
     drain = np.concatenate([late, drain])[: len(drain)]
     first = clocks.start - since
     return Activity(states[first:], drain[first:])

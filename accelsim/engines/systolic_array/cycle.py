@@ -10,10 +10,10 @@ do the same thing at the same time, so the simulation steps through frames:
   holds them (stationary tiles).
 * A shadow that takes its upper neighbour's value takes the one *of the same frame*, since that
   neighbour is one frame ahead in clocks.
-* The operands of a frame multiply in the next one, and the product is added in the one behind.
-  Nothing of that has to be kept: when a frame begins, operands and control bits still are those of
-  the frame before; their products are added then, and they are passed on. So sums are a frame
-  ahead of the elements, and are recorded a frame earlier.
+* The operands of a frame pass PRODUCT_REGISTERS until their product is added. Nothing of that has
+  to be kept: when a frame begins, operands and control bits still are those of the frame before;
+  their products are added then, and they are passed on. So sums are some frames ahead of the
+  elements, and are recorded so much earlier, like all that is on its way into them.
 
 Kernels are components of rtl/engines/systolic_array, and what they change are its registers, under
 the same names. Sums are 32 bits wide while they are stepped, and wrapped where they are read, at
@@ -37,6 +37,7 @@ from accelsim.engines.base import Run
 from accelsim.engines.vectors import INT32, filled, load, pointers, splat, store, widen
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
+from accelsim.hardware.systolic_array import PRODUCT_REGISTERS
 from accelsim.kernels import component, kernel, registers
 from accelsim.numerics.integers import wrap
 from accelsim.passes import (
@@ -58,6 +59,7 @@ FIRST, CAPTURE, STATIONARY, SHIFT_SHADOW, HALF_SPEED, SWAP, SHIFT_OPERANDS = (
     1 << bit for bit in range(7)
 )
 SUM_FLAGS = FIRST | CAPTURE | STATIONARY | SHIFT_SHADOW  # those that a sum needs
+SUM_FLAG_BITS = 4
 # What a frame tells the result port.
 BEAT, START, END, ACCUMULATE, EMIT = (1 << bit for bit in range(5))
 
@@ -129,32 +131,36 @@ Register = npt.NDArray[Any]
 
 
 class State(NamedTuple):
-    """Registers of the array: int32[R, C] acc, s, p, f and g; int16[R, C] a, b, w and x.
+    """Registers of the array: int32[R, C] acc to g, int16[R, C] a to z.
 
-    x is told where a is not 0: elsewhere it is anything, as it makes no difference.
+    x is told where a is not 0, and z where y is not: elsewhere they are anything, as it makes no
+    difference.
 
-    f holds the control bits FIRST ... SHIFT_OPERANDS of the operands a and x, g those of the
-    product p as far as SHIFT_SHADOW; taps is int16[R, max_taps], as they were a clock before: the
-    edge cells are a clock ahead.
+    f holds the control bits FIRST ... SHIFT_OPERANDS of the operands a and x, g those as far as
+    SHIFT_SHADOW of y and z, of p, and of q, SUM_FLAG_BITS each; taps is int16[R, max_taps], as they
+    were a clock before: the edge cells are a clock ahead.
     """
 
     acc: Register
     s: Register
     p: Register
+    q: Register
     f: Register
     g: Register
     a: Register
     b: Register
     w: Register
     x: Register
+    y: Register
+    z: Register
     taps: Register
 
 
 def empty_state(array: SystolicArray) -> State:
     """All registers zero."""
     grid = (array.rows, array.columns)
-    wide = [np.zeros(grid, np.int32) for _ in range(5)]
-    operand = [np.zeros(grid, np.int16) for _ in range(4)]
+    wide = [np.zeros(grid, np.int32) for _ in range(6)]
+    operand = [np.zeros(grid, np.int16) for _ in range(6)]
     taps = np.zeros((array.rows, array.max_taps), np.int16)
     return State._make([*wide, *operand, taps])
 
@@ -317,7 +323,7 @@ def _grid(
     lanes: int,
 ) -> _Grid:
     rows = array.rows
-    size = 1 << (2 * rows + 1).bit_length()
+    size = 1 << (2 * rows + PRODUCT_REGISTERS - 1).bit_length()
     frames = np.zeros(size, FRAME)
     for name in ("left_at", "top_at", "tap_in", "tap_out"):
         frames[name] = NONE
@@ -525,7 +531,7 @@ def _run(sequencer, grid, port, overlap, seen, frames, since, until):
     while True:
         clock += 1
         if clock & mask == 0:
-            before = since - columns if clock - rows < until else NEVER
+            before = since - columns - PRODUCT_REGISTERS if clock - rows < until else NEVER
             clock += _idle(sequencer, result, clock, mask + 1, before)
         quiet = overlap or (queue.head == result.retired and clock > result.last)
         loaded = _sequence(grid.frames[clock & mask], sequencer, clock, quiet, rows)
@@ -536,24 +542,19 @@ def _run(sequencer, grid, port, overlap, seen, frames, since, until):
         number = clock - (rows - 1)
         if number < 0:
             continue
-        first, last = max(number, since), min(number + rows + columns - 1, until)
-        after = range(max(number + 1, since), min(number + rows + columns, until))
-        for moment in range(first, last):
-            _record_operand(seen, moment - since, grid, moment - number, number)
         if number == 0:
-            _add_first(grid, True)
-        for moment in after:
-            _record_sums(seen, moment - since, grid, moment - number - 1, number)
+            _add_first_products(seen, grid, since, until)
+        _record_products(seen, grid, since, until, number)
         # The frame before this one: its products are added, and its operands go on.
         frame = grid.frames[(number - 1) & mask]
         flags = frame.flags
         if number == 0:
-            _add_first(grid, False)
+            _add_first(grid, -1)
         else:
             _add(frame, flags, grid, number - 1)
             _pass_operands(frame, flags, grid, number - 1)
-            _deliver(frame, grid, port, number + rows + 1)
-        for moment in range(first, last):
+            _deliver(frame, grid, port, number - 1 + rows + PRODUCT_REGISTERS)
+        for moment in range(max(number, since), min(number + rows + columns - 1, until)):
             _record(seen, moment - since, grid, moment - number, number)
         frame = grid.frames[number & mask]
         flags = frame.flags
@@ -862,27 +863,58 @@ def _enter(frame, flags, grid):
 # ---- the elements --------------------------------------------------------------------------
 
 
-@component
-def _add_first(grid, products):
-    """Sums and shadows of what is there at the start, by the control bits there.
+@kernel
+def _add_first_products(seen, grid, since, until):
+    """The products of what is behind the operands at the start, one after another."""
+    r = grid.registers
+    rows, columns = r.acc.shape
+    for number in range(1 - PRODUCT_REGISTERS, 0):
+        first = number + PRODUCT_REGISTERS - 1
+        for moment in range(max(first, since), min(first + rows + columns - 1, until)):
+            for i in range(rows):
+                j = moment - first - i
+                if 0 <= j < columns:
+                    at = moment - since
+                    seen.acc[at, i, j], seen.s[at, i, j] = r.acc[i, j], r.s[i, j]
+                    seen.q[at, i, j], seen.p[at, i, j] = r.q[i, j], r.p[i, j]
+                    seen.y[at, i, j], seen.z[at, i, j] = r.y[i, j], r.z[i, j]
+        _add_first(grid, number - 1)
+        for i in range(rows):
+            for j in range(columns):
+                r.q[i, j] = r.p[i, j]
+                r.p[i, j] = np.int32(r.y[i, j]) * r.z[i, j]
+                r.y[i, j], r.z[i, j] = r.a[i, j], r.x[i, j]
 
-    First that of the products, then that of the operands.
-    """
+
+@component
+def _add_first(grid, number):
+    """Sums and shadows of a product of a frame before the first one."""
     r = grid.registers
     rows, columns = r.acc.shape
     for i in range(rows):
         for j in range(columns):
-            flags = r.g[i, j] if products else r.f[i, j]
-            product = r.p[i, j] if products else np.int32(r.a[i, j]) * r.x[i, j]
+            flags = _sum_flags(grid, i, j, number)
             above = r.s[i - 1, j] if i > 0 else 0
             streams = flags & STATIONARY != 0
-            total = product + (above if streams else 0 if flags & FIRST else r.acc[i, j])
+            total = r.q[i, j] + (above if streams else 0 if flags & FIRST else r.acc[i, j])
             if not streams:
                 r.acc[i, j] = total
             if flags & CAPTURE:
                 r.s[i, j] = total
             elif flags & SHIFT_SHADOW:
                 r.s[i, j] = above
+
+
+@component
+def _sum_flags(grid, i, j, number):
+    """Control bits of a frame in an element, as its sums need them."""
+    r, mask = grid.registers, grid.frames.size - 1
+    if number < -1:
+        return r.g[i, j] >> SUM_FLAG_BITS * (-2 - number) & SUM_FLAGS
+    if number < 0:
+        return r.f[i, j] & SUM_FLAGS
+    flags = grid.frames[number & mask].flags
+    return (flags | (SHIFT_SHADOW if _shifts_shadow(grid, i, number) else 0)) & SUM_FLAGS
 
 
 @component
@@ -1011,49 +1043,40 @@ def _deliver(frame, grid, port, clock):
 
 
 @kernel
-def _record_sums(seen, at, grid, diagonal, number):
-    """Sums, products and shadows of a diagonal, when the frame behind this one begins."""
-    registers, mask = grid.registers, grid.frames.size - 1
-    rows, columns = registers.acc.shape
-    for i in range(rows):
-        j = diagonal - i
-        if 0 <= j < columns:
-            seen.acc[at, i, j] = registers.acc[i, j]
-            seen.s[at, i, j] = registers.s[grid.shadow[i], j]
-            if number == 0:
-                seen.p[at, i, j] = np.int32(registers.a[i, j]) * registers.x[i, j]
-                seen.g[at, i, j] = registers.f[i, j] & SUM_FLAGS
-            else:
-                flags = grid.frames[(number - 1) & mask].flags
-                if _shifts_shadow(grid, i, number - 1):
-                    flags |= SHIFT_SHADOW
-                a, other = _operands_before(grid, number, i, j)
-                seen.p[at, i, j] = np.int32(a) * other
-                seen.g[at, i, j] = flags & SUM_FLAGS
+def _record_products(seen, grid, since, until, number):
+    """What the elements multiplied with in the frame before this one, on its way into the sum.
 
-
-@kernel
-def _record_operand(seen, at, grid, diagonal, number):
-    """What the elements of `_record` multiply with, before operands are passed on."""
+    Each of the registers behind one another has it a frame later; the sum without it is a frame
+    ahead of the last of them.
+    """
     registers = grid.registers
     rows, columns = registers.acc.shape
-    for i in range(rows):
-        j = diagonal - i
-        if 0 <= j < columns:
-            if number == 0:
-                seen.x[at, i, j] = registers.x[i, j]
-                seen.acc[at, i, j] = registers.acc[i, j]
-                seen.s[at, i, j] = registers.s[i, j]
-                seen.p[at, i, j] = registers.p[i, j]
-                seen.g[at, i, j] = registers.g[i, j]
-            else:
-                seen.x[at, i, j] = _operands_before(grid, number, i, j)[1]
+    for stage in range(PRODUCT_REGISTERS):
+        first = number + stage
+        for moment in range(max(first, since), min(first + rows + columns - 1, until)):
+            at = moment - since
+            for i in range(rows):
+                j = moment - first - i
+                if 0 <= j < columns:
+                    a, other = _operands_before(grid, number, i, j)
+                    if stage == 0:
+                        seen.x[at, i, j] = other
+                    elif stage == 1:
+                        seen.y[at, i, j], seen.z[at, i, j] = a, other
+                    elif stage == 2:
+                        seen.p[at, i, j] = np.int32(a) * other
+                    else:
+                        seen.q[at, i, j] = np.int32(a) * other
+                        seen.acc[at, i, j] = registers.acc[i, j]
+                        seen.s[at, i, j] = registers.s[grid.shadow[i], j]
 
 
 @component
 def _operands_before(grid, number, i, j):
     """The operands that met in an element in the frame before this one."""
     views = grid.views
+    if number == 0:
+        return grid.registers.a[i, j], grid.registers.x[i, j]
     frame = grid.frames[(number - 1) & (grid.frames.size - 1)]
     if frame.flags & STATIONARY:
         return grid.edge[i], grid.registers.w[i, j]
@@ -1082,6 +1105,9 @@ def _record(seen, at, grid, diagonal, number):
                 | (SHIFT_SHADOW if _shifts_shadow(grid, i, number - 1) else 0)
                 | (SHIFT_OPERANDS if _loads(grid, i, number - 1) else 0)
             )
+            for age in range(PRODUCT_REGISTERS - 1):
+                flags = _sum_flags(grid, i, j, number - 2 - age)
+                seen.g[at, i, j] |= flags << SUM_FLAG_BITS * age
             if views.a == HELD:
                 seen.a[at, i, j] = registers.a[i, j]
             else:

@@ -241,8 +241,8 @@ def resources(array: SystolicArray) -> tuple[Resource, ...]:
     """
     operand, total = array.operands.bits, array.operands.accumulator_bits
     elements, rows, columns = array.multipliers, array.rows, array.columns
-    # a, b, w, x and the product; acc and s; f and g.
-    element = (4 + 2) * operand + 2 * total + FLAG_BITS + SUM_FLAG_BITS
+    # a, b, w, x, y and z; the product twice; acc and s; f and g.
+    element = (6 + 4) * operand + 2 * total + FLAG_BITS + 3 * SUM_FLAG_BITS
     edge = 2 * operand + FLAG_BITS
     # What fills a bank, and what it reads, is in a register; sums are, for as long as they may be
     # read again before the bank has them.

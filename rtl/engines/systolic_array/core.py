@@ -19,6 +19,7 @@ from rtl.engines.systolic_array.retirement import Retirement
 from rtl.engines.systolic_array.sequencer import Sequencer
 from rtl.lib.banks import OperandBanks
 from rtl.lib.counters import COUNTER_BITS, TOTAL_BITS
+from rtl.lib.delay import delayed
 from rtl.lib.results import ResultMemory
 from rtl.lib.waits import Gate, command_layout, progress_ports
 
@@ -205,13 +206,3 @@ class Core(wiring.Component):
             self.started.eq(self.started + begins),
             self.retired.eq(self.retired + retirement.passes),
         ]
-
-
-def delayed(m: Module, name: str, value: Value, clocks: int) -> Value:
-    """A value so many clocks later."""
-    value = Value.cast(value)
-    for clock in range(clocks):
-        later = Signal(value.shape(), name=f"{name}_{clock + 1}")
-        m.d.sync += later.eq(value)
-        value = later
-    return value

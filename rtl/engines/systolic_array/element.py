@@ -6,7 +6,7 @@ operands and sums from above.
 
 from typing import NamedTuple
 
-from amaranth.hdl import Module, Mux, Shape, Signal, Value, signed
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -34,6 +34,7 @@ class SumFlags(data.Struct):
 
 FLAG_BITS = Shape.cast(Flags).width
 SUM_FLAG_BITS = Shape.cast(SumFlags).width
+SUM_FLAGS = data.ArrayLayout(SumFlags, 3)  # those of y and z, of p, of q
 
 
 class Wires(NamedTuple):
@@ -47,13 +48,17 @@ class Wires(NamedTuple):
 
 
 class Element:
-    """One processing element: a multiply-accumulate in three clocks, and seven data registers.
+    """One processing element: a multiply-accumulate in five clocks.
 
     a : operand from the left.  b : operand from above, or second half of the a chain in rows.
     w : stationary operand, or tap on its way right.  x : what a is multiplied with.
     f : control bits, those of a and x.
-    p : product, added in the clock behind.  g : the control bits of the sum with it.
+    y, z : a and x, a clock later.  p : their product.  q : that product, as it is added.
+    g : control bits of the sums with y and z, p and q, in this order.
     acc : sum.  s : shadow, or partial sum.
+
+    The registers y, z and p are those of a multiplier block, which is far from what is in front of
+    it and behind it: so each way has a clock of its own.
 
     A plain set of registers, not a Component: Amaranth's simulator runs a grid of them as one
     process instead of waking one per element, several times a clock.
@@ -66,24 +71,30 @@ class Element:
         self.b = Signal(operand, name=f"b{place}", reset_less=True)
         self.w = Signal(operand, name=f"w{place}", reset_less=True)
         self.x = Signal(operand, name=f"x{place}", reset_less=True)
+        self.y = Signal(operand, name=f"y{place}", reset_less=True)
+        self.z = Signal(operand, name=f"z{place}", reset_less=True)
         self.p = Signal(product, name=f"p{place}", reset_less=True)
+        self.q = Signal(product, name=f"q{place}", reset_less=True)
         self.acc = Signal(total, name=f"acc{place}", reset_less=True)
         self.s = Signal(total, name=f"s{place}", reset_less=True)
         self.f = Signal(Flags, name=f"f{place}")
-        self.g = Signal(SumFlags, name=f"g{place}", reset_less=True)
+        self.g = Signal(SUM_FLAGS, name=f"g{place}", reset_less=True)
 
     def clock(self, m: Module, i: Wires) -> None:
         """What happens in a clock: operands meet, those before multiply, a product is added."""
-        f, adding = Flags(i.f), self.g
-        total = Mux(adding.stationary, i.s, Mux(adding.first, 0, self.acc)) + self.p
+        f, adding = Flags(i.f), self.g[2]
+        total = Mux(adding.stationary, i.s, Mux(adding.first, 0, self.acc)) + self.q
         m.d.sync += [
             self.a.eq(i.a),
             self.f.eq(f),
-            self.g.eq(self.f.as_value()[:SUM_FLAG_BITS]),
+            Value.cast(self.g).eq(Cat(self.f.as_value()[:SUM_FLAG_BITS], self.g)),
             self.b.eq(Mux(f.half_speed, self.a, Mux(f.shift_operands, i.b, self.b))),
             self.w.eq(Mux(f.swap, self.b, Mux(f.stationary, self.w, i.w))),
             self.x.eq(Mux(f.stationary | f.half_speed, self.w, i.b)),
-            self.p.eq(self.a * self.x),
+            self.y.eq(self.a),
+            self.z.eq(self.x),
+            self.p.eq(self.y * self.z),
+            self.q.eq(self.p),
             self.acc.eq(Mux(adding.stationary, self.acc, total)),
             self.s.eq(Mux(adding.capture, total, Mux(adding.shift_shadow, i.s, self.s))),
         ]

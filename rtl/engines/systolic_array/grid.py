@@ -23,8 +23,10 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from accelsim.hardware import SystolicArray
+from accelsim.hardware.systolic_array import PRODUCT_REGISTERS
 from rtl.engines.systolic_array.element import FLAG_BITS, Element, Flags, Wires
 from rtl.engines.systolic_array.frame import frame_layout, load_layout, token_layout
+from rtl.lib.delay import delayed
 
 
 class Grid(wiring.Component):
@@ -91,8 +93,12 @@ class Grid(wiring.Component):
             m.d.sync += remaining.eq(frame.token.drain)
         with m.Elif(remaining != 0):
             m.d.sync += remaining.eq(remaining - 1)
-        # The result port is a clock behind the edges: an element multiplies before it adds.
-        m.d.sync += [self.token.eq(frame.token), self.results_remaining.eq(remaining)]
+        # Elements multiply before they add, and the result port is as far behind the edges.
+        clocks = PRODUCT_REGISTERS - 1
+        m.d.comb += [
+            Value.cast(self.token).eq(delayed(m, "token", frame.token, clocks)),
+            self.results_remaining.eq(delayed(m, "remaining", remaining, clocks)),
+        ]
         return m
 
     def _edge(

@@ -24,14 +24,14 @@ class Mode(NamedTuple):
 
 
 MODES = (
-    Mode("os", "k", "k", "m * emit", "k + R + m + n", "max(k, m)"),
-    Mode("ws, is", "m", "k", "m * emit", "k + R + m + n + 2", "max(k, m)"),
+    Mode("os", "k", "k", "m * emit", "k + R + m + n + 2", "max(k, m)"),
+    Mode("ws, is", "m", "k", "m * emit", "k + R + m + n + 4", "max(k, m)"),
     Mode(
         "rows",
         "streams * (taps + k) + (fires - 1) * n",
         "0",
         "fires * m * emit",
-        "streams * (taps + k) + (fires - 1) * n + R + m + n",
+        "streams * (taps + k) + (fires - 1) * n + R + m + n + 2",
         "(fires - 1) * n + max(streams * (taps + k), m)",
     ),
 )
@@ -91,7 +91,7 @@ Passes overlap. With `load` the left words of an os or rows pass and `drain` = m
 capture their results max(load of the later, drain of the earlier) clocks apart, in any mix; with
 `emit` 0 nothing is captured, and `drain` is 1 here and in the table. A
 stationary tile loads behind the stream of the tile before it; after an os or rows pass its load
-takes k + 1 clocks of its own. Results follow R + 2 clocks after the last operand, column c another
+takes k + 1 clocks of its own. Results follow R + 4 clocks after the last operand, column c another
 c later.
 """
 

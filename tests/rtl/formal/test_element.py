@@ -55,23 +55,28 @@ class History(wiring.Component):
         ]
 
     def _add(self, m):
-        """Sums, of which products come to be part three clocks after their operands."""
+        """Sums, of which products come to be part five clocks after their operands."""
         dut, f = self.dut, self.flags(self.f)
         factor = past(m, Mux(f.stationary | f.half_speed, dut.w_o, self.b))
-        product = past(m, past(m, self.a) * factor)
-        before, then = self.flags(past(m, self.f, 2)), self.flags(past(m, self.f, 3))
+        y, z = past(m, self.a, 2), past(m, factor)
+        product = past(m, y * z)
+        added = past(m, product)
+        before, then = self.flags(past(m, self.f, 4)), self.flags(past(m, self.f, 5))
         total = Signal(signed(TOTAL_BITS))  # of os and rows, since the last `first`
         with m.If(~before.stationary):
-            m.d.sync += total.eq(Mux(before.first, 0, total) + product)
+            m.d.sync += total.eq(Mux(before.first, 0, total) + added)
         above, held = past(m, self.s), past(m, dut.s_o)
         passing = Signal(signed(TOTAL_BITS))  # of ws and is
         m.d.comb += [
-            passing.eq(above + past(m, product)),
+            passing.eq(above + past(m, added)),
             Assert(dut.element.x == factor),
+            Assert((dut.element.y == y) & (dut.element.z == z)),
             Assert(dut.element.p == product),
+            Assert(dut.element.q == added),
             Assert(dut.element.acc == total),
             *(
-                Assert(dut.element.g[name] == before[name])
+                Assert(dut.element.g[age][name] == self.flags(past(m, self.f, 2 + age))[name])
+                for age in range(3)
                 for name in ("first", "capture", "stationary", "shift_shadow")
             ),
             Assert(~(then.capture & then.stationary) | (dut.s_o == passing)),
@@ -96,10 +101,10 @@ MUTANTS = (
 
 
 def test_what_leaves_an_element():
-    prove(History(element), 5)
+    prove(History(element), 7)
 
 
 @planted(MUTANTS)
 def test_planted_errors_are_found(mutant, tmp_path, monkeypatch):
     with pytest.raises(RefutedError):
-        prove(History(load(element, mutant, tmp_path, monkeypatch)), 5, induction=0)
+        prove(History(load(element, mutant, tmp_path, monkeypatch)), 7, induction=0)

@@ -25,6 +25,7 @@ from tests.naive import array_passes
 
 OS, WS, IS, ROWS = Opcode
 MODES = ((OS,), (WS,), (IS,), (ROWS,), (WS, IS), (OS, ROWS), tuple(Opcode), tuple(Opcode))
+ADDED = 8  # where the control bits of the product that is added are in g
 LARGE = ((16, 16), (17, 32), (32, 16), (64, 64), (64, 48), (128, 128), (1, 128), (128, 1), (100, 3))
 
 
@@ -133,7 +134,7 @@ def test_longest_sums_do_not_wrap(a, b, k, total):
     command = np.array([[*ArrayPass(OS, 1, 1, k), 0, 0, 1]], np.int64)
     assert simulate(array, command, left, top).words.tolist() == [[total]]
     assert golden(array, command, left, top).tolist() == [[total]]
-    assert simulate(array, command, left, top).busy_cycles == k + 1 + 1 + 1
+    assert simulate(array, command, left, top).busy_cycles == k + 1 + 1 + 1 + 2
 
 
 # ---- clocks --------------------------------------------------------------------------------
@@ -155,13 +156,13 @@ def recursion(array, passes):
             # Behind a stream the tile loads meanwhile; behind os and rows the port is taken.
             e = e + max(drain, p.k) if streaming else max(e + p.k + 1, e - 1 + drain)
             drain, streaming = p.m, True
-            end = e + array.rows + p.m + p.n + 1
+            end = e + array.rows + p.m + p.n + 3
         else:
             e = e + drain + load_clocks(p) if streaming else e + max(load_clocks(p), drain)
             e += (p.fires - 1) * p.n
             # Sums that stay in the array have a clock of the result port.
             drain, streaming = p.m if p.emit else 1, False
-            end = e + array.rows + drain + p.n
+            end = e + array.rows + drain + p.n + 2
         total = max(total, end)
     return total
 
@@ -184,12 +185,12 @@ def test_schedule_is_the_law_of_the_ports(shape, modes, seed):
 @pytest.mark.parametrize(
     ("p", "expected"),
     [
-        (ArrayPass(OS, 5, 3, 7), lambda R: 7 + R + 5 + 3),
-        (ArrayPass(WS, 9, 3, 4), lambda R: 4 + R + 9 + 3 + 2),
-        (ArrayPass(IS, 1, 3, 6), lambda R: 6 + R + 1 + 3 + 2),
-        (ArrayPass(ROWS, 5, 4, 6, taps=3), lambda R: (3 + 6) + R + 5 + 4),
-        (ArrayPass(ROWS, 5, 4, 6, taps=3, streams=3), lambda R: 3 * (3 + 6) + R + 5 + 4),
-        (ArrayPass(ROWS, 3, 4, 6, taps=3, fires=4), lambda R: (3 + 6) + 3 * 4 + R + 3 + 4),
+        (ArrayPass(OS, 5, 3, 7), lambda R: 7 + R + 5 + 3 + 2),
+        (ArrayPass(WS, 9, 3, 4), lambda R: 4 + R + 9 + 3 + 4),
+        (ArrayPass(IS, 1, 3, 6), lambda R: 6 + R + 1 + 3 + 4),
+        (ArrayPass(ROWS, 5, 4, 6, taps=3), lambda R: (3 + 6) + R + 5 + 4 + 2),
+        (ArrayPass(ROWS, 5, 4, 6, taps=3, streams=3), lambda R: 3 * (3 + 6) + R + 5 + 4 + 2),
+        (ArrayPass(ROWS, 3, 4, 6, taps=3, fires=4), lambda R: (3 + 6) + 3 * 4 + R + 3 + 4 + 2),
     ],
 )
 @pytest.mark.parametrize("overlap", [True, False])
@@ -201,11 +202,11 @@ def test_clocks_of_a_single_pass(p, expected, overlap):
 
 @pytest.mark.parametrize(("rows", "columns", "k"), [(4, 4, 9), (8, 3, 1), (16, 16, 100)])
 def test_full_os_pass_takes_the_published_clocks(rows, columns, k):
-    """2 R + C + T - 2, SCALE-Sim's formula for an output-stationary fold, and two for the product.
+    """2 R + C + T - 2, SCALE-Sim's formula for an output-stationary fold, and four for the product.
 
     Its elements multiply and add in one clock.
     """
-    expected = 2 * rows + columns + k - 2 + 2
+    expected = 2 * rows + columns + k - 2 + 4
     assert (
         ENGINE.cycles(SystolicArray(rows, columns), (ArrayPass(OS, rows, columns, k),)) == expected
     )
@@ -245,7 +246,7 @@ def test_repeated_passes_cost_what_they_cost_one_by_one():
 
 # Four os passes (m, k) on three rows, clock by clock, from the proof of the drain: who captures
 # (clock, row), which rows shift their shadows, and whose row of which pass is at the bottom. There
-# an element multiplies and adds in one clock; here all of it is two clocks later.
+# an element multiplies and adds in one clock; here all of it is four clocks later.
 DRAIN_PASSES = ((3, 3), (2, 4), (3, 1), (1, 1))
 DRAIN_CAPTURES = ((2, 0), (3, 1), (4, 2), (7, 1), (8, 2), (8, 0), (9, 1), (10, 2), (13, 2))
 DRAIN_SHIFTS = {5: {1, 2}, 6: {2}, 9: {2}, 11: {1, 2}, 12: {2}}
@@ -269,11 +270,11 @@ def test_drain_goes_as_in_its_proof():
         results |= {(number, row): a[:, row] @ b for row in range(m)}
     captures, shifts = set(), {}
     for clock in range(15):
-        state = simulate(array, work.commands, *work.memories, None, clock + 2).registers
+        state = simulate(array, work.commands, *work.memories, None, clock + 4).registers
         if clock in DRAIN_BOTTOM:
             assert state.s[2, 0] == results[DRAIN_BOTTOM[clock]], clock
-        captures |= {(clock, row) for row in range(3) if state.g[row, 0] & CAPTURE}
-        moving = {row for row in range(3) if state.g[row, 0] & SHIFT_SHADOW}
+        captures |= {(clock, row) for row in range(3) if state.g[row, 0] >> ADDED & CAPTURE}
+        moving = {row for row in range(3) if state.g[row, 0] >> ADDED & SHIFT_SHADOW}
         shifts |= {clock: moving} if moving else {}
     assert captures >= set(DRAIN_CAPTURES)
     assert {clock for clock, row in captures if row == 2} == {4, 8, 10, 13}

@@ -35,7 +35,7 @@ ELEMENT = (
         "Mux(adding.capture, total, Mux(",
         "Mux(adding.capture, self.acc, Mux(",
     ),
-    Mutant("flags are those of the operands", "Flags(i.f), self.g", "Flags(i.f), self.f"),
+    Mutant("flags are those of the operands", "self.g[2]\n", "self.g[1]\n"),
 )
 
 GRID = (
@@ -158,7 +158,7 @@ GOLDEN = (
 # Compiled anew for each, so a few only, and none that waits for ever.
 CYCLE = (
     Mutant("drain slot one clock long", "drain_left = work.m - 1", "drain_left = work.m"),
-    Mutant("results leave a clock late", "port, number + rows + 1)", "port, number + rows)"),
+    Mutant("results leave a clock late", "port, number - 1 + rows +", "port, number + rows +"),
 )
 
 
