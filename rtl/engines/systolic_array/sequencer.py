@@ -554,18 +554,19 @@ class Sequencer(wiring.Component):
     def _wait_for_results(self, m: Module) -> None:
         """Without overlap, a pass starts after the last result of the one before it.
 
-        That is R clocks and two of the product behind the last operand, the results of the drain
-        (one for a beat, or for sums that are kept), and the columns behind the first.
+        That is the latency of the array behind the last operand, the results of the drain (one for
+        a beat, or for sums that are kept), and the columns behind the first; four of these clocks
+        pass until a pass could start that does not wait.
         """
-        rows, columns = self.array.rows, self.array.columns
+        rows, columns, latency = self.array.rows, self.array.columns, self.array.result_latency
         work, step = self._stream.work, self._step
-        wait = Signal(range(2 * rows + columns + 1))
+        wait = Signal(range(rows + columns + latency - 4 + 1))
         under_way = Signal()  # a pass has started and is still reading
         m.d.comb += self._may_start.eq(~under_way & (wait == 0))
         with m.If(step.ends):
             m.d.sync += [
                 under_way.eq(0),
-                wait.eq(Mux(step.captures, work.m, 1) + work.n + (rows - 2)),
+                wait.eq(Mux(step.captures, work.m, 1) + work.n + latency - 4),
             ]
         with m.Else():
             with m.If(self.starting):

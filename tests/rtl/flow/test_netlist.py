@@ -1,4 +1,4 @@
-"""Registers behind block RAMs and multipliers: which the block takes in, and which stay."""
+"""Registers around block RAMs and multipliers: which the block takes in, and which stay."""
 
 import copy
 
@@ -6,7 +6,9 @@ import pytest
 
 from rtl.flow.netlist import absorb_registers
 
-INPUTS = {"CLKA", "CLKB", "OCEA", "OCEB", "ADB4", "DI", "CLK", "CE", "LSR", "A"}
+INPUTS = {"CLKA", "CLKB", "OCEA", "OCEB", "ADB4", "DI", "CLK", "CE", "LSR", "A"} | {
+    f"{port}{bit}" for port in "AB" for bit in range(3)
+}
 CLOCK, ENABLE, FIRST, SECOND = 2, 3, 10, 11
 
 
@@ -80,6 +82,80 @@ def test_a_register_behind_a_multiplier_goes_into_it():
         ["0"],
     ]
     assert absorb_registers(module) == 0
+
+
+def multiplier_with_inputs():
+    """Two bits that are multiplied with one, the sign twice, all from registers behind others."""
+    module = design()
+    inputs = {"A0": 40, "A1": 41, "A2": 41, "B0": 42, "B1": "0"}
+    module["cells"]["memory"] = cell("MULT18X18D", {}, **inputs, P0=FIRST, P1=SECOND)
+    for net in (40, 41, 42):
+        module["cells"][f"near {net}"] = register(net + 10, net)
+        module["cells"][f"far {net}"] = register(net + 20, net + 10)
+    return module
+
+
+FAR = {f"far {net}" for net in (40, 41, 42)}
+
+
+def test_registers_of_the_inputs_of_a_multiplier_go_into_it():
+    module = multiplier_with_inputs()
+    assert absorb_registers(module) == 1
+    assert set(module["cells"]) == {"memory", "reader", *FAR}
+    nets = module["cells"]["memory"]["connections"]
+    assert [nets[port] for port in ("A0", "A1", "A2", "B0", "B1")] == [
+        [50],
+        [51],
+        [51],
+        [52],
+        ["0"],
+    ]
+    assert module["cells"]["memory"]["parameters"] == {
+        f"REG_{place}_{port}": f"{port}0"
+        for place in ("INPUTA", "INPUTB", "OUTPUT")
+        for port in ("CLK", "CE", "RST")
+    }
+    assert [nets[port] for port in ("CLK0", "CE0", "RST0")] == [[CLOCK], ["1"], ["0"]]
+    assert absorb_registers(module) == 0
+
+
+INPUTS_STAY = {
+    "another reader": lambda module: module["cells"].update(more=cell("LUT4", {}, A=41, Z=31)),
+    "logic in front": lambda module: module["cells"].update({"far 41": cell("LUT4", {}, Z=51)}),
+    "no register": lambda module: module["cells"].update({"near 40": cell("LUT4", {}, Z=40)}),
+    "a constant 1": lambda module: change(module, "memory", A2="1"),
+    "a reset": lambda module: change(module, "near 40", LSR=4),
+    "another clock": lambda module: change(module, "near 40", CLK=9),
+    "another clock than the output": lambda module: [
+        change(module, name, CLK=9) for name in ("near 40", "near 41")
+    ],
+    "an input with registers": lambda module: module["cells"]["memory"]["parameters"].update(
+        REG_INPUTA_CLK="CLK0"
+    ),
+}
+
+
+@pytest.mark.parametrize("why", INPUTS_STAY)
+def test_registers_of_one_input_stay_and_the_others_go(why):
+    module = multiplier_with_inputs()
+    INPUTS_STAY[why](module)
+    before = copy.deepcopy(module)
+    assert absorb_registers(module) == 1
+    assert set(before["cells"]) - set(module["cells"]) == {"near 42", "first", "second"}
+    for port in ("A0", "A1", "A2"):
+        nets = (each["cells"]["memory"]["connections"][port] for each in (module, before))
+        assert len({tuple(net) for net in nets}) == 1
+
+
+def test_a_register_between_two_blocks_goes_into_the_one_in_front():
+    module = multiplier_with_inputs()
+    module["cells"]["other"] = cell("MULT18X18D", {}, A0=61, P0=50, P1=51)
+    for net in (40, 41):
+        del module["cells"][f"far {net}"]
+    assert absorb_registers(module) == 2
+    assert {"near 40", "near 41"}.isdisjoint(module["cells"])
+    assert module["cells"]["other"]["connections"]["P0"] == [40]
+    assert "REG_INPUTA_CLK" not in module["cells"]["memory"]["parameters"]
 
 
 def change(module, name, **connections):

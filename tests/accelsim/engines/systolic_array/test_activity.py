@@ -118,11 +118,11 @@ def test_fill_and_drain_of_one_pass():
         [[busy, fill], [busy, idle]],
         [[idle, fill], [busy, fill]],
         [[idle, idle], [idle, fill]],
-        *[[[idle, idle], [idle, idle]]] * 3,
+        *[[[idle, idle], [idle, idle]]] * 5,
     ]
     # The lower result leaves for the port, then the upper one by way of the lower element.
     assert seen.drain[:, :, 0].tolist() == [
-        *[[False, False]] * 5,
+        *[[False, False]] * 7,
         [True, True],
         [False, True],
     ]

@@ -36,7 +36,7 @@ def test_cycles_of_random_sequences_equal_the_list_schedulers(size, overlap):
 
 
 def test_recursion_of_the_design_gives_the_same_clocks():
-    # e' = e + max(load', drain); the end is the largest e + R + drain + n.
+    # e' = e + max(load', drain); the end is the largest e + R + drain + n + 2.
     array = SystolicArray(6, 5)
     rng = np.random.default_rng(3)
     for _ in range(50):
@@ -46,7 +46,7 @@ def test_recursion_of_the_design_gives_the_same_clocks():
         for m, n, k in sizes:
             end += max(k, drain)
             drain = m
-            total = max(total, end + array.rows + m + n)
+            total = max(total, end + array.rows + m + n + 2)
         assert nest(array, body).latency == total
 
 

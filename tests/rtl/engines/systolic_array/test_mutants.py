@@ -110,7 +110,7 @@ SEQUENCER = (
         "stream.length),\n                stream.work.n + 1,",
     ),
     Mutant("plain, but overlapped", "~under_way & (wait == 0)", "1"),
-    Mutant("plain, a clock early", "work.n + (rows - 2)", "work.n + (rows - 3)"),
+    Mutant("plain, a clock early", "latency - 4),", "latency - 5),"),
 )  # fmt: skip
 
 ACCUMULATORS = (
