@@ -94,7 +94,7 @@ def test_resources_are_those_of_the_generated_core(array):
 
     counted = {part.name: part for part in resources(array)}
     assert counted["processing elements"].register_bits == register_bits(
-        r"(a|b|w|x|p|acc|s|f|g)(_\d+_\d+)"
+        r"(a|b|w|x|y|z|p|q|acc|s|f|g)(_\d+_\d+)"
     )
     assert counted["edge cells"].register_bits == register_bits(r"(a|w|f)_\d+")
     assert counted["tap buffers"].register_bits == register_bits(r"taps_\d+")
@@ -141,7 +141,7 @@ def test_command_prints_the_tree_and_the_resources(capsys):
     assert code == 0
     for word in ("b2.expand", "pixel tiles", "unroll", "pipeline II=1", "register bits", "us at"):
         assert word in shown.out
-    assert "528,384" in shown.out  # 129 flip-flops in each of 4096 elements
+    assert "708,608" in shown.out  # 173 flip-flops in each of 4096 elements
     assert not shown.err
 
 

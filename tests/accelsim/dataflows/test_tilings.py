@@ -42,13 +42,13 @@ def ends(array, groups, streams, across, depths):
         at += max(before, k)
         before = m
         if place == len(depths) - 1:
-            last.append((tile, at + m + array.rows + 2))
+            last.append((tile, at + m + array.rows + 4))
     return last
 
 
 def one_by_one(array, groups, streams, columns, depths):
     """Clocks where a pass begins behind the last result of the pass before it."""
-    return groups * sum(k + m + array.rows + 2 + n for m, n, k in product(streams, columns, depths))
+    return groups * sum(k + m + array.rows + 4 + n for m, n, k in product(streams, columns, depths))
 
 
 def exhaustive(array, groups, streamed, waiting, depth):
@@ -152,9 +152,9 @@ def law(array, groups, passes, chunks):
             drain = m if place == len(chunks) - 1 else 1
             if array.overlap:
                 at += max(k, drained)
-                done, drained = max(done, at + array.rows + drain + n), drain
+                done, drained = max(done, at + array.rows + drain + n + 2), drain
             else:
-                done += k + array.rows + drain + n
+                done += k + array.rows + drain + n + 2
     return done
 
 
@@ -201,7 +201,7 @@ def least_crossed(array, depth, shared, others):
             behind(
                 left - down - across,
                 shared + down,
-                max(late - hidden, array.rows + 2 * shared + down + across),
+                max(late - hidden, array.rows + 2 * shared + down + across + 2),
             )
             for down in range(min(high, left) + 1)
             for across in range(min(wide, left - down) + 1)
