@@ -131,6 +131,8 @@ class Commands(wiring.Component):
     has_room : there is room for the results of that pass.  handed : a result word has been handed
         over.
     moves, coming : in the next clock `o` has what is coming, if anything is.
+    coming_opens, staying_opens : what is coming, or what `o` has and keeps, may start then, if
+        there is room.  may_start : it may, and there is, from a register.
     command : of the pass that has left `o` in the clock before, the whole of it.
     """
 
@@ -152,6 +154,9 @@ class Commands(wiring.Component):
                 "handed": In(1),
                 "moves": Out(1),
                 "coming": Out(decoded),
+                "coming_opens": In(1),
+                "staying_opens": In(1),
+                "may_start": Out(1),
                 "command": Out(layout(ArrayCommand)),
             }
         )
@@ -250,7 +255,16 @@ class Commands(wiring.Component):
             coming.eq(allowed - head.coming.promised),
             staying.eq(allowed - head.o.payload.promised),
         ]
-        m.d.sync += self.has_room.eq(~Mux(head.moves, coming[-1], staying[-1]))
+        m.d.sync += [
+            self.has_room.eq(~Mux(head.moves, coming[-1], staying[-1])),
+            self.may_start.eq(
+                Mux(
+                    head.moves,
+                    self.coming_opens & ~coming[-1],
+                    self.staying_opens & ~staying[-1],
+                )
+            ),
+        ]
 
     def _keep(self, m: Module) -> None:
         """Whole commands wait in a memory: nothing asks for them before their passes start."""

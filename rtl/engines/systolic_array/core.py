@@ -6,7 +6,7 @@ is under way: a pass starts when its ports are free, its command is there, and s
 its results. What is late moves the start of a pass, and nothing else.
 """
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -126,16 +126,19 @@ class Core(wiring.Component):
         all_started = Signal()  # and so has the last one
         finishing = Signal()  # the last one has finished in column 0
         done = Signal()
-        is_open = self._gate_open(m) if self.units else 1
-        may_start = Signal()
+        gates = self._gates(m) if self.units else {"coming": Const(1), "staying": Const(1)}
         m.d.comb += [
-            may_start.eq(queue.has_room & ~all_started & is_open),
+            # A command that moves on has started, or there was none.
+            queue.coming_opens.eq(
+                gates["coming"] & ~Mux(all_started, ~done, head.valid & head.payload.last)
+            ),
+            queue.staying_opens.eq(gates["staying"] & ~(all_started & ~done)),
             # Without its Wait, which is the highest bits.
             Value.cast(sequencer.commands.payload).eq(head.payload),
             Value.cast(sequencer.waiting).eq(Mux(head.valid, head.payload, queue.coming)),
             sequencer.command.eq(queue.command),
-            sequencer.commands.valid.eq(head.valid & may_start),
-            head.ready.eq(sequencer.commands.ready & may_start),
+            sequencer.commands.valid.eq(head.valid & queue.may_start),
+            head.ready.eq(sequencer.commands.ready & queue.may_start),
             queue.handed.eq(memory.handed),
             done.eq((accumulators.last | finishing) & (accumulators.tail == 0)),
             self.idle.eq(~under_way),
@@ -169,22 +172,20 @@ class Core(wiring.Component):
                 self.stall_cycles.eq(self.stall_cycles + stalled),
             ]
 
-    def _gate_open(self, m: Module) -> Value:
-        """What the command at the head of the queue waits for has happened by the clock before.
+    def _gates(self, m: Module) -> dict[str, Value]:
+        """Whether what the coming command, or the one that stays, waits for has happened.
 
         The progress of others takes as long as a command does.
         """
         queue = self.queue
-        is_open = Signal()
         progress = delayed(m, "progress", self.progress, Commands.LATENCY - 1)
         gates = {"staying": queue.o.payload.wait, "coming": queue.coming.wait}
-        opens = {}
+        opens: dict[str, Value] = {}
         for name, wait in gates.items():
             m.submodules[f"gate_{name}"] = gate = Gate(self.units)
             m.d.comb += [gate.wait.eq(wait), Value.cast(gate.progress).eq(progress)]
             opens[name] = gate.open
-        m.d.sync += is_open.eq(Mux(queue.moves, opens["coming"], opens["staying"]))
-        return is_open
+        return opens
 
     def _count_read(self, m: Module) -> None:
         """The last row or column reads max(R, C) clocks after the sequencer asks."""

@@ -31,7 +31,8 @@ class Promises(wiring.Component):
         self.dut = dut
         ports = dut.signature.members
         super().__init__(
-            {name: ports[name] for name in ("i", "o", "handed")} | {"which": In(NUMBER_BITS)}
+            {name: ports[name] for name in ("i", "o", "handed", "coming_opens", "staying_opens")}
+            | {"which": In(NUMBER_BITS)}
         )
 
     def elaborate(self, platform):
@@ -39,7 +40,8 @@ class Promises(wiring.Component):
         dut, inside = self.dut, Inside(m, self.dut)
         wiring.connect(m, wiring.flipped(self.i), dut.i)
         wiring.connect(m, dut.o, wiring.flipped(self.o))
-        m.d.comb += dut.handed.eq(self.handed)
+        for name in ("handed", "coming_opens", "staying_opens"):
+            m.d.comb += getattr(dut, name).eq(getattr(self, name))
         stays(m, self.which)
         self._follow(m, inside)
         self._promise(m, inside)
@@ -168,7 +170,9 @@ class Promises(wiring.Component):
         handed = Signal(commands.promised_bits(ARRAY))
         m.d.sync += handed.eq(handed + self.handed)
         owed = Signal.like(handed)
+        opens = past(m, Mux(dut.moves, self.coming_opens, self.staying_opens))
         m.d.comb += [
+            Assert(dut.may_start == (dut.has_room & opens)),
             Assert(inside.allowed == (handed + depth)[: len(handed)]),
             owed.eq(self.o.payload.promised - past(m, handed)),
             Assert(
@@ -192,6 +196,7 @@ MUTANTS = (
     Mutant("taps are forgotten", "i.k + i.taps", "i.k"),
     Mutant("room is lost", "allowed + self.handed", "allowed"),
     Mutant("room of the command before", "Mux(head.moves, coming[-1], staying[-1])", "staying[-1]"),
+    Mutant("a start without room", "self.staying_opens & ~staying[-1]", "self.staying_opens"),
     Mutant("commands out of order", "read + (self.o.valid & self.o.ready)", "read + self.o.ready"),
 )
 

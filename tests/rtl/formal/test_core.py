@@ -54,7 +54,7 @@ class Results(wiring.Component):
 
 
 MUTANTS = (
-    Mutant("a first command that waits", "head.valid & may_start", "head.valid & under_way"),
+    Mutant("a first command that waits", "head.valid & queue.may_start", "head.valid & under_way"),
 )
 
 

@@ -62,8 +62,8 @@ COMMANDS = (
     Mutant("is is not known", " | (i.opcode == Opcode.IS)", ""),
     Mutant(
         "commands have room at once",
-        "has_room.eq(~Mux(head.moves, coming[-1], staying[-1]))",
-        "has_room.eq(1)",
+        "self.staying_opens & ~staying[-1]",
+        "self.staying_opens",
     ),
     Mutant(
         "room for one word more",
@@ -128,7 +128,7 @@ ACCUMULATORS = (
 
 CORE = (
     Mutant("a sequence ends with its last start", "(accumulators.tail == 0)", "1"),
-    Mutant("the next sequence is not held back", "has_room & ~all_started &", "has_room &"),
+    Mutant("the next sequence is not held back", "& ~(all_started & ~done)", "& 1"),
     Mutant("waiting is not busy", "busy_cycles + active", "busy_cycles + (active & ~stalls)"),
 )  # fmt: skip
 

@@ -63,11 +63,11 @@ RETIREMENT = (
 )
 
 CORE = (
-    Mutant("nothing waits", "self._gate_open(m) if self.units else 1", "1"),
+    Mutant("nothing waits", 'gates["staying"] & ~(', "~("),
     Mutant(
         "a closed gate is a stall",
         "Mux(head.valid, ~queue.has_room",
-        "Mux(head.valid & is_open, ~queue.has_room",
+        'Mux(head.valid & gates["staying"], ~queue.has_room',
     ),
     Mutant(
         "a start is seen early", "self.started + begins", "self.started + self.sequencer.starting"
