@@ -24,6 +24,7 @@ class Stream(NamedTuple):
     begins : this is the first clock of a stream.
     free : no word of the stream in progress is behind that of this clock.
     is_last, is_last_fire : no stream, no fire, is behind the one in progress.
+    over : free and is_last, no word of any pass is behind that of this clock.
 
     Known a clock later, when its words are read; a stream that has fires or streams behind it is
     longer than that:
@@ -49,6 +50,7 @@ class Stream(NamedTuple):
     two: Signal
     begins: Signal
     free: Signal
+    over: Signal
     clocks_remaining: Signal
     is_last: Signal
     is_last_fire: Signal
@@ -217,7 +219,7 @@ class Sequencer(wiring.Component):
         """What is known of the next clock before any pass starts in it."""
         stream, tile, swap = self._stream, self._tile, self._swap
         m.d.comb += [
-            self._array_busy.eq(stream.keeps & ~(stream.free & stream.is_last)),
+            self._array_busy.eq(stream.keeps & ~stream.over),
             self._swaps.eq(
                 tile.waits & tile.loaded & ~self._array_busy & self._drains_soon
                 & Mux(swap.now, swap.one, stream.two)
@@ -249,8 +251,7 @@ class Sequencer(wiring.Component):
         stream = self._stream
         # Where the stream of a pass ends in this clock, its sums are captured if it sends them.
         drained = Mux(stream.running & stream.sends, p.follows, self._drained)
-        idle = stream.free & ~self._swap.now & stream.is_last & ~self._tile.waits
-        streams = idle & drained
+        streams = stream.over & ~self._swap.now & ~self._tile.waits & drained
         return Mux(p.is_tile, self._tile_may_load, streams) & self._may_start
 
     def _step_stream(self, m: Module) -> None:
@@ -262,6 +263,7 @@ class Sequencer(wiring.Component):
             m.d.sync += [
                 stream.running.eq(1),
                 stream.free.eq(swap.one),
+                stream.over.eq(swap.one),
                 stream.one.eq(swap.one),
                 stream.two.eq(swap.two),
                 stream.is_last.eq(1),
@@ -271,15 +273,18 @@ class Sequencer(wiring.Component):
             m.d.sync += [
                 stream.running.eq(1),
                 stream.free.eq(head.one & head.one_fire),
+                stream.over.eq(head.one & head.one_fire & head.one_stream),
                 stream.one.eq(head.one),
                 stream.two.eq(head.two),
                 stream.is_last.eq(head.one_stream),
                 stream.is_last_fire.eq(head.one_fire),
             ]
         with m.Elif(stream.running):
+            free = stream.one | (stream.two & stream.is_last_fire)
             m.d.sync += [
                 stream.running.eq(~stream.one),
-                stream.free.eq(stream.one | (stream.two & stream.is_last_fire)),
+                stream.free.eq(free),
+                stream.over.eq(free & stream.is_last),
                 stream.one.eq(stream.two),
                 stream.two.eq(stream.clocks_remaining <= 3),
             ]
@@ -289,6 +294,7 @@ class Sequencer(wiring.Component):
             m.d.sync += [
                 stream.running.eq(1),
                 stream.free.eq(0),
+                stream.over.eq(0),
                 stream.one.eq(0),  # a stream of rows has a tap and two values at least
                 stream.two.eq(0),
                 stream.is_last.eq(~stream.more),
@@ -318,9 +324,10 @@ class Sequencer(wiring.Component):
             )
         )
         m.d.comb += self._fires.eq(stream.running & stream.one & ~stream.is_last_fire)
+        m.d.sync += stream.fires_remaining.eq(stream.fires_remaining - self._fires)
         with m.If(swap.now):
             m.d.sync += [stream.keeps.eq(0), stream.sends.eq(0)]
-        with m.Elif(stream.free & stream.is_last):
+        with m.Elif(stream.over):
             m.d.sync += [
                 stream.keeps.eq(1),
                 stream.sends.eq(head.emit),
@@ -333,9 +340,9 @@ class Sequencer(wiring.Component):
         m.d.sync += [
             stream.running.eq(1),
             stream.free.eq(stream.fire_one & stream.fire_last),
+            stream.over.eq(stream.fire_one & stream.fire_last & stream.is_last),
             stream.one.eq(stream.fire_one),
             stream.two.eq(stream.fire_two),
-            stream.fires_remaining.eq(stream.fires_remaining - 1),
             stream.is_last_fire.eq(stream.fire_last),
         ]
 
@@ -344,21 +351,14 @@ class Sequencer(wiring.Component):
         head, tile, swap = self.commands.payload, self._tile, self._swap
         words = head.words
         m.d.sync += [swap.now.eq(self._swaps), swap.one.eq(tile.one), swap.two.eq(tile.two)]
-        with m.If(self._swaps):
-            m.d.sync += tile.waits.eq(0)
-        with m.If(self._load):
-            m.d.sync += [
-                tile.one.eq(head.one),
-                tile.two.eq(head.two),
-                tile.waits.eq(1),
-                tile.loaded.eq(words <= 1),
-                tile.words_remaining.eq(words),
-            ]
-        with m.Elif(tile.words_remaining != 0):
-            m.d.sync += [
-                tile.loaded.eq(tile.words_remaining <= 2),
-                tile.words_remaining.eq(tile.words_remaining - 1),
-            ]
+        remaining = tile.words_remaining
+        with m.If(~tile.waits | self._swaps):
+            # Of any tile that may load; without one they mean nothing.
+            m.d.sync += [tile.waits.eq(self._load), tile.one.eq(head.one), tile.two.eq(head.two)]
+        m.d.sync += [
+            tile.loaded.eq(Mux(self._load, words <= 1, remaining <= 2)),
+            remaining.eq(Mux(self._load, words, Mux(remaining != 0, remaining - 1, 0))),
+        ]
 
     def _keep(self, m: Module) -> None:
         """What is wide of a pass, a clock behind the decision."""
@@ -597,7 +597,7 @@ def stream_signals(array: SystolicArray, address: Shape) -> Stream:
             Signal(
                 shapes.get(name, 1),
                 name=f"stream_{name}",
-                init=int(name in ("one", "two", "free", "is_last", "is_last_fire")),
+                init=int(name in ("one", "two", "free", "over", "is_last", "is_last_fire")),
             )
             if name != "work"
             else Signal(work, name="stream_work")

@@ -291,6 +291,7 @@ class Law(wiring.Component):
             Assert(stream.one == (~self.reads | (stream.clocks_remaining <= 1))),
             Assert(stream.two == (~self.reads | (stream.clocks_remaining <= 2))),
             Assert(stream.is_last == (self.streams_now == 0)),
+            Assert(stream.over == (stream.free & stream.is_last)),
             Assert(stream.is_last_fire == (self.fires_now == 0)),
             # Those are loaded behind the first clock of a pass.
             *unless(
