@@ -68,6 +68,7 @@ def summed_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
             "is_tile": 1,
             "clocks": unsigned(CLOCK_BITS),
             "short": rows,
+            "later": unsigned((array.rows + 1).bit_length()),
             "results": rows,
             "words": rows,
             "one_stream": 1,
@@ -212,6 +213,7 @@ class Commands(wiring.Component):
         m.d.comb += [
             o.clocks.eq(Mux(i.is_tile, i.m, i.length)),
             o.short.eq(Mux(i.length < self.array.rows, i.length, self.array.rows)),
+            o.later.eq(Mux(i.length < self.array.rows, i.length, self.array.rows) + 1),
             o.results.eq(i.m),
             o.words.eq(i.k),
             o.parts[0].eq(sum(parts[::2], Value.cast(0))),
@@ -220,7 +222,7 @@ class Commands(wiring.Component):
 
     def _decode(self, m: Module, summed: stream.Interface, decoded: stream.Interface) -> None:
         i, o = summed.payload, decoded.payload
-        same = ("is_tile", "clocks", "one_stream", "one_fire", "short", "results", "words")
+        same = ("is_tile", "clocks", "one_stream", "one_fire", "short", "later", "results", "words")
         self._pass_on(m, summed, decoded, *same, "emit", "last")
         # Of the command before this one.
         results = Signal.like(i.results)
@@ -228,9 +230,8 @@ class Commands(wiring.Component):
         m.d.comb += [
             o.one.eq(i.clocks <= 1),
             o.two.eq(i.clocks <= 2),
-            o.later.eq(i.short + 1),
             o.follows.eq(~i.one_stream | (results <= i.short)),
-            o.follows_later.eq(results <= i.short + 1),
+            o.follows_later.eq(results <= i.later),
             o.promised.eq(promised + i.parts[0] + i.parts[1]),
         ]
         with m.If(summed.valid & summed.ready):

@@ -124,7 +124,7 @@ class Promises(wiring.Component):
         }
         summed = {
             **same,
-            **{name: fields[name] for name in ("clocks", "short", "results", "words")},
+            **{name: fields[name] for name in ("clocks", "short", "later", "results", "words")},
             "parts": Cat(
                 sum(terms[::2])[:bits], sum(terms[1::2], Value.cast(0)).as_unsigned()[:bits]
             ),
