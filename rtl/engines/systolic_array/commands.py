@@ -133,7 +133,7 @@ class Commands(wiring.Component):
         over.
     moves, coming : in the next clock `o` has what is coming, if anything is.
     coming_opens, staying_opens : what is coming, or what `o` has and keeps, may start then, if
-        there is room.  may_start : it may, and there is, from a register.
+        there is room.  may_start : there is one, it may, and has room, from a register.
     command : of the pass that has left `o` in the clock before, the whole of it.
     """
 
@@ -261,7 +261,7 @@ class Commands(wiring.Component):
             self.may_start.eq(
                 Mux(
                     head.moves,
-                    self.coming_opens & ~coming[-1],
+                    (head.i.valid | ~head.i.ready) & self.coming_opens & ~coming[-1],
                     self.staying_opens & ~staying[-1],
                 )
             ),

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from amaranth.hdl import Module, Mux, Shape, Signal, Value, unsigned
+from amaranth.hdl import Module, Mux, Shape, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,13 +18,15 @@ class Stream(NamedTuple):
 
     Known in this clock, so that the next can be decided:
 
-    running, one, two : there is one; and its clocks that remain are at most 1, at most 2.
+    running, one, two : there is one; and its clocks that remain are at most 1, at most 2. In the
+        clock of a swap `two` is `one` of the stream that begins.
     keeps : it is a pass of os or rows, which owns the array.
     sends : ... and its sums leave it.  results : how many of a column.
     begins : this is the first clock of a stream.
     free : no word of the stream in progress is behind that of this clock.
     is_last, is_last_fire : no stream, no fire, is behind the one in progress.
     over : free and is_last, no word of any pass is behind that of this clock.
+    idle : over, and no stationary tile waits or is swapped in.
 
     Known a clock later, when its words are read; a stream that has fires or streams behind it is
     longer than that:
@@ -51,6 +53,7 @@ class Stream(NamedTuple):
     begins: Signal
     free: Signal
     over: Signal
+    idle: Signal
     clocks_remaining: Signal
     is_last: Signal
     is_last_fire: Signal
@@ -198,6 +201,7 @@ class Sequencer(wiring.Component):
         self._start, self._load = Signal(name="start"), Signal(name="load_tile")
         self._resume = Signal(name="resume")
         self._fires = Signal(name="fires")
+        self._over = Signal(name="over")
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -217,15 +221,14 @@ class Sequencer(wiring.Component):
 
     def _look_ahead(self, m: Module) -> None:
         """What is known of the next clock before any pass starts in it."""
-        stream, tile, swap = self._stream, self._tile, self._swap
+        stream, tile = self._stream, self._tile
         m.d.comb += [
             self._array_busy.eq(stream.keeps & ~stream.over),
             self._swaps.eq(
-                tile.waits & tile.loaded & ~self._array_busy & self._drains_soon
-                & Mux(swap.now, swap.one, stream.two)
+                tile.waits & tile.loaded & ~self._array_busy & self._drains_soon & stream.two
             ),
             self._tile_may_load.eq(tile.loaded & (~tile.waits | self._swaps) & ~self._array_busy),
-        ]  # fmt: skip
+        ]
 
     def _decide(self, m: Module) -> None:
         """The pass at the head of the queue starts, or the next stream of the one under way.
@@ -235,71 +238,73 @@ class Sequencer(wiring.Component):
         """
         head, stream = self.commands.payload, self._stream
         idle = stream.free & ~self._swap.now
-        free = Signal(name="ports_free")
+        # Where the stream of a pass ends in this clock, its sums are captured if it sends them.
+        drained = Mux(stream.running & stream.sends, head.follows, self._drained)
+        may_stream, may_load = Signal(), Signal()
         m.d.comb += [
-            free.eq(self._ports_free(head)),
-            self._start.eq(self.starting & ~head.is_tile),
-            self._load.eq(self.starting & head.is_tile),
-            self.starting.eq(self.commands.valid & free),
-            self.commands.ready.eq(free),
+            may_stream.eq(~head.is_tile & stream.idle & drained & self._may_start),
+            may_load.eq(head.is_tile & self._tile_may_load & self._may_start),
+            self._start.eq(self.commands.valid & may_stream),
+            self._load.eq(self.commands.valid & may_load),
+            self.starting.eq(self._start | self._load),
+            self.commands.ready.eq(may_stream | may_load),
             self.may_load.eq(self._tile_may_load & self._may_start),
             self._resume.eq(idle & ~stream.is_last & (stream.more | stream.drains)),
         ]
 
-    def _ports_free(self, p: data.View) -> Value:
-        """Whether a pass finds its ports free in the next clock."""
-        stream = self._stream
-        # Where the stream of a pass ends in this clock, its sums are captured if it sends them.
-        drained = Mux(stream.running & stream.sends, p.follows, self._drained)
-        streams = stream.over & ~self._swap.now & ~self._tile.waits & drained
-        return Mux(p.is_tile, self._tile_may_load, streams) & self._may_start
-
     def _step_stream(self, m: Module) -> None:
         """The stream in the next clock."""
         head, stream, swap = self.commands.payload, self._stream, self._swap
-        m.d.sync += stream.begins.eq(self._start | self._resume | swap.now)
+        m.d.sync += [
+            stream.begins.eq(self._start | self._resume | swap.now),
+            stream.over.eq(self._over),
+            stream.idle.eq(self._over & ~self._tile.waits & ~self._load),
+        ]
+        m.d.comb += self._over.eq(stream.over)
         self._prepare(m)
         with m.If(swap.now):
             m.d.sync += [
                 stream.running.eq(1),
                 stream.free.eq(swap.one),
-                stream.over.eq(swap.one),
                 stream.one.eq(swap.one),
                 stream.two.eq(swap.two),
                 stream.is_last.eq(1),
                 stream.is_last_fire.eq(1),
             ]
+            m.d.comb += self._over.eq(swap.one)
         with m.Elif(self._start):
             m.d.sync += [
                 stream.running.eq(1),
                 stream.free.eq(head.one & head.one_fire),
-                stream.over.eq(head.one & head.one_fire & head.one_stream),
                 stream.one.eq(head.one),
                 stream.two.eq(head.two),
                 stream.is_last.eq(head.one_stream),
                 stream.is_last_fire.eq(head.one_fire),
             ]
+            m.d.comb += self._over.eq(head.one & head.one_fire & head.one_stream)
         with m.Elif(stream.running):
             free = stream.one | (stream.two & stream.is_last_fire)
             m.d.sync += [
                 stream.running.eq(~stream.one),
                 stream.free.eq(free),
-                stream.over.eq(free & stream.is_last),
                 stream.one.eq(stream.two),
                 stream.two.eq(stream.clocks_remaining <= 3),
             ]
+            m.d.comb += self._over.eq(free & stream.is_last)
             with m.If(self._fires):
                 self._fire(m)
         with m.If(self._resume):
             m.d.sync += [
                 stream.running.eq(1),
                 stream.free.eq(0),
-                stream.over.eq(0),
                 stream.one.eq(0),  # a stream of rows has a tap and two values at least
                 stream.two.eq(0),
                 stream.is_last.eq(~stream.more),
                 stream.streams_remaining.eq(stream.streams_remaining - 1),
             ]
+            m.d.comb += self._over.eq(0)
+        with m.If(self._swaps):
+            m.d.sync += stream.two.eq(self._tile.one)
 
     def _prepare(self, m: Module) -> None:
         """What means something only if a stream is in progress, made ready for any that may begin.
@@ -340,11 +345,11 @@ class Sequencer(wiring.Component):
         m.d.sync += [
             stream.running.eq(1),
             stream.free.eq(stream.fire_one & stream.fire_last),
-            stream.over.eq(stream.fire_one & stream.fire_last & stream.is_last),
             stream.one.eq(stream.fire_one),
             stream.two.eq(stream.fire_two),
             stream.is_last_fire.eq(stream.fire_last),
         ]
+        m.d.comb += self._over.eq(stream.fire_one & stream.fire_last & stream.is_last)
 
     def _step_tile(self, m: Module) -> None:
         """The tile in the next clock, and the one that is swapped in then."""
@@ -597,7 +602,7 @@ def stream_signals(array: SystolicArray, address: Shape) -> Stream:
             Signal(
                 shapes.get(name, 1),
                 name=f"stream_{name}",
-                init=int(name in ("one", "two", "free", "over", "is_last", "is_last_fire")),
+                init=int(name in ("one", "two", "free", "over", "idle", "is_last", "is_last_fire")),
             )
             if name != "work"
             else Signal(work, name="stream_work")

@@ -172,7 +172,7 @@ class Promises(wiring.Component):
         owed = Signal.like(handed)
         opens = past(m, Mux(dut.moves, self.coming_opens, self.staying_opens))
         m.d.comb += [
-            Assert(dut.may_start == (dut.has_room & opens)),
+            Assert(dut.may_start == (self.o.valid & dut.has_room & opens)),
             Assert(inside.allowed == (handed + depth)[: len(handed)]),
             owed.eq(self.o.payload.promised - past(m, handed)),
             Assert(

@@ -54,7 +54,11 @@ class Results(wiring.Component):
 
 
 MUTANTS = (
-    Mutant("a first command that waits", "head.valid & queue.may_start", "head.valid & under_way"),
+    Mutant(
+        "a first command that waits",
+        "commands.valid.eq(queue.may_start)",
+        "commands.valid.eq(queue.may_start & under_way)",
+    ),
 )
 
 

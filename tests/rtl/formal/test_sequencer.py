@@ -289,9 +289,11 @@ class Law(wiring.Component):
             Assert(stream.free == (~stream.running | (stream.one & stream.is_last_fire))),
             *unless(~self.reads, stream.clocks_remaining == self.read_end_now - now),
             Assert(stream.one == (~self.reads | (stream.clocks_remaining <= 1))),
-            Assert(stream.two == (~self.reads | (stream.clocks_remaining <= 2))),
+            *unless(swap.now, stream.two == (~self.reads | (stream.clocks_remaining <= 2))),
+            *unless(~swap.now, stream.two == swap.one),
             Assert(stream.is_last == (self.streams_now == 0)),
             Assert(stream.over == (stream.free & stream.is_last)),
+            Assert(stream.idle == (stream.over & ~swap.now & ~tile.waits)),
             Assert(stream.is_last_fire == (self.fires_now == 0)),
             # Those are loaded behind the first clock of a pass.
             *unless(
@@ -475,11 +477,11 @@ MUTANTS = {
         Mutant("streams of 8 bits", 'remaining": unsigned(CLOCK_BITS)', 'remaining": 8'),
         Mutant("a stream too short", "clocks_remaining <= 3", "clocks_remaining <= 4"),
         Mutant("sums that are kept are sent", "ends & stream.sends", "ends"),
-        Mutant("a command that is none", "self.commands.valid & free)", "free)"),
+        Mutant("a command that is none", "self.commands.valid & may_stream", "may_stream"),
     ),
     Opcode.WS: (
         Mutant("a tile too short", "words <= 1", "words <= 2"),
-        Mutant("a swap too late", "Mux(swap.now, swap.one,", "Mux(swap.now, 0,"),
+        Mutant("a swap too late", "two.eq(self._tile.one)", "two.eq(0)"),
         Mutant("words of the tile", "tile.left_at.eq(command.left)", "tile.left_at.eq(0)"),
     ),
     Opcode.ROWS: (
