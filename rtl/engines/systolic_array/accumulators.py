@@ -20,7 +20,7 @@ class Accumulators(wiring.Component):
     meanwhile, and written a clock behind it.
 
     token : of the frame whose results are on `sums[0]` three clocks later.
-    results_remaining : of the drain that is on `sums[0]` two clocks later, still to leave.
+    results_remaining : of the drain that is on `sums[0]` three clocks later, still to leave.
     sums : bottom of column j, j clocks after column 0.
     write, word : column j's result, a clock after its sum, from registers.
     finished : the last results of a pass are on column 0.  last : of a sequence.
@@ -67,11 +67,14 @@ class Accumulators(wiring.Component):
         index = Signal(address)
         with m.If(token.beat):
             m.d.sync += index.eq(Mux(token.start, 0, index + 1))
-        draining = Signal()
+        draining, drains_last = Signal(), Signal()
+        m.d.sync += [
+            draining.eq(self.results_remaining != 0),
+            drains_last.eq(self.results_remaining == 1),
+        ]
         adds = Signal()
         now = Signal(step)
         m.d.comb += [
-            draining.eq(self.results_remaining != 0),
             now.valid.eq(draining | (beat.beat & beat.emit)),
             now.store.eq(beat.beat & ~beat.emit),
             adds.eq(beat.beat & beat.accumulate),
@@ -80,7 +83,7 @@ class Accumulators(wiring.Component):
         # A pass that keeps its sums in the array has its end in place of a result.
         delivers = draining | beat.beat | beat.end
         self._count_tail(m, delivers, Mux(draining, drain.columns, beat.columns))
-        ends_drain = (self.results_remaining == 1) & drain.end
+        ends_drain = drains_last & drain.end
         finishes = Signal()
         is_last = Signal()
         m.d.sync += [

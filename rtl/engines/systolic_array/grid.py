@@ -37,7 +37,7 @@ class Grid(wiring.Component):
     top : operands of column j, j clocks after column 0, which takes them a clock after `left` has
         those of row 0: the edge cells are registers.
     token : the frame's token, three clocks before its results are on `result[0]`.
-    results_remaining : of the drain that is on `result[0]` two clocks later, still to leave then.
+    results_remaining : of the drain that is on `result[0]` three clocks later, still to leave then.
     result : bottom of column j, j clocks after column 0.
 
     With `shared` the elements are instances of one module, `processing_element`, to be supplied
@@ -97,7 +97,7 @@ class Grid(wiring.Component):
         clocks = PRODUCT_REGISTERS - 1
         m.d.comb += [
             Value.cast(self.token).eq(delayed(m, "token", frame.token, clocks)),
-            self.results_remaining.eq(delayed(m, "remaining", remaining, clocks)),
+            self.results_remaining.eq(delayed(m, "remaining", remaining, clocks - 1)),
         ]
         return m
 
