@@ -544,7 +544,8 @@ def _run(sequencer, grid, port, overlap, seen, frames, since, until):
             continue
         if number == 0:
             _add_first_products(seen, grid, since, until)
-        _record_products(seen, grid, since, until, number)
+        if number < until and since < number + rows + columns + PRODUCT_REGISTERS:
+            _record_products(seen, grid, since, until, number)
         # The frame before this one: its products are added, and its operands go on.
         frame = grid.frames[(number - 1) & mask]
         flags = frame.flags
