@@ -14,16 +14,18 @@ def pointed(
     """A Point, whether more is in front of it (`beyond`), and the sign, in two clocks.
 
     now : size, over 2**shift, and whether it is that of something negative.
-    shifts : the shift in either clock; the second one takes its last two bits.
+    shifts : the shift in either clock; the first one takes its highest two bits.
     behind, front : bits of the point.
     """
     none, kept = Const(0, 1), behind + front
-    moved = Moved(Cat(Const(0, behind), now.size), none, none)
-    for low in reversed(range(2, len(shifts[0]), 2)):
-        moved = move(moved, shifts[0][low : low + 2], 1 << low, kept + (1 << low) - 1)
+    first, *others = reversed(range(0, len(shifts[0]), 2))
+    start = Moved(Cat(Const(0, behind), now.size), none, none)
+    moved = move(start, shifts[0][first:], 1 << first, kept + (1 << first) - 1)
     now = later(m, f"near{n}", **moved._asdict(), negative=now.negative)
-    near = Moved(now.bits, now.rest, now.beyond)
-    bits, rest, beyond = move(near, shifts[1][:2], 1, kept)
+    moved = Moved(now.bits, now.rest, now.beyond)
+    for low in others:
+        moved = move(moved, shifts[1][low : low + 2], 1 << low, kept + (1 << low) - 1)
+    bits, rest, beyond = moved
     return later(
         m, f"pointed{n}", fraction=bits[:behind], front=bits[behind:], rest=rest, beyond=beyond,
         negative=now.negative,
@@ -38,5 +40,9 @@ def point(now: SimpleNamespace) -> Point:
 def rounded(m: Module, n: str, now: SimpleNamespace, up: Value) -> Value:
     """The integer, in two clocks: whether it is the next one, and which."""
     now = later(m, f"up{n}", front=now.front, up=up, beyond=now.beyond, negative=now.negative)
-    size = Mux(now.beyond, 1 << len(now.front), now.front + now.up)
-    return later(m, f"value{n}", value=Mux(now.negative, -size, size)).value
+    negative, bits, most = now.negative, len(now.front) + 2, 1 << len(now.front)
+    # One addition does: -(front + up) is ~front + 1 - up.
+    turned = Cat(now.front, Const(0, 2)) ^ negative.replicate(bits)
+    near = (turned + (negative ^ now.up))[:bits].as_signed()
+    value = Mux(now.beyond, Mux(negative, -most, most), near)
+    return later(m, f"value{n}", value=value).value

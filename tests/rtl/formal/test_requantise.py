@@ -272,11 +272,11 @@ REQUANTISE = (
     Mutant("pieces do not overlap", "(now.between << PIECE)", "(now.between << PIECE + 1)"),
 )  # fmt: skip
 POINTS = (
-    Mutant("signs are lost", "Mux(now.negative, -size, size)", "size"),
-    Mutant("results wrap", "Mux(now.beyond, 1 << len(now.front), now.front + now.up)",
-           "now.front + now.up"),
-    Mutant("a shift of another clock", "move(near, shifts[1][:2], 1, kept)",
-           "move(near, shifts[0][:2], 1, kept)"),
+    Mutant("signs are lost", "^ negative.replicate(bits)", "^ 0"),
+    Mutant("negative ones are rounded down", "turned + (negative ^ now.up)", "turned + now.up"),
+    Mutant("results wrap", "Mux(now.beyond, Mux(negative, -most, most), near)",
+           "near"),
+    Mutant("a shift of another clock", "move(moved, shifts[1][low", "move(moved, shifts[0][low"),
 )  # fmt: skip
 
 
