@@ -67,6 +67,7 @@ def post_commands(
         clamp = _needed(steps, Clamp)
         first = clamp.dtype
     factor = factor or ONE
+    _check_factor(factor)
     values = _take(steps, Table)
     if values is not None:
         first = str(values.values.dtype)
@@ -128,6 +129,7 @@ def _pair(steps: deque[Any], first_unsigned: bool, second_unsigned: bool) -> Pos
             raise UnsupportedError(f"the post-processing unit has no {_name(step)} at this place")
     if not isinstance(step, Add):
         factor = _needed(steps, Requantise)
+        _check_factor(factor, channels=1)
         pair = pair._replace(
             rule=RULES.index(factor.rule), multiplier=int(factor.multiplier[0]),
             shift=int(factor.shift[0]),
@@ -137,6 +139,21 @@ def _pair(steps: deque[Any], first_unsigned: bool, second_unsigned: bool) -> Pos
     clamp = _needed(steps, Clamp)
     _check_widths(pair)
     return pair._replace(zero_point=clamp.zero_point, low=clamp.low, high=clamp.high)
+
+
+def _check_factor(step: Requantise, channels: int | None = None) -> None:
+    """UnsupportedError where a factor exceeds its field, or there are others than so many."""
+    multipliers = step.multiplier
+    if not ((multipliers >= 0) & (multipliers < 1 << 31)).all():
+        raise UnsupportedError(
+            "the post-processing unit multiplies by 0 to 2**31 - 1, not by "
+            f"{int(multipliers.min())} to {int(multipliers.max())}"
+        )
+    if channels not in (None, len(multipliers)):
+        raise UnsupportedError(
+            f"the post-processing unit has one factor for what two maps become, not "
+            f"{len(multipliers)}"
+        )
 
 
 def _check_widths(pair: PostPair) -> None:

@@ -1,0 +1,104 @@
+"""Programs of real runtimes as settings of the unit: the bytes that they say leave it."""
+
+import numpy as np
+import pytest
+
+from accelsim.errors import UnsupportedError
+from accelsim.hardware import PostProcessing
+from accelsim.hardware.post import OPERATIONS, RULES
+from accelsim.numerics import onnx_rules, programs, tflite_rules
+from accelsim.numerics.scales import Quantised
+from accelsim.passes.post_commands import ONE, post_commands
+from rtl.post.unit import PostProcessor
+from tests.rtl.post.simulated import simulate
+from tests.rtl.post.work import Layer
+
+A, B = Quantised(0.0473, -3, "int8"), Quantised(0.0119, 131, "uint8")
+Y = Quantised(0.0521, 7, "int8")
+SIZES = PostProcessing(4, RULES, OPERATIONS, 1)
+TABLE = programs.Table(np.arange(255, -1, -1).astype(np.uint8).view(np.int8))
+WEIGHTS = np.array([0.003, 0.0171, 0.0002], np.float32)
+BIAS = np.array([5, -700, 2**31 - 1], np.int32)
+OF_SUMS = {
+    "onnxruntime's convolution": onnx_rules.convolution(A, WEIGHTS, Y, BIAS),
+    "TFLite's convolution": tflite_rules.convolution(A, WEIGHTS, Y, BIAS),
+    "with a table": (*onnx_rules.convolution(A, WEIGHTS, Y), TABLE),
+    "with an add": (*onnx_rules.convolution(A, WEIGHTS, A), *onnx_rules.add(A, B, Y)),
+}
+OF_MAPS = {
+    "onnxruntime's add": onnx_rules.add(A, B, Y),
+    "onnxruntime's multiply": onnx_rules.multiply(A, B, Y),
+    "TFLite's add": tflite_rules.add(A, Quantised(0.2, 3, "int8"), Y),
+    "TFLite's multiply": tflite_rules.multiply(A, Quantised(0.2, 3, "int8"), Y),
+    "a table": (TABLE,),
+}
+
+
+def layers_of(commands, sums, others):
+    """A layer for every channel, whose words are given a lane at a time."""
+    table = None if commands.table is None else commands.table.view(np.uint8)
+    for channel, values, other in zip(commands.channels, sums, others, strict=True):
+        words = values.reshape(-1, SIZES.lanes).astype(np.int64)
+        bias, multiplier, shift = (np.full(len(words), field) for field in channel)
+        yield Layer(
+            commands.layer, words, bias, multiplier, shift, table,
+            other.reshape(words.shape), (),
+        )  # fmt: skip
+
+
+def leaves(commands, sums, others):
+    """uint8, shaped as the sums[k, h, w], what the unit makes of them."""
+    tables = np.zeros((1, 256), np.uint8)
+    if commands.table is not None:
+        tables = commands.table.view(np.uint8)[None]
+    layers = list(layers_of(commands, sums, others))
+    return simulate(PostProcessor(SIZES), tables, layers).values.reshape(sums.shape)
+
+
+@pytest.mark.parametrize("program", OF_SUMS.values(), ids=OF_SUMS)
+def test_programs_of_sums(program):
+    rng = np.random.default_rng(0)
+    sums = rng.integers(-40_000, 40_000, (3, 4, 10)).astype(np.int32)
+    others = rng.integers(0, 256, sums.shape).astype(np.uint8)
+    got = leaves(post_commands(program, second="uint8"), sums, others)
+    assert np.array_equal(got, programs.run(program, sums, others).view(np.uint8))
+
+
+@pytest.mark.parametrize("name", OF_MAPS)
+def test_programs_of_maps(name):
+    rng = np.random.default_rng(1)
+    dtype = "int8" if name.startswith("TFLite") else "uint8"
+    x = rng.integers(-128, 128, (1, 20, 20)).astype(np.int8)
+    others = rng.integers(0, 256, x.shape).astype(np.uint8).view(dtype)
+    got = leaves(post_commands(OF_MAPS[name], second=dtype), x, others)
+    assert np.array_equal(got, programs.run(OF_MAPS[name], x, others).view(np.uint8))
+
+
+CLAMP = programs.Clamp(0, -128, 127, "int8")
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        ((ONE,), "needs a Clamp, not the end"),
+        ((ONE, TABLE), "needs a Clamp, not Table"),
+        ((ONE._replace(multiplier=np.array([5, -3])), CLAMP), "2..31 - 1, not by -3 to 5"),
+        (
+            (programs.Multiply(0, 0), onnx_rules.requantise(WEIGHTS), CLAMP),
+            "has one factor for what two maps become, not 3",
+        ),
+        ((CLAMP,), "has no Clamp at this place"),
+        ((ONE, CLAMP, TABLE, TABLE), "has no Table at this place"),
+        ((programs.Multiply(0, 0), CLAMP), "needs a Requantise, not Clamp"),
+        ((programs.Add(1 << 36, 1, 0, 3, False), CLAMP), "36 bits and an offset of 46 bits, not"),
+        ((programs.Add(1, -1, 0, 3, False), CLAMP), "not times 1 and -1"),
+        ((programs.Add(1, 1, 1 << 45, 3, False), CLAMP), "and 35184372088832"),
+        (
+            (programs.AlignedAdd("tfl_double", 20, 0, 1, 30, 0, 1, 40), ONE, CLAMP),
+            "left by 20 bits and right by 31 to 63, not by 20, 30 and 40",
+        ),
+    ],
+)
+def test_others_are_refused(program, message):
+    with pytest.raises(UnsupportedError, match=message):
+        post_commands(program)
