@@ -252,7 +252,12 @@ def _later(step: Step, place: int, given: list[Constant | None], type_: TensorTy
 
     def read() -> Array:
         made = _call(step, [each.values if each else None for each in given])[place]
-        return np.array(made, type_.dtype).reshape(type_.shape)
+        if made.shape != type_.shape:
+            raise NetworkError(
+                f"{step} makes {list(made.shape)} of its constants, and its attributes say "
+                f"{list(type_.shape)}"
+            )
+        return made.astype(type_.dtype)
 
     return Constant(type_, read)
 

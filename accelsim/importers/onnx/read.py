@@ -50,6 +50,7 @@ def read(path: Path, sizes: Sizes, check: Callable[[list[Step]], None]) -> Model
             f"{path} defines functions of its own ({message.functions[0].name}); inline them with "
             "onnx.inliner.inline_local_functions"
         )
+    _check_texts(path, graph)
     constants = initializers(path, graph)
     given = [each for each in graph.input if each.name not in constants]
     if not given:
@@ -87,6 +88,24 @@ def _parse(path: Path) -> Any:
     if not message.HasField("graph"):
         raise FileError(f"{path} is no ONNX model, or it is truncated: it has no graph")
     return message
+
+
+def _check_texts(path: Path, graph: Any) -> None:
+    """FileError where a name is no text: protobuf gives bytes then."""
+    for value in (*graph.input, *graph.output, *graph.initializer):
+        _check_text(path, value.name)
+    for node in graph.node:
+        for name in (node.name, node.op_type, node.domain, *node.input, *node.output):
+            _check_text(path, name)
+        for attribute in node.attribute:
+            _check_text(path, attribute.name)
+            for inner in (attribute.g, *attribute.graphs):
+                _check_texts(path, inner)
+
+
+def _check_text(path: Path, name: Any) -> None:
+    if not isinstance(name, str):
+        raise FileError(f"{path} has the name {name!r}, which is no text of UTF-8")
 
 
 def _versions(path: Path, message: Any) -> dict[str, int]:

@@ -34,8 +34,7 @@ def infer(model: Model, step: Step) -> dict[str, TensorType | None]:
     check_inputs(model, step)
     domain, _, operator = step.kind.rpartition(".")
     if domain == MICROSOFT and operator in OWN:
-        of_inputs = [model.type(name) if name else None for name in step.inputs]
-        return dict(zip(step.outputs, OWN[operator](step, of_inputs), strict=False))
+        return _own(model, step, operator)
     version = model.versions.get(domain)
     try:
         schema = onnx.defs.get_schema(operator, version or model.versions[STANDARD], domain)
@@ -43,6 +42,7 @@ def infer(model: Model, step: Step) -> dict[str, TensorType | None]:
         raise CannotExecuteError(
             f"operator set {version} of {domain or 'ai.onnx'} has none"
         ) from None
+    _check_standard_inputs(step, schema)
     # In the message stand the names of the file, in the step those that they are other names of.
     names = {old: new for old, new in zip(step.proto.input, step.inputs, strict=True) if old}
     known = {
@@ -60,6 +60,28 @@ def infer(model: Model, step: Step) -> dict[str, TensorType | None]:
     if step.kind == "Reshape":
         _check_reshape(step, model.type(step.inputs[0]), made[step.outputs[0]])
     return made
+
+
+def _own(model: Model, step: Step, operator: str) -> dict[str, TensorType | None]:
+    """By a rule written here; NetworkError where the step lacks what the operator has."""
+    types = [model.type(name) if name else None for name in step.inputs]
+    try:
+        made = OWN[operator](step, types)
+    except (IndexError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise NetworkError(
+            f"inputs and attributes of {step} are not those of the operator: {error!r}"
+        ) from None
+    return dict(zip(step.outputs, made, strict=False))
+
+
+def _check_standard_inputs(step: Step, schema: Any) -> None:
+    """NetworkError where an input or the output is missing that the operator must have."""
+    for place, formal in enumerate(schema.inputs):
+        required = formal.option == onnx.defs.OpSchema.FormalParameterOption.Single
+        if required and step.input(place) == "":
+            raise NetworkError(f"{step} has no input {formal.name!r}, which it must have")
+    if not step.outputs or step.outputs[0] == "":
+        raise NetworkError(f"{step} has no output")
 
 
 def _check_reshape(step: Step, before: TensorType, after: TensorType | None) -> None:
