@@ -138,6 +138,56 @@ def fully(rng: Rng) -> Iterator[tuple[str, bytes]]:
         yield f"fully_ties_{dtype}", one("FULLY_CONNECTED", x, y, {}, w=kernel)
 
 
+def dilated(rng: Rng) -> Iterator[tuple[str, bytes]]:
+    """Convolutions between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND, of maps and of sequences."""
+    plain = {"StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1, "Padding": 1}
+    for dtype in TYPES:
+        x, kernel = some(rng, (1, 7, 6, 4), dtype), weights(rng, (1, 3, 3, 4), dtype, 3)
+        y = result(rng, (1, 7, 6, 4), x, kernel, 9)
+        tensors = {
+            "x": x,
+            "block": constant([2, 3]),
+            "pads": constant([[2, 3], [3, 3]]),
+            "parts": same(x, (6, 6, 4, 4)),
+            "w": kernel,
+            "b": bias(rng, x, kernel, 4),
+            "made": same(y, (6, 4, 2, 4)),
+            "crops": constant([[0, 1], [0, 0]]),
+            "y": y,
+        }
+        operators = [
+            Op("SPACE_TO_BATCH_ND", ("x", "block", "pads"), ("parts",)),
+            Op("DEPTHWISE_CONV_2D", ("parts", "w", "b"), ("made",), plain | {"DepthMultiplier": 1}),
+            Op("BATCH_TO_SPACE_ND", ("made", "block", "crops"), ("y",)),
+        ]
+        yield f"dilated_{dtype}", build(tensors, operators)
+        x, kernel = some(rng, (1, 10, 4), dtype), weights(rng, (5, 1, 3, 4), dtype)
+        y = result(rng, (1, 10, 5), x, kernel, 12)
+        tensors = {
+            "x": x,
+            "block": constant([2]),
+            "pads": constant([[2, 2]]),
+            "parts": same(x, (2, 7, 4)),
+            "axis": constant(1),
+            "row": same(x, (2, 1, 7, 4)),
+            "w": kernel,
+            "b": bias(rng, x, kernel, 5),
+            "made": same(y, (2, 1, 5, 5)),
+            "shape": constant([2, 5, 5]),
+            "flat": same(y, (2, 5, 5)),
+            "crops": constant([[0, 0]]),
+            "y": y,
+        }
+        operators = [
+            Op("SPACE_TO_BATCH_ND", ("x", "block", "pads"), ("parts",)),
+            Op("EXPAND_DIMS", ("parts", "axis"), ("row",)),
+            Op("CONV_2D", ("row", "w", "b"), ("made",), plain | {"FusedActivationFunction": 1}),
+            Op("RESHAPE", ("made", "shape"), ("flat",)),
+            Op("BATCH_TO_SPACE_ND", ("flat", "block", "crops"), ("y",)),
+        ]
+        yield f"dilated_sequence_{dtype}", build(tensors, operators)
+
+
 def transposed(rng: Rng) -> Iterator[tuple[str, bytes]]:
     for dtype in TYPES:
         for place, (k, s, pad) in enumerate(((2, 2, 1), (3, 2, 0), (4, 2, 0), (3, 1, 1))):
@@ -253,7 +303,6 @@ def elements(rng: Rng) -> Iterator[tuple[str, bytes]]:
                     "NEG",
                     "SQUARE",
                     "RSQRT",
-                    "GELU",
                     "SIN",
                     "COS",
                     "LOG",
@@ -527,6 +576,7 @@ def moves(rng: Rng) -> Iterator[tuple[str, bytes]]:
 
 FAMILIES: tuple[Callable[[Rng], Iterator[tuple[str, bytes]]], ...] = (
     convolutions,
+    dilated,
     fully,
     transposed,
     products,

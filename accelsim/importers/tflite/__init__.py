@@ -7,6 +7,7 @@ from pathlib import Path
 from accelsim.errors import NetworkError, ShapeError, UnsupportedError
 from accelsim.graph.network import CHANNELS_LAST, GraphNetwork, as_network
 from accelsim.graph.types import Graph
+from accelsim.importers.tflite import dilated
 from accelsim.importers.tflite.build import build
 from accelsim.importers.tflite.operators import INPUTS, RULES
 from accelsim.importers.tflite.read import read
@@ -23,7 +24,7 @@ def load(
     FileError where it is no TFLite file or is damaged, UnsupportedError with all operators that
     are not supported.
     """
-    graph = build(read(path), RULES, INPUTS, sizes)
+    graph = build(dilated.joined(read(path)), RULES, INPUTS, sizes)
     try:
         return replace(as_network(graph, CHANNELS_LAST), caveats=tuple(_caveats(graph)))
     except (NetworkError, ShapeError, UnsupportedError) as error:

@@ -24,6 +24,7 @@ from accelsim.graph.types import (
 from accelsim.importers.tflite.read import DTYPES, MOST_VALUES, File, Operator, Tensor
 from accelsim.numerics.programs import Program
 from accelsim.numerics.scales import Quantised, check_quantised, check_scales
+from accelsim.phrases import are, counted
 
 Rule = Callable[["Operation"], None]  # adds the nodes of one operator
 
@@ -321,7 +322,8 @@ def build(
             _assume(made, operation)
     if refused:
         raise UnsupportedError(
-            f"{file.path} has {len(refused)} operators that are not supported: {'; '.join(refused)}"
+            f"{file.path} has {counted(len(refused), 'operator')} that {are(len(refused))} not "
+            f"supported: {'; '.join(refused)}"
         )
     return made.graph()
 

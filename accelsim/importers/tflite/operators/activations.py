@@ -4,10 +4,12 @@ Integer ones are tables of all 256 values, made by the rules of TFLite's referen
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
 from accelsim.errors import UnsupportedError
+from accelsim.graph.functions import FUNCTIONS
 from accelsim.graph.types import Array, Function, Work
 from accelsim.importers.tflite.build import Operation, Rule
 from accelsim.numerics import tflite_rules
@@ -122,12 +124,15 @@ def leaky_relu(operation: Operation) -> None:
 
 
 def gelu(operation: Operation) -> None:
-    """GELU, of reals."""
-    if not operation.of_reals():
-        raise UnsupportedError("it is supported for float32 only")
+    """GELU, exact or approximated by tanh."""
     approximate = "tanh" if operation.options["Approximate"] else "none"
     function = Function("Gelu", {"approximate": approximate})
-    operation.make(function, operation.inputs[:1], operation.shape())
+    if operation.of_reals():
+        operation.make(function, operation.inputs, operation.shape())
+        return
+    computed = partial(FUNCTIONS["Gelu"], approximate=approximate)
+    x, y = operation.quantised(), operation.quantised_result
+    each(operation, tflite_rules.table(x, y, _precise(computed)))
 
 
 def prelu(operation: Operation) -> None:

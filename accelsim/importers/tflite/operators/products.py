@@ -13,6 +13,7 @@ import numpy as np
 from accelsim.errors import UnsupportedError
 from accelsim.graph.types import Products, View
 from accelsim.importers.tflite.build import Operation, Rule, channel_scales
+from accelsim.importers.tflite.dilated import SIDES
 from accelsim.importers.tflite.operators.activations import activate, bounds
 from accelsim.ir import Operator
 from accelsim.numerics import tflite_rules
@@ -45,9 +46,10 @@ def window(
             raise UnsupportedError(f"its {what} must be at least 1, not {list(pair)}")
     if (said := options["Padding"]) not in (SAME, VALID):
         raise UnsupportedError(f"its padding must be SAME or VALID, not {said}")
+    said_sides = options.get(SIDES, ())
     sides, made = [], []
-    for n, k, s, d in zip(size, kernel, stride, dilation, strict=True):
-        before, behind = padding(said == SAME, n, k, s, d)
+    for place, (n, k, s, d) in enumerate(zip(size, kernel, stride, dilation, strict=True)):
+        before, behind = said_sides[2 * place : 2 * place + 2] or padding(said == SAME, n, k, s, d)
         outputs = (n + before + behind - (k - 1) * d - 1) // s + 1
         if before + behind > MOST_SIDE:
             raise UnsupportedError(f"its padding of {before + behind} is more than {MOST_SIDE}")
