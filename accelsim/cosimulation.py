@@ -20,10 +20,14 @@ from accelsim.inference import Arrays, LayerData, on_data, with_graph
 from accelsim.ir import LayerList
 from accelsim.lowering import AUTO, Choice, Lowered, Sequence
 from accelsim.numerics import Int32, Integers
+from accelsim.numerics.programs import Program, run
 from accelsim.phrases import of_batch
 from accelsim.request import Request
 from accelsim.result import batch_keys
 from accelsim.weights import load_weights
+
+# What the RTL of a post-processing unit makes of sums; None for a program that it does not run.
+Post = Callable[[Program, Int32], Integers | None]
 
 
 class RtlRun(Protocol):
@@ -55,12 +59,14 @@ class Output(NamedTuple):
 
     dtype, values : of the tensor, and how many it has.
     steps : of the program.
+    on_rtl : whether the RTL of a post-processing unit ran them, and not the golden model.
     equal : whether it is the golden tensor.
     """
 
     dtype: str
     values: int
     steps: tuple[str, ...]
+    on_rtl: bool
     equal: bool
 
 
@@ -119,15 +125,15 @@ class OnData(NamedTuple):
     golden : int32[k, oh, ow], or [n, k, oh, ow], its sums by the operator's golden reference, image
         by image.
     batch : images.
-    output : output(sums), what becomes of sums in the place of the golden ones; None where the
-        network has no graph.
+    output : output(sums, run_post), what becomes of sums in the place of the golden ones; None
+        where the network has no graph.
     """
 
     lowered: Lowered
     sequence: Sequence
     golden: Int32
     batch: int
-    output: Callable[[Int32], Output | None] = lambda sums: None
+    output: Callable[[Int32, Post], Output | None] = lambda sums, run_post: None
 
 
 @dataclass(frozen=True)
@@ -159,9 +165,11 @@ def cosim(
     depthwise_on: str = AUTO,
     batch: int | None = None,
     data: Arrays | None = None,
+    run_post: Post = lambda program, sums: None,
 ) -> Comparison:
     """The layer of that name at all levels, on the data that it has in the network.
 
+    run_post : the RTL of a post-processing unit; None of it for what it does not run.
     data : what goes into a network with a graph, by name; None for what follows from the seed.
     """
     lowered, sequence, golden, images, output = _on_data(
@@ -184,7 +192,7 @@ def cosim(
         rtl_equal=np.array_equal(sums, golden),
         stall_cycles=waiting,
         batch=images,
-        output=output(sums),
+        output=output(sums, run_post),
     )
 
 
@@ -258,8 +266,13 @@ def _on_data(
     return OnData(lowered, there.stream, there.golden, request.images, output)
 
 
-def _output(there: LayerData, sums: Int32) -> Output:
+def _output(there: LayerData, sums: Int32, run_post: Post) -> Output:
     """What the program of a layer makes of sums, beside what it makes of the golden ones."""
     made = there.finish(sums)
     equal = all(map(np.array_equal, made, there.tensors))
-    return Output(made[0].dtype.name, sum(each.size for each in made), there.program, equal)
+    by_unit = run_post(there.program, sums)
+    if by_unit is not None:
+        equal = equal and np.array_equal(by_unit, run(there.program, sums))
+    steps = tuple(type(step).__name__ for step in there.program)
+    values = sum(each.size for each in made)
+    return Output(made[0].dtype.name, values, steps, by_unit is not None, equal)

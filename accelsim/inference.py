@@ -17,6 +17,7 @@ from accelsim.ir import Layer, Network
 from accelsim.lowering import Lowered
 from accelsim.lowering import Sequence as Stream
 from accelsim.numerics import Int32
+from accelsim.numerics.programs import Program
 from accelsim.quantised import with_values
 from accelsim.request import CYCLE, Request
 from accelsim.result import Values
@@ -55,14 +56,14 @@ class LayerData(NamedTuple):
     golden : int32[k, oh, ow], or [n, k, oh, ow], its sums by the operator's golden reference.
     finish : finish(sums), what the layer's program makes of sums shaped as these, of every run.
     tensors : what it makes of the golden ones.
-    program : its steps, by name.
+    program : what finishes them.
     """
 
     stream: Stream
     golden: Int32
     finish: Callable[[Int32], list[npt.NDArray[Any]]]
     tensors: list[npt.NDArray[Any]]
-    program: tuple[str, ...]
+    program: Program
 
 
 def with_graph(request: Request, progress: Progress | None = None) -> Request:
@@ -169,8 +170,7 @@ def on_data(
     sums = batched([image for run in golden(node, every) for image in run])
     stream = lowered.sequence(*_operands(layer, every))
     tensors = [run[node.outputs[0]] for run in runs]
-    program = tuple(type(step).__name__ for step in node.program)
-    return LayerData(stream, sums, finish, tensors, program)
+    return LayerData(stream, sums, finish, tensors, node.program)
 
 
 def check_integers(network: GraphNetwork, layer: Layer) -> None:

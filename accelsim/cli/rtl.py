@@ -91,6 +91,7 @@ def cosim(
     check_rtl(design, hardware)
     with needs_extra_rtl(), progress_bar() as progress:
         from rtl.flow.cosim import installed_simulator, level
+        from rtl.flow.post import post_level
 
         if simulator is None:
             simulator = installed_simulator()
@@ -98,7 +99,8 @@ def cosim(
         progress("computing the layer's values", 0.0)
         inputs = read_inputs(data, net)
         comparison = cosimulate(
-            net, layer, design, run_rtl, dataflow, seed, depthwise_on, batch, inputs
+            *(net, layer, design, run_rtl, dataflow, seed, depthwise_on, batch, inputs),
+            run_post=post_level(progress),
         )
     write_json(json, lambda: comparison.to_dict(simulator))
     if json != STDOUT:

@@ -400,8 +400,11 @@ def output_notes(comparison: "Comparison") -> list[str]:
     """What became of the sums of the RTL, where a program follows them."""
     if comparison.output is None:
         return []
-    dtype, values, steps, equal = comparison.output
-    by = f"by {', '.join(steps)} of the sums of the RTL" if steps else "the sums of the RTL"
+    dtype, values, steps, on_rtl, equal = comparison.output
+    where = "on the RTL of a post-processing unit" if on_rtl else "by the golden model"
+    by = (
+        f"of the sums of the RTL by {', '.join(steps)}, {where}" if steps else "the sums of the RTL"
+    )
     agrees = "equal to golden" if equal else "which differ from golden"
     return [f"Output: {counted(values, 'value')} of {dtype}, {by}, {agrees}."]
 

@@ -234,16 +234,18 @@ def test_nodes_that_work_on_other_batches_are_refused():
 @pytest.mark.parametrize("layer", ["conv", "deep"])
 def test_a_layer_runs_through_the_rtl_and_its_program(layer):
     from rtl.flow.cosim import level
+    from rtl.flow.post import post_level
 
     x = {"x": uint8(np.random.default_rng(3), (2, 3, 5, 6))}
     network = graphs.quantised()
     run_rtl = level(DESIGN, "amaranth", None)
-    done = ax.cosim(network, layer, DESIGN, run_rtl, data=x)
+    run_post = post_level(lambda what, done: None)
+    done = ax.cosim(network, layer, DESIGN, run_rtl, data=x, run_post=run_post)
     assert done.values_equal
     assert done.cycles_equal
     steps = ("Bias", "Requantise", "Clamp") if layer == "conv" else ("Requantise", "Clamp")
     dtype = "uint8" if layer == "conv" else "int8"
-    assert done.output == (dtype, 2 * 4 * 3 * 6, steps, True)
+    assert done.output == (dtype, 2 * 4 * 3 * 6, steps, True, True)
     assert done.to_dict("amaranth")["output"]["equal"] is True
 
     def faulty(sequence):
@@ -254,7 +256,17 @@ def test_a_layer_runs_through_the_rtl_and_its_program(layer):
     wrong = ax.cosim(network, layer, DESIGN, faulty, data=x)
     assert not wrong.rtl_equal
     assert not wrong.output.equal
+    assert not wrong.output.on_rtl
     assert not wrong.values_equal
+
+    def faulty_unit(program, sums):
+        made = run_post(program, sums)
+        made[0, 1, 2, 3] ^= 1
+        return made
+
+    wrong = ax.cosim(network, layer, DESIGN, run_rtl, data=x, run_post=faulty_unit)
+    assert wrong.rtl_equal
+    assert not wrong.output.equal
 
 
 def test_data_for_a_layer_need_tensors():
