@@ -3,7 +3,7 @@
 A block RAM and a multiplier have registers behind their outputs, a multiplier has some at its
 inputs, too. Yosys does not use them: such a register is one in the fabric, and the way between them
 one of its own. Lattice's tools move such registers into the block, and so does this. No register is
-added, and none changes its clock.
+added but where several multipliers have the same, and none changes its clock.
 """
 
 import re
@@ -24,17 +24,19 @@ def absorb_registers(module: dict[str, Any]) -> int:
         only if all of them have the same clock, for a block RAM its own, and the same enable, and
         no reset. Those behind it, if every output that is used goes to one register and nothing
         else. Those of an input of a multiplier, if they have what other registers had a clock
-        before, and nothing else reads them: behind logic, a register is better near that.
+        before, and nothing but multipliers reads them: behind logic, a register is better near
+        that.
     """
     cells: dict[str, Cell] = module["cells"]
     readers = Counter(_readers(module))
+    factors = Counter(_factors(cells))
     behind, before = _registers(cells, "DI"), _registers(cells, "Q")
     changed = 0
     for block in [cell for cell in cells.values() if cell["type"] in (MEMORY, MULTIPLIER)]:
         moved = _absorb_outputs(cells, block, readers, behind)
         if block["type"] == MULTIPLIER:
             for port in PORTS:
-                moved |= _absorb_input(cells, block, port, readers, before)
+                moved |= _absorb_input(cells, block, port, readers, factors, before)
         changed += moved
     return changed
 
@@ -79,17 +81,14 @@ def _absorb_input(
     block: Cell,
     port: str,
     readers: Counter[Any],
+    factors: Counter[Any],
     registers: dict[Any, str],
 ) -> bool:
     """Move the registers of an input into a multiplier, by the nets that they drive."""
-    inputs = {
-        name: nets[0]
-        for name, nets in block["connections"].items()
-        if re.fullmatch(rf"{port}\d+", name) and nets != ["0"]
-    }
+    inputs = _input(block, port)
     read = Counter(inputs.values())
     if not inputs or any(
-        readers[net] > read[net] or registers.get(net) not in cells for net in read
+        readers[net] > factors[net] or registers.get(net) not in cells for net in read
     ):
         return False
     held = {net: cells[registers[net]] for net in read}
@@ -101,9 +100,29 @@ def _absorb_input(
         return False
     for name, net in inputs.items():
         block["connections"][name] = data[net]
+    readers -= read
+    factors -= read
     for net in read:
-        del cells[registers[net]]
+        if not readers[net]:
+            del cells[registers[net]]
     return True
+
+
+def _input(block: Cell, port: str) -> dict[str, Any]:
+    """The nets of an input of a multiplier, by its pins."""
+    return {
+        name: nets[0]
+        for name, nets in block["connections"].items()
+        if re.fullmatch(rf"{port}\d+", name) and nets != ["0"]
+    }
+
+
+def _factors(cells: dict[str, Cell]) -> Iterator[Any]:
+    """Every net as often as an input of a multiplier reads it."""
+    for cell in cells.values():
+        if cell["type"] == MULTIPLIER:
+            for port in PORTS:
+                yield from _input(cell, port).values()
 
 
 def _readers(module: dict[str, Any]) -> Iterator[Any]:

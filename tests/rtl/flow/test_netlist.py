@@ -147,6 +147,32 @@ def test_registers_of_one_input_stay_and_the_others_go(why):
         assert len({tuple(net) for net in nets}) == 1
 
 
+def multipliers_that_share():
+    """Another multiplier, of the sign of one factor and the other factor."""
+    module = multiplier_with_inputs()
+    module["cells"]["other"] = cell("MULT18X18D", {}, A0=41, B0=42, P0=70)
+    return module
+
+
+def test_registers_that_multipliers_share_go_into_each():
+    module = multipliers_that_share()
+    assert absorb_registers(module) == 2
+    assert set(module["cells"]) == {"memory", "other", "reader", *FAR}
+    nets = [module["cells"][name]["connections"] for name in ("memory", "other")]
+    assert [nets[0][port] for port in ("A0", "A1", "A2", "B0")] == [[50], [51], [51], [52]]
+    assert [nets[1][port] for port in ("A0", "B0")] == [[51], [52]]
+
+
+def test_a_register_stays_as_well_where_another_multiplier_cannot_be_it():
+    module = multipliers_that_share()
+    module["cells"]["logic"] = cell("LUT4", {}, Z=43)
+    change(module, "other", A1=43)
+    assert absorb_registers(module) == 2
+    assert {name for name in module["cells"] if name.startswith("near")} == {"near 41"}
+    assert module["cells"]["other"]["connections"]["A0"] == [41]
+    assert module["cells"]["memory"]["connections"]["A1"] == [51]
+
+
 def test_a_register_between_two_blocks_goes_into_the_one_in_front():
     module = multiplier_with_inputs()
     module["cells"]["other"] = cell("MULT18X18D", {}, A0=61, P0=50, P1=51)
