@@ -37,6 +37,7 @@ _BOTH = (
     "tests/rtl/engines/test_widths.py",
 )
 _PROOFS = "tests/rtl/formal"
+_DEPTHWISE_PROOFS = (f"{_PROOFS}/test_lane.py", f"{_PROOFS}/test_depthwise_commands.py")
 _FLOW = "tests/rtl/flow"
 
 # The first that fits counts: a file, or the beginning of its path, and its tests.
@@ -45,7 +46,7 @@ TARGETS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("rtl/engines/systolic_array/job.py", (*_ARRAY, "tests/rtl/host", *_ARRAY_ONLY)),
     ("rtl/engines/systolic_array/", (*_ARRAY, *_BOTH, _PROOFS, *_ARRAY_ONLY)),
     ("rtl/engines/depthwise/manual.py", (f"{_FLOW}/test_generate.py",)),
-    ("rtl/engines/depthwise/", (*_DEPTHWISE, *_BOTH, f"{_PROOFS}/test_lane.py", *_DEPTHWISE_ONLY)),
+    ("rtl/engines/depthwise/", (*_DEPTHWISE, *_BOTH, *_DEPTHWISE_PROOFS, *_DEPTHWISE_ONLY)),
     ("rtl/engines/", (*_ARRAY, f"{_FLOW}/test_generate.py")),
     ("rtl/post/", ("tests/rtl/post", f"{_PROOFS}/test_requantise.py", "-k", _NO_PLANTED)),
     ("rtl/lib/divide.py", ("tests/rtl/lib",)),
