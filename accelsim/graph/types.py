@@ -120,6 +120,8 @@ class Node:
     program : what follows in integers, a numerics.programs.Program; () where nothing does. Its
         further maps are the inputs behind those of `work`, which are five for Products.
     outputs : names of tensors, "" for one that nobody wants.
+    on_reals : whether the runtime of the file computes reals where this computes integers, and may
+        so round to the next.
     """
 
     name: str
@@ -128,6 +130,7 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     program: Program = ()
+    on_reals: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,8 @@ def batch_normalization(
     training_mode: int = 0,
 ) -> Array:
     """Every channel by its stored mean and variance, as outside of training."""
-    gain = scale / np.sqrt(variance + variance.dtype.type(epsilon))
+    one = variance.dtype.type(1)
+    gain = one / np.sqrt(variance + variance.dtype.type(epsilon)) * scale
     offset = bias - mean * gain
     return (x * _channels(gain, x) + _channels(offset, x)).astype(x.dtype)
 

@@ -26,7 +26,7 @@ from accelsim.graph.functions import FUNCTIONS
 from accelsim.graph.functions.quantisation import quantize_linear
 from accelsim.graph.types import Array, TensorType
 from accelsim.importers.onnx.model import Model, Step, derived
-from accelsim.importers.onnx.quantised import CALLED, LINEAR, PREFIX, TABLE
+from accelsim.importers.onnx.quantised import CALLED, LINEAR, ON_REALS, PREFIX, TABLE
 from accelsim.importers.onnx.scales import EIGHT_BITS, Tensor, are_scales
 from accelsim.numerics import float_rules
 from accelsim.numerics.scales import Quantised
@@ -91,6 +91,26 @@ SINGLE_VALUES = {
 
 
 _SCALES_AWAY = (1e-6, 1e-2)  # absolute and relative: how far a bias may be off the sums' scale
+
+
+# Those of them whose every operation IEEE 754 says, so that the runtime rounds alike.
+EXACT = {
+    "Abs",
+    "Add",
+    "Clip",
+    "Div",
+    "HardSigmoid",
+    "HardSwish",
+    "LeakyRelu",
+    "Mul",
+    "Neg",
+    "PRelu",
+    "Reciprocal",
+    "Relu",
+    "Sqrt",
+    "Sub",
+    "ThresholdedRelu",
+}
 
 
 class Real(NamedTuple):
@@ -471,7 +491,7 @@ class Fusion:
             return replace(step, kind=operator, inputs=tuple(inputs), attributes=attributes), ()
         types = {self._dtype(each) for each in (*tensors, behind.y)}
         exact = len(types) == 1 and behind.low is None and behind.high is None
-        more = {"low": behind.low, "high": behind.high, CALLED: None if exact else step.kind}
+        more = {"low": behind.low, "high": behind.high, **({} if exact else _on_reals(step.kind))}
         made = replace(step, kind=operator, inputs=tuple(inputs), outputs=(behind.y.name,))
         return made.with_attributes(**attributes, **more), behind.steps
 
@@ -491,7 +511,7 @@ class Fusion:
         inputs = (*x, *w, *behind.y[1:], moved)
         fused, gone = self._made(step, f"QLinear{step.kind}", inputs, behind, self._typed(x, w))
         if transposed or moved != bias:
-            fused = fused.with_attributes(**{CALLED: step.kind})
+            fused = fused.with_attributes(**_on_reals(step.kind))
         return fused, gone
 
     def _typed(self, x: Tensor, w: Tensor) -> tuple[Tensor, ...]:
@@ -581,7 +601,7 @@ class Fusion:
             return None
         inputs = (*a, *b, bias, *(behind.y[1:] if behind else ()))
         fused = self._made(step, f"{PREFIX}QGemm", inputs, behind, self._typed(a, b))
-        kept = ("alpha", "transA", "transB", "low", "high", CALLED)
+        kept = ("alpha", "transA", "transB", "low", "high", CALLED, ON_REALS)
         attributes = {
             name: fused[0].attributes[name] for name in kept if name in fused[0].attributes
         }
@@ -667,7 +687,8 @@ class Fusion:
             name = maker.inputs[place]
         if x.name in self.model.constants:
             return None
-        attributes = {"functions": tuple(functions[::-1]), CALLED: " ".join(names[::-1]) or Q}
+        called = {CALLED: " ".join(names[::-1]) or Q, ON_REALS: not EXACT.issuperset(names)}
+        attributes = {"functions": tuple(functions[::-1]), **called}
         return replace(step, kind=TABLE, inputs=(*x, *y[1:]), attributes=attributes)
 
     def _is_of_single_values(self, step: Step) -> bool:
@@ -691,6 +712,11 @@ class Fusion:
             return made
 
         return call
+
+
+def _on_reals(kind: str) -> dict[str, Any]:
+    """Attributes of a step that the runtime computes in reals, as what the file calls it."""
+    return {CALLED: kind, ON_REALS: True}
 
 
 def _made_by(step: Step) -> Tensor:

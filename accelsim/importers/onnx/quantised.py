@@ -31,7 +31,8 @@ Rule = Callable[[Model, Step], Iterator[Node]]
 PREFIX = "com.microsoft."
 LINEAR = f"{PREFIX}QLinear"
 TABLE = "a table"  # the kind of a step that is a table of functions of single values
-CALLED = "called"  # the attribute of a step that has its kind of the file
+# Attributes of steps: the kind of the file, and whether the runtime computes reals there.
+CALLED, ON_REALS = "called", "on_reals"
 
 
 def _tensor(step: Step, place: int) -> Tensor:
@@ -124,15 +125,15 @@ def _requantised(
     note(model, y)
     for node in _sums(model, step, rule, x, w, channel):
         if isinstance(node.work, Products):
-            yield replace(node, kind=_called(step), program=_bounded(step, program))
+            yield _labelled(step, replace(node, program=_bounded(step, program)))
         else:
             yield node
 
 
-def _called(step: Step) -> str:
-    """The kind of a node: that of the file where the runtime does something else."""
-    called: str = step.attributes.get(CALLED, step.kind)
-    return called
+def _labelled(step: Step, node: Node) -> Node:
+    """The node with its kind of the file, and whether the runtime computes reals there."""
+    called = step.attributes.get(CALLED, step.kind)
+    return replace(node, kind=called, on_reals=step.attributes.get(ON_REALS, False))
 
 
 def _bounded(step: Step, program: Program) -> Program:
@@ -277,7 +278,8 @@ def _of_two(model: Model, step: Step, rule: Callable[..., Program]) -> Iterator[
     with _naming(step):
         program = _bounded(step, rule(*(per_tensor(model, step, each) for each in (a, b, y))))
     note(model, y)
-    yield Node(step.name, _called(step), None, (a.name, b.name), step.outputs, program)
+    node = Node(step.name, step.kind, None, (a.name, b.name), step.outputs, program)
+    yield _labelled(step, node)
 
 
 def _is_repeated(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
@@ -336,7 +338,8 @@ def _by_table(model: Model, step: Step, function: Callable[..., Any]) -> Iterato
     with _naming(step):
         program = onnx_rules.table(given, kind, function)
     note(model, y)
-    yield Node(step.name, _called(step), None, (x.name,), step.outputs, program)
+    node = Node(step.name, step.kind, None, (x.name,), step.outputs, program)
+    yield _labelled(step, node)
 
 
 def q_linear_global_average_pool(model: Model, step: Step) -> Iterator[Node]:
