@@ -20,6 +20,14 @@ KINDS = {
 }
 
 
+class Sparse(NamedTuple):
+    """How values are stored: a level is its size, or segments and indices."""
+
+    order: list[int]
+    blocks: list[int]
+    levels: list[int | tuple[list[int], list[int]]]
+
+
 class T(NamedTuple):
     """A tensor; `values` make it a constant, `scale` may be an array of those along `axis`."""
 
@@ -29,6 +37,7 @@ class T(NamedTuple):
     zero: Any = 0
     axis: int = 0
     values: np.ndarray | None = None
+    sparse: Sparse | None = None
 
 
 class Op(NamedTuple):
@@ -134,6 +143,7 @@ def _tensor(b: flatbuffers.Builder, name: str, tensor: T, buffer: int) -> int:
         tflite.QuantizationParametersAddZeroPoint(b, zero)
         tflite.QuantizationParametersAddQuantizedDimension(b, tensor.axis)
         quantisation = tflite.QuantizationParametersEnd(b)
+    sparsity = None if tensor.sparse is None else _sparsity(b, tensor.sparse)
     text = b.CreateString(name)
     shape = b.CreateNumpyVector(np.array(tensor.shape, np.int32))
     tflite.TensorStart(b)
@@ -143,7 +153,41 @@ def _tensor(b: flatbuffers.Builder, name: str, tensor: T, buffer: int) -> int:
     tflite.TensorAddName(b, text)
     if quantisation is not None:
         tflite.TensorAddQuantization(b, quantisation)
+    if sparsity is not None:
+        tflite.TensorAddSparsity(b, sparsity)
     return tflite.TensorEnd(b)
+
+
+def _sparsity(b: flatbuffers.Builder, sparse: Sparse) -> int:
+    levels = []
+    for level in sparse.levels:
+        lists = () if isinstance(level, int) else tuple(_vector(b, each) for each in level)
+        tflite.DimensionMetadataStart(b)
+        tflite.DimensionMetadataAddFormat(b, int(bool(lists)))
+        if lists:
+            tflite.DimensionMetadataAddArraySegmentsType(b, tflite.SparseIndexVector.Int32Vector)
+            tflite.DimensionMetadataAddArraySegments(b, lists[0])
+            tflite.DimensionMetadataAddArrayIndicesType(b, tflite.SparseIndexVector.Int32Vector)
+            tflite.DimensionMetadataAddArrayIndices(b, lists[1])
+        else:
+            tflite.DimensionMetadataAddDenseSize(b, level)
+        levels.append(tflite.DimensionMetadataEnd(b))
+    order, blocks = (
+        b.CreateNumpyVector(np.array(each, np.int32)) for each in (sparse.order, sparse.blocks)
+    )
+    metadata = _tables(b, levels)
+    tflite.SparsityParametersStart(b)
+    tflite.SparsityParametersAddTraversalOrder(b, order)
+    tflite.SparsityParametersAddBlockMap(b, blocks)
+    tflite.SparsityParametersAddDimMetadata(b, metadata)
+    return tflite.SparsityParametersEnd(b)
+
+
+def _vector(b: flatbuffers.Builder, values: list[int]) -> int:
+    numbers = b.CreateNumpyVector(np.array(values, np.int32))
+    tflite.Int32VectorStart(b)
+    tflite.Int32VectorAddValues(b, numbers)
+    return tflite.Int32VectorEnd(b)
 
 
 def _operator(b: flatbuffers.Builder, op: Op, kinds: list[str], places: dict[str, int]) -> int:

@@ -274,6 +274,7 @@ def elements(rng: Rng) -> Iterator[tuple[str, bytes]]:
         for kind in (
             "RELU",
             "RELU6",
+            "RELU_0_TO_1",
             "RELU_N1_TO_1",
             "LEAKY_RELU",
             "LOGISTIC",
@@ -408,6 +409,8 @@ def pools(rng: Rng) -> Iterator[tuple[str, bytes]]:
             )
     x, axes = T((2, 3, 4)), constant([1])
     yield "reduce_prod", one("REDUCE_PROD", x, T((2, 4)), {}, axes=axes)
+    x = T((2, 3, 8))
+    yield "l2_normalization", one("L2_NORMALIZATION", x, x, {"FusedActivationFunction": 0})
     yield "log_softmax", one("LOG_SOFTMAX", T((3, 8)), T((3, 8)))
 
 

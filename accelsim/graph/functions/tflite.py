@@ -86,6 +86,12 @@ def scaled_softmax(x: Array, beta: float) -> Array:
     return np.asarray(grown / grown.sum(-1, keepdims=True))
 
 
+def l2_normalise(x: Array) -> Array:
+    """Reals over their length along the last axis, which counts as 1e-6 where it is less."""
+    length = np.sqrt(np.sum(np.square(x), axis=-1, keepdims=True))
+    return np.asarray(x / np.maximum(length, np.float32(1e-6)))
+
+
 def quantise(x: Array, scale: float, zero_point: int, dtype: str) -> Array:
     """Integers of reals: x / scale rounded, ties away from 0, plus the zero point, clamped."""
     limits = np.iinfo(dtype)
@@ -202,6 +208,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "tflite.average_pool": average_pool,
     "tflite.depth_to_space": depth_to_space,
     "tflite.dequantise": dequantise,
+    "tflite.l2_normalise": l2_normalise,
     "tflite.max_pool": max_pool,
     "tflite.prelu": prelu,
     "tflite.quantise": quantise,

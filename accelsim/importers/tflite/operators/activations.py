@@ -24,7 +24,12 @@ _RANGES = {
     RELU_N1_TO_1: (-1.0, 1.0),
     RELU6: (0.0, 6.0),
 }
-_KINDS = {"RELU": RELU, "RELU_N1_TO_1": RELU_N1_TO_1, "RELU6": RELU6}
+_LIMITS = {
+    "RELU": _RANGES[RELU],
+    "RELU_0_TO_1": (0.0, 1.0),
+    "RELU_N1_TO_1": _RANGES[RELU_N1_TO_1],
+    "RELU6": _RANGES[RELU6],
+}
 
 
 def fused(operation: Operation) -> tuple[float | None, float | None]:
@@ -66,8 +71,8 @@ def each(operation: Operation, program: Program) -> None:
 
 
 def limits(operation: Operation) -> None:
-    """RELU, RELU6, RELU_N1_TO_1."""
-    low, high = _RANGES[_KINDS[operation.operator.kind]]
+    """RELU, RELU6, RELU_0_TO_1, RELU_N1_TO_1."""
+    low, high = _LIMITS[operation.operator.kind]
     if operation.of_reals():
         _limit(operation, operation.inputs[0], low, high, operation.shape())
         return
@@ -180,6 +185,7 @@ RULES: Mapping[str, Rule] = {
     "PRELU": prelu,
     "RELU": limits,
     "RELU6": limits,
+    "RELU_0_TO_1": limits,
     "RELU_N1_TO_1": limits,
     "ROUND": _function("Round", None),
     "SIN": _function("Sin", None),

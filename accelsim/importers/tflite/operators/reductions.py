@@ -104,6 +104,14 @@ def softmax(operation: Operation) -> None:
     operation.make(Function("tflite.softmax", attributes), operation.inputs, shape)
 
 
+def l2_normalization(operation: Operation) -> None:
+    """L2_NORMALIZATION along the last axis, of reals."""
+    if not operation.of_reals():
+        raise UnsupportedError("it is supported for float32 only")
+    function = Function("tflite.l2_normalise")
+    activate(operation, function, operation.inputs, operation.shape())
+
+
 def log_softmax(operation: Operation) -> None:
     """LOG_SOFTMAX along the last axis, of reals."""
     if not operation.of_reals():
@@ -133,6 +141,7 @@ RULES: Mapping[str, Rule] = {
     "ARG_MAX": _arg("ArgMax"),
     "ARG_MIN": _arg("ArgMin"),
     "AVERAGE_POOL_2D": _pool("tflite.average_pool"),
+    "L2_NORMALIZATION": l2_normalization,
     "LOG_SOFTMAX": log_softmax,
     "MAX_POOL_2D": _pool("tflite.max_pool"),
     "MEAN": _reduce("ReduceMean"),
