@@ -39,6 +39,7 @@ _BOTH = (
 _PROOFS = "tests/rtl/formal"
 _DEPTHWISE_PROOFS = (f"{_PROOFS}/test_lane.py", f"{_PROOFS}/test_depthwise_commands.py")
 _FLOW = "tests/rtl/flow"
+_POST = "tests/rtl/post"
 
 # The first that fits counts: a file, or the beginning of its path, and its tests.
 TARGETS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -48,7 +49,18 @@ TARGETS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("rtl/engines/depthwise/manual.py", (f"{_FLOW}/test_generate.py",)),
     ("rtl/engines/depthwise/", (*_DEPTHWISE, *_BOTH, *_DEPTHWISE_PROOFS, *_DEPTHWISE_ONLY)),
     ("rtl/engines/", (*_ARRAY, f"{_FLOW}/test_generate.py")),
-    ("rtl/post/", ("tests/rtl/post", f"{_PROOFS}/test_requantise.py", "-k", _NO_PLANTED)),
+    ("rtl/post/files.py", (f"{_POST}/test_files.py", f"{_POST}/test_unit.py", "-k", _NO_PLANTED)),
+    (
+        "rtl/post/",
+        (
+            f"{_POST}/test_unit.py",
+            f"{_POST}/test_requantise.py",
+            f"{_POST}/test_programs.py",
+            f"{_PROOFS}/test_requantise.py",
+            "-k",
+            _NO_PLANTED,
+        ),
+    ),
     ("rtl/lib/divide.py", ("tests/rtl/lib",)),
     ("rtl/lib/", ("tests/rtl/lib", _PROOFS, *_ARRAY, *_DEPTHWISE, "-k", _NO_PLANTED)),
     ("rtl/host/", (*_ARRAY[:1], "tests/rtl/host", *_DEPTHWISE[:1], f"{_FLOW}/test_cosim.py")),
@@ -110,6 +122,7 @@ TARGETS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "accelsim/limits/",
         ("tests/accelsim/limits", "tests/accelsim/engines/depthwise/test_schedule.py"),
     ),
+    ("accelsim/passes/post_commands.py", (f"{_POST}/test_programs.py",)),
     (
         "accelsim/passes/",
         (

@@ -12,7 +12,7 @@ from rtl.flow.generate import generate
 from rtl.post.files import post_files
 from tests.rtl.linting import lint_files
 
-SIZES = PostProcessing(2, RULES, OPERATIONS, 2)
+SIZES = PostProcessing(2, ("tfl_single",), ("aligned_add",), 2)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def written(tmp_path_factory):
     "sizes",
     [
         PostProcessing(1, tables=0),
-        PostProcessing(3, ("tfl_single",), ("aligned_add",), 1),
+        pytest.param(PostProcessing(2, RULES, OPERATIONS), marks=pytest.mark.full),
         pytest.param(PostProcessing(2, ("ort", "tfl_double"), ("add",)), marks=pytest.mark.full),
         pytest.param(PostProcessing(5, ("tfl_away",), ("multiply",)), marks=pytest.mark.full),
     ],
@@ -38,7 +38,7 @@ def test_lint_of_parts(sizes, tmp_path):
     lint_files(tmp_path, "post_processor.sv")
 
 
-def test_lint_of_everything(written):
+def test_lint(written):
     lint_files(written, "post_processor.sv")
 
 

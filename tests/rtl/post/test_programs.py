@@ -15,7 +15,7 @@ from tests.rtl.post.work import Layer
 
 A, B = Quantised(0.0473, -3, "int8"), Quantised(0.0119, 131, "uint8")
 Y = Quantised(0.0521, 7, "int8")
-SIZES = PostProcessing(4, RULES, OPERATIONS, 1)
+SIZES = PostProcessing(2, RULES, OPERATIONS, 1)
 TABLE = programs.Table(np.arange(255, -1, -1).astype(np.uint8).view(np.int8))
 WEIGHTS = np.array([0.003, 0.0171, 0.0002], np.float32)
 BIAS = np.array([5, -700, 2**31 - 1], np.int32)
@@ -46,32 +46,39 @@ def layers_of(commands, sums, others):
         )  # fmt: skip
 
 
-def leaves(commands, sums, others):
-    """uint8, shaped as the sums[k, h, w], what the unit makes of them."""
-    tables = np.zeros((1, 256), np.uint8)
-    if commands.table is not None:
-        tables = commands.table.view(np.uint8)[None]
-    layers = list(layers_of(commands, sums, others))
-    return simulate(PostProcessor(SIZES), tables, layers).values.reshape(sums.shape)
+def check(named, x, others):
+    """All programs leave the unit as they are run, one after another."""
+    commands = [
+        post_commands(program, second=str(other.dtype))
+        for program, other in zip(named.values(), others, strict=True)
+    ]
+    layers = [
+        layer
+        for command, other in zip(commands, others, strict=True)
+        for layer in layers_of(command, x, other)
+    ]
+    run = simulate(PostProcessor(SIZES), TABLE.values.view(np.uint8)[None], layers)
+    left = np.split(run.values, len(named))
+    for (name, program), got, other in zip(named.items(), left, others, strict=True):
+        wanted = programs.run(program, x, other).view(np.uint8)
+        assert np.array_equal(got.reshape(x.shape), wanted), name
 
 
-@pytest.mark.parametrize("program", OF_SUMS.values(), ids=OF_SUMS)
-def test_programs_of_sums(program):
+def random_bytes(rng, shape, dtype):
+    return rng.integers(0, 256, shape).astype(np.uint8).view(dtype)
+
+
+def test_programs_of_sums():
     rng = np.random.default_rng(0)
     sums = rng.integers(-40_000, 40_000, (3, 4, 10)).astype(np.int32)
-    others = rng.integers(0, 256, sums.shape).astype(np.uint8)
-    got = leaves(post_commands(program, second="uint8"), sums, others)
-    assert np.array_equal(got, programs.run(program, sums, others).view(np.uint8))
+    check(OF_SUMS, sums, [random_bytes(rng, sums.shape, "uint8") for _ in OF_SUMS])
 
 
-@pytest.mark.parametrize("name", OF_MAPS)
-def test_programs_of_maps(name):
+def test_programs_of_maps():
     rng = np.random.default_rng(1)
-    dtype = "int8" if name.startswith("TFLite") else "uint8"
-    x = rng.integers(-128, 128, (1, 20, 20)).astype(np.int8)
-    others = rng.integers(0, 256, x.shape).astype(np.uint8).view(dtype)
-    got = leaves(post_commands(OF_MAPS[name], second=dtype), x, others)
-    assert np.array_equal(got, programs.run(OF_MAPS[name], x, others).view(np.uint8))
+    x = random_bytes(rng, (1, 15, 20), "int8")
+    kinds = ["int8" if name.startswith("TFLite") else "uint8" for name in OF_MAPS]
+    check(OF_MAPS, x, [random_bytes(rng, x.shape, kind) for kind in kinds])
 
 
 CLAMP = programs.Clamp(0, -128, 127, "int8")

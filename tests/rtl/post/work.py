@@ -219,8 +219,17 @@ def random_work(
 
 def bits_of(columns: list[tuple[Int, int]]) -> npt.NDArray[np.uint8]:
     """uint8[words, bytes]: numbers of so many bits each side by side, the first lowest."""
-    parts = [(values[:, None] >> np.arange(bits)) & 1 for values, bits in columns]
-    return np.packbits(np.concatenate(parts, axis=1).astype(np.uint8), axis=1, bitorder="little")
+    total = sum(bits for _, bits in columns)
+    words = np.zeros((len(columns[0][0]), -(-total // 64)), np.uint64)
+    at = 0
+    for values, bits in columns:
+        number = values.astype(np.uint64) & np.uint64((1 << bits) - 1)
+        place, shift = divmod(at, 64)
+        words[:, place] |= number << np.uint64(shift)
+        if shift + bits > 64:
+            words[:, place + 1] |= number >> np.uint64(64 - shift)
+        at += bits
+    return words.view(np.uint8)[:, : -(-total // 8)]
 
 
 def word_bits(layer: Layer, sizes: PostProcessing) -> npt.NDArray[np.uint8]:
