@@ -11,7 +11,7 @@ from accelsim.numerics.scales import Quantised
 from accelsim.passes.post_commands import ONE, post_commands
 from rtl.post.unit import PostProcessor
 from tests.rtl.post.simulated import simulate
-from tests.rtl.post.work import Layer
+from tests.rtl.post.work import layers_of
 
 A, B = Quantised(0.0473, -3, "int8"), Quantised(0.0119, 131, "uint8")
 Y = Quantised(0.0521, 7, "int8")
@@ -34,18 +34,6 @@ OF_MAPS = {
 }
 
 
-def layers_of(commands, sums, others):
-    """A layer for every channel, whose words are given a lane at a time."""
-    table = None if commands.table is None else commands.table.view(np.uint8)
-    for channel, values, other in zip(commands.channels, sums, others, strict=True):
-        words = values.reshape(-1, SIZES.lanes).astype(np.int64)
-        bias, multiplier, shift = (np.full(len(words), field) for field in channel)
-        yield Layer(
-            commands.layer, words, bias, multiplier, shift, table,
-            other.reshape(words.shape), (),
-        )  # fmt: skip
-
-
 def check(named, x, others):
     """All programs leave the unit as they are run, one after another."""
     commands = [
@@ -55,7 +43,7 @@ def check(named, x, others):
     layers = [
         layer
         for command, other in zip(commands, others, strict=True)
-        for layer in layers_of(command, x, other)
+        for layer in layers_of(command, x, other, SIZES.lanes)
     ]
     run = simulate(PostProcessor(SIZES), TABLE.values.view(np.uint8)[None], layers)
     left = np.split(run.values, len(named))

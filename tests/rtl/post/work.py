@@ -18,6 +18,7 @@ from accelsim.passes import (
     Rule,
     widths,
 )
+from accelsim.passes.post_commands import PostCommands
 from rtl.post.bytes import ENTRIES
 
 Int = npt.NDArray[np.int64]
@@ -135,14 +136,14 @@ def random_pair(
         operation=operation,
         first_unsigned=int(first == "uint8"),
         second_unsigned=int(second == "uint8"),
-        first_zero_point=_value(rng, first),
-        second_zero_point=_value(rng, second),
+        first_zero_point=random_value(rng, first),
+        second_zero_point=random_value(rng, second),
     )
     if operation == Operation.NONE:
         return pair, ()
     dtype = str(rng.choice(DTYPES))
     low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
-    pair = pair._replace(zero_point=_value(rng, dtype), low=low, high=high)
+    pair = pair._replace(zero_point=random_value(rng, dtype), low=low, high=high)
     steps: programs.Program
     if operation == Operation.ADD:
         pair, steps = random_add(rng, pair)
@@ -158,7 +159,7 @@ def random_pair(
     return pair, (*steps, programs.Clamp(pair.zero_point, low, high, dtype))
 
 
-def _value(rng: np.random.Generator, dtype: str) -> int:
+def random_value(rng: np.random.Generator, dtype: str) -> int:
     """One of a type."""
     return int(rng.integers(np.iinfo(dtype).min, np.iinfo(dtype).max + 1))
 
@@ -215,6 +216,19 @@ def random_work(
     """Contents of the tables, and layers of so many words."""
     tables = rng.integers(0, 256, (sizes.tables, ENTRIES)).astype(np.uint8)
     return tables, [random_layer(rng, sizes, words, tables) for words in lengths]
+
+
+def layers_of(
+    commands: PostCommands, sums: npt.NDArray[Any], others: npt.NDArray[Any], lanes: int
+) -> list[Layer]:
+    """A layer for every channel of sums[k, h, w] and others[k, h, w]."""
+    table = None if commands.table is None else commands.table.view(np.uint8)
+    layers = []
+    for channel, values, other in zip(commands.channels, sums, others, strict=True):
+        words = values.reshape(-1, lanes).astype(np.int64)
+        fields = (np.full(len(words), field) for field in channel)
+        layers.append(Layer(commands.layer, words, *fields, table, other.reshape(words.shape), ()))
+    return layers
 
 
 def bits_of(columns: list[tuple[Int, int]]) -> npt.NDArray[np.uint8]:
