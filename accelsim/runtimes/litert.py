@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from accelsim.errors import FileError, MissingToolError
 from accelsim.graph.network import GraphNetwork
+from accelsim.importers.tflite.read import repaired
 from accelsim.result import Values
 from accelsim.runtimes.oracle import Oracle, as_sentence
 
@@ -53,11 +54,13 @@ def _run(litert: Any, kind: Any, path: Path, network: GraphNetwork, values: Valu
     """An interpreter that has run with kernels of a kind, with all its tensors."""
     with _silent():
         interpreter = litert.Interpreter(
-            str(path),
+            model_content=repaired(path.read_bytes()),
             experimental_op_resolver_type=kind,
             experimental_preserve_all_tensors=True,
             num_threads=1,
         )
+        for name, place in zip(network.graph.inputs, interpreter.get_input_details(), strict=True):
+            interpreter.resize_tensor_input(place["index"], values.inputs[name].shape)
         interpreter.allocate_tensors()
         for name, place in zip(network.graph.inputs, interpreter.get_input_details(), strict=True):
             interpreter.set_tensor(place["index"], values.inputs[name])

@@ -18,13 +18,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import tflite
 
 from accelsim.graph.evaluate import walk
 from accelsim.graph.network import GraphNetwork
 from accelsim.importers.tflite import load
 from accelsim.importers.tflite.build import unique_names
-from accelsim.importers.tflite.read import read
+from accelsim.importers.tflite.read import read, repaired
 from tests.models.tflite_cases import cases
 
 Values = dict[str, np.ndarray]
@@ -32,23 +31,6 @@ FOLDER = Path(__file__).parent / "tflite"
 CASES = Path(__file__).parent / "tflite_cases.npz"
 MOST_KEPT = 40
 TOLERANCE = 1e-5  # of reals, relative to the largest of a tensor
-
-
-def repaired(data: bytes) -> bytes:
-    """The file with axis 0 for scales of vectors, where it names an axis that they have not.
-
-    TFLite refuses such files today; the person detection of TFLite Micro is one.
-    """
-    changed = bytearray(data)
-    model = tflite.Model.GetRootAs(changed, 0)
-    graph = model.Subgraphs(0)
-    for place in range(graph.TensorsLength()):
-        tensor = graph.Tensors(place)
-        said = tensor.Quantization()
-        if said is not None and tensor.ShapeLength() == 1 and said.QuantizedDimension():
-            at = said._tab.Pos + said._tab.Offset(16)
-            changed[at : at + 4] = bytes(4)
-    return bytes(changed)
 
 
 def reference(path: Path, feeds: Values, kernels: str = "BUILTIN_REF") -> Values:

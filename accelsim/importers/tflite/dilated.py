@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from accelsim.graph.types import Array
-from accelsim.importers.tflite.read import File, Operator
+from accelsim.importers.tflite.read import File, Operator, Tensor
 
 SIDES = "Sides"  # an option that the schema has not: padding at the top, bottom, left and right
 _VALID = 1
@@ -27,13 +27,24 @@ def joined(file: File) -> File:
     readers.update(file.outputs)
     makers = {each.outputs[0]: each for each in file.operators if each.outputs}
     operators: list[Operator] = []
+    tensors: list[Tensor] = []
     gone: set[int] = set()
     for operator in file.operators:
         chain = _chain(operator, makers, readers)
-        whole = _whole(file, chain) if chain else ()
+        whole = _whole(file, chain, len(tensors) // 2) if chain else ()
         operators += whole or (operator,)
+        if len(whole) > 1:  # other tensors than those of the file, which hold parts
+            parts = (chain[3].outputs[0], chain[2].outputs[0])
+            tensors += (_renamed(file.tensors[place]) for place in parts)
         gone |= {id(each) for each in chain} if whole else set()
-    return file._replace(operators=tuple(each for each in operators if id(each) not in gone))
+    return file._replace(
+        tensors=(*file.tensors, *tensors),
+        operators=tuple(each for each in operators if id(each) not in gone),
+    )
+
+
+def _renamed(tensor: Tensor) -> Tensor:
+    return tensor._replace(name=f"{tensor.name}/whole")
 
 
 _FIRST, _LAST = ("SPACE_TO_BATCH_ND",), ("BATCH_TO_SPACE_ND",)
@@ -62,8 +73,11 @@ def _chain(
     return ()
 
 
-def _whole(file: File, chain: Sequence[Operator]) -> tuple[Operator, ...]:
-    """The operators that a chain becomes; () where it is no dilated convolution."""
+def _whole(file: File, chain: Sequence[Operator], chains: int) -> tuple[Operator, ...]:
+    """The operators that a chain becomes; () where it is no dilated convolution.
+
+    chains : of sequences that were found before.
+    """
     after, *between, before = chain
     block, pads = (_constant(file, before, place) for place in (1, 2))
     same, crops = (_constant(file, after, place) for place in (1, 2))
@@ -75,12 +89,22 @@ def _whole(file: File, chain: Sequence[Operator]) -> tuple[Operator, ...]:
     if len(between) == 1 and len(block) == 2:
         return _dilated(between[0], block, sides, before.inputs[0], after.outputs)
     if len(between) == 3 and len(block) == 1 and _constant(file, between[2], 1) in ([1], [-3]):
-        _, middle, first = between
-        row = first._replace(inputs=(before.inputs[0], *first.inputs[1:]))
-        last = Operator("SQUEEZE", middle.outputs, after.outputs, {"SqueezeDims": np.array([1])})
-        made = _dilated(middle, [1, *block], [0, 0, *sides], middle.inputs[0], middle.outputs)
-        return (row, *made, last) if made else ()
+        return _of_sequences(chain, block[0], sides, len(file.tensors) + 2 * chains)
     return ()
+
+
+def _of_sequences(
+    chain: Sequence[Operator], dilation: int, sides: Sequence[int], place: int
+) -> tuple[Operator, ...]:
+    """The operators that a chain on sequences becomes.
+
+    place : of the first of two tensors that it takes: the map of one row, and the result.
+    """
+    after, _, middle, first, before = chain
+    made = _dilated(middle, [1, dilation], [0, 0, *sides], place, (place + 1,))
+    row = Operator(first.kind, (before.inputs[0], *first.inputs[1:]), (place,), first.options)
+    last = Operator("SQUEEZE", (place + 1,), after.outputs, {"SqueezeDims": np.array([1])})
+    return (row, *made, last) if made else ()
 
 
 def _dilated(

@@ -88,6 +88,7 @@ OPTIONS = {  # of an operator: the table of the schema, and what is read of it
     "TRANSPOSE_CONV": ("TransposeConvOptions", _SIZES),
     "UNPACK": ("UnpackOptions", ("Axis",)),
 }
+_AXIS_FIELD = 16  # quantized_dimension of the schema's QuantizationParameters, in its vtable
 _NO_INDICES = np.empty(0, np.int64)
 _LISTS = "NewShape", "SqueezeDims"  # vectors among the options
 
@@ -154,6 +155,25 @@ def read(path: Path) -> File:
         raise FileError(f"{path} is a damaged TFLite file: it ends before what it refers to") from (
             None
         )
+
+
+def repaired(data: bytes) -> bytes:
+    """A file with axis 0 for scales of vectors, where it names an axis that they have not.
+
+    TFLite refuses such files today; the person detection of TFLite Micro is one. The meaning is
+    clear: a bias has the scales of its channels.
+    """
+    import tflite
+
+    changed = bytearray(data)
+    graph = tflite.Model.GetRootAs(changed, 0).Subgraphs(0)
+    for place in range(graph.TensorsLength()):
+        tensor = graph.Tensors(place)
+        said = tensor.Quantization()
+        if said is not None and tensor.ShapeLength() == 1 and said.QuantizedDimension():
+            at = said._tab.Pos + said._tab.Offset(_AXIS_FIELD)
+            changed[at : at + 4] = bytes(4)
+    return bytes(changed)
 
 
 @cache

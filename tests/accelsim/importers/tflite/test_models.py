@@ -7,6 +7,7 @@ import pytest
 
 from accelsim.arrays import read_npz
 from accelsim.importers import load
+from accelsim.importers.tflite.read import repaired
 from tests.models.tflite_reference import FOLDER, TOLERANCE, checksum, ours, samples
 
 FILES = sorted(FOLDER.glob("*.tflite"))
@@ -55,3 +56,10 @@ def test_reports_say_that_default_kernels_round_otherwise():
     (caveat,) = load(FOLDER / "mlperf_kws_int8.tflite").caveats
     assert "XNNPACK, round CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED in another way" in caveat
     assert load(FOLDER / "mlperf_resnet8_float.tflite").caveats == ()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_axes_that_vectors_have_not_are_repaired(path):
+    data = path.read_bytes()
+    wrong = [(a, b) for a, b in zip(data, repaired(data), strict=True) if a != b]
+    assert wrong == ([(3, 0)] * 14 if path.stem == "tflm_person_detect_int8" else [])
