@@ -402,11 +402,10 @@ def output_notes(comparison: "Comparison") -> list[str]:
         return []
     dtype, values, steps, on_rtl, equal = comparison.output
     where = "on the RTL of a post-processing unit" if on_rtl else "by the golden model"
-    by = (
-        f"of the sums of the RTL by {', '.join(steps)}, {where}" if steps else "the sums of the RTL"
-    )
+    by = f" by {', '.join(steps)}, {where}" if steps else ""
     agrees = "equal to golden" if equal else "which differ from golden"
-    return [f"Output: {counted(values, 'value')} of {dtype}, {by}, {agrees}."]
+    made = f"{counted(values, 'value')} of {dtype}, made of the sums of the RTL"
+    return [f"Output: {made}{by}, {agrees}."]
 
 
 def count(number: int | None) -> str:

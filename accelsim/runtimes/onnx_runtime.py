@@ -21,6 +21,9 @@ from accelsim.runtimes.oracle import Oracle, as_sentence
 
 PRECISE = "session.x64quantprecision"
 INT8 = "session.qdqisint8allowed"
+NOT_PRECISE = (  # some files do not
+    f"it does not load with {PRECISE}=1, without which products may saturate on x86 without VNNI"
+)
 PLAIN = ("QuantizeLinear", "DequantizeLinear", "Constant", "Identity")
 
 
@@ -35,15 +38,29 @@ def run(path: Path, network: GraphNetwork, values: Values) -> Oracle:
     wanted = [name for node in network.graph.nodes for name in node.outputs if name]
     options = _options(network)
     try:
+        return _run(onnxruntime, path, wanted, options, values)
+    except FileError:
+        if PRECISE not in options:
+            raise
+    oracle = _run(onnxruntime, path, wanted, {}, values)
+    return oracle._replace(form=f"{oracle.form}; {NOT_PRECISE}")
+
+
+def _run(
+    onnxruntime: Any, path: Path, wanted: list[str], options: dict[str, str], values: Values
+) -> Oracle:
+    """The same with these options; FileError where that cannot be."""
+    try:
         with tempfile.TemporaryDirectory() as folder:
-            return _run(onnxruntime, path, Path(folder) / "model.onnx", wanted, options, values)
+            target = Path(folder) / "model.onnx"
+            return _tensors(onnxruntime, path, target, wanted, options, values)
     except Exception as error:  # its classes are many, and made in C++
         if type(error).__module__.partition(".")[0] not in ("onnxruntime", "onnx", "google"):
             raise
         raise FileError(f"{path}: onnxruntime cannot run it: {as_sentence(error)}") from None
 
 
-def _run(
+def _tensors(
     onnxruntime: Any,
     path: Path,
     optimised: Path,

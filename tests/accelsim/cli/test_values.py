@@ -12,6 +12,7 @@ from onnx import helper
 
 import accelsim as ax
 from accelsim.arrays import read_npz
+from accelsim.runtimes.onnx_runtime import PRECISE
 from tests.models import manifest
 
 MODELS = {model.name: model for model in manifest()}
@@ -210,6 +211,29 @@ def test_a_runtime_that_is_missing_is_one_sentence(accelsim, monkeypatch):
     assert "needs the package onnxruntime: pip install onnxruntime" in outcome.err
 
 
+def test_a_file_that_does_not_load_with_an_option_is_run_without(accelsim, tmp_path, monkeypatch):
+    """Which is said, as products may then saturate: of uint8 and int8 the option is set."""
+    output = tmp_path / "mixed.onnx"
+    accelsim("quantize", RESNET.path, "-o", output, "--activations", "uint8")
+    load = onnxruntime.InferenceSession
+    tried = []
+
+    def loads(path, settings, **more):
+        try:
+            tried.append(settings.get_session_config_entry(PRECISE))
+        except RuntimeError:
+            return load(path, settings, **more)
+        raise onnxruntime.capi.onnxruntime_pybind11_state.Fail("not with this")
+
+    with_it = accelsim("run", output, "--compare", "onnxruntime")
+    assert (with_it.status, "session.x64quantprecision=1" in with_it.out) == (0, True)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", loads)
+    outcome = accelsim("run", output, "--compare", "onnxruntime")
+    assert tried == ["1"]
+    assert "does not load with session.x64quantprecision=1, without which products" in outcome.out
+    assert "9 QLinearConv" in outcome.out
+
+
 def test_layers_are_shown_with_shapes_parameters_and_macs(accelsim):
     outcome = accelsim("networks", "--show", MNIST.path)
     assert outcome.status == 0
@@ -371,3 +395,23 @@ def test_litert_may_be_missing(accelsim, monkeypatch):
     other = accelsim("run", path, "--compare", "onnxruntime")
     assert "onnxruntime runs .onnx files, and" in other.err
     assert "is none; litert can run it" in other.err
+
+
+def test_a_layer_of_a_file_runs_through_the_rtl_and_its_unit(accelsim, tmp_path):
+    model = MODELS["orig_tfl_mlperf_kws_int8"]
+    np.save(tmp_path / "x.npy", model.samples()[1].inputs["input_1"])
+    command = "cosim", model.path, "--layer", "functional_1/dense/BiasAdd_prequant"
+    options = "--data", tmp_path / "x.npy", "--array", "4x4", "--simulator", "amaranth"
+    outcome = accelsim(*command, *options, "--json", tmp_path / "cosim.json")
+    assert outcome.status == 0
+    result = json.loads((tmp_path / "cosim.json").read_text())
+    steps = ["Bias", "Requantise", "Clamp"]
+    assert result["output"] == {
+        "dtype": "int8",
+        "values": 12,
+        "steps": steps,
+        "on_rtl": True,
+        "equal": True,
+    }
+    says = "12 values of int8, made of the sums of the RTL by Bias, Requantise, Clamp, on the RTL"
+    assert says in outcome.out
