@@ -86,7 +86,7 @@ def test_few_taps_wait_for_the_result_port():
     p = DepthwisePass(DepthwiseOpcode.ROW, 4, 1, 6, 1, 6)
     found = account(depthwise.ENGINE.nest(sizes, (p, p), ""))
     wait = Cause(Kind.LOOP, "wait for the result port")
-    assert dict(found) == {MULTIPLIES: 6, wait: 2 * 2 * 3, RESULT: 3, DRAIN: 8 + 4}
+    assert dict(found) == {MULTIPLIES: 6, wait: 2 * 2 * 3, RESULT: 3, DRAIN: 10 + 4}
 
 
 def test_loops_one_inside_another():
