@@ -146,10 +146,7 @@ def generate_rtl(
     ] = False,
     post: Annotated[
         str | None,
-        typer.Option(
-            metavar="LANES[:RULES[:OPERATIONS]]",
-            help="Add a post-processing unit, for instance 8:ort:add,multiply.",
-        ),
+        typer.Option(metavar="UNIT", help="Add a post-processing unit, such as 8:ort:add."),
     ] = None,
 ) -> None:
     """Write the Verilog of a design, and its documentation.
