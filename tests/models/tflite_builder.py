@@ -8,6 +8,7 @@ import tflite
 
 from accelsim.importers.tflite.read import OPTIONS
 
+VERSIONS = {"BROADCAST_TO": 2}  # the least that TFLite knows, where it is not 1
 KINDS = {
     "float16": "FLOAT16",
     "float32": "FLOAT32",
@@ -126,7 +127,7 @@ def _code(b: flatbuffers.Builder, kind: str) -> int:
     tflite.OperatorCodeStart(b)
     tflite.OperatorCodeAddDeprecatedBuiltinCode(b, min(number, 127))
     tflite.OperatorCodeAddBuiltinCode(b, number)
-    tflite.OperatorCodeAddVersion(b, 1)
+    tflite.OperatorCodeAddVersion(b, VERSIONS.get(kind, 1))
     if name is not None:
         tflite.OperatorCodeAddCustomCode(b, name)
     return tflite.OperatorCodeEnd(b)

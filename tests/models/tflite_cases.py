@@ -577,6 +577,48 @@ def moves(rng: Rng) -> Iterator[tuple[str, bytes]]:
     yield "cast", build({"x": T((2, 3), "int32"), "y": T((2, 3))}, [Op("CAST", ("x",), ("y",))])
 
 
+def choices(rng: Rng) -> Iterator[tuple[str, bytes]]:
+    """Comparisons, choices, indices that are computed, and what is filled and turned."""
+    shape = (2, 3, 4)
+    for dtype in ("float32", "int32"):
+        x, w = T(shape, dtype), T((3, 1), dtype)
+        for kind in ("EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"):
+            yield f"{kind.lower()}_{dtype}", one(kind, x, T(shape, "bool"), w=w)
+        for kind in ("FLOOR_DIV", "FLOOR_MOD"):
+            by = constant(rng.integers(1, 5, (3, 1)), dtype)
+            yield f"{kind.lower()}_{dtype}", one(kind, x, x, w=by)
+    for dtype in TYPES:
+        x = some(rng, shape, dtype)
+        tensors = {"x": x, "w": x, "a": T(shape), "b": T(shape), "c": T(shape, "bool")}
+        tensors |= {"n": T(shape, "bool"), "l": T(shape, "bool"), "d": T(shape, "bool"), "y": x}
+        for kind in ("SELECT", "SELECT_V2"):
+            operators = [
+                Op("LESS", ("a", "b"), ("c",)),
+                Op("LOGICAL_NOT", ("c",), ("n",)),
+                Op("LESS", ("a", "a"), ("l",)),
+                Op("LOGICAL_OR" if kind == "SELECT" else "LOGICAL_AND", ("n", "n"), ("d",)),
+                Op(kind, ("d", "x", "w"), ("y",)),
+            ]
+            inputs = ("x", "w", "a", "b")
+            yield f"{kind.lower()}_{dtype}", build(tensors, operators, inputs)
+        places = constant(rng.integers(0, 2, (5, 2)))
+        yield f"gather_nd_{dtype}", one("GATHER_ND", x, same(x, (5, 4)), places=places)
+        yield f"reverse_{dtype}", one("REVERSE_V2", x, x, axes=constant([1]))
+        thin = some(rng, (3, 1), dtype)
+        yield f"broadcast_{dtype}", one("BROADCAST_TO", thin, same(thin, shape), to=constant(shape))
+    tensors = {"x": T((3, 4)), "axis": constant(1), "at": T((3,), "int32"), "y": T((3, 4))}
+    operators = [
+        Op("ARG_MAX", ("x", "axis"), ("at",), {"OutputType": 2}),
+        Op("FLOOR_MOD", ("at", "three"), ("row",)),
+        Op("GATHER", ("x", "row"), ("part",)),
+        Op("FILL", ("shape", "half"), ("filled",)),
+        Op("MUL", ("part", "filled"), ("y",)),
+    ]
+    tensors |= {"three": constant([3]), "row": T((3,), "int32"), "part": T((3, 4))}
+    tensors |= {"shape": constant([3, 4]), "half": constant(0.5, "float32"), "filled": T((3, 4))}
+    yield "gather_computed", build(tensors, operators)
+
+
 FAMILIES: tuple[Callable[[Rng], Iterator[tuple[str, bytes]]], ...] = (
     convolutions,
     dilated,
@@ -588,6 +630,7 @@ FAMILIES: tuple[Callable[[Rng], Iterator[tuple[str, bytes]]], ...] = (
     scales,
     pools,
     moves,
+    choices,
 )
 
 

@@ -204,10 +204,16 @@ def unpack(x: Array, axis: int) -> tuple[Array, ...]:
     return tuple(np.moveaxis(x, axis, 0))
 
 
+def floor_div(a: Array, b: Array) -> Array:
+    """A / b rounded down, of the type of a."""
+    return np.asarray(np.floor_divide(a, b))
+
+
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "tflite.average_pool": average_pool,
     "tflite.depth_to_space": depth_to_space,
     "tflite.dequantise": dequantise,
+    "tflite.floor_div": floor_div,
     "tflite.l2_normalise": l2_normalise,
     "tflite.max_pool": max_pool,
     "tflite.prelu": prelu,

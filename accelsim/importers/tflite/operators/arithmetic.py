@@ -80,6 +80,41 @@ def _of_reals(name: str, count: int) -> Rule:
     return rule
 
 
+def _comparison(name: str) -> Rule:
+    """A rule for comparisons of reals or of plain integers."""
+
+    def rule(operation: Operation) -> None:
+        shape = broadcast(operation, 2)
+        dtypes = {operation.type(0).dtype, operation.type(1).dtype}
+        if len(dtypes) > 1 or not dtypes.issubset(("float32", *_INTEGERS)):
+            raise UnsupportedError(f"it compares {', '.join(sorted(dtypes))}")
+        operation.make(Function(name), operation.inputs, shape)
+
+    return rule
+
+
+def _logical(name: str, count: int) -> Rule:
+    """A rule for LOGICAL_AND, LOGICAL_OR and LOGICAL_NOT."""
+
+    def rule(operation: Operation) -> None:
+        if any(operation.type(place).dtype != "bool" for place in range(count)):
+            raise UnsupportedError("it takes what is not bool")
+        operation.make(Function(name), operation.inputs, broadcast(operation, count))
+
+    return rule
+
+
+def select(operation: Operation) -> None:
+    """SELECT, SELECT_V2: of the second input where the first holds, else of the third."""
+    shape = broadcast(operation, 3)
+    plain = operation.type(1).dtype == operation.type(2).dtype in _INTEGERS
+    if not plain and not operation.of_reals(1, 2):
+        same_scales(operation, 1, 2)
+    if operation.type(0).dtype != "bool":
+        raise UnsupportedError("its first input is not bool")
+    operation.make(Function("Where"), operation.inputs, shape)
+
+
 def square(operation: Operation) -> None:
     """SQUARE, of reals: x times x."""
     if not operation.of_reals():
@@ -159,12 +194,24 @@ RULES: Mapping[str, Rule] = {
     "DENSIFY": densify,
     "DEQUANTIZE": dequantize,
     "DIV": _binary("Div", "DIV"),
+    "EQUAL": _comparison("Equal"),
+    "FLOOR_DIV": _of_reals("tflite.floor_div", 2),
+    "FLOOR_MOD": _of_reals("Mod", 2),
+    "GREATER": _comparison("Greater"),
+    "GREATER_EQUAL": _comparison("GreaterOrEqual"),
+    "LESS": _comparison("Less"),
+    "LESS_EQUAL": _comparison("LessOrEqual"),
+    "LOGICAL_AND": _logical("And", 2),
+    "LOGICAL_NOT": _logical("Not", 1),
+    "LOGICAL_OR": _logical("Or", 2),
     "MAXIMUM": _extreme("Max"),
     "MINIMUM": _extreme("Min"),
     "MUL": _binary("Mul", "MUL"),
     "POW": _of_reals("Pow", 2),
     "QUANTIZE": quantize,
     "RSQRT": rsqrt,
+    "SELECT": select,
+    "SELECT_V2": select,
     "SQUARE": square,
     "SQUARED_DIFFERENCE": squared_difference,
     "SUB": _binary("Sub", "SUB"),

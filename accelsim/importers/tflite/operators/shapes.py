@@ -306,11 +306,53 @@ def gather(operation: Operation) -> None:
         raise UnsupportedError("it gathers in batches")
     shape = operation.shape()
     axis = _axis(operation, operation.options["Axis"], len(shape))
-    indices = operation.values(1)
-    if indices.dtype.kind not in "iu" or not ((indices >= 0) & (indices < shape[axis])).all():
-        raise UnsupportedError(f"it takes indices that are none of {shape[axis]}")
-    made = (*shape[:axis], *indices.shape, *shape[axis + 1 :])
-    operation.make(Function("Gather", {"axis": axis}), operation.inputs[:2], made)
+    kind = operation.type(1)
+    if kind.dtype not in ("int32", "int64"):
+        raise UnsupportedError(f"its indices are {kind.dtype}")
+    if operation.inputs[1] in operation.build.constants:
+        indices = operation.values(1)
+        if not ((indices >= 0) & (indices < shape[axis])).all():
+            raise UnsupportedError(f"it takes indices that are none of {shape[axis]}")
+    made = (*shape[:axis], *kind.shape, *shape[axis + 1 :])
+    operation.make(Function("Gather", {"axis": axis}), operation.inputs, made)
+
+
+def gather_nd(operation: Operation) -> None:
+    """GATHER_ND: the last axis of the indices has places along the first axes."""
+    _moved(operation)
+    shape, indices = operation.shape(), operation.type(1)
+    if not indices.shape or indices.shape[-1] > len(shape):
+        raise UnsupportedError(f"it takes {list(indices.shape)} indices of {list(shape)}")
+    if indices.dtype not in ("int32", "int64"):
+        raise UnsupportedError(f"its indices are {indices.dtype}")
+    made = (*indices.shape[:-1], *shape[indices.shape[-1] :])
+    operation.make(Function("GatherND"), operation.inputs, made)
+
+
+def broadcast_to(operation: Operation) -> None:
+    """BROADCAST_TO, and FILL, whose inputs are the other way round: a value in a larger shape."""
+    x, wanted = (1, 0) if operation.operator.kind == "FILL" else (0, 1)
+    _moved(operation, (x,))
+    made = operation.integers(wanted)
+    try:
+        fits = np.broadcast_shapes(operation.shape(x), made) == tuple(made)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise UnsupportedError(f"it makes {made} of {list(operation.shape(x))}")
+    inputs = operation.inputs[x], operation.literal(made)
+    operation.make(Function("Expand"), inputs, made)
+
+
+def reverse(operation: Operation) -> None:
+    """REVERSE_V2: axes from behind."""
+    _moved(operation)
+    shape = operation.shape()
+    axes = [_axis(operation, axis, len(shape)) for axis in operation.integers(1)]
+    steps = [-1 if axis in axes else 1 for axis in range(len(shape))]
+    first = [size - 1 if axis in axes else 0 for axis, size in enumerate(shape)]
+    ends = [-1 if axis in axes else size for axis, size in enumerate(shape)]
+    _slice(operation, first, ends, steps, shape)
 
 
 def tile(operation: Operation) -> None:
@@ -364,10 +406,13 @@ def _resize(name: str) -> Rule:
 
 
 RULES: Mapping[str, Rule] = {
+    "BROADCAST_TO": broadcast_to,
     "CONCATENATION": concatenation,
     "DEPTH_TO_SPACE": _blocks("tflite.depth_to_space", True),
     "EXPAND_DIMS": expand_dims,
+    "FILL": broadcast_to,
     "GATHER": gather,
+    "GATHER_ND": gather_nd,
     "MIRROR_PAD": mirror_pad,
     "PACK": pack,
     "PAD": pad,
@@ -375,6 +420,7 @@ RULES: Mapping[str, Rule] = {
     "RESHAPE": reshape,
     "RESIZE_BILINEAR": _resize("tflite.resize_bilinear"),
     "RESIZE_NEAREST_NEIGHBOR": _resize("tflite.resize_nearest"),
+    "REVERSE_V2": reverse,
     "SHAPE": shape_of,
     "SLICE": cut,
     "SPACE_TO_DEPTH": _blocks("tflite.space_to_depth", False),
