@@ -24,6 +24,9 @@ from accelsim.importers.onnx.quantised import SHAPES, check_inputs
 MOST_KNOWN = 1 << 10  # values of an input that shapes may depend on
 _POSITIVE = ("strides", "dilations", "kernel_shape", "group", "blocksize", "num_outputs")
 
+# ONNX says of these what they compute, but not of what shape it is.
+_AS_FIRST = ("GroupNormalization", "MeanVarianceNormalization")
+
 
 def infer(model: Model, step: Step) -> dict[str, TensorType | None]:
     """The types of the outputs of a step as the file has it, None where they do not follow.
@@ -57,6 +60,8 @@ def infer(model: Model, step: Step) -> dict[str, TensorType | None]:
         reason = str(error).strip().splitlines()[-1].rpartition("] ")[2]
         raise NetworkError(f"shapes of {step} do not infer: {reason}") from None
     made = {name: _from_proto(types.get(name)) for name in step.outputs if name}
+    if step.kind in _AS_FIRST:
+        made[step.outputs[0]] = model.type(step.inputs[0])
     if step.kind == "Reshape":
         _check_reshape(step, model.type(step.inputs[0]), made[step.outputs[0]])
     return made

@@ -114,10 +114,10 @@ def _with_constants(case: Case) -> tuple[Any, dict[str, np.ndarray]]:
     computed = {name for node in graph.node for name in _computed(node)}
     given = {}
     for name, value in zip(names, case.inputs, strict=False):
-        if name in computed or not isinstance(value, np.ndarray):
+        if name in computed or not isinstance(value, np.ndarray | np.generic):
             given[name] = value
         else:
-            graph.initializer.append(numpy_helper.from_array(value, name))
+            graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
     return model, given
 
 

@@ -87,7 +87,7 @@ REFUSED = {
     ),
     "no_tensors": ("test_identity_sequence", "test_identity_opt"),
 }
-OTHER_TYPES = (" is of type ", "tensor of type ")
+OTHER_TYPES = (" is of type ", "tensor of type ", "must be of float32, not of float16")
 
 
 def _verdicts(cases: Iterable[Case], folder: Path) -> list[tuple[str, Verdict]]:
