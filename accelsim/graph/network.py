@@ -56,7 +56,9 @@ class GraphNetwork(Network):
         self._check_parts()
         self._find_tensors(
             {
-                name: Tensor(as_map(self.graph.type(name).shape, self.layout), self.dtype)
+                name: Tensor(
+                    as_map(self.graph.type(name).shape, self.layout, self.batch), self.dtype
+                )
                 for name in self.graph.inputs
             }
         )
@@ -133,8 +135,13 @@ def _as_read(node: Node, place: int) -> str:
     return f"{node.name}.in{place or ''}"
 
 
-def as_map(shape: Sequence[int], layout: str = CHANNELS_FIRST) -> Shape:
-    """(c, h, w) of one image of a tensor: a vector is channels, a sequence one row of them."""
+def as_map(shape: Sequence[int], layout: str = CHANNELS_FIRST, images: int = 1) -> Shape:
+    """(c, h, w) of one image of a tensor: a vector is channels, a sequence one row of them.
+
+    Of a tensor whose first axis is not that of the images, all of it.
+    """
+    if len(shape) > 1 and shape[0] != images:
+        shape = (images, *shape)
     match tuple(shape)[1:]:
         case ():
             return prod(shape), 1, 1
@@ -155,13 +162,14 @@ def as_network(
 ) -> GraphNetwork:
     """The network of a graph; NetworkError where its products are not of one number of images."""
     graph = _with_short_names(graph)
-    first = as_map(graph.type(graph.inputs[0]).shape, layout)
-    made = tuple(layers(graph, layout))
+    images = _images(graph)
+    first = as_map(graph.type(graph.inputs[0]).shape, layout, images)
+    made = tuple(layers(graph, layout, images))
     return GraphNetwork(
         graph.name,
         first,
         made,
-        batch=_images(graph),
+        batch=images,
         graph=graph,
         layout=layout,
         elements=elements,
@@ -192,12 +200,13 @@ def _images(graph: Graph) -> int:
             f"node {one} of {graph.name} works on a batch of {n} and node {other} on one of {m}; "
             "all must work on one"
         )
-    return next(iter(numbers), 1)
+    first = graph.type(graph.inputs[0]).shape
+    return next(iter(numbers), first[0] if len(first) > 1 else 1)
 
 
-def layers(graph: Graph, layout: str) -> Iterator[Layer]:
+def layers(graph: Graph, layout: str, images: int) -> Iterator[Layer]:
     """The layers of a graph, in order."""
-    made = {name: (name, as_map(graph.type(name).shape, layout)) for name in graph.inputs}
+    made = {name: (name, as_map(graph.type(name).shape, layout, images)) for name in graph.inputs}
     for node in graph.nodes:
         work = node.work
         if not isinstance(work, Products):
@@ -206,7 +215,7 @@ def layers(graph: Graph, layout: str) -> Iterator[Layer]:
             parameters = _parameters(graph, node)
             for place, tensor in enumerate(filter(None, node.outputs)):
                 name = _as_made(node, place)
-                shape = as_map(graph.type(tensor).shape, layout)
+                shape = as_map(graph.type(tensor).shape, layout, images)
                 yield Layer(name, HostNode(node.kind, shape, parameters, shapes), sources)
                 made[tensor] = name, shape
             continue

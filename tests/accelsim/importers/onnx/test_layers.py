@@ -279,3 +279,16 @@ def test_an_import_is_what_python_has(tmp_path: Path) -> None:
     path = tmp_path / "UPPER.ONNX"
     path.write_bytes(model([node("Relu", "x", "y")], {"x": [1, 4]}, ["y"]).SerializeToString())
     assert load(path).name == "UPPER"
+
+
+def test_maps_hold_all_of_a_tensor(tmp_path: Path) -> None:
+    """Heads may stand in front of everything else."""
+    constants = {"s": np.array([12, 5, 4]), "w": reals(48, 48)}
+    nodes = [
+        node("MatMul", "x w", "a"),
+        node("Reshape", "a s", "b"),
+        node("Transpose", "b", "y", perm=[0, 2, 1]),
+    ]
+    made = model(nodes, {"x": [1, 5, 48]}, ["y"], constants)
+    network = check(tmp_path, made, {"x": reals(1, 5, 48)})
+    assert all(prod(network.shape(layer.name)) == 240 for layer in network.layers)
