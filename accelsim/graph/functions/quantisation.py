@@ -25,6 +25,8 @@ def quantize_linear(
 ) -> Array:
     """The quotient x / scale rounded half to even, the zero point added, saturated to its type.
 
+    What is no number becomes the least, as in onnxruntime.
+
     output_dtype : the type where there is no zero point.
     """
     with np.errstate(all="ignore"):
@@ -33,7 +35,7 @@ def quantize_linear(
     if zero_point is not None:
         steps = steps + spread(zero_point, x, axis, block_size)
     bounds = np.iinfo(dtype)
-    return np.clip(steps, bounds.min, bounds.max).astype(dtype)
+    return np.fmin(np.fmax(steps, bounds.min), bounds.max).astype(dtype)
 
 
 def dequantize_linear(

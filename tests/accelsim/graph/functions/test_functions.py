@@ -410,6 +410,13 @@ def test_functions_are_those_of_onnx(place: int) -> None:
             assert np.array_equal(result, reference)
 
 
+def test_what_is_no_number_becomes_the_least() -> None:
+    """As onnxruntime has it; ONNX leaves it open."""
+    x = reals(np.nan, np.inf, -np.inf, 0.3)
+    made = FUNCTIONS["QuantizeLinear"](x, one(0.05), one(3, "int8"))
+    assert made.tolist() == [-128, 127, -128, 9]
+
+
 def test_every_function_has_a_case() -> None:
     theirs = {kind for kind in FUNCTIONS if not kind.startswith("tflite.")}
     assert {kind for kind, *_ in CASES} | {"ChannelShuffle"} == theirs
