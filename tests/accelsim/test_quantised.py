@@ -3,7 +3,6 @@
 import numpy as np
 import onnxruntime
 import pytest
-from onnxruntime import quantization
 
 import accelsim as ax
 from accelsim import quantised
@@ -14,44 +13,11 @@ from accelsim.graph.evaluate import evaluate, walk
 from accelsim.ir import INPUT
 from accelsim.quantised import with_values
 from accelsim.runtimes import compare
-from tests.accelsim.onnx_export import export
+from tests.accelsim.importers.onnx.export import export
+from tests.accelsim.importers.onnx.nets import quantise
 
-KINDS = {"u8": quantization.QuantType.QUInt8, "s8": quantization.QuantType.QInt8}
-FORMS = {"qlinear": quantization.QuantFormat.QOperator, "qdq": quantization.QuantFormat.QDQ}
-DESIGN = ax.Hardware(ax.SystolicArray(16, 16), depthwise=ax.DepthwiseEngine(4, 8))
 SIZE = (32, 32)
-BASELINES = ("mobilenet_v2", "mobilenet_v3_small", "resnet18", "mixnet_s", "efficientnet_b0")
-NETWORKS = [(name, "baseline") for name in BASELINES] + [
-    ("mobilenet_v2", "fuse_half"),
-    ("mobilenet_v2", "fuse_full"),
-    ("mobilenet_v3_small", "xsep:k=5"),
-]
-
-
-class Images(quantization.CalibrationDataReader):
-    """Seeded images, one after another."""
-
-    def __init__(self, shape):
-        self.left = iter([{INPUT: image(shape, 7, number)} for number in range(3)])
-
-    def get_next(self):
-        return next(self.left, None)
-
-
-def quantise(network, path, form, weights):
-    """The network as onnxruntime's quantiser makes it of the exported file; the path of it."""
-    export(network, path / "float.onnx")
-    made = path / f"{form}.onnx"
-    quantization.quantize_static(
-        str(path / "float.onnx"),
-        str(made),
-        Images(network.input),
-        quant_format=FORMS[form],
-        per_channel=weights == "s8",
-        activation_type=KINDS["u8"] if weights == "u8" else KINDS["s8"],
-        weight_type=KINDS[weights],
-    )
-    return made
+DESIGN = ax.Hardware(ax.SystolicArray(16, 16), depthwise=ax.DepthwiseEngine(4, 8))
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v3_small", "mixnet_s"])
@@ -66,36 +32,20 @@ def test_reals_are_those_of_onnxruntime(name, tmp_path):
     assert np.abs(ours - theirs).max() <= 1e-4 * np.abs(theirs).max()
 
 
-def check(name, variant, form, weights, fidelity, path):
-    network = ax.networks.get(name, variant, SIZE)
-    file = quantise(network, path, form, weights)
+def test_registers_and_programs_make_what_onnxruntime_makes(tmp_path):
+    """Of the same weights in a file, quantised by its own tool; layer by layer."""
+    network = ax.networks.mobilenet_v2("fuse_half", SIZE)
+    plain, file = tmp_path / "plain.onnx", tmp_path / "integers.onnx"
+    export(network, plain)
+    quantise(plain, file, (1, *network.input), "operators_u8u8", np.random.default_rng(2), INPUT)
     loaded = ax.load(file)
     assert loaded.total_macs == network.total_macs
-    for seed in range(2):
-        data = {INPUT: image(network.input, seed + 20)}
-        result = ax.simulate(loaded, DESIGN, fidelity=fidelity, data=data, keep=True)
-        if fidelity == "cycle":
-            assert result.values_equal
-        found = compare("onnxruntime", file, loaded, result.values)
-        assert len(found.differences) > len(network.layers) / 2
-        differing = [(each.name, each.different) for each in found.differences if each.different]
-        assert differing == []
-
-
-@pytest.mark.parametrize(
-    ("name", "variant", "form"),
-    [("mobilenet_v2", "fuse_half", "qlinear"), ("mobilenet_v3_small", "baseline", "qdq")],
-)
-def test_every_layer_is_that_of_onnxruntime(name, variant, form, tmp_path):
-    check(name, variant, form, "u8", "cycle", tmp_path)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("weights", KINDS)
-@pytest.mark.parametrize(("name", "variant"), NETWORKS)
-def test_every_layer_of_every_network(name, variant, weights, form, tmp_path):
-    check(name, variant, form, weights, "cycle", tmp_path)
+    data = {INPUT: image(network.input, 20)}
+    result = ax.simulate(loaded, DESIGN, fidelity="cycle", data=data, keep=True)
+    assert result.values_equal
+    found = compare("onnxruntime", file, loaded, result.values).differences
+    assert len(found) > len(network.layers) / 2
+    assert [each.name for each in found if each.different] == []
 
 
 # --- without a file
