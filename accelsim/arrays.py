@@ -1,10 +1,13 @@
 """Files of arrays: .npy, one of them, and .npz, several by name."""
 
 import io
+import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,11 @@ from accelsim.errors import FileError
 from accelsim.files import write_whole
 
 Arrays = dict[str, npt.NDArray[Any]]
+# What NumPy and the modules below it raise for files that are damaged, or no such files.
+_BROKEN = (
+    *(ArithmeticError, EOFError, LookupError, RuntimeError, SyntaxError, TypeError, ValueError),
+    *(zipfile.BadZipFile, zlib.error, struct.error, TokenError),
+)
 DATE = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal arrays make equal files
 
 
@@ -39,13 +47,16 @@ def read_npy(path: Path) -> npt.NDArray[Any]:
 def _load(path: Path, what: str) -> Any:
     """An array or, of an archive, a dict of them."""
     try:
-        with path.open("rb") as file:  # opened here, because np.load leaves a broken file open
+        # The file is opened here, because np.load leaves a broken one open.
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about headers as Python 2 wrote them
             loaded = np.load(file, allow_pickle=False)
             return dict(loaded) if isinstance(loaded, np.lib.npyio.NpzFile) else loaded
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
-        raise FileError(f"{path} is not {what}: {error}") from None
+    except _BROKEN as error:
+        said = " ".join(str(error).split())
+        raise FileError(f"{path} is not {what}: {said}") from None
 
 
 def write_npz(path: str | Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
