@@ -1,6 +1,7 @@
 """Which nodes of a file matter, and in which order they run."""
 
 from collections.abc import Collection, Iterable, Iterator
+from heapq import heappop, heappush
 
 import onnx
 
@@ -16,22 +17,28 @@ def in_order(steps: list[Step], known: Collection[str], outputs: Iterable[str]) 
     """
     makers = _makers(steps, known)
     wanted = _leading_to(makers, known, outputs)
-    waiting = [step for step in steps if step.name in wanted]
-    made = {*known, ""}
+    chosen = [step for step in steps if step.name in wanted]
+    waits = {
+        place: {makers[name].name for name in reads(step) if name in makers}
+        for place, step in enumerate(chosen)
+    }
+    readers: dict[str, list[int]] = {}
+    for place, names in waits.items():
+        for name in names:
+            readers.setdefault(name, []).append(place)
+    ready = [place for place, names in waits.items() if not names]  # as a heap: by place
     ordered: list[Step] = []
-    while waiting:
-        later = []
-        for step in waiting:
-            if all(name in made for name in reads(step)):
-                ordered.append(step)
-                made |= set(step.outputs)
-            else:
-                later.append(step)
-        if len(later) == len(waiting):
-            step = later[0]
-            name = next(name for name in reads(step) if name not in made)
-            raise NetworkError(f"{step} reads {name!r}, which depends on what the node makes")
-        waiting = later
+    while ready:
+        step = chosen[heappop(ready)]
+        ordered.append(step)
+        for place in readers.get(step.name, ()):
+            waits[place].discard(step.name)
+            if not waits[place]:
+                heappush(ready, place)
+    for place, step in enumerate(chosen):
+        for name in reads(step) if waits[place] else ():
+            if name in makers and makers[name].name in waits[place]:
+                raise NetworkError(f"{step} reads {name!r}, which depends on what the node makes")
     return ordered
 
 

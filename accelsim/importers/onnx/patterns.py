@@ -16,6 +16,7 @@ from accelsim.graph.types import NO_ATTRIBUTES, Array
 from accelsim.importers.onnx.model import Model, Step, derived
 from accelsim.importers.onnx.rewrite import Match, Pattern, Steps, both_orders
 
+MOST_PRODUCTS = 4  # behind one another in any pattern
 _LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
 
@@ -170,18 +171,22 @@ def padding(steps: Steps, last: Step) -> Match | None:
     return Match(new.with_inputs(pad.inputs[0], *last.inputs[1:]), (pad,))
 
 
-def factors(steps: Steps, name: str) -> tuple[float, list[str], list[Step]]:
+def factors(
+    steps: Steps, name: str, depth: int = MOST_PRODUCTS
+) -> tuple[float, list[str], list[Step]]:
     """A product taken apart: its constant factor, its other factors, and the steps that make it.
 
-    Of other factors each is a tensor that no product makes. What others read is not taken apart.
+    What others read is not taken apart, nor what is deeper than `depth` products.
     """
     step = steps.maker(name, "Mul", "Div")
-    if step is None:
+    if step is None or depth == 0:
         return 1.0, [name], []
-    return _factors_of(steps, step)
+    return _factors_of(steps, step, depth)
 
 
-def _factors_of(steps: Steps, step: Step) -> tuple[float, list[str], list[Step]]:
+def _factors_of(
+    steps: Steps, step: Step, depth: int = MOST_PRODUCTS
+) -> tuple[float, list[str], list[Step]]:
     constant, others, made = 1.0, [], [step]
     a, b = step.inputs
     if step.kind == "Div":
@@ -196,7 +201,7 @@ def _factors_of(steps: Steps, step: Step) -> tuple[float, list[str], list[Step]]
         elif len(steps.readers.get(name, ())) > 1 and name in steps.makers:
             others.append(name)
         else:
-            inner, names, inner_steps = factors(steps, name)
+            inner, names, inner_steps = factors(steps, name, depth - 1)
             constant *= inner
             others += names
             made += inner_steps

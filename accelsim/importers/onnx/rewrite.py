@@ -21,16 +21,21 @@ Pattern = Callable[["Steps", Step], Match | None]
 
 
 class Steps:
-    """The steps of a model by what they make and read, while patterns replace some of them."""
+    """The steps of a model by what they make and read, while patterns replace some of them.
+
+    steps : in order, by the first tensor that each makes, which no other does.
+    makers : by tensor the step that makes it.
+    readers : by tensor the first tensors that its readers make.
+    """
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self.steps = {step.name: step for step in model.steps}
+        self.steps = {step.outputs[0]: step for step in model.steps}
         self.makers = {name: step for step in model.steps for name in step.outputs if name}
-        self.readers: dict[str, list[str]] = {}  # by tensor, the names of the steps
+        self.readers: dict[str, list[str]] = {}
         for step in model.steps:
             for name in step.inputs:
-                self.readers.setdefault(name, []).append(step.name)
+                self.readers.setdefault(name, []).append(step.outputs[0])
 
     def maker(self, name: str, *kinds: str) -> Step | None:
         """The step that makes a tensor, if it is one of these operators."""
@@ -47,17 +52,16 @@ class Steps:
     def rewrite(self, patterns: Iterable[tuple[str, Pattern]]) -> None:
         """Replace what each pattern, one after the other, finds to end in steps of an operator."""
         for kind, pattern in patterns:
-            for step in [each for each in self.steps.values() if each.kind == kind]:
-                if step.name not in self.steps:
-                    continue
-                match = pattern(self, step)
-                if match is not None and self._is_whole(step, match):
+            for made in [made for made, each in self.steps.items() if each.kind == kind]:
+                step = self.steps.get(made)
+                match = step and pattern(self, step)
+                if step and match and self._is_whole(step, match):
                     self._replace(step, match)
         self.model.steps = list(self.steps.values())
 
     def _is_whole(self, last: Step, match: Match) -> bool:
         """Whether nobody else reads what the absorbed steps make."""
-        inside = {last.name, *(step.name for step in match.absorbed)}
+        inside = {last.outputs[0], *(step.outputs[0] for step in match.absorbed)}
         return all(
             name not in self.model.outputs and set(self.readers.get(name, ())) <= inside
             for step in match.absorbed
@@ -67,19 +71,15 @@ class Steps:
     def _replace(self, last: Step, match: Match) -> None:
         for step in (last, *match.absorbed):
             for name in step.inputs:
-                self.readers[name].remove(step.name)
+                self.readers[name].remove(step.outputs[0])
         for step in match.absorbed:
-            del self.steps[step.name]
+            del self.steps[step.outputs[0]]
             for name in step.outputs:
                 self.makers.pop(name, None)
         new = match.step
-        # Where the last of them stood, all that it reads is there.
-        self.steps = {
-            (new.name if name == last.name else name): (new if name == last.name else step)
-            for name, step in self.steps.items()
-        }
+        self.steps[last.outputs[0]] = new  # in its place, where all that it reads is there
         for name in new.inputs:
-            self.readers.setdefault(name, []).append(new.name)
+            self.readers.setdefault(name, []).append(new.outputs[0])
         for name in new.outputs:
             self.makers[name] = new
 

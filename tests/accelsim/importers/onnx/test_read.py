@@ -351,3 +351,15 @@ def test_branches_of_constant_conditions_are_taken(tmp_path: Path) -> None:
         network = imported(tmp_path, model(nodes, {"x": [1, 3, 5, 5]}, ["q"], {"w": W}))
         kinds = [layer.op.name for layer in network.layers]
         assert kinds == ["conv2d", "Relu" if truth else "Sigmoid", "Neg"]
+
+
+@pytest.mark.parametrize("kind", ["Relu", "Mul", "Div"])
+def test_many_nodes_backwards(kind: str, tmp_path: Path) -> None:
+    """In a time that grows with their number, not with its square."""
+    count = 3_000
+    others = "" if kind == "Relu" else " s"
+    nodes = [node(kind, f"t{place}{others}", f"t{place + 1}") for place in range(count)]
+    constants = {"s": np.array(2, np.float32)}
+    made = model(nodes[::-1], {"t0": [1, 4]}, [f"t{count}"], constants)
+    network = imported(tmp_path, made)
+    assert [layer.name for layer in network.layers] == [f"t{i + 1}" for i in range(count)]
