@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ def power(a: Array, b: Array) -> Array:
 
 def erf(x: Array) -> Array:
     """The error function, of the type of x."""
-    return _erf_kernel()(x.astype(np.float64).ravel()).reshape(x.shape).astype(x.dtype)
+    return _compiled_erf()(x.astype(np.float64).ravel()).reshape(x.shape).astype(x.dtype)
 
 
 def _erf_of_each(x: Array) -> Array:
@@ -53,13 +53,10 @@ def _erf_of_each(x: Array) -> Array:
     return made
 
 
-def _erf_kernel() -> Callable[[Array], Array]:
-    if "erf" not in _kernels:
-        _kernels["erf"] = kernel(_erf_of_each)
-    return _kernels["erf"]
-
-
-_kernels: dict[str, Callable[[Array], Array]] = {}
+@cache
+def _compiled_erf() -> Callable[[Array], Array]:
+    """Compiled when it is first wanted, for Numba takes its time to load."""
+    return kernel(_erf_of_each)
 
 
 def reciprocal(x: Array) -> Array:

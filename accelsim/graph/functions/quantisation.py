@@ -121,7 +121,8 @@ def q_linear_softmax(
     """Shares of exponentials along an axis; before operator set 13, along all from it on.
 
     Exponentials are float32 from a table of 256, as large as their sum allows, and are added up one
-    by one; the whole number below 1 / y_scale, not the scale, makes integers of the shares.
+    by one; the whole number below 1 / y_scale, not the scale, makes integers of the shares, in
+    float64.
     """
     if axis is None:
         axis = -1 if opset >= 13 else 1
@@ -132,7 +133,8 @@ def q_linear_softmax(
         rows = x.reshape(*x.shape[:place], -1)
     grown = _exponentials(float(x_scale.ravel()[0]), rows.shape[-1])[_below_largest(rows)]
     total = np.add.accumulate(grown, -1, dtype=np.float32)[..., -1:]  # from first to last
-    steps = np.rint(grown / total * np.floor(1 / y_scale.astype(np.float32).ravel()[0]))
+    most = np.floor(1 / y_scale.astype(np.float32).ravel()[0])
+    steps = np.rint(grown.astype(np.float64) * most / total)
     zero = 0 if y_zero is None else int(y_zero.ravel()[0])
     bounds = np.iinfo(x.dtype)
     made = np.clip(steps + np.float32(zero), bounds.min, bounds.max).astype(x.dtype)

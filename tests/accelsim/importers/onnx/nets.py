@@ -175,10 +175,43 @@ def vectors(net: Net) -> tuple[str, ...]:
     return (net.op("Gemm", x, net.weights(10, 6)),)
 
 
+def patches(net: Net) -> tuple[str, ...]:
+    """A transformer of two blocks; layer norms stay on reals."""
+    n, width, count, heads = net.shape[0], 12, 16, 3
+
+    def norm(x: str) -> str:
+        gain = net.const(net.rng.random(width, np.float32) + 0.5)
+        return net.op("LayerNormalization", x, gain, net.biases(width), epsilon=1e-6)
+
+    def linear(x: str, *shape: int) -> str:
+        return net.op("Add", net.biases(shape[1]), net.op("MatMul", x, net.weights(*shape)))
+
+    x = net.conv("x", width, 3, 4, 4, strides=[4, 4])
+    x = net.op("Transpose", net.op("Reshape", x, net.ints(n, width, -1)), perm=[0, 2, 1])
+    for _ in range(2):
+        three = net.ints(n, count, 3, heads, width // heads)
+        parts = net.op("Reshape", linear(norm(x), width, 3 * width), three)
+        parts = net.op("Transpose", parts, perm=[2, 0, 3, 1, 4])
+        q, k, v = (net.op("Gather", parts, net.const(np.int64(i)), axis=0) for i in range(3))
+        k = net.op("Transpose", k, perm=[0, 1, 3, 2])
+        scores = net.op("MatMul", net.op("Mul", q, net.real(0.5)), k)
+        y = net.op("MatMul", net.op("Softmax", scores, axis=-1), v)
+        y = net.op("Transpose", y, perm=[0, 2, 1, 3])
+        y = linear(net.op("Reshape", y, net.ints(n, count, width)), width, width)
+        x = net.op("Add", x, y)
+        y = linear(norm(x), width, 24)
+        erf = net.op("Erf", net.op("Div", y, net.real(1.41421356)))
+        y = net.op("Mul", net.op("Mul", y, net.op("Add", erf, net.real(1))), net.real(0.5))
+        x = net.op("Add", x, linear(y, 24, width))
+    x = net.op("ReduceMean", norm(x), axes=[1], keepdims=0)
+    return (net.op("Gemm", x, net.weights(10, width), net.biases(10), transB=1),)
+
+
 NETS: dict[str, tuple[Callable[[Net], tuple[str, ...]], tuple[int, ...]]] = {
     "images": (images, (1, 3, 21, 18)),
     "two_images": (images, (2, 3, 21, 18)),
     "leftovers": (leftovers, (1, 4, 12, 10)),
+    "patches": (patches, (2, 3, 16, 16)),
     "rows": (rows, (1, 5, 40)),
     "vectors": (vectors, (2, 30)),
 }
