@@ -98,7 +98,15 @@ class Rules(wiring.Component):
             ports |= {"offset": In(signed(widths.result + 1))}
         if not multiplies:
             self.dut._multiplied = self._any_products
-            ports |= {f"of_{ij}": In(2 * module.PIECE) for ij in module._PLACES}
+            pieces = [
+                (module.PIECE, factor - module.PIECE)
+                for factor in (widths.total, widths.multiplier)
+            ]
+            ports |= {
+                f"of_{i}{j}": In(a + b)
+                for i, a in enumerate(pieces[0])
+                for j, b in enumerate(pieces[1])
+            }
             ports |= {"negative": In(1)}
         super().__init__(ports)
 
