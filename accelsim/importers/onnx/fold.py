@@ -106,7 +106,7 @@ class Folding:
             pass  # it is behind one that is refused
         elif step.kind == "Dropout" and self._is_trained(step):
             self.refused.append(Refusal(step, "it is one of training; export for inference"))
-        elif step.kind in _NAMES_ONLY and len(step.outputs) == 1:
+        elif step.kind in _NAMES_ONLY and len(step.outputs) == len(step.inputs[:1]) == 1:
             self.aliases[step.outputs[0]] = step.inputs[0]
         else:
             self._infer(step)

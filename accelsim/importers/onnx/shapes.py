@@ -103,7 +103,8 @@ def _check_attributes(step: Step) -> None:
         value = step.attributes.get(name, 1)
         numbers = value if isinstance(value, tuple) else (value,)
         if not all(isinstance(each, int) and 0 < each < 1 << 31 for each in numbers):
-            raise NetworkError(f"{name} of {step} must be of at least 1, not {value!r}")
+            shown = repr(value) if isinstance(value, int | float | str | tuple) else "a tensor"
+            raise NetworkError(f"{name} of {step} must be of at least 1, not {shown}")
 
 
 def _as_proto(type_: TensorType) -> Any:

@@ -27,9 +27,14 @@ from accelsim.graph.network import GraphNetwork
 from accelsim.importers import load
 from tests.models import manifest
 
+# Integers and reals, and the arithmetic on shapes of exporters.
+FILES = (
+    *(model.path for model in manifest()),
+    *sorted((Path(__file__).parent / "exports").glob("*.onnx")),
+)
 SECONDS = 10
 BYTES = 4 << 30
-LARGE = 1 << 22  # values of all tensors of a graph that is executed
+LARGE = 1 << 20  # values of all tensors of a graph that is executed
 NUMBERS = (0, 1, -1, 2, 3, 7, -7, 1 << 20, 1 << 31, -(1 << 31), (1 << 63) - 1, -(1 << 63))
 REALS = (0.0, -1.0, 1e-45, 1e38, float("inf"), float("-inf"), float("nan"))
 
@@ -37,8 +42,7 @@ REALS = (0.0, -1.0, 1e-45, 1e38, float("inf"), float("-inf"), float("nan"))
 def mutant(number: int) -> bytes:
     """The file of that number, always the same."""
     rng = random.Random(number)
-    models = [model.path.read_bytes() for model in manifest()]
-    data = rng.choice(models)
+    data = rng.choice(FILES).read_bytes()
     if rng.random() < 0.4:
         return _with_other_bytes(rng, data)
     message = onnx.ModelProto.FromString(data)
