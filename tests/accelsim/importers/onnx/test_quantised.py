@@ -19,11 +19,6 @@ QUANTISED = [name for name, model in MODELS.items() if model.kind in ("exact", "
 NEAR = 2  # steps of an output behind operators on reals
 
 
-@pytest.fixture(params=QUANTISED)
-def model(request: pytest.FixtureRequest) -> Model:
-    return MODELS[request.param]
-
-
 def step_of(network: GraphNetwork, name: str) -> float:
     """What an output's integers stand for."""
     graph = network.graph
@@ -35,10 +30,10 @@ def step_of(network: GraphNetwork, name: str) -> float:
     return float(graph.constants[node.inputs[1]].values)
 
 
-def test_real_models(model: Model) -> None:
+def _check_model(model: Model, samples: int) -> None:
     network = load(model.path)
     assert network.total_macs == model.entry["macs"]
-    for sample in model.samples():
+    for sample in model.samples()[:samples]:
         made = evaluate(network.graph, sample.inputs)
         for name, expected in sample.outputs.items():
             assert made[name].dtype == expected.dtype
@@ -47,6 +42,17 @@ def test_real_models(model: Model) -> None:
             else:
                 difference = np.abs(made[name].astype(float) - expected)
                 assert difference.max() <= NEAR * step_of(network, name)
+
+
+@pytest.mark.parametrize("name", QUANTISED)
+def test_real_models(name: str) -> None:
+    _check_model(MODELS[name], 1)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", QUANTISED)
+def test_real_models_on_all_inputs(name: str) -> None:
+    _check_model(MODELS[name], 10)
 
 
 REALS = ("leftovers", "patches")  # have operators that the runtime leaves on reals
