@@ -11,6 +11,7 @@ SCOPE = (
     "accelsim/hls",
     "accelsim/lowering",
     "accelsim/numerics",
+    "accelsim/importers/tflite",
 )
 
 # Not the tests that plant errors themselves.
@@ -86,6 +87,8 @@ TARGETS: tuple[tuple[str, tuple[str, ...]], ...] = (
         tuple(f"{_FLOW}/test_{name}.py" for name in ("generate", "verilog", "axi", "testbench")),
     ),
     ("accelsim/numerics/", ("tests/accelsim/numerics",)),
+    ("accelsim/importers/tflite/", ("tests/accelsim/importers/tflite",)),
+    ("accelsim/graph/functions/tflite.py", ("tests/accelsim/importers/tflite",)),
     (
         "accelsim/engines/systolic_array/activity.py",
         ("tests/accelsim/engines/systolic_array/test_activity.py", "tests/accelsim/test_film.py"),
