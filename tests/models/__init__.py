@@ -32,8 +32,9 @@ class Model(NamedTuple):
 
     def samples(self) -> list[Sample]:
         """All that the manifest gives."""
-        given = read_npz(FOLDER / self.entry["inputs"], "input")
-        expected = read_npz(FOLDER / self.entry["expected"], "output")
+        folder = self.path.parents[1]
+        given = read_npz(folder / self.entry["inputs"], "input")
+        expected = read_npz(folder / self.entry["expected"], "output")
         numbers = sorted({key.split("_")[1] for key in given})
         return [
             Sample(
@@ -48,7 +49,7 @@ def _named(arrays: Any, prefix: str, names: list[str]) -> dict[str, np.ndarray]:
     return {name: arrays[f"{prefix}_{place}"] for place, name in enumerate(names)}
 
 
-def manifest() -> tuple[Model, ...]:
-    """All ONNX models here."""
-    entries = json.loads((FOLDER / "MANIFEST.json").read_text())["models"]
-    return tuple(Model(each["name"], FOLDER / each["file"], each) for each in entries)
+def manifest(folder: Path = FOLDER) -> tuple[Model, ...]:
+    """All ONNX models here, or of another folder of the same form."""
+    entries = json.loads((folder / "MANIFEST.json").read_text())["models"]
+    return tuple(Model(each["name"], folder / each["file"], each) for each in entries)
