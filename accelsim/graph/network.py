@@ -23,6 +23,7 @@ from accelsim.numerics.programs import Certifiable
 from accelsim.tensors import Tensor
 
 CHANNELS_FIRST, CHANNELS_LAST = "channels first", "channels last"
+MOST_COLOURS = 4  # of an image
 
 
 class Elements(NamedTuple):
@@ -56,9 +57,7 @@ class GraphNetwork(Network):
         self._check_parts()
         self._find_tensors(
             {
-                name: Tensor(
-                    as_map(self.graph.type(name).shape, self.layout, self.batch), self.dtype
-                )
+                name: Tensor(_as_entry(self.graph, name, self.layout, self.batch), self.dtype)
                 for name in self.graph.inputs
             }
         )
@@ -157,13 +156,21 @@ def as_map(shape: Sequence[int], layout: str = CHANNELS_FIRST, images: int = 1) 
             raise AssertionError(shape)
 
 
+def _as_entry(graph: Graph, name: str, layout: str, images: int) -> Shape:
+    """(c, h, w) of an input, also of an image whose colours stand last, as converters leave it."""
+    shape = graph.type(name).shape
+    if len(shape) == 4 and shape[3] <= MOST_COLOURS < min(shape[1:3]):
+        layout = CHANNELS_LAST
+    return as_map(shape, layout, images)
+
+
 def as_network(
     graph: Graph, layout: str = CHANNELS_FIRST, elements: Elements | None = None
 ) -> GraphNetwork:
     """The network of a graph; NetworkError where its products are not of one number of images."""
     graph = _with_short_names(graph)
     images = _images(graph)
-    first = as_map(graph.type(graph.inputs[0]).shape, layout, images)
+    first = _as_entry(graph, graph.inputs[0], layout, images)
     made = tuple(layers(graph, layout, images))
     return GraphNetwork(
         graph.name,
@@ -206,7 +213,7 @@ def _images(graph: Graph) -> int:
 
 def layers(graph: Graph, layout: str, images: int) -> Iterator[Layer]:
     """The layers of a graph, in order."""
-    made = {name: (name, as_map(graph.type(name).shape, layout, images)) for name in graph.inputs}
+    made = {name: (name, _as_entry(graph, name, layout, images)) for name in graph.inputs}
     for node in graph.nodes:
         work = node.work
         if not isinstance(work, Products):

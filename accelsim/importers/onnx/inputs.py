@@ -9,6 +9,7 @@ import onnx
 
 from accelsim.checks import suggestion
 from accelsim.errors import NetworkError, UnsupportedError
+from accelsim.graph.network import MOST_COLOURS
 from accelsim.graph.types import TensorType
 from accelsim.importers.onnx.model import MOST_VALUES, TYPES
 from accelsim.tensors import MOST_SIDE
@@ -140,7 +141,8 @@ def _resolve(
 def _image_places(dims: list[int | None]) -> tuple[int, ...]:
     """Where height and width stand, or the width alone."""
     if len(dims) == 4:
-        last = (dims[3] or MOST_SIDE) <= 4 and (dims[1] is None or dims[1] > 4)
+        rows_and_columns = all(each is None or each > MOST_COLOURS for each in dims[1:3])
+        last = (dims[3] or MOST_SIDE) <= MOST_COLOURS and rows_and_columns
         return (1, 2) if last else (2, 3)
     return (len(dims) - 1,)
 

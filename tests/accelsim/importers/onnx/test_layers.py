@@ -292,3 +292,11 @@ def test_maps_hold_all_of_a_tensor(tmp_path: Path) -> None:
     made = model(nodes, {"x": [1, 5, 48]}, ["y"], constants)
     network = check(tmp_path, made, {"x": reals(1, 5, 48)})
     assert all(prod(network.shape(layer.name)) == 240 for layer in network.layers)
+
+
+def test_images_with_colours_last_are_images(tmp_path: Path) -> None:
+    nodes = [node("Transpose", "x", "a", perm=[0, 3, 1, 2]), node("Conv", "a w", "y")]
+    made = model(nodes, {"x": [1, 6, 5, 3]}, ["y"], {"w": reals(4, 3, 3, 3)})
+    network = check(tmp_path, made, {"x": reals(1, 6, 5, 3)})
+    assert network.input == network.shape("x") == network.shape("a") == (3, 6, 5)
+    assert network.size == "6x5"

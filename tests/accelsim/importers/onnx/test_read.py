@@ -166,6 +166,7 @@ def test_outputs_that_are_other_names(tmp_path: Path) -> None:
         (["n", 3, "h", "w"], (8, 9), (1, 3, 8, 9)),
         ([None, 3, None, None], (8, 9), (1, 3, 8, 9)),
         (["n", "h", "w", 3], (8, 9), (1, 8, 9, 3)),
+        ([1, 9, 1, 1], (8, 7), (1, 9, 8, 7)),
         ([2, 3, 5, 5], None, (2, 3, 5, 5)),
         ([2, 3, 5, 5], (8, 9), (2, 3, 8, 9)),
         (["n", 3, 5, 5], None, (1, 3, 5, 5)),
@@ -199,6 +200,16 @@ def test_sizes_that_are_missing_or_wrong(
 ) -> None:
     with pytest.raises(NetworkError, match=message):
         imported(tmp_path, model([node("Relu", "x", "y")], {"x": shape}, ["y"]), sizes)
+
+
+def test_sizes_are_those_of_images_among_several_inputs(tmp_path: Path) -> None:
+    nodes = [node("Relu", "x", "y"), node("Relu", "t", "u"), node("Relu", "v", "w")]
+    inputs = {"x": ["n", 3, "h", "w"], "t": ["n", 16], "v": ["n", 4, "s"]}
+    made = model(nodes, inputs, ["y", "u", "w"])
+    made.graph.input[2].type.tensor_type.shape.dim[2].dim_value = 7
+    graph = imported(tmp_path, made, (8, 9)).graph
+    shapes = [graph.type(name).shape for name in graph.inputs]
+    assert shapes == [(1, 3, 8, 9), (1, 16), (1, 4, 7)]
 
 
 def _changed(change: Any) -> Any:
