@@ -496,7 +496,7 @@ def moves(rng: Rng) -> Iterator[tuple[str, bytes]]:
         thin = some(rng, (2, 1, 6, 1), dtype)
         yield case("squeeze", "SQUEEZE", (2, 6), {}, x=thin)
         yield case("squeeze_named", "SQUEEZE", (2, 6, 1), {"SqueezeDims": [1]}, x=thin)
-        for place, size in enumerate(((8, 12), (5, 9), (3, 2))):
+        for place, size in enumerate(((8, 12), (5, 9), (3, 2), (1, 1))):
             for align, half in ((False, False), (True, False), (False, True)):
                 options = {"AlignCorners": align, "HalfPixelCenters": half}
                 for kind in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"):
@@ -621,6 +621,9 @@ def choices(rng: Rng) -> Iterator[tuple[str, bytes]]:
     ]
     tensors |= {"three": constant([3]), "row": T((3,), "int32"), "part": T((3, 4))}
     tensors |= {"shape": constant([3, 4]), "half": constant(0.5, "float32"), "filled": T((3, 4))}
+    sizes = {"x": T((3, 4)), "y": T((3, 4)), "s": T((2,), "int32")}
+    pair = [Op("RELU", ("x",), ("y",)), Op("SHAPE", ("x",), ("s",), {"OutType": 2})]
+    yield "constant_output", build(sizes, pair, outputs=("y", "s"))
     yield "gather_computed", build(tensors, operators)
 
 

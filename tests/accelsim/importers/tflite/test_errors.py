@@ -100,6 +100,24 @@ def test_every_shorter_file_is_refused(tmp_path):
             build({"x": X, "z": X, "y": X}, [Op("RELU", ("z",), ("y",))]),
             "it reads z, which no operator before it makes",
         ),
+        *(
+            (
+                build(
+                    {"x": X, "n": constant([0, 0, 0, 0]), "y": X},
+                    [Op("STRIDED_SLICE", ("x", "n", "n", "n"), ("y",), {said: 1})],
+                ),
+                "it has an ellipsis, a new axis or offsets",
+            )
+            for said in ("EllipsisMask", "NewAxisMask", "Offset")
+        ),
+        (
+            build(
+                {"x": T((2,), "bool"), "w": T((2,), "int32"), "y": T((2,), "bool")},
+                [Op("LOGICAL_AND", ("x", "w"), ("y",))],
+                ("x", "w"),
+            ),
+            "it takes what is not bool",
+        ),
         (build({"x": X, "y": X}, [Op("ADD", ("x",), ("y",))]), "it has 1 inputs"),
         (build({"x": X, "y": X}, [Op("ADD", ("x", ""), ("y",))]), "it has no input 1"),
         (
