@@ -325,6 +325,9 @@ def build(
             f"{file.path} has {counted(len(refused), 'operator')} that {are(len(refused))} not "
             f"supported: {'; '.join(refused)}"
         )
+    for place in file.outputs:
+        if (name := made.names[place]) not in made.types and name not in made.constants:
+            raise FileError(f"{file.path}: output {name} is made by no operator")
     return made.graph()
 
 

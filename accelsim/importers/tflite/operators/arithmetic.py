@@ -88,9 +88,16 @@ def _comparison(name: str) -> Rule:
         dtypes = {operation.type(0).dtype, operation.type(1).dtype}
         if len(dtypes) > 1 or not dtypes.issubset(("float32", *_INTEGERS)):
             raise UnsupportedError(f"it compares {', '.join(sorted(dtypes))}")
+        _check_bool(operation)
         operation.make(Function(name), operation.inputs, shape)
 
     return rule
+
+
+def _check_bool(operation: Operation) -> None:
+    """UnsupportedError unless the result is bool."""
+    if (dtype := operation.result().dtype) != "bool":
+        raise UnsupportedError(f"it makes {dtype}, not bool")
 
 
 def _logical(name: str, count: int) -> Rule:
@@ -99,6 +106,7 @@ def _logical(name: str, count: int) -> Rule:
     def rule(operation: Operation) -> None:
         if any(operation.type(place).dtype != "bool" for place in range(count)):
             raise UnsupportedError("it takes what is not bool")
+        _check_bool(operation)
         operation.make(Function(name), operation.inputs, broadcast(operation, count))
 
     return rule
@@ -107,7 +115,8 @@ def _logical(name: str, count: int) -> Rule:
 def select(operation: Operation) -> None:
     """SELECT, SELECT_V2: of the second input where the first holds, else of the third."""
     shape = broadcast(operation, 3)
-    plain = operation.type(1).dtype == operation.type(2).dtype in _INTEGERS
+    kinds = {operation.result().dtype, *(operation.type(place).dtype for place in (1, 2))}
+    plain = len(kinds) == 1 and kinds.issubset(_INTEGERS)
     if not plain and not operation.of_reals(1, 2):
         same_scales(operation, 1, 2)
     if operation.type(0).dtype != "bool":
