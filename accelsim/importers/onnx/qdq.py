@@ -56,44 +56,8 @@ MOVES = {
     "Unsqueeze",
 }
 UNARY = {"AveragePool", "GlobalAveragePool", "LeakyRelu", "Sigmoid", "Softmax"}
-# Functions of single values; what they read besides is constant.
-SINGLE_VALUES = {
-    "Abs",
-    "Add",
-    "Celu",
-    "Clip",
-    "Div",
-    "Elu",
-    "Erf",
-    "Exp",
-    "Gelu",
-    "HardSigmoid",
-    "HardSwish",
-    "LeakyRelu",
-    "Log",
-    "Mish",
-    "Mul",
-    "Neg",
-    "PRelu",
-    "Pow",
-    "Reciprocal",
-    "Relu",
-    "Selu",
-    "Sigmoid",
-    "Softplus",
-    "Softsign",
-    "Sqrt",
-    "Sub",
-    "Swish",
-    "Tanh",
-    "ThresholdedRelu",
-}
-
-
-_SCALES_AWAY = (1e-6, 1e-2)  # absolute and relative: how far a bias may be off the sums' scale
-
-
-# Those of them whose every operation IEEE 754 says, so that the runtime rounds alike.
+# Functions of single values; what they read besides is constant. First those whose every operation
+# IEEE 754 says, so that the runtime rounds alike.
 EXACT = {
     "Abs",
     "Add",
@@ -111,6 +75,23 @@ EXACT = {
     "Sub",
     "ThresholdedRelu",
 }
+SINGLE_VALUES = EXACT | {
+    "Celu",
+    "Elu",
+    "Erf",
+    "Exp",
+    "Gelu",
+    "Log",
+    "Mish",
+    "Pow",
+    "Selu",
+    "Sigmoid",
+    "Softplus",
+    "Softsign",
+    "Swish",
+    "Tanh",
+}
+_SCALES_AWAY = (1e-6, 1e-2)  # absolute and relative: how far a bias may be off the sums' scale
 
 
 class Real(NamedTuple):

@@ -11,6 +11,7 @@ from onnx.shape_inference import InferenceError, infer_node_outputs
 
 from accelsim.errors import NetworkError
 from accelsim.graph.types import TensorType
+from accelsim.importers.onnx.integers import SHAPES, check_inputs
 from accelsim.importers.onnx.model import (
     MICROSOFT,
     STANDARD,
@@ -19,7 +20,6 @@ from accelsim.importers.onnx.model import (
     Model,
     Step,
 )
-from accelsim.importers.onnx.quantised import SHAPES, check_inputs
 
 MOST_KNOWN = 1 << 10  # values of an input that shapes may depend on
 _POSITIVE = ("strides", "dilations", "kernel_shape", "group", "blocksize", "num_outputs")
