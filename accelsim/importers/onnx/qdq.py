@@ -15,7 +15,7 @@ node keeps its kind of the file, and its results differ from the runtime's where
 does. A function of single values between both becomes a table.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import chain
 from typing import Any, NamedTuple
@@ -24,37 +24,15 @@ import numpy as np
 
 from accelsim.graph.functions import FUNCTIONS
 from accelsim.graph.functions.quantisation import quantize_linear
-from accelsim.graph.types import Array, TensorType
+from accelsim.graph.types import Array
 from accelsim.importers.onnx.model import Model, Step, derived
+from accelsim.importers.onnx.moves import Moves
+from accelsim.importers.onnx.pairs import DQ, Q
 from accelsim.importers.onnx.quantised import CALLED, LINEAR, ON_REALS, PREFIX, TABLE
 from accelsim.importers.onnx.scales import EIGHT_BITS, Tensor, are_scales
 from accelsim.numerics import float_rules
 from accelsim.numerics.scales import Quantised
 
-Q, DQ = "QuantizeLinear", "DequantizeLinear"
-# Operators that move or pick elements, and commute with bringing them to integers and back.
-MOVES = {
-    "DepthToSpace",
-    "Expand",
-    "Flatten",
-    "Gather",
-    "GatherElements",
-    "GatherND",
-    "GlobalMaxPool",
-    "MaxPool",
-    "Pad",
-    "ReduceMax",
-    "ReduceMin",
-    "Reshape",
-    "Resize",
-    "Slice",
-    "SpaceToDepth",
-    "Split",
-    "Squeeze",
-    "Tile",
-    "Transpose",
-    "Unsqueeze",
-}
 UNARY = {"AveragePool", "GlobalAveragePool", "LeakyRelu", "Sigmoid", "Softmax"}
 # Functions of single values; what they read besides is constant. First those whose every operation
 # IEEE 754 says, so that the runtime rounds alike.
@@ -94,15 +72,7 @@ SINGLE_VALUES = EXACT | {
 _SCALES_AWAY = (1e-6, 1e-2)  # absolute and relative: how far a bias may be off the sums' scale
 
 
-class Real(NamedTuple):
-    """A tensor of reals of which the integers are known.
-
-    tensor : the integers.
-    axis : along which scales lie, where there are several.
-    """
-
-    tensor: Tensor
-    axis: int
+Fused = tuple[Step, tuple[Step, ...]]  # a step on integers, and those that go besides the replaced
 
 
 class Behind(NamedTuple):
@@ -131,275 +101,8 @@ def fuse(model: Model) -> None:
         fusion.tabulate()
 
 
-class Fusion:
-    """A model while its steps are fused.
-
-    makers, readers : by tensor the step that makes it, and those that read it.
-    """
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-        self._index()
-
-    def _index(self) -> None:
-        self.makers = {name: step for step in self.model.steps for name in step.outputs if name}
-        self.readers: dict[str, list[Step]] = {}
-        for step in self.model.steps:
-            for name in dict.fromkeys(step.inputs):
-                self.readers.setdefault(name, []).append(step)
-
-    def _put(self, steps: Iterable[Step]) -> None:
-        """Other steps; those that nobody reads are left out."""
-        wanted = set(self.model.outputs)
-        kept = []
-        for step in reversed(list(steps)):
-            if wanted.intersection(step.outputs):
-                kept.append(step)
-                wanted |= set(step.inputs)
-        self.model.steps = kept[::-1]
-        self._index()
-
-    # What is known of tensors
-
-    def _only_reader(self, name: str) -> Step | None:
-        """The one step that reads a tensor, if there is one and the tensor is no output."""
-        readers = self.readers.get(name, [])
-        return readers[0] if len(readers) == 1 and name not in self.model.outputs else None
-
-    def _real(self, name: str) -> Real | None:
-        """The integers of a tensor of reals, if they are known."""
-        step = self.makers.get(name) or self.model.computed.get(name)
-        if step is None:
-            return None
-        if step.kind == "Transpose" and name in self.model.constants:
-            return self._transposed(step)
-        if step.kind != DQ or step.attributes.get("block_size"):
-            return None
-        return Real(_read_by(step), step.attributes.get("axis", 1))
-
-    def _transposed(self, step: Step) -> Real | None:
-        """The integers of a transposed constant of reals."""
-        real = self._real(step.inputs[0])
-        if real is None or real.tensor.name not in self.model.constants:
-            return None
-        constant = self.model.constants[real.tensor.name]
-        shape = constant.type.shape
-        order = step.attributes.get("perm", tuple(range(len(shape)))[::-1])
-        moved = derived(
-            tuple(shape[axis] for axis in order),
-            constant.type.dtype,
-            lambda x: x.transpose(order),
-            constant,
-        )
-        name = self.model.add(f"{real.tensor.name}.transposed", moved)
-        axis = order.index(real.axis % len(shape)) if len(shape) > 1 else 0
-        return Real(real.tensor._replace(name=name), axis)
-
-    def _single(self, name: str) -> Tensor | None:
-        """The 8-bit integers of a tensor of reals, if they have one constant scale."""
-        real = self._real(name)
-        return real.tensor if real is not None and self._is_plain(real.tensor) else None
-
-    def _is_plain(self, tensor: Tensor) -> bool:
-        """Whether integers are of 8 bits and have one constant scale."""
-        known = self.model.constants
-        if tensor.scale not in known or (tensor.zero_point and tensor.zero_point not in known):
-            return False
-        scales = known[tensor.scale].values
-        return scales.size == 1 and are_scales(scales) and self._dtype(tensor) in EIGHT_BITS
-
-    def _dtype(self, tensor: Tensor) -> str:
-        return self.model.type(tensor.name).dtype
-
-    def _result(self, step: Step | None) -> Tensor | None:
-        """What a QuantizeLinear makes, if it is of 8 bits and of one constant scale."""
-        if step is None or step.kind != Q:
-            return None
-        tensor = _made_by(step)
-        return tensor if self._is_plain(tensor) else None
-
-    def _kind(self, tensor: Tensor) -> Quantised:
-        """The type of integers of one scale."""
-        constants = self.model.constants
-        zero = constants[tensor.zero_point].values.ravel()[0] if tensor.zero_point else 0
-        scale = constants[tensor.scale].values.ravel()[0]
-        return Quantised(float(scale), int(zero), self._dtype(tensor))
-
-    # Moving elements as integers
-
-    def join(self) -> None:
-        """Make one of two pairs of QuantizeLinear and DequantizeLinear behind one another.
-
-        As the runtime does where nobody else reads what is between them: the one has the range that
-        both share.
-        """
-        gone: set[str] = set()
-        put: dict[str, Step] = {}
-        for step in self.model.steps:
-            chain = self._two_pairs(put.get(step.name, step))
-            if chain is None or chain[0].name in gone:
-                continue
-            first, inner, second, last = (put.get(each.name, each) for each in chain)
-            shared = self._shared(self._kind(_made_by(first)), self._kind(_made_by(second)))
-            names = second.inputs[1:]
-            if shared is not None:
-                names = self._constants_of(f"{second.outputs[0]}.shared", shared)
-            put[first.name] = first.with_inputs(first.inputs[0], *names)
-            put[last.name] = last.with_inputs(first.outputs[0], *names)
-            gone |= {inner.name, second.name}
-        if gone:
-            kept = (step for step in self.model.steps if step.name not in gone)
-            self._put(put.get(step.name, step) for step in kept)
-
-    def _two_pairs(self, first: Step) -> tuple[Step, Step, Step, Step] | None:
-        """The steps from a QuantizeLinear on, if they are two pairs of one type."""
-        steps = [first]
-        for kind in (DQ, Q, DQ):
-            step = self._only_reader(steps[-1].outputs[0])
-            if step is None or step.kind != kind or step.inputs[0] != steps[-1].outputs[0]:
-                return None
-            steps.append(step)
-        first, inner, second, last = steps
-        pairs = [(_made_by(first), _read_by(inner)), (_made_by(second), _read_by(last))]
-        plain = all(self._is_plain(each) and each.zero_point for pair in pairs for each in pair)
-        if first.kind != Q or not plain:
-            return None
-        same = all(self._kind(a) == self._kind(b) for a, b in pairs)
-        one_type = self._dtype(pairs[0][0]) == self._dtype(pairs[1][0])
-        return (first, inner, second, last) if same and one_type else None
-
-    def _shared(self, one: Quantised, other: Quantised) -> Quantised | None:
-        """The type of the range that two types share; None where they are one."""
-        if one == other:
-            return None
-        kinds = (one, other)
-        low, high = np.float32(one.low), np.float32(one.high)
-        least = max((low - each.zero_point) * np.float32(each.scale) for each in kinds)
-        most = min((high - each.zero_point) * np.float32(each.scale) for each in kinds)
-        scale = (most - least) / (high - low)
-        zero = low - least / scale
-        away = np.trunc(zero + np.copysign(np.float32(0.5), zero))  # halves away from 0
-        return Quantised(float(scale), int(away), one.dtype)
-
-    def _constants_of(self, hint: str, kind: Quantised) -> tuple[str, str]:
-        """The names of a scale and a zero point."""
-        values = np.array(kind.scale, np.float32), np.array(kind.zero_point, kind.dtype)
-        scale, zero = (
-            self.model.add(f"{hint}_{what}", each)
-            for what, each in zip(("scale", "zero_point"), values, strict=True)
-        )
-        return scale, zero
-
-    def share(self) -> None:
-        """Take one QuantizeLinear where several make the same of a tensor."""
-        seen: dict[Any, str] = {}
-        renamed: dict[str, str] = {}
-        kept = []
-        for step in self.model.steps:
-            step = step.with_inputs(*(renamed.get(name, name) for name in step.inputs))
-            made = self._result(step)
-            if made is not None and made.name not in self.model.outputs:
-                first = seen.setdefault((step.inputs[0], self._kind(made)), made.name)
-                if first != made.name:
-                    renamed[made.name] = first
-                    continue
-            kept.append(step)
-        self._put(kept)
-
-    def push(self) -> None:
-        """Move elements as integers, and bring them to reals after that.
-
-        A QuantizeLinear that makes again the integers that there were is another name of them.
-        """
-        kept: list[Step] = []
-        renamed: dict[str, str] = {}
-        for step in self.model.steps:
-            step = step.with_inputs(*(renamed.get(name, name) for name in step.inputs))
-            given = self._single(step.input(0))
-            made = self._result(step)
-            if given and made and self._is_again(given, made):
-                renamed[made.name] = given.name
-            elif given and self._moves(step):
-                moved, *after = self._pushed(step, given)
-                kept += [moved, *after]
-                for each in (moved, *after):
-                    self.makers |= dict.fromkeys(each.outputs, each)
-            else:
-                kept.append(step)
-                self.makers |= dict.fromkeys(step.outputs, step)
-        self._put(kept)
-
-    def _is_again(self, given: Tensor, made: Tensor) -> bool:
-        """Whether integers are those that there were; an output needs a step that makes it."""
-        outputs = self.model.outputs
-        return self._kind(given) == self._kind(made) and made.name not in outputs
-
-    def _moves(self, step: Step) -> bool:
-        """Whether a step moves elements only, those that it pads with included."""
-        if step.kind == "Resize":
-            return bool(step.attributes.get("mode", "nearest") == "nearest")
-        if step.kind == "Pad" and step.attributes.get("mode", "constant") == "constant":
-            value = self.model.values(step, 2)
-            return not step.input(2) or (value is not None and not np.any(value))
-        return step.kind in MOVES
-
-    def _pushed(self, step: Step, given: Tensor) -> Iterator[Step]:
-        """The step on integers, and what makes reals of its results."""
-        made = [self._integers_of(out, given) for out in step.outputs]
-        yield replace(self._on_integers(step, given), outputs=tuple(made))
-        for out, name in zip(step.outputs, made, strict=True):
-            self.model.types[name] = TensorType(self.model.type(out).shape, self._dtype(given))
-            yield Step(f"{name}.real", DQ, (name, *given[1:]), (out,))
-
-    def _on_integers(self, step: Step, given: Tensor) -> Step:
-        """The step on integers instead of reals: a padding with 0 is one with the zero point."""
-        inputs = (given.name, *step.inputs[1:])
-        if step.kind == "Pad":
-            inputs = (given.name, step.input(1), given.zero_point, step.input(3))
-        return step.with_inputs(*inputs)
-
-    def _integers_of(self, out: str, given: Tensor) -> str:
-        """The name of the integers of a result: as the file has it where it quantises it alone."""
-        wanted = self._result(self._only_reader(out))
-        same = wanted is not None and self._kind(wanted) == self._kind(given)
-        if wanted is not None and same and wanted.name not in self.model.outputs:
-            return wanted.name
-        return self._fresh(out)
-
-    def _fresh(self, out: str) -> str:
-        """The name of integers that the file does not have."""
-        name = f"{out}.q"
-        while self.model.knows(name):
-            name += "q"
-        return name
-
-    def pull(self) -> None:
-        """Make integers of what is only moved before it is quantised, and move these."""
-        for step in self.model.steps[::-1]:
-            while step.kind == Q and (before := self._before(step)):
-                step = self._pulled(before, step)
-
-    def _before(self, step: Step) -> Step | None:
-        """What moves the elements that a QuantizeLinear reads, if nobody else reads any of it."""
-        mover = self.makers.get(step.inputs[0])
-        if mover is None or not self._moves(mover) or len(mover.outputs) > 1:
-            return None
-        alone = self._only_reader(mover.outputs[0]) and self._only_reader(mover.inputs[0])
-        return mover if alone and self._result(step) and mover.inputs[0] in self.makers else None
-
-    def _pulled(self, mover: Step, step: Step) -> Step:
-        """The QuantizeLinear, which now stands before what moves its integers."""
-        model = self.model
-        made = Tensor(*step.outputs, *step.inputs[1:])
-        name = self._fresh(mover.inputs[0])
-        model.types[name] = TensorType(model.type(mover.inputs[0]).shape, self._dtype(made))
-        first = replace(step, inputs=(mover.inputs[0], *step.inputs[1:]), outputs=(name,))
-        moved = self._on_integers(mover, made._replace(name=name))
-        pair = {mover.name: first, step.name: replace(moved, outputs=step.outputs)}
-        self._put(pair.get(each.name, each) for each in model.steps)
-        return first
-
-    # Operators on integers
+class Fusion(Moves):
+    """A model while its operators come to be on integers."""
 
     def fuse(self) -> None:
         """Replace operators and what stands around them."""
@@ -416,23 +119,23 @@ class Fusion:
             else:
                 made.append(fused[0])
                 gone |= {each.name for each in fused[1]}
-        self._put(made)
+        self.put(made)
 
     def _behind(self, name: str) -> Behind | None:
         """What follows a tensor, if that is a QuantizeLinear, perhaps behind an activation."""
-        step = self._only_reader(name)
+        step = self.only_reader(name)
         between: tuple[Step, ...] = ()
         if step is not None and step.kind in ("Relu", "Clip") and step.inputs[0] == name:
             between = (step,)
-            step = self._only_reader(step.outputs[0])
-        y = self._result(step)
+            step = self.only_reader(step.outputs[0])
+        y = self.result(step)
         if y is None or step is None:
             return None
         return self._bounded(Behind(y, (*between, step)), between)
 
     def _bounded(self, behind: Behind, between: tuple[Step, ...]) -> Behind | None:
         """With the bounds of the activation; None where they are computed."""
-        kind = self._kind(behind.y)
+        kind = self.kind(behind.y)
         for step in between:
             low, high = None, None
             if step.kind == "Relu":
@@ -461,7 +164,7 @@ class Fusion:
         behind: Behind | None,
         tensors: Iterable[Tensor],
         **attributes: Any,
-    ) -> tuple[Step, tuple[Step, ...]]:
+    ) -> Fused:
         """A step on integers, and the steps that it replaces besides its own.
 
         operator : the runtime's, which the step is called by if it does what the runtime does.
@@ -470,15 +173,15 @@ class Fusion:
         if behind is None:
             attributes = {**step.attributes, **attributes}
             return replace(step, kind=operator, inputs=tuple(inputs), attributes=attributes), ()
-        types = {self._dtype(each) for each in (*tensors, behind.y)}
+        types = {self.dtype(each) for each in (*tensors, behind.y)}
         exact = len(types) == 1 and behind.low is None and behind.high is None
         more = {"low": behind.low, "high": behind.high, **({} if exact else _on_reals(step.kind))}
         made = replace(step, kind=operator, inputs=tuple(inputs), outputs=(behind.y.name,))
         return made.with_attributes(**attributes, **more), behind.steps
 
-    def convolution(self, step: Step) -> Any:
+    def convolution(self, step: Step) -> Fused | None:
         """Conv and ConvTranspose."""
-        x, behind = self._single(step.inputs[0]), self._behind(step.outputs[0])
+        x, behind = self.single(step.inputs[0]), self._behind(step.outputs[0])
         transposed = step.kind == "ConvTranspose"
         if x is None or behind is None:
             return None
@@ -497,23 +200,23 @@ class Fusion:
 
     def _typed(self, x: Tensor, w: Tensor) -> tuple[Tensor, ...]:
         """Those whose type must be that of the result: weights only where it has a sign."""
-        return (x, w) if self._dtype(x) == "int8" else (x,)
+        return (x, w) if self.dtype(x) == "int8" else (x,)
 
     def _weights(self, name: str, axis: int) -> Tensor | None:
         """8-bit integers that have one scale, or one for each index of an axis."""
-        real = self._real(name)
+        real = self.real(name)
         if real is None or real.tensor.scale not in self.model.constants:
             return None
         several = self.model.constants[real.tensor.scale].values.size > 1
         rank = len(self.model.type(real.tensor.name).shape)
         if several and real.axis % rank != axis % rank:
             return None
-        return real.tensor if self._dtype(real.tensor) in EIGHT_BITS else None
+        return real.tensor if self.dtype(real.tensor) in EIGHT_BITS else None
 
     def _made_of(self, name: str) -> Tensor | None:
         """Integers for weights of reals: int8 over their range, which the runtime makes too."""
         constant = self.model.constants.get(name)
-        if constant is None or constant.type.dtype != "float32" or self._real(name) is not None:
+        if constant is None or constant.type.dtype != "float32" or self.real(name) is not None:
             return None
         made = (
             (constant.type.shape, "int8", lambda w: quantize_linear(w, *_over_range(w))),
@@ -532,11 +235,11 @@ class Fusion:
         name = step.input(2)
         if not name:
             return ""
-        real = self._real(name)
+        real = self.real(name)
         if name not in self.model.constants:
             return None
         if real is not None:
-            return real.tensor.name if self._dtype(real.tensor) == "int32" else None
+            return real.tensor.name if self.dtype(real.tensor) == "int32" else None
         if behind is None or len(self.model.type(name).shape) != 1:
             return None
         return self._reals_on_scale(name, x, w)
@@ -546,7 +249,7 @@ class Fusion:
 
         The runtime then computes reals.
         """
-        real = self._real(step.input(2))
+        real = self.real(step.input(2))
         if real is None:
             return bias
         constants = self.model.constants
@@ -567,10 +270,10 @@ class Fusion:
         shape = self.model.type(name).shape
         return self.model.add(f"{name}.q", derived(shape, "int32", _on_scale, *given))
 
-    def gemm(self, step: Step) -> Any:
+    def gemm(self, step: Step) -> Fused | None:
         """Gemm, with integers or reals behind it."""
         transposed = step.attributes.get("transB")
-        a, b = self._single(step.inputs[0]), self._weights(step.inputs[1], 0 if transposed else 1)
+        a, b = self.single(step.inputs[0]), self._weights(step.inputs[1], 0 if transposed else 1)
         behind = self._behind(step.outputs[0])
         if b is None and behind is not None:
             b = self._made_of(step.inputs[1])
@@ -588,12 +291,12 @@ class Fusion:
         }
         return replace(fused[0], attributes=attributes), fused[1]
 
-    def matmul(self, step: Step) -> Any:
+    def matmul(self, step: Step) -> Fused | None:
         """MatMul, with a bias behind it that is added to it alone, and integers or reals."""
-        a, b = self._single(step.inputs[0]), self._weights(step.inputs[1], -1)
+        a, b = self.single(step.inputs[0]), self._weights(step.inputs[1], -1)
         if a is None or b is None:
             return None
-        out, bias, added = step.outputs[0], "", self._only_reader(step.outputs[0])
+        out, bias, added = step.outputs[0], "", self.only_reader(step.outputs[0])
         more: tuple[Step, ...] = ()
         if added is not None and added.kind == "Add":
             other = added.inputs[int(added.inputs[0] == out)]
@@ -611,18 +314,18 @@ class Fusion:
         )
         return fused, (*more, *gone)
 
-    def binary(self, step: Step) -> Any:
+    def binary(self, step: Step) -> Fused | None:
         """Add and Mul of two maps."""
-        a, b = (self._single(name) for name in step.inputs)
+        a, b = (self.single(name) for name in step.inputs)
         behind = self._behind(step.outputs[0])
         if a is None or b is None or behind is None:
             return None
         inputs = (*a, *b, *behind.y[1:])
         return self._made(step, f"{LINEAR}{step.kind}", inputs, behind, (a, b))
 
-    def concat(self, step: Step) -> Any:
+    def concat(self, step: Step) -> Fused | None:
         """Concat of maps."""
-        given = [self._single(name) for name in step.inputs]
+        given = [self.single(name) for name in step.inputs]
         behind = self._behind(step.outputs[0])
         if behind is None or not all(given) or behind.low is not None or behind.high is not None:
             return None
@@ -630,35 +333,33 @@ class Fusion:
         inputs = (*behind.y[1:], *chain.from_iterable(tensors))
         return self._made(step, f"{LINEAR}Concat", inputs, behind, tensors)
 
-    def unary(self, step: Step) -> Any:
+    def unary(self, step: Step) -> Fused | None:
         """What has a kernel for integers, if the types of both sides are one."""
-        x, behind = self._single(step.inputs[0]), self._behind(step.outputs[0])
-        if x is None or behind is None or self._dtype(x) != self._dtype(behind.y):
+        x, behind = self.single(step.inputs[0]), self._behind(step.outputs[0])
+        if x is None or behind is None or self.dtype(x) != self.dtype(behind.y):
             return None
         if behind.low is not None or behind.high is not None:
             return None
         return self._made(step, f"{LINEAR}{step.kind}", (*x, *behind.y[1:]), behind, (x,))
 
-    def arg_max(self, step: Step) -> Any:
+    def arg_max(self, step: Step) -> Fused | None:
         """Where the largest is does not depend on the scale."""
-        x = self._single(step.inputs[0])
+        x = self.single(step.inputs[0])
         return None if x is None else (step.with_inputs(x.name), ())
-
-    # Tables
 
     def tabulate(self) -> None:
         """Make tables of functions of single values between integers."""
-        self._put([self._tabulated(step) or step for step in self.model.steps])
+        self.put([self._tabulated(step) or step for step in self.model.steps])
 
     def _tabulated(self, step: Step) -> Step | None:
         """The step of a table in the place of a QuantizeLinear."""
-        y = self._result(step)
+        y = self.result(step)
         if y is None:
             return None
         functions: list[Callable[[Array], Array]] = []
         names: list[str] = []
         name = step.inputs[0]
-        while (x := self._single(name)) is None:
+        while (x := self.single(name)) is None:
             maker = self.makers.get(name)
             if maker is None or not self._is_of_single_values(maker):
                 return None
@@ -674,7 +375,7 @@ class Fusion:
 
     def _is_of_single_values(self, step: Step) -> bool:
         """Whether a step has one map, of which it makes every value by itself."""
-        if step.kind not in SINGLE_VALUES or self._only_reader(step.outputs[0]) is None:
+        if step.kind not in SINGLE_VALUES or self.only_reader(step.outputs[0]) is None:
             return False
         known = self.model.constants
         maps = [name for name in step.inputs if name and name not in known]
@@ -700,16 +401,6 @@ def _on_reals(kind: str) -> dict[str, Any]:
     return {CALLED: kind, ON_REALS: True}
 
 
-def _made_by(step: Step) -> Tensor:
-    """What a QuantizeLinear makes."""
-    return Tensor(step.outputs[0], step.input(1), step.input(2))
-
-
-def _read_by(step: Step) -> Tensor:
-    """What a DequantizeLinear reads."""
-    return Tensor(*(step.input(place) for place in range(3)))
-
-
 def _over_range(w: Array) -> tuple[Array, Array]:
     """Scale and zero point of int8 over the range of reals and 0."""
     known = np.nan_to_num(w)
@@ -730,7 +421,7 @@ def _on_scale(bias: Array, x_scale: Array, w_scale: Array) -> Array:
     return bounded
 
 
-RULES: dict[str, Callable[[Fusion, Step], Any]] = {
+RULES: dict[str, Callable[[Fusion, Step], Fused | None]] = {
     "Add": Fusion.binary,
     "ArgMax": Fusion.arg_max,
     "Concat": Fusion.concat,
