@@ -74,7 +74,8 @@ def with_graph(request: Request, progress: Progress | None = None) -> Request:
     network, widths = request.network, request.hardware.operands
     assert isinstance(network, Network)
     narrow = widths.bits < _WITH_ZERO_POINTS or widths.accumulator_bits < _WIDEST_SUMS
-    return replace(request, network=with_values(network, request.seed, narrow, progress))
+    valued = with_values(network, request.seed, narrow, progress)
+    return replace(request, network=valued, batch=request.images)
 
 
 def infer(

@@ -18,7 +18,7 @@ from accelsim.graph.calibrate import Norm, Statistics, image, measure, reals
 from accelsim.graph.network import GraphNetwork, factors
 from accelsim.graph.quantise import Choice, as_integers, quantise
 from accelsim.graph.types import Array
-from accelsim.ir import INPUT, Network
+from accelsim.ir import INPUT, Network, Shape
 from accelsim.numerics.scales import Quantised
 from accelsim.tensors import OPERAND_DTYPE
 from accelsim.version import __version__
@@ -37,6 +37,10 @@ class OwnNetwork(GraphNetwork):
     """
 
     kind: Quantised = field(kw_only=True)
+
+    def _entry_shape(self, name: str) -> Shape:
+        """That of the image, of which the graph says less: where its channels stand."""
+        return self.input
 
     def as_output(self, tensor: Array) -> Array:
         """The map of the one image."""
@@ -101,7 +105,7 @@ def _quantised(network: Network, seed: int, symmetric: bool, progress: _Unequal)
         for layer in network.layers
     )
     parts = {each.name: getattr(network, each.name) for each in fields(network) if each.init}
-    return OwnNetwork(**parts | {"layers": layers}, graph=graph, kind=kinds[INPUT])
+    return OwnNetwork(**parts | {"layers": layers, "batch": 1}, graph=graph, kind=kinds[INPUT])
 
 
 def _from_file(weights: Weights) -> dict[str, Real]:

@@ -56,11 +56,12 @@ class GraphNetwork(Network):
     def __post_init__(self) -> None:
         self._check_parts()
         self._find_tensors(
-            {
-                name: Tensor(_as_entry(self.graph, name, self.layout, self.batch), self.dtype)
-                for name in self.graph.inputs
-            }
+            {name: Tensor(self._entry_shape(name), self.dtype) for name in self.graph.inputs}
         )
+
+    def _entry_shape(self, name: str) -> Shape:
+        """(c, h, w) of an input."""
+        return _as_entry(self.graph, name, self.layout, self.batch)
 
     @cached_property
     def entries(self) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,6 +95,15 @@ def test_images_are_their_own_and_the_first_is_that_of_one():
     for image, output in zip(images, batch, strict=True):
         (alone,) = evaluate(whole.graph, {INPUT: image}).values()
         assert np.array_equal(output, alone[0])
+
+
+def test_a_batch_of_the_network_is_computed_too():
+    whole = replace(KINDS, batch=3)
+    ours, theirs = (
+        simulate(net, ARRAY, fidelity="golden", batch=n, seed=5).output
+        for net, n in ((whole, None), (KINDS, 3))
+    )
+    assert np.array_equal(ours, theirs)
 
 
 def test_images_share_nothing_but_their_weights_on_the_engine_and_in_rows():
