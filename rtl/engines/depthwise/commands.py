@@ -61,13 +61,11 @@ class Commands(wiring.Component):
 
     def _decide(self, m: Module, noted: stream.Interface, decided: stream.Interface) -> None:
         i, o = noted.payload, decided.payload
-        one_row, one_tile = (i.opcode == DepthwiseOpcode.FLAT) | (i.oh == 1), i.row_tiles == 1
         m.d.comb += [
             noted.ready.eq(decided.ready),
             decided.valid.eq(noted.valid),
-            o.extent.one_row.eq(one_row),
-            o.extent.one_tile.eq(one_tile),
-            o.extent.one.eq(one_row & one_tile),
+            o.extent.one_row.eq((i.opcode == DepthwiseOpcode.FLAT) | (i.oh == 1)),
+            o.extent.one_tile.eq(i.row_tiles == 1),
             o.extent.tiles_left.eq(i.row_tiles - 3),
             o.extent.rows_left.eq(i.oh - 3),
             o.fill.eq(i.fill),

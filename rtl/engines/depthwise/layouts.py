@@ -44,7 +44,7 @@ def noted_layout(units: int = 0) -> data.StructLayout:
 def extent_layout() -> data.StructLayout:
     """How many tiles a pass has, prepared so that their generator compares nothing.
 
-    one_row, one_tile, one : no other row of tiles, no other tile in a row, neither of them.
+    one_row, one_tile : no other row of tiles, no other tile in a row.
     tiles_left, rows_left : tiles in a row behind the first, and rows, less two: the sign says
         whether there are none behind the next.
     """
@@ -53,7 +53,6 @@ def extent_layout() -> data.StructLayout:
         {
             "one_row": 1,
             "one_tile": 1,
-            "one": 1,
             "tiles_left": signed(1 + fields["row_tiles"].width),
             "rows_left": signed(1 + fields["oh"].width),
         }

@@ -41,11 +41,11 @@ class TileGenerator(wiring.Component):
         m = Module()
         new = self.extents.payload
         valid, take = Signal(), Signal()
-        # It is the last of its row, in the last row, and both; and whether a row has no other.
-        ends_row, in_last_row, ends, one_tile = (
-            Signal(name=name, reset_less=True)
-            for name in ("ends_row", "in_last_row", "ends", "one_tile")
+        # It is the last of its row, and in the last row; and whether a row has no other.
+        ends_row, in_last_row, one_tile = (
+            Signal(name=name, reset_less=True) for name in ("ends_row", "in_last_row", "one_tile")
         )
+        ends = ends_row & in_last_row
         # Tiles behind it in its row, also where that begins, and rows behind that, all less two, so
         # that the sign says whether there are none behind the next.
         tiles_left, row_left = (
@@ -63,7 +63,6 @@ class TileGenerator(wiring.Component):
                 valid.eq(self.extents.valid),
                 in_last_row.eq(new.one_row),
                 *(register.eq(new.one_tile) for register in (ends_row, one_tile)),
-                ends.eq(new.one),
                 *(register.eq(new.tiles_left) for register in (tiles_left, row_left)),
                 rows_left.eq(new.rows_left),
             ]
@@ -72,14 +71,12 @@ class TileGenerator(wiring.Component):
                 m.d.sync += [
                     in_last_row.eq(rows_left < 0),
                     ends_row.eq(one_tile),
-                    ends.eq((rows_left < 0) & one_tile),
                     tiles_left.eq(row_left),
                     rows_left.eq(rows_left - 1),
                 ]
             with m.Else():
                 m.d.sync += [
                     ends_row.eq(tiles_left < 0),
-                    ends.eq(in_last_row & (tiles_left < 0)),
                     tiles_left.eq(tiles_left - 1),
                 ]
         last = Signal(reset_less=True)

@@ -107,7 +107,6 @@ class Order(wiring.Component):
             noted.row_tiles.eq(command.row_tiles),
             decided.extent.one_row.eq((work.opcode != DepthwiseOpcode.ROW) | (work.oh == 1)),
             decided.extent.one_tile.eq(command.row_tiles == 1),
-            decided.extent.one.eq(decided.extent.one_row & decided.extent.one_tile),
             decided.extent.tiles_left.eq(command.row_tiles - 1 - 2),
             decided.extent.rows_left.eq(work.oh - 1 - 2),
         ]
