@@ -304,6 +304,7 @@ class Layer:
             raise NetworkError(
                 f"inputs must be a tuple of names, not {self.inputs!r} (layer {self.name})"
             )
+        object.__setattr__(self, "inputs", tuple(self.inputs))
         if self.activation not in tuple(ACTIVATIONS):
             raise NetworkError(
                 f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}"
@@ -352,6 +353,7 @@ class BaseNetwork(ABC):
             raise NetworkError(f"the name of a network is a text, not {self.name!r}")
         if not isinstance(self.layers, tuple | list):
             raise NetworkError(f"layers of a network are a tuple, not {self.layers!r}")
+        object.__setattr__(self, "layers", tuple(self.layers))
         if not self.layers:
             raise NetworkError(f"layers of {self.name} must be at least one, not none")
         for layer in self.layers:

@@ -26,6 +26,8 @@ from accelsim.weights import Weights, read_weights
 
 UNIT = 2.0**-7  # what 1 in a file of weights stands for; of biases it is the square of that
 
+RECIPE = 2  # of what is measured: where that changes, what was kept is measured again
+
 Progress = Callable[[str, float], None]
 
 
@@ -68,7 +70,19 @@ def with_values(
                 f"values are computed of maps of {OPERAND_DTYPE} only, and {name} of "
                 f"{network.name} is of {dtype}"
             )
-    return _quantised(network, seed, symmetric, _Unequal(progress))
+    make: Callable[..., OwnNetwork] = _quantised
+    if network.weights_file is not None or not _is_hashable(network):
+        make = _quantised.__wrapped__  # a file may have changed since
+    return make(network, seed, symmetric, _Unequal(progress))
+
+
+def _is_hashable(network: Network) -> bool:
+    """Whether it is: an operator of a user's own may be none that can be a key."""
+    try:
+        hash(network)
+    except TypeError:
+        return False
+    return True
 
 
 class _Unequal:
@@ -120,7 +134,7 @@ def _from_file(weights: Weights) -> dict[str, Real]:
 
 def _kept(network: Network, seed: int, progress: Progress | None) -> Statistics:
     """What was measured, once for a machine."""
-    about = f"{__version__} {seed} {network.input} {network.layers}"
+    about = f"{__version__} {RECIPE} {seed} {network.input} {network.layers}"
     digest = hashlib.sha256(about.encode()).hexdigest()[:32]
     path = cache_directory() / f"ranges-{digest}.npz"
     try:

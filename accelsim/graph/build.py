@@ -53,7 +53,7 @@ class Parts:
 
     def constant(self, name: str, values: Array) -> str:
         """The name, under which nodes read the values."""
-        self.constants[name] = Constant(TensorType(values.shape, values.dtype.name), values.copy)
+        self.constants[name] = Constant(TensorType(values.shape, values.dtype.name), values.view)
         return name
 
     def graph(self, name: str, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Graph:

@@ -101,7 +101,8 @@ def fold(network: Network, layer: Layer, real: Real, norm: Norm, seed: int) -> R
     factor = (1 + gamma) / norm.deviation
     channels = outputs_of(layer.op, network.in_shapes(layer))
     kernel = real.kernel * factor[channels]
-    bias = beta - norm.mean * factor
+    before = 0.0 if real.bias is None else real.bias.astype(np.float64)
+    bias = beta + (before - norm.mean) * factor
     return Real(kernel.astype(np.float32), bias.astype(np.float32))
 
 

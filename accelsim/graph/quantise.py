@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.graph.build import Float32, Parts, outputs_of
 from accelsim.graph.calibrate import Range
 from accelsim.graph.functions import FUNCTIONS
@@ -96,7 +97,10 @@ class _Quantiser:
             self._type(name, graph.types[name].shape)
         for node in graph.nodes:
             if node.name not in done:
-                done |= self._convert(node)
+                try:
+                    done |= self._convert(node)
+                except (NetworkError, UnsupportedError) as error:
+                    raise type(error)(f"{error} (layer {node.name})") from None
         made = self.parts.graph(graph.name, graph.inputs, graph.outputs)
         read = {name for node in made.nodes for name in node.inputs}
         kept = {name: each for name, each in made.constants.items() if name in read}

@@ -156,7 +156,10 @@ class Graph:
                 raise NetworkError(
                     f"node {node.name} reads {missing[0]!r}, which no node before it makes"
                 )
-            known |= set(node.outputs)
+            for name in filter(None, node.outputs):
+                if name in known:
+                    raise NetworkError(f"node {node.name} makes {name!r}, which is another tensor")
+                known.add(name)
         if missing := [name for name in self.outputs if name not in known]:
             raise NetworkError(f"output {missing[0]!r} of {self.name} is made by no node")
 

@@ -8,7 +8,7 @@ import accelsim as ax
 from accelsim import quantised
 from accelsim.graph import quantise as graph_quantise
 from accelsim.graph.build import build
-from accelsim.graph.calibrate import image, measure, reals
+from accelsim.graph.calibrate import image, measure, normals, reals
 from accelsim.graph.evaluate import evaluate, walk
 from accelsim.ir import INPUT
 from accelsim.quantised import with_values
@@ -175,3 +175,38 @@ def test_a_lost_zero_point_is_seen(monkeypatch):
     _, wrong = maps_of(network)
     quantised._quantised.cache_clear()
     assert not np.array_equal(right["b1.dw"], wrong["b1.dw"])
+
+
+def test_names_of_layers_that_meet_those_of_their_parts_are_refused():
+    layers = (
+        ax.Layer("a", ax.ops.Pointwise(4), (INPUT,), activation="relu"),
+        ax.Layer("a/kernel", ax.ops.Pointwise(4), ("a",)),
+    )
+    network = ax.Network("names", (3, 4, 4), layers)
+    with pytest.raises(ax.AccelsimError, match="node a/kernel makes 'a/kernel', which is another"):
+        ax.simulate(network, DESIGN, fidelity="golden")
+
+
+def test_lists_serve_as_tuples():
+    layer = ax.Layer("a", ax.ops.Pointwise(4), [INPUT])
+    assert ax.simulate(ax.Network("n", (3, 4, 4), [layer]), DESIGN, fidelity="cycle").values_equal
+
+
+def test_a_file_of_weights_that_changes_is_read_again(tmp_path):
+    layer = ax.Layer("a", ax.ops.Pointwise(4), (INPUT,))
+    network = ax.Network("n", (3, 4, 4), (layer,), weights_file=str(tmp_path / "w.npz"))
+    made = []
+    for value in (3, -5):
+        np.savez(tmp_path / "w.npz", a=np.full((4, 3, 1, 1), value, np.int8))
+        graph = with_values(network).graph
+        made.append(int(graph.constants[graph.nodes[0].inputs[1]].values.flat[0]))
+    assert made == [3, -5]
+
+
+def test_a_bias_before_a_norm_moves_no_mean():
+    layer = ax.Layer("a", ax.ops.Pointwise(5), (INPUT,), bias=True, norm=True)
+    network = ax.Network("n", (3, 9, 8), (layer,))
+    graph = build(network, reals(network, 0, measure(network, 0).norms))
+    seen = [evaluate(graph, {INPUT: image(network.input, 0, n)})["a"] for n in range(2)]
+    betas = normals(0, "a.norm", (2, 5))[1] / 10
+    assert np.abs(np.concatenate(seen).mean(axis=(0, 2, 3)) - betas).max() < 0.01
