@@ -29,6 +29,7 @@ __all__ = [
     "Factors",
     "Layer",
     "LayerList",
+    "Live",
     "Network",
     "Operator",
     "Piece",
@@ -45,6 +46,17 @@ MOST_IMAGES = 1 << 16  # of a batch
 IMAGES = whole(1, MOST_IMAGES)
 
 
+class Live(NamedTuple):
+    """Taps that input channels have: all others are zero in every kernel.
+
+    channels : how many channels, behind those of the runs before.
+    taps : places in a kernel fh x fw, row fw + column, in ascending order.
+    """
+
+    channels: int
+    taps: tuple[int, ...]
+
+
 class Conv(NamedTuple):
     """Primitive work of an array: a grouped convolution, every size resolved.
 
@@ -52,6 +64,7 @@ class Conv(NamedTuple):
     sh sw : stride.  dh dw : dilation.  pt pl : zero rows above, zero columns left (those below
     and right follow from oh and ow).  groups divides c and k; depthwise is groups == c.
     n : images, which share the weights; maps are then (n, c, h, w) and (n, k, oh, ow).
+    live : the taps of the input channels of every group, where not all of them are; None for all.
     """
 
     c: int
@@ -70,6 +83,34 @@ class Conv(NamedTuple):
     pl: int = 0
     groups: int = 1
     n: int = 1
+    live: tuple[Live, ...] | None = None
+
+    @property
+    def depth(self) -> int:
+        """Products of a sum."""
+        if self.live is None:
+            return self.c // self.groups * self.fh * self.fw
+        return sum(run.channels * len(run.taps) for run in self.live)
+
+    @property
+    def kernel_shape(self) -> tuple[int, ...]:
+        """(k, c / groups, fh, fw), or (k, depth) of live taps alone, by channel and then by tap."""
+        if self.live is None:
+            return self.k, self.c // self.groups, self.fh, self.fw
+        return self.k, self.depth
+
+    @property
+    def places(self) -> npt.NDArray[np.int64]:
+        """int64[depth], the place in c / groups x fh x fw of every product of a sum."""
+        area = self.fh * self.fw
+        if self.live is None:
+            return np.arange(self.depth)
+        channels = np.repeat(
+            np.arange(self.c // self.groups),
+            [len(run.taps) for run in self.live for _ in range(run.channels)],
+        )
+        taps = [np.tile(np.array(run.taps, np.int64), run.channels) for run in self.live]
+        return channels * area + np.concatenate(taps)
 
     @property
     def in_shape(self) -> tuple[int, ...]:
@@ -86,15 +127,27 @@ class Conv(NamedTuple):
 
     @property
     def macs(self) -> int:
-        """Dense multiply-accumulates, padded taps included."""
-        return self.n * self.k * self.oh * self.ow * (self.c // self.groups) * self.fh * self.fw
+        """Multiply-accumulates of all live taps, padded ones included."""
+        return self.n * self.k * self.oh * self.ow * self.depth
 
     @property
     def live_macs(self) -> int:
         """Multiply-accumulates with a value of the map: `macs` less the taps outside it."""
+        if self.live is not None:
+            return (
+                self.n
+                * self.k
+                * sum(run.channels * sum(map(self._live_outputs, run.taps)) for run in self.live)
+            )
         down = live_taps(self.oh, self.fh, self.sh, self.dh, self.pt, self.h)
         across = live_taps(self.ow, self.fw, self.sw, self.dw, self.pl, self.w)
         return self.n * self.k * (self.c // self.groups) * down * across
+
+    def _live_outputs(self, tap: int) -> int:
+        """Outputs for which a tap meets the map."""
+        row, column = divmod(tap, self.fw)
+        down = live_taps(self.oh, 1, self.sh, 1, self.pt - row * self.dh, self.h)
+        return down * live_taps(self.ow, 1, self.sw, 1, self.pl - column * self.dw, self.w)
 
     @property
     def padded(self) -> bool:
@@ -194,14 +247,16 @@ class Piece(NamedTuple):
         return x[..., rows, columns].reshape(self.conv.in_shape)
 
     def take_weights(self, weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-        """int8[k, c / groups, fh, fw] of the piece's Conv, from the layer's kernel."""
-        conv = self.conv
+        """int8[k, c / groups, fh, fw] of the piece's Conv, from the layer's kernel.
+
+        int8[k, depth] where only some taps are live.
+        """
         if self.weights is not None:
             weights = np.concatenate([weights[start:stop] for start, stop in self.weights])
         if self.taps is not None:
             rows, columns = _cut(self.taps)
             weights = weights[..., rows, columns]
-        return weights.reshape(conv.k, conv.c // conv.groups, conv.fh, conv.fw)
+        return weights.reshape(self.conv.kernel_shape)
 
     def put(self, result: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
         """Write the piece's result into the layer's output: int32[k, oh, ow], or [n, k, oh, ow]."""

@@ -94,6 +94,16 @@ def gather(dest: Indices, results: npt.NDArray[np.int32], size: int) -> npt.NDAr
     return out[:-1]
 
 
+def stored(conv: Conv) -> Indices:
+    """int32[k, c / groups x fh x fw], the place of every tap of a kernel in (0, w); 0 of no weight.
+
+    w has live taps alone.
+    """
+    places = np.zeros((conv.k, conv.c // conv.groups * conv.fh * conv.fw), np.int32)
+    places[:, conv.places] = np.arange(1, 1 + conv.k * conv.depth).reshape(conv.k, -1)
+    return places
+
+
 def ceil_div(a: int, b: int) -> int:
     """Quotient rounded up."""
     return -(-a // b)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.dataflows.base import Indices, ceil_div
+from accelsim.dataflows.base import Indices, ceil_div, stored
 from accelsim.ir import Conv
 
 
@@ -72,6 +72,8 @@ def _window(
 
 def gemm(conv: Conv, block: tuple[int, int] = (1, 1)) -> Gemm:
     """The index maps of a Conv for blocks of (rows, columns) outputs."""
+    if conv.live is not None:
+        return _without_zeros(conv, gemm(conv._replace(live=None), block))
     groups, channels, outputs = conv.groups, conv.c // conv.groups, conv.k // conv.groups
     y = _window(block[0], conv.oh, conv.fh, conv.sh, conv.dh, conv.pt)
     x = _window(block[1], conv.ow, conv.fw, conv.sw, conv.dw, conv.pl)
@@ -105,6 +107,15 @@ def gemm(conv: Conv, block: tuple[int, int] = (1, 1)) -> Gemm:
     )
 
 
+def _without_zeros(conv: Conv, dense: Gemm) -> Gemm:
+    """The index maps without inputs that no output sees, from those of all taps."""
+    values, kernels = prod(conv.in_shape), stored(conv)
+    place = np.concatenate([np.zeros(values + 1, np.int32), kernels.ravel()])[dense.weights]
+    weights = (place + (place > 0) * values).astype(np.int32)
+    seen = weights.any(axis=(0, 1))
+    return Gemm(dense.pixels[..., seen], weights[..., seen], dense.dest)
+
+
 def _of_images(images: int, places: Indices, none: int, size: int) -> Indices:
     """int32[groups, images x blocks, ...] from [groups, blocks, ...], an image every `size` values.
 
@@ -115,8 +126,3 @@ def _of_images(images: int, places: Indices, none: int, size: int) -> Indices:
     first = np.arange(images, dtype=np.int32)[:, None, None] * np.int32(size)
     every: Indices = places[:, None] + first * (places != none)[:, None]
     return every.reshape(len(places), -1, places.shape[-1])
-
-
-def depth_of(conv: Conv) -> int:
-    """Products per output, K = c/groups * fh * fw."""
-    return conv.c // conv.groups * conv.fh * conv.fw

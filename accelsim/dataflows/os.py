@@ -38,7 +38,7 @@ from accelsim.dataflows.array import (
     split,
 )
 from accelsim.dataflows.base import UNBOUNDED, Candidate, Indices, Plan, Tiles, ceil_div
-from accelsim.dataflows.im2col import depth_of, gemm
+from accelsim.dataflows.im2col import gemm
 from accelsim.hardware import SystolicArray
 from accelsim.ir import Conv
 from accelsim.passes import ArrayPass, Body, Opcode
@@ -74,7 +74,7 @@ class Crossed(NamedTuple):
 
 def tilings(conv: Conv, array: SystolicArray, most: int = UNBOUNDED) -> Iterator[Candidate]:
     """Every way to fill the passes that may be the best."""
-    depth = _Depth(depth_of(conv), min(array.most_read, FIELD_LIMIT))
+    depth = _Depth(conv.depth, min(array.most_read, FIELD_LIMIT))
     pixels, channels = conv.n * conv.oh * conv.ow, conv.k // conv.groups
     ways = ((pixels, channels, False), (channels, pixels, True))
     for m, n, swapped in ways[:1] if conv.depthwise and conv.c > 1 else ways:
@@ -171,7 +171,7 @@ def _crossed(
 
 def body(conv: Conv, array: SystolicArray, tiling: Hashable) -> Body:
     """Groups outside, then column tiles, then row tiles, then chunks of K."""
-    depth, most = depth_of(conv), min(array.most_read, FIELD_LIMIT)
+    depth, most = conv.depth, min(array.most_read, FIELD_LIMIT)
 
     def tile(m: int, n: int) -> Body:
         return in_chunks(ArrayPass(Opcode.OS, m, n, depth), "k", most)

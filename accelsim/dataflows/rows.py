@@ -31,7 +31,7 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from accelsim.dataflows.array import ArrayProgram, address, expand, in_chunks, repeat
-from accelsim.dataflows.base import UNBOUNDED, Candidate, Indices, Plan
+from accelsim.dataflows.base import UNBOUNDED, Candidate, Indices, Plan, stored
 from accelsim.dataflows.row_lines import Axis, Jobs, Lines, PassRun, search, streams_at_once
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import SystolicArray
@@ -201,8 +201,6 @@ def _taps(conv: Conv, tiling: Tiling) -> Indices:
     j = np.arange(lines.taps) - short
     stride_a, stride_b = (conv.fw, 1) if tiling.transposed else (1, conv.fw)
     place = (np.arange(kernels) * stride_b)[:, None, None] + (phase + lines.per * j) * stride_a
-    size = conv.fh * conv.fw
-    channel = 1 + prod(conv.in_shape) + np.arange(conv.k) * size
-    index = channel[:, None, None, None] + place
-    taps: Indices = (index * (j >= 0)).astype(np.int32)
+    index = stored(conv)[:, place * (j >= 0)]
+    taps: Indices = (index + prod(conv.in_shape)) * ((index > 0) & (j >= 0))
     return taps.reshape(conv.k, lines.streams, lines.taps)

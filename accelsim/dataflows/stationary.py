@@ -14,6 +14,7 @@ The tiling is the fastest of all that a Plan can state (`_tiling` proves it for 
 looks at every block); of equally fast blocks it has the fewest rows, then the fewest columns.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Iterator
 from functools import lru_cache
 from itertools import groupby, product
@@ -107,18 +108,41 @@ class Blocks(NamedTuple):
 @lru_cache(maxsize=1 << 10)
 def _blocks(conv: Conv) -> Blocks:
     high, wide = _parts(conv.oh), _parts(conv.ow)
-    inputs = np.multiply.outer(
-        [seen(size, conv.fh, conv.sh, conv.dh) for size in high],
-        [seen(size, conv.fw, conv.sw, conv.dw) for size in wide],
-    )
+    depths = _depths(conv, high, wide)
     counts = np.multiply.outer(
         [conv.n * ceil_div(conv.oh, size) for size in high],
         [ceil_div(conv.ow, size) for size in wide],
     ).ravel()
     outputs = conv.k // conv.groups * np.multiply.outer(high, wide).ravel()
-    depths = conv.c // conv.groups * inputs.ravel()
     streams, waiting = (int(np.maximum(depths, each).min()) for each in (counts, outputs))
     return Blocks(tuple(product(high, wide)), outputs, depths, counts, (waiting, streams))
+
+
+def _depths(conv: Conv, high: list[int], wide: list[int]) -> Int:
+    """Inputs of a group that blocks of so many rows and so many columns of outputs see."""
+    if conv.live is None:
+        rows = [seen(size, conv.fh, conv.sh, conv.dh) for size in high]
+        columns = [seen(size, conv.fw, conv.sw, conv.dw) for size in wide]
+        return conv.c // conv.groups * np.multiply.outer(rows, columns).ravel()
+    channels: Counter[tuple[int, ...]] = Counter()
+    for run in conv.live:
+        channels[run.taps] += run.channels
+    return np.array(
+        [
+            sum(number * _seen(conv, taps, *block) for taps, number in channels.items())
+            for block in product(high, wide)
+        ]
+    )
+
+
+def _seen(conv: Conv, taps: tuple[int, ...], high: int, wide: int) -> int:
+    """Places of one channel that a block of outputs sees through such taps."""
+    row, column = np.divmod(np.array(taps, np.int64), conv.fw)
+    y = np.add.outer(np.arange(high) * conv.sh, row * conv.dh)
+    x = np.add.outer(np.arange(wide) * conv.sw, column * conv.dw)
+    met = np.zeros((y.max(initial=0) + 1, x.max(initial=0) + 1), np.bool_)
+    met[y[:, None], x] = True
+    return int(met.sum())
 
 
 @lru_cache(maxsize=1 << 10)

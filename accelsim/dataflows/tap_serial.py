@@ -15,7 +15,7 @@ from typing import NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.dataflows.base import UNBOUNDED, Indices, Plan
+from accelsim.dataflows.base import UNBOUNDED, Indices, Plan, stored
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Conv
 from accelsim.limits.depthwise import limits
@@ -248,9 +248,8 @@ def _maps(
 
 def _weights(conv: Conv, engine: DepthwiseEngine, channel: npt.NDArray[np.int64]) -> Indices:
     """int32[fh fw, L] for the lanes' channels."""
-    area = conv.fh * conv.fw
-    indices = np.zeros((area, engine.lanes), np.int32)
-    indices[:, : len(channel)] = 1 + channel % conv.k * area + np.arange(area)[:, None]
+    indices = np.zeros((conv.fh * conv.fw, engine.lanes), np.int32)
+    indices[:, : len(channel)] = stored(conv)[channel % conv.k].T
     return indices
 
 

@@ -179,7 +179,7 @@ def products_of(op: Operator, shapes: tuple[Shape, ...]) -> npt.NDArray[np.float
     for piece in op.lower(*shapes):
         conv = piece.conv
         where = slice(None) if piece.outputs is None else list(piece.outputs)
-        counts[where] = np.maximum(counts[where], conv.c // conv.groups * conv.fh * conv.fw)
+        counts[where] = np.maximum(counts[where], conv.depth)
     return counts
 
 

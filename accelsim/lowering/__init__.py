@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from accelsim import engines
 from accelsim.dataflows import Dataflow, Plan
 from accelsim.dataflows.base import UNBOUNDED, Candidate
-from accelsim.dataflows.im2col import depth_of
 from accelsim.engines.base import Engine
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import Hardware, Operands, is_third_party
@@ -154,8 +153,8 @@ def _of_images(piece: Piece, batch: int, shared: bool) -> Piece:
     conv = piece.conv
     if shared:
         return piece._replace(conv=conv._replace(n=batch))
-    sizes = {"c": batch * conv.c, "k": batch * conv.k, "groups": batch * conv.groups}
-    return piece._replace(conv=conv._replace(**sizes))
+    groups = batch * conv.groups
+    return piece._replace(conv=conv._replace(c=batch * conv.c, k=batch * conv.k, groups=groups))
 
 
 class _Way(NamedTuple):
@@ -267,7 +266,7 @@ def _check_operands(factors: Factors, operands: Operands) -> None:
 
 def _check_sums(conv: Conv, factors: Factors, operands: Operands) -> None:
     """Raise UnsupportedError where a sum of products could exceed the accumulators."""
-    bits, depth = operands.accumulator_bits, depth_of(conv)
+    bits, depth = operands.accumulator_bits, conv.depth
     if factors.bound(depth) >= 1 << (bits - 1):
         values = "int8 values" if factors == ANY_INT8 else "its values"
         raise UnsupportedError(

@@ -76,8 +76,7 @@ class Sequence(NamedTuple):
 
 def _check_indices(conv: Conv) -> None:
     """Refuse what has more values than the indices of a Program."""
-    weights = conv.k * (conv.c // conv.groups) * conv.fh * conv.fw
-    values = max(prod(conv.in_shape) + weights, prod(conv.out_shape))
+    values = max(prod(conv.in_shape) + prod(conv.kernel_shape), prod(conv.out_shape))
     if values > MOST_VALUES:
         raise UnsupportedError(
             f"a layer with values needs index maps, of {MOST_VALUES:,} values at most, not "

@@ -47,7 +47,7 @@ class Convolution(Protocol):
         return (sum(piece.conv.k for piece in pieces), *maps.pop())
 
     def weight_shape(self, *inputs: Shape) -> tuple[int, ...]:
-        """(k, c / groups, fh, fw), or (weights,) where kernel shapes differ between channels.
+        """(k, c / groups, fh, fw), or (weights,) where kernels differ or have only some taps.
 
         () where the kernel is an input.
         """
@@ -55,7 +55,7 @@ class Convolution(Protocol):
         if len(inputs) > 1:
             return ()
         if pieces[0].weights is None:
-            return _kernel_shape(pieces[0])
+            return pieces[0].conv.kernel_shape
         return (sum(map(_kernel_size, pieces)),)
 
     def macs(self, *inputs: Shape) -> int:
@@ -89,13 +89,8 @@ class Convolution(Protocol):
         return out
 
 
-def _kernel_shape(piece: Piece) -> tuple[int, int, int, int]:
-    conv = piece.conv
-    return conv.k, conv.c // conv.groups, conv.fh, conv.fw
-
-
 def _kernel_size(piece: Piece) -> int:
-    return prod(_kernel_shape(piece))
+    return prod(piece.conv.kernel_shape)
 
 
 class OnHost(Protocol):

@@ -172,18 +172,19 @@ def largest_sum(weights: Array, x: Array, products: int) -> int:
 
 
 def convolve(conv: Conv, weights: Array, x: Array) -> Array:
-    """int32[k, oh, ow], or float32: a Conv on [c, h, w] with [k, c / groups, fh, fw].
+    """int32[k, oh, ow], or float32: a Conv on [c, h, w] with a kernel of its kernel_shape.
 
     One tap after the other on shifted views of the padded input. Operands of integers are exact in
     floating point, and with it BLAS: in float32 up to sums of 2**24, in float64 far beyond int32.
     A sum that could exceed int32 is refused. Of reals the sums are float32.
     """
     groups, depth = conv.groups, conv.c // conv.groups
-    products = depth * conv.fh * conv.fw
+    if conv.live is not None:
+        weights = _with_zeros(conv, weights)
     of_reals = x.dtype.kind == "f"
     exact: type[np.floating[Any]] = np.float32
     if not of_reals:
-        most = largest_sum(weights, x, products)
+        most = largest_sum(weights, x, conv.depth)
         exact = np.float32 if most <= 1 << 24 else np.float64
     made = np.float32 if of_reals else np.int32
     if depth == 1:
@@ -195,6 +196,13 @@ def convolve(conv: Conv, weights: Array, x: Array) -> Array:
         inputs = view.reshape(pixels, groups, depth).transpose(1, 2, 0)
         total += taps[:, :, :, i, j] @ inputs
     return total.astype(made).reshape(conv.k, conv.oh, conv.ow)
+
+
+def _with_zeros(conv: Conv, weights: Array) -> Array:
+    """[k, c / groups, fh, fw] from the live taps [k, depth]."""
+    dense = np.zeros((conv.k, conv.c // conv.groups * conv.fh * conv.fw), weights.dtype)
+    dense[:, conv.places] = weights
+    return dense.reshape(conv.k, -1, conv.fh, conv.fw)
 
 
 def _greatest(operands: Array) -> int:
