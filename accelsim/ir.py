@@ -225,8 +225,8 @@ class Piece(NamedTuple):
 
     channels : the layer's input channels that the piece reads, or None for all of them.
     outputs : the layer's output channels that the piece makes, or None for all of them.
-    weights : slice bounds, one (start, stop) per channel read, into the layer's packed kernels,
-        or None where the piece takes the layer's whole kernel.
+    weights : slice bounds, one (start, stop) per channel read, or per output of a mask, into the
+        layer's packed kernels, or None where the piece takes the layer's whole kernel.
     reads, taps, writes : rows and columns of the layer's map, of its kernel, and of its output that
         are the piece's, or None for all of them. Outputs that no piece writes are zero.
     """
@@ -252,7 +252,8 @@ class Piece(NamedTuple):
         int8[k, depth] where only some taps are live.
         """
         if self.weights is not None:
-            weights = np.concatenate([weights[start:stop] for start, stop in self.weights])
+            parts = [weights[..., start:stop] for start, stop in self.weights]
+            weights = np.concatenate(parts, axis=-1)
         if self.taps is not None:
             rows, columns = _cut(self.taps)
             weights = weights[..., rows, columns]

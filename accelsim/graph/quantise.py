@@ -289,7 +289,8 @@ class _Quantiser:
             weights, zero = w, self._zero(w)
             scales = np.array([self.kinds[w].scale], np.float32)
         else:
-            weights, scales = self._kernel(w, outputs_of(work.operator, (_map(work.x.shape),)))
+            channels = outputs_of(work.operator, (_map(work.x.shape),))
+            weights, scales = self._kernel(w, channels, _map(work.y.shape)[0])
             zero = ""
         addend = None
         if bias:
@@ -312,14 +313,17 @@ class _Quantiser:
         self._integer_tensor(made)
         return {node.name, after.name} if after else {node.name}
 
-    def _kernel(self, name: str, channels: npt.NDArray[np.intp]) -> tuple[str, Float32]:
-        """The constant of integers, and float32 scales, one or one by output channel."""
+    def _kernel(self, name: str, channels: npt.NDArray[np.intp], count: int) -> tuple[str, Float32]:
+        """The constant of integers, and float32 scales, one or one by output channel.
+
+        channels : those of the values, of `count`, of which some may have no value.
+        """
         values = self.graph.constants[name].values
         if name in self.choice.scales:
             scales = np.array([self.choice.scales[name]], np.float32)
             units: Array = scales[0]
         else:
-            greatest = np.zeros(channels.max() + 1, np.float32)
+            greatest = np.zeros(count, np.float32)
             np.maximum.at(greatest, channels.ravel(), np.abs(values).ravel())
             scales = np.where(greatest > 0, greatest / np.float32(127), np.float32(1))
             units = scales[channels]

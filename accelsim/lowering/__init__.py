@@ -132,7 +132,8 @@ def _demand(layer: Layer, in_shapes: tuple[Shape, ...], batch: int = 1) -> _Dema
     pieces = layer.op.lower(*in_shapes)
     single = getattr(layer.op, "depthwise", False)
     depthwise = bool(pieces) and all(
-        piece.conv.depthwise and (piece.conv.c > 1 or single) for piece in pieces
+        piece.conv.depthwise and (piece.conv.c > 1 or single or piece.channels is not None)
+        for piece in pieces
     )
     out_shape: tuple[int, ...] = layer.op.out_shape(*in_shapes)
     if batch > 1:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from accelsim.ir import Piece, Shape
-from accelsim.ops.base import Convolution
 from accelsim.ops.geometry import (
     Padding,
     Pair,
@@ -14,15 +13,17 @@ from accelsim.ops.geometry import (
     make_conv,
     take_inputs,
 )
+from accelsim.ops.masks import Masked, MaskLike, as_mask
 
 
 @dataclass(frozen=True)
-class Conv2d(Convolution):
+class Conv2d(Masked):
     """out[k, oh, ow] = sum of w[k, c, fh, fw] x[c, oh sh + fh dh - pt, ow sw + fw dw - pl].
 
     padding : a number for all sides, (top, bottom, left, right), "same" (d (k - 1) zeros in all,
         the odd one at the bottom and the right, whatever the stride) or "same_tf" (as TensorFlow
         pads, which depends on the stride). 0 if not given, while depthwise has "same".
+    mask : the taps that exist, as ops.masks.as_mask takes them; None for all.
     """
 
     name: ClassVar[str] = "conv2d"
@@ -32,6 +33,7 @@ class Conv2d(Convolution):
     padding: Padding = 0
     dilation: Pair = (1, 1)
     groups: int = 1
+    mask: MaskLike = None
 
     def __post_init__(self) -> None:
         check_whole("out_channels", self.out_channels)
@@ -40,8 +42,9 @@ class Conv2d(Convolution):
         check_padding(self.padding)
         check_pair("dilation", self.dilation)
         check_whole("groups", self.groups)
+        object.__setattr__(self, "mask", as_mask(self.mask, self.kernel))
 
-    def lower(self, *inputs: Shape) -> tuple[Piece, ...]:
+    def unmasked(self, *inputs: Shape) -> tuple[Piece, ...]:
         """One Conv."""
         (shape,) = take_inputs(self.name, inputs, 1)
         conv = make_conv(

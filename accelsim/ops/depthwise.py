@@ -7,7 +7,6 @@ from typing import ClassVar
 from accelsim.checks import Requirement, check, is_tuple
 from accelsim.errors import ShapeError
 from accelsim.ir import Conv, Piece, Shape
-from accelsim.ops.base import Convolution
 from accelsim.ops.geometry import (
     PAIR,
     Padding,
@@ -20,6 +19,7 @@ from accelsim.ops.geometry import (
     take_inputs,
     take_part,
 )
+from accelsim.ops.masks import Masked, MaskLike, as_mask
 
 KERNELS = Requirement(
     "a list of two whole numbers of at least 1 for every channel",
@@ -28,7 +28,7 @@ KERNELS = Requirement(
 
 
 @dataclass(frozen=True)
-class Depthwise(Convolution):
+class Depthwise(Masked):
     """Each channel by itself: output channel c multiplier + j sees input channel c only.
 
     kernel : one shape for all channels; weights are int8[k, 1, fh, fw].
@@ -37,6 +37,7 @@ class Depthwise(Convolution):
     kernels : instead of `kernel`, one shape per channel; weights are int8[n], the channels' kernels
         one after the other, each row by row.
     channels : (first, stop) of the input channels that are read; all of them if None.
+    mask : the taps of `kernel` that exist, as ops.masks.as_mask takes them; None for all.
     """
 
     name: ClassVar[str] = "depthwise"
@@ -48,6 +49,7 @@ class Depthwise(Convolution):
     multiplier: int = 1
     kernels: tuple[Pair, ...] | None = None
     channels: Pair | None = None
+    mask: MaskLike = None
 
     def __post_init__(self) -> None:
         if (self.kernel is None) == (self.kernels is None):
@@ -62,8 +64,9 @@ class Depthwise(Convolution):
         check_whole("multiplier", self.multiplier)
         if self.channels is not None:
             check_channels(self.channels)
+        object.__setattr__(self, "mask", as_mask(self.mask, self.kernel))
 
-    def lower(self, *inputs: Shape) -> tuple[Piece, ...]:
+    def unmasked(self, *inputs: Shape) -> tuple[Piece, ...]:
         """One Conv, or one for every kernel shape in the order of first use."""
         ((c, h, w),) = take_inputs(self.name, inputs, 1)
         first, stop = take_part("channels", self.channels or (0, c), c)

@@ -41,8 +41,8 @@ def padded_conv(
     """The layer's convolution; None where it has none, like pooling and adding.
 
     UnsupportedError for what no publication covers: transposed convolutions, dilation, groups that
-    are not depthwise, several output channels per channel, unless `multiplier`, or several kernel
-    shapes in one depthwise layer. Code that looks at none of these, as FuSeConv's, counts something
+    are not depthwise, several output channels per channel, unless `multiplier`, kernels of which
+    only some taps exist, or several kernel shapes in one depthwise layer. Code that looks at none of these, as FuSeConv's, counts something
     else than the layer.
     """
     pieces = layer.op.lower(*in_shapes)
@@ -52,6 +52,8 @@ def padded_conv(
     reason = (
         "transposed convolutions"
         if isinstance(op, ConvTranspose2d)
+        else "kernels of which only some taps exist"
+        if getattr(op, "mask", None) is not None
         else _refusal(conv, len(pieces), multiplier)
     )
     if reason:

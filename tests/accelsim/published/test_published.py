@@ -262,6 +262,7 @@ def test_models_are_asked_in_each_of_their_dataflows():
         (Depthwise(kernels=((3, 3), (1, 3), (3, 3), (3, 1))), "kernel shapes that differ"),
         (ConvTranspose2d(4, (2, 2), (2, 2)), "transposed convolutions"),
         (ConvTranspose2d(4, (3, 3)), "transposed convolutions"),
+        (Conv2d(4, (1, 2), mask=((1, 0),)), "kernels of which only some taps exist"),
     ],
 )
 def test_what_no_publication_covers(timing, op, reason):
