@@ -42,8 +42,8 @@ def padded_conv(
 
     UnsupportedError for what no publication covers: transposed convolutions, dilation, groups that
     are not depthwise, several output channels per channel, unless `multiplier`, kernels of which
-    only some taps exist, or several kernel shapes in one depthwise layer. Code that looks at none of these, as FuSeConv's, counts something
-    else than the layer.
+    only some taps exist, or several kernel shapes in one depthwise layer. Code that looks at none
+    of these, as FuSeConv's, counts something else than the layer.
     """
     pieces = layer.op.lower(*in_shapes)
     if not pieces:

@@ -308,7 +308,8 @@ WRONG = {
     changed("kernel = [3, 3]\n", ""): r":3: kernel is missing \(layer stem\)",
     changed("out_channels = 5", "out_channels = 5\nfilters = 5"): (
         r":7: unknown key filters; allowed are name, op, out_channels, kernel, inputs, stride, "
-        r"padding, dilation, groups, mask, bias, norm, prenorm, layer_scale, activation \(layer stem\)$"
+        r"padding, dilation, groups, mask, bias, norm, prenorm, layer_scale, activation "
+        r"\(layer stem\)$"
     ),
     changed('"mix"', '"stem"'): ":12: name stem is used twice",
     changed('"mix"', '"input"'): ":12: name input is used twice",
