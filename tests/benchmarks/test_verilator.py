@@ -102,13 +102,14 @@ import json, resource, sys, time
 from pathlib import Path
 from accelsim.hardware import Hardware, SystolicArray
 from rtl.flow.generate import generate
+from tests.benchmarks.memory import peak_mib
 start = time.perf_counter()
 paths = generate(Hardware(SystolicArray(64, 64)), Path(sys.argv[1]))
 who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 print(json.dumps({
     "seconds": time.perf_counter() - start,
     "cpu_seconds": sum(sum(resource.getrusage(each)[:2]) for each in who),
-    "gigabytes": max(resource.getrusage(each).ru_maxrss for each in who) / 1e6,
+    "gigabytes": max(peak_mib(), resource.getrusage(who[1]).ru_maxrss / 2**10) / 2**10,
     "megabytes": paths[0].stat().st_size / 1e6,
 }))
 """
