@@ -22,6 +22,9 @@ SIZES = (
     PostProcessing(2, ("ort",), ("add", "multiply")),
 )
 EVERYTHING = PostProcessing(3, RULES, OPERATIONS, 2)
+ADDS = PostProcessing(3, ("ort",), ("add",))
+MANY = [10] * 60  # layers, some of whose sums are next to halves in ways that few are
+PARTS = (layers_, bytes_, pair_, unit_)
 # Layers of one word follow each other faster than they leave; of many, back-pressure is felt.
 LENGTHS = [1, 1, 2, 1, 1, 1, 40, 3, 1, 17, 60]
 PACES = (
@@ -55,6 +58,10 @@ def test_a_word_in_every_clock(sizes):
 def test_paces_change_neither_values_nor_their_order(pace):
     for seed, sizes in enumerate(SIZES[1:3]):
         check(PostProcessor(sizes), seed=seed, **pace)
+
+
+def test_adds_are_rounded_as_asked():
+    check(PostProcessor(ADDS), MANY, seed=1)
 
 
 @pytest.mark.full
@@ -102,23 +109,7 @@ UNIT = (
     Mutant("tables of another age", "self._looked_up(m, values, settings[age])",
            "self._looked_up(m, values, settings[age - 1])"),
 )  # fmt: skip
-
-
-def check_all(unit):
-    for seed, pace in enumerate(PACES):
-        check(unit, [1] * 40 + LENGTHS, seed, **pace)
-
-
 PAIR = (
-    Mutant("adds: no offset", "total=total + settings[2].offset", "total=total"),
-    Mutant("adds: an offset of another age", "settings[2].offset", "settings[1].offset"),
-    Mutant("adds: a factor too early", "settings[ADDED_LATER].first", "settings[3].first"),
-    Mutant("adds: sums are not rounded", "settings[4].rounded)", "settings[4].rounded & 0)"),
-    Mutant("adds: nor is the outer one", "settings[8].rounded)", "settings[8].rounded & 0)"),
-    Mutant("adds: inner sums always are", "settings[4].rounded)", "settings[4].rounded | 1)"),
-    Mutant("adds: signs are lost", "Mux(inner.negative, -inner.size, inner.size)", "inner.size"),
-    Mutant("adds: ties up", "half_even(point(now))", "now.fraction[-1]"),
-    Mutant("adds: halves of factors side by side", "now.high << HALF", "now.high << HALF - 1"),
     Mutant("nothing is subtracted", "Mux(now.subtract, -b, b)", "b"),
     Mutant("products too early", "products, self.totalled - 2)", "products, self.totalled - 3)"),
     Mutant("zero points swapped", "a - now.first_zero_point", "a - now.second_zero_point"),
@@ -126,6 +117,23 @@ PAIR = (
     Mutant("offsets are forgotten", "requantise.offset.eq(now.offset)", "requantise.offset.eq(0)"),
     Mutant("what is not paired is", "self.latency].operation", "self.latency - 1].operation"),
 )  # fmt: skip
+PAIR_OF_ADDS = (
+    Mutant("no offset", "total=total + settings[2].offset", "total=total"),
+    Mutant("an offset of another age", "settings[2].offset", "settings[1].offset"),
+    Mutant("a factor too early", "settings[ADDED_LATER].first", "settings[3].first"),
+    Mutant("sums are not rounded", "settings[4].rounded)", "settings[4].rounded & 0)"),
+    Mutant("nor is the outer one", "settings[8].rounded)", "settings[8].rounded & 0)"),
+    Mutant("inner sums always are", "settings[4].rounded)", "settings[4].rounded | 1)"),
+    Mutant("outer sums always are", "settings[8].rounded)", "settings[8].rounded | 1)"),
+    Mutant("signs are lost", "Mux(inner.negative, -inner.size, inner.size)", "inner.size"),
+    Mutant("ties up", "half_even(point(now))", "now.fraction[-1]"),
+    Mutant("halves of factors side by side", "now.high << HALF", "now.high << HALF - 1"),
+)  # fmt: skip
+
+
+def check_all(unit):
+    for seed, pace in enumerate(PACES):
+        check(unit, [1] * 40 + LENGTHS, seed, **pace)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +145,19 @@ PAIR = (
     ],
 )
 def test_planted_errors_are_found(part, mutant, tmp_path, monkeypatch):
-    twin = load_last((layers_, bytes_, pair_, unit_), part, mutant, tmp_path, monkeypatch)
+    twin = load_last(PARTS, part, mutant, tmp_path, monkeypatch)
     with pytest.raises(AssertionError):
         check_all(twin.PostProcessor(EVERYTHING if part is pair_ else SIZES[1]))
+
+
+@pytest.mark.parametrize(
+    "mutant",
+    [
+        pytest.param(mutant, id=mutant.about, marks=[pytest.mark.full] if place else [])
+        for place, mutant in enumerate(PAIR_OF_ADDS)
+    ],
+)
+def test_planted_errors_of_adds_are_found(mutant, tmp_path, monkeypatch):
+    twin = load_last(PARTS, pair_, mutant, tmp_path, monkeypatch)
+    with pytest.raises(AssertionError):
+        check(twin.PostProcessor(ADDS), MANY, seed=1)

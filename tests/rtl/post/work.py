@@ -165,15 +165,20 @@ def random_value(rng: np.random.Generator, dtype: str) -> int:
 
 
 def random_add(rng: np.random.Generator, pair: PostPair) -> tuple[PostPair, programs.Program]:
-    """Factors and an offset whose sum is a byte, or beyond, and a half exactly often."""
+    """Factors and an offset whose sum is a byte, or beyond, and often a half, or next to one."""
     shift = int(rng.integers(0, 36))
     most = 1 << min(shift + 1, ADD_BITS)
     factors = [int(rng.integers(0, most)) >> int(rng.integers(0, shift + 1)) for _ in range(2)]
     offset = int(rng.integers(-(256 << shift), 256 << shift))
-    if rng.integers(2):
+    kind = rng.integers(3)
+    if kind == 1:
         places = int(rng.integers(0, shift + 1))
         factors = [factor >> places << places for factor in factors]
         offset = (offset >> places << places) + (1 << shift >> 1)
+    if kind == 2:  # 24 bits hold that it is not a half in some of the sums, and not in others
+        shift = int(rng.integers(17, 21))
+        factors = [whole << shift for whole in rng.integers(1, 3, 2).tolist()]
+        offset = int(rng.integers(-256, 256)) << shift | (1 << shift - 1) + int(rng.choice([-1, 1]))
     rounded = int(rng.integers(2))
     pair = pair._replace(
         first_multiplier=factors[0], second_multiplier=factors[1], offset=offset,
