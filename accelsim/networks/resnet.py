@@ -1,4 +1,4 @@
-"""ResNet-18 and ResNet-50 (He et al., arXiv 1512.03385) as in torchvision: stride on the 3x3."""
+"""ResNet-18, -50 and -101 (He et al., arXiv 1512.03385) as in torchvision: stride on the 3x3."""
 
 from accelsim.ir import Network
 from accelsim.networks.builder import Builder, Size
@@ -16,6 +16,11 @@ def resnet18(variant: str = "baseline", input: Size = (224, 224)) -> Network:
 def resnet50(variant: str = "baseline", input: Size = (224, 224)) -> Network:
     """ResNet-50: 1x1, 3x3, 1x1 a block, four times as wide at its end."""
     return apply(_resnet("resnet50", input, (3, 4, 6, 3), bottleneck=True), variant)
+
+
+def resnet101(variant: str = "baseline", input: Size = (224, 224)) -> Network:
+    """ResNet-101: ResNet-50 with 23 blocks instead of 6 in its third stage."""
+    return apply(_resnet("resnet101", input, (3, 4, 23, 3), bottleneck=True), variant)
 
 
 def _resnet(name: str, size: Size, repeats: tuple[int, ...], bottleneck: bool) -> Network:

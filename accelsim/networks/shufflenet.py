@@ -5,20 +5,30 @@ from accelsim.networks.builder import Builder, Size
 from accelsim.networks.variants import apply
 from accelsim.ops import ChannelShuffle, Concat, Pointwise, Pool, Slice
 
-X1_0 = ((116, 4), (232, 8), (464, 4))  # c (out), n (units of a stage; the first has stride 2)
+REPEATS = (4, 8, 4)  # units of a stage; the first has stride 2
+
+
+def shufflenet_v2_x0_5(variant: str = "baseline", input: Size = (224, 224)) -> Network:
+    """ShuffleNetV2, width 0.5."""
+    return apply(_shufflenet("shufflenet_v2_x0_5", input, (48, 96, 192)), variant)
 
 
 def shufflenet_v2_x1_0(variant: str = "baseline", input: Size = (224, 224)) -> Network:
     """ShuffleNetV2, width 1."""
-    b = Builder("shufflenet_v2_x1_0", input)
+    return apply(_shufflenet("shufflenet_v2_x1_0", input, (116, 232, 464)), variant)
+
+
+def _shufflenet(name: str, size: Size, widths: tuple[int, int, int]) -> Network:
+    b = Builder(name, size)
     b.conv("stem", 24, 3, 2, "relu")
     b.add("maxpool", Pool("max", (3, 3), (2, 2), 1))
-    units = [(out, 1 if i else 2) for out, count in X1_0 for i in range(count)]
+    stages = zip(widths, REPEATS, strict=True)
+    units = [(out, 1 if i else 2) for out, count in stages for i in range(count)]
     for n, (out, stride) in enumerate(units, 1):
         _unit(b, f"b{n}", out, stride)
     b.pointwise("head", 1024, "relu")
     b.classifier()
-    return apply(b.network(), variant)
+    return b.network()
 
 
 def _unit(b: Builder, unit: str, out: int, stride: int) -> None:

@@ -35,16 +35,20 @@ from tests.naive import operators as naive
 ARRAY = ax.Hardware(ax.SystolicArray(32, 32))
 NAMES = [definition.__name__ for definition in networks.NETWORKS]
 LARGE_KERNELS = ("convnext", "inception_next", "replknet", "slak")
+# Of these a doubled depthwise layer would meet a map that stays: in a concatenation or a sum.
+MEETING = ("ghostnet", "mobileone_s0")
 # Whose maps all but the pairs stay: not where a layer norm or a large kernel's branches follow.
 WITH_DEPTHWISE = [
     name
     for name in NAMES
     if not name.startswith(LARGE_KERNELS)
+    and name not in MEETING
     and any(isinstance(layer.op, Depthwise) for layer in networks.get(name).layers)
 ]
 
 # torchvision's documented num_params; MobileNetV1 and the authors' MobileNetV3 from FuSeConv;
-# MixNet, Single-Path NAS and RepVGG (trained, then folded by timm) as counted in timm; RetinaFace
+# MixNet, Single-Path NAS, GhostNet (ghostnet_100), MobileNetV4 (mobilenetv4_conv_small), RepVGG and
+# MobileOne (both trained, then folded by timm) as counted in timm; RetinaFace
 # as counted in Pytorch_Retinaface; BERT's encoder as 12 of PyTorch's TransformerEncoderLayer;
 # U-Net's of its layers built in PyTorch.
 PARAMS = [
@@ -56,6 +60,8 @@ PARAMS = [
     ("mobilenet_v3_large_fuseconv", 5_476_416),
     ("resnet18", 11_689_512),
     ("resnet50", 25_557_032),
+    ("resnet101", 44_549_160),
+    ("shufflenet_v2_x0_5", 1_366_792),
     ("shufflenet_v2_x1_0", 2_278_604),
     ("efficientnet_b0", 5_288_548),
     ("mixnet_s", 4_134_606),
@@ -66,6 +72,10 @@ PARAMS = [
     ("googlenet", 6_624_904),
     ("repvgg_a0", 9_108_968),
     ("repvgg_a0_deploy", 8_309_384),
+    ("mobileone_s0", 5_293_272),
+    ("mobileone_s0_deploy", 2_078_504),
+    ("ghostnet", 5_182_508),
+    ("mobilenet_v4_conv_small", 3_774_024),
     ("bert_base", 85_054_464),
     ("vit_b_16", 86_567_656),
     ("unet", 31_037_698),
@@ -74,7 +84,6 @@ PARAMS = [
 # Multiply-accumulates of convolutions and fully connected layers; from the same modules.
 MACS = [
     ("mobilenet_v3_small", 56_510_400),
-    ("shufflenet_v2_x1_0", 144_907_992),
     ("mixnet_s", 239_173_360),
     ("single_path_nas", 333_470_000),
     ("mixnet_l", 555_300_000),
@@ -85,8 +94,21 @@ MACS = [
 EXACT_MACS = [
     ("googlenet", (224, 224), 1_498_376_192),
     ("googlenet", (225, 191), 1_285_371_904),
+    ("resnet101", (224, 224), 7_801_405_440),
+    ("resnet101", (96, 160), 2_389_606_400),
+    ("shufflenet_v2_x0_5", (224, 224), 40_476_448),
+    ("shufflenet_v2_x0_5", (96, 160), 13_101_280),
+    ("shufflenet_v2_x1_0", (224, 224), 144_907_992),
+    ("ghostnet", (224, 224), 141_150_512),
+    ("ghostnet", (96, 160), 45_990_224),
+    ("mobilenet_v4_conv_small", (224, 224), 186_005_568),
+    ("mobilenet_v4_conv_small", (96, 160), 58_681_280),
     ("repvgg_a0", (224, 224), 1_512_581_120),
     ("repvgg_a0_deploy", (224, 224), 1_361_451_008),
+    ("mobileone_s0", (224, 224), 1_051_935_232),
+    ("mobileone_s0", (96, 160), 322_731_520),
+    ("mobileone_s0_deploy", (224, 224), 275_110_400),
+    ("mobileone_s0_deploy", (96, 160), 84_928_000),
     ("bert_base", (128, 1), 11_173_625_856),
     ("vit_b_16", (224, 224), 17_563_828_224),
     ("vit_b_16", (96, 160), 5_285_756_928),
@@ -132,6 +154,12 @@ SHAPES = {
     "resnet50": [("maxpool", 64, 56), ("b1.down", 256, 56), ("b4.conv1", 128, 56),
                  ("b4.conv2", 128, 28), ("b7.add", 512, 28), ("b13.add", 1024, 14),
                  ("b16.add", 2048, 7)],
+    "resnet101": [("maxpool", 64, 56), ("b1.down", 256, 56), ("b4.conv2", 128, 28),
+                  ("b7.add", 512, 28), ("b8.down", 1024, 14), ("b30.add", 1024, 14),
+                  ("b31.conv1", 512, 14), ("b33.add", 2048, 7)],
+    "shufflenet_v2_x0_5": [("stem", 24, 112), ("maxpool", 24, 56), ("b1.left", 24, 28),
+                           ("b1.shuffle", 48, 28), ("b4.right", 24, 28), ("b5.left_dw", 48, 14),
+                           ("b12.concat", 96, 14), ("b16.shuffle", 192, 7), ("head", 1024, 7)],
     "shufflenet_v2_x1_0": [("stem", 24, 112), ("maxpool", 24, 56), ("b1.left", 58, 28),
                            ("b1.expand", 58, 56), ("b1.shuffle", 116, 28), ("b4.shuffle", 116, 28),
                            ("b5.left_dw", 116, 14), ("b12.right", 116, 14), ("b12.concat", 232, 14),
@@ -148,6 +176,23 @@ SHAPES = {
                   ("b7.3x3", 192, 14), ("b20.identity", 192, 14), ("b21", 1280, 7)],
     "repvgg_a0_deploy": [("stem", 48, 112), ("b2", 48, 56), ("b6", 96, 28), ("b20", 192, 14),
                          ("b21", 1280, 7)],
+    "mobileone_s0": [("stem.1x1", 48, 112), ("b1.dw.1x1", 48, 56), ("b1.dw", 48, 56),
+                     ("b2.dw.identity", 48, 56), ("b2.project.identity", 48, 56),
+                     ("b3.project.conv4", 128, 28), ("b10.project", 128, 28), ("b11.dw", 128, 14),
+                     ("b20.project", 256, 14), ("b21.dw.conv1", 256, 7), ("b21.project", 1024, 7)],
+    "mobileone_s0_deploy": [("stem", 48, 112), ("b2.project", 48, 56), ("b10.dw", 128, 28),
+                            ("b20.project", 256, 14), ("b21.dw", 256, 7), ("b21.project", 1024, 7)],
+    "ghostnet": [("stem", 16, 112), ("b1.add", 16, 112), ("b2.ghost1.primary", 24, 112),
+                 ("b2.ghost1", 48, 112), ("b2.dw", 48, 56), ("b2.down", 24, 56),
+                 ("b4.se1", 20, 1), ("b4.se", 72, 28), ("b5.ghost2.cheap", 20, 28),
+                 ("b6.add", 80, 14), ("b11.ghost1", 672, 14), ("b11.add", 112, 14),
+                 ("b12.down_dw", 112, 7), ("b12.se1", 168, 1), ("b16.add", 160, 7),
+                 ("head", 960, 7), ("head2", 1280, 1)],
+    "mobilenet_v4_conv_small": [("stem2", 32, 56), ("stem4", 96, 28), ("stem5", 64, 28),
+                                ("b1.dw1", 64, 28), ("b1.expand", 192, 28), ("b1.dw", 192, 14),
+                                ("b5.add", 96, 14), ("b6.dw1", 96, 14), ("b6.expand", 384, 14),
+                                ("b7.expand", 576, 14), ("b7.project", 128, 7), ("b12.add", 128, 7),
+                                ("head", 960, 7), ("head2", 1280, 1)],
     "unet": [("down1.conv2", 64, 448), ("down2.conv1", 128, 224), ("down5.conv2", 1024, 28),
              ("up4.transposed", 512, 56), ("up4.concat", 1024, 56), ("up3.conv2", 256, 112),
              ("up1.concat", 128, 448), ("out", 2, 448)],
@@ -359,6 +404,13 @@ def test_shapes_cover_all_networks():
         ("resnet18", "stem maxpool b1.conv1 b1.conv2 b1.add b2.conv1"),
         ("googlenet", "stem pool1 conv2 conv3 pool2 b3a.1x1 b3a.3x3_reduce b3a.3x3 b3a.5x5_reduce"),
         ("repvgg_a0", "stem.3x3 stem.1x1 stem b1.3x3 b1.1x1 b1 b2.3x3 b2.1x1 b2.identity b2"),
+        (
+            "mobileone_s0",
+            "stem.conv1 stem.1x1 stem b1.dw.conv1 b1.dw.conv2 b1.dw.conv3 b1.dw.conv4",
+        ),
+        ("mobileone_s0_deploy", "stem b1.dw b1.project b2.dw"),
+        ("ghostnet", "stem b1.ghost1.primary b1.ghost1.cheap b1.ghost1 b1.ghost2.primary"),
+        ("mobilenet_v4_conv_small", "stem1 stem2 stem3 stem4 stem5 b1.dw1 b1.expand b1.dw"),
         ("bert_base", "b1.query b1.key b1.value b1.scores b1.softmax b1.context b1.attention"),
         ("vit_b_16", "stem tokens positions b1.norm1 b1.query b1.key b1.value b1.scores"),
         ("resnet50", "stem maxpool b1.conv1 b1.conv2 b1.conv3 b1.down b1.add b2.conv1"),
@@ -382,6 +434,15 @@ def test_variant_keeps_every_map_but_full_doubles_the_pairs(name, variant):
             assert after.shape(layer.name) == (wider * c, h, w)
         elif not layer.name.rpartition(".")[2].startswith("se"):
             assert after.shape(layer.name) == (c, h, w)
+
+
+@pytest.mark.parametrize("name", MEETING)
+def test_only_half_where_a_pair_meets_a_map_that_stays(name):
+    before, after = networks.get(name), networks.get(name, "fuse_half")
+    for layer in before.layers:
+        assert after.shape(layer.name) == before.shape(layer.name)
+    with pytest.raises(NetworkError, match=f"fuse_full does not fit {name}: inputs of add"):
+        networks.get(name, "fuse_full")
 
 
 @pytest.mark.parametrize(
@@ -696,6 +757,12 @@ def test_attention_equals_its_formula(name):
         ("googlenet", (64, 48)),
         ("convnextv2_atto", (64, 48)),
         ("repvgg_a0", (64, 48)),
+        pytest.param("resnet101", (32, 33), marks=pytest.mark.full),
+        ("shufflenet_v2_x0_5", (64, 48)),
+        ("mobileone_s0", (32, 33)),
+        ("mobileone_s0_deploy", (64, 48)),
+        ("ghostnet", (64, 48)),
+        ("mobilenet_v4_conv_small", (64, 48)),
         ("bert_base", (9, 1)),
         ("vit_b_16", (32, 48)),
         ("unet", (17, 32)),
@@ -715,6 +782,12 @@ def test_values_to_the_end(name, size):
         ("googlenet", (20, 17), "stem..b3a.concat"),
         ("convnextv2_atto", (32, 33), "b1.dw..b1.add"),
         ("repvgg_a0", (17, 16), "stem.3x3..b2"),
+        pytest.param("resnet101", (33, 32), "b30.conv1..b31.add", marks=pytest.mark.full),
+        ("shufflenet_v2_x0_5", (40, 33), "b4.left..b5.shuffle"),
+        ("mobileone_s0", (17, 16), "b2.project.conv1..b3.dw"),
+        ("mobileone_s0_deploy", (17, 16), "stem..b3.project"),
+        ("ghostnet", (33, 32), "b4.ghost1.primary..b4.add"),
+        ("mobilenet_v4_conv_small", (33, 32), "b1.dw1..b2.add"),
         ("bert_base", (5, 1), "b1.query..b1.context"),
         ("vit_b_16", (16, 32), "b12.scores..fc"),
         ("unet", (19, 17), "up4.transposed..up4.concat"),
