@@ -7,6 +7,7 @@ from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.hardware import Hardware
 from accelsim.hls.reports import Report, report
 from accelsim.lowering import AUTO, Choice
+from accelsim.networks.variants import variant_keys
 from accelsim.request import Request
 from accelsim.result import batch_keys
 
@@ -46,7 +47,7 @@ class Synthesis:
         """What `--json` prints."""
         return {
             "network": self.network,
-            "variant": self.variant,
+            **variant_keys(self.variant),
             "layer": self.layer,
             "op": self.op,
             "engine": self.engine,

@@ -20,6 +20,7 @@ from accelsim.hls.account import MULTIPLIES, account
 from accelsim.hls.nest import Loop, Task, operations
 from accelsim.ir import Layer, Shape
 from accelsim.lowering import AUTO, Choice, Lowered, in_each_dataflow, lower
+from accelsim.networks.variants import variant_keys
 from accelsim.passes import Body, Repeat
 from accelsim.phrases import counted, of_batch
 from accelsim.request import Request
@@ -171,7 +172,7 @@ class Explanation:
         whole = self.multiplier_clocks
         return {
             "network": self.network,
-            "variant": self.variant,
+            **variant_keys(self.variant),
             "layer": self.layer,
             "op": self.op,
             "engine": self.engine,

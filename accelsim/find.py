@@ -12,7 +12,7 @@ from accelsim.errors import HardwareError, NetworkError
 from accelsim.hardware import Hardware, load_hardware
 from accelsim.importers import load
 from accelsim.ir import BaseNetwork, Network
-from accelsim.networks.variants import BASELINE, apply
+from accelsim.networks.variants import BASELINE, INFERENCE, apply, with_form
 from accelsim.tensors import MOST_SIDE
 
 AnyNetwork = BaseNetwork | str | Path
@@ -45,11 +45,14 @@ def find_network(
     variant: str = BASELINE,
     size: str | None = None,
     csv_form: str | None = None,
+    form: str = INFERENCE,
 ) -> BaseNetwork:
     """The network of a name or a file; without a size such as 224x224 it has its own.
 
     csv_form : see accelsim.importers.load.
+    form : of a variant's operators, inference or train.
     """
+    variant = with_form(variant, form)
     height_width = None if size is None else parse_input(size)
     if not Path(name).suffix and csv_form is None:
         return networks.get(str(name), variant, height_width)

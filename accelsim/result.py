@@ -17,6 +17,7 @@ from accelsim.errors import UnsupportedError
 from accelsim.graph.network import GraphNetwork
 from accelsim.hardware import Hardware
 from accelsim.ir import BaseNetwork, LayerList
+from accelsim.networks.variants import variant_keys
 from accelsim.numerics.certificates import Certificate
 from accelsim.phrases import counted, milliseconds, of_batch
 from accelsim.version import __version__
@@ -361,7 +362,7 @@ class Result(Totals):
         """What `--json` prints."""
         values: dict[str, Any] = {
             "network": self.network,
-            "variant": self.variant,
+            **variant_keys(self.variant),
             "input": self.graph.input,
             "timing": self.timing,
             "fidelity": self.fidelity,

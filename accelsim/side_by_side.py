@@ -12,6 +12,7 @@ from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.hardware import Hardware
 from accelsim.ir import BaseNetwork
 from accelsim.lowering import Choice, is_depthwise
+from accelsim.networks.variants import variant_keys
 from accelsim.request import Layers, Request, select
 from accelsim.result import LayerResult, Result, batch_keys, sum_known, total_energy
 from accelsim.simulation import answer
@@ -104,7 +105,7 @@ class SideBySide:
         """What `--json` prints."""
         return {
             "network": self.network,
-            "variant": self.variant,
+            **variant_keys(self.variant),
             **batch_keys(self.batch),
             "designs": [
                 {

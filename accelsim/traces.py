@@ -20,6 +20,7 @@ from accelsim.files import write_whole
 from accelsim.find import AnyHardware, AnyNetwork, as_hardware, as_network
 from accelsim.hls.spans import Kind, Span, spans_of
 from accelsim.lowering import AUTO, Choice
+from accelsim.networks.variants import variant_keys
 from accelsim.phrases import of_batch
 from accelsim.request import Request
 from accelsim.result import LayerResult, batch_keys
@@ -64,7 +65,7 @@ class Trace:
             "otherData": {
                 "accelsim": __version__,
                 "network": self.network,
-                "variant": self.variant,
+                **variant_keys(self.variant),
                 "layer": self.layer,
                 "hardware": self.hardware,
                 "cycles": self.cycles,

@@ -22,7 +22,7 @@ import accelsim as ax
 from accelsim.cli import COMMANDS, main
 from accelsim.cli.plots import KINDS
 from accelsim.hardware.files import TABLES
-from accelsim.importers.toml import OPERATORS, defaults
+from accelsim.importers.toml import OPERATORS, defaults, find_operator
 from accelsim.sweep import load_spec
 
 TOP = Path(__file__).parents[1]
@@ -135,7 +135,7 @@ def test_every_operator_and_every_attribute_of_it_is_shown():
     page = DOCS / "networks.md"
     (tour,) = ["".join(blocks(page, "toml")[1:])]
     assert set(re.findall(r'^op = "(\w+)"', tour, re.MULTILINE)) == set(OPERATORS)
-    known = {key for operator in OPERATORS.values() for key in defaults(operator)}
+    known = {key for name in OPERATORS for key in defaults(find_operator(name))}
     unsaid = {key for key in known if not re.search(rf"`{key}`|^{key} = ", page.read_text(), re.M)}
     assert not unsaid
 

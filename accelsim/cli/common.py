@@ -45,12 +45,16 @@ def parse_clocks(text: str | None) -> range | None:
 
 
 def load_network(
-    name: str, variant: str, size: str | None, csv_form: str | None = None
+    name: str,
+    variant: str,
+    size: str | None,
+    csv_form: str | None = None,
+    form: str = "inference",
 ) -> "BaseNetwork":
     """The network of a name or a file, as the options say."""
     from accelsim.find import find_network
 
-    return find_network(name, variant, size, csv_form)
+    return find_network(name, variant, size, csv_form, form)
 
 
 def load_design(

@@ -74,11 +74,12 @@ def layers(context: typer.Context, incomplete: str) -> list[str]:
 
     given = context.params
     options = given.get("variant") or "baseline", given.get("input_size"), given.get("csv_form")
+    form = given.get("form") or "inference"
     # What stands before an option without its value is not taken for the argument that it is.
     named = given.get("network") or next(iter(context.args), "")
     with suppress(AccelsimError), catch_warnings():
         simplefilter("ignore", AccelsimWarning)
-        network = find_network(named, *options)
+        network = find_network(named, *options, form)
         return _beginning(incomplete, [layer.name for layer in network.layers])
     return []
 

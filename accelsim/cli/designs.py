@@ -34,6 +34,7 @@ from accelsim.cli.options import (
     CsvFormOption,
     CsvOption,
     EnergyOption,
+    FormOption,
     HardwareOption,
     InputOption,
     JsonOption,
@@ -64,6 +65,7 @@ def compare_designs(
         typer.Option(metavar="FILE", help="A hardware file or a preset; may be repeated."),
     ] = None,
     variant: VariantOption = "baseline",
+    form: FormOption = "inference",
     input_size: InputOption = None,
     csv_form: CsvFormOption = None,
     batch: BatchOption = None,
@@ -86,7 +88,7 @@ def compare_designs(
     outputs = {"--json": json, "--csv": csv, "--plot": plot}
     check_outputs(outputs, network, energy, *hardware or ())
     table = load_energy_table(energy)
-    net = load_network(network, variant, input_size, csv_form)
+    net = load_network(network, variant, input_size, csv_form, form)
     entries = _entries(hardware or [], array, memory)
     comparison = compare(net, entries, layers, depthwise_only, batch=batch, energy=table)
     if csv is not None:

@@ -25,6 +25,7 @@ from accelsim.cli.options import (
     DepthwiseOnOption,
     DepthwiseOption,
     EnergyOption,
+    FormOption,
     HardwareOption,
     InputOption,
     JsonOption,
@@ -47,6 +48,7 @@ def explain_layer(
         ),
     ] = None,
     variant: VariantOption = "baseline",
+    form: FormOption = "inference",
     array: ArrayOption = None,
     dataflow: DataflowOption = "auto",
     depthwise: DepthwiseOption = None,
@@ -69,7 +71,7 @@ def explain_layer(
 
     check_outputs({"--json": json}, network, hardware, energy)
     spent_by = load_energy_table(energy)
-    net = load_network(network, variant, input_size, csv_form)
+    net = load_network(network, variant, input_size, csv_form, form)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap, memory=memory)
     made = explain(net, layer, design, dataflow, depthwise_on, batch, spent_by)
     write_json(json, made.to_dict)
@@ -87,6 +89,7 @@ def synthesize(
     network: NetworkArgument,
     layer: LayerOption,
     variant: VariantOption = "baseline",
+    form: FormOption = "inference",
     array: ArrayOption = None,
     dataflow: DataflowOption = "auto",
     depthwise: DepthwiseOption = None,
@@ -104,7 +107,7 @@ def synthesize(
     from accelsim.report import hls
 
     check_outputs({"--json": json}, network, hardware)
-    net = load_network(network, variant, input_size, csv_form)
+    net = load_network(network, variant, input_size, csv_form, form)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap, clock=clock)
     made = csynth(net, layer, design, dataflow, depthwise_on, batch)
     write_json(json, made.to_dict)

@@ -35,6 +35,7 @@ from accelsim.cli.options import (
     DepthwiseOnOption,
     DepthwiseOption,
     EnergyOption,
+    FormOption,
     HardwareOption,
     InputsOption,
     JsonOption,
@@ -67,6 +68,7 @@ class View(NamedTuple):
 def run(
     networks: NetworksArgument,
     variant: VariantOption = "baseline",
+    form: FormOption = "inference",
     array: ArraysOption = None,
     dataflow: DataflowOption = "auto",
     depthwise: DepthwiseOption = None,
@@ -143,7 +145,7 @@ def run(
     view = View(parse_ranking(sort, top), why)
     sizes = inputs_of(input_size)
     nets = [
-        load_network(name, variant, size, csv_form)
+        load_network(name, variant, size, csv_form, form)
         for name in distinct("NETWORK", networks)
         for size in sizes
     ]

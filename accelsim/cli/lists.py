@@ -6,7 +6,7 @@ import typer
 
 from accelsim.checks import check, one_of
 from accelsim.cli.common import load_network, say, show
-from accelsim.cli.options import CsvFormOption, InputOption, VariantOption
+from accelsim.cli.options import CsvFormOption, FormOption, InputOption, VariantOption
 from accelsim.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def list_networks(
         ),
     ] = None,
     variant: VariantOption = "baseline",
+    form: FormOption = "inference",
     input_size: InputOption = None,
     csv_form: CsvFormOption = None,
 ) -> None:
@@ -29,7 +30,7 @@ def list_networks(
     from accelsim.report import table
 
     if shown is not None:
-        _show_layers(load_network(shown, variant, input_size, csv_form))
+        _show_layers(load_network(shown, variant, input_size, csv_form, form))
         return
     rows = []
     for definition in networks.NETWORKS:
@@ -67,13 +68,13 @@ def list_operators(
 
     Or describe one, with its attributes.
     """
-    from accelsim.importers.toml import OPERATORS
+    from accelsim.importers.toml import OPERATORS, find_operator
     from accelsim.report import table
 
     if operator is not None:
         _describe(operator)
         return
-    rows = [(name, (op.__doc__ or "").splitlines()[0]) for name, op in OPERATORS.items()]
+    rows = [(name, (find_operator(name).__doc__ or "").splitlines()[0]) for name in OPERATORS]
     columns = ("operator", "what it is")
     show(table.Table(columns, rows, words=columns))
     print("\n`accelsim ops NAME` describes one, with its attributes and their defaults.")
@@ -84,11 +85,11 @@ def _describe(name: str) -> None:
     import inspect
     from dataclasses import MISSING
 
-    from accelsim.importers.toml import OPERATORS, defaults
+    from accelsim.importers.toml import OPERATORS, defaults, find_operator
     from accelsim.report import table
 
-    check("operator", name, one_of(tuple(OPERATORS)), UnsupportedError)
-    operator = OPERATORS[name]
+    check("operator", name, one_of(OPERATORS), UnsupportedError)
+    operator = find_operator(name)
     print(f"{inspect.getdoc(operator)}\n")
     rows = [
         (key, "required" if value is MISSING else _toml(value))

@@ -27,8 +27,13 @@ NetworksArgument = Annotated[
 VariantOption = Annotated[
     str,
     typer.Option(
-        metavar="NAME", help="A variant such as fuse_half.", autocompletion=completion.variants
+        metavar="NAME",
+        help="A variant such as fuse_half, or NAME:key=value,...: see `ops`.",
+        autocompletion=completion.variants,
     ),
+]
+FormOption = Annotated[
+    str, typer.Option(metavar="FORM", help="Of a variant's operators: inference or train.")
 ]
 InputOption = Annotated[
     str | None, typer.Option("--input", metavar="HxW", help="Size of the input image.")

@@ -22,6 +22,7 @@ from accelsim.cli.options import (
     DataflowOption,
     DepthwiseOnOption,
     DepthwiseOption,
+    FormOption,
     HardwareOption,
     InputOption,
     LayerOption,
@@ -46,6 +47,7 @@ def film_layer(
         ),
     ],
     variant: VariantOption = "baseline",
+    form: FormOption = "inference",
     array: Annotated[
         str | None,
         typer.Option(
@@ -78,7 +80,7 @@ def film_layer(
 
     check_outputs({"--output": output}, network, hardware)
     plot_film.check_film(output)
-    net = load_network(network, variant, input_size, csv_form)
+    net = load_network(network, variant, input_size, csv_form, form)
     if hardware is None and array is None:
         array = FILM_ARRAY
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
@@ -116,6 +118,7 @@ def trace_layers(
         typer.Option(metavar="NAME", help="The passes of this layer.  [default: all layers]"),
     ] = None,
     variant: VariantOption = "baseline",
+    form: FormOption = "inference",
     array: ArrayOption = None,
     dataflow: DataflowOption = "auto",
     depthwise: DepthwiseOption = None,
@@ -136,7 +139,7 @@ def trace_layers(
     check_outputs({"--output": output}, network, hardware)
     if Path(output).suffix.lower() != ".json":
         raise UnsupportedError(f"{output} must end in .json")
-    net = load_network(network, variant, input_size, csv_form)
+    net = load_network(network, variant, input_size, csv_form, form)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
     made = trace(net, design, layer, dataflow, depthwise_on, parse_clocks(clocks), batch)
     made.write(output)

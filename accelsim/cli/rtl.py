@@ -30,6 +30,7 @@ from accelsim.cli.options import (
     DataOption,
     DepthwiseOnOption,
     DepthwiseOption,
+    FormOption,
     HardwareOption,
     InputOption,
     JsonOption,
@@ -49,6 +50,7 @@ def cosim(
     network: NetworkArgument,
     layer: LayerOption,
     variant: VariantOption = "baseline",
+    form: FormOption = "inference",
     array: CosimArrayOption = None,
     dataflow: DataflowOption = "auto",
     depthwise: DepthwiseOption = None,
@@ -84,7 +86,7 @@ def cosim(
 
     check_outputs({"--waves": waves, "--json": json}, network, hardware, data)
     record = None if waves is None else Path(waves)
-    net = load_network(network, variant, input_size, csv_form)
+    net = load_network(network, variant, input_size, csv_form, form)
     if hardware is None and array is None:
         array = COSIM_ARRAY
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)
@@ -134,6 +136,7 @@ def generate_rtl(
         typer.Option(metavar="NETWORK:NAME", help="Add a testbench that runs this layer."),
     ] = None,
     variant: VariantOption = "baseline",
+    form: FormOption = "inference",
     dataflow: DataflowOption = "auto",
     depthwise_on: DepthwiseOnOption = "auto",
     input_size: InputOption = None,
@@ -159,6 +162,7 @@ def generate_rtl(
     check_named("--output", output)
     of_layer = {
         "--variant": None if variant == "baseline" else variant,
+        "--form": None if form == "inference" else form,
         "--dataflow": None if dataflow == "auto" else dataflow,
         "--depthwise-on": None if depthwise_on == "auto" else depthwise_on,
         "--input": input_size,
@@ -186,7 +190,7 @@ def generate_rtl(
             from accelsim import cosimulation
 
             source, name = _network_and_layer(layer)
-            net = load_network(source, variant, input_size, csv_form)
+            net = load_network(source, variant, input_size, csv_form, form)
             progress("computing the layer's values", 0.0)
             stimulus = cosimulation.stimulus(
                 net, name, design, dataflow, seed, depthwise_on, batch, read_inputs(data, net)

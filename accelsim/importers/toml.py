@@ -6,7 +6,7 @@
     batch = 4                  # optional; images that run at once, where no option says otherwise
     [[layer]]
     name = "stem"
-    op = "conv2d"              # an operator of OPS or MACROS; its attributes by their names
+    op = "conv2d"              # an operator; its attributes by their names
     out_channels = 5
     kernel = [3, 3]
     inputs = ["input"]         # optional; the layer before, or the network's input
@@ -34,11 +34,12 @@ from accelsim.errors import (
 )
 from accelsim.files import TomlFile, read_toml
 from accelsim.ir import IMAGES, INPUT, BaseNetwork, Layer, LayerList, Network, Shape, own_names
-from accelsim.ops import MACROS, OPS, Linear
+from accelsim.ops import MACROS, OPS, Linear, papers
 from accelsim.ops.geometry import check_bool
 from accelsim.tensors import check_extent
 
-OPERATORS = {op.name: op for op in (*OPS, *MACROS)}
+_BUILT_IN: dict[str, type[Any]] = {op.name: op for op in (*OPS, *MACROS)}
+OPERATORS = (*_BUILT_IN, *papers.NAMES)
 _FLAGS = ("bias", "norm", "prenorm", "layer_scale")
 INDEPENDENT = "independent"
 _EPILOGUE = {**dict.fromkeys(_FLAGS, False), "activation": "none"}
@@ -73,13 +74,23 @@ def load(path: Path) -> BaseNetwork:
     return LayerList(name, layers, maps, weights_file=weights, batch=batch)
 
 
+def find_operator(name: str) -> type[Any]:
+    """The operator of that name, one of OPERATORS."""
+    return _BUILT_IN[name] if name in _BUILT_IN else papers.find(name)
+
+
+def is_macro(operator: type[Any]) -> bool:
+    """Whether a layer of it stands for others, which say themselves what follows them."""
+    return hasattr(operator, "expand")
+
+
 def defaults(operator: type[Any]) -> dict[str, Any]:
     """Keys of a layer of an operator beside name, op and inputs, with their defaults.
 
-    MISSING where there is none. Operators of MACROS say themselves what follows which layer.
+    MISSING where there is none.
     """
     attributes = {each.name: each.default for each in fields(operator)}
-    return attributes if operator in MACROS else attributes | _EPILOGUE
+    return attributes if is_macro(operator) else attributes | _EPILOGUE
 
 
 def _image(file: TomlFile) -> Shape:
@@ -133,8 +144,8 @@ class _Reader:
         self, where: tuple[str, int], table: dict[str, Any], name: str
     ) -> tuple[Layer, ...]:
         """The layer of a table, or the layers of its macro operator."""
-        op_type = OPERATORS[table["op"]]
-        if self.independent and op_type in MACROS:
+        op_type = find_operator(table["op"])
+        if self.independent and is_macro(op_type):
             raise NetworkError(f"op {op_type.name} makes layers that read each other")
         known = defaults(op_type)
         required = [key for key, default in known.items() if default is MISSING]
@@ -144,10 +155,11 @@ class _Reader:
         attributes = [each.name for each in fields(op_type)]
         op = op_type(**{key: _tuples(table[key]) for key in attributes if key in table})
         inputs = self._own(table) if self.independent else self._inputs(where, table)
-        if isinstance(op, MACROS):
+        if is_macro(op_type):
             if len(inputs) != 1:
                 raise ShapeError(f"inputs of {op.name}: it takes 1 input, not {len(inputs)}")
-            return op.expand(name, inputs, self.shapes[inputs[0]])
+            layers: tuple[Layer, ...] = op.expand(name, inputs, self.shapes[inputs[0]])
+            return layers
         for flag in _FLAGS:
             check_bool(flag, table.get(flag, False))
         epilogue = {key: table.get(key, default) for key, default in _EPILOGUE.items()}
@@ -198,11 +210,11 @@ def _check_operators(file: TomlFile, tables: list[dict[str, Any]]) -> None:
     for index, table in enumerate(tables):
         if "op" not in table:
             raise file.error("op is missing", "layer", index)
-        if table["op"] not in tuple(OPERATORS):  # also where it is a list, which has no hash
+        if table["op"] not in OPERATORS:  # also where it is a list, which has no hash
             line = file.line("layer", index, "op")
             unknown.append(f"{table['op']!r} (layer {table.get('name', index)}, line {line})")
     if unknown:
-        named = (table["op"] for table in tables if table["op"] not in tuple(OPERATORS))
+        named = (table["op"] for table in tables if table["op"] not in OPERATORS)
         raise UnsupportedError(
             f"{file.path}: op {', '.join(unknown)} is not supported; "
             f"the operators are {', '.join(OPERATORS)}{suggestion(OPERATORS, *named)}"

@@ -12,7 +12,7 @@ from accelsim.checks import show, suggestion
 from accelsim.errors import NetworkError, warn
 from accelsim.ir import Layer, Network
 from accelsim.networks.builder import Size, check_size
-from accelsim.networks.variants import VARIANTS, apply
+from accelsim.networks.variants import INFERENCE, VARIANTS, apply, with_form
 from accelsim.ops import Resize
 
 
@@ -93,8 +93,15 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-def get(name: str, variant: str = "baseline", input: Size | None = None) -> Network:
-    """The network of that name; `input` is its height and width, None its usual ones."""
+def get(
+    name: str, variant: str = "baseline", input: Size | None = None, form: str = INFERENCE
+) -> Network:
+    """The network of that name.
+
+    input : its height and width, None its usual ones.
+    form : of a variant's operators, inference or train.
+    """
+    variant = with_form(variant, form)
     if name not in NAMES:
         raise NetworkError(
             f"there is no network {name!r}; there are {', '.join(NAMES)}{suggestion(NAMES, name)}"

@@ -15,7 +15,6 @@ from accelsim.checks import show
 from accelsim.errors import NetworkError, ShapeError
 from accelsim.graph.host import PRODUCTS_OF_MAPS
 from accelsim.ir import INPUT, Layer, Network, Shape
-from accelsim.networks.square import as_depthwise, square_depthwise
 from accelsim.ops import (
     Concat,
     Conv2d,
@@ -28,6 +27,7 @@ from accelsim.ops import (
     Scale,
 )
 from accelsim.ops.geometry import Pair, resolve_padding
+from accelsim.ops.papers.convolutions import as_depthwise, square_depthwise
 
 VARIANTS = ("fuse_full", "fuse_half", "fuse_full_50", "fuse_half_50")
 

@@ -1,28 +1,48 @@
 """Variants: transforms that replace layers of a network."""
 
-from typing import NamedTuple
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
 
-from accelsim.checks import suggestion
-from accelsim.errors import NetworkError
+from accelsim.checks import check, one_of, show, suggestion
+from accelsim.errors import NetworkError, ShapeError, warn
 from accelsim.graph.network import GraphNetwork
-from accelsim.ir import BaseNetwork, Network
+from accelsim.ir import INPUT, BaseNetwork, Layer, Network
 from accelsim.networks import fuse
 from accelsim.networks.fuse import NO_RULES, Rules
-from accelsim.networks.xsep import xsep
+from accelsim.ops import papers
+from accelsim.ops.papers.base import FORMS, INFERENCE, Key, PaperOperator
 
 BASELINE = "baseline"
 # ddc is of networks with context modules, whose definitions make it.
-VARIANTS = (BASELINE, *fuse.VARIANTS, "xsep", "ddc")
-KEYS = {"xsep": ("k",)}  # the keys of those that take any
+VARIANTS = (BASELINE, *papers.VARIANTS, "ddc")
 
-__all__ = ["BASELINE", "KEYS", "VARIANTS", "Rules", "Variant", "apply", "parse"]
+__all__ = [
+    "BASELINE",
+    "FORMS",
+    "INFERENCE",
+    "VARIANTS",
+    "Rules",
+    "Variant",
+    "apply",
+    "parse",
+    "replace_layers",
+    "variant_keys",
+    "with_form",
+]
 
 
 class Variant(NamedTuple):
     """A variant as the user writes it, NAME[:key=value,...], in parts."""
 
     name: str
-    keys: tuple[tuple[str, str], ...]
+    keys: tuple[tuple[str, Any], ...]
+
+    @property
+    def operator(self) -> type[PaperOperator] | None:
+        """What it puts in the place of layers; None where it is no operator of a paper."""
+        return papers.find(self.name) if self.name in papers.VARIANTS else None
 
 
 def parse(text: str) -> Variant:
@@ -35,8 +55,9 @@ def parse(text: str) -> Variant:
             f"there is no variant {name!r}; there are {', '.join(VARIANTS)}"
             f"{suggestion(VARIANTS, name)}"
         )
-    allowed = KEYS.get(name, ())
-    keys: list[tuple[str, str]] = []
+    operator = Variant(name, ()).operator
+    allowed = operator.all_keys() if operator else {}
+    keys: dict[str, Any] = {}
     for item in rest.split(",") if colon else []:
         key, equals, value = item.partition("=")
         if not (key and equals and value):
@@ -44,15 +65,53 @@ def parse(text: str) -> Variant:
         if key not in allowed:
             takes = f"only the keys {', '.join(allowed)}" if allowed else "no keys"
             raise NetworkError(f"variant {name} takes {takes}, not {key!r}")
-        if key in dict(keys):
+        if key in keys:
             raise NetworkError(f"variant {text!r} gives {key} twice")
-        keys.append((key, value))
-    return Variant(name, tuple(keys))
+        keys[key] = _read(f"key {key} of variant {name}", allowed[key], value)
+    return Variant(name, tuple(keys.items()))
+
+
+def _read(what: str, key: Key, text: str) -> Any:
+    """The value of a key."""
+    try:
+        value = key.read(text)
+    except ValueError:
+        value = None
+    if value is None or not key.requirement.allows(value):
+        raise NetworkError(f"{what} must be {key.requirement.phrase}, not {text}")
+    return value
+
+
+def with_form(variant: str, form: str) -> str:
+    """The variant in that form, if it is not the one for inference, in which it is without.
+
+    Operators that are the same in both forms stay as they are. NetworkError where the variant is of
+    no operator.
+    """
+    check("form", form, one_of(FORMS), NetworkError)
+    if form == INFERENCE:
+        return variant
+    name, keys = parse(variant)
+    operator = Variant(name, keys).operator
+    if operator is None:
+        raise NetworkError(
+            f"form {form} is of variants that are operators, and {name} is none; such are "
+            f"{', '.join(papers.VARIANTS)}"
+        )
+    if "form" not in operator.all_keys() or ("form", form) in keys:
+        return variant
+    return f"{variant}{',' if keys else ':'}form={form}"
+
+
+def variant_keys(variant: str) -> dict[str, str]:
+    """What JSON says of a network's variant: its name with keys, and the form of its operators."""
+    forms = [item.removeprefix("form=") for item in re.split("[:,]", variant) if "form=" in item]
+    return {"variant": variant, "form": forms[0] if forms else INFERENCE}
 
 
 def apply(network: BaseNetwork, variant: str, rules: Rules = NO_RULES) -> Network:
     """The network with its layers replaced as the variant says."""
-    name, keys = parse(variant)
+    name, keys = parsed = parse(variant)
     if not isinstance(network, Network):
         raise NetworkError(
             f"variant {name} replaces layers of a graph, and {network.name} is a list of "
@@ -62,18 +121,61 @@ def apply(network: BaseNetwork, variant: str, rules: Rules = NO_RULES) -> Networ
         return network
     if isinstance(network, GraphNetwork):
         network = network.without_values()
-    if name == "xsep":
-        return xsep(network, variant, _kernel(dict(keys).get("k")))
-    if name == "ddc":
+    if name in fuse.VARIANTS:
+        return fuse.fuse(network, name, rules)
+    if parsed.operator is None:
         raise NetworkError(f"variant ddc replaces context modules, and {network.name} has none")
-    return fuse.fuse(network, name, rules)
+    return replace_layers(network, variant, parsed.operator, dict(keys))
 
 
-def _kernel(text: str | None) -> int | None:
-    """K of XSepConv; None where it is not given."""
-    if text is None:
-        return None
-    kernel = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
-    if kernel < 3 or kernel % 2 == 0:
-        raise NetworkError(f"key k of variant xsep must be an odd number from 3 to 999, not {text}")
-    return kernel
+def replace_layers(
+    network: Network, variant: str, operator: type[PaperOperator], keys: Mapping[str, Any]
+) -> Network:
+    """The network with an operator in the place of all layers that it replaces.
+
+    AccelsimWarning for each of them that stays, as the operator does not fit, with the reason;
+    NetworkError where all stay.
+    """
+    layers: list[Layer] = []
+    reasons: list[str] = []
+    replaced = 0
+    for layer in network.layers:
+        after: tuple[Layer, ...] = (layer,)
+        if operator.replaces(network, layer, **keys):
+            try:
+                after = _replacement(network, layer, operator.of(network, layer, **keys))
+                replaced += 1
+            except ShapeError as error:
+                reasons.append(f"{error} (layer {layer.name})")
+        layers += after
+    if not replaced:
+        why = "; ".join(reasons) or f"{network.name} has none"
+        raise NetworkError(f"variant {variant} replaces {operator.target}: {why}")
+    for reason in reasons:
+        warn(f"variant {variant} leaves a layer of {network.name} as it is: {reason}")
+    return replace(network, layers=tuple(layers), variant=variant)
+
+
+def _replacement(network: Network, layer: Layer, op: PaperOperator) -> tuple[Layer, ...]:
+    """The layers in the place of one; ShapeError where what follows it would change."""
+    (shape,) = network.in_shapes(layer)
+    *first, last = op.expand(layer.name, (INPUT,), shape)
+    if layer.prenorm and first:
+        raise ShapeError("prenorm folds into one layer, and the operator has several")
+    made = (*first, replace(last, layer_scale=layer.layer_scale, prenorm=layer.prenorm))
+    others = {each.name for each in network.layers}
+    for each in first:
+        if each.name in others:
+            raise ShapeError(f"{op.name} needs a layer {each.name}, and there is one already")
+    before, after = network.shape(layer.name), Network(op.name, shape, made).shape(layer.name)
+    if after != before:
+        raise ShapeError(f"its map {show(before)} would become {show(after)}")
+    (source,) = layer.inputs
+    return tuple(
+        replace(
+            each,
+            inputs=tuple(source if name == INPUT else name for name in each.inputs),
+            dtype=layer.dtype,
+        )
+        for each in made
+    )

@@ -11,16 +11,17 @@ from accelsim.ops.crop import Crop
 from accelsim.ops.ddc_context import DdcContext
 from accelsim.ops.depthwise import Depthwise
 from accelsim.ops.dynamic_depthwise import DynamicDepthwise
-from accelsim.ops.fuse_pair import FusePair
 from accelsim.ops.global_pool import GlobalPool
 from accelsim.ops.global_response_norm import GlobalResponseNorm
-from accelsim.ops.inception_depthwise import InceptionDepthwise
 from accelsim.ops.layer_norm import LayerNorm
 from accelsim.ops.linear import Linear
 from accelsim.ops.matmul import Matmul
-from accelsim.ops.mix_conv import MixConv
 from accelsim.ops.multiply import Multiply
-from accelsim.ops.parallel_depthwise import ParallelDepthwise
+from accelsim.ops.papers.fuse_pair import FusePair
+from accelsim.ops.papers.inception_depthwise import InceptionDepthwise
+from accelsim.ops.papers.mix_conv import MixConv
+from accelsim.ops.papers.parallel_depthwise import ParallelDepthwise
+from accelsim.ops.papers.xsep_conv import XSepConv
 from accelsim.ops.pixel_shuffle import PixelShuffle
 from accelsim.ops.pointwise import Pointwise
 from accelsim.ops.pool import Pool
@@ -32,7 +33,6 @@ from accelsim.ops.softmax import Softmax
 from accelsim.ops.squeeze_excite import SqueezeExcite
 from accelsim.ops.ssh_context import SshContext
 from accelsim.ops.tokens import Tokens
-from accelsim.ops.xsep_conv import XSepConv
 
 # What a layer of a network can be.
 OPS = (

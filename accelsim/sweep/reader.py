@@ -4,6 +4,7 @@ A specification is a hardware file in which a value may be a list, with the netw
 
     networks = ["mobilenet_v2"]
     variants = ["baseline", "fuse_half"]            # baseline
+    form = ["inference", "train"]                   # inference; of a variant's operators
     inputs = ["224x224", "160x160"]                 # each network's own
     batch = [1, 4, 16]                              # each network's own, which is 1 for most
     dataflows = ["auto", "os"]                      # auto; one of them: "os,ws"
@@ -55,7 +56,7 @@ from accelsim.hardware import (
 from accelsim.hardware.memory import MOST_KIB, MOST_WIDTH
 from accelsim.ir import IMAGES
 from accelsim.lowering import AUTO, DEPTHWISE_ON, parse_dataflows
-from accelsim.networks.variants import parse
+from accelsim.networks.variants import BASELINE, FORMS, INFERENCE, parse, with_form
 from accelsim.phrases import counted
 from accelsim.sweep.axes import BUFFERS, ENGINES, MAIN, OPERANDS, Axis, Value, column, presence
 from accelsim.sweep.spec import PART_POINTS, Spec
@@ -69,7 +70,7 @@ MOST_INDEX = 1 << 62  # of a grid
 
 # Keys of a specification: at the top, and in tables of its own.
 TOP = (
-    *("networks", "variants", "inputs", "batch", "dataflows", "depthwise_on", "hardware"),
+    *("networks", "variants", "form", "inputs", "batch", "dataflows", "depthwise_on", "hardware"),
     *("energy", "part_points"),
 )
 OWN: dict[str, tuple[str, ...]] = {
@@ -132,7 +133,7 @@ class _Reader:
         base = self.base()
         axes = (
             self.texts("networks", "network"),
-            self.texts("variants", "variant", "baseline"),
+            self.variants(),
             self.texts("inputs", "input", ""),
             *self.batches(),
             self.texts("dataflows", "dataflow", AUTO),
@@ -252,6 +253,19 @@ class _Reader:
         for value in values:
             self.require(value, WORDS, key)
         return self.axis((column,), ((value,) for value in values), key)
+
+    def variants(self) -> Axis:
+        """The axis of variants, each in every form that is asked for, and baseline once."""
+        axis = self.texts("variants", "variant", BASELINE)
+        forms = self.values(("form",), self.file.data.get("form", INFERENCE))
+        for form in forms:
+            self.require(form, one_of(FORMS), "form")
+        texts: dict[str, None] = {}
+        with self.blame(("variants",)):
+            for text in (str(text) for (text,) in axis.values):
+                alike = parse(text).operator is None
+                texts |= dict.fromkeys(text if alike else with_form(text, form) for form in forms)
+        return axis._replace(values=tuple((text,) for text in texts))
 
     def batches(self) -> Iterator[Axis]:
         """The axis of batches, if there is one."""

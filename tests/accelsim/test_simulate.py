@@ -425,6 +425,7 @@ def test_dictionary():
     assert list(written) == [
         "network",
         "variant",
+        "form",
         "input",
         "timing",
         "fidelity",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from accelsim.errors import AccelsimWarning, FileError, UnsupportedError
 from accelsim.importers import load
-from accelsim.importers.toml import OPERATORS, defaults
+from accelsim.importers.toml import OPERATORS, defaults, find_operator
 from accelsim.ir import Layer, Network
 from accelsim.ops import (
     MACROS,
@@ -465,4 +465,4 @@ def test_the_keys_of_an_operator_are_those_that_files_may_have(operator, write):
     with pytest.raises(FileError, match="unknown key wrong") as refused:
         load(write(text))
     allowed = str(refused.value).partition("allowed are ")[2].partition(" (layer")[0].split(", ")
-    assert set(allowed) == {"name", "op", "inputs", *defaults(OPERATORS[operator])}
+    assert set(allowed) == {"name", "op", "inputs", *defaults(find_operator(operator))}

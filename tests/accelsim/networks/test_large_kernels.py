@@ -29,7 +29,7 @@ from accelsim.ops import (
     ParallelDepthwise,
     Pointwise,
 )
-from accelsim.ops.parallel_depthwise import Branch
+from accelsim.ops.papers.parallel_depthwise import Branch
 from accelsim.simulation import simulate
 from accelsim.weights import seeded_weights
 from tests.accelsim import onnx_oracle

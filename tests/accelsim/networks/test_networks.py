@@ -802,7 +802,7 @@ def test_register_by_register(name, size, layers):
 
 def test_parse_gives_name_and_keys():
     assert parse("fuse_half") == ("fuse_half", ())
-    assert parse("xsep:k=7") == ("xsep", (("k", "7"),))
+    assert parse("xsep:k=7") == ("xsep", (("k", 7),))
 
 
 def test_one_number_is_no_size():

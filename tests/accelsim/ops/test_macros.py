@@ -14,7 +14,7 @@ from accelsim.ops import (
     SshContext,
     XSepConv,
 )
-from accelsim.ops.xsep_conv import CORNERS
+from accelsim.ops.papers.xsep_conv import CORNERS
 from tests.accelsim.ops.reals import golden
 from tests.naive import operators as naive
 

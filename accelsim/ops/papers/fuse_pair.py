@@ -1,9 +1,12 @@
 """FuSeConv: a K x K depthwise convolution replaced by 1 x K and K x 1 (arXiv 2105.13434)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
-from accelsim.ir import ACTIVATIONS, Layer, Shape
+from accelsim.checks import show
+from accelsim.errors import ShapeError
+from accelsim.ir import ACTIVATIONS, Layer, Network, Shape
 from accelsim.ops.concat import Concat
 from accelsim.ops.depthwise import Depthwise
 from accelsim.ops.geometry import (
@@ -14,10 +17,12 @@ from accelsim.ops.geometry import (
     check_pair,
     check_whole,
 )
+from accelsim.ops.papers.base import INFERENCE, IRREGULAR, Cost, Paper, PaperOperator
+from accelsim.ops.papers.convolutions import square_depthwise
 
 
 @dataclass(frozen=True)
-class FusePair:
+class FusePair(PaperOperator):
     """Horizontal and vertical one-dimensional depthwise convolutions, concatenated.
 
     kernel : K of 1 x K and K x 1.
@@ -29,6 +34,16 @@ class FusePair:
     """
 
     name: ClassVar[str] = "fuse_pair"
+    paper: ClassVar[Paper] = Paper(
+        "Selvam, Ganesan, Kumar",
+        "FuSeConv: Fully Separable Convolutions for Fast Inference on Systolic Arrays",
+        "DATE 2021",
+        "2105.13434",
+    )
+    cost_class: ClassVar[str] = IRREGULAR
+    target: ClassVar[str] = "square depthwise layers"
+    forms: ClassVar[tuple[str, ...]] = (INFERENCE,)
+    cost: ClassVar[Mapping[str, Cost]] = {INFERENCE: Cost("D*Ci*k", "D*Ci*k*HWo")}
     kernel: int
     stride: Pair = (1, 1)
     full: bool = False
@@ -63,3 +78,20 @@ class FusePair:
             channels=None if self.full else channels,
         )
         return Layer(name, op, inputs, self.bias, self.norm, self.activation)
+
+    @classmethod
+    def replaces(cls, network: Network, layer: Layer, **keys: Any) -> bool:
+        """Whether it is depthwise with one square kernel."""
+        return square_depthwise(network, layer) is not None
+
+    @classmethod
+    def of(cls, network: Network, layer: Layer, **keys: Any) -> Self:
+        """The pair in its place; which layers a variant gives one is for the whole network."""
+        op = square_depthwise(network, layer)
+        assert op is not None
+        assert op.kernel is not None
+        if op.padding not in ("same", "same_tf"):
+            raise ShapeError(f"padding must be same or same_tf, not {show(op.padding)}")
+        full = keys.get("full", False)
+        bias, norm, activation = layer.bias, layer.norm, layer.activation
+        return cls(op.kernel[0], op.stride, full, op.padding, bias, norm, activation)

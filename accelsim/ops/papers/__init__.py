@@ -1,0 +1,27 @@
+"""Operators of papers: one file each, listed here, imported when one is asked for."""
+
+import importlib
+
+from accelsim.ops.papers.base import PaperOperator
+
+# Every variant that replaces layers by an operator: the module here that defines it, and its class.
+VARIANTS = {
+    "fuse_full": "fuse_pair.FusePair",
+    "fuse_half": "fuse_pair.FusePair",
+    "fuse_full_50": "fuse_pair.FusePair",
+    "fuse_half_50": "fuse_pair.FusePair",
+    "xsep": "xsep_conv.XSepConv",
+    "acb": "acb.Acb",
+}
+
+# What a layer of a TOML file can be of them, beside those that `accelsim.ops` has as macros.
+NAMES = ("acb",)
+
+__all__ = ["NAMES", "VARIANTS", "find"]
+
+
+def find(variant: str) -> type[PaperOperator]:
+    """The operator of a variant."""
+    module, _, name = VARIANTS[variant].partition(".")
+    operator: type[PaperOperator] = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    return operator

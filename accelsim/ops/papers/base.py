@@ -1,0 +1,321 @@
+"""What an operator of a paper is: layers as they are trained, and as they are run.
+
+A file of this package defines one, a frozen dataclass of the convolution that it stands for and of
+the paper's hyper-parameters. Of its layers everything else follows: parameters and multiply-
+accumulates of both forms, what runs where, and the golden reference of what is linear.
+
+Formulas of costs are of one image and in these words: Ci and Co are channels of input and output, k
+rows and columns of the kernel, g groups, HWo pixels of the output, HW those of the input; others
+are hyper-parameters.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+
+from accelsim.checks import Requirement, check, one_of
+from accelsim.errors import ShapeError, UnsupportedError
+from accelsim.ir import ACTIVATIONS, INPUT, Layer, Network, Operator, Shape
+from accelsim.ops.add import Add
+from accelsim.ops.batch_norm import BatchNorm
+from accelsim.ops.crop import Crop
+from accelsim.ops.geometry import (
+    Array,
+    Padding,
+    Pair,
+    check_bool,
+    check_choice,
+    check_padding,
+    check_pair,
+    check_whole,
+    resolve_padding,
+)
+from accelsim.ops.papers.convolutions import as_convolution, convolution
+
+INFERENCE, TRAIN = FORMS = ("inference", "train")
+
+# What an operator costs an architect: nothing, once its branches are folded; shapes that differ
+# within a layer; or work for every image before the first product.
+FOLDABLE, IRREGULAR, DYNAMIC = "foldable", "static irregular", "input-dependent"
+
+
+class Paper(NamedTuple):
+    """Where an operator is from."""
+
+    authors: str
+    title: str
+    venue: str
+    arxiv: str = ""
+
+
+class Cost(NamedTuple):
+    """Formulas of the parameters and of the multiply-accumulates of a form."""
+
+    params: str
+    macs: str
+
+
+class Key(NamedTuple):
+    """A hyper-parameter that a variant may set.
+
+    read : its value from a text; ValueError where it is none.
+    requirement : what the value must be.
+    default : in words, where the dataclass has none of that name.
+    """
+
+    read: Callable[[str], Any]
+    requirement: Requirement
+    default: str = ""
+
+
+class Trained(NamedTuple):
+    """What a layer multiplies with and adds: scale[k] times sums[k], and offset[k].
+
+    kernel : shaped as the operator's `weight_shape`.
+    scale, offset : of a batch norm; an offset alone is a bias. [k]
+    """
+
+    kernel: Array
+    scale: Array | None = None
+    offset: Array | None = None
+
+    def apply(self, sums: Array) -> Array:
+        """Sums [k, h, w], of integers int64, scaled and offset."""
+        if self.scale is not None:
+            sums = sums * wide(self.scale)[:, None, None]
+        return sums if self.offset is None else sums + wide(self.offset)[:, None, None]
+
+    def scaled(self) -> Array:
+        """The kernel, that of every output channel times its scale."""
+        kernel = wide(self.kernel)
+        if self.scale is None:
+            return kernel
+        return kernel * wide(self.scale).reshape(-1, *[1] * (kernel.ndim - 1))
+
+
+def read_whole(text: str) -> int:
+    """A whole number in digits; ValueError for anything else."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ValueError(text)
+    return int(text)
+
+
+def wide(values: Array) -> Array:
+    """Integers as int64, reals as float64."""
+    return np.asarray(values, np.int64 if np.asarray(values).dtype.kind in "iu" else np.float64)
+
+
+FORM = Key(str, one_of(FORMS))
+
+
+@dataclass(frozen=True)
+class PaperOperator(ABC):
+    """An operator of a paper; a macro, which expands into layers.
+
+    name : in files; variants have it too, if it is in VARIANTS of `accelsim.ops.papers`.
+    forms : how it can be expanded; where both are alike there is but one.
+    target : which layers of a network it replaces as a variant, in words.
+    keys : what a variant may set, beside `form` where there are two; attributes by their names.
+    cost : by form.
+    """
+
+    name: ClassVar[str]
+    paper: ClassVar[Paper]
+    cost_class: ClassVar[str]
+    target: ClassVar[str]
+    forms: ClassVar[tuple[str, ...]] = FORMS
+    keys: ClassVar[Mapping[str, Key]] = {}
+    cost: ClassVar[Mapping[str, Cost]]
+
+    @abstractmethod
+    def expand(self, name: str, inputs: tuple[str, ...], shape: Shape) -> tuple[Layer, ...]:
+        """The layers of the form, the last of which is NAME, on an input of `shape`."""
+
+    def fold(self, name: str, trained: Mapping[str, Trained]) -> dict[str, Trained]:
+        """What the layers of the inference form have, from that of the train form's, by name.
+
+        Integers give integers, exactly. Quantisation comes after it, since rounded parts do not add
+        up to a rounded sum.
+        """
+        return dict(trained)
+
+    @classmethod
+    @abstractmethod
+    def replaces(cls, network: Network, layer: Layer, **keys: Any) -> bool:
+        """Whether the layer is one that the operator replaces, as `target` says."""
+
+    @classmethod
+    @abstractmethod
+    def of(cls, network: Network, layer: Layer, **keys: Any) -> Self:
+        """The operator in the place of that layer; ShapeError says why it does not fit."""
+
+    @classmethod
+    def all_keys(cls) -> dict[str, Key]:
+        """What a variant may set."""
+        return {**cls.keys, **({"form": FORM} if len(cls.forms) > 1 else {})}
+
+    @classmethod
+    def default(cls, key: str) -> str:
+        """In words, what a key is where a variant does not set it."""
+        own = next((each.default for each in fields(cls) if each.name == key), None)
+        return cls.all_keys()[key].default or as_text(own)
+
+    def network(self, shape: Shape) -> Network:
+        """The layers on an input of `shape`, by themselves; the last one has the operator's name.
+
+        Its `total_params` and `total_macs` are those of the form.
+        """
+        return Network(self.name, shape, self.expand(self.name, (INPUT,), shape))
+
+
+def as_text(value: object) -> str:
+    """A value of a key as users write it: numbers of a list stand between plus signs."""
+    return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+@dataclass(frozen=True)
+class ConvolutionOperator(PaperOperator):
+    """An operator in the place of one convolution, whose attributes it has.
+
+    padding : as of conv2d.
+    bias, norm : whether the convolution has them; an operator with batch norms of its own has
+        those, and a bias where they are folded.
+    """
+
+    out_channels: int
+    kernel: Pair
+    stride: Pair = (1, 1)
+    padding: Padding = 0
+    dilation: Pair = (1, 1)
+    groups: int = 1
+    bias: bool = False
+    norm: bool = False
+    activation: str = "none"
+    form: str = INFERENCE
+
+    def __post_init__(self) -> None:
+        check_whole("out_channels", self.out_channels)
+        check_pair("kernel", self.kernel)
+        check_pair("stride", self.stride)
+        check_padding(self.padding)
+        check_pair("dilation", self.dilation)
+        check_whole("groups", self.groups)
+        check_bool("bias", self.bias)
+        check_bool("norm", self.norm)
+        check_choice("activation", self.activation, tuple(ACTIVATIONS))
+        for key, (_, requirement, _) in self.all_keys().items():
+            check(key, getattr(self, key), requirement, ShapeError)
+
+    @classmethod
+    def of(cls, network: Network, layer: Layer, **keys: Any) -> Self:
+        """The operator with the attributes of a convolution; ShapeError where it does not fit."""
+        conv = as_convolution(network, layer)
+        if conv is None:
+            raise ShapeError(f"{layer.op.name} is no convolution of one kernel shape")
+        return cls(
+            conv.out_channels,
+            conv.kernel,
+            conv.stride,
+            conv.padding,
+            conv.dilation,
+            conv.groups,
+            layer.bias,
+            layer.norm,
+            layer.activation,
+            **keys,
+        )
+
+    def sides(self, shape: Shape) -> tuple[int, int, int, int]:
+        """Rows and columns of zeros: top, bottom, left, right."""
+        return resolve_padding(self.padding, shape[1:], self.kernel, self.stride, self.dilation)
+
+    def part(
+        self, name: str, source: str, shape: Shape, kernel: Pair, corner: Pair, **epilogue: Any
+    ) -> tuple[Layer, ...]:
+        """NAME, a convolution with a part of the kernel's taps; before it what crops its input.
+
+        kernel, corner : rows and columns of the part, and where in the kernel it begins. Its taps
+            meet what those of the whole kernel meet there; where that begins within the map, as
+            with a padding of less than half a kernel, NAME_crop leaves out what no tap meets.
+        """
+        (dh, dw), (_, h, w) = self.dilation, shape
+        top, bottom, left, right = self.sides(shape)
+        rest = [
+            whole - part - at for whole, part, at in zip(self.kernel, kernel, corner, strict=True)
+        ]
+        top, bottom = top - dh * corner[0], bottom - dh * rest[0]
+        left, right = left - dw * corner[1], right - dw * rest[1]
+        layers: list[Layer] = []
+        if min(top, bottom, left, right) < 0:
+            rows, columns = (max(0, -top), h - max(0, -bottom)), (max(0, -left), w - max(0, -right))
+            layers.append(Layer(f"{name}_crop", Crop(rows, columns), (source,)))
+            source = layers[0].name
+        padding = max(0, top), max(0, bottom), max(0, left), max(0, right)
+        op = convolution(
+            shape[0], self.out_channels, kernel, self.stride, padding, self.dilation, self.groups
+        )
+        return (*layers, Layer(name, op, (source,), **epilogue))
+
+    def whole(self, shape: Shape) -> Operator:
+        """The convolution itself."""
+        attributes = self.kernel, self.stride, self.padding, self.dilation, self.groups
+        return convolution(shape[0], self.out_channels, *attributes)
+
+
+def merge(kernel: Pair, parts: Iterable[tuple[Pair, Trained]]) -> Trained:
+    """One kernel and bias for convolutions of the same map whose results are added.
+
+    kernel : rows and columns of the merged one.
+    parts : of every convolution the corner of `kernel` where its own begins, and what it has.
+    """
+    total, bias = np.zeros((), np.int64), np.zeros((), np.int64)
+    for (row, column), part in parts:
+        scaled = part.scaled()
+        rows, columns = scaled.shape[2:]
+        below, right = kernel[0] - rows - row, kernel[1] - columns - column
+        total = total + np.pad(scaled, ((0, 0), (0, 0), (row, below), (column, right)))
+        bias = bias + wide(np.zeros(len(scaled), int) if part.offset is None else part.offset)
+    return Trained(total, None, bias)
+
+
+def centre(kernel: Pair, part: Pair) -> Pair:
+    """The corner at which a part of a kernel has the same centre; of an even size the later one."""
+    rows, columns = (whole // 2 - size // 2 for whole, size in zip(kernel, part, strict=True))
+    return rows, columns
+
+
+def golden(network: Network, trained: Mapping[str, Trained], x: Array) -> Array:
+    """int64[k, h, w]: what the last layer makes of x[c, h, w] where all layers are linear.
+
+    Sums go from layer to layer as they are, in integers. Reals give reals.
+
+    UnsupportedError where a layer is not linear.
+    """
+    maps = {INPUT: x}
+    for layer in network.layers:
+        inputs = [maps[source] for source in layer.inputs]
+        made = _linear(layer, trained.get(layer.name), inputs)
+        maps[layer.name] = made
+    return maps[network.layers[-1].name]
+
+
+def _linear(layer: Layer, trained: Trained | None, inputs: list[Array]) -> Array:
+    op, shapes = layer.op, [each.shape for each in inputs]
+    sources = op.alias(*shapes)
+    if layer.activation != "none":
+        raise UnsupportedError(f"{layer.activation} is not linear (layer {layer.name})")
+    if sources is not None:
+        return np.stack([inputs[place][channel] for place, channel in sources])
+    if isinstance(op, Add):
+        return np.asarray(sum(inputs))
+    if isinstance(op, Crop):
+        (x,) = inputs
+        return x[:, slice(*(op.rows or (None,))), slice(*(op.columns or (None,)))]
+    if trained is not None and op.lower(*shapes):
+        return trained.apply(wide(op.golden(trained.kernel, *inputs)))
+    if trained is not None and isinstance(op, BatchNorm):
+        return trained.apply(wide(inputs[0]))
+    raise UnsupportedError(f"{op.name} is not linear, or has no weights (layer {layer.name})")
