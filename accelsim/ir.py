@@ -249,7 +249,8 @@ class Piece(NamedTuple):
     def take_weights(self, weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
         """int8[k, c / groups, fh, fw] of the piece's Conv, from the layer's kernel.
 
-        int8[k, depth] where only some taps are live.
+        int8[k, depth] where only some taps are live. Where each of several images has a kernel of
+        its own, these stand in front, and k are those of all images.
         """
         if self.weights is not None:
             parts = [weights[..., start:stop] for start, stop in self.weights]

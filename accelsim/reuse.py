@@ -168,8 +168,10 @@ def _needed(
     if (sources := layer.op.alias(*shapes)) is not None:
         return {inputs[place][channel] for place, channel in sources}
     needed: set[tuple[str, int]] = set()
-    for lie in inputs:
-        for channels in [piece.channels for piece in layer.op.lower(*shapes)] or [None]:
+    for place, lie in enumerate(inputs):
+        # Pieces choose channels of the map; a kernel that is an input is read whole.
+        pieces = () if place else layer.op.lower(*shapes)
+        for channels in [piece.channels for piece in pieces] or [None]:
             needed |= set(lie if channels is None else [lie[channel] for channel in channels])
     return needed
 

@@ -35,12 +35,12 @@ class Real(NamedTuple):
 
     kernel : float32, shaped as Operator.weight_shape.
     bias : float32[k], or None.
-    scale : of which the values of the kernel are whole multiples, where they are given so.
+    factors : as of Products: of a batch norm that has no weights to fold into.
     """
 
     kernel: Float32
     bias: Float32 | None = None
-    scale: float | None = None
+    factors: tuple[float, ...] = ()
 
 
 @dataclass
@@ -98,7 +98,8 @@ def _add_products(
         kernel = parts.constant(f"{layer.name}/kernel", real.kernel)
         w = View(tuple(range(real.kernel.ndim)), real.kernel.shape)
     bias = "" if real.bias is None else parts.constant(f"{layer.name}/bias", real.bias)
-    work = Products(op, View(WHOLE, (1, *shapes[0])), w, View(WHOLE, out), second)
+    x, y = View(WHOLE, (1, *shapes[0])), View(WHOLE, out)
+    work = Products(op, x, w, y, second, factors=real.factors)
     inputs = layer.inputs[0], kernel, bias, "", ""
     parts.nodes.append(Node(layer.name, op.name, work, inputs, (made,)))
     parts.types[made] = TensorType(out, "float32")

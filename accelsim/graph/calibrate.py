@@ -95,15 +95,16 @@ def draw(network: Network, layer: Layer, seed: int) -> Real:
 
 
 def fold(network: Network, layer: Layer, real: Real, norm: Norm, seed: int) -> Real:
-    """The layer with its batch norm in its kernel and bias."""
+    """The layer with its batch norm in its kernel, or behind a kernel that is a map, and bias."""
     k = len(norm.mean)
     gamma, beta = normals(seed, f"{layer.name}.norm", (2, k)) * _SPREAD
     factor = (1 + gamma) / norm.deviation
-    channels = outputs_of(layer.op, network.in_shapes(layer))
-    kernel = real.kernel * factor[channels]
     before = 0.0 if real.bias is None else real.bias.astype(np.float64)
-    bias = beta + (before - norm.mean) * factor
-    return Real(kernel.astype(np.float32), bias.astype(np.float32))
+    bias = (beta + (before - norm.mean) * factor).astype(np.float32)
+    if not real.kernel.size:
+        return Real(real.kernel, bias, tuple(factor.tolist()))
+    channels = outputs_of(layer.op, network.in_shapes(layer))
+    return Real((real.kernel * factor[channels]).astype(np.float32), bias)
 
 
 def reals(network: Network, seed: int, norms: Mapping[str, Norm]) -> dict[str, Real]:

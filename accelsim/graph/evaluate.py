@@ -141,6 +141,8 @@ def after_sums(graph: Graph, node: Node, given: Sequence[Array | None], total: A
     """What a node makes of its sums of products."""
     assert isinstance(node.work, Products)
     bias, others = given[2], given[OF_PRODUCTS:]
+    if node.work.factors:
+        total = total * np.array(node.work.factors, np.float32).reshape(-1, 1, 1)
     if bias is not None:
         total = total + bias.reshape(-1, 1, 1)
     shape, dtype, _ = graph.type(node.outputs[0])

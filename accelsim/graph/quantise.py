@@ -287,7 +287,7 @@ class _Quantiser:
         x_kind = self.kinds[x]
         if work.second_map:
             weights, zero = w, self._zero(w)
-            scales = np.array([self.kinds[w].scale], np.float32)
+            scales = np.array(work.factors or (1.0,), np.float32) * np.float32(self.kinds[w].scale)
         else:
             channels = outputs_of(work.operator, (_map(work.x.shape),))
             weights, scales = self._kernel(w, channels, _map(work.y.shape)[0])
@@ -309,7 +309,7 @@ class _Quantiser:
         if after and _function(after) not in CLAMPS:
             program += self._table(after, y_kind)
         inputs = x, weights, "", self._zero(x), zero
-        self._add(node, work, inputs, made, program)
+        self._add(node, work._replace(factors=()), inputs, made, program)
         self._integer_tensor(made)
         return {node.name, after.name} if after else {node.name}
 

@@ -93,6 +93,8 @@ class Products(NamedTuple):
         operator reads, as (n, c, h, w).
     norm : whether a batch norm is folded into weights and bias.
     biased : whether the bias, where there is one, is more than that of a norm.
+    factors : of reals, what the sums of every output channel are multiplied with before the bias
+        is added, as by a batch norm behind a kernel that is a map; () where by nothing.
     """
 
     operator: Operator
@@ -102,6 +104,7 @@ class Products(NamedTuple):
     second_map: bool = False
     norm: bool = False
     biased: bool = True
+    factors: tuple[float, ...] = ()
 
 
 Work = Function | Products | None

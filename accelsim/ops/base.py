@@ -19,7 +19,8 @@ class Convolution(Protocol):
     """An operator that is one or several Convs; a file of ops/ adds attributes and `lower`.
 
     Its kernel is its weights or, where it has two inputs, the second of them: what another layer
-    makes, with the values of the weights in their order. Such a kernel is no parameter.
+    makes for every image, with the values of the weights in their order, in any shape. Such a
+    kernel is no parameter.
 
     depthwise : whether a single channel is a depthwise layer too, which shapes cannot say.
     """
@@ -54,9 +55,7 @@ class Convolution(Protocol):
         pieces = self.lower(*inputs)
         if len(inputs) > 1:
             return ()
-        if pieces[0].weights is None:
-            return pieces[0].conv.kernel_shape
-        return (sum(map(_kernel_size, pieces)),)
+        return _packed(pieces)
 
     def macs(self, *inputs: Shape) -> int:
         """Dense multiply-accumulates, padded taps included."""
@@ -75,8 +74,11 @@ class Convolution(Protocol):
         return None
 
     def operands(self, inputs: Sequence[Int8], weights: Int8) -> tuple[Int8, Int8]:
-        """The first input, and the second or the weights."""
-        return inputs[0], inputs[1] if len(inputs) > 1 else weights
+        """The first input, and the weights or, shaped as they would be, the second."""
+        if len(inputs) == 1:
+            return inputs[0], weights
+        shapes = [each.shape for each in inputs]
+        return inputs[0], inputs[1].reshape(_packed(self.lower(*shapes)))
 
     def golden(self, weights: Int8, *inputs: Int8) -> Array:
         """int32[c, h, w], or float32 of reals: every piece by itself."""
@@ -87,6 +89,13 @@ class Convolution(Protocol):
             result = convolve(piece.conv, piece.take_weights(kernel), piece.take_input(x))
             piece.put(result, out)
         return out
+
+
+def _packed(pieces: tuple[Piece, ...]) -> tuple[int, ...]:
+    """The shape of a kernel that pieces take theirs from."""
+    if pieces[0].weights is None:
+        return pieces[0].conv.kernel_shape
+    return (sum(map(_kernel_size, pieces)),)
 
 
 def _kernel_size(piece: Piece) -> int:

@@ -11,7 +11,7 @@ from accelsim.ops.geometry import (
     check_pair,
     check_whole,
     make_conv,
-    take_inputs,
+    take_map,
 )
 from accelsim.ops.masks import Masked, MaskLike, as_mask
 
@@ -46,7 +46,7 @@ class Conv2d(Masked):
 
     def unmasked(self, *inputs: Shape) -> tuple[Piece, ...]:
         """One Conv."""
-        (shape,) = take_inputs(self.name, inputs, 1)
+        shape = take_map(self.name, inputs)
         conv = make_conv(
             shape,
             self.out_channels,

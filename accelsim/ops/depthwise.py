@@ -16,7 +16,7 @@ from accelsim.ops.geometry import (
     check_pair,
     check_whole,
     make_conv,
-    take_inputs,
+    take_map,
     take_part,
 )
 from accelsim.ops.masks import Masked, MaskLike, as_mask
@@ -68,7 +68,7 @@ class Depthwise(Masked):
 
     def unmasked(self, *inputs: Shape) -> tuple[Piece, ...]:
         """One Conv, or one for every kernel shape in the order of first use."""
-        ((c, h, w),) = take_inputs(self.name, inputs, 1)
+        c, h, w = take_map(self.name, inputs)
         first, stop = take_part("channels", self.channels or (0, c), c)
         if self.kernel is not None:
             read = None if self.channels is None else tuple(range(first, stop))

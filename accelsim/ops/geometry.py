@@ -91,6 +91,16 @@ def take_inputs(op: str, inputs: tuple[Shape, ...], count: int) -> tuple[Shape, 
     return inputs
 
 
+def take_map(op: str, inputs: tuple[Shape, ...]) -> Shape:
+    """The map of a convolution; ShapeError unless it comes alone or with a kernel behind it."""
+    if len(inputs) not in (1, 2):
+        raise ShapeError(
+            f"inputs of {op}: it takes 1 input, or 2 of which the second is its kernel, not "
+            f"{len(inputs)}"
+        )
+    return inputs[0]
+
+
 def resolve_padding(
     padding: Padding, size: Pair, kernel: Pair, stride: Pair, dilation: Pair
 ) -> tuple[int, int, int, int]:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from accelsim.ir import Piece, Shape
 from accelsim.ops.base import Convolution
-from accelsim.ops.geometry import check_bool, check_whole, make_conv, take_inputs
+from accelsim.ops.geometry import check_bool, check_whole, make_conv, take_map
 
 
 @dataclass(frozen=True)
@@ -32,5 +32,5 @@ class Linear(Convolution):
 
     def lower(self, *inputs: Shape) -> tuple[Piece, ...]:
         """One Conv on the flattened input."""
-        ((c, h, w),) = take_inputs(self.name, inputs, 1)
+        c, h, w = take_map(self.name, inputs)
         return (Piece(make_conv((c * h * w, 1, 1), self.out_features)),)

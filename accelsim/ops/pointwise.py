@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from accelsim.ir import Piece, Shape
 from accelsim.ops.base import Convolution
-from accelsim.ops.geometry import Pair, check_pair, check_whole, make_conv, take_inputs
+from accelsim.ops.geometry import Pair, check_pair, check_whole, make_conv, take_map
 
 
 @dataclass(frozen=True)
@@ -24,5 +24,5 @@ class Pointwise(Convolution):
 
     def lower(self, *inputs: Shape) -> tuple[Piece, ...]:
         """One Conv."""
-        (shape,) = take_inputs(self.name, inputs, 1)
+        shape = take_map(self.name, inputs)
         return (Piece(make_conv(shape, self.out_channels, stride=self.stride, groups=self.groups)),)

@@ -55,6 +55,8 @@ def choose_convolution(
 def transposed_convolution(model: Model, step: Step) -> Iterator[Node]:
     """ConvTranspose in one or two dimensions."""
     geometry = Geometry(model, step)
+    if geometry.computed:
+        raise CannotExecuteError("its weights are computed")
     x, w, ones = geometry.x, geometry.w, geometry.ones
     groups = step.attributes.get("group", 1)
     strides = step.attributes.get("strides", ones)
@@ -106,6 +108,7 @@ class Geometry:
     """What convolutions in one and in two dimensions share: a single row is (c, 1, l).
 
     x, w : shapes of the map and of the weights, as the file has them.
+    computed : whether other nodes make the weights.
     ones : a 1 for every axis of a map.
     """
 
@@ -115,8 +118,9 @@ class Geometry:
         axes = len(self.x) - 2
         if axes not in (1, 2):
             raise CannotExecuteError(f"it has {axes} dimensions; 1 and 2 are supported")
-        if step.inputs[1] not in model.constants:
-            raise CannotExecuteError("its weights are computed")
+        self.computed = step.inputs[1] not in model.constants
+        if self.computed and self.x[0] != 1:
+            raise CannotExecuteError(f"its weights are computed, for a batch of {self.x[0]}")
         self.ones = (1,) * axes
         said = step.attributes.get("kernel_shape", self.w[2:])
         if len(self.w) != len(self.x) or tuple(said) != self.w[2:]:
@@ -143,11 +147,16 @@ class Geometry:
     def node(self, operator: Operator) -> Node:
         """The node of an operator, whose result must be of the shape that was inferred."""
         step, model = self.step, self.model
+        weights = image(self.w)
+        if self.computed:  # a map, as which a tensor of four axes is seen
+            k, c, rows, columns = weights
+            weights = 1, k, c * rows, columns
         return products(
             model,
             step,
             operator,
             View(axes(self.x), image(self.x)),
-            View(axes(self.w), image(self.w)),
+            View(axes(self.w), weights),
             step.input(2),
+            second_map=self.computed,
         )

@@ -318,7 +318,7 @@ WRONG = {
     changed('"mix"', '"mix"\ninputs = ["mix"]'): ":13: inputs must name layers before .* 'mix'",
     changed('"mix"', '"mix"\ninputs = [["stem"]]'): r":13: inputs must name .* \['stem'\]",
     changed('"mix"', '"mix"\ninputs = ["stem", "stem"]'): (
-        r":13: inputs of depthwise: it takes 1 input, not 2 \(layer mix\)"
+        r":13: inputs of depthwise: .* kernel of 60 values, not \[5, 9, 17\] \(layer mix\)"
     ),
     changed('"mix"', '"mix"\nbias = 1'): r":13: bias must be true or false, not 1 \(layer mix\)",
     changed('"mix"', '"mix"\nnorm = "yes"'): r":13: norm must be true or false, not 'yes'",

@@ -110,6 +110,14 @@ CASES = (
     Case(
         DynamicDepthwise((3, 2), (2, 1), (1, 0, 2, 0), (1, 2)), ((2, 6, 5), (12, 1, 1)), (2, 3, 5)
     ),
+    # Kernels that other layers make, of as many values as the weights would be.
+    Case(Conv2d(6, (3, 2), (2, 1), 1, groups=2), ((4, 5, 6), (6, 2, 6)), (6, 3, 7)),
+    Case(Depthwise((3, 3), multiplier=2, channels=(1, 3)), ((4, 4, 5), (36, 1, 1)), (4, 4, 5)),
+    Case(
+        Depthwise(kernels=((3, 1), (2, 2), (3, 1)), multiplier=2), ((3, 5, 4), (4, 1, 5)), (6, 5, 4)
+    ),
+    Case(Pointwise(6, (2, 1), groups=3), ((6, 3, 4), (2, 3, 2)), (6, 2, 4)),
+    Case(Linear(4, flatten=True), ((2, 3, 1), (1, 6, 4)), (4, 1, 1)),
     Case(Pointwise(7), ((5, 3, 4),), (7, 3, 4)),
     Case(Pointwise(4, (2, 3), groups=2), ((6, 5, 7),), (4, 3, 3)),
     Case(Linear(9, flatten=True), ((4, 2, 3),), (9, 1, 1)),
@@ -205,6 +213,8 @@ def split_kernels(op, weights, channels):
 def by_hand(op, weights, inputs):
     """What an operator must give, from nested loops and the words of its docstring."""
     x = inputs[0]
+    if isinstance(op, Conv2d | Depthwise | Pointwise | Linear) and len(inputs) == 2:
+        weights = inputs[1].reshape(op.weight_shape(x.shape))
     match op:
         case Conv2d(kernel=kernel, stride=stride, padding=padding, dilation=dilation):
             around = sides(padding, x.shape[1:], kernel, stride, dilation)
@@ -935,7 +945,26 @@ def test_attributes_are_checked_at_construction(make, message):
         ),
         (Depthwise((1, 1), channels=(2, 5)), [(4, 4, 4)], "channels must lie within the 4"),
         (Depthwise((1, 1), channels=(2, 2)), [(4, 4, 4)], "channels must lie within the 4"),
-        (Conv2d(4, (1, 1)), [(1, 1, 1), (1, 1, 1)], "inputs of conv2d: it takes 1 input, not 2"),
+        (
+            Conv2d(4, (1, 1)),
+            [(1, 1, 1), (4, 1, 1), (4, 1, 1)],
+            "inputs of conv2d: it takes 1 input, or 2 of which the second is its kernel, not 3",
+        ),
+        (Linear(3), [], "inputs of linear: it takes 1 input, or 2 .* its kernel, not 0"),
+        *(
+            (
+                op,
+                [(4, 5, 5), (5, 3, 1)],
+                rf"inputs of {op.name}: the second is the kernel of {size} values, not \[5, 3, 1\]",
+            )
+            for op, size in (
+                (Conv2d(4, (3, 2), groups=2), 48),
+                (Depthwise((2, 2), multiplier=3), 48),
+                (Depthwise(kernels=((1, 3), (2, 2)), channels=(1, 3)), 7),
+                (Pointwise(6, groups=2), 12),
+                (Linear(2), 200),
+            )
+        ),
         (Pool("max", (3, 3)), [(2, 2, 5)], "kernel reach 3 is larger than the padded input 2"),
         (
             Pool("max", (2, 3), padding=2),
@@ -962,8 +991,8 @@ def test_attributes_are_checked_at_construction(make, message):
         (DynamicDepthwise((3, 2)), [(4, 5, 5)], "inputs of dynamic_depthwise: it takes 2 inputs"),
         (
             DynamicDepthwise((3, 2)),
-            [(4, 5, 5), (3, 2, 4)],
-            r"inputs of dynamic_depthwise: .* \[4, 3, 2\] or \[24, 1, 1\], not \[3, 2, 4\]",
+            [(4, 5, 5), (3, 2, 5)],
+            r"inputs of dynamic_depthwise: the second .* of 24 values, not \[3, 2, 5\]",
         ),
         (Matmul(), [(4, 5, 1)], "inputs of matmul: it takes 2 inputs, not 1"),
         (

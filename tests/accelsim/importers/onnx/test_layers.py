@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from accelsim.errors import NetworkError
+from accelsim.errors import NetworkError, UnsupportedError
 from accelsim.importers import load
 from tests.accelsim.importers.onnx.graphs import check, imported, model, node, reals
 
@@ -48,6 +48,39 @@ def test_convolutions(case: str, with_bias: bool, tmp_path: Path) -> None:
     assert network.total_params == prod(w) + with_bias * w[0]
     assert network.total_macs == prod(network.shape(layer.name)[1:]) * prod(w)
     assert network.batch == x[0]
+
+
+@pytest.mark.parametrize(
+    "case", ["1-d", "pointwise", "grouped", "depthwise", "depthwise, multiplied", "lopsided"]
+)
+def test_weights_that_other_nodes_compute(case: str, tmp_path: Path) -> None:
+    """Mixed of two kernels, as dynamic convolutions do."""
+    x, w, kind, attributes = CONVOLUTIONS[case]
+    constants = {"experts": reals(2, *w), "b": reals(w[0])}
+    nodes = [
+        node("Slice", "x zero one last", "two"),
+        node("ReduceMean", "two", "means", axes=list(range(2, len(x))), keepdims=0),
+        node("Softmax", "means", "attention"),
+        node("Reshape", "experts flat", "rows"),
+        node("MatMul", "attention rows", "mixed"),
+        node("Reshape", "mixed shape", "w"),
+        node("Conv", "x w b", "y", **attributes),
+    ]
+    constants |= {"zero": np.array([0]), "one": np.array([2]), "last": np.array([1])}
+    constants |= {"flat": np.array([2, -1]), "shape": np.array(w)}
+    network = check(tmp_path, model(nodes, {"x": x}, ["y"], constants), {"x": reals(*x)})
+    layer = network.layers[-1]
+    assert layer.op.name == kind
+    assert len(layer.inputs) == 2
+    assert network.params(layer) == w[0]
+    assert network.macs(layer) == prod(network.shape(layer.name)[1:]) * prod(w)
+
+
+def test_computed_weights_of_several_images_are_refused(tmp_path: Path) -> None:
+    nodes = [node("Relu", "v", "w"), node("Conv", "x w", "y")]
+    made = model(nodes, {"x": (2, 3, 5, 5), "v": (4, 3, 3, 3)}, ["y"])
+    with pytest.raises(UnsupportedError, match="its weights are computed, for a batch of 2"):
+        imported(tmp_path, made)
 
 
 TRANSPOSED = {
