@@ -1,4 +1,4 @@
-"""Convolutions whose kernels other layers make: all levels, all dataflows, batches, costs, norms."""
+"""Convolutions whose kernels other layers make: all levels, dataflows, batches, costs, norms."""
 
 from dataclasses import replace
 from math import prod
@@ -24,12 +24,14 @@ from tests.naive import operators as naive
 ARRAY = ax.Hardware(ax.SystolicArray(5, 4, accumulator_depth=16))
 BOTH = ax.Hardware(ax.SystolicArray(4, 4), depthwise=ax.DepthwiseEngine(3, 4))
 
+CROSS = ((0, 1, 0), (1, 1, 1), (0, 1, 0))
 KINDS = {
     "grouped": Conv2d(6, (3, 2), (2, 1), 1, groups=2),
     "point": Pointwise(5),
     "each": Depthwise((3, 3), multiplier=2),
     "mixed": Depthwise(kernels=((3, 1), (1, 3), (3, 1), (5, 5)), padding="same"),
     "fc": Linear(3, flatten=True),
+    "cross": Conv2d(6, (3, 3), padding=1, groups=2, mask=CROSS),
     "one": Conv2d(1, (3, 3), padding=1),
 }
 
@@ -101,8 +103,12 @@ def test_operands_are_values_less_zero_points(name):
 def by_loops(op, weights, x):
     """Sums of a convolution by naive loops, with zeros around where the operator has them."""
     match op:
-        case Conv2d():
+        case Conv2d(mask=None):
             return naive.conv2d(x, weights, op.stride, (op.padding,) * 4, groups=op.groups)
+        case Conv2d():
+            dense = np.zeros((op.out_channels, len(x) // op.groups, 3, 3), weights.dtype)
+            dense[..., np.array(CROSS) == 1] = weights.reshape(*dense.shape[:2], -1)
+            return naive.conv2d(x, dense, op.stride, (op.padding,) * 4, groups=op.groups)
         case Pointwise():
             return naive.conv2d(x, weights, op.stride, groups=op.groups)
         case Linear():
