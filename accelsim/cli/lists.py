@@ -64,20 +64,32 @@ def list_operators(
         typer.Argument(metavar="NAME", help="Describe only this operator.  [default: list all]"),
     ] = None,
 ) -> None:
-    """List the operators that a layer can be.
+    """List the operators that a layer can be, and those of papers that --variant takes.
 
-    Or describe one, with its attributes.
+    Or describe one, with its attributes, and of a paper's its costs and keys.
     """
     from accelsim.importers.toml import OPERATORS, find_operator
-    from accelsim.report import table
+    from accelsim.ops import papers
+    from accelsim.report import operators, table
 
     if operator is not None:
+        check("operator", operator, one_of((*OPERATORS, *papers.VARIANTS)), UnsupportedError)
         _describe(operator)
         return
     rows = [(name, (find_operator(name).__doc__ or "").splitlines()[0]) for name in OPERATORS]
     columns = ("operator", "what it is")
     show(table.Table(columns, rows, words=columns))
-    print("\n`accelsim ops NAME` describes one, with its attributes and their defaults.")
+    of_papers = operators.named()
+    say(
+        "",
+        "Variants that replace layers by operators of papers, `--variant NAME:key=value,...`:",
+        "",
+    )
+    for each in operators.tables(of_papers):
+        show(each)
+        say("")
+    say(operators.WORDS_OF_COSTS)
+    print("`accelsim ops NAME` describes one, with its attributes and their defaults.")
 
 
 def _describe(name: str) -> None:
@@ -86,10 +98,11 @@ def _describe(name: str) -> None:
     from dataclasses import MISSING
 
     from accelsim.importers.toml import OPERATORS, defaults, find_operator
-    from accelsim.report import table
+    from accelsim.ops import papers
+    from accelsim.ops.papers.base import PaperOperator
+    from accelsim.report import operators, table
 
-    check("operator", name, one_of(OPERATORS), UnsupportedError)
-    operator = find_operator(name)
+    operator = find_operator(name) if name in OPERATORS else papers.find(name)
     print(f"{inspect.getdoc(operator)}\n")
     rows = [
         (key, "required" if value is MISSING else _toml(value))
@@ -97,6 +110,14 @@ def _describe(name: str) -> None:
     ]
     columns = ("attribute", "default")
     show(table.Table(columns, rows, words=columns))
+    if issubclass(operator, PaperOperator):
+        variants = [each for each in papers.VARIANTS if papers.find(each) is operator]
+        of_paper = operators.named([name] if name in variants else variants)
+        say("", operators.source(operator), "")
+        for each in operators.tables(of_paper):
+            show(each)
+            say("")
+        say(operators.WORDS_OF_COSTS)
 
 
 def _toml(value: object) -> str:

@@ -4,9 +4,9 @@ A file of this package defines one, a frozen dataclass of the convolution that i
 the paper's hyper-parameters. Of its layers everything else follows: parameters and multiply-
 accumulates of both forms, what runs where, and the golden reference of what is linear.
 
-Formulas of costs are of one image and in these words: Ci and Co are channels of input and output, k
-rows and columns of the kernel, g groups, HWo pixels of the output, HW those of the input; others
-are hyper-parameters.
+Formulas of costs are of one image and in these words: Ci and Co are channels of input and output,
+k rows and columns of the kernel, s its stride, g groups, HW and HWo pixels of input and output;
+others are hyper-parameters. Norms and biases count where they are the operator's own.
 """
 
 from abc import ABC, abstractmethod

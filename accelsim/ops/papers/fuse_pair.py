@@ -43,7 +43,7 @@ class FusePair(PaperOperator):
     cost_class: ClassVar[str] = IRREGULAR
     target: ClassVar[str] = "square depthwise layers"
     forms: ClassVar[tuple[str, ...]] = (INFERENCE,)
-    cost: ClassVar[Mapping[str, Cost]] = {INFERENCE: Cost("D*Ci*k", "D*Ci*k*HWo")}
+    cost: ClassVar[Mapping[str, Cost]] = {INFERENCE: Cost("(1 + full)*Ci*k", "(1 + full)*Ci*k*HWo")}
     kernel: int
     stride: Pair = (1, 1)
     full: bool = False

@@ -68,7 +68,7 @@ class XSepConv(PaperOperator):
 
     name: ClassVar[str] = "xsep_conv"
     paper: ClassVar[Paper] = Paper(
-        "Chen, Dong, Ding, Han",
+        "Chen, Lu, Xue, Liao",
         "XSepConv: Extremely Separated Convolution",
         "ICDIP 2021",
         "2002.12046",
@@ -87,7 +87,7 @@ class XSepConv(PaperOperator):
         )
     }
     cost: ClassVar[Mapping[str, Cost]] = {
-        INFERENCE: Cost("Ci*(4 + 2*k)", "Ci*(4*s^2 + k*s + k)*HWo")
+        INFERENCE: Cost("Ci*(4 + 2*k)", "Ci*(4*HW + k*HW/s + k*HWo)")
     }
     kernel: int
     stride: Pair = (1, 1)

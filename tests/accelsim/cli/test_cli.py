@@ -1,5 +1,6 @@
 """The command line: its lists and help, its process, and one sentence for every mistake."""
 
+import json
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from accelsim.cli.plots import KINDS
 from accelsim.dataflows import DATAFLOWS
 from accelsim.hardware import PRESETS, load_hardware
 from accelsim.lowering import public_name
-from accelsim.ops import MACROS, OPS
+from accelsim.ops import MACROS, OPS, papers
 from tests.accelsim.cli.probe import PROBE
 
 # --- lists and completion
@@ -48,7 +49,19 @@ def test_every_operator_is_listed(accelsim):
     outcome = accelsim("ops")
     assert outcome.status == 0
     first_words = [line.split()[0] for line in outcome.out.splitlines() if line.strip()]
-    assert first_words[2:-1] == [op.name for op in (*OPS, *MACROS)]
+    listed = first_words.index("Variants")
+    assert first_words[2:listed] == [*(op.name for op in (*OPS, *MACROS)), *papers.NAMES]
+    of_papers = outcome.out[outcome.out.index("Variants") :]
+    for variant in papers.VARIANTS:
+        rows = [line for line in of_papers.splitlines() if line.split()[:1] == [variant]]
+        operator = papers.find(variant)
+        assert operator.cost_class in rows[0]
+        assert operator.target in rows[0]
+        for row, form in zip(rows[1:], operator.forms, strict=False):
+            assert [form, *operator.cost[form]] == re.split("  +", row)[1:4]
+        for row, key in zip(rows[1 + len(operator.forms) :], operator.all_keys(), strict=True):
+            phrase, default = operator.all_keys()[key].requirement.phrase, operator.default(key)
+            assert [key, phrase, default] == re.split("  +", row.strip())[1:]
 
 
 @pytest.mark.parametrize("operator", [*OPS, *MACROS], ids=lambda operator: operator.name)
@@ -56,9 +69,43 @@ def test_an_operator_is_described_with_its_defaults(operator, accelsim):
     outcome = accelsim("ops", operator.name)
     assert outcome.status == 0
     table = outcome.out.partition("\n\nattribute ")[2]
-    rows = [line.split()[0] for line in table.splitlines()[2:]]
+    rows = [line.split()[0] for line in table.partition("\n\n")[0].splitlines()[2:]]
     assert rows[: len(fields(operator))] == [each.name for each in fields(operator)]
     assert ("prenorm" in rows) == (operator in OPS)
+
+
+@pytest.mark.parametrize("variant", papers.VARIANTS)
+def test_an_operator_of_a_paper_is_described(variant, accelsim):
+    outcome, operator = accelsim("ops", variant), papers.find(variant)
+    assert outcome.status == 0
+    assert operator.paper.title in outcome.out
+    assert outcome.out.count(f"\n{variant} ") == 1 + len(operator.forms) + len(operator.all_keys())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run NET --array 8x8 VARIANT --json -",
+        "compare NET --array 8x8,16x16 VARIANT --json -",
+        "csynth NET --layer b4.conv2_hor VARIANT --json -",
+        "explain NET --layer b4.conv2_hor VARIANT --json -",
+    ],
+)
+def test_a_variant_in_the_form_of_training(command, accelsim):
+    words = command.replace("NET", "resnet18").split()
+    at = words.index("VARIANT")
+    for option in (["--variant", "acb", "--form", "train"], ["--variant", "acb:form=train"]):
+        outcome = accelsim(*words[:at], *option, *words[at + 1 :])
+        assert outcome.status == 0, outcome.err
+        written = json.loads(outcome.out)
+        assert (written["variant"], written["form"]) == ("acb:form=train", "train")
+
+
+def test_a_form_without_an_operator(accelsim):
+    status, out, err = accelsim("run", "resnet18", "--form", "train")
+    assert (status, out) == (2, "")
+    assert err.startswith("accelsim: form train is of variants that are operators, and baseline")
+    assert accelsim("networks", "--show", "resnet18", "--variant", "acb", "--form", "x").status == 2
 
 
 def test_what_an_operator_takes_if_nothing_is_said(accelsim):

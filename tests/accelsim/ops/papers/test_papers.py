@@ -1,0 +1,71 @@
+"""What all operators of papers promise: formulas, what runs where, values at every level."""
+
+import re
+from dataclasses import fields
+
+import pytest
+
+import accelsim as ax
+from accelsim.ir import INPUT
+from accelsim.ops import papers
+from accelsim.ops.papers.base import DYNAMIC, FOLDABLE, FORMS, INFERENCE, IRREGULAR
+from accelsim.ops.papers.example import CHANNELS, SIDE, example, runs_on
+
+OPERATORS = list(dict.fromkeys(map(papers.find, papers.VARIANTS)))
+BOTH = [(op, form) for op in OPERATORS for form in op.forms]
+NAMES = [f"{op.name}-{form}" for op, form in BOTH]
+
+
+def value(formula, words):
+    assert re.fullmatch(r"[\w\s()+*/^-]+", formula)
+    return eval(formula.replace("^", "**"), {"__builtins__": {}}, words)
+
+
+def numbers(operator):
+    values = {each.name: getattr(operator, each.name) for each in fields(operator)}
+    return {name: int(x) for name, x in values.items() if isinstance(x, int | bool)}
+
+
+@pytest.mark.parametrize(("operator", "form"), BOTH, ids=NAMES)
+def test_formulas_give_the_costs_of_the_layers(operator, form):
+    made = example(operator, form)
+    conv, pixels = made.replaced, SIDE * SIDE
+    words = {"Ci": CHANNELS, "Co": conv.out_channels, "g": conv.groups, "k": conv.kernel[0]}
+    words |= {"s": 1, "HW": pixels, "HWo": pixels} | numbers(made.operator)
+    found = made.network.total_params, made.network.total_macs
+    assert [value(formula, words) for formula in operator.cost[form]] == [*found]
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda op: op.name)
+def test_what_is_told_of_an_operator(operator):
+    assert operator.cost_class in (FOLDABLE, IRREGULAR, DYNAMIC)
+    assert operator.forms in (FORMS, (INFERENCE,))
+    assert set(operator.cost) == set(operator.forms)
+    assert re.fullmatch(r"(\d{4}\.\d{5})?", operator.paper.arxiv)
+    for key in operator.all_keys():
+        assert operator.default(key) not in ("", "None")
+
+
+@pytest.mark.parametrize(("operator", "form"), BOTH, ids=NAMES)
+def test_what_runs_where_is_what_a_simulation_says(operator, form):
+    network = example(operator, form).network
+    places = runs_on(network)
+    beside = ax.Hardware(ax.SystolicArray(8, 8), depthwise=ax.DepthwiseEngine(4, 4))
+    result = ax.simulate(network, beside, depthwise_on="engine")
+    engines = {"array": "array", "depthwise engine or array": "depthwise"}
+    counted = {name: sum(places.get(name, {}).values()) for name in engines}
+    for name, engine in engines.items():
+        assert counted[name] == sum(layer.engine == engine for layer in result.layers)
+    assert sum(sum(each.values()) for each in places.values()) == len(network.layers)
+    assert network.layers[0].inputs[0] == INPUT
+
+
+@pytest.mark.parametrize("depthwise", [None, ax.DepthwiseEngine(2, 4)], ids=["array", "both"])
+@pytest.mark.parametrize(("operator", "form"), BOTH, ids=NAMES)
+def test_every_level(operator, form, depthwise):
+    """Golden and registers agree in every value, schedule and registers in every clock."""
+    network = example(operator, form, 16, 9).network
+    design = ax.Hardware(ax.SystolicArray(8, 8), depthwise=depthwise)
+    result = ax.simulate(network, design, fidelity="cycle")
+    assert result.values_equal
+    assert result.total_cycles == ax.simulate(network, design).total_cycles
