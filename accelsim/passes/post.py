@@ -22,7 +22,7 @@ class PostChannel(NamedTuple):
     """What belongs to a channel, and comes with every word of it: bias and factor.
 
     A sum plus bias, modulo 2**32, is multiplied by multiplier 2**-shift. For tfl_double a
-    multiplier other than 0 has its highest bit set, unless the shift is 31 or more.
+    multiplier other than 0 is 2**9 or more, unless the shift is 31 or more.
     """
 
     bias: Annotated[int, Signed(32), "added to the sums, modulo 2**32"]
@@ -42,6 +42,7 @@ class Operation(IntEnum):
 _OPERATIONS = ", ".join(f"{each.value} {each.name.lower()}" for each in Operation)
 ADD_BITS = 36  # of a factor of an add
 OFFSET_BITS = 46  # of what is added to both, in two's complement
+LEAST_DOUBLE = 1 << 9  # of multipliers of tfl_double, so that what it saturates is beyond a byte
 LEFT_SHIFT = 20  # of bytes less their zero points, in front of an aligned add
 
 

@@ -20,6 +20,7 @@ from accelsim.numerics.programs import (
 )
 from accelsim.passes.post import (
     ADD_BITS,
+    LEAST_DOUBLE,
     LEFT_SHIFT,
     OFFSET_BITS,
     UNPAIRED,
@@ -68,6 +69,7 @@ def post_commands(
         first = clamp.dtype
     factor = factor or ONE
     _check_factor(factor)
+    _check_offset(factor)
     values = _take(steps, Table)
     if values is not None:
         first = str(values.values.dtype)
@@ -136,6 +138,13 @@ def _pair(steps: deque[Any], first_unsigned: bool, second_unsigned: bool) -> Pos
         )  # fmt: skip
         if isinstance(step, Multiply):
             pair = pair._replace(offset=factor.offset)
+        else:
+            _check_offset(factor)
+            if factor.rule != step.rule:
+                raise UnsupportedError(
+                    "the post-processing unit rounds maps and their sum by one rule, not by "
+                    f"{step.rule} and {factor.rule}"
+                )
     clamp = _needed(steps, Clamp)
     _check_widths(pair)
     return pair._replace(zero_point=clamp.zero_point, low=clamp.low, high=clamp.high)
@@ -144,15 +153,31 @@ def _pair(steps: deque[Any], first_unsigned: bool, second_unsigned: bool) -> Pos
 def _check_factor(step: Requantise, channels: int | None = None) -> None:
     """UnsupportedError where a factor exceeds its field, or there are others than so many."""
     multipliers = step.multiplier
-    if not ((multipliers >= 0) & (multipliers < 1 << 31)).all():
+    bits = 24 if step.rule == "ort" else 31
+    if not ((multipliers >= 0) & (multipliers < 1 << bits)).all():
         raise UnsupportedError(
-            "the post-processing unit multiplies by 0 to 2**31 - 1, not by "
-            f"{int(multipliers.min())} to {int(multipliers.max())}"
+            f"the post-processing unit multiplies by 0 to 2**{bits} - 1 by the rule {step.rule}, "
+            f"not by {int(multipliers.min())} to {int(multipliers.max())}"
+        )
+    small = (multipliers > 0) & (multipliers < LEAST_DOUBLE) & (step.shift < 31)
+    if step.rule == "tfl_double" and small.any():
+        raise UnsupportedError(
+            f"the post-processing unit shifts no sums left whose multiplier is below "
+            f"{LEAST_DOUBLE}, as {int(multipliers[small][0])} is"
         )
     if channels not in (None, len(multipliers)):
         raise UnsupportedError(
             f"the post-processing unit has one factor for what two maps become, not "
             f"{len(multipliers)}"
+        )
+
+
+def _check_offset(step: Requantise) -> None:
+    """UnsupportedError where something is added that only products of maps have."""
+    if step.offset:
+        raise UnsupportedError(
+            "the post-processing unit adds a zero point before it rounds to products of two maps "
+            f"only, not {step.offset} to anything else"
         )
 
 

@@ -1,17 +1,18 @@
 """What follows the sums of a layer, on the RTL of a unit, by Amaranth's simulator."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from amaranth.sim import Simulator
 
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, UnsupportedError
 from accelsim.hardware import PostProcessing
 from accelsim.numerics.integers import Int32, Integers
-from accelsim.numerics.programs import Bias, Clamp, Program, Requantise, Table
-from accelsim.passes import UNPAIRED, PostChannel, PostLayer, Rule
+from accelsim.numerics.programs import RULES, Clamp, Program, Requantise
+from accelsim.passes import Operation
+from accelsim.passes.post_commands import PostCommands, post_commands
 from rtl.post.unit import PostProcessor
 
 LANES = 8
@@ -19,15 +20,6 @@ MOST_WORDS = 1 << 14  # more take Amaranth's simulator minutes
 PATIENCE = 1000  # clocks in which a result must come
 
 Progress = Callable[[str, float], None]
-
-
-class _Steps(NamedTuple):
-    """A program that a unit runs by itself: of one map, with a factor for every channel."""
-
-    bias: Bias | None
-    requantise: Requantise
-    clamp: Clamp
-    table: Table | None
 
 
 def post_level(progress: Progress) -> Callable[[Program, Int32], Integers | None]:
@@ -38,61 +30,52 @@ def post_level(progress: Progress) -> Callable[[Program, Int32], Integers | None
     """
 
     def run(program: Program, sums: Int32) -> Integers | None:
-        steps = _steps(program)
-        if steps is None:
+        commands = _of_one_map(program)
+        if commands is None:
             return None
         pixels = sums.reshape(-1, sums.shape[-3], sums.shape[-2] * sums.shape[-1])
         padded = np.pad(pixels, ((0, 0), (0, 0), (0, -pixels.shape[2] % LANES)))
         words = padded.reshape(*padded.shape[:2], -1, LANES)
         if words.size > MOST_WORDS * LANES:
             return None
-        made = _simulated(steps, words, progress).reshape(padded.shape)
-        last = steps.clamp.dtype if steps.table is None else steps.table.values.dtype
-        return made[:, :, : pixels.shape[2]].view(last).reshape(sums.shape)
+        made = _simulated(commands, words, progress).reshape(padded.shape)
+        (clamp,) = (step for step in program if isinstance(step, Clamp))
+        dtype = clamp.dtype if commands.table is None else commands.table.dtype
+        return made[:, :, : pixels.shape[2]].view(dtype).reshape(sums.shape)
 
     return run
 
 
-def _steps(program: Program) -> _Steps | None:
-    """The steps of a program, if they are those of a unit, in its order."""
-    found: dict[type, Any] = {type(step): step for step in program}
-    order = [each for each in (Bias, Requantise, Clamp, Table) if each in found]
-    if [type(step) for step in program] != order or not {Requantise, Clamp} <= found.keys():
+def _of_one_map(program: Program) -> PostCommands | None:
+    """The commands of a program of sums, if a unit runs it and reads no other map."""
+    try:
+        commands = post_commands(program)
+    except UnsupportedError:
         return None
-    bias, table = found.get(Bias), found.get(Table)
-    steps = _Steps(bias, found[Requantise], found[Clamp], table)
-    return None if steps.requantise.offset else steps
+    of_sums = any(isinstance(step, Requantise) for step in program)
+    return commands if of_sums and commands.layer.pair.operation == Operation.NONE else None
 
 
 def _simulated(
-    steps: _Steps, words: npt.NDArray[np.int32], progress: Progress
+    commands: PostCommands, words: npt.NDArray[np.int32], progress: Progress
 ) -> npt.NDArray[np.uint8]:
     """uint8, the bytes of words int32[images, k, words, lanes], in their order."""
-    rule, clamp, table = steps.requantise.rule, steps.clamp, steps.table
-    unit = PostProcessor(PostProcessing(LANES, (rule,), (), 0 if table is None else 1))
-    k = words.shape[1]
-    factors = steps.requantise.multiplier, steps.requantise.shift
-    columns = ([0] if steps.bias is None else steps.bias.values, *factors)
-    channels = [
-        PostChannel(*(int(each) for each in row))._asdict()
-        for row in zip(*(np.broadcast_to(each, k) for each in columns), strict=True)
-    ]
-    settings = PostLayer(
-        Rule[rule.upper()], clamp.zero_point, clamp.low, clamp.high, int(table is not None), 0
-    )
+    layer, table = commands.layer, commands.table
+    unit = PostProcessor(PostProcessing(LANES, (RULES[layer.rule],), (), layer.looks_up))
+    channels = [channel._asdict() for channel in commands.channels]
+    settings = layer._asdict() | {"pair": layer.pair._asdict()}
     flat = words.reshape(-1, LANES).tolist()
     per_channel = words.shape[2]
     results: list[list[int]] = []
 
     async def run(ctx: Any) -> None:
         if table is not None:
-            for place, value in enumerate(table.values.view(np.uint8).tolist()):
+            for place, value in enumerate(table.view(np.uint8).tolist()):
                 ctx.set(unit.table_fill.payload, {"table": 0, "index": place, "value": value})
                 ctx.set(unit.table_fill.valid, 1)
                 await ctx.tick()
             ctx.set(unit.table_fill.valid, 0)
-        pair = UNPAIRED._asdict()
-        ctx.set(unit.commands.payload, settings._asdict() | {"pair": pair})
+        ctx.set(unit.commands.payload, settings)
         ctx.set(unit.commands.valid, 1)
         ctx.set(unit.results.ready, 1)
         sent, waited = 0, 0
@@ -100,7 +83,7 @@ def _simulated(
             if sent < len(flat):
                 word = {
                     "sums": flat[sent],
-                    "channel": channels[sent // per_channel % k],
+                    "channel": channels[sent // per_channel % len(channels)],
                     "last": sent == len(flat) - 1,
                 }
                 ctx.set(unit.words.payload, word)

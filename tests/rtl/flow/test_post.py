@@ -36,7 +36,7 @@ def test_values_are_those_of_the_golden_model(rule):
     assert np.array_equal(one, expected[0])
 
 
-@pytest.mark.parametrize("what", ["order", "operation", "offset", "size"])
+@pytest.mark.parametrize("what", ["order", "operation", "offset", "bytes", "size"])
 def test_what_a_unit_does_not_run_is_left_out(what):
     bias, factor, bounds = program("ort", np.random.default_rng(2))
     sums = np.zeros((K, 1, 1), np.int32)
@@ -44,6 +44,7 @@ def test_what_a_unit_does_not_run_is_left_out(what):
         "order": (factor, bias, bounds),
         "operation": (Multiply(0, 0), factor, bounds),
         "offset": (bias, factor._replace(offset=1), bounds),
+        "bytes": (Table(np.zeros(256, np.uint8)),),
         "size": (bias, factor, bounds),
     }[what]
     if what == "size":

@@ -19,9 +19,13 @@ SIZES = PostProcessing(2, RULES, OPERATIONS, 1)
 TABLE = programs.Table(np.arange(255, -1, -1).astype(np.uint8).view(np.int8))
 WEIGHTS = np.array([0.003, 0.0171, 0.0002], np.float32)
 BIAS = np.array([5, -700, 2**31 - 1], np.int32)
+CLAMP = programs.Clamp(0, -128, 127, "int8")
+DOUBLE = programs.Requantise("tfl_double", np.array([1 << 30]), np.array([30]))
+LEAST = DOUBLE._replace(multiplier=np.full(3, 512), shift=np.array([1, 20, 30]))
 OF_SUMS = {
     "onnxruntime's convolution": onnx_rules.convolution(A, WEIGHTS, Y, BIAS),
     "TFLite's convolution": tflite_rules.convolution(A, WEIGHTS, Y, BIAS),
+    "TFLite's least multiplier": (LEAST, CLAMP),
     "with a table": (*onnx_rules.convolution(A, WEIGHTS, Y), TABLE),
     "with an add": (*onnx_rules.convolution(A, WEIGHTS, A), *onnx_rules.add(A, B, Y)),
 }
@@ -69,7 +73,7 @@ def test_programs_of_maps():
     check(OF_MAPS, x, [random_bytes(rng, x.shape, kind) for kind in kinds])
 
 
-CLAMP = programs.Clamp(0, -128, 127, "int8")
+ALIGNED = programs.AlignedAdd("tfl_double", 20, 0, 1, 40, 0, 1, 40)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +81,10 @@ CLAMP = programs.Clamp(0, -128, 127, "int8")
     [
         ((ONE,), "needs a Clamp, not the end"),
         ((ONE, TABLE), "needs a Clamp, not Table"),
-        ((ONE._replace(multiplier=np.array([5, -3])), CLAMP), "2..31 - 1, not by -3 to 5"),
+        ((DOUBLE._replace(multiplier=np.array([5, -3])), CLAMP), "2..31 - 1 .*, not by -3 to 5"),
+        ((ONE._replace(multiplier=np.array([1 << 24])), CLAMP), "2..24 - 1 by the rule ort, not"),
+        ((DOUBLE._replace(multiplier=np.array([511])), CLAMP), "below 512, as 511 is"),
+        ((ONE._replace(offset=3), CLAMP), "products of two maps only, not 3"),
         (
             (programs.Multiply(0, 0), onnx_rules.requantise(WEIGHTS), CLAMP),
             "has one factor for what two maps become, not 3",
@@ -89,9 +96,11 @@ CLAMP = programs.Clamp(0, -128, 127, "int8")
         ((programs.Add(1, -1, 0, 3, False), CLAMP), "not times 1 and -1"),
         ((programs.Add(1, 1, 1 << 45, 3, False), CLAMP), "and 35184372088832"),
         (
-            (programs.AlignedAdd("tfl_double", 20, 0, 1, 30, 0, 1, 40), ONE, CLAMP),
+            (ALIGNED._replace(shift=30), ONE, CLAMP),
             "left by 20 bits and right by 31 to 63, not by 20, 30 and 40",
         ),
+        ((ALIGNED, ONE, CLAMP), "by one rule, not by tfl_double and ort"),
+        ((ALIGNED, DOUBLE._replace(offset=-1), CLAMP), "products of two maps only, not -1"),
     ],
 )
 def test_others_are_refused(program, message):

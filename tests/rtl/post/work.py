@@ -85,7 +85,8 @@ def random_factors(rng: np.random.Generator, rule: Rule, words: int) -> tuple[In
     multiplier = np.select(ends, [least, 2 * least - 1], multiplier)
     if rule == Rule.ORT:
         return multiplier, rng.integers(0, 64, words)
-    return np.where(place == 5, 0, multiplier), rng.integers(1, 63, words)
+    small = multiplier >> rng.integers(0, 22, words)  # as of means, and what is the least legal
+    return np.select([place == 5, place == 6], [0, small], multiplier), rng.integers(1, 63, words)
 
 
 def random_sums(rng: np.random.Generator, multiplier: Int, shift: Int, lanes: int) -> Int:
