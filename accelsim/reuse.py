@@ -100,7 +100,7 @@ def _values(
 
 def _alias(network: BaseNetwork, layer: Layer) -> tuple[Source, ...] | None:
     """Where the channels of a layer lie in its inputs; None where it makes values of its own."""
-    if layer.activation != "none":
+    if layer.activation != "none" or layer.norm or layer.bias:
         return None
     return layer.op.alias(*network.in_shapes(layer))
 

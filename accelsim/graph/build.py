@@ -35,7 +35,7 @@ class Real(NamedTuple):
 
     kernel : float32, shaped as Operator.weight_shape.
     bias : float32[k], or None.
-    factors : as of Products: of a batch norm that has no weights to fold into.
+    factors : what a batch norm multiplies with that has no weights to fold into; () for nothing.
     """
 
     kernel: Float32
@@ -109,6 +109,11 @@ def _add_calls(
     parts: Parts, layer: Layer, shapes: tuple[Shape, ...], real: Real, made: str
 ) -> None:
     calls = layer.op.calls(real.kernel, *shapes)
+    for function, each in (("Mul", real.factors), ("Add", real.bias)):
+        if each is not None and len(each):  # a batch norm, or a bias, that folds into nothing
+            last = len(shapes) + len(calls) - 1
+            constant = np.array(each, np.float32).reshape(1, -1, 1, 1)
+            calls = (*calls, Call(function, (last, constant)))
     _add_calls_of(parts, layer.name, calls, layer.inputs, made)
     parts.types[made] = TensorType((1, *layer.op.out_shape(*shapes)), "float32")
 

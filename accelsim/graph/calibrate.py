@@ -95,13 +95,13 @@ def draw(network: Network, layer: Layer, seed: int) -> Real:
 
 
 def fold(network: Network, layer: Layer, real: Real, norm: Norm, seed: int) -> Real:
-    """The layer with its batch norm in its kernel, or behind a kernel that is a map, and bias."""
+    """The layer with its batch norm in its kernel and bias, or in factors where none is weights."""
     k = len(norm.mean)
     gamma, beta = normals(seed, f"{layer.name}.norm", (2, k)) * _SPREAD
     factor = (1 + gamma) / norm.deviation
     before = 0.0 if real.bias is None else real.bias.astype(np.float64)
     bias = (beta + (before - norm.mean) * factor).astype(np.float32)
-    if not real.kernel.size:
+    if not (real.kernel.size and layer.op.lower(*network.in_shapes(layer))):
         return Real(real.kernel, bias, tuple(factor.tolist()))
     channels = outputs_of(layer.op, network.in_shapes(layer))
     return Real((real.kernel * factor[channels]).astype(np.float32), bias)

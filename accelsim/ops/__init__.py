@@ -16,6 +16,7 @@ from accelsim.ops.global_response_norm import GlobalResponseNorm
 from accelsim.ops.layer_norm import LayerNorm
 from accelsim.ops.linear import Linear
 from accelsim.ops.matmul import Matmul
+from accelsim.ops.modulate import Modulate
 from accelsim.ops.multiply import Multiply
 from accelsim.ops.papers.fuse_pair import FusePair
 from accelsim.ops.papers.inception_depthwise import InceptionDepthwise
@@ -26,12 +27,14 @@ from accelsim.ops.pixel_shuffle import PixelShuffle
 from accelsim.ops.pointwise import Pointwise
 from accelsim.ops.pool import Pool
 from accelsim.ops.position_embedding import PositionEmbedding
+from accelsim.ops.reshape import Reshape
 from accelsim.ops.resize import Resize
 from accelsim.ops.scale import Scale
 from accelsim.ops.slice import Slice
 from accelsim.ops.softmax import Softmax
 from accelsim.ops.squeeze_excite import SqueezeExcite
 from accelsim.ops.ssh_context import SshContext
+from accelsim.ops.subtract import Subtract
 from accelsim.ops.tokens import Tokens
 
 # What a layer of a network can be.
@@ -46,12 +49,15 @@ OPS = (
     Pool,
     GlobalPool,
     Add,
+    Subtract,
     Multiply,
+    Modulate,
     Concat,
     Slice,
     ChannelShuffle,
     PixelShuffle,
     Resize,
+    Reshape,
     Crop,
     Tokens,
     PositionEmbedding,
@@ -98,18 +104,21 @@ __all__ = [
     "Linear",
     "Matmul",
     "MixConv",
+    "Modulate",
     "Multiply",
     "ParallelDepthwise",
     "PixelShuffle",
     "Pointwise",
     "Pool",
     "PositionEmbedding",
+    "Reshape",
     "Resize",
     "Scale",
     "Slice",
     "Softmax",
     "SqueezeExcite",
     "SshContext",
+    "Subtract",
     "Tokens",
     "XSepConv",
 ]

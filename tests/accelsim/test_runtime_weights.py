@@ -15,7 +15,18 @@ from accelsim.graph.calibrate import image, measure, normals, reals
 from accelsim.graph.evaluate import evaluate
 from accelsim.importers import load
 from accelsim.ir import INPUT, Layer, Network
-from accelsim.ops import Conv2d, Depthwise, GlobalPool, Linear, Multiply, Pointwise, Softmax
+from accelsim.ops import (
+    Add,
+    Conv2d,
+    Depthwise,
+    GlobalPool,
+    Linear,
+    Modulate,
+    Multiply,
+    Pointwise,
+    Scale,
+    Softmax,
+)
 from accelsim.quantised import with_values
 from accelsim.reuse import moved
 from tests.accelsim.values import on_layer
@@ -195,6 +206,27 @@ def test_a_norm_behind_it_is_in_the_factors_of_its_sums():
     found = (made.astype(np.float64) - kind.zero_point) * kind.scale
     assert np.abs(found - seen[0]).max() < 0.1 < seen[0].std()
     assert net.params(net.layer("it")) == 3 * 6
+
+
+@pytest.mark.parametrize("op", [Scale(), Add(), Modulate((4, 6, 5))], ids=lambda op: op.name)
+def test_a_norm_behind_what_the_host_computes(op):
+    layers_ = [
+        Layer("conv", Pointwise(4), (INPUT,)),
+        Layer("gates", GlobalPool(), ("conv",), activation="sigmoid"),
+    ]
+    sources = {"scale": ("conv", "gates"), "add": ("conv", INPUT), "modulate": ("conv",)}[op.name]
+    net = Network("n", (4, 6, 5), (*layers_, Layer("it", op, sources, bias=True, norm=True)))
+    graph = build(net, reals(net, 3, measure(net, 3).norms))
+    seen = [evaluate(graph, {INPUT: image(net.input, 3, n)})["it"] for n in (0, 1)]
+    gamma, beta = normals(3, "it.norm", (2, 4)) * 0.1
+    together = np.concatenate(seen)
+    np.testing.assert_allclose(together.mean(axis=(0, 2, 3)), beta, atol=2e-3)
+    np.testing.assert_allclose(together.std(axis=(0, 2, 3)), 1 + gamma, rtol=2e-2)
+    whole = with_values(net, 3)
+    kind = whole.graph.type("it").quantisation
+    (made,) = evaluate(whole.graph, whole.seeded(3, 0)).values()
+    found = (made.astype(np.float64) - kind.zero_point) * kind.scale
+    assert np.abs(found - seen[0]).max() < 0.15 < seen[0].std()
 
 
 def test_what_cannot_be_folded_is_refused():

@@ -31,16 +31,19 @@ from accelsim.ops import (
     LayerNorm,
     Linear,
     Matmul,
+    Modulate,
     Multiply,
     PixelShuffle,
     Pointwise,
     Pool,
     PositionEmbedding,
+    Reshape,
     Resize,
     Scale,
     Slice,
     Softmax,
     SqueezeExcite,
+    Subtract,
     Tokens,
 )
 from accelsim.ops.base import Alias
@@ -145,6 +148,13 @@ CASES = (
     Case(Multiply(), ((3, 4, 5), (3, 1, 1)), (3, 4, 5)),
     Case(Multiply(), ((1, 4, 5), (3, 4, 5)), (3, 4, 5)),
     Case(Multiply(), ((3, 1, 1), (1, 4, 1)), (3, 4, 1)),
+    Case(Subtract(), ((3, 4, 5), (3, 4, 5)), (3, 4, 5)),
+    Case(Modulate((3, 4, 5)), ((3, 1, 1),), (3, 4, 5)),
+    Case(Modulate((3, 4, 5)), ((1, 4, 5),), (3, 4, 5)),
+    Case(Modulate((3, 1, 5)), ((3, 1, 5),), (3, 1, 5)),
+    Case(Reshape((2, 5, 6)), ((3, 4, 5),), (2, 5, 6)),
+    Case(Reshape((3, 4, 2), (0, 2, 1)), ((24, 1, 1),), (3, 2, 4)),
+    Case(Reshape((3, 4, 2), (2, 0, 1)), ((4, 3, 2),), (2, 3, 4)),
     Case(Concat(), ((3, 4, 5), (1, 4, 5), (2, 4, 5)), (6, 4, 5)),
     Case(Slice((1, 3)), ((5, 3, 4),), (2, 3, 4)),
     Case(ChannelShuffle(2), ((6, 3, 4),), (6, 3, 4)),
@@ -268,6 +278,25 @@ def by_hand(op, weights, inputs):
                     for m in (x, y)
                 )
                 out[place] = one * other
+            return out
+        case Subtract():
+            pairs = zip(x.flat, inputs[1].flat, strict=True)
+            return np.array([int(one) - int(other) for one, other in pairs]).reshape(x.shape)
+        case Modulate(shape=shape):
+            places = np.ndindex(*shape)
+            met = [tuple(min(i, n - 1) for i, n in zip(p, x.shape, strict=True)) for p in places]
+            pairs = zip(weights.flat, met, strict=True)
+            return np.array([int(w) * int(x[p]) for w, p in pairs]).reshape(shape)
+        case Reshape(shape=(c, h, w), order=order):
+            values = x.ravel().tolist()
+            lines = [
+                [[values[(i * h + j) * w + k] for k in range(w)] for j in range(h)]
+                for i in range(c)
+            ]
+            out = np.zeros([(c, h, w)[axis] for axis in order], np.int64)
+            for place in np.ndindex(c, h, w):
+                i, j, k = place
+                out[tuple(place[axis] for axis in order)] = lines[i][j][k]
             return out
         case PixelShuffle(factor=f, order=order):
             channels, (_, h, w) = len(x) // f**2, x.shape
@@ -427,7 +456,7 @@ def test_what_runs_on_the_host_has_no_macs_and_mostly_no_weights():
                     learned = (2, case.out[0])
                 case Tokens(learned=count) if count:
                     learned = (case.out[0], count)
-                case PositionEmbedding():
+                case PositionEmbedding() | Modulate():
                     learned = case.out
                 case _:
                     learned = ()
@@ -880,6 +909,9 @@ def bad(make, message):
         bad(lambda: Depthwise((3, 3), channels=(0, -1)), r"channels must be .* not \[0, -1\]"),
         bad(lambda: Slice((3, -1)), r"channels must be two whole numbers, .* not \[3, -1\]"),
         bad(lambda: ChannelShuffle(0), "groups must be a whole number of at least 1, not 0"),
+        bad(lambda: Reshape((2, 3)), r"shape must be three whole numbers .*, not \[2, 3\]"),
+        bad(lambda: Reshape((2, 3, 1), (0, 1, 1)), r"order must be .*, not \[0, 1, 1\]"),
+        bad(lambda: Modulate((2, 0, 1)), r"shape must be three whole numbers .*, not \[2, 0, 1\]"),
         bad(lambda: DynamicDepthwise(3), "kernel must be two whole numbers .*, not 3"),
         bad(lambda: Resize((0, 3)), r"size must be two whole numbers .* not \[0, 3\]"),
         bad(lambda: Resize(factor=(2, 0.5)), r"factor must be two whole numbers .* not \[2, 0.5\]"),
@@ -984,6 +1016,18 @@ def test_attributes_are_checked_at_construction(make, message):
             [(4, 2, 3), (2, 2, 3)],
             r"inputs of multiply must be equal or 1 .*, not \[4, 2, 3\] and \[2, 2, 3\]",
         ),
+        (Subtract(), [(2, 2, 2)], "inputs of subtract: it takes 2 inputs, not 1"),
+        (
+            Subtract(),
+            [(2, 2, 2), (2, 1, 1)],
+            r"inputs of subtract must have one shape, not \[2, 2, 2\] and \[2, 1, 1\]",
+        ),
+        (
+            Modulate((4, 3, 3)),
+            [(4, 1, 2)],
+            r"inputs of modulate must be 1 or as \[4, 3, 3\] along every axis, not \[4, 1, 2\]",
+        ),
+        (Reshape((4, 3, 3)), [(4, 3, 2)], r"shape must have the 24 values .*, not be \[4, 3, 3\]"),
         (Crop((2, 5)), [(4, 4, 9)], r"rows must lie within the 4 of the input, not \[2, 5\]"),
         (Crop(None, (3, 3)), [(4, 9, 8)], r"columns must lie within the 8 .*, not \[3, 3\]"),
         (BatchNorm(), [], "inputs of batch_norm: it takes 1 input, not 0"),
