@@ -98,7 +98,7 @@ def _values(
     return tuple(values)
 
 
-def _alias(network: BaseNetwork, layer: Layer) -> tuple[Source, ...] | None:
+def alias_of(network: BaseNetwork, layer: Layer) -> tuple[Source, ...] | None:
     """Where the channels of a layer lie in its inputs; None where it makes values of its own."""
     if layer.activation != "none" or layer.norm or layer.bias:
         return None
@@ -112,7 +112,7 @@ def _lives(network: BaseNetwork, batch: int) -> dict[str, _Map]:
     made = network.entries | {
         layer.name: place
         for place, layer in enumerate(network.layers)
-        if _alias(network, layer) is None
+        if alias_of(network, layer) is None
     }
     last = dict(made)
     for place, reads in enumerate(_reads(network)):
@@ -131,7 +131,7 @@ def _places(network: BaseNetwork) -> dict[str, Channels]:
     """Where every channel of what a layer makes lies."""
     places = {name: _own(network, name) for name in network.entries}
     for layer in network.layers:
-        sources = _alias(network, layer)
+        sources = alias_of(network, layer)
         if sources is None:
             places[layer.name] = _own(network, layer.name)
         else:
@@ -151,7 +151,7 @@ def _reads(network: BaseNetwork) -> tuple[dict[str, int], ...]:
     reads = []
     for layer in network.layers:
         channels = Counter[str]()
-        if _alias(network, layer) is None:
+        if alias_of(network, layer) is None:
             channels.update(name for name, _ in _needed(network, layer, places))
         reads.append(
             {name: count * math.prod(network.shape(name)[1:]) for name, count in channels.items()}

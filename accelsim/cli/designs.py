@@ -1,5 +1,6 @@
 """Many designs: side by side, swept, and the best of them."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -52,10 +53,14 @@ from accelsim.errors import INTERRUPTED, SelectionError, UnsupportedError
 from accelsim.phrases import counted
 
 if TYPE_CHECKING:
+    from accelsim.hardware import Hardware
+    from accelsim.ir import BaseNetwork
     from accelsim.side_by_side import Entry
     from accelsim.study.depthwise import Point
 
-STUDY_ARRAYS = ["8x8,16x16,32x32,64x64,128x128"]  # the default of study
+# The defaults of study, of depthwise layers and of operators.
+STUDY_ARRAYS = ["8x8,16x16,32x32,64x64,128x128"]
+STUDY_ENGINE = "8x64"
 
 
 def compare_designs(
@@ -127,12 +132,26 @@ def study_depthwise(
     networks: Annotated[
         list[str], typer.Argument(metavar="NETWORK...", help="Names, or .toml files.")
     ],
+    operators: Annotated[
+        bool, typer.Option("--operators", help="Study every operator of the papers instead.")
+    ] = False,
+    form: FormOption = "inference",
     arrays: Annotated[
-        list[str], typer.Option(metavar="RxC,...", help="Rows and columns of the arrays.")
-    ] = STUDY_ARRAYS,
+        list[str] | None,
+        typer.Option(
+            metavar="RxC,...",
+            help="Rows and columns of the arrays; one with --operators.  "
+            f"[default: {STUDY_ARRAYS[0]}]",
+        ),
+    ] = None,
     depthwise: Annotated[
-        str, typer.Option(metavar="LxP", help="Lanes and pixels of the depthwise engine.")
-    ] = "8x64",
+        str | None,
+        typer.Option(
+            metavar="LxP",
+            help="Lanes and pixels of the depthwise engine; with --operators it is beside the array"
+            f" only if this is given.  [default: {STUDY_ENGINE}]",
+        ),
+    ] = None,
     input_size: InputOption = None,
     csv_form: CsvFormOption = None,
     batch: BatchOption = None,
@@ -145,22 +164,34 @@ def study_depthwise(
     csv: CsvOption = None,
     plot: PlotOption = None,
 ) -> None:
-    """Depthwise layers six ways, over array sizes.
+    """Depthwise layers six ways, over array sizes; or every operator of the papers.
 
     Change the network or the hardware? On an array by im2col, as row streams, in blocks, or in any
-    of these; replaced in the network by FuSe half; or on a depthwise engine beside the array.
+    of these; replaced in the network by FuSe half; or on a depthwise engine beside the array. With
+    --operators, what each operator of the papers makes of one network on one design.
     """
+    if operators:
+        if len(networks) > 1:
+            raise UnsupportedError(f"--operators takes one network, not {', '.join(networks)}")
+        make = partial(load_network, networks[0], size=input_size, csv_form=csv_form)
+        check_outputs({"--json": json, "--csv": csv, "--plot": plot}, *networks, hardware)
+        size = None if arrays is None else ",".join(arrays)
+        design = load_design(hardware, array=size, depthwise=depthwise, memory=memory)
+        _study_operators(make, design, form, batch, json, csv, plot)
+        return
+    if form != "inference":
+        raise UnsupportedError("--form of study goes with --operators")
     from accelsim.hardware import parse_array, parse_depthwise
     from accelsim.report import output
     from accelsim.report import study as report
     from accelsim.study.depthwise import depthwise_study
 
     check_outputs({"--json": json, "--csv": csv, "--plot": plot}, *networks, hardware)
-    sizes = [parse_array(size) for size in list_of("--arrays", arrays, parse_array)]
+    sizes = [parse_array(size) for size in list_of("--arrays", arrays or STUDY_ARRAYS, parse_array)]
     base = load_design(hardware, memory=memory)
     if with_memory and base.memory is None:
         raise UnsupportedError("--with-memory needs a design with a memory, and this one has none")
-    engine = parse_depthwise(depthwise, base)
+    engine = parse_depthwise(depthwise or STUDY_ENGINE, base)
     if engine is None:
         raise UnsupportedError("study needs a depthwise engine, for instance --depthwise 8x64")
     points: list[Point] = []
@@ -187,6 +218,35 @@ def study_depthwise(
         show(report.depthwise(points, width(), with_memory))
         beside, port = base.depthwise is not None, base.memory if with_memory else None
         say("", *report.notes(points, engine, shared, beside, port))
+
+
+def _study_operators(
+    make: Callable[[str], "BaseNetwork"],
+    design: "Hardware",
+    form: str,
+    batch: int | None,
+    json: str | None,
+    csv: str | None,
+    plot: str | None,
+) -> None:
+    """Print and write what every operator makes of a network."""
+    from accelsim.report import field as report
+    from accelsim.report import output
+    from accelsim.study.operators import operators_study
+
+    with progress_bar() as progress:
+        entries = operators_study(make, design, form, batch, progress)
+    if csv is not None:
+        write_text(csv, output.csv_of(report.records(entries)))
+    if plot:
+        from accelsim.report import plot_designs
+
+        output.write_figure(plot, plot_designs.operators_study(entries))
+    write_json(json, lambda: {"form": form, "entries": report.records(entries)})
+    if STDOUT not in (json, csv):
+        say(report.title(entries, design.label, form), "")
+        show(report.table(entries, width()))
+        say("", *report.notes(entries))
 
 
 def sweep(

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import (
     LogLocator,
     NullFormatter,
@@ -10,6 +12,7 @@ from matplotlib.ticker import (
     PercentFormatter,
 )
 
+from accelsim.ops.papers.base import DYNAMIC, FOLDABLE, IRREGULAR
 from accelsim.phrases import counted, of_batch
 from accelsim.report.study import clocks_of
 from accelsim.report.style import (
@@ -21,6 +24,7 @@ from accelsim.report.style import (
     NUMBERS,
     ORANGE,
     PURPLE,
+    SHORT,
     VERMILION,
     apart,
     bare,
@@ -28,9 +32,11 @@ from accelsim.report.style import (
 )
 from accelsim.side_by_side import SideBySide
 from accelsim.study.depthwise import WAYS, Point
+from accelsim.study.operators import Entry
 from accelsim.study.ways import IM2COL
 
 PANEL_INCHES = 2.5  # of the axes of a panel, about
+CLASS_COLOURS = {None: GREY, FOLDABLE: BLUE, IRREGULAR: ORANGE, DYNAMIC: VERMILION}
 WAY_COLOURS = dict(zip(WAYS, (GREY, ORANGE, PURPLE, BLUE, VERMILION, GREEN), strict=True))
 
 
@@ -131,3 +137,60 @@ def depthwise_study(points: Sequence[Point], with_memory: bool = False) -> Figur
     number_axis(panels[0], "y", filter(None, (clocks_of(p, with_memory) for p in points)))
     figure.legend(loc="outside upper left", ncols=columns, frameon=False, fontsize=8)
     return figure
+
+
+def operators_study(entries: Sequence[Entry]) -> Figure:
+    """Cycles of every operator beside the baseline's, and over the accuracy that authors report.
+
+    On the right, where authors report any, a line leads from the baseline of each paper to its
+    operator: baselines of different papers were trained differently.
+    """
+    known = [entry for entry in entries if entry.cycles is not None]
+    compared = [entry for entry in known if entry.reported is not None]
+    figure = Figure(
+        figsize=(11.0 if compared else 6.5, 1.6 + 0.24 * len(known)), layout="constrained"
+    )
+    panels = figure.subplots(1, 2 if compared else 1, squeeze=False)[0]
+    bars, places = panels[0], range(len(known))
+    colours = [CLASS_COLOURS[entry.cost_class] for entry in known]
+    bars.barh(places, [entry.cycles or 0 for entry in known], color=colours)
+    bars.axvline(known[0].cycles or 0, color=GREY, linewidth=0.8)
+    bars.set_yticks(places, [entry.variant for entry in known], fontsize=8)
+    bars.set_ylim(len(known) - 0.4, -0.6)
+    bars.xaxis.set_major_formatter(SHORT)
+    bars.set_xlabel("cycles")
+    bars.set_title(known[0].network, fontsize=10, loc="left")
+    bare(bars, "x")
+    if compared:
+        _reported(panels[1], compared, known[0])
+    shown = dict.fromkeys(entry.cost_class for entry in known)
+    handles = [Patch(color=CLASS_COLOURS[each], label=each or "baseline") for each in shown]
+    figure.legend(handles=handles, loc="outside upper left", ncols=4, frameon=False, fontsize=8)
+    return figure
+
+
+def _reported(axes: Axes, compared: Sequence[Entry], plain: Entry) -> None:
+    """Reported accuracy over cycles, from the baseline of each paper."""
+    for entry in compared:
+        assert entry.reported is not None
+        assert entry.cycles is not None
+        assert plain.cycles is not None
+        colour = CLASS_COLOURS[entry.cost_class]
+        ends = (plain.cycles, entry.cycles), (entry.reported.baseline, entry.reported.top1)
+        axes.plot(*ends, color=colour, linewidth=1.0, alpha=0.6)
+        axes.plot(*(end[:1] for end in ends), "o", color=GREY, markersize=4)
+        axes.plot(*(end[1:] for end in ends), "o", color=colour, markersize=6)
+        axes.annotate(
+            entry.variant,
+            (entry.cycles, entry.reported.top1),
+            xytext=(5, 4),
+            textcoords="offset points",
+            fontsize=7,
+        )
+    axes.margins(0.15)
+    axes.xaxis.set_major_formatter(SHORT)
+    axes.set_xlabel("cycles")
+    datasets = ", ".join(dict.fromkeys(each.reported.dataset for each in compared if each.reported))
+    axes.set_ylabel(f"reported top-1 on {datasets}, %")
+    axes.set_title("grey: each paper's own baseline", fontsize=8, loc="left")
+    bare(axes)

@@ -23,6 +23,7 @@ from accelsim.ops.papers.base import (
     Cost,
     Key,
     Paper,
+    Reported,
     Trained,
     centre,
     merge,
@@ -58,6 +59,10 @@ class Acb(ConvolutionOperator):
         TRAIN: Cost("Co*(Ci/g)*(k^2 + 2*k) + 6*Co", "Co*(Ci/g)*(k^2 + 2*k)*HWo"),
         INFERENCE: Cost("Co*(Ci/g)*k^2 + Co", "Co*(Ci/g)*k^2*HWo"),
     }
+    reported: ClassVar[tuple[Reported, ...]] = (
+        Reported("cifar_quick", "acb", "CIFAR-10", 86.20, 86.87, "README of the authors' code"),
+        Reported("vgg16_cifar", "acb", "CIFAR-10", 93.99, 94.54, "README of the authors' code"),
+    )
     taps: int | None = None
 
     def __post_init__(self) -> None:

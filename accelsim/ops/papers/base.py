@@ -51,6 +51,25 @@ class Paper(NamedTuple):
     arxiv: str = ""
 
 
+class Reported(NamedTuple):
+    """An accuracy that a paper, or what its authors have released, reports.
+
+    network : as it is called here.
+    variant : as users write it.
+    dataset : on which the network classifies.
+    baseline, top1 : percent of images whose class comes first, without and with the operator, both
+        by the same authors.
+    source : where the figures are from.
+    """
+
+    network: str
+    variant: str
+    dataset: str
+    baseline: float
+    top1: float
+    source: str
+
+
 class Cost(NamedTuple):
     """Formulas of the parameters and of the multiply-accumulates of a form."""
 
@@ -120,6 +139,7 @@ class PaperOperator(ABC):
     target : which layers of a network it replaces as a variant, in words.
     keys : what a variant may set, beside `form` where there are two; attributes by their names.
     cost : by form.
+    reported : accuracies, none of which is ours.
     """
 
     name: ClassVar[str]
@@ -129,6 +149,7 @@ class PaperOperator(ABC):
     forms: ClassVar[tuple[str, ...]] = FORMS
     keys: ClassVar[Mapping[str, Key]] = {}
     cost: ClassVar[Mapping[str, Cost]]
+    reported: ClassVar[tuple[Reported, ...]] = ()
 
     @abstractmethod
     def expand(self, name: str, inputs: tuple[str, ...], shape: Shape) -> tuple[Layer, ...]:

@@ -17,7 +17,14 @@ from accelsim.ops.geometry import (
     check_pair,
     check_whole,
 )
-from accelsim.ops.papers.base import INFERENCE, IRREGULAR, Cost, Paper, PaperOperator
+from accelsim.ops.papers.base import (
+    INFERENCE,
+    IRREGULAR,
+    Cost,
+    Paper,
+    PaperOperator,
+    Reported,
+)
 from accelsim.ops.papers.convolutions import square_depthwise
 
 
@@ -44,6 +51,15 @@ class FusePair(PaperOperator):
     target: ClassVar[str] = "square depthwise layers"
     forms: ClassVar[tuple[str, ...]] = (INFERENCE,)
     cost: ClassVar[Mapping[str, Cost]] = {INFERENCE: Cost("(1 + full)*Ci*k", "(1 + full)*Ci*k*HWo")}
+    reported: ClassVar[tuple[Reported, ...]] = tuple(
+        Reported(network, variant, "ImageNet", baseline, top1, "table 1 of the paper")
+        for network, baseline, full, half in (
+            ("mobilenet_v1", 70.60, 72.86, 72.00),
+            ("mobilenet_v2", 72.00, 72.49, 70.80),
+            ("mobilenet_v3_large_fuseconv", 75.20, 74.40, 73.02),
+        )
+        for variant, top1 in (("fuse_full", full), ("fuse_half", half))
+    )
     kernel: int
     stride: Pair = (1, 1)
     full: bool = False

@@ -1,9 +1,11 @@
 """`compare` and `study`: designs side by side."""
 
 import json
+import math
 import re
 
 from accelsim import networks
+from accelsim.ops import papers
 from tests.accelsim.cli.outcome import as_json
 
 
@@ -90,6 +92,65 @@ def test_the_study_prints_the_command_of_every_number(accelsim):
         words = f"{command} {asked}".replace("NETWORK", "mobilenet_v3_small").replace("RxC", "8x4")
         printed.add(f"{as_json(accelsim(*words.split(), '--json', '-'))['total_cycles']:,}")
     assert printed == told
+
+
+def test_study_of_operators_is_what_runs_of_variants_say(accelsim, tmp_path):
+    options = ("--arrays", "16x8", "--depthwise", "4x16", "--input", "64x64")
+    command = ("study", "--operators", "mobilenet_v2", *options)
+    files = "--csv", tmp_path / "a.csv", "--plot", tmp_path / "a.png"
+    outcome = accelsim(*command, *files)
+    assert (outcome.status, outcome.err) == (0, "")
+    entries = as_json(accelsim(*command, "--json", "-"))["entries"]
+    by_name = {entry["variant"]: entry for entry in entries}
+    assert {*papers.VARIANTS} < {*by_name}
+    run = ("run", "mobilenet_v2", "--array", "16x8", "--depthwise", "4x16", "--input", "64x64")
+    for variant in ("baseline", "fuse_half", "acb"):
+        alone = as_json(accelsim(*run, "--variant", variant, "--json", "-"))
+        entry = by_name[variant]
+        for ours, theirs in (("cycles", "total_cycles"), ("macs", "total_macs")):
+            assert entry[ours] == alone[theirs]
+        assert f"{entry['cycles']:,}" in outcome.out
+    assert by_name["xsep"]["cycles"] is None
+    assert "xsep: variant xsep replaces depthwise layers of 5x5" in outcome.out
+    assert by_name["fuse_half"]["reported_top1"] == 70.8
+    assert by_name["acb"]["reported_top1"] is None
+    assert by_name["fuse_full"]["replaced"] == 17
+    # Kernels and maps of the plain network, layer by layer.
+    network = networks.mobilenet_v2(input=(64, 64))
+    kernels = [
+        c * k * k // (c if "dw" in layer.name else 1) * network.shape(layer.name)[0]
+        for layer in network.layers
+        if (k := {"conv2d": 3, "depthwise": 3, "pointwise": 1, "linear": 1}.get(layer.op.name))
+        for c in [network.in_shapes(layer)[0][0]]
+    ]
+    assert by_name["baseline"]["weight_bytes"] == sum(kernels)
+    maps = [math.prod(network.shape(layer.name)) for layer in network.layers]
+    assert by_name["baseline"]["map_bytes"] == sum(maps)
+    assert (tmp_path / "a.csv").read_text().count("\n") == 1 + len(entries)
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_study_of_operators_in_training(accelsim):
+    command = ("study", "--operators", "resnet18", "--arrays", "8x8", "--json", "-")
+    run, trained = (
+        {each["variant"]: each for each in as_json(accelsim(*command, *form))["entries"]}
+        for form in ((), ("--form", "train"))
+    )
+    assert run["baseline"] == trained["baseline"]
+    assert run["acb"]["cycles"] == run["baseline"]["cycles"]
+    assert trained["acb"]["macs"] > 1.6 * run["acb"]["macs"]
+
+
+def test_study_of_operators_takes_one_network_and_one_design(accelsim):
+    for options, said in (
+        (("mobilenet_v2", "resnet18", "--operators"), "--operators takes one network"),
+        (("mobilenet_v2", "--operators", "--arrays", "8x8,9x9"), "8x8,9x9"),
+        (("mobilenet_v2", "--form", "train"), "--form of study goes with --operators"),
+    ):
+        outcome = accelsim("study", *options)
+        assert outcome.status == 2
+        assert said in outcome.err
+        assert outcome.err.count("\n") == 1
 
 
 def test_models_run_and_have_loops(accelsim):
