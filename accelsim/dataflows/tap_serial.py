@@ -4,18 +4,21 @@ A pass holds up to L channels, one a lane; those of several images are so many c
 do not fill the lanes, or the engine has no room for a map, the output is cut into stripes of rows,
 and a lane takes one stripe of one channel: all stripes have one geometry, with the rows of padding
 stored as zeros. Tiles follow the output rows (`row`) or the flattened map (`flat`); the engine's
-schedule tells which is faster.
+schedule tells which is faster. Where only some taps of a kernel are live, a pass may run a list of
+them (see tap_lists).
 """
 
 from bisect import bisect_left
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.dataflows.base import UNBOUNDED, Indices, Plan, stored
+from accelsim.dataflows.base import UNBOUNDED, Indices, Plan, ceil_div, stored
+from accelsim.dataflows.tap_lists import Padded, Places, Taps, dense, live, regular
 from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Conv
 from accelsim.limits.depthwise import limits
@@ -45,6 +48,7 @@ class Tiling(NamedTuple):
 
     opcode: DepthwiseOpcode
     stripes: int
+    padded: Padded
 
 
 @dataclass(frozen=True)
@@ -78,10 +82,22 @@ class DepthwiseProgram:
 def tilings(
     conv: Conv, engine: DepthwiseEngine, most: int = UNBOUNDED
 ) -> Iterator[tuple[None, Tiling]]:
-    """Those worth comparing, best of their kind: row and flat, whole and in stripes."""
+    """Those worth comparing, best of their kind: row and flat, whole and in stripes.
+
+    Of a kernel of which only some taps are live, also each way to store the padding.
+    """
     for stripes in _stripes(conv, engine):
+        for tiling in _of_stripes(conv, stripes):
+            yield None, tiling
+
+
+def _of_stripes(conv: Conv, stripes: int) -> Iterator[Tiling]:
+    """Stripes have one geometry, so that their rows of padding are stored."""
+    rows = (stripes > 1,) if stripes > 1 or conv.live is None else (False, True)
+    columns = (False,) if conv.live is None else (False, True)
+    for padded in product(rows, columns):
         for opcode in DepthwiseOpcode:
-            yield None, Tiling(opcode, stripes)
+            yield Tiling(opcode, stripes, Padded(*padded))
 
 
 def _stripes(conv: Conv, engine: DepthwiseEngine) -> Iterator[int]:
@@ -104,41 +120,29 @@ def _stripes(conv: Conv, engine: DepthwiseEngine) -> Iterator[int]:
 
 def _fits(conv: Conv, engine: DepthwiseEngine, stripes: int) -> bool:
     return any(
-        limits(engine, _pass(conv, opcode, stripes, 1)) is None for opcode in DepthwiseOpcode
+        limits(engine, _taps(conv, engine, tiling).work) is None
+        for tiling in _of_stripes(conv, stripes)
     )
+
+
+def _taps(conv: Conv, engine: DepthwiseEngine, tiling: Tiling) -> Taps:
+    """What the passes of a tiling have in common."""
+    rows = ceil_div(conv.oh, tiling.stripes)
+    if conv.live is None:
+        return dense(conv, tiling.opcode, rows, tiling.padded.rows)
+    return live(conv, engine, tiling.opcode, rows, tiling.padded)
 
 
 def body(conv: Conv, engine: DepthwiseEngine, tiling: Hashable) -> Body:
     """The passes of a tiling: those that fill all lanes, and one for the channels that are left."""
-    opcode, stripes = cast(Tiling, tiling)
-    full, rest = divmod(conv.n * conv.k * stripes, engine.lanes)
+    tiling = cast(Tiling, tiling)
+    work = _taps(conv, engine, tiling).work
+    full, rest = divmod(conv.n * conv.k * tiling.stripes, engine.lanes)
     parts: Body = ()
     for count, channels in ((full, engine.lanes), (1, rest)):
         if count and channels:
-            p = _pass(conv, opcode, stripes, channels)
-            parts += (Repeat(count, (p,), "passes"),)
+            parts += (Repeat(count, (work._replace(channels=channels),), "passes"),)
     return parts
-
-
-def _pass(conv: Conv, opcode: DepthwiseOpcode, stripes: int, channels: int) -> DepthwisePass:
-    rows = -(-conv.oh // stripes)
-    whole = stripes == 1
-    return DepthwisePass(
-        opcode,
-        channels,
-        h=conv.h if whole else (rows - 1) * conv.sh + (conv.fh - 1) * conv.dh + 1,
-        w=conv.w,
-        oh=rows,
-        ow=conv.ow,
-        fh=conv.fh,
-        fw=conv.fw,
-        sh=conv.sh,
-        sw=conv.sw,
-        dh=conv.dh,
-        dw=conv.dw,
-        pt=conv.pt if whole else 0,
-        pl=conv.pl,
-    )
 
 
 def program(conv: Conv, engine: DepthwiseEngine, plan: Plan) -> DepthwiseProgram:
@@ -148,17 +152,19 @@ def program(conv: Conv, engine: DepthwiseEngine, plan: Plan) -> DepthwiseProgram
     weights: list[Indices] = []
     dest: list[Indices] = []
     first = at = 0  # unit (stripe of a channel), and word of the banks
-    stripes = cast(Tiling, plan.tiling).stripes
-    places = tap_places(plan.body[0].body[0], engine.pixels)
+    tiling = cast(Tiling, plan.tiling)
+    made = _taps(conv, engine, tiling)
+    places = _places(made.work, engine.pixels, made.down, made.right)
     for trips, (work,), _ in plan.body:
         inputs, outputs = _units(engine, work)
         for _ in range(trips):
             units = np.arange(first, first + work.channels)
-            channel, stripe = np.divmod(units, stripes)
+            channel, stripe = np.divmod(units, tiling.stripes)
             row = stripe * work.oh
             commands.append(depthwise_command(work, engine, at, len(places) * len(maps), 0))
-            maps.append(_maps(conv, engine, inputs, channel, row, stripes))
-            weights.append(_weights(conv, engine, channel))
+            first_row = made.top + row * conv.sh
+            maps.append(_maps(conv, engine, inputs, channel, first_row, made.left))
+            weights.append(_weights(conv, engine, channel, made.taps))
             dest.append(_dest(conv, outputs, channel, row))
             first += work.channels
             at += len(maps[-1])
@@ -176,14 +182,22 @@ def program(conv: Conv, engine: DepthwiseEngine, plan: Plan) -> DepthwiseProgram
 def tap_places(work: DepthwisePass, pixels: int) -> Indices:
     """Word and shift of every tap relative to its tile, int32[fh fw, 2]; words may be negative.
 
-    Tap (ky, kx) begins at row v div sh of plane v mod sh, v = ky dh - pt, and likewise along x.
+    Of a pass whose entries are the taps of its kernel, row by row.
+    """
+    return _places(work, pixels, *regular(work))
+
+
+def _places(work: DepthwisePass, pixels: int, down: Places, right: Places) -> Indices:
+    """int32[entries, 2], for rows and columns from an output to the values of each entry.
+
+    A tap begins at row down div sh of plane down mod sh, and likewise along x.
     """
     layout = work.layout(pixels)
-    down, ry = np.divmod(np.arange(work.fh) * work.dh - work.pt, work.sh)
-    right, rx = np.divmod(np.arange(work.fw) * work.dw - work.pl, work.sw)
-    plane = (ry[:, None] * work.sw + rx) * layout.plane_words
-    word, shift = np.divmod(down[:, None] * layout.pitch + right, pixels)
-    return np.stack([plane + word, shift], axis=-1).reshape(-1, 2).astype(np.int32)
+    rows, ry = np.divmod(down, work.sh)
+    columns, rx = np.divmod(right, work.sw)
+    word, shift = np.divmod(rows * layout.pitch + columns, pixels)
+    plane = (ry * work.sw + rx) * layout.plane_words
+    return np.stack([plane + word, shift], axis=-1).astype(np.int32)
 
 
 class _Inputs(NamedTuple):
@@ -232,24 +246,26 @@ def _maps(
     engine: DepthwiseEngine,
     inputs: _Inputs,
     channel: npt.NDArray[np.int64],
-    row: npt.NDArray[np.int64],
-    stripes: int,
+    top: npt.NDArray[np.int64],
+    left: int,
 ) -> Indices:
-    """int32[words, P, L] for the lanes' channels and the first output row of their stripes."""
+    """int32[words, P, L] for the lanes' channels, and where of their maps those of a pass begin."""
     source = channel * conv.c // conv.k
-    y, x = inputs.y[..., None], inputs.x[..., None]
-    if stripes > 1:
-        y = np.where(y < 0, -1, y + row * conv.sh - conv.pt)
-    inside = (y >= 0) & (y < conv.h) & (x >= 0)
+    used = inputs.y[..., None] >= 0
+    y, x = inputs.y[..., None] + top, inputs.x[..., None] + left
+    inside = used & (y >= 0) & (y < conv.h) & (x >= 0) & (x < conv.w)
     indices = np.zeros((*inputs.y.shape, engine.lanes), np.int32)
     indices[..., : len(channel)] = np.where(inside, 1 + (source * conv.h + y) * conv.w + x, 0)
     return indices
 
 
-def _weights(conv: Conv, engine: DepthwiseEngine, channel: npt.NDArray[np.int64]) -> Indices:
-    """int32[fh fw, L] for the lanes' channels."""
-    indices = np.zeros((conv.fh * conv.fw, engine.lanes), np.int32)
-    indices[:, : len(channel)] = stored(conv)[channel % conv.k].T
+def _weights(
+    conv: Conv, engine: DepthwiseEngine, channel: npt.NDArray[np.int64], taps: Places
+) -> Indices:
+    """int32[entries, L] for the lanes' channels, 0 of entries that are no tap."""
+    indices = np.zeros((len(taps), engine.lanes), np.int32)
+    kernels = np.pad(stored(conv), ((0, 0), (0, 1)))  # the last is what NONE means
+    indices[:, : len(channel)] = kernels[channel % conv.k][:, taps].T
     return indices
 
 

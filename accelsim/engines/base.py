@@ -193,8 +193,8 @@ class Engine:
     area : what its cells are estimated from; None where no core was synthesised.
     misplaced : misplaced(before, after), why a pass cannot follow another, in one sentence, or
         None; where None stands for a pass, there is none. None where any pass can follow any.
-    skipped : skipped(sizes, conv, body), the dense MACs of a convolution on which its passes spend
-        no multiplier, as their taps lie outside the map; None for an engine that skips none.
+    skipped : skipped(sizes, conv, body), the MACs of a convolution on which its passes spend no
+        multiplier, as their taps lie outside the map; None for an engine that skips none.
     accesses : accesses(sizes, p), the Accesses of a pass, whatever stands before and behind it;
         None where they are not known, and there is no energy then.
     stores : stores(sizes), the Store of every kind of access that the engine has.

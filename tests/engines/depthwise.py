@@ -148,10 +148,10 @@ def sequence(
     """The passes with random operands, also in words' corners that belong to no map.
 
     One sequence in four has operands at the ends of their range only; in one of four, all passes
-    of one kind read the same words.
+    of one kind read the same words; in one of four, taps lie anywhere in the map of their pass.
     """
     high = 1 << (engine.operands.bits - 1)
-    extreme, shared = rng.random(2) < 0.25
+    extreme, shared, anywhere = rng.random(3) < 0.25
 
     def operands(*shape: int) -> npt.NDArray[np.int16]:
         if extreme:
@@ -167,7 +167,10 @@ def sequence(
             maps.append(operands(words(engine, p), engine.pixels, engine.lanes))
             weights = operands(p.fh * p.fw, engine.lanes)
             weights[:, p.channels :] = 0
-            taps.append(np.concatenate([tap_places(p, engine.pixels), weights], axis=1))
+            places_of = _any_places(rng, engine, p) if anywhere else None
+            if places_of is None:
+                places_of = tap_places(p, engine.pixels)
+            taps.append(np.concatenate([places_of, weights], axis=1))
             at, entry = at + len(maps[-1]), entry + len(taps[-1])
         command = depthwise_command(p, engine, *places[p], int(index == len(passes) - 1))
         commands.append([*command.work, *command[1:]])
@@ -177,6 +180,17 @@ def sequence(
         (np.concatenate(maps), np.concatenate(taps)),
         np.concatenate([_used(engine, p) for p in passes]),
     )
+
+
+def _any_places(
+    rng: np.random.Generator, engine: DepthwiseEngine, p: DepthwisePass
+) -> npt.NDArray[np.int64] | None:
+    """Places of taps for which all outputs find their values in the map; None where none is."""
+    reach = (p.oh - 1) * p.layout(engine.pixels).pitch + p.ow
+    room = words(engine, p) * engine.pixels - reach
+    if room < 0:
+        return None
+    return np.stack(np.divmod(rng.integers(0, room + 1, p.fh * p.fw), engine.pixels), axis=-1)
 
 
 def _used(engine: DepthwiseEngine, p: DepthwisePass) -> npt.NDArray[np.bool_]:

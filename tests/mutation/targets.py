@@ -150,6 +150,13 @@ TARGETS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     (
+        "accelsim/dataflows/tap_lists.py",
+        (
+            "tests/accelsim/engines/depthwise/test_schedule.py",
+            "tests/accelsim/dataflows",
+        ),
+    ),
+    (
         "accelsim/dataflows/",
         ("tests/accelsim/dataflows", "tests/accelsim/lowering", "tests/accelsim/test_csynth.py"),
     ),

@@ -267,14 +267,22 @@ def pixels(x: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
 
 def live_macs(conv):
     """Products of a weight and a value of the map: pairs of an output and a tap that meets one."""
-    down = sum(
-        0 <= oy * conv.sh + ky * conv.dh - conv.pt < conv.h
-        for oy in range(conv.oh)
+    down = [
+        sum(0 <= oy * conv.sh + ky * conv.dh - conv.pt < conv.h for oy in range(conv.oh))
         for ky in range(conv.fh)
-    )
-    across = sum(
-        0 <= ox * conv.sw + kx * conv.dw - conv.pl < conv.w
-        for ox in range(conv.ow)
+    ]
+    across = [
+        sum(0 <= ox * conv.sw + kx * conv.dw - conv.pl < conv.w for ox in range(conv.ow))
         for kx in range(conv.fw)
+    ]
+    if conv.live is None:
+        return conv.n * conv.k * (conv.c // conv.groups) * sum(down) * sum(across)
+    return (
+        conv.n
+        * conv.k
+        * sum(
+            run.channels * down[tap // conv.fw] * across[tap % conv.fw]
+            for run in conv.live
+            for tap in run.taps
+        )
     )
-    return conv.n * conv.k * (conv.c // conv.groups) * down * across

@@ -6,8 +6,10 @@ import numpy.typing as npt
 from accelsim.engines.activity import Activity, Bits, ElementState, Int64
 from accelsim.hardware import DepthwiseEngine
 from accelsim.numerics import Integers
+from accelsim.passes import DepthwiseCommand, columns
 
 Int16 = npt.NDArray[np.int16]
+WEIGHT, NO_WEIGHT = 1, 2  # marks in lanes with a channel
 
 
 def activity(
@@ -19,9 +21,10 @@ def activity(
 ) -> Activity:
     """Activity of the depthwise engine, lanes as rows and pixels as columns.
 
-    A multiplier with a pixel outside the map, or one that is no output, has a zero; in a lane
-    without a channel it is idle. Shadows drain lane by lane, those behind moving up. Not told apart
-    is the last row of a stripe that the map does not fill: its products count as BUSY.
+    A multiplier with a pixel outside the map, or one that is no output, has a zero, and so has one
+    with an entry that is no tap; in a lane without a channel it is idle. Shadows drain lane by
+    lane, those behind moving up. Not told apart is the last row of a stripe that the map does not
+    fill: its products count as BUSY.
 
     Parameters
     ----------
@@ -33,14 +36,30 @@ def activity(
     from accelsim.engines.depthwise import cycle  # loads Numba
 
     lane = np.arange(engine.lanes)[:, None]
+    maps, taps = memories
+    taps = _marked(commands, taps)
     shape = len(clocks), engine.lanes, engine.pixels
     states, drain = np.zeros(shape, np.uint8), np.zeros(shape, np.bool_)
     for at, clock in enumerate(clocks):
-        registers = cycle.simulate(engine, commands, *memories, clock).registers
+        registers = cycle.simulate(engine, commands, maps, taps, clock).registers
         assert registers is not None
         if registers.tags[cycle.MULTIPLIED - 1] & cycle.TAP:
-            channels = registers.weights[-1][:, None] != 0
-            operands = np.where(registers.operand.T != 0, ElementState.BUSY, ElementState.WASTE)
-            states[at] = np.where(channels, operands, ElementState.IDLE)
+            weights = registers.weights[-1][:, None]
+            busy = (weights == WEIGHT) & (registers.operand.T != 0)
+            multiplies = np.where(busy, ElementState.BUSY, ElementState.WASTE)
+            states[at] = np.where(weights != 0, multiplies, ElementState.IDLE)
         drain[at] = lane < registers.counters.beats_left * engine.result_lanes
     return Activity(states, drain)
+
+
+def _marked(commands: Int64, taps: Integers) -> Integers:
+    """The tap memory with a mark for every weight of a lane with a channel."""
+    at = columns(DepthwiseCommand)
+    marked = np.array(taps, np.int64)
+    marked[:, 2:] = 0
+    for entry, entries, channels in commands[
+        :, [at["taps"], at["entries"], at["channels"]]
+    ].tolist():
+        of_pass = slice(entry, entry + entries), slice(2, 2 + channels)
+        marked[of_pass] = np.where(taps[of_pass] != 0, WEIGHT, NO_WEIGHT)
+    return marked

@@ -20,8 +20,8 @@ def golden(engine: DepthwiseEngine, commands: Int, maps: Int, taps: Int) -> npt.
     ----------
     commands : int64[passes, fields], of DepthwiseCommand.
     maps : integers[words, P, L], the banks.
-    taps : integers[entries, 2 + L], the tap memory: word and shift of a tap, which the golden
-        model has no need of, and its weights.
+    taps : integers[entries, 2 + L], the tap memory: word and shift of a tap relative to its tile,
+        and its weights. Values of the map that it reads are those of its own pass.
 
     Returns
     -------
@@ -31,35 +31,39 @@ def golden(engine: DepthwiseEngine, commands: Int, maps: Int, taps: Int) -> npt.
     words_of = []
     for row in commands.tolist():
         p, at, entry = DepthwisePass(*row[:FIELDS]), row[MAP], row[TAPS]
-        x = read_map(engine, p, maps[at : at + words(engine, p)])
-        w = taps[entry : entry + p.fh * p.fw, 2 : 2 + p.channels].reshape(p.fh, p.fw, -1)
-        words_of.append(_arrange(engine, p, _convolve(p, x, w.astype(np.int64))))
+        bank = maps[at : at + words(engine, p), :, : p.channels].astype(np.int64)
+        out = _convolve(engine, p, bank, taps[entry : entry + p.fh * p.fw])
+        words_of.append(_arrange(engine, p, out))
     width = engine.result_lanes * engine.pixels
     sums = np.concatenate([np.zeros((0, width), np.int64), *words_of])
     return wrap(sums, engine.operands.accumulator_bits)
 
 
-def read_map(engine: DepthwiseEngine, p: DepthwisePass, bank: Int) -> Int:
-    """The map int64[h, w, channels] of a pass from its words int[words, P, L]."""
-    layout = p.layout(engine.pixels)
-    values = bank.reshape(p.sh, p.sw, layout.plane_words * engine.pixels, engine.lanes)
-    y, x = np.arange(p.h)[:, None], np.arange(p.w)
-    at = y // p.sh * layout.pitch + x // p.sw
-    return values[y % p.sh, x % p.sw, at, : p.channels].astype(np.int64)
+def _convolve(engine: DepthwiseEngine, p: DepthwisePass, bank: Int, taps: Int) -> Int:
+    """int64[oh, ow, channels], entry by entry: kernel positions say of which outputs, places where.
 
-
-def _convolve(p: DepthwisePass, x: Int, w: Int) -> Int:
-    """int64[oh, ow, channels], tap by tap over a map with zeros on all sides."""
-    below = max(0, (p.oh - 1) * p.sh + (p.fh - 1) * p.dh + 1 - p.pt - p.h)
-    beyond = max(0, (p.ow - 1) * p.sw + (p.fw - 1) * p.dw + 1 - p.pl - p.w)
-    x = np.pad(x, ((p.pt, below), (p.pl, beyond), (0, 0)))
+    Values of an entry lie in rows of `pitch`, from its place on.
+    """
+    pitch = p.layout(engine.pixels).pitch
+    values = np.pad(bank.reshape(-1, p.channels), ((0, pitch), (0, 0)))
     out = np.zeros((p.oh, p.ow, p.channels), np.int64)
-    for ky in range(p.fh):
-        for kx in range(p.fw):
-            top, left = ky * p.dh, kx * p.dw
-            part = x[top : top + p.oh * p.sh : p.sh, left : left + p.ow * p.sw : p.sw]
-            out += part[: p.oh, : p.ow] * w[ky, kx]
+    for (ky, kx), (word, shift, *weights) in zip(
+        np.ndindex(p.fh, p.fw), taps[:, : 2 + p.channels].tolist(), strict=True
+    ):
+        rows = _inside(p.oh, p.sh, ky * p.dh - p.pt, p.h)
+        columns = _inside(p.ow, p.sw, kx * p.dw - p.pl, p.w)
+        if rows and columns:
+            first = word * engine.pixels + shift + rows.start * pitch + columns.start
+            lines = values[first : first + len(rows) * pitch].reshape(len(rows), pitch, -1)
+            part = lines[:, : len(columns)] * weights
+            out[rows.start : rows.stop, columns.start : columns.stop] += part
     return out
+
+
+def _inside(outputs: int, stride: int, offset: int, size: int) -> range:
+    """The outputs along an axis whose value, so far from them, is in the map."""
+    first = max(0, -(offset // stride))
+    return range(first, min(outputs, (size - 1 - offset) // stride + 1))
 
 
 def _arrange(engine: DepthwiseEngine, p: DepthwisePass, out: Int) -> Int:

@@ -302,17 +302,24 @@ def used(engine: DepthwiseEngine, p: DepthwisePass) -> tuple[int, int]:
 
 
 def skipped(engine: DepthwiseEngine, conv: Conv, body: Body) -> int:
-    """Dense MACs of a Conv that its passes leave out: taps that meet no map in a whole tile."""
+    """MACs of a Conv that its passes leave out: taps that meet no map in a whole tile.
+
+    Only those are left out for which a tile takes fewer clocks than taps are live: one that is not
+    may take the clock of one that is.
+    """
     runs = list(_equal(body))
     work = runs[0][1]
     stripes = sum(trips * p.channels for trips, p in runs) // (conv.n * conv.k)
     last = conv.oh - (stripes - 1) * work.oh  # rows of the last stripe that are kept
-    run = (stripes - 1) * _kept_taps(engine.pixels, work, work.oh)
-    return conv.macs - conv.n * conv.k * (run + _kept_taps(engine.pixels, work, last))
+    run = (stripes - 1) * _kept_taps(engine.pixels, work, work.oh, conv.depth)
+    return conv.macs - conv.n * conv.k * (run + _kept_taps(engine.pixels, work, last, conv.depth))
 
 
-def _kept_taps(pixels: int, p: DepthwisePass, rows: int) -> int:
-    """Taps that a pass runs for the outputs in its first `rows` rows, of a channel."""
+def _kept_taps(pixels: int, p: DepthwisePass, rows: int, most: int) -> int:
+    """Taps that a pass runs for the outputs in its first `rows` rows, of a channel.
+
+    most : of a tile; the others are zeros.
+    """
     flat = p.opcode == DepthwiseOpcode.FLAT
     pitch = p.layout(pixels).pitch if flat else -(-p.ow // pixels) * pixels
     taps, left = 0, rows
@@ -323,7 +330,7 @@ def _kept_taps(pixels: int, p: DepthwisePass, rows: int) -> int:
             at += run.trips * pixels
             y, x = divmod(at, pitch)
             before, kept = kept, min(y * p.ow + min(x, p.ow), lines * p.ow)
-            taps += times * run.rows * run.columns * (kept - before)
+            taps += times * min(run.rows * run.columns, most) * (kept - before)
         left -= times
     return taps
 

@@ -8,7 +8,7 @@ from accelsim.dataflows import tap_serial
 from accelsim.engines import depthwise
 from accelsim.engines.activity import ElementState
 from accelsim.engines.base import passes_of
-from tests.accelsim.engines.depthwise.convolutions import convolutions, engines, plans_of
+from tests.accelsim.engines.depthwise.convolutions import convolutions, engines, plans_of, sparse
 from tests.naive.depthwise_law import law, tile_clocks
 from tests.naive.operators import live_macs
 
@@ -32,15 +32,17 @@ def taps(engine, passes):
     return issued, leaving
 
 
-@settings(max_examples=25)
-@given(
-    conv=convolutions(most_channels=5, most_size=9), engine=engines(5, False), seed=st.integers(0)
-)
+SMALL = convolutions(most_channels=5, most_size=9)
+
+
+@settings(max_examples=40)
+@given(SMALL | sparse(SMALL), engines(5, False), st.integers(0))
 def test_multiplies_clock_by_clock(conv, engine, seed):
     rng = np.random.default_rng(seed)
-    plan = next(iter(plans_of(tap_serial, conv, engine)))
+    plans = list(plans_of(tap_serial, conv, engine))
+    plan = plans[int(rng.integers(len(plans)))]
     program = tap_serial.program(conv, engine, plan)
-    ones = np.ones(conv.in_shape, np.int8), np.ones((conv.k, 1, conv.fh, conv.fw), np.int8)
+    ones = np.ones(conv.in_shape, np.int8), np.ones(conv.kernel_shape, np.int8)
     commands = program.commands.copy()
     commands[-1, -1] = 1
     total = depthwise.ENGINE.cycles(engine, plan.body)

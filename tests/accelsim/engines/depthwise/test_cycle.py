@@ -21,6 +21,7 @@ from tests.accelsim.engines.depthwise.convolutions import (
     engines,
     operands,
     plans_of,
+    sparse,
 )
 from tests.engines.depthwise import random_engine, random_sequence, sequence, small_sequence
 from tests.engines.earliest import random_earliest
@@ -81,9 +82,12 @@ def test_random_sequences_agree_on_all_sizes(shape, fill):
         assert_agreement(engine, random_sequence(rng, engine, int(rng.integers(1, 6))))
 
 
+EVERY = convolutions(kernels=SMALL_KERNELS + LARGE_KERNELS, most_size=40, most_channels=20)
+
+
 @settings(max_examples=150)
 @given(
-    convolutions(kernels=SMALL_KERNELS + LARGE_KERNELS, most_size=40, most_channels=20),
+    EVERY | sparse(EVERY),
     engines(most=64),
     st.integers(0, 1 << 30),
 )

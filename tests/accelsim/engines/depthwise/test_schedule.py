@@ -29,13 +29,17 @@ from tests.accelsim.engines.depthwise.convolutions import (
     engines,
     operands,
     plans_of,
+    sparse,
+    whole_kernel,
 )
 from tests.naive import operators as naive
 from tests.naive.depthwise_law import law, law_with_fill, tile_clocks
 
+EVERY = convolutions(kernels=SMALL_KERNELS + LARGE_KERNELS, most_size=30)
+
 
 def expected(conv, x, w):
-    """The layer by nested loops, image by image.
+    """The layer by nested loops, image by image, with zeros for taps that are not live.
 
     Padding below and on the right is what the output size implies.
     """
@@ -44,12 +48,19 @@ def expected(conv, x, w):
     bottom = (conv.oh - 1) * conv.sh + (conv.fh - 1) * conv.dh + 1 - conv.pt - conv.h
     right = (conv.ow - 1) * conv.sw + (conv.fw - 1) * conv.dw + 1 - conv.pl - conv.w
     padding = (conv.pt, max(0, bottom), conv.pl, max(0, right))
+    w = whole_kernel(conv, w)
     whole = naive.conv2d(x, w, (conv.sh, conv.sw), padding, (conv.dh, conv.dw), conv.groups)
     return whole[:, : conv.oh, : conv.ow]
 
 
 @settings(max_examples=120)
-@given(convolutions(most_size=9, most_channels=5), engines(), st.integers(0, 1 << 30))
+@given(
+    convolutions(most_size=9, most_channels=5)
+    | sparse(convolutions(most_size=9, most_channels=5))
+    | sparse(convolutions(LARGE_KERNELS, 3, 7)),
+    engines(),
+    st.integers(0, 1 << 30),
+)
 def test_every_plan_computes_the_convolution(conv, engine, seed):
     x, w = operands(np.random.default_rng(seed), conv)
     right = expected(conv, x, w)
@@ -61,7 +72,7 @@ def test_every_plan_computes_the_convolution(conv, engine, seed):
 
 
 @settings(max_examples=300)
-@given(convolutions(kernels=SMALL_KERNELS + LARGE_KERNELS, most_size=30), engines(), engines())
+@given(EVERY | sparse(EVERY), engines(), engines())
 def test_the_loop_nest_follows_the_law(conv, engine, other):
     for plan in plans_of(tap_serial, conv, engine):
         rule = law_with_fill if engine.fill_port else law
@@ -75,7 +86,7 @@ def test_the_loop_nest_follows_the_law(conv, engine, other):
     assert depthwise.ENGINE.cycles(engine, mixed) == rule(engine, mixed)
 
 
-@given(convolutions(kernels=SMALL_KERNELS + LARGE_KERNELS, most_size=30), engines())
+@given(EVERY | sparse(EVERY), engines())
 def test_tiles_and_multiplies(conv, engine):
     for plan in plans_of(tap_serial, conv, engine):
         for p in passes_of(plan.body):
