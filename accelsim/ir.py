@@ -35,6 +35,7 @@ __all__ = [
     "Piece",
     "Shape",
     "Source",
+    "centre_of",
     "inserted_macs",
     "out_size",
 ]
@@ -337,6 +338,7 @@ class Layer:
     layer_scale : a factor for every output channel, folded into the weights (arXiv 2103.17239).
     dtype : of the map that the layer makes, one of tensors.DTYPES.
     factors : what engines multiply.
+    tied : a layer before it, of whose kernel this one's is the centre; it has no weights else.
     """
 
     name: str
@@ -349,6 +351,7 @@ class Layer:
     layer_scale: bool = False
     dtype: str = "int8"
     factors: Factors = ANY_INT8
+    tied: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
@@ -432,10 +435,29 @@ class BaseNetwork(ABC):
                 inputs = tuple(tensors[source].shape for source in layer.inputs)
                 tensors[layer.name] = _tensor(layer.op.out_shape(*inputs), layer.dtype)
                 _check_folds(layer, inputs)
+                self._check_tie(layer, inputs, tensors)
                 _check_dtypes(layer, inputs, [tensors[source].dtype for source in layer.inputs])
             except (ShapeError, NetworkError) as error:
                 raise type(error)(f"{error} (layer {layer.name})") from None
         object.__setattr__(self, "_tensors", tensors)
+
+    def _check_tie(
+        self, layer: Layer, inputs: tuple[Shape, ...], tensors: dict[str, Tensor]
+    ) -> None:
+        """ShapeError unless the kernel that a layer is tied to has its own inside."""
+        if layer.tied is None:
+            return
+        own = layer.op.weight_shape(*inputs)
+        whole: tuple[int, ...] = ()
+        for other in self.layers[: self.layers.index(layer)]:
+            if other.name == layer.tied:
+                whole = other.op.weight_shape(*(tensors[source].shape for source in other.inputs))
+        fits = len(own) == len(whole) == 4 and own[:2] == whole[:2]
+        if not fits or any(part > size for part, size in zip(own, whole, strict=True)):
+            raise ShapeError(
+                f"tied must name a layer before with a kernel around {list(own)}, "
+                f"not {layer.tied!r} with {list(whole)}"
+            )
 
     def tensor(self, name: str) -> Tensor:
         """Type of the map that a layer makes, or of an entry."""
@@ -475,7 +497,8 @@ class BaseNetwork(ABC):
         counts = {}
         for layer in self.layers:
             inputs = self.in_shapes(layer)
-            weights = math.prod(shape) if (shape := layer.op.weight_shape(*inputs)) else 0
+            shape = () if layer.tied else layer.op.weight_shape(*inputs)
+            weights = math.prod(shape) if shape else 0
             each = int(layer.bias) + 2 * int(layer.norm) + int(layer.layer_scale)
             others = each * self.shape(layer.name)[0]
             before = 2 * inputs[0][0] if layer.prenorm else 0
@@ -638,6 +661,15 @@ def _check_dtypes(layer: Layer, inputs: tuple[Shape, ...], dtypes: list[str]) ->
             f"{layer.op.name} only addresses its inputs, so that its dtype must be theirs, "
             f"{others[0]}, not {layer.dtype}"
         )
+
+
+def centre_of(kernel: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """The rows and columns [..., fh, fw] in the middle of a kernel; of an even number the later."""
+    rows, columns = (
+        slice(whole // 2 - part // 2, whole // 2 - part // 2 + part)
+        for whole, part in zip(kernel.shape[2:], shape[2:], strict=True)
+    )
+    return kernel[:, :, rows, columns]
 
 
 def inserted_macs(op: Operator, in_shapes: tuple[Shape, ...]) -> int:

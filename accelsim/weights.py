@@ -13,7 +13,7 @@ import numpy.typing as npt
 from accelsim.arrays import read_npz
 from accelsim.errors import FileError
 from accelsim.graph.types import Graph, TensorType
-from accelsim.ir import INPUT, BaseNetwork, Layer
+from accelsim.ir import INPUT, BaseNetwork, Layer, centre_of
 from accelsim.numerics import Int8, Int32
 
 
@@ -66,7 +66,11 @@ def seeded_weights(network: BaseNetwork, seed: int = 0) -> Weights:
     biases: dict[str, Int32] = {}
     for layer in network.layers:
         if shape := _kernel_shape(network, layer):
-            kernels[layer.name] = _random_bytes(seed, layer.name, shape)
+            kernels[layer.name] = (
+                centre_of(kernels[layer.tied], shape)
+                if layer.tied
+                else _random_bytes(seed, layer.name, shape)
+            )
         if layer.bias or layer.norm or layer.prenorm:
             bytes_ = _random_bytes(seed, f"{layer.name}.bias", (2 * network.shape(layer.name)[0],))
             biases[layer.name] = bytes_.view("<i2").astype(np.int32) >> 3
@@ -107,7 +111,11 @@ def read_weights(network: BaseNetwork, path: Path) -> Weights:
     biases: dict[str, Int32] = {}
     for layer in network.layers:
         if shape := _kernel_shape(network, layer):
-            kernels[layer.name] = _take(path, arrays, layer.name, shape, np.dtype(np.int8))
+            kernels[layer.name] = (
+                centre_of(kernels[layer.tied], shape)
+                if layer.tied
+                else _take(path, arrays, layer.name, shape, np.dtype(np.int8))
+            )
         name = f"{layer.name}.bias"
         if layer.bias or ((layer.norm or layer.prenorm) and name in arrays):
             channels = network.shape(layer.name)[:1]

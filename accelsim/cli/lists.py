@@ -64,7 +64,7 @@ def list_operators(
         typer.Argument(metavar="NAME", help="Describe only this operator.  [default: list all]"),
     ] = None,
 ) -> None:
-    """List the operators that a layer can be, and those of papers that --variant takes.
+    """List the operators that a layer can be, and variants.
 
     Or describe one, with its attributes, and of a paper's its costs and keys.
     """

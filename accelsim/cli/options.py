@@ -28,12 +28,12 @@ VariantOption = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="A variant such as fuse_half, or NAME:key=value,...: see `ops`.",
+        help="Such as fuse_half or acb:taps=3.",
         autocompletion=completion.variants,
     ),
 ]
 FormOption = Annotated[
-    str, typer.Option(metavar="FORM", help="Of a variant's operators: inference or train.")
+    str, typer.Option(metavar="FORM", help="inference or train.")
 ]
 InputOption = Annotated[
     str | None, typer.Option("--input", metavar="HxW", help="Size of the input image.")

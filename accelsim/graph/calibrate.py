@@ -27,7 +27,7 @@ from accelsim.graph.build import (
 )
 from accelsim.graph.evaluate import compute, given_to
 from accelsim.graph.types import Array, TensorType
-from accelsim.ir import INPUT, Layer, Network, Shape
+from accelsim.ir import INPUT, Layer, Network, Shape, centre_of
 
 IMAGES = 2  # seen in calibration
 _BITS = 12  # of means, deviations and ends of ranges
@@ -85,6 +85,8 @@ def draw(network: Network, layer: Layer, seed: int) -> Real:
     reals = None if bias is None else bias.astype(np.float32)
     if not shape:
         return Real(NO_WEIGHTS.kernel, reals)
+    if layer.tied:
+        return Real(centre_of(draw(network, network.layer(layer.tied), seed).kernel, shape), reals)
     numbers = normals(seed, layer.name, shape)
     if layer.op.lower(*shapes):
         fan_in = products_of(layer.op, shapes)[outputs_of(layer.op, shapes)]

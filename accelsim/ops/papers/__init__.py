@@ -12,10 +12,11 @@ VARIANTS = {
     "fuse_half_50": "fuse_pair.FusePair",
     "xsep": "xsep_conv.XSepConv",
     "acb": "acb.Acb",
+    "superconv": "superconv.SuperConv",
 }
 
 # What a layer of a TOML file can be of them, beside those that `accelsim.ops` has as macros.
-NAMES = ("acb",)
+NAMES = ("acb", "superconv")
 
 __all__ = ["NAMES", "VARIANTS", "find"]
 

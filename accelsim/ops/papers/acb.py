@@ -26,6 +26,7 @@ from accelsim.ops.papers.base import (
     Reported,
     Trained,
     centre,
+    check_square,
     merge,
     read_whole,
 )
@@ -67,11 +68,10 @@ class Acb(ConvolutionOperator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        rows, columns = self.kernel
-        if rows != columns or rows % 2 == 0 or rows == 1:
-            raise ShapeError(f"kernel must be square, odd and above 1, not {list(self.kernel)}")
-        if self.taps is not None and self.taps > rows:
-            raise ShapeError(f"taps must be at most {rows}, those of the kernel, not {self.taps}")
+        check_square(self.kernel)
+        if self.taps is not None and self.taps > self.kernel[0]:
+            most = f"{self.kernel[0]}, those of the kernel"
+            raise ShapeError(f"taps must be at most {most}, not {self.taps}")
 
     @property
     def branches(self) -> dict[str, Pair]:

@@ -122,6 +122,23 @@ def read_whole(text: str) -> int:
     return int(text)
 
 
+def read_words(text: str) -> tuple[str, ...]:
+    """Words with plus signs between them."""
+    return tuple(text.split("+"))
+
+
+def read_wholes(text: str) -> tuple[int, ...]:
+    """Whole numbers with plus signs between them; ValueError for anything else."""
+    return tuple(map(read_whole, text.split("+")))
+
+
+def check_square(kernel: Pair) -> None:
+    """ShapeError unless a kernel is square, odd and above 1 x 1."""
+    rows, columns = kernel
+    if rows != columns or rows % 2 == 0 or rows == 1:
+        raise ShapeError(f"kernel must be square, odd and above 1, not {list(kernel)}")
+
+
 def wide(values: Array) -> Array:
     """Integers as int64, reals as float64."""
     return np.asarray(values, np.int64 if np.asarray(values).dtype.kind in "iu" else np.float64)

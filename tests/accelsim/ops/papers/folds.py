@@ -16,8 +16,19 @@ def draw(network, seed=0, low=-9, high=10):
         channels = network.shape(layer.name)[0]
         scale = rng.integers(-5, 6, channels) if layer.norm else None
         offset = rng.integers(-99, 99, channels) if layer.norm or layer.bias else None
-        made[layer.name] = Trained(rng.integers(low, high, shape), scale, offset)
+        kernel = rng.integers(low, high, shape)
+        if layer.tied:
+            kernel = middle(made[layer.tied].kernel, shape[2:])
+        made[layer.name] = Trained(kernel, scale, offset)
     return made
+
+
+def middle(kernel, size):
+    """Rows and columns around that in the middle, for odd sizes."""
+    for axis, count in zip((2, 3), size, strict=True):
+        border = (kernel.shape[axis] - count) // 2
+        kernel = kernel.take(range(border, border + count), axis)
+    return kernel
 
 
 def draw_input(shape, seed=1):

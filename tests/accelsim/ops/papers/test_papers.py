@@ -23,7 +23,8 @@ def value(formula, words):
 
 def numbers(operator):
     values = {each.name: getattr(operator, each.name) for each in fields(operator)}
-    return {name: int(x) for name, x in values.items() if isinstance(x, int | bool)}
+    numbers = {name: x for name, x in values.items() if isinstance(x, int | float)}
+    return numbers | {name: len(x) for name, x in values.items() if isinstance(x, tuple)}
 
 
 @pytest.mark.parametrize(("operator", "form"), BOTH, ids=NAMES)
