@@ -32,9 +32,7 @@ VariantOption = Annotated[
         autocompletion=completion.variants,
     ),
 ]
-FormOption = Annotated[
-    str, typer.Option(metavar="FORM", help="inference or train.")
-]
+FormOption = Annotated[str, typer.Option(metavar="FORM", help="inference or train.")]
 InputOption = Annotated[
     str | None, typer.Option("--input", metavar="HxW", help="Size of the input image.")
 ]
