@@ -18,6 +18,7 @@ from accelsim.ops.linear import Linear
 from accelsim.ops.matmul import Matmul
 from accelsim.ops.modulate import Modulate
 from accelsim.ops.multiply import Multiply
+from accelsim.ops.pad_channels import PadChannels
 from accelsim.ops.papers.fuse_pair import FusePair
 from accelsim.ops.papers.inception_depthwise import InceptionDepthwise
 from accelsim.ops.papers.mix_conv import MixConv
@@ -53,6 +54,7 @@ OPS = (
     Multiply,
     Modulate,
     Concat,
+    PadChannels,
     Slice,
     ChannelShuffle,
     PixelShuffle,
@@ -106,6 +108,7 @@ __all__ = [
     "MixConv",
     "Modulate",
     "Multiply",
+    "PadChannels",
     "ParallelDepthwise",
     "PixelShuffle",
     "Pointwise",

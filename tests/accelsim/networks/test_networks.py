@@ -50,7 +50,8 @@ WITH_DEPTHWISE = [
 # MixNet, Single-Path NAS, GhostNet (ghostnet_100), MobileNetV4 (mobilenetv4_conv_small), RepVGG and
 # MobileOne (both trained, then folded by timm) as counted in timm; RetinaFace
 # as counted in Pytorch_Retinaface; BERT's encoder as 12 of PyTorch's TransformerEncoderLayer;
-# U-Net's of its layers built in PyTorch.
+# U-Net's of its layers built in PyTorch; those of CIFAR-10 of layers built in PyTorch too, after
+# base_model/cfqk.py of ACNet, src/model.py of LearnableHeterogeneousConvolution, and option A.
 PARAMS = [
     ("mobilenet_v1", 4_231_976),
     ("mobilenet_v2", 3_504_872),
@@ -79,6 +80,9 @@ PARAMS = [
     ("bert_base", 85_054_464),
     ("vit_b_16", 86_567_656),
     ("unet", 31_037_698),
+    ("cifar_quick", 117_034),
+    ("vgg16_cifar", 14_719_818),
+    ("resnet20", 269_722),
 ]
 
 # Multiply-accumulates of convolutions and fully connected layers; from the same modules.
@@ -90,8 +94,13 @@ MACS = [
 ]
 
 # The same of networks whose counts are exact, products of two maps included: by PyTorch's
-# FlopCounterMode on torchvision's, timm's and PyTorch's own modules.
+# FlopCounterMode on torchvision's, timm's and PyTorch's own modules, and on those of CIFAR-10.
 EXACT_MACS = [
+    ("cifar_quick", (32, 32), 10_763_904),
+    ("vgg16_cifar", (32, 32), 313_201_664),
+    ("vgg16_cifar", (96, 160), 4_697_953_280),
+    ("resnet20", (32, 32), 40_551_040),
+    ("resnet20", (96, 160), 608_256_640),
     ("googlenet", (224, 224), 1_498_376_192),
     ("googlenet", (225, 191), 1_285_371_904),
     ("resnet101", (224, 224), 7_801_405_440),
@@ -128,8 +137,22 @@ FUSECONV = [
     ("mobilenet_v3_large_fuseconv", "fuse_half", 20630, 5_405_664),
 ]
 
-# Channels and side of the map at 224 x 224 (RetinaFace 640 x 640), as the papers' tables have them.
+# Whose usual images are no 224 x 224.
+USUAL = {
+    "retinaface_mnet025": (640, 640),
+    "unet": (448, 448),
+    **dict.fromkeys(("cifar_quick", "vgg16_cifar", "resnet20"), (32, 32)),
+}
+
+# Channels and side of the map at its usual size, as the papers' tables have them.
 SHAPES = {
+    "cifar_quick": [("conv1", 32, 32), ("pool1", 32, 15), ("conv2", 32, 15), ("pool2", 32, 7),
+                    ("conv3", 64, 7), ("pool3", 64, 3), ("fc1", 64, 1)],
+    "vgg16_cifar": [("b1.conv2", 64, 32), ("pool1", 64, 16), ("b2.conv2", 128, 16),
+                    ("b3.conv3", 256, 8), ("b4.conv3", 512, 4), ("b5.conv3", 512, 2),
+                    ("pool5", 512, 1)],
+    "resnet20": [("stem", 16, 32), ("b3.add", 16, 32), ("b4.pixels", 16, 16), ("b4.down", 32, 16),
+                 ("b6.add", 32, 16), ("b7.down", 64, 8), ("b9.add", 64, 8)],
     "mobilenet_v1": [("stem", 32, 112), ("b1.project", 64, 112), ("b5.project", 256, 28),
                      ("b6.dw", 256, 14), ("b11.project", 512, 14), ("b13.project", 1024, 7)],
     "mobilenet_v2": [("b1.project", 16, 112), ("b2.expand", 96, 112), ("b3.add", 24, 56),
@@ -377,7 +400,7 @@ def test_shapes(name):
     shapes = [(layer, *network.shape(layer)) for layer, _, _ in SHAPES[name]]
     assert shapes == [(layer, c, side, side) for layer, c, side in SHAPES[name]]
     if name not in ("retinaface_mnet025", "unet"):
-        assert network.shape("fc") == (1000, 1, 1)
+        assert network.shape("fc") == (10 if network.input[1:] == (32, 32) else 1000, 1, 1)
         assert network.layers[-1].name == "fc"
 
 
@@ -411,6 +434,9 @@ def test_shapes_cover_all_networks():
         ("mobileone_s0_deploy", "stem b1.dw b1.project b2.dw"),
         ("ghostnet", "stem b1.ghost1.primary b1.ghost1.cheap b1.ghost1 b1.ghost2.primary"),
         ("mobilenet_v4_conv_small", "stem1 stem2 stem3 stem4 stem5 b1.dw1 b1.expand b1.dw"),
+        ("cifar_quick", "conv1 pool1 conv2 pool2 conv3 pool3 fc1 fc"),
+        ("vgg16_cifar", "b1.conv1 b1.conv2 pool1 b2.conv1 b2.conv2 pool2 b3.conv1"),
+        ("resnet20", "stem b1.conv1 b1.conv2 b1.add b2.conv1"),
         ("bert_base", "b1.query b1.key b1.value b1.scores b1.softmax b1.context b1.attention"),
         ("vit_b_16", "stem tokens positions b1.norm1 b1.query b1.key b1.value b1.scores"),
         ("resnet50", "stem maxpool b1.conv1 b1.conv2 b1.conv3 b1.down b1.add b2.conv1"),
@@ -598,12 +624,13 @@ def test_baseline_changes_nothing():
 
 
 @pytest.mark.parametrize(
-    "definition", [each for each in networks.NETWORKS if each.__name__ not in SEQUENCES]
+    "definition",
+    [each for each in networks.NETWORKS if each.__name__ not in (*SEQUENCES, "cifar_quick")],
 )
 def test_input_size_and_defaults(definition):
     name = definition.__name__
     assert getattr(networks, name) is definition
-    usual = {"retinaface_mnet025": (640, 640), "unet": (448, 448)}.get(name, (224, 224))
+    usual = USUAL.get(name, (224, 224))
     assert definition() == networks.get(name) == definition("baseline", usual)
     network = definition(input=(96, 160))
     assert network.input == (3, 96, 160)
@@ -611,7 +638,28 @@ def test_input_size_and_defaults(definition):
     stride = usual[0] // definition().shape(last)[1]
     assert network.shape(last)[1:] == (-(-96 // stride), -(-160 // stride))
     assert network.total_params == definition().total_params
-    assert network.total_macs < definition().total_macs
+    less = usual[0] * usual[1] > 96 * 160
+    assert (network.total_macs < definition().total_macs) == less
+
+
+def test_the_hidden_layer_of_cifar_quick_follows_its_input():
+    """Its pools pad nothing: 96 x 160 become 47 x 79, 23 x 39, 11 x 19."""
+    network = networks.cifar_quick(input=(96, 160))
+    assert network.shape("pool3") == (64, 11, 19)
+    more = 64 * 64 * (11 * 19 - 3 * 3)
+    assert network.total_params == networks.cifar_quick().total_params + more
+
+
+def test_shortcuts_of_resnet20_are_pixels_between_zeros():
+    whole = with_values(networks.resnet20(input=(9, 12)))
+    maps = {}
+    for node, (run,) in walk(whole.graph, (whole.seeded(0, 3),)):
+        maps |= {name: run[name] for name in node.outputs}
+    made, read = maps["b4.down"][0], maps["b3.add"][0]
+    zero = int(whole.graph.type("b4.down").quantisation.zero_point)
+    for channel, plane in enumerate(made):
+        expected = read[channel - 8, ::2, ::2] if 8 <= channel < 24 else np.full((5, 6), zero)
+        np.testing.assert_array_equal(plane, expected)
 
 
 @pytest.mark.parametrize("definition", networks.NETWORKS)
@@ -757,6 +805,9 @@ def test_attention_equals_its_formula(name):
         ("googlenet", (64, 48)),
         ("convnextv2_atto", (64, 48)),
         ("repvgg_a0", (64, 48)),
+        ("cifar_quick", (32, 32)),
+        pytest.param("vgg16_cifar", (17, 16), marks=pytest.mark.full),
+        ("resnet20", (32, 32)),
         pytest.param("resnet101", (32, 33), marks=pytest.mark.full),
         ("shufflenet_v2_x0_5", (64, 48)),
         ("mobileone_s0", (32, 33)),
@@ -782,6 +833,9 @@ def test_values_to_the_end(name, size):
         ("googlenet", (20, 17), "stem..b3a.concat"),
         ("convnextv2_atto", (32, 33), "b1.dw..b1.add"),
         ("repvgg_a0", (17, 16), "stem.3x3..b2"),
+        ("cifar_quick", (23, 24), "conv1..fc"),
+        ("vgg16_cifar", (9, 8), "pool1..b3.conv1"),
+        ("resnet20", (17, 16), "b3.conv1..b4.add"),
         pytest.param("resnet101", (33, 32), "b30.conv1..b31.add", marks=pytest.mark.full),
         ("shufflenet_v2_x0_5", (40, 33), "b4.left..b5.shuffle"),
         ("mobileone_s0", (17, 16), "b2.project.conv1..b3.dw"),

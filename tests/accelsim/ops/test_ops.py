@@ -33,6 +33,7 @@ from accelsim.ops import (
     Matmul,
     Modulate,
     Multiply,
+    PadChannels,
     PixelShuffle,
     Pointwise,
     Pool,
@@ -156,6 +157,9 @@ CASES = (
     Case(Reshape((3, 4, 2), (0, 2, 1)), ((24, 1, 1),), (3, 2, 4)),
     Case(Reshape((3, 4, 2), (2, 0, 1)), ((4, 3, 2),), (2, 3, 4)),
     Case(Concat(), ((3, 4, 5), (1, 4, 5), (2, 4, 5)), (6, 4, 5)),
+    Case(PadChannels(2, 1), ((3, 4, 2),), (6, 4, 2)),
+    Case(PadChannels(after=4), ((1, 2, 3),), (5, 2, 3)),
+    Case(PadChannels(), ((3, 1, 2),), (3, 1, 2)),
     Case(Slice((1, 3)), ((5, 3, 4),), (2, 3, 4)),
     Case(ChannelShuffle(2), ((6, 3, 4),), (6, 3, 4)),
     Case(ChannelShuffle(3), ((6, 2, 1),), (6, 2, 1)),
@@ -264,6 +268,9 @@ def by_hand(op, weights, inputs):
             return np.array(sums).reshape(x.shape)
         case Concat():
             return np.array([plane.tolist() for tensor in inputs for plane in tensor])
+        case PadChannels(before=before, after=after):
+            nothing = [[0] * x.shape[2]] * x.shape[1]
+            return np.array([nothing] * before + x.tolist() + [nothing] * after)
         case Slice(channels=(first, stop)):
             return np.array([x[c].tolist() for c in range(first, stop)])
         case ChannelShuffle(groups=groups):
@@ -922,6 +929,8 @@ def bad(make, message):
         bad(lambda: Resize((2, 2), align_corners=1), "align_corners must be true or false, not 1"),
         bad(lambda: Crop((3, -1)), r"rows must be two whole numbers, .* not \[3, -1\]"),
         bad(lambda: Crop(columns=5), "columns must be two whole numbers, .* not 5"),
+        bad(lambda: PadChannels(-1), "before must be a whole number of at least 0, not -1"),
+        bad(lambda: PadChannels(0, 1.5), "after must be a whole number of at least 0, not 1.5"),
         bad(lambda: Tokens(-1), "learned must be a whole number of at least 0, not -1"),
         bad(lambda: PixelShuffle(0), "factor must be a whole number of at least 1, not 0"),
         bad(lambda: PixelShuffle(2, "rcd"), "order must be one of crd, dcr, not 'rcd'"),
@@ -1061,6 +1070,7 @@ def test_attributes_are_checked_at_construction(make, message):
         ),
         (Slice((2, 5)), [(4, 2, 3)], r"channels must lie within the 4 of the input, not \[2, 5\]"),
         (LayerNorm(), [], "inputs of layer_norm: it takes 1 input, not 0"),
+        (PadChannels(1), [], "inputs of pad_channels: it takes 1 input, not 0"),
         (Add(), [(1, 2, 3)], "inputs of add: it takes at least 2 inputs, not 1"),
         (Add(), [(1, 2, 3), (3, 2, 1)], r"inputs of add must have one shape, not \[1, 2, 3\] and"),
         (Concat(), [], "inputs of concat: it takes at least 1 input, not 0"),
