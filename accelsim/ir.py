@@ -8,9 +8,10 @@ Shapes are (c, h, w), those of one image.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
@@ -58,6 +59,32 @@ class Live(NamedTuple):
     taps: tuple[int, ...]
 
 
+Runs = tuple[Live, ...] | None
+
+
+def live_runs(channels: Iterable[tuple[int, int]], area: int) -> Runs:
+    """The runs of input channels with equal taps; None where all taps are live.
+
+    channels : how many, and a number whose bits say which of their taps are live.
+    area : taps of a kernel.
+    """
+    runs = tuple(
+        Live(sum(count for count, _ in same), _places_of(bits))
+        for bits, same in groupby(channels, key=lambda each: each[1])
+    )
+    return None if all(len(run.taps) == area for run in runs) else runs
+
+
+@lru_cache(1 << 12)
+def _places_of(bits: int) -> tuple[int, ...]:
+    return tuple(place for place in range(bits.bit_length()) if bits >> place & 1)
+
+
+@lru_cache(1 << 12)
+def _bits_of(taps: tuple[int, ...]) -> int:
+    return sum(1 << place for place in taps)
+
+
 class Conv(NamedTuple):
     """Primitive work of an array: a grouped convolution, every size resolved.
 
@@ -84,7 +111,7 @@ class Conv(NamedTuple):
     pl: int = 0
     groups: int = 1
     n: int = 1
-    live: tuple[Live, ...] | None = None
+    live: Runs = None
 
     @property
     def depth(self) -> int:
@@ -112,6 +139,13 @@ class Conv(NamedTuple):
         )
         taps = [np.tile(np.array(run.taps, np.int64), run.channels) for run in self.live]
         return channels * area + np.concatenate(taps)
+
+    @property
+    def live_bits(self) -> list[int]:
+        """Of every input channel of a group, a number whose bits say which taps are live."""
+        if self.live is None:
+            return [(1 << self.fh * self.fw) - 1] * (self.c // self.groups)
+        return [_bits_of(run.taps) for run in self.live for _ in range(run.channels)]
 
     @property
     def in_shape(self) -> tuple[int, ...]:
@@ -230,6 +264,8 @@ class Piece(NamedTuple):
         layer's packed kernels, or None where the piece takes the layer's whole kernel.
     reads, taps, writes : rows and columns of the layer's map, of its kernel, and of its output that
         are the piece's, or None for all of them. Outputs that no piece writes are zero.
+    parts : the pieces that it joins, in place of `weights`: its outputs are theirs, and of a tap
+        that only some of them have the others have a zero; () where it joins none.
     """
 
     conv: Conv
@@ -239,6 +275,12 @@ class Piece(NamedTuple):
     reads: Area | None = None
     taps: Area | None = None
     writes: Area | None = None
+    parts: "tuple[Piece, ...]" = ()
+
+    @property
+    def exact(self) -> tuple[Conv, ...]:
+        """Its Conv, or those of the pieces that it joins: no tap is one that they lack."""
+        return tuple(part.conv for part in self.parts) or (self.conv,)
 
     def take_input(self, x: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
         """The map of the piece's Conv from the layer's: int8[c, h, w], or [n, c, h, w]."""
@@ -253,6 +295,8 @@ class Piece(NamedTuple):
         int8[k, depth] where only some taps are live. Where each of several images has a kernel of
         its own, these stand in front, and k are those of all images.
         """
+        if self.parts:
+            return self._joined(weights)
         if self.weights is not None:
             parts = [weights[..., start:stop] for start, stop in self.weights]
             weights = np.concatenate(parts, axis=-1)
@@ -260,6 +304,19 @@ class Piece(NamedTuple):
             rows, columns = _cut(self.taps)
             weights = weights[..., rows, columns]
         return weights.reshape(self.conv.kernel_shape)
+
+    def _joined(self, weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+        """The kernels of its parts, with zeros for the taps that they lack."""
+        conv, outputs = self.conv, self.outputs or ()
+        at = {output: place for place, output in enumerate(outputs)}
+        images = conv.k // len(outputs)
+        taps = conv.c // conv.groups * conv.fh * conv.fw
+        kernels = np.zeros((images, len(outputs), taps), weights.dtype)
+        for part in self.parts:
+            made = np.array([at[output] for output in part.outputs or ()])
+            values = part.take_weights(weights).reshape(images, len(made), -1)
+            kernels[:, made[:, None], part.conv.places] = values
+        return kernels[..., conv.places].reshape(conv.kernel_shape)
 
     def put(self, result: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
         """Write the piece's result into the layer's output: int32[k, oh, ow], or [n, k, oh, ow]."""

@@ -127,22 +127,26 @@ def _depths(conv: Conv, high: list[int], wide: list[int]) -> Int:
     channels: Counter[tuple[int, ...]] = Counter()
     for run in conv.live:
         channels[run.taps] += run.channels
-    return np.array(
-        [
-            sum(number * _seen(conv, taps, *block) for taps, number in channels.items())
-            for block in product(high, wide)
-        ]
-    )
+    places = conv.fw, conv.sh, conv.sw, conv.dh, conv.dw
+    every = [count * _seen(taps, *places, conv.oh, conv.ow) for taps, count in channels.items()]
+    total: Int = np.sum(every, axis=0)
+    return total
 
 
-def _seen(conv: Conv, taps: tuple[int, ...], high: int, wide: int) -> int:
-    """Places of one channel that a block of outputs sees through such taps."""
-    row, column = np.divmod(np.array(taps, np.int64), conv.fw)
-    y = np.add.outer(np.arange(high) * conv.sh, row * conv.dh)
-    x = np.add.outer(np.arange(wide) * conv.sw, column * conv.dw)
-    met = np.zeros((y.max(initial=0) + 1, x.max(initial=0) + 1), np.bool_)
-    met[y[:, None], x] = True
-    return int(met.sum())
+@lru_cache(maxsize=1 << 14)
+def _seen(
+    taps: tuple[int, ...], fw: int, sh: int, sw: int, dh: int, dw: int, oh: int, ow: int
+) -> Int:
+    """Places of one channel that blocks of outputs see through such taps."""
+    row, column = np.divmod(np.array(taps, np.int64), fw)
+    seen = []
+    for high, wide in product(_parts(oh), _parts(ow)):
+        y = np.add.outer(np.arange(high) * sh, row * dh)
+        x = np.add.outer(np.arange(wide) * sw, column * dw)
+        met = np.zeros((y.max(initial=0) + 1, x.max(initial=0) + 1), np.bool_)
+        met[y[:, None], x] = True
+        seen.append(int(met.sum()))
+    return np.array(seen)
 
 
 @lru_cache(maxsize=1 << 10)

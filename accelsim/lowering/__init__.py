@@ -20,6 +20,7 @@ from accelsim.lowering.allowed import (
     parse_dataflows,
     public_name,
 )
+from accelsim.lowering.joining import fewest, joinable
 from accelsim.lowering.lowered import Lowered, Sequence, chain
 from accelsim.passes import Body
 
@@ -186,14 +187,42 @@ def _ways(sizes: tuple[Any, ...], dataflows: tuple[Dataflow, ...]) -> tuple[_Way
 def _on_engine(demand: _Demand, sizes: Any, dataflows: tuple[Dataflow, ...]) -> Lowered:
     """The pieces in the fastest dataflow, the same for all; UnsupportedError says why none.
 
-    A layer whose operands or sums could be wider than the engine's is refused as well, and no plan
-    is taken that the engine cannot run.
+    Pieces with live taps of their own are joined where that is faster. A layer whose operands or
+    sums could be wider than the engine's is refused as well, and no plan is taken that the engine
+    cannot run.
     """
-    model, pieces = engines.engine_of(sizes), demand.pieces
     if isinstance(getattr(sizes, "operands", None), Operands):
         _check_operands(demand.factors, sizes.operands)
-        for piece in pieces:
+        for piece in demand.pieces:
             _check_sums(piece.conv, demand.factors, sizes.operands)
+    apart = _of_pieces(demand, sizes, demand.pieces, dataflows)
+    if not joinable(demand.pieces):
+        return apart
+    ways = (_joined(demand, sizes, dataflow) for dataflow in dataflows)
+    return min((apart, *filter(None, ways)), key=lambda work: work.cycles)
+
+
+def _joined(demand: _Demand, sizes: Any, dataflow: Dataflow) -> Lowered | None:
+    """The pieces, some of them joined, in a dataflow; None where it refuses them."""
+
+    def clocks(pieces: tuple[Piece, ...]) -> int:
+        try:
+            return _of_pieces(demand, sizes, pieces, (dataflow,)).cycles
+        except UnsupportedError:
+            return UNBOUNDED
+
+    pieces = fewest(demand.pieces, clocks)
+    try:
+        return _of_pieces(demand, sizes, pieces, (dataflow,))
+    except UnsupportedError:
+        return None
+
+
+def _of_pieces(
+    demand: _Demand, sizes: Any, pieces: tuple[Piece, ...], dataflows: tuple[Dataflow, ...]
+) -> Lowered:
+    """The pieces as they are."""
+    model = engines.engine_of(sizes)
     refused: Refusals = {}
     while True:
         dataflow, chosen = _choose(pieces, model, sizes, dataflows, refused)

@@ -84,6 +84,11 @@ def _check_indices(conv: Conv) -> None:
         )
 
 
+def _lacking(piece: Piece) -> int:
+    """MACs of a Conv with taps that pieces which it joins do not have."""
+    return piece.conv.macs - sum(conv.macs for conv in piece.exact)
+
+
 def chain(
     engine: str,
     command: type,
@@ -161,32 +166,37 @@ class Lowered:
     @property
     def live_macs(self) -> int:
         """Multiply-accumulates with a value of the map: no taps outside it."""
-        return sum(piece.conv.live_macs for piece in self.pieces)
+        return sum(conv.live_macs for conv in self._exact)
 
     @property
     def dense_macs(self) -> int:
         """Of the pieces, padded taps included, and with inserted zeros."""
-        return sum(piece.conv.macs for piece in self.pieces) + self.inserted_macs
+        return sum(conv.macs for conv in self._exact) + self.inserted_macs
+
+    @property
+    def _exact(self) -> list[Conv]:
+        """Convolutions without the taps that joined pieces lack."""
+        return [conv for piece in self.pieces for conv in piece.exact]
 
     @property
     def skipped_macs(self) -> int:
         """Dense MACs on which the engine spends no multiplier.
 
-        Their taps lie outside the map, or they are with inserted zeros.
+        Their taps lie outside the map, or they are with inserted zeros. What joined pieces lack is
+        no dense MAC, and is taken for the first that is left out.
         """
         skipped = self.model.skipped
         if skipped is None:
             return self.inserted_macs
         return self.inserted_macs + sum(
-            skipped(self.sizes, piece.conv, plan.body)
+            max(0, skipped(self.sizes, piece.conv, plan.body) - _lacking(piece))
             for piece, plan in zip(self.pieces, self.plans, strict=True)
         )
 
     @cached_property
     def bound(self) -> Bound:
         """The least clocks that multipliers and ports allow for the products and results."""
-        convs = [piece.conv for piece in self.pieces]
-        return self.model.bound(self.sizes, convs, self.body)
+        return self.model.bound(self.sizes, self._exact, self.body)
 
     @cached_property
     def traffic(self) -> Traffic | None:

@@ -5,10 +5,9 @@ What a mask leaves out is zero, is stored nowhere, and is no parameter and no mu
 
 from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate, groupby
+from itertools import accumulate
 from math import prod
 from typing import Any, Protocol
 
@@ -17,7 +16,7 @@ import numpy.typing as npt
 
 from accelsim.checks import is_tuple, show, whole
 from accelsim.errors import ShapeError
-from accelsim.ir import Live, Piece, Shape
+from accelsim.ir import Piece, Shape, live_runs
 from accelsim.numerics import Int8
 from accelsim.ops.base import Convolution
 from accelsim.ops.geometry import Array, Pair, convolve
@@ -244,7 +243,7 @@ def _pieces(mask: Mask, whole: Piece) -> tuple[Piece, ...]:
             having[row][output // k].append(output)
     pieces = []
     for row, by_group in having.items():
-        live = _live(mask.kernel, row, inputs)
+        live = live_runs(zip(inputs, row, strict=True), prod(mask.kernel))
         for count in sorted({len(each) for each in by_group} - {0}):
             which = [group for group, each in enumerate(by_group) if len(each) == count]
             made = [output for group in which for output in by_group[group]]
@@ -256,14 +255,3 @@ def _pieces(mask: Mask, whole: Piece) -> tuple[Piece, ...]:
             weights = tuple((bounds[output], bounds[output + 1]) for output in made)
             pieces.append(Piece(part, channels, tuple(made), weights))
     return tuple(pieces)
-
-
-def _live(kernel: Pair, row: Sequence[int], inputs: Sequence[int]) -> tuple[Live, ...] | None:
-    """The runs of input channels with the same taps; None where all are live."""
-    area = kernel[0] * kernel[1]
-    blocks = zip(row, inputs, strict=True)
-    runs = [
-        Live(sum(size for _, size in same), tuple(t for t in range(area) if taps >> t & 1))
-        for taps, same in groupby(blocks, key=lambda block: block[0])
-    ]
-    return None if all(len(run.taps) == area for run in runs) else tuple(runs)
