@@ -13,10 +13,12 @@ VARIANTS = {
     "xsep": "xsep_conv.XSepConv",
     "acb": "acb.Acb",
     "superconv": "superconv.SuperConv",
+    "maconv": "maconv.MaConv",
+    "doconv": "doconv.DoConv",
 }
 
 # What a layer of a TOML file can be of them, beside those that `accelsim.ops` has as macros.
-NAMES = ("acb", "superconv")
+NAMES = ("acb", "superconv", "maconv", "doconv")
 
 __all__ = ["NAMES", "VARIANTS", "find"]
 

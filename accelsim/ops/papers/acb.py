@@ -1,9 +1,9 @@
 """Asymmetric convolution block of ACNet (arXiv 1908.03930): a cross beside a square kernel.
 
-Trained are K x K, K x 1 and 1 x K, each with a batch norm, summed (fig. 3 of the paper). Run is one
-K x K convolution with a bias (section 3.3): the kernels, each times its scale, lie on each other's
-centres. As the authors' code has it, 1 x 1 and kernels from 7 x 7 on stay plain, and where the
-padding is less than K // 2 the two lines read a part of the map, so that windows stay aligned.
+Trained are K x K, K x 1 and 1 x K, each with a batch norm, summed. Run is one K x K convolution
+with a bias: the kernels, each times its scale, lie on each other's centres. As the authors' code
+has it, 1 x 1 and kernels from 7 x 7 on stay plain, and where the padding is less than K // 2 the
+two lines read a part of the map, so that windows stay aligned.
 """
 
 from collections.abc import Mapping

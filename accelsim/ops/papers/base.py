@@ -122,6 +122,11 @@ def read_whole(text: str) -> int:
     return int(text)
 
 
+def read_flag(text: str) -> bool:
+    """True or false; ValueError for anything else."""
+    return bool(("false", "true").index(text))
+
+
 def read_words(text: str) -> tuple[str, ...]:
     """Words with plus signs between them."""
     return tuple(text.split("+"))
@@ -144,7 +149,7 @@ def wide(values: Array) -> Array:
     return np.asarray(values, np.int64 if np.asarray(values).dtype.kind in "iu" else np.float64)
 
 
-FORM = Key(str, one_of(FORMS))
+FORM = Key(str, one_of(FORMS), INFERENCE)
 
 
 @dataclass(frozen=True)
@@ -211,7 +216,9 @@ class PaperOperator(ABC):
 
 def as_text(value: object) -> str:
     """A value of a key as users write it: numbers of a list stand between plus signs."""
-    return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return "+".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,12 @@ def convolution(
 
 
 def as_convolution(network: Network, layer: Layer) -> Conv2d | None:
-    """A layer's operator as a Conv2d, if it is a convolution with one shape of constant kernels."""
+    """A layer's operator as a Conv2d, if it is a convolution with whole kernels of one shape.
+
+    Kernels that other layers make, and such with a mask, are none that an operator can replace.
+    """
     op, inputs = layer.op, network.in_shapes(layer)
-    if len(inputs) > 1:
+    if len(inputs) > 1 or getattr(op, "mask", None) is not None:
         return None
     ((channels, _, _),) = inputs
     if isinstance(op, Conv2d):
@@ -54,6 +57,8 @@ def as_depthwise(network: Network, layer: Layer) -> Depthwise | None:
 def square_depthwise(network: Network, layer: Layer) -> Depthwise | None:
     """Its operator if it is depthwise with one KxK kernel (K > 1) and one stride for both axes."""
     op = as_depthwise(network, layer)
-    if op is None or op.kernel is None or op.channels is not None:
+    if op is None or op.kernel is None or op.channels is not None or op.mask is not None:
+        return None
+    if len(layer.inputs) > 1:
         return None
     return op if op.kernel[0] == op.kernel[1] > 1 and op.stride[0] == op.stride[1] else None

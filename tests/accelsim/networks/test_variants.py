@@ -71,6 +71,20 @@ def test_what_does_not_fit_stays_and_is_named():
     assert changed.layer("conv").bias
 
 
+def test_kernels_with_a_mask_or_of_another_layer_stay():
+    masked = Layer("masked", Conv2d(8, (3, 3), padding=1, mask=((0, 1, 1),) * 3), ())
+    network = small(CONV, masked)
+    assert apply(network, "acb").layer("masked") == network.layer("masked")
+    layers = (
+        Layer("made", Linear(8 * 9), (INPUT,)),
+        Layer("conv", Depthwise((3, 3)), (INPUT, "made")),
+        Layer("other", Depthwise((3, 3)), ("conv",)),
+    )
+    changed = apply(Network("n", (8, 4, 4), layers), "acb")
+    assert changed.layer("conv") == layers[1]
+    assert changed.layer("other") != layers[2]
+
+
 def test_a_name_that_is_there_already_is_a_reason():
     other = Layer("conv_ver", Conv2d(8, (3, 3), padding=1), ())
     with pytest.warns(AccelsimWarning, match=r"acb needs a layer conv_ver, .* \(layer conv\)"):
