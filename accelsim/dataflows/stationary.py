@@ -152,7 +152,8 @@ def _seen(
 @lru_cache(maxsize=1 << 10)
 def _parts(size: int) -> list[int]:
     """The least sizes that cut `size` into 1, 2, 3, ... parts."""
-    return sorted({ceil_div(size, parts) for parts in range(1, size + 1)})
+    sizes: list[int] = np.unique(-(-size // np.arange(1, size + 1))).tolist()
+    return sizes
 
 
 def _least(array: SystolicArray, groups: int, streamed: Int, waiting: Int, depth: Int) -> Int:

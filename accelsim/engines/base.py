@@ -145,6 +145,36 @@ class Bound(NamedTuple):
         return self._fields[self.index(self.cycles)]
 
 
+class Joint(NamedTuple):
+    """How the clocks of passes join those of the passes before and behind them in a sequence.
+
+    A pass *captures*, clocks after its load and behind the drain of the one before it: the first of
+    these passes captures max(load, drain of what stands before) clocks behind the last capture
+    there, or `load` clocks after the beginning.
+
+    load : of the first pass.
+    inner : clocks from the capture of the first pass to that of the last.
+    drain : of the last pass.
+    end : clocks from the capture of the first pass to the end of all of them.
+    """
+
+    load: int
+    inner: int
+    drain: int
+    end: int
+
+    def then(self, other: "Joint") -> "Joint":
+        """Both, one behind the other."""
+        begin = self.inner + max(self.drain, other.load)
+        end = max(self.end, begin + other.end)
+        return Joint(self.load, begin + other.inner, other.drain, end)
+
+    def times(self, trips: int) -> "Joint":
+        """So many of them, one behind the other."""
+        before = (trips - 1) * (self.inner + max(self.drain, self.load))
+        return Joint(self.load, before + self.inner, self.drain, before + self.end)
+
+
 @dataclass(frozen=True)
 class Registers:
     """The levels of an engine at which values are computed; what only counts clocks has none.
@@ -198,6 +228,8 @@ class Engine:
     accesses : accesses(sizes, p), the Accesses of a pass, whatever stands before and behind it;
         None where they are not known, and there is no energy then.
     stores : stores(sizes), the Store of every kind of access that the engine has.
+    joint : joint(sizes, body), the Joint of passes, or None where their clocks do not join so; None
+        for an engine of which that is not known.
     """
 
     name: str
@@ -214,6 +246,7 @@ class Engine:
     skipped: Callable[[Any, Conv, Body], int] | None = None
     accesses: Callable[[Any, Any], Accesses] | None = None
     stores: Callable[[Any], Mapping[str, Store]] | None = None
+    joint: Callable[[Any, Body], Joint | None] | None = None
 
     def cycles(self, sizes: Any, body: Body) -> int:
         """Busy clocks of a sequence: first operand at a port to last result at a result port."""
@@ -221,7 +254,7 @@ class Engine:
 
     def check(self, sizes: Any, body: Body) -> None:
         """Raise UnsupportedError where the engine cannot run the body, or a pass of it."""
-        for p in _distinct(body):
+        for p in distinct(body):
             if reason := self.limits(sizes, p):
                 raise UnsupportedError(reason)
         if self.misplaced is not None:
@@ -258,11 +291,11 @@ def when_called(module: str, function: str) -> Callable[..., Any]:
     return call
 
 
-def _distinct(body: Body) -> set[Any]:
+def distinct(body: Body) -> set[Any]:
     """The passes of a body, equal ones once."""
     passes: set[Any] = set()
     for part in body:
-        passes |= _distinct(part.body) if isinstance(part, Repeat) else {part}
+        passes |= distinct(part.body) if isinstance(part, Repeat) else {part}
     return passes
 
 

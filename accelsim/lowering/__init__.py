@@ -21,7 +21,9 @@ from accelsim.lowering.allowed import (
     public_name,
 )
 from accelsim.lowering.joining import fewest, joinable
-from accelsim.lowering.lowered import Lowered, Sequence, chain
+from accelsim.lowering.lowered import Lowered, Part, Sequence, chain
+from accelsim.lowering.regions import Regional, lower_regions, regional
+from accelsim.ops import RegionConv
 from accelsim.passes import Body
 
 __all__ = [
@@ -118,7 +120,10 @@ def is_depthwise(layer: Layer, in_shapes: tuple[Shape, ...]) -> bool:
 
 
 class _Demand(NamedTuple):
-    """What a layer asks of an engine; `out_shape` and `inserted_macs` as in Lowered."""
+    """What a layer asks of an engine; `out_shape` and `inserted_macs` as in Lowered.
+
+    regional : of a convolution with regions; its pieces then are the work of one kernel.
+    """
 
     pieces: tuple[Piece, ...]
     convs: tuple[Conv, ...]
@@ -126,6 +131,7 @@ class _Demand(NamedTuple):
     inserted_macs: int
     depthwise: bool
     factors: Factors
+    regional: Regional | None = None
 
 
 @lru_cache(maxsize=1 << 12)
@@ -143,7 +149,8 @@ def _demand(layer: Layer, in_shapes: tuple[Shape, ...], batch: int = 1) -> _Dema
         out_shape = batch, *out_shape
     convs = tuple(piece.conv for piece in pieces)
     inserted = batch * inserted_macs(layer.op, in_shapes)
-    return _Demand(pieces, convs, out_shape, inserted, depthwise, layer.factors)
+    of = regional(layer.op, in_shapes, batch) if isinstance(layer.op, RegionConv) else None
+    return _Demand(pieces, convs, out_shape, inserted, depthwise and not of, layer.factors, of)
 
 
 def _of_images(piece: Piece, batch: int, shared: bool) -> Piece:
@@ -195,6 +202,9 @@ def _on_engine(demand: _Demand, sizes: Any, dataflows: tuple[Dataflow, ...]) -> 
         _check_operands(demand.factors, sizes.operands)
         for piece in demand.pieces:
             _check_sums(piece.conv, demand.factors, sizes.operands)
+    if demand.regional is not None:
+        of_engine = engines.engine_of(sizes), sizes, dataflows
+        return lower_regions(demand.regional, *of_engine, _planned)
     apart = _of_pieces(demand, sizes, demand.pieces, dataflows)
     if not joinable(demand.pieces):
         return apart
@@ -223,6 +233,15 @@ def _of_pieces(
 ) -> Lowered:
     """The pieces as they are."""
     model = engines.engine_of(sizes)
+    dataflow, plans = _planned(pieces, model, sizes, dataflows)
+    made = demand.out_shape, demand.inserted_macs
+    return Lowered(model, sizes, dataflow, pieces, plans, *made)
+
+
+def _planned(
+    pieces: tuple[Part, ...], model: Engine, sizes: Any, dataflows: tuple[Dataflow, ...]
+) -> tuple[Dataflow, tuple[Plan, ...]]:
+    """The fastest dataflow, and a plan of it for every piece; UnsupportedError says why none."""
     refused: Refusals = {}
     while True:
         dataflow, chosen = _choose(pieces, model, sizes, dataflows, refused)
@@ -234,8 +253,7 @@ def _of_pieces(
             except UnsupportedError as error:
                 refused[dataflow.name, piece.conv, plan.tiling] = error
         if len(refused) == before:
-            made = demand.out_shape, demand.inserted_macs
-            return Lowered(model, sizes, dataflow, pieces, plans, *made)
+            return dataflow, plans
 
 
 # Why an engine cannot run a tiling of a dataflow, for a convolution.
@@ -243,7 +261,7 @@ Refusals = dict[tuple[str, Conv, Hashable], UnsupportedError]
 
 
 def _choose(
-    pieces: tuple[Piece, ...],
+    pieces: tuple[Part, ...],
     model: Engine,
     sizes: Any,
     dataflows: tuple[Dataflow, ...],
@@ -306,7 +324,7 @@ def _check_sums(conv: Conv, factors: Factors, operands: Operands) -> None:
 
 
 def _plans(
-    pieces: tuple[Piece, ...], dataflow: Dataflow, sizes: Any, chosen: list[Candidate]
+    pieces: tuple[Part, ...], dataflow: Dataflow, sizes: Any, chosen: list[Candidate]
 ) -> tuple[Plan, ...]:
     return tuple(
         Plan(dataflow.body(piece.conv, sizes, tiling), tiling)
@@ -315,7 +333,7 @@ def _plans(
 
 
 def _clocks(
-    pieces: tuple[Piece, ...],
+    pieces: tuple[Part, ...],
     dataflow: Dataflow,
     model: Engine,
     sizes: Any,
@@ -333,7 +351,7 @@ def _clocks(
 
 
 def _fastest(
-    pieces: tuple[Piece, ...],
+    pieces: tuple[Part, ...],
     dataflow: Dataflow,
     model: Engine,
     sizes: Any,

@@ -1,10 +1,11 @@
 """A layer as passes of an engine, and those passes on real data."""
 
+from collections import abc
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +25,29 @@ from accelsim.engines.base import (
 from accelsim.errors import UnsupportedError
 from accelsim.hls.nest import Loop
 from accelsim.hls.reports import Resource
-from accelsim.ir import Conv, Piece
+from accelsim.ir import Conv
 from accelsim.lowering.allowed import public_name
 from accelsim.numerics import Int8, Int32, Integers
 from accelsim.passes import Body, Repeat, addresses, columns
 
 MOST_VALUES = int(np.iinfo(np.int32).max)  # of a map and its kernel, and of a result
+
+
+class Part(Protocol):
+    """A part of a layer that is one Conv; ir.Piece is one."""
+
+    @property
+    def conv(self) -> Conv:
+        """What the engine computes."""
+
+    def take_input(self, x: Int8) -> Int8:
+        """The map of the Conv, shaped as its in_shape, from the layer's."""
+
+    def take_weights(self, weights: Int8) -> Int8:
+        """The kernel of the Conv, shaped as its kernel_shape, from the layer's."""
+
+    def put(self, result: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
+        """Write the result, shaped as out_shape of the Conv, into the layer's output."""
 
 
 class Sequence(NamedTuple):
@@ -45,7 +63,7 @@ class Sequence(NamedTuple):
     engine: str
     commands: npt.NDArray[np.int64]
     memories: tuple[Integers, ...]
-    parts: tuple[tuple[Piece, Program], ...]
+    parts: tuple[tuple[Part, Program], ...]
     out_shape: tuple[int, ...]
 
     def output(self, words: Int32) -> Int32:
@@ -92,7 +110,7 @@ def _lacking(piece: Piece) -> int:
 def chain(
     engine: str,
     command: type,
-    programs: list[tuple[Piece, Program]],
+    programs: list[tuple[Part, Program]],
     memories: list[tuple[Integers, ...]],
     out_shape: tuple[int, ...],
 ) -> Sequence:
@@ -127,15 +145,33 @@ class Lowered:
     pieces, plans : the Convs of the layer and how each is cut; they form one sequence, in order.
     out_shape : of the layer; of several images, their number stands in front.
     inserted_macs : with zeros between the values of the map, which no piece has.
+    way : expand or bucket, where the kernel differs from region to region of the map; else None.
+    extremes : the fewest and the most clocks, where they depend on the data; else None.
     """
 
     model: Engine
     sizes: Any
     mapping: Dataflow
-    pieces: tuple[Piece, ...]
+    pieces: tuple[Part, ...]
     plans: tuple[Plan, ...]
     out_shape: tuple[int, ...]
     inserted_macs: int = 0
+    way: str | None = None
+    extremes: tuple[int, int] | None = None
+
+    def on(self, images: abc.Sequence[abc.Sequence[npt.NDArray[Any]]]) -> "Lowered":
+        """The layer for these inputs of every image: the same, where passes depend on no data."""
+        return self
+
+    @property
+    def cycles_min(self) -> int:
+        """The fewest clocks, whatever the data are."""
+        return self.cycles if self.extremes is None else self.extremes[0]
+
+    @property
+    def cycles_max(self) -> int:
+        """The most clocks, whatever the data are."""
+        return self.cycles if self.extremes is None else self.extremes[1]
 
     @property
     def engine(self) -> str:

@@ -28,6 +28,7 @@ from accelsim.ops.pixel_shuffle import PixelShuffle
 from accelsim.ops.pointwise import Pointwise
 from accelsim.ops.pool import Pool
 from accelsim.ops.position_embedding import PositionEmbedding
+from accelsim.ops.region_conv import RegionConv
 from accelsim.ops.reshape import Reshape
 from accelsim.ops.resize import Resize
 from accelsim.ops.scale import Scale
@@ -47,6 +48,7 @@ OPS = (
     Pointwise,
     Linear,
     Matmul,
+    RegionConv,
     Pool,
     GlobalPool,
     Add,
@@ -114,6 +116,7 @@ __all__ = [
     "Pointwise",
     "Pool",
     "PositionEmbedding",
+    "RegionConv",
     "Reshape",
     "Resize",
     "Scale",

@@ -43,4 +43,5 @@ ENGINE = Engine(
     misplaced=misplaced,
     accesses=schedule.accesses,
     stores=schedule.stores,
+    joint=schedule.joint,
 )

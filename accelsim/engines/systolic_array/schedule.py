@@ -23,7 +23,7 @@ Not modelled here: the filling of the operand banks (reports show the bytes).
 from collections.abc import Sequence
 from functools import lru_cache
 
-from accelsim.engines.base import Accesses, Bound, Store, Traffic, least_clocks
+from accelsim.engines.base import Accesses, Bound, Joint, Store, Traffic, distinct, least_clocks
 from accelsim.engines.systolic_array.area import command_bits
 from accelsim.hardware import SystolicArray
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task, sequential
@@ -126,6 +126,37 @@ def _nodes(array: SystolicArray, body: Body) -> tuple[Loop | Task, ...]:
         else task(array.result_latency, part)
         for part in body
     )
+
+
+def joint(array: SystolicArray, body: Body) -> Joint | None:
+    """How passes of os, or of ws and is, join others of their kind: the closed form from above.
+
+    Without `overlap` they are done before anything behind them begins. None of rows, whose last
+    streams alone wait for the result port, and where kinds are mixed.
+    """
+    kinds = {p.opcode if p.opcode not in STATIONARY else Opcode.WS for p in distinct(body)}
+    if len(kinds) > 1 or Opcode.ROWS in kinds:
+        return None
+    if not array.overlap:
+        clocks = nest(array, body).latency
+        return Joint(load=0, inner=clocks, drain=0, end=clocks)
+    return _joint(array, body)
+
+
+def _joint(array: SystolicArray, body: Body) -> Joint:
+    made: Joint | None = None
+    for part in body:
+        if isinstance(part, Repeat):
+            each = _joint(array, part.body).times(part.trips)
+        else:
+            stationary = part.opcode in STATIONARY
+            drain = part.m if stationary or part.emit else 1
+            # A stream begins a clock behind the swap of its tile, results of os with the last load.
+            end = array.result_latency + drain + part.n - (0 if stationary else 2)
+            each = Joint(part.k, inner=0, drain=drain, end=end)
+        made = each if made is None else made.then(each)
+    assert made is not None
+    return made
 
 
 def bound(array: SystolicArray, convs: Sequence[Conv], body: Body) -> Bound:
