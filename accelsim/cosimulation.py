@@ -257,13 +257,14 @@ def _on_data(
         weights = load_weights(network, seed)
         steps = [step(network, layer, weights, seed, image) for image in range(request.images)]
         inputs = [each.inputs for each in steps]
+        lowered = lowered.on(inputs)
         sequence = lowered.sequence(*operands(layer, inputs, steps[0].weights))
         return OnData(lowered, sequence, batched([each.sums for each in steps]), request.images)
     request = with_graph(request)
     layer, _, lowered = request.layer_on(name, "RTL")
     there = on_data(request, layer, lowered, data)
     output = partial(_output, there)
-    return OnData(lowered, there.stream, there.golden, request.images, output)
+    return OnData(there.lowered, there.stream, there.golden, request.images, output)
 
 
 def _output(there: LayerData, sums: Int32, run_post: Post) -> Output:

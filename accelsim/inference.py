@@ -12,7 +12,7 @@ from accelsim.errors import UnsupportedError
 from accelsim.forward import batched, operands
 from accelsim.graph.evaluate import Operands, after_sums, given_to, golden, outputs, walk
 from accelsim.graph.network import GraphNetwork
-from accelsim.graph.types import Node
+from accelsim.graph.types import Node, Products
 from accelsim.ir import Layer, Network
 from accelsim.lowering import Lowered
 from accelsim.lowering import Sequence as Stream
@@ -42,16 +42,19 @@ class Inference:
 
     output : the tensor that the last layer asked for makes; of several runs with an axis in front.
     measured : by layer, those that ran register by register.
+    lowered : by layer, those whose passes depend on the data, as these have them.
     """
 
     values: Values
     output: npt.NDArray[Any]
     measured: Mapping[str, Measured]
+    lowered: Mapping[str, Lowered]
 
 
 class LayerData(NamedTuple):
     """A layer on the data that it has in its network.
 
+    lowered : its passes, as these data have them.
     stream : what its engine is sent.
     golden : int32[k, oh, ow], or [n, k, oh, ow], its sums by the operator's golden reference.
     finish : finish(sums), what the layer's program makes of sums shaped as these, of every run.
@@ -59,6 +62,7 @@ class LayerData(NamedTuple):
     program : what finishes them.
     """
 
+    lowered: Lowered
     stream: Stream
     golden: Int32
     finish: Callable[[Int32], list[npt.NDArray[Any]]]
@@ -96,7 +100,9 @@ def infer(
     network = request.network
     assert isinstance(network, GraphNetwork)
     graph, last = network.graph, request.chosen[-1].name
-    registers = _Registers(network, _on_registers(request, network))
+    registers = _Registers(
+        network, _on_registers(request, network), _depending_on_data(request, network)
+    )
     every = feed(request, network, inputs)
     whole = keep or request.layers is None
     kept: dict[str, npt.NDArray[Any]] = {}
@@ -113,7 +119,7 @@ def infer(
     assert output is not None
     made = batched_by_name([outputs(graph, run) for run in runs]) if whole else None
     values = Values(batched_by_name(every), made, kept if keep else None)
-    return Inference(values, output, registers.measured)
+    return Inference(values, output, registers.measured, registers.depending)
 
 
 def batched_by_name(runs: Sequence[Arrays]) -> dict[str, npt.NDArray[Any]]:
@@ -169,9 +175,10 @@ def on_data(
 
     (every,) = seen
     sums = batched([image for run in golden(node, every) for image in run])
+    lowered = lowered.on(_images(every))
     stream = lowered.sequence(*_operands(layer, every))
     tensors = [run[node.outputs[0]] for run in runs]
-    return LayerData(stream, sums, finish, tensors, node.program)
+    return LayerData(lowered, stream, sums, finish, tensors, node.program)
 
 
 def check_integers(network: GraphNetwork, layer: Layer) -> None:
@@ -194,20 +201,40 @@ def _on_registers(request: Request, network: GraphNetwork) -> dict[str, tuple[La
     return chosen
 
 
+def _depending_on_data(request: Request, network: GraphNetwork) -> dict[str, Lowered]:
+    """The layers that are asked for whose passes depend on data."""
+    return {
+        layer.name: lowered
+        for layer in request.chosen
+        if _is_guided(network.nodes[layer.name]) and (lowered := request.lower(layer))
+    }
+
+
+def _is_guided(node: Node) -> bool:
+    return isinstance(node.work, Products) and node.work.guides > 0
+
+
 @dataclass
 class _Registers:
-    """Sums of products, from registers for some layers; what they took is noted."""
+    """Sums of products, from registers for some layers; what they took is noted.
+
+    depending : layers whose passes depend on data; then as these have them.
+    """
 
     network: GraphNetwork
     layers: Mapping[str, tuple[Layer, Lowered]]
+    depending: dict[str, Lowered]
     measured: dict[str, Measured] = field(default_factory=dict)
 
     def sums(self, node: Node, every: Sequence[Operands]) -> Sequence[npt.NDArray[Any]]:
         """Those of every run, int32[n, k, oh, ow]."""
         expected = golden(node, every)
+        if node.name in self.depending:
+            self.depending[node.name] = self.depending[node.name].on(_images(every))
         if node.name not in self.layers:
             return expected
         layer, lowered = self.layers[node.name]
+        lowered = self.depending.get(node.name, lowered)
         stream = lowered.sequence(*_operands(layer, every))
         done = lowered.measure(stream)
         out = stream.output(done.words)
@@ -219,5 +246,9 @@ class _Registers:
 
 def _operands(layer: Layer, every: Sequence[Operands]) -> tuple[Any, Any]:
     """Map and kernel of a layer for the images of all runs, as Lowered.sequence takes them."""
-    images = [maps for run in every for maps in run.maps]
-    return operands(layer, images, every[0].weights)
+    return operands(layer, _images(every), every[0].weights)
+
+
+def _images(every: Sequence[Operands]) -> list[tuple[npt.NDArray[Any], ...]]:
+    """The inputs of a layer, image by image of all runs."""
+    return [maps for run in every for maps in run.maps]

@@ -39,7 +39,9 @@ class LayerResult:
     engine : its name, or host for what no engine runs yet; such layers are `not_modelled`, their
         cycles 0.
     dataflow : its name, such as os, where the engine has several; else None.
-    cycles : busy cycles, first operand at a port to last result at a port.
+    cycles : busy cycles, first operand at a port to last result at a port. Where they depend on
+        data, those of the data that went in; in fidelity schedule, which has none, the most.
+    cycles_min, cycles_max : the fewest and the most for any data, in the same way and dataflow.
     macs : dense multiply-accumulates of the batch, padded taps included.
     params : trainable parameters.
     utilization : live_macs / (multipliers x cycles), the share of multiplier clocks that multiply a
@@ -70,6 +72,8 @@ class LayerResult:
         host of a design without memory.
     energy : picojoules of every kind of them, by a table (accelsim.energy), rounded to 1/1024 pJ,
         so that sums are exact.
+    way : where kernels differ from region to region of the map, expand or bucket
+        (accelsim.ops.region_conv); None elsewhere.
     """
 
     name: str
@@ -77,6 +81,8 @@ class LayerResult:
     engine: str
     dataflow: str | None
     cycles: int
+    cycles_min: int
+    cycles_max: int
     macs: int
     params: int
     utilization: float | None
@@ -94,6 +100,7 @@ class LayerResult:
     values_equal: bool | None = None
     accesses: dict[str, int] | None = None
     energy: dict[str, float] | None = None
+    way: str | None = None
 
     @property
     def energy_pj(self) -> float | None:
@@ -209,6 +216,16 @@ class Totals:
     def total_cycles(self) -> int:
         """Busy cycles of all layers, one after another."""
         return sum(layer.cycles for layer in self.layers)
+
+    @property
+    def total_cycles_min(self) -> int:
+        """The fewest busy cycles of all layers, for any data."""
+        return sum(layer.cycles_min for layer in self.layers)
+
+    @property
+    def total_cycles_max(self) -> int:
+        """The most busy cycles of all layers, for any data."""
+        return sum(layer.cycles_max for layer in self.layers)
 
     @property
     def cycles_per_image(self) -> float:
@@ -372,6 +389,8 @@ class Result(Totals):
             "hardware": self.hardware.to_dict(),
             "layers": [layer.to_dict() for layer in self.layers],
             "total_cycles": self.total_cycles,
+            "total_cycles_min": self.total_cycles_min,
+            "total_cycles_max": self.total_cycles_max,
             "total_macs": self.total_macs,
             "total_live_macs": self.total_live_macs,
             "total_skipped_macs": self.total_skipped_macs,
@@ -410,6 +429,8 @@ class Result(Totals):
             "engine": polars.String,
             "dataflow": polars.String,
             "cycles": polars.Int64,
+            "cycles_min": polars.Int64,
+            "cycles_max": polars.Int64,
             "macs": polars.Int64,
             "params": polars.Int64,
             "utilization": polars.Float64,
@@ -425,6 +446,7 @@ class Result(Totals):
             "memory_cycles": polars.Int64,
             "not_modelled": polars.Boolean,
             "values_equal": polars.Boolean,
+            "way": polars.String,
         }
         rows = flat(self.layers)
         for name in list(rows[0])[len(schema) :]:

@@ -30,7 +30,8 @@ TOTALS = ("cycles", "macs", "params", "memory_cycles")
 SHARES = ("utilization", "busy_utilization")
 OFF_CHIP = ("offchip_read_bytes", "offchip_write_bytes")
 BYTES = ("read_bytes", "write_bytes", *OFF_CHIP)
-NUMBERS = (*TOTALS, *SHARES, *BYTES, "live_macs", "skipped_macs", "bound_cycles")
+ENDS = ("cycles_min", "cycles_max")  # of cycles for any data, which older files do not have
+NUMBERS = (*TOTALS, *ENDS, *SHARES, *BYTES, "live_macs", "skipped_macs", "bound_cycles")
 BINDS = (*Bound._fields, MEMORY)
 ENERGY = {"accesses": int, "energy": float}  # of layers, by kinds of access
 MOST = 1 << 53  # up to which a float holds every count
@@ -132,7 +133,7 @@ def _result(data: Any) -> SavedResult:
         _check(layer)
     if made.hardware.memory is None and made.total_memory_cycles is not None:
         raise FileError("its layers have memory_cycles, but its hardware no memory")
-    for total in TOTALS:
+    for total in (*TOTALS, *(end for end in ENDS if f"total_{end}" in data)):
         said, sums = data.get(f"total_{total}"), getattr(made, f"total_{total}")
         if said != sums:
             raise FileError(f"total_{total} is {said!r}, but its layers add up to {sums}")
@@ -150,7 +151,8 @@ def _layer(data: Any) -> LayerResult:
     """A layer, with energy where that was asked for."""
     if not isinstance(data, dict):
         raise FileError(f"a layer must be a table, not {data!r}")
-    layer = _part(LayerResult, data | dict.fromkeys(ENERGY))
+    older = dict.fromkeys(ENDS, data.get("cycles")) | {"way": None}
+    layer = _part(LayerResult, older | data | dict.fromkeys(ENERGY))
     given: dict[str, Any] = {
         key: _by_kind(data, key, kind) for key, kind in ENERGY.items() if key in data
     }
@@ -175,6 +177,8 @@ def _check(layer: LayerResult) -> None:
         value = getattr(layer, field)
         if value is not None and not 0 <= value < MOST:
             raise FileError(f"{field} must be a number from 0 to {MOST - 1} (layer {layer.name})")
+    if not layer.cycles_min <= layer.cycles <= layer.cycles_max:
+        raise FileError(f"cycles must be from cycles_min to cycles_max (layer {layer.name})")
     if layer.bound_by is not None:
         check(f"bound_by of layer {layer.name}", layer.bound_by, one_of(BINDS), FileError)
     if layer.not_modelled and layer.cycles:

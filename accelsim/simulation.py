@@ -187,6 +187,8 @@ def _published(request: Request, layer: Layer) -> LayerResult:
         engine=array.name,
         dataflow=cost.dataflow,
         cycles=cost.cycles,
+        cycles_min=cost.cycles,
+        cycles_max=cost.cycles,
         macs=network.macs(layer),
         params=network.params(layer),
         utilization=utilization(live_macs, array.multipliers * cost.cycles),
@@ -215,7 +217,7 @@ def _infer(
     done = infer(request, progress, data, keep)
     results = []
     for layer in request.chosen:
-        lowered = request.lower(layer)
+        lowered = done.lowered.get(layer.name) or request.lower(layer)
         if lowered is None:
             results.append(_on_host(request, layer))
         elif measured := done.measured.get(layer.name):
@@ -242,6 +244,7 @@ def _run(
         steps = [
             step(network, layer, weights, request.seed, image) for image in range(request.images)
         ]
+        lowered = lowered.on([done.inputs for done in steps])
         output, cycles = _measure(lowered, layer, steps)
         equal = np.array_equal(output, batched([done.sums for done in steps]))
         results.append(_on_engine(request, layer, lowered, cycles, equal))
@@ -263,6 +266,8 @@ def _on_host(request: Request, layer: Layer) -> LayerResult:
         engine="host",
         dataflow=None,
         cycles=0,
+        cycles_min=0,
+        cycles_max=0,
         macs=request.macs(layer),
         params=network.params(layer),
         utilization=0.0,
@@ -291,6 +296,8 @@ def _on_engine(
         engine=lowered.engine,
         dataflow=lowered.dataflow,
         cycles=cycles,
+        cycles_min=lowered.cycles_min,
+        cycles_max=lowered.cycles_max,
         macs=request.macs(layer),
         params=network.params(layer),
         utilization=utilization(live_macs, offered),
@@ -303,6 +310,7 @@ def _on_engine(
         bound_by=lowered.bound.by,
         values_equal=values_equal,
         accesses=_accesses(layer, lowered) if request.energy else None,
+        way=lowered.way,
     )
 
 

@@ -91,16 +91,17 @@ def _add_products(
     parts: Parts, layer: Layer, shapes: tuple[Shape, ...], real: Real, made: str
 ) -> None:
     op, out = layer.op, (1, *layer.op.out_shape(*shapes))
-    second = len(shapes) > 1
+    first = 2 if getattr(op, "guided", False) else 1  # place of a kernel that is an input
+    second = len(shapes) > first
     if second:
-        kernel, w = layer.inputs[1], View(WHOLE, (1, *shapes[1]))
+        kernel, w = layer.inputs[first], View(WHOLE, (1, *shapes[first]))
     else:
         kernel = parts.constant(f"{layer.name}/kernel", real.kernel)
         w = View(tuple(range(real.kernel.ndim)), real.kernel.shape)
     bias = "" if real.bias is None else parts.constant(f"{layer.name}/bias", real.bias)
     x, y = View(WHOLE, (1, *shapes[0])), View(WHOLE, out)
     work = Products(op, x, w, y, second, factors=real.factors)
-    inputs = layer.inputs[0], kernel, bias, "", ""
+    inputs = layer.inputs[0], kernel, bias, "", "", *layer.inputs[1:first]
     parts.nodes.append(Node(layer.name, op.name, work, inputs, (made,)))
     parts.types[made] = TensorType(out, "float32")
 
@@ -172,8 +173,9 @@ def outputs_of(op: Operator, shapes: tuple[Shape, ...]) -> npt.NDArray[np.intp]:
                 channels[start:stop] = np.repeat(which, (stop - start) // each)
         return channels
     k = op.out_shape(*shapes)[0]
-    if not isinstance(op, ConvTranspose2d):
-        return np.broadcast_to(np.arange(k).reshape(-1, *(1,) * (len(shape) - 1)), shape)
+    if not isinstance(op, ConvTranspose2d):  # kernels of regions stand one behind another
+        channels = np.arange(shape[0]) % k
+        return np.broadcast_to(channels.reshape(-1, *(1,) * (len(shape) - 1)), shape)
     groups = op.groups  # its input channels stand first
     by_group = np.arange(k).reshape(groups, 1, -1, 1, 1)
     return np.broadcast_to(by_group, (groups, shape[0] // groups, *shape[1:])).reshape(shape)

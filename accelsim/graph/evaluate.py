@@ -140,7 +140,7 @@ def _on_host(node: Node, given: Sequence[Array | None]) -> tuple[Array, ...]:
 def after_sums(graph: Graph, node: Node, given: Sequence[Array | None], total: Array) -> Array:
     """What a node makes of its sums of products."""
     assert isinstance(node.work, Products)
-    bias, others = given[2], given[OF_PRODUCTS:]
+    bias, others = given[2], given[OF_PRODUCTS + node.work.guides :]
     if node.work.factors:
         total = total * np.array(node.work.factors, np.float32).reshape(-1, 1, 1)
     if bias is not None:
@@ -158,10 +158,13 @@ def operands(node: Node, given: Sequence[Array | None]) -> Operands:
     x, w, _, x_zero, w_zero = given[:OF_PRODUCTS]
     assert x is not None
     assert w is not None
-    maps, kernel = work.x.see(_less(x, x_zero)), work.w.see(_less(w, w_zero))
+    kernel = work.w.see(_less(w, w_zero))
+    maps = [work.x.see(_less(x, x_zero))]
+    maps += [guide for guide in given[OF_PRODUCTS:][: work.guides] if guide is not None]
     if work.second_map:
-        return Operands(tuple(zip(maps, kernel, strict=True)), np.empty(0, np.int8))
-    return Operands(tuple((each,) for each in maps), kernel)
+        maps.append(kernel)
+        kernel = np.empty(0, np.int8)
+    return Operands(tuple(zip(*maps, strict=True)), kernel)
 
 
 def _less(x: Array, zero: Array | None) -> Array:

@@ -18,6 +18,7 @@ from accelsim.graph.build import Float32, Parts, outputs_of
 from accelsim.graph.calibrate import Range
 from accelsim.graph.functions import FUNCTIONS
 from accelsim.graph.types import (
+    OF_PRODUCTS,
     Array,
     Function,
     Graph,
@@ -279,6 +280,7 @@ class _Quantiser:
         work = node.work
         assert isinstance(work, Products)
         x, w, bias = node.inputs[:3]
+        guides = node.inputs[OF_PRODUCTS:]
         sums = node.outputs[0]
         readers = self.readers.get(sums, [])
         after = None
@@ -289,7 +291,8 @@ class _Quantiser:
             weights, zero = w, self._zero(w)
             scales = np.array(work.factors or (1.0,), np.float32) * np.float32(self.kinds[w].scale)
         else:
-            channels = outputs_of(work.operator, (_map(work.x.shape),))
+            shapes = [work.x.shape, *(self.graph.types[guide].shape for guide in guides)]
+            channels = outputs_of(work.operator, tuple(map(_map, shapes)))
             weights, scales = self._kernel(w, channels, _map(work.y.shape)[0])
             zero = ""
         addend = None
@@ -308,7 +311,7 @@ class _Quantiser:
         program = onnx_rules.convolution(x_kind, scales, y_kind, addend, low, high)
         if after and _function(after) not in CLAMPS:
             program += self._table(after, y_kind)
-        inputs = x, weights, "", self._zero(x), zero
+        inputs = x, weights, "", self._zero(x), zero, *guides
         self._add(node, work._replace(factors=()), inputs, made, program)
         self._integer_tensor(made)
         return {node.name, after.name} if after else {node.name}

@@ -95,6 +95,8 @@ class Products(NamedTuple):
     biased : whether the bias, where there is one, is more than that of a norm.
     factors : of reals, what the sums of every output channel are multiplied with before the bias
         is added, as by a batch norm behind a kernel that is a map; () where by nothing.
+
+    An operator may be `guided` (ops.base.Convolution) by a further map, seen as it is.
     """
 
     operator: Operator
@@ -105,6 +107,11 @@ class Products(NamedTuple):
     norm: bool = False
     biased: bool = True
     factors: tuple[float, ...] = ()
+
+    @property
+    def guides(self) -> int:
+        """Maps that guide the operator, the first of the inputs behind OF_PRODUCTS: 0 or 1."""
+        return int(getattr(self.operator, "guided", False))
 
 
 Work = Function | Products | None
@@ -121,7 +128,7 @@ class Node:
         (added to what is computed of reals), and the zero points of x and of w, which broadcast
         against them.
     program : what follows in integers, a numerics.programs.Program; () where nothing does. Its
-        further maps are the inputs behind those of `work`, which are five for Products.
+        further maps are the inputs behind those of `work`, which for Products are five and guides.
     outputs : names of tensors, "" for one that nobody wants.
     on_reals : whether the runtime of the file computes reals where this computes integers, and may
         so round to the next.

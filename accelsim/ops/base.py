@@ -23,10 +23,13 @@ class Convolution(Protocol):
     kernel is no parameter.
 
     depthwise : whether a single channel is a depthwise layer too, which shapes cannot say.
+    guided : whether the second input says which kernel each pixel takes. A kernel that is an input
+        is then the third.
     """
 
     name: ClassVar[str]
     depthwise: ClassVar[bool] = False
+    guided: ClassVar[bool] = False
 
     @abstractmethod
     def lower(self, *inputs: Shape) -> tuple[Piece, ...]:

@@ -50,6 +50,7 @@ class RegionConv(Convolution):
     """
 
     name: ClassVar[str] = "region_conv"
+    guided: ClassVar[bool] = True
     out_channels: int
     kernel: Pair
     regions: int

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from accelsim.hardware import DepthwiseEngine
 from accelsim.hardware.clock import sentence
 from accelsim.ops import ConvTranspose2d
+from accelsim.ops.region_conv import BUCKET
 from accelsim.phrases import counted, milliseconds, of_batch
 from accelsim.report import energy
-from accelsim.request import CYCLE
+from accelsim.request import CYCLE, SCHEDULE
 from accelsim.result import MEMORY, LayerResult, Result, Totals
 from accelsim.reuse import SENTENCE
 from accelsim.study.ways import DepthwiseWays
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from accelsim.saved import AnyResult
 
 LAYER_COLUMNS = (
-    *("layer", "op", "engine", "dataflow", "shape", "cycles", "bound", "share", "utilisation"),
+    *("layer", "op", "engine", "dataflow", "shape", "cycles"),
+    *("any data", "bound", "share", "utilisation"),
 )
+RANGE = "any data"  # a column of networks whose cycles depend on data
 MEMORY_COLUMNS = ("memory bytes", "with memory")  # of designs that have one
 SKIPPED = "skipped"  # a column of designs that skip any MACs
 ENERGY_COLUMNS = (energy.COLUMN, "most of it")  # where it is asked for
@@ -129,6 +132,7 @@ def layers(
     left_out = {
         *(MEMORY_COLUMNS if result.total_memory_cycles is None else ()),
         *(() if result.total_skipped_macs else (SKIPPED,)),
+        *(() if result.total_cycles_min < result.total_cycles_max else (RANGE,)),
         *((WHY,) if reasons is None else ()),
         *(ENERGY_COLUMNS if result.energy_table is None else ()),
     }
@@ -155,6 +159,7 @@ def _row(result: Result, layer: LayerResult) -> tuple[str, ...]:
         layer.dataflow or "-",
         f"{shapes} > {show(network.shape(layer.name))}",
         f"{layer.cycles:,}",
+        span(layer.cycles_min, layer.cycles_max),
         count(layer.bound_cycles),
         percent(layer.cycles, result.total_cycles),
         share(layer.utilization),
@@ -174,6 +179,7 @@ def _totals(result: Result) -> tuple[str, ...]:
     return (
         *("total", "", "", "", ""),
         f"{result.total_cycles:,}",
+        span(result.total_cycles_min, result.total_cycles_max),
         f"{sum(bounds):,}" if any(bounds) else "-",
         percent(result.total_cycles, result.total_cycles),
         share(result.utilization),
@@ -202,7 +208,7 @@ def notes(
     """
     clock = sentence(result.hardware.clock)
     sentences = [time(result), *per_image(result), clock]
-    sentences += [*_memory_notes(result), *value_notes(result)]
+    sentences += [*_memory_notes(result), *value_notes(result), *_region_notes(result)]
     if baseline is not None and result.total_cycles:
         sentences.append(_against(result, baseline))
     sentences += _depthwise_note(depthwise)
@@ -240,6 +246,18 @@ def _host_notes(result: Result) -> list[str]:
     if aliases:
         sentences.append(f"Address aliases, no work: {listed(aliases)}.")
     return sentences
+
+
+def _region_notes(result: Result) -> list[str]:
+    """How kernels that differ from region to region are computed, and of what data cycles are."""
+    ways = Counter(layer.way for layer in result.layers if layer.way is not None)
+    if not ways:
+        return []
+    sentence = f"Layers with a kernel for every region of the map: {listed(ways)}"
+    if BUCKET in ways:
+        what = "the most for any" if result.fidelity == SCHEDULE else "those of this"
+        sentence += f"; cycles of {BUCKET} depend on data, and are {what} data"
+    return [f"{sentence}. Regions are compared, and pixels gathered, by the host that fills banks."]
 
 
 def time(result: Totals) -> str:
@@ -406,6 +424,11 @@ def output_notes(comparison: "Comparison") -> list[str]:
     agrees = "equal to golden" if equal else "which differ from golden"
     made = f"{counted(values, 'value')} of {dtype}, made of the sums of the RTL"
     return [f"Output: {made}{by}, {agrees}."]
+
+
+def span(least: int, most: int) -> str:
+    """From one number to another; a dash where they are the same."""
+    return f"{least:,} to {most:,}" if least < most else "-"
 
 
 def count(number: int | None) -> str:
