@@ -81,8 +81,6 @@ class LayerResult:
     engine: str
     dataflow: str | None
     cycles: int
-    cycles_min: int
-    cycles_max: int
     macs: int
     params: int
     utilization: float | None
@@ -91,6 +89,8 @@ class LayerResult:
     write_bytes: int | None
     live_macs: int
     skipped_macs: int | None
+    cycles_min: int
+    cycles_max: int
     bound_cycles: int | None = None
     bound_by: str | None = None
     offchip_read_bytes: int | None = None
@@ -429,8 +429,6 @@ class Result(Totals):
             "engine": polars.String,
             "dataflow": polars.String,
             "cycles": polars.Int64,
-            "cycles_min": polars.Int64,
-            "cycles_max": polars.Int64,
             "macs": polars.Int64,
             "params": polars.Int64,
             "utilization": polars.Float64,
@@ -439,6 +437,8 @@ class Result(Totals):
             "write_bytes": polars.Int64,
             "live_macs": polars.Int64,
             "skipped_macs": polars.Int64,
+            "cycles_min": polars.Int64,
+            "cycles_max": polars.Int64,
             "bound_cycles": polars.Int64,
             "bound_by": polars.String,
             "offchip_read_bytes": polars.Int64,

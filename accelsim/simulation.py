@@ -289,6 +289,7 @@ def _on_engine(
 ) -> LayerResult:
     live_macs, traffic = lowered.live_macs, lowered.traffic
     offered = lowered.multipliers * cycles
+    least, most = lowered.extremes or (cycles, cycles)
     network = request.network
     return LayerResult(
         name=layer.name,
@@ -296,8 +297,8 @@ def _on_engine(
         engine=lowered.engine,
         dataflow=lowered.dataflow,
         cycles=cycles,
-        cycles_min=lowered.cycles_min,
-        cycles_max=lowered.cycles_max,
+        cycles_min=least,
+        cycles_max=most,
         macs=request.macs(layer),
         params=network.params(layer),
         utilization=utilization(live_macs, offered),

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from accelsim.errors import UnsupportedError
 from accelsim.ir import Conv, Layer, Shape
-from accelsim.ops import Conv2d, ConvTranspose2d, Depthwise, DynamicDepthwise
+from accelsim.ops import Conv2d, ConvTranspose2d, Depthwise, DynamicDepthwise, RegionConv
 from accelsim.ops.geometry import resolve_padding
 
 
@@ -52,6 +52,8 @@ def padded_conv(
     reason = (
         "transposed convolutions"
         if isinstance(op, ConvTranspose2d)
+        else "kernels that differ from region to region"
+        if isinstance(op, RegionConv)
         else "kernels of which only some taps exist"
         if getattr(op, "mask", None) is not None
         else _refusal(conv, len(pieces), multiplier)

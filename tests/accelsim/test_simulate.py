@@ -435,6 +435,8 @@ def test_dictionary():
         "hardware",
         "layers",
         "total_cycles",
+        "total_cycles_min",
+        "total_cycles_max",
         "total_macs",
         "total_live_macs",
         "total_skipped_macs",

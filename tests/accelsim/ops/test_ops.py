@@ -38,6 +38,7 @@ from accelsim.ops import (
     Pointwise,
     Pool,
     PositionEmbedding,
+    RegionConv,
     Reshape,
     Resize,
     Scale,
@@ -122,6 +123,15 @@ CASES = (
     ),
     Case(Pointwise(6, (2, 1), groups=3), ((6, 3, 4), (2, 3, 2)), (6, 2, 4)),
     Case(Linear(4, flatten=True), ((2, 3, 1), (1, 6, 4)), (4, 1, 1)),
+    # A kernel for every region of the map: weights, or made by other layers.
+    Case(RegionConv(4, (3, 2), 3, (2, 1), 1), ((2, 5, 4), (3, 3, 5)), (4, 3, 5)),
+    Case(
+        RegionConv(6, (1, 3), 2, padding="same", groups=2, dilation=(1, 2)),
+        ((4, 3, 5), (2, 3, 5), (6, 6, 2)),
+        (6, 3, 5),
+    ),
+    Case(RegionConv(3, (1, 1), 1), ((2, 4, 4), (1, 4, 4)), (3, 4, 4)),
+    Case(RegionConv(3, (3, 3), 5, padding=1), ((2, 1, 1), (5, 1, 1)), (3, 1, 1)),
     Case(Pointwise(7), ((5, 3, 4),), (7, 3, 4)),
     Case(Pointwise(4, (2, 3), groups=2), ((6, 5, 7),), (4, 3, 3)),
     Case(Linear(9, flatten=True), ((4, 2, 3),), (9, 1, 1)),
@@ -233,6 +243,16 @@ def by_hand(op, weights, inputs):
         case Conv2d(kernel=kernel, stride=stride, padding=padding, dilation=dilation):
             around = sides(padding, x.shape[1:], kernel, stride, dilation)
             return naive.conv2d(x, weights, stride, around, dilation, op.groups)
+        case RegionConv(kernel=kernel, stride=stride, dilation=dilation):
+            around = sides(op.padding, x.shape[1:], kernel, stride, dilation)
+            weights = inputs[2] if len(inputs) > 2 else weights
+            kernels = weights.reshape(op.regions, op.out_channels, -1, *kernel)
+            every = [naive.conv2d(x, w, stride, around, dilation, op.groups) for w in kernels]
+            out = np.empty(every[0].shape, np.int64)
+            for y, column in np.ndindex(out.shape[1:]):
+                guide = inputs[1][:, y, column].tolist()
+                out[:, y, column] = every[guide.index(max(guide))][:, y, column]
+            return out
         case ConvTranspose2d(stride=stride, output_padding=extra, dilation=dilation):
             around = sides(op.padding, x.shape[1:], op.kernel, stride, dilation)
             return naive.conv_transpose2d(x, weights, stride, around, extra, dilation, op.groups)
@@ -418,7 +438,11 @@ def naive_piece(piece: Piece, weights, x):
 WITH_WEIGHTS = [case for case in CASES if case.op.lower(*case.inputs)]
 
 
-@pytest.mark.parametrize("case", WITH_WEIGHTS, ids=case_id)
+# Those with a kernel for every region are lowered to the work of one.
+OF_ONE_KERNEL = [case for case in WITH_WEIGHTS if type(case.op) is not RegionConv]
+
+
+@pytest.mark.parametrize("case", OF_ONE_KERNEL, ids=case_id)
 def test_pieces_make_the_whole(case):
     weights, inputs = tensors(case)
     x, kernel = case.op.operands(inputs, weights)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from accelsim.engines.systolic_array.schedule import nest, task
+from accelsim.engines.systolic_array.schedule import joint, nest, task
 from accelsim.hardware import SystolicArray
 from accelsim.hls.nest import operations
 from accelsim.passes import ArrayPass, Opcode, Repeat
@@ -62,3 +62,41 @@ def test_multiplies_are_those_of_the_passes():
     )
     multiplies = operations(nest(array, body))
     assert multiplies == 5 * 6 * 7 + 9 * 4 * 3 + 2 * 8 * 8 + 3 * 6 * 12 + 3 * (3 * 6 * 3 * 5)
+
+
+@pytest.mark.parametrize("opcodes", [(Opcode.OS,), (Opcode.WS, Opcode.IS)])
+@pytest.mark.parametrize("overlap", [True, False])
+def test_joints_join_to_what_the_nest_takes(opcodes, overlap):
+    """Halves of a sequence, each by itself a Joint, joined: the clocks of the whole."""
+    rng = np.random.default_rng(3)
+    for _ in range(60):
+        array = SystolicArray(*rng.integers(1, 8, 2).tolist(), overlap=overlap)
+        halves = [_random_body(rng, array, opcodes) for _ in range(2)]
+        first, second = (joint(array, half) for half in halves)
+        whole = first.then(second)
+        assert whole.load + whole.end == nest(array, halves[0] + halves[1]).latency
+        thrice = whole.times(3)
+        assert thrice.load + thrice.end == nest(array, 3 * (halves[0] + halves[1])).latency
+
+
+def _random_body(rng, array, opcodes):
+    body = ()
+    for _ in range(rng.integers(1, 4)):
+        opcode, n = rng.choice(opcodes), int(rng.integers(1, array.columns + 1))
+        short, long = int(rng.integers(1, array.rows + 1)), int(rng.integers(1, 12))
+        if opcode != Opcode.OS:
+            body += (ArrayPass(int(opcode), long, n, short, emit=int(rng.integers(2))),)
+        elif rng.integers(2):
+            body += (ArrayPass(Opcode.OS, short, n, long, emit=0),)
+            body += (ArrayPass(Opcode.OS, short, n, int(rng.integers(1, 12)), accumulate=1),)
+        else:
+            body += (Repeat(int(rng.integers(1, 4)), (ArrayPass(Opcode.OS, short, n, long),)),)
+    return body
+
+
+def test_joints_are_of_passes_that_join_alike():
+    array = SystolicArray(3, 3)
+    os, ws = ArrayPass(Opcode.OS, 2, 2, 4), ArrayPass(Opcode.WS, 2, 2, 2)
+    assert joint(array, (os, Repeat(2, (ws,)))) is None
+    assert joint(array, (ArrayPass(Opcode.ROWS, 2, 2, 4, 3),)) is None
+    assert joint(array, (os, os)) is not None
