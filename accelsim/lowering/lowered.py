@@ -40,6 +40,10 @@ class Part(Protocol):
     def conv(self) -> Conv:
         """What the engine computes."""
 
+    @property
+    def exact(self) -> tuple[Conv, ...]:
+        """What of it the layer asks for."""
+
     def take_input(self, x: Int8) -> Int8:
         """The map of the Conv, shaped as its in_shape, from the layer's."""
 
@@ -102,7 +106,7 @@ def _check_indices(conv: Conv) -> None:
         )
 
 
-def _lacking(piece: Piece) -> int:
+def _lacking(piece: Part) -> int:
     """MACs of a Conv with taps that pieces which it joins do not have."""
     return piece.conv.macs - sum(conv.macs for conv in piece.exact)
 

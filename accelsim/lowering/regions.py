@@ -12,7 +12,7 @@ same whatever the regions then are.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ import numpy.typing as npt
 from accelsim.dataflows import Dataflow, Plan
 from accelsim.dataflows.base import UNBOUNDED
 from accelsim.dataflows.im2col import gemm
-from accelsim.engines.base import Bound, Engine, Joint
+from accelsim.engines.base import Engine, Joint
 from accelsim.errors import UnsupportedError
 from accelsim.ir import Conv, Piece, Shape
 from accelsim.lowering.lowered import Lowered, Part
@@ -81,6 +81,11 @@ class Expanded(NamedTuple):
     of: Regional
     regions: tuple[int, ...]
 
+    @property
+    def exact(self) -> tuple[Conv, ...]:
+        """One kernel on all pixels."""
+        return (self.of.whole,)
+
     def take_input(self, x: Int8) -> Int8:
         """The map of the Conv from the layer's."""
         return x.reshape(self.conv.in_shape)
@@ -113,6 +118,11 @@ class Gathered(NamedTuple):
     image: int
     region: int
     pixels: tuple[int, ...]
+
+    @property
+    def exact(self) -> tuple[Conv, ...]:
+        """The Conv."""
+        return (self.conv,)
 
     def take_input(self, x: Int8) -> Int8:
         """The patches, int8[c fh fw, 1, pixels], from the layer's map."""
@@ -192,19 +202,9 @@ class LoweredRegions(Lowered):
         return replace(self, pieces=parts, plans=plans)
 
     @property
-    def live_macs(self) -> int:
-        """Multiply-accumulates with a value of the map, of results that are taken."""
-        return self.of.whole.live_macs
-
-    @property
-    def dense_macs(self) -> int:
-        """Of results that are taken, padded taps included."""
-        return self.of.whole.macs
-
-    @cached_property
-    def bound(self) -> Bound:
-        """The least clocks for the products and results that are taken."""
-        return self.model.bound(self.sizes, [self.of.whole], self.body)
+    def _exact(self) -> list[Conv]:
+        """One kernel on all pixels: what the layer asks for, in either way."""
+        return [self.of.whole]
 
 
 def lower_regions(
