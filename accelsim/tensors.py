@@ -15,7 +15,7 @@ from accelsim.errors import NetworkError, ShapeError, UnsupportedError
 Shape = tuple[int, int, int]
 DTYPES = ("int8", "uint8", "int16", "uint16", "int32")
 MOST_SIDE = 1 << 16  # rows, and columns, of a map
-MOST_CHANNELS = 1 << 20
+MOST_CHANNELS = 1 << 24  # a kernel that a layer makes may have one for every value
 OPERAND_DTYPE = (
     "int8"  # of maps of our own networks, and what engines multiply unless factors say otherwise
 )

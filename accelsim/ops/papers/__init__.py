@@ -15,10 +15,11 @@ VARIANTS = {
     "superconv": "superconv.SuperConv",
     "maconv": "maconv.MaConv",
     "doconv": "doconv.DoConv",
+    "odconv": "odconv.OdConv",
 }
 
 # What a layer of a TOML file can be of them, beside those that `accelsim.ops` has as macros.
-NAMES = ("acb", "superconv", "maconv", "doconv")
+NAMES = ("acb", "superconv", "maconv", "doconv", "odconv")
 
 __all__ = ["NAMES", "VARIANTS", "find"]
 

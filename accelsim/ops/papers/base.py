@@ -12,6 +12,8 @@ others are hyper-parameters. Norms and biases count where they are the operator'
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from fractions import Fraction
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -33,7 +35,11 @@ from accelsim.ops.geometry import (
     check_whole,
     resolve_padding,
 )
+from accelsim.ops.modulate import Modulate
+from accelsim.ops.multiply import Multiply
 from accelsim.ops.papers.convolutions import as_convolution, convolution
+from accelsim.ops.reshape import Reshape
+from accelsim.ops.scale import Scale
 
 INFERENCE, TRAIN = FORMS = ("inference", "train")
 
@@ -144,12 +150,24 @@ def check_square(kernel: Pair) -> None:
         raise ShapeError(f"kernel must be square, odd and above 1, not {list(kernel)}")
 
 
+def read_share(text: str) -> float:
+    """A part of a whole, such as 1/4 or 0.25; ValueError for anything else."""
+    try:
+        return float(Fraction(text))
+    except ZeroDivisionError:
+        raise ValueError(text) from None
+
+
 def wide(values: Array) -> Array:
     """Integers as int64, reals as float64."""
     return np.asarray(values, np.int64 if np.asarray(values).dtype.kind in "iu" else np.float64)
 
 
 FORM = Key(str, one_of(FORMS), INFERENCE)
+SHARE = Requirement(
+    "a number above 0 and at most 1",
+    lambda value: type(value) in (int, float) and 0 < value <= 1,
+)
 
 
 @dataclass(frozen=True)
@@ -176,6 +194,10 @@ class PaperOperator(ABC):
     @abstractmethod
     def expand(self, name: str, inputs: tuple[str, ...], shape: Shape) -> tuple[Layer, ...]:
         """The layers of the form, the last of which is NAME, on an input of `shape`."""
+
+    def words(self, shape: Shape) -> dict[str, int]:
+        """Numbers in the formulas of costs that are no attributes, on an input of `shape`."""
+        return {}
 
     def fold(self, name: str, trained: Mapping[str, Trained]) -> dict[str, Trained]:
         """What the layers of the inference form have, from that of the train form's, by name.
@@ -304,6 +326,10 @@ class ConvolutionOperator(PaperOperator):
         )
         return (*layers, Layer(name, op, (source,), **epilogue))
 
+    def last(self, name: str, op: Operator, *sources: str) -> Layer:
+        """The layer that is the result, with what follows the convolution."""
+        return Layer(name, op, sources, self.bias, self.norm, self.activation)
+
     def whole(self, shape: Shape) -> Operator:
         """The convolution itself."""
         attributes = self.kernel, self.stride, self.padding, self.dilation, self.groups
@@ -332,19 +358,32 @@ def centre(kernel: Pair, part: Pair) -> Pair:
     return rows, columns
 
 
-def golden(network: Network, trained: Mapping[str, Trained], x: Array) -> Array:
+def golden(
+    network: Network,
+    trained: Mapping[str, Trained],
+    x: Array,
+    given: Mapping[str, Array] = MappingProxyType({}),
+) -> Array:
     """int64[k, h, w]: what the last layer makes of x[c, h, w] where all layers are linear.
 
-    Sums go from layer to layer as they are, in integers. Reals give reals.
+    Sums and products of maps go from layer to layer as they are, in integers. Reals give reals.
 
-    UnsupportedError where a layer is not linear.
+    given : maps of layers that are not linear, by their names, such as attentions; what leads to
+        them alone is not computed.
+
+    UnsupportedError where another layer is not linear.
     """
-    maps = {INPUT: x}
+    maps = {INPUT: x, **given}
+    last = network.layers[-1].name
+    needed = {last}
+    for layer in reversed(network.layers):
+        if layer.name in needed and layer.name not in maps:
+            needed |= {*layer.inputs}
     for layer in network.layers:
-        inputs = [maps[source] for source in layer.inputs]
-        made = _linear(layer, trained.get(layer.name), inputs)
-        maps[layer.name] = made
-    return maps[network.layers[-1].name]
+        if layer.name in needed and layer.name not in maps:
+            inputs = [maps[source] for source in layer.inputs]
+            maps[layer.name] = _linear(layer, trained.get(layer.name), inputs)
+    return maps[last]
 
 
 def _linear(layer: Layer, trained: Trained | None, inputs: list[Array]) -> Array:
@@ -354,8 +393,16 @@ def _linear(layer: Layer, trained: Trained | None, inputs: list[Array]) -> Array
         raise UnsupportedError(f"{layer.activation} is not linear (layer {layer.name})")
     if sources is not None:
         return np.stack([inputs[place][channel] for place, channel in sources])
-    if isinstance(op, Add):
-        return np.asarray(sum(inputs))
+    if isinstance(op, Add | Scale | Multiply):
+        made = sum(inputs) if isinstance(op, Add) else wide(inputs[0]) * wide(inputs[1])
+        return np.asarray(made) if trained is None else trained.apply(wide(np.asarray(made)))
+    if isinstance(op, Reshape):
+        return inputs[0].reshape(op.shape).transpose(op.order)
+    if isinstance(op, Modulate) and trained is not None:
+        return wide(trained.kernel) * wide(inputs[0])
+    if len(inputs) == 2 and op.lower(*shapes):
+        sums = wide(op.golden(np.empty(0), *inputs))
+        return sums if trained is None else trained.apply(sums)
     if isinstance(op, Crop):
         (x,) = inputs
         return x[:, slice(*(op.rows or (None,))), slice(*(op.columns or (None,)))]

@@ -1,6 +1,7 @@
 """Convolutions of a network, however they are written: what operators of papers replace."""
 
-from accelsim.ir import Layer, Network, Operator
+from accelsim.ir import INPUT, Layer, Network, Operator
+from accelsim.ops.add import Add
 from accelsim.ops.conv2d import Conv2d
 from accelsim.ops.depthwise import Depthwise
 from accelsim.ops.geometry import Padding, Pair
@@ -41,6 +42,28 @@ def as_convolution(network: Network, layer: Layer) -> Conv2d | None:
         attributes = op.kernel, op.stride, op.padding, op.dilation
         return Conv2d(op.multiplier * channels, *attributes, groups=channels)
     return None
+
+
+def is_stem(layer: Layer) -> bool:
+    """Whether the layer reads the image."""
+    return INPUT in layer.inputs
+
+
+def is_shortcut(network: Network, layer: Layer) -> bool:
+    """Whether it is the projection of a residual block's shortcut.
+
+    Such is 1 x 1 and linear, is added to something, and reads what the block itself reads as well.
+    """
+    conv = as_convolution(network, layer)
+    readers = [each for each in network.layers if layer.name in each.inputs]
+    others = [each for each in network.layers if {*layer.inputs} & {*each.inputs}]
+    return (
+        conv is not None
+        and conv.kernel == (1, 1)
+        and layer.activation == "none"
+        and any(isinstance(each.op, Add) for each in readers)
+        and len(others) > 1
+    )
 
 
 def as_depthwise(network: Network, layer: Layer) -> Depthwise | None:

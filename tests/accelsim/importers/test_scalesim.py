@@ -252,7 +252,7 @@ WRONG = [
         r":2: column 9, sparsity, must be N",
     ),
     (HEADER + "b,9,8,3,2,9999999999,4,1", r":2: column 6, channels, must have at most 9 digits"),
-    (HEADER + "b,9,8,3,2,200000000,4,1", r":2: maps must have at most 1048576 .* \(layer b\)"),
+    (HEADER + "b,9,8,3,2,200000000,4,1", r":2: maps must have at most 16777216 .* \(layer b\)"),
     (HEADER + "b,9,8,10,2,3,4,1", r":2: column 4, filter height, must be at most the 9 of its map"),
     (HEADER + "b,9,8,3,9,3,4,1", r":2: column 5, filter width, must be at most the 8 .*, not 9"),
     (HEADER + ",9,8,3,2,3,4,1", r":2: column 1, layer name, is missing$"),

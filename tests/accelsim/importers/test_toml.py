@@ -288,7 +288,7 @@ WRONG = {
     changed("[3, 17, 19]", "[3, 17, 0]"): r":2: input must be three .*, not \[3, 17, 0\]",
     changed("[3, 17, 19]", "[3, 17, 1.5]"): r":2: input must be three .*, not \[3, 17, 1.5\]",
     changed("[3, 17, 19]", "[3, 1000000000, 1000000000]"): (
-        ":2: input must have at most 1048576 channels and be at most 65536 a side, "
+        ":2: input must have at most 16777216 channels and be at most 65536 a side, "
         r"not \[3, 1000000000, 1000000000\]$"
     ),
     changed("[3, 17, 19]", "[2000000, 1, 1]"): r":2: input must have .*, not \[2000000, 1, 1\]$",
@@ -300,7 +300,7 @@ WRONG = {
     changed('op = "conv2d"\n', ""): r":3: op is missing",
     changed("out_channels = 5\n", ""): r":3: out_channels is missing \(layer stem\)",
     changed("out_channels = 5", "out_channels = 1000000000000"): (
-        r":3: maps must have at most 1048576 channels .*, not \[1000000000000, .*\(layer stem\)"
+        r":3: maps must have at most 16777216 channels .*, not \[1000000000000, .*\(layer stem\)"
     ),
     changed("padding = [1, 1, 0, 2]", "padding = 1000000"): (
         r":3: maps must have .* at most 65536 a side, not \[5, .*\] \(layer stem\)"

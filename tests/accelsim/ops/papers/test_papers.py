@@ -33,6 +33,7 @@ def test_formulas_give_the_costs_of_the_layers(operator, form):
     conv, pixels = made.replaced, SIDE * SIDE
     words = {"Ci": CHANNELS, "Co": conv.out_channels, "g": conv.groups, "k": conv.kernel[0]}
     words |= {"s": 1, "HW": pixels, "HWo": pixels} | numbers(made.operator)
+    words |= made.operator.words((CHANNELS, SIDE, SIDE))
     found = made.network.total_params, made.network.total_macs
     assert [value(formula, words) for formula in operator.cost[form]] == [*found]
 
