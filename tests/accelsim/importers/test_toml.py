@@ -291,7 +291,7 @@ WRONG = {
         ":2: input must have at most 16777216 channels and be at most 65536 a side, "
         r"not \[3, 1000000000, 1000000000\]$"
     ),
-    changed("[3, 17, 19]", "[2000000, 1, 1]"): r":2: input must have .*, not \[2000000, 1, 1\]$",
+    changed("[3, 17, 19]", "[20000000, 1, 1]"): r":2: input must have .*, not \[20000000, 1, 1\]$",
     changed("[3, 17, 19]", '"3x17x19"'): ":2: input must be three .*, not '3x17x19'",
     changed("[3, 17, 19]", "[3, 17, 19]\nweights = 3"): ":3: weights must be a text, not 3",
     # keys of a layer
