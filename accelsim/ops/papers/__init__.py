@@ -16,10 +16,11 @@ VARIANTS = {
     "maconv": "maconv.MaConv",
     "doconv": "doconv.DoConv",
     "odconv": "odconv.OdConv",
+    "mdconv": "mdconv.MdConv",
 }
 
 # What a layer of a TOML file can be of them, beside those that `accelsim.ops` has as macros.
-NAMES = ("acb", "superconv", "maconv", "doconv", "odconv")
+NAMES = ("acb", "superconv", "maconv", "doconv", "odconv", "mdconv")
 
 __all__ = ["NAMES", "VARIANTS", "find"]
 
