@@ -11,8 +11,12 @@ VARIANTS = {
     "fuse_full_50": "fuse_pair.FusePair",
     "fuse_half_50": "fuse_pair.FusePair",
     "xsep": "xsep_conv.XSepConv",
+    "mixconv": "mix_conv.MixConv",
+    "inception_next": "inception_depthwise.InceptionDepthwise",
+    "reparam": "parallel_depthwise.ParallelDepthwise",
     "acb": "acb.Acb",
     "superconv": "superconv.SuperConv",
+    "sp_mixconv": "sp_mix_conv.SpMixConv",
     "maconv": "maconv.MaConv",
     "doconv": "doconv.DoConv",
     "odconv": "odconv.OdConv",
@@ -20,7 +24,15 @@ VARIANTS = {
 }
 
 # What a layer of a TOML file can be of them, beside those that `accelsim.ops` has as macros.
-NAMES = ("acb", "superconv", "maconv", "doconv", "odconv", "mdconv")
+NAMES = (
+    "acb",
+    "superconv",
+    "sp_mixconv",
+    "maconv",
+    "doconv",
+    "odconv",
+    "mdconv",
+)
 
 __all__ = ["NAMES", "VARIANTS", "find"]
 

@@ -29,6 +29,7 @@ from accelsim.ops.papers.base import (
     check_square,
     merge,
     read_whole,
+    take,
 )
 from accelsim.ops.papers.convolutions import as_convolution
 
@@ -97,7 +98,7 @@ class Acb(ConvolutionOperator):
     def fold(self, name: str, trained: Mapping[str, Trained]) -> dict[str, Trained]:
         """One kernel and bias of the three."""
         parts = (
-            (centre(self.kernel, kernel), trained[f"{name}_{branch}"])
+            (centre(self.kernel, kernel), take(trained, f"{name}_{branch}", kernel))
             for branch, kernel in self.branches.items()
         )
         return {name: merge(self.kernel, parts)}

@@ -336,6 +336,18 @@ class ConvolutionOperator(PaperOperator):
         return convolution(shape[0], self.out_channels, *attributes)
 
 
+def take(trained: Mapping[str, Trained], name: str, kernel: Pair | None = None) -> Trained:
+    """What a layer has; ShapeError where that is missing, or its kernel is not of that size."""
+    if name not in trained:
+        raise ShapeError(f"fold needs what layer {name} has, and is given that of {[*trained]}")
+    rows, columns = kernel or np.shape(trained[name].kernel)[2:]
+    if (found := [*np.shape(trained[name].kernel)[2:]]) != [rows, columns]:
+        raise ShapeError(
+            f"kernel of layer {name} must have {[rows, columns]} rows and columns, not {found}"
+        )
+    return trained[name]
+
+
 def merge(kernel: Pair, parts: Iterable[tuple[Pair, Trained]]) -> Trained:
     """One kernel and bias for convolutions of the same map whose results are added.
 

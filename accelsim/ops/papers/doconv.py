@@ -29,6 +29,7 @@ from accelsim.ops.papers.base import (
     Paper,
     Trained,
     read_whole,
+    take,
     wide,
 )
 from accelsim.ops.papers.convolutions import as_convolution
@@ -109,8 +110,8 @@ class DoConv(ConvolutionOperator):
 
     def fold(self, name: str, trained: Mapping[str, Trained]) -> dict[str, Trained]:
         """W'[o, i, tap] = the sum over s of D[channel of o and i, s, tap] W[o, i, s]."""
-        mixed = trained[name]
-        d = wide(trained[f"{name}_d"].kernel)
+        mixed = take(trained, name, (1, 1))
+        d = wide(take(trained, f"{name}_d", self.kernel).kernel)
         d = d.reshape(-1, self.products, *self.kernel)
         w = wide(mixed.kernel).reshape(self.out_channels, -1, self.products)
         rows = self._rows(len(d), w.shape[1])

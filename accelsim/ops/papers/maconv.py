@@ -31,6 +31,7 @@ from accelsim.ops.papers.base import (
     merge,
     read_flag,
     read_whole,
+    take,
     wide,
 )
 from accelsim.ops.papers.convolutions import as_convolution, convolution
@@ -115,7 +116,8 @@ class MaConv(ConvolutionOperator):
 
     def fold(self, name: str, trained: Mapping[str, Trained]) -> dict[str, Trained]:
         """The product of both kernels, and the full one added where it stands beside them."""
-        first, last = trained[f"{name}_ver"], trained[f"{name}_hor" if self.parallel else name]
+        first = take(trained, f"{name}_ver", (self.kernel[0], 1))
+        last = take(trained, f"{name}_hor" if self.parallel else name, (1, self.kernel[1]))
         a, b = wide(first.kernel)[..., 0], wide(last.kernel)[:, :, 0]
         a = a.reshape(self.groups, -1, *a.shape[1:])
         b = b.reshape(self.groups, -1, *b.shape[1:])
@@ -123,7 +125,7 @@ class MaConv(ConvolutionOperator):
         product = last._replace(kernel=kernel)
         if not self.parallel:
             return {name: product}
-        branches = [((0, 0), product), ((0, 0), trained[f"{name}_full"])]
+        branches = [((0, 0), product), ((0, 0), take(trained, f"{name}_full", self.kernel))]
         return {name: merge(self.kernel, branches)}
 
     @classmethod

@@ -4,41 +4,41 @@ RepLKNet trains a K x K kernel beside a small one and merges them for inference;
 (arXiv 2207.03620) keeps a k x 5, a 5 x k and a 5 x 5 kernel.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Self
 
-import numpy as np
-import numpy.typing as npt
-
-from accelsim.checks import Requirement, check, is_tuple, show
+from accelsim.checks import Requirement, check, is_tuple
 from accelsim.errors import ShapeError
-from accelsim.ir import ACTIVATIONS, Layer, Shape
+from accelsim.ir import ACTIVATIONS, Layer, Network, Shape
 from accelsim.ops.add import Add
 from accelsim.ops.depthwise import Depthwise
 from accelsim.ops.geometry import PAIR, Pair, check_bool, check_choice, check_pair
-
-Integers = npt.NDArray[np.integer[Any]]
+from accelsim.ops.papers.base import (
+    FOLDABLE,
+    INFERENCE,
+    TRAIN,
+    Cost,
+    Key,
+    Paper,
+    PaperOperator,
+    Trained,
+    merge,
+    read_whole,
+    take,
+)
+from accelsim.ops.papers.convolutions import square_depthwise
+from accelsim.ops.papers.mix_conv import mixable
 
 KERNELS = Requirement(
     "a list of two whole numbers of at least 1 for every branch, no two the same",
     lambda value: is_tuple(value, PAIR) and 0 < len(value) == len(set(value)),
 )
-
-
-class Branch(NamedTuple):
-    """A depthwise convolution and its batch norm: y[c] = scale[c] sum(kernel[c] x[c]) + offset[c].
-
-    kernel : integers[c, 1, fh, fw].
-    scale, offset : integers[c].
-    """
-
-    kernel: Integers
-    scale: Integers
-    offset: Integers
+SMALL = 5  # beside a large kernel, as RepLKNet has it
 
 
 @dataclass(frozen=True)
-class ParallelDepthwise:
+class ParallelDepthwise(PaperOperator):
     """Depthwise convolutions of one input, each with a batch norm, and their sum.
 
     kernels : one shape a branch, all different; "same" padding aligns their centres.
@@ -47,6 +47,25 @@ class ParallelDepthwise:
     """
 
     name: ClassVar[str] = "parallel_depthwise"
+    paper: ClassVar[Paper] = Paper(
+        "Ding, Zhang, Han, Ding",
+        "Scaling Up Your Kernels to 31x31: Revisiting Large Kernel Design in CNNs",
+        "CVPR 2022",
+        "2203.06717",
+    )
+    cost_class: ClassVar[str] = FOLDABLE
+    target: ClassVar[str] = "square depthwise layers larger than the small kernel beside them"
+    keys: ClassVar[Mapping[str, Key]] = {
+        "small": Key(
+            read_whole,
+            Requirement("an odd number from 1 to 31", lambda k: k in range(1, 32, 2)),
+            str(SMALL),
+        )
+    }
+    cost: ClassVar[Mapping[str, Cost]] = {
+        TRAIN: Cost("Ci*(k^2 + small^2) + 4*Ci", "Ci*(k^2 + small^2)*HWo"),
+        INFERENCE: Cost("Ci*k^2 + Ci", "Ci*k^2*HWo"),
+    }
     kernels: tuple[Pair, ...]
     stride: Pair = (1, 1)
     merged: bool = False
@@ -78,20 +97,36 @@ class ParallelDepthwise:
         total = Layer(name, Add(), tuple(x.name for x in branches), activation=self.activation)
         return (*branches, total)
 
-    def fold(self, branches: tuple[Branch, ...]) -> tuple[Integers, Integers]:
-        """Kernel int64[c, 1, fh, fw] and bias int64[c] of the merged convolution.
-
-        Smaller kernels are added where "same" padding places them, each times its scale: exact in
-        integers. Quantisation comes after it, since rounded parts do not add up to a rounded sum.
-        """
-        shapes = tuple(branch.kernel.shape[2:] for branch in branches)
-        if shapes != self.kernels:
-            raise ShapeError(f"kernels must be those to fold, {show(shapes)}, not {self.kernels}")
+    def fold(self, name: str, trained: Mapping[str, Trained]) -> dict[str, Trained]:
+        """One kernel and bias: smaller kernels are added where "same" padding places them."""
+        names = [f"{name}_{fh}x{fw}" for fh, fw in self.kernels]
+        if len(names) == 1:
+            names = [name]
         rows, columns = self.merged_kernel
-        kernel = np.zeros((len(branches[0].kernel), 1, rows, columns), np.int64)
-        for (fh, fw), branch in zip(self.kernels, branches, strict=True):
-            top, left = (rows - 1) // 2 - (fh - 1) // 2, (columns - 1) // 2 - (fw - 1) // 2
-            scaled = branch.kernel.astype(np.int64) * branch.scale[:, None, None, None]
-            kernel[:, :, top : top + fh, left : left + fw] += scaled
-        bias = sum(branch.offset.astype(np.int64) for branch in branches)
-        return kernel, np.asarray(bias)
+        corners = [
+            ((rows - 1) // 2 - (fh - 1) // 2, (columns - 1) // 2 - (fw - 1) // 2)
+            for fh, fw in self.kernels
+        ]
+        branches = (take(trained, *each) for each in zip(names, self.kernels, strict=True))
+        return {name: merge(self.merged_kernel, zip(corners, branches, strict=True))}
+
+    @classmethod
+    def replaces(cls, network: Network, layer: Layer, **keys: Any) -> bool:
+        """Whether it is depthwise with a kernel that is larger than the small one."""
+        op = square_depthwise(network, layer)
+        return op is not None and op.kernel is not None and op.kernel[0] > keys.get("small", SMALL)
+
+    @classmethod
+    def of(cls, network: Network, layer: Layer, **keys: Any) -> Self:
+        """The kernel and the small one; ShapeError where that has no place beside it."""
+        op = square_depthwise(network, layer)
+        assert op is not None
+        assert op.kernel is not None
+        conv, padding = mixable(network, layer)
+        if padding != "same" or conv.dilation != (1, 1) or op.multiplier != 1:
+            raise ShapeError(
+                "the layer must have padding same, no dilation and one output a channel"
+            )
+        small = keys.get("small", SMALL)
+        merged = keys.get("form", INFERENCE) == INFERENCE
+        return cls((op.kernel, (small, small)), conv.stride, merged, layer.activation)

@@ -29,6 +29,7 @@ from accelsim.ops.papers.base import (
     check_square,
     merge,
     read_words,
+    take,
 )
 
 FULL = "full"
@@ -115,14 +116,14 @@ def fold_masked(
 ) -> Trained:
     """The sum of parts of one kernel, each times its scale; of one branch alone it is NAME's."""
     if len(branches) == 1:
-        return merge(kernel, [((0, 0), trained[name])])
-    whole = trained[f"{name}_{FULL}"].kernel
+        return merge(kernel, [((0, 0), take(trained, name, kernel))])
+    whole = take(trained, f"{name}_{FULL}", kernel).kernel
     return merge(
         kernel,
         (
             (
                 centre(kernel, part),
-                trained[f"{name}_{mask}"]._replace(
+                take(trained, f"{name}_{mask}")._replace(
                     kernel=centre_of(whole, (*whole.shape[:2], *part))
                 ),
             )

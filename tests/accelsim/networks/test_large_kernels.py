@@ -29,7 +29,7 @@ from accelsim.ops import (
     ParallelDepthwise,
     Pointwise,
 )
-from accelsim.ops.papers.parallel_depthwise import Branch
+from accelsim.ops.papers.base import Trained
 from accelsim.simulation import simulate
 from accelsim.weights import seeded_weights
 from tests.accelsim import onnx_oracle
@@ -471,14 +471,14 @@ def test_branches_and_their_fold_are_equal_in_integers(kernels, stride, seed):
     rng = np.random.default_rng(seed)
     x = rng.integers(-128, 128, (3, 7, 6)).astype(np.int8)
     op = ParallelDepthwise(kernels, stride)
-    branches, expected = [], 0
+    branches, expected = {}, 0
     for fh, fw in kernels:
         kernel = rng.integers(-128, 128, (3, 1, fh, fw)).astype(np.int8)
         scale, offset = rng.integers(-1000, 1000, (2, 3))
-        branches.append(Branch(kernel, scale, offset))
+        branches[f"n_{fh}x{fw}" if len(kernels) > 1 else "n"] = Trained(kernel, scale, offset)
         sums = naive.depthwise(x, kernel[:, 0], stride, [same(fh, fw)] * 3)
         expected = expected + scale[:, None, None] * sums + offset[:, None, None]
-    kernel, bias = op.fold(tuple(branches))
+    kernel, _, bias = op.fold("n", branches)["n"]
     folded = naive.depthwise(x, kernel[:, 0], stride, [same(*op.merged_kernel)] * 3)
     assert np.array_equal(folded + bias[:, None, None], expected)
 
@@ -491,7 +491,8 @@ def test_a_small_kernel_is_added_to_the_centre_of_the_large_one():
     large, small = np.zeros((1, 1, 31, 31), np.int8), np.ones((1, 1, 5, 5), np.int8)
     one, zero = np.ones(1, np.int64), np.zeros(1, np.int64)
     op = ParallelDepthwise(((31, 31), (5, 5)), merged=True)
-    kernel, _ = op.fold((Branch(large, one, zero), Branch(small, 3 * one, zero)))
+    branches = {"n_31x31": Trained(large, one, zero), "n_5x5": Trained(small, 3 * one, zero)}
+    kernel = op.fold("n", branches)["n"].kernel
     assert kernel.sum() == 75
     assert np.all(kernel[0, 0, 13:18, 13:18] == 3)
 
@@ -521,7 +522,11 @@ def test_parallel_depthwise_in_both_forms():
         (lambda: ParallelDepthwise(((3, 3),), merged=1), "merged must be true or false, not 1"),
         (lambda: ParallelDepthwise(((3, 3),), activation="x"), "activation must be one of"),
         (lambda: ParallelDepthwise(((3, 3),), stride=2), "stride must be two whole numbers"),
-        (lambda: ParallelDepthwise(((3, 3),)).fold(()), r"kernels must be those to fold, \[\]"),
+        (lambda: ParallelDepthwise(((3, 3),)).fold("n", {}), "fold needs what layer n has"),
+        (
+            lambda: ParallelDepthwise(((3, 3),)).fold("n", {"n": Trained(np.ones((2, 1, 3, 5)))}),
+            r"kernel of layer n must have \[3, 3\] rows and columns, not \[3, 5\]",
+        ),
         (lambda: InceptionDepthwise(ratio=0.4), "ratio must be above 0 and at most 1/3, not 0.4"),
         (lambda: InceptionDepthwise(ratio=True), "ratio must be above 0 .* not True"),
         (lambda: InceptionDepthwise(kernel=0), "kernel must be a whole number"),

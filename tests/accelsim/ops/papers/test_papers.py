@@ -17,13 +17,24 @@ NAMES = [f"{op.name}-{form}" for op, form in BOTH]
 
 
 def value(formula, words):
+    """A formula with numbers in place of words; a sum is over the groups of channels."""
     assert re.fullmatch(r"[\w\s()+*/^-]+", formula)
-    return eval(formula.replace("^", "**"), {"__builtins__": {}}, words)
+    while match := re.search(r"sum(\((?:[^()]|\([^()]*\))*\))", formula):
+        each = [re.sub(r"\b(\w+)_i\b", rf"\1_{i}", match[1]) for i in range(words["kernels"])]
+        formula = formula.replace(match[0], f"({'+'.join(each)})")
+    return eval(formula.replace("^", "**"), {"__builtins__": {"int": int}}, words)
 
 
 def numbers(operator):
     values = {each.name: getattr(operator, each.name) for each in fields(operator)}
     numbers = {name: x for name, x in values.items() if isinstance(x, int | float)}
+    for i, kernel in enumerate(values.get("kernels", ())):
+        rest = CHANNELS % len(values["kernels"]) if i == 0 else 0
+        count = CHANNELS // len(values["kernels"]) + rest
+        numbers |= {f"Ci_{i}": count, f"Co_{i}": count, f"k_{i}": kernel, f"g_{i}": 1}
+    for key, each in operator.all_keys().items():
+        if key not in values and operator.default(key).isdigit():
+            numbers[key] = each.read(operator.default(key))
     return numbers | {name: len(x) for name, x in values.items() if isinstance(x, tuple)}
 
 
