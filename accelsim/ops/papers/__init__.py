@@ -21,6 +21,7 @@ VARIANTS = {
     "doconv": "doconv.DoConv",
     "odconv": "odconv.OdConv",
     "mdconv": "mdconv.MdConv",
+    "spconv": "spconv.SpConv",
 }
 
 # What a layer of a TOML file can be of them, beside those that `accelsim.ops` has as macros.
@@ -32,6 +33,7 @@ NAMES = (
     "doconv",
     "odconv",
     "mdconv",
+    "spconv",
 )
 
 __all__ = ["NAMES", "VARIANTS", "find"]

@@ -38,6 +38,7 @@ from accelsim.ops.geometry import (
 from accelsim.ops.modulate import Modulate
 from accelsim.ops.multiply import Multiply
 from accelsim.ops.papers.convolutions import as_convolution, convolution
+from accelsim.ops.pool import Pool
 from accelsim.ops.reshape import Reshape
 from accelsim.ops.scale import Scale
 
@@ -408,6 +409,10 @@ def _linear(layer: Layer, trained: Trained | None, inputs: list[Array]) -> Array
     if isinstance(op, Add | Scale | Multiply):
         made = sum(inputs) if isinstance(op, Add) else wide(inputs[0]) * wide(inputs[1])
         return np.asarray(made) if trained is None else trained.apply(wide(np.asarray(made)))
+    if isinstance(op, Pool) and op == Pool("average", op.kernel):
+        (c, _, _), (fh, fw), (_, h, w) = shapes[0], op.kernel, op.out_shape(*shapes)
+        windows = inputs[0][:, : h * fh, : w * fw].reshape(c, h, fh, w, fw)
+        return np.asarray(wide(windows).sum(axis=(2, 4)) / (fh * fw))
     if isinstance(op, Reshape):
         return inputs[0].reshape(op.shape).transpose(op.order)
     if isinstance(op, Modulate) and trained is not None:
