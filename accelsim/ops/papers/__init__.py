@@ -22,6 +22,9 @@ VARIANTS = {
     "odconv": "odconv.OdConv",
     "mdconv": "mdconv.MdConv",
     "spconv": "spconv.SpConv",
+    "lhc": "lhc.Lhc",
+    "psconv": "psconv.PsConv",
+    "psgconv": "psconv.PsgConv",
 }
 
 # What a layer of a TOML file can be of them, beside those that `accelsim.ops` has as macros.
@@ -34,6 +37,9 @@ NAMES = (
     "odconv",
     "mdconv",
     "spconv",
+    "lhc",
+    "psconv",
+    "psgconv",
 )
 
 __all__ = ["NAMES", "VARIANTS", "find"]

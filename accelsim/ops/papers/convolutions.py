@@ -69,6 +69,8 @@ def is_shortcut(network: Network, layer: Layer) -> bool:
 def as_depthwise(network: Network, layer: Layer) -> Depthwise | None:
     """The layer's operator if it is a depthwise convolution, also as a grouped one."""
     op = layer.op
+    if isinstance(op, Depthwise | Conv2d) and op.mask is not None:
+        return None
     if isinstance(op, Depthwise):
         return op
     channels = network.in_shapes(layer)[0][0]

@@ -38,6 +38,7 @@ def example(
         Depthwise((3, 3)),
         Depthwise((7, 7)),
         Pointwise(channels),
+        Conv2d(channels, (3, 3), padding=1, groups=2),
     )
     for op in convolutions:
         layer = Layer("layer", op, ("before",))
