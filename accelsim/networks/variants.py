@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any, NamedTuple
 
 from accelsim.checks import check, one_of, show, suggestion
@@ -136,28 +137,33 @@ def replace_layers(
     AccelsimWarning for each of them that stays, as the operator does not fit, with the reason;
     NetworkError where all stay.
     """
-    layers: list[Layer] = []
+    placed: dict[str, tuple[Layer, ...]] = {}
     reasons: list[str] = []
-    replaced = 0
     for layer in network.layers:
-        after: tuple[Layer, ...] = (layer,)
         if operator.replaces(network, layer, **keys):
             try:
-                after = _replacement(network, layer, operator.of(network, layer, **keys))
-                replaced += 1
+                placed |= _replacement(network, layer, operator.of(network, layer, **keys))
             except ShapeError as error:
                 reasons.append(f"{error} (layer {layer.name})")
-        layers += after
-    if not replaced:
+    if not placed:
         why = "; ".join(reasons) or f"{network.name} has none"
         raise NetworkError(f"variant {variant} replaces {operator.target}: {why}")
     for reason in reasons:
         warn(f"variant {variant} leaves a layer of {network.name} as it is: {reason}")
-    return replace(network, layers=tuple(layers), variant=variant)
+    return replace(_with(network, placed), variant=variant)
 
 
-def _replacement(network: Network, layer: Layer, op: PaperOperator) -> tuple[Layer, ...]:
-    """The layers in the place of one; ShapeError where what follows it would change."""
+def _with(network: Network, placed: Mapping[str, tuple[Layer, ...]]) -> Network:
+    """The network with others in the place of some layers, by their names."""
+    layers = (placed.get(layer.name, (layer,)) for layer in network.layers)
+    return replace(network, layers=tuple(chain.from_iterable(layers)))
+
+
+def _replacement(network: Network, layer: Layer, op: PaperOperator) -> dict[str, tuple[Layer, ...]]:
+    """What is in the place of a layer, and of those that change with it, by name.
+
+    ShapeError where what follows would not fit any more.
+    """
     (shape,) = network.in_shapes(layer)
     *first, last = op.expand(layer.name, (INPUT,), shape)
     if layer.prenorm and first:
@@ -168,14 +174,32 @@ def _replacement(network: Network, layer: Layer, op: PaperOperator) -> tuple[Lay
         if each.name in others:
             raise ShapeError(f"{op.name} needs a layer {each.name}, and there is one already")
     before, after = network.shape(layer.name), Network(op.name, shape, made).shape(layer.name)
-    if after != before:
-        raise ShapeError(f"its map {show(before)} would become {show(after)}")
     (source,) = layer.inputs
-    return tuple(
-        replace(
-            each,
-            inputs=tuple(source if name == INPUT else name for name in each.inputs),
-            dtype=layer.dtype,
+    placed = {
+        layer.name: tuple(
+            replace(
+                each,
+                inputs=tuple(source if name == INPUT else name for name in each.inputs),
+                dtype=layer.dtype,
+            )
+            for each in made
         )
-        for each in made
-    )
+    }
+    if changes := op.changes(network, layer):
+        placed |= {name: (each,) for name, each in changes.items()}
+        _check_outputs(network, placed)
+    elif after != before:
+        raise ShapeError(f"its map {show(before)} would become {show(after)}")
+    return placed
+
+
+def _check_outputs(network: Network, placed: Mapping[str, tuple[Layer, ...]]) -> None:
+    """ShapeError where a network cannot be without its layers, or makes something else."""
+    other = _with(network, placed)
+    read = {source for layer in network.layers for source in layer.inputs}
+    for name in (layer.name for layer in network.layers if layer.name not in read):
+        if other.shape(name) != network.shape(name):
+            raise ShapeError(
+                f"what {name} makes, {show(network.shape(name))}, would become "
+                f"{show(other.shape(name))}"
+            )

@@ -14,6 +14,7 @@ VARIANTS = {
     "mixconv": "mix_conv.MixConv",
     "inception_next": "inception_depthwise.InceptionDepthwise",
     "reparam": "parallel_depthwise.ParallelDepthwise",
+    "super_kernel": "super_kernel.SuperKernel",
     "acb": "acb.Acb",
     "superconv": "superconv.SuperConv",
     "sp_mixconv": "sp_mix_conv.SpMixConv",
@@ -29,6 +30,7 @@ VARIANTS = {
 
 # What a layer of a TOML file can be of them, beside those that `accelsim.ops` has as macros.
 NAMES = (
+    "super_kernel",
     "acb",
     "superconv",
     "sp_mixconv",

@@ -221,6 +221,13 @@ class PaperOperator(ABC):
     def of(cls, network: Network, layer: Layer, **keys: Any) -> Self:
         """The operator in the place of that layer; ShapeError says why it does not fit."""
 
+    def changes(self, network: Network, layer: Layer) -> dict[str, Layer]:
+        """Other layers that change with the one in whose place it is, by name; for most none.
+
+        What follows may then have fewer channels to read.
+        """
+        return {}
+
     @classmethod
     def all_keys(cls) -> dict[str, Key]:
         """What a variant may set."""
