@@ -26,6 +26,7 @@ VARIANTS = {
     "lhc": "lhc.Lhc",
     "psconv": "psconv.PsConv",
     "psgconv": "psconv.PsgConv",
+    "gmconv": "gmconv.GmConv",
 }
 
 # What a layer of a TOML file can be of them, beside those that `accelsim.ops` has as macros.
@@ -42,6 +43,7 @@ NAMES = (
     "lhc",
     "psconv",
     "psgconv",
+    "gmconv",
 )
 
 __all__ = ["NAMES", "VARIANTS", "find"]

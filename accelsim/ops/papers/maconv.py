@@ -47,7 +47,11 @@ class MaConv(ConvolutionOperator):
     """
 
     name: ClassVar[str] = "maconv"
-    paper: ClassVar[Paper] = Paper("Luo, Zhan", "Multi-layer asymmetric convolution", "2022")
+    paper: ClassVar[Paper] = Paper(
+        "Luo, Zhan",
+        "Multi-layer dynamic and asymmetric convolutions",
+        "High Technology Letters 28(3), 2022",
+    )
     cost_class: ClassVar[str] = FOLDABLE
     target: ClassVar[str] = (
         "convolutions of more than one row and column, dense, grouped, depthwise"

@@ -65,8 +65,8 @@ class MdConv(ConvolutionOperator):
     name: ClassVar[str] = "mdconv"
     paper: ClassVar[Paper] = Paper(
         "Luo, Zhan",
-        "MDConv: Multi-layer Dynamic Convolution",
-        "2022",
+        "Multi-layer dynamic and asymmetric convolutions",
+        "High Technology Letters 28(3), 2022",
     )
     cost_class: ClassVar[str] = DYNAMIC
     target: ClassVar[str] = "dense convolutions above 1 x 1 but the first one"

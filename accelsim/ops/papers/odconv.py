@@ -1,8 +1,8 @@
 """Omni-dimensional dynamic convolution (arXiv 2209.07947): attention along all axes of a kernel.
 
-The kernel of an image is W(x) = sum over i of a_w[i] (a_f a_c a_s) W_i (eq. 3 of the paper), with
-attentions over the n kernels, the output channels, the input channels and the taps. As in the
-authors' code, one a_f, a_c and a_s serve all n kernels, while the equation numbers them by kernel.
+The kernel of an image is W(x) = sum over i of a_w[i] (a_f a_c a_s) W_i, with attentions over the n
+kernels, the output channels, the input channels and the taps. As in the authors' code, one a_f, a_c
+and a_s serve all n kernels, while the equation of the paper numbers them by kernel.
 
 All attentions read one vector u = relu(norm(F_0 mean(x))) of A = max(r Ci, 16) values, rounded
 down: a_f, a_c, a_s = sigmoid(F u), a_w = softmax(F u). Skipped, as constant 1, are a_f of

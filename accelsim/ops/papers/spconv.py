@@ -1,11 +1,11 @@
 """Split-based convolution, SPConv (arXiv 2006.12085): a few channels in 3 x 3, the others in 1 x 1.
 
 The first alpha Ci channels, rounded down, go through a 3 x 3 convolution of two groups and, beside
-it, 1 x 1; the sum has a batch norm (section 3.2). All others go through 1 x 1 with a bias and a
-batch norm. With stride 2, what is 1 x 1 reads averages of 2 x 2, as in the authors' code. Both
-results are fused without parameters (section 3.3): of each channel's means p and q, softmax(p, q)
-gives the weights of the two, which is sigmoid(p - q) and sigmoid(q - p). They depend on the input,
-so that no pixel of the result is known before both means are.
+it, 1 x 1; the sum has a batch norm. All others go through 1 x 1 with a bias and a batch norm. With
+stride 2, what is 1 x 1 reads averages of 2 x 2, as in the authors' code. Both results are fused
+without parameters: of each channel's means p and q, softmax(p, q) gives the weights of the two,
+which is sigmoid(p - q) and sigmoid(q - p). They depend on the input, so that no pixel of the result
+is known before both means are.
 
 Run, norms are folded, and the two convolutions of the first channels are one of 3 x 3: full where
 the groups are, elsewhere a single tap in the centre or, with stride 2, a quarter of it in each of
@@ -61,7 +61,7 @@ class SpConv(ConvolutionOperator):
 
     name: ClassVar[str] = "spconv"
     paper: ClassVar[Paper] = Paper(
-        "Zhang, Jiang, Lu, Dai, Wang",
+        "Zhang, Jiang, Lu, Han, Zeng, Gao, Men",
         "Split to Be Slim: An Overlooked Redundancy in Vanilla Convolution",
         "IJCAI 2020",
         "2006.12085",

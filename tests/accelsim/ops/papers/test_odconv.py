@@ -35,7 +35,7 @@ def kernels(op, whole):
 
 
 def by_the_equation(op, heads, experts, x):
-    """Sums of W(x) = sum of a_w (a_f a_c a_s) W_i, every factor in its place (eq. 3)."""
+    """Sums of W(x) = sum of a_w (a_f a_c a_s) W_i, every factor in its place."""
     kernel = np.zeros(experts.shape[1:], experts.dtype)
     each, members = op.out_channels // op.groups, SHAPE[0] // op.groups
     for place in np.ndindex(*kernel.shape):

@@ -70,7 +70,7 @@ def test_what_runs_where_is_what_a_simulation_says(operator, form):
     for name, engine in engines.items():
         assert counted[name] == sum(layer.engine == engine for layer in result.layers)
     assert sum(sum(each.values()) for each in places.values()) == len(network.layers)
-    assert network.layers[0].inputs[0] == INPUT
+    assert any(INPUT in layer.inputs for layer in network.layers)
 
 
 @pytest.mark.parametrize("depthwise", [None, ax.DepthwiseEngine(2, 4)], ids=["array", "both"])
