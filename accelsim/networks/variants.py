@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from accelsim.checks import check, one_of, show, suggestion
 from accelsim.errors import NetworkError, ShapeError, warn
+from accelsim.graph.host import HostNode
 from accelsim.graph.network import GraphNetwork
 from accelsim.ir import INPUT, BaseNetwork, Layer, Network
 from accelsim.networks import fuse
@@ -142,7 +143,9 @@ def replace_layers(
     for layer in network.layers:
         if operator.replaces(network, layer, **keys):
             try:
-                placed |= _replacement(network, layer, operator.of(network, layer, **keys))
+                op = operator.of(network, layer, **keys)
+                beside = _beside(_with(network, placed), layer, op) if op.reads else ()
+                placed |= _replacement(network, layer, op, beside)
             except ShapeError as error:
                 reasons.append(f"{error} (layer {layer.name})")
     if not placed:
@@ -159,8 +162,23 @@ def _with(network: Network, placed: Mapping[str, tuple[Layer, ...]]) -> Network:
     return replace(network, layers=tuple(chain.from_iterable(layers)))
 
 
-def _replacement(network: Network, layer: Layer, op: PaperOperator) -> dict[str, tuple[Layer, ...]]:
+def _beside(network: Network, layer: Layer, op: PaperOperator) -> tuple[Layer, ...]:
+    """What stands for the layers that an operator reads beside its input.
+
+    ShapeError where one of them is not in front of the layer whose place it takes.
+    """
+    before = {each.name for each in network.layers[: network.layers.index(layer)]}
+    if missing := [name for name in op.reads if name not in before]:
+        raise ShapeError(f"it reads {missing[0]}, and no layer before it makes that map")
+    return tuple(Layer(name, HostNode("map", network.shape(name)), (INPUT,)) for name in op.reads)
+
+
+def _replacement(
+    network: Network, layer: Layer, op: PaperOperator, beside: tuple[Layer, ...]
+) -> dict[str, tuple[Layer, ...]]:
     """What is in the place of a layer, and of those that change with it, by name.
+
+    beside : what stands for other layers that it reads.
 
     ShapeError where what follows would not fit any more.
     """
@@ -173,7 +191,8 @@ def _replacement(network: Network, layer: Layer, op: PaperOperator) -> dict[str,
     for each in first:
         if each.name in others:
             raise ShapeError(f"{op.name} needs a layer {each.name}, and there is one already")
-    before, after = network.shape(layer.name), Network(op.name, shape, made).shape(layer.name)
+    alone = Network(op.name, shape, (*beside, *made))
+    before, after = network.shape(layer.name), alone.shape(layer.name)
     (source,) = layer.inputs
     placed = {
         layer.name: tuple(

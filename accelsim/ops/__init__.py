@@ -1,6 +1,7 @@
 """Operators: one file each, listed here."""
 
 from accelsim.ops.activation import Activation
+from accelsim.ops.adaptive_pool import AdaptivePool
 from accelsim.ops.add import Add
 from accelsim.ops.batch_norm import BatchNorm
 from accelsim.ops.channel_shuffle import ChannelShuffle
@@ -51,6 +52,7 @@ OPS = (
     RegionConv,
     Pool,
     GlobalPool,
+    AdaptivePool,
     Add,
     Subtract,
     Multiply,
@@ -90,6 +92,7 @@ __all__ = [
     "MACROS",
     "OPS",
     "Activation",
+    "AdaptivePool",
     "Add",
     "BatchNorm",
     "ChannelShuffle",

@@ -17,6 +17,7 @@ from accelsim.ops.geometry import (
     Array,
     Padding,
     Pair,
+    check_bool,
     check_choice,
     check_padding,
     check_pair,
@@ -24,6 +25,7 @@ from accelsim.ops.geometry import (
     convolve,
     make_conv,
 )
+from accelsim.phrases import counted
 
 MOST_REGIONS = 256
 AUTO, EXPAND, BUCKET = WAYS = ("auto", "expand", "bucket")
@@ -45,6 +47,8 @@ class RegionConv(Convolution):
 
     regions : kernels, m, from 1 to 256; the guide is (m, oh, ow).
     kernel, stride, padding, dilation, groups : as of conv2d.
+    by_pixel : whether the third input has a pixel for each region, and a channel for each value of
+        its kernel, instead.
     way : expand, bucket or auto, which is the one that takes fewer clocks at most, whatever the
         regions are.
     """
@@ -58,6 +62,7 @@ class RegionConv(Convolution):
     padding: Padding = 0
     dilation: Pair = (1, 1)
     groups: int = 1
+    by_pixel: bool = False
     way: str = AUTO
 
     def __post_init__(self) -> None:
@@ -70,6 +75,7 @@ class RegionConv(Convolution):
         check_padding(self.padding)
         check_pair("dilation", self.dilation)
         check_whole("groups", self.groups)
+        check_bool("by_pixel", self.by_pixel)
         check_choice("way", self.way, WAYS)
 
     def lower(self, *inputs: Shape) -> tuple[Piece, ...]:
@@ -97,6 +103,12 @@ class RegionConv(Convolution):
                 f"each region, not {show(inputs[1])}"
             )
         size = self.regions * prod(conv.kernel_shape)
+        if len(inputs) > 2 and self.by_pixel and inputs[2][0] * self.regions != size:
+            raise ShapeError(
+                f"inputs of {self.name}: the third, by_pixel, is the kernels of "
+                f"{size // self.regions} values for {counted(self.regions, 'pixel')}, not "
+                f"{show(inputs[2])}"
+            )
         if len(inputs) > 2 and prod(inputs[2]) != size:
             raise ShapeError(
                 f"inputs of {self.name}: the third is the kernels of {size} values, not "
@@ -122,7 +134,10 @@ class RegionConv(Convolution):
         if len(inputs) < 3:
             return inputs[0], weights
         conv = self._conv(*(each.shape for each in inputs))
-        return inputs[0], inputs[2].reshape(self._kernels(conv))
+        kernels = inputs[2]
+        if self.by_pixel:
+            kernels = np.ascontiguousarray(kernels.reshape(len(kernels), -1).T)
+        return inputs[0], kernels.reshape(self._kernels(conv))
 
     def regions_of(self, guide: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         """int64[oh, ow], the region of every output pixel, from the guide [m, oh, ow]."""

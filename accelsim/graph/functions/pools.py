@@ -129,6 +129,18 @@ def global_average_pool(x: Array) -> Array:
     return np.asarray(x.mean(_image(x), keepdims=True))
 
 
+def adaptive_average_pool(x: Array, output_size: Sequence[int]) -> Array:
+    """The means of as many windows along each axis, which may overlap, as PyTorch has it."""
+    for axis, count in zip(_image(x), output_size, strict=True):
+        size = x.shape[axis]
+        parts = [
+            np.take(x, range(i * size // count, -(-(i + 1) * size // count)), axis)
+            for i in range(count)
+        ]
+        x = np.concatenate([part.mean(axis, keepdims=True) for part in parts], axis)
+    return x
+
+
 def global_max_pool(x: Array) -> Array:
     """The largest of each channel."""
     return np.asarray(x.max(_image(x), keepdims=True))
@@ -141,6 +153,7 @@ def global_lp_pool(x: Array, p: int = 2) -> Array:
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "AdaptiveAveragePool": adaptive_average_pool,
     "AveragePool": average_pool,
     "GlobalAveragePool": global_average_pool,
     "GlobalLpPool": global_lp_pool,

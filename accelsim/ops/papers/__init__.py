@@ -27,6 +27,7 @@ VARIANTS = {
     "psconv": "psconv.PsConv",
     "psgconv": "psconv.PsgConv",
     "gmconv": "gmconv.GmConv",
+    "drconv": "drconv.DrConv",
 }
 
 # What a layer of a TOML file can be of them, beside those that `accelsim.ops` has as macros.
@@ -44,6 +45,7 @@ NAMES = (
     "psconv",
     "psgconv",
     "gmconv",
+    "drconv",
 )
 
 __all__ = ["NAMES", "VARIANTS", "find"]

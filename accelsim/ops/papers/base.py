@@ -199,6 +199,11 @@ class PaperOperator(ABC):
     def expand(self, name: str, inputs: tuple[str, ...], shape: Shape) -> tuple[Layer, ...]:
         """The layers of the form, the last of which is NAME, on an input of `shape`."""
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Layers, beside its input, that its layers read, and that stand before it."""
+        return ()
+
     def words(self, shape: Shape) -> dict[str, int]:
         """Numbers in the formulas of costs that are no attributes, on an input of `shape`."""
         return {}

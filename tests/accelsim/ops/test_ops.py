@@ -16,6 +16,7 @@ from accelsim.ops import (
     MACROS,
     OPS,
     Activation,
+    AdaptivePool,
     Add,
     BatchNorm,
     ChannelShuffle,
@@ -147,6 +148,9 @@ CASES = (
     Case(Pool("average", (3, 2), (2, 1), (1, 0, 1, 0)), ((3, 6, 5),), (3, 3, 5)),
     Case(Pool("average", (3, 3), (2, 2), "same_tf"), ((2, 6, 6),), (2, 3, 3)),
     Case(Pool("max", (3, 3), (2, 2), ceil_mode=True), ((2, 6, 7),), (2, 3, 3)),
+    Case(AdaptivePool((3, 3)), ((2, 8, 7),), (2, 3, 3)),
+    Case(AdaptivePool((3, 1)), ((2, 2, 5),), (2, 3, 1)),
+    Case(AdaptivePool((2, 4)), ((3, 4, 4),), (3, 2, 4)),
     Case(Pool("max", (2, 3), (3, 3), (1, 0, 1, 2), True), ((2, 6, 6),), (2, 3, 3)),
     Case(Pool("max", (3, 3), (3, 3), ceil_mode=True), ((2, 1, 1),), (2, 1, 1)),
     Case(Pool("average", (3, 3), (2, 2), 1, ceil_mode=True), ((2, 6, 5),), (2, 4, 3)),
@@ -283,6 +287,14 @@ def by_hand(op, weights, inputs):
             return naive.average_pool(x, op.kernel, op.stride, around, op.ceil_mode, outside)
         case GlobalPool():
             return naive.average_pool(x, x.shape[1:])
+        case AdaptivePool(size=(rows, columns)):
+            (c, h, w), out = x.shape, np.empty((len(x), rows, columns))
+            for channel, i, j in np.ndindex(c, rows, columns):
+                down = range(i * h // rows, -(-(i + 1) * h // rows))
+                across = range(j * w // columns, -(-(j + 1) * w // columns))
+                part = [float(x[channel, y, place]) for y in down for place in across]
+                out[channel, i, j] = sum(part) / len(part)
+            return out
         case Add():
             sums = [sum(map(int, each)) for each in zip(*(i.flat for i in inputs), strict=True)]
             return np.array(sums).reshape(x.shape)
