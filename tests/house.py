@@ -1,14 +1,18 @@
-"""The map of the house in CONTRIBUTING.md: a line for every file of the packages.
+"""The map of the house in CONTRIBUTING.md, a line for every file, and variants in docs/networks.md.
 
-python -m tests.house    writes it anew
+python -m tests.house    writes both anew
 """
 
 import ast
 from pathlib import Path
 
+from accelsim.ops import papers
+
 TOP = Path(__file__).parents[1]
 PAGE = TOP / "CONTRIBUTING.md"
 BEGIN, END = "<!-- map -->\n", "<!-- end of map -->\n"
+NETWORKS = TOP / "docs" / "networks.md"
+FIRST, LAST = "<!-- variants -->\n", "<!-- end of variants -->\n"
 PACKAGES = ("accelsim", "rtl")
 
 
@@ -47,5 +51,27 @@ def page() -> str:
     return f"{before}{BEGIN}```text\n{house_map()}```\n{END}{after}"
 
 
+def variants() -> str:
+    """A row for every variant: what it replaces, what it is of, what it may be told."""
+    lines = ["| variant | replaces | class | keys | paper |", "|---|---|---|---|---|"]
+    for variant, operator in ((name, papers.find(name)) for name in papers.VARIANTS):
+        keys = "; ".join(
+            f"`{key}`: {each.requirement.phrase} (`{operator.default(key)}`)"
+            for key, each in operator.all_keys().items()
+        )
+        paper = operator.paper
+        place = f"arXiv {paper.arxiv}" if paper.arxiv else paper.venue
+        cells = f"`{variant}`", operator.target, operator.cost_class, keys, place
+        lines.append(f"| {' | '.join(cells)} |")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def networks_page() -> str:
+    """The page of networks with the table of variants as the operators say it."""
+    before, _, rest = NETWORKS.read_text().partition(FIRST)
+    return f"{before}{FIRST}\n{variants()}\n{LAST}{rest.partition(LAST)[2]}"
+
+
 if __name__ == "__main__":
     PAGE.write_text(page())
+    NETWORKS.write_text(networks_page())

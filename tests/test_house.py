@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house import BEGIN, PACKAGES, page
+from tests.house import BEGIN, NETWORKS, PACKAGES, networks_page, page
 
 TOP = Path(__file__).parents[1]
 PYPROJECT = (TOP / "pyproject.toml").read_text()
@@ -255,6 +255,10 @@ def test_words_that_the_glossary_replaces_do_not_come_back():
 
 def test_the_map_of_the_house_is_up_to_date():
     assert page() == CONTRIBUTING, "python -m tests.house writes it anew"
+
+
+def test_the_table_of_variants_is_up_to_date():
+    assert networks_page() == NETWORKS.read_text(), "python -m tests.house writes it anew"
 
 
 def test_paths_in_the_contributing_page_exist():

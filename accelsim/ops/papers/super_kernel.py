@@ -167,15 +167,22 @@ class SuperKernel(ConvolutionOperator):
         """
         if self.share == ALL or self.form == TRAIN:
             return {}
-        (source,) = layer.inputs
-        readers = [each.name for each in network.layers if source in each.inputs]
-        before = None if source == INPUT else network.layer(source)
-        op = before.op if before else None
-        if before is None or not isinstance(op, Conv2d | Pointwise) or op.groups > 1:
-            raise ShapeError(f"share {HALF} needs an expansion before the layer, not {source}")
-        if readers != [layer.name]:
-            raise ShapeError(f"share {HALF} needs that no other layer reads {source}")
-        return {source: replace(before, op=replace(op, out_channels=self._kept))}
+        (source,), reader = layer.inputs, layer.name
+        while source != INPUT:
+            before, readers = network.layer(source), _readers(network, source)
+            if readers != [reader]:
+                raise ShapeError(f"share {HALF} needs that no other layer reads {source}")
+            op = before.op
+            if isinstance(op, Conv2d | Pointwise) and op.groups == 1:
+                return {source: replace(before, op=replace(op, out_channels=self._kept))}
+            if network.in_shapes(before) != (network.shape(source),):
+                break
+            (source,), reader = before.inputs, source  # what files have behind an expansion
+        raise ShapeError(f"share {HALF} needs an expansion before the layer, not {source}")
+
+
+def _readers(network: Network, name: str) -> list[str]:
+    return [layer.name for layer in network.layers if name in layer.inputs]
 
 
 def decide(kernel: Array, thresholds: Thresholds, may_skip: bool = False) -> Decision:

@@ -92,6 +92,20 @@ def test_a_network_file_may_be_swept(tmp_path):
     assert spec(tmp_path, head).sha256 != first.sha256  # another network of the same name
 
 
+def test_every_variant_in_every_form_that_it_has(tmp_path):
+    text = "networks = ['cifar_quick']\nvariants = ['baseline', 'acb', 'mixconv:dense=true']\n"
+    asked = spec(tmp_path, text + "form = ['inference', 'train']")
+    variants = ["baseline", "acb", "acb:form=train", "mixconv:dense=true"]
+    assert [each.variant for each in asked.workloads] == variants
+    ax.sweep.run(asked, tmp_path / "out")
+    rows = ax.sweep.load(tmp_path / "out")
+    assert rows.get_column("variant").to_list() == variants
+    cycles = [ax.simulate(ax.networks.cifar_quick(each), "mobile") for each in variants]
+    assert rows.get_column("total_cycles").to_list() == [each.total_cycles for each in cycles]
+    trained = spec(tmp_path, text + "form = 'train'")
+    assert [each.variant for each in trained.workloads] == [*variants[:1], *variants[2:]]
+
+
 def test_batches_are_those_of_the_sweep_or_of_each_network(tmp_path):
     text = (
         'name = "own"\ninput = [3, 5, 5]\nbatch = {}\n[[layer]]\nname = "a"\nop = "pointwise"\n'
@@ -156,6 +170,10 @@ def test_batches_are_those_of_the_sweep_or_of_each_network(tmp_path):
         ("networks = ['mobilenet_v9']", 1, "there is no network 'mobilenet_v9'"),
         ("networks = [3]", 1, "networks must be words in quotes, not 3"),
         (HEAD + "variants = ['fused']", 2, "there is no variant 'fused'"),
+        (HEAD + "variants = ['acb:taps=4']", 2, "key taps of variant acb must be 3 or 5, not 4"),
+        (HEAD + "form = ['train', 'both']", 2, "form must be one of inference, train, not 'both'"),
+        (HEAD + "form = 'train'\nvariants = ['acb:form=inference']", 3, "gives form twice"),
+        (HEAD + "form = []", 2, "form is empty"),
         (HEAD + "inputs = ['224']", 2, "input must be HEIGHTxWIDTH"),
         (HEAD + "batch = [1, 0]", 2, "batch must be a whole number from 1 to 65536, not 0"),
         (HEAD + "batch = [4, true]", 2, "batch must be a whole number from 1 to 65536, not True"),

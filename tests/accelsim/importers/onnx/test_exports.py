@@ -75,6 +75,12 @@ def test_what_exporters_take_apart_is_one_layer(name: str, host: str) -> None:
         ("efficientnet_b0", "fuse_full"),  # with the widths of squeeze-excite
         ("efficientnet_b0", "fuse_half_50"),
         ("efficientnet_b0", "xsep"),
+        ("resnet18", "acb"),
+        ("resnet18", "acb:form=train"),
+        ("resnet18", "superconv:form=train"),
+        ("mobilenet_v2", "mixconv:kernels=3+5"),
+        ("mobilenet_v2", "super_kernel:size=3,share=half"),
+        ("mobilenet_v3_small", "doconv:form=train"),
     ],
 )
 def test_variants_are_those_of_the_built_in_network(name: str, variant: str) -> None:
