@@ -6,10 +6,12 @@ its kernel. Along an axis
 
 * whose padding is not stored, positions are those between the first and the last live tap, in steps
   that all live taps have in common; those that miss the map are skipped;
-* whose padding is stored as zeros, the map is declared so large that no position misses it, and a
-  position may be any tap: the pass is a list.
+* whose padding is stored as zeros, a position may be any tap: the pass is a list. The map is
+  declared so large that no position misses it that an output needs.
 
 With both axes stored, a pass has as many entries as taps meet the map, and few that are left over.
+As the list is in order, its rows still lie about where the declared ones do, so that those far
+outside the map are skipped (`_in_order`).
 """
 
 from collections.abc import Iterator
@@ -101,23 +103,15 @@ def live(
     places = conv.places
     y = _Axis(conv.h, conv.oh, conv.sh, places // conv.fw * conv.dh - conv.pt)
     x = _Axis(conv.w, conv.ow, conv.sw, places % conv.fw * conv.dw - conv.pl)
-    met = y.met & x.met
+    met = (y.first <= y.last) & (x.first <= x.last)
     # A kernel without any takes an entry all the same.
     taps = places[met] if met.any() else np.array([NONE])
     y, x = (
         axis._replace(offsets=axis.offsets[met] if met.any() else np.zeros(1, np.int64))
         for axis in (y, x)
     )
-    y = y._replace(outputs=rows)
-    down, right = (
-        _stored(axis) if stored else _skipping(axis, engine.max_dilation)
-        for axis, stored in zip((y, x), padded, strict=True)
-    )
-    made = (
-        _pass(conv, engine, opcode, rows, padded, (y, x), (down, right), grid, taps)
-        for grid in _grids(padded, down.position, right.position, engine.max_kernel)
-    )
-    return min(made, key=lambda each: _rank(engine, each.work))
+    wanted = _Wanted(conv, engine, opcode, padded, taps, y._replace(outputs=rows), x)
+    return min(_passes(wanted), key=lambda made: _rank(engine, made.work))
 
 
 class _Axis(NamedTuple):
@@ -129,64 +123,195 @@ class _Axis(NamedTuple):
     offsets: Places
 
     @property
-    def met(self) -> npt.NDArray[np.bool_]:
-        """bool[taps], whether any output has a value of the map at a tap."""
-        first = np.maximum(0, -(self.offsets // self.stride))
-        return (first < self.outputs) & (first * self.stride + self.offsets < self.size)
+    def first(self) -> Places:
+        """int64[taps], the first output with a value of the map at a tap."""
+        first: Places = np.maximum(0, -(self.offsets // self.stride))
+        return first
+
+    @property
+    def last(self) -> Places:
+        """int64[taps], the last one; before the first where there is none."""
+        return np.minimum(self.outputs - 1, (self.size - 1 - self.offsets) // self.stride)
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The least and the greatest offset."""
+        return int(self.offsets.min()), int(self.offsets.max())
+
+
+class _Wanted(NamedTuple):
+    """What passes are to run: int64[taps] places in the kernel, and the same along both axes.
+
+    y has the outputs of a pass.
+    """
+
+    conv: Conv
+    engine: DepthwiseEngine
+    opcode: DepthwiseOpcode
+    padded: Padded
+    taps: Places
+    y: _Axis
+    x: _Axis
+
+    @property
+    def whole(self) -> bool:
+        """Whether a pass makes all outputs."""
+        return self.y.outputs == self.conv.oh
 
 
 class _Side(NamedTuple):
     """An axis of a pass.
 
     first : of the map, where that of the pass begins.
-    size : values that the pass may read, from there on.
-    dilation, padding : of the pass.
-    position : int64[taps], of the kernel of the pass; any, if padding is stored.
+    size, dilation, padding : of the pass.
     """
 
     first: int
     size: int
     dilation: int
     padding: int
-    position: Places
 
 
-def _skipping(axis: _Axis, most: int) -> _Side:
-    """Positions from the first live tap to the last, dilated by what steps have in common."""
-    low, high = int(axis.offsets.min()), int(axis.offsets.max())
+def _skipping(axis: _Axis, most: int) -> tuple[_Side, Places]:
+    """Positions from the first live tap to the last, dilated by what steps have in common.
+
+    int64[taps] are those of the taps.
+
+    most : of a dilation.
+    """
+    low, high = axis.ends
     common = gcd(*(axis.offsets - low).tolist()) or 1
-    step = max(step for step in range(1, min(common, most) + 1) if common % step == 0)
+    steps = range(1, min(common, most) + 1)
+    step = max(step for step in steps if common % step == 0)
     first = max(0, low)
     end = min(axis.size, (axis.outputs - 1) * axis.stride + high + 1)
-    return _Side(first, end - first, step, first - low, (axis.offsets - low) // step)
+    return _Side(first, end - first, step, first - low), (axis.offsets - low) // step
 
 
-def _stored(axis: _Axis) -> _Side:
-    low, high = int(axis.offsets.min()), int(axis.offsets.max())
-    size = (axis.outputs - 1) * axis.stride + high - low + 1
-    return _Side(low, size, 1, 0, axis.offsets)
+def _passes(wanted: _Wanted) -> Iterator[Taps]:
+    """Those worth comparing."""
+    most = wanted.engine.max_dilation
+    (above, y), (left, x) = _skipping(wanted.y, most), _skipping(wanted.x, most)
+    for grid in _grids(wanted.padded, y, x, wanted.engine.max_kernel):
+        columns, spare = _columns(wanted, grid) if wanted.padded.columns else (left, 0)
+        if not wanted.padded.rows:
+            yield _pass(wanted, grid, above, columns)
+        elif wanted.whole:
+            for dilation in _dilations(wanted.y, grid.rows, most):
+                yield _pass(wanted, grid, _in_order(wanted.y, grid.row, dilation, spare), columns)
+        else:
+            yield _pass(wanted, grid, _all_rows(wanted.y, grid.rows, spare), columns)
+
+
+def _pass(wanted: _Wanted, grid: "_Grid", above: _Side, left: _Side) -> Taps:
+    """A pass whose entries are a grid."""
+    work = DepthwisePass(
+        wanted.opcode, 1, above.size, left.size, wanted.y.outputs, wanted.x.outputs,
+        grid.rows, grid.columns, wanted.y.stride, wanted.x.stride,
+        above.dilation, left.dilation, above.padding, left.padding,
+    )  # fmt: skip
+    taps = np.full(grid.rows * grid.columns, NONE)
+    taps[grid.entry] = wanted.taps
+    down, right = regular(work)
+    # What is left over reads values of the map as well.
+    if wanted.padded.rows:
+        of_rows = np.zeros(grid.rows, np.int64)
+        of_rows[grid.row] = wanted.y.offsets - above.first
+        down = of_rows.repeat(grid.columns)
+    if wanted.padded.columns:
+        right = np.zeros_like(right)
+    down[grid.entry], right[grid.entry] = (
+        wanted.y.offsets - above.first,
+        wanted.x.offsets - left.first,
+    )
+    return Taps(work, taps, down, right, above.first, left.first)
+
+
+def _columns(wanted: _Wanted, grid: "_Grid") -> tuple[_Side, int]:
+    """Columns with their padding, and rows of the map behind the last one that is read.
+
+    Where all rows are stored, the zeros behind a row are in front of the next one as well.
+    """
+    axis, stride = wanted.x, wanted.x.stride
+    low, high = axis.ends
+    read = axis.outputs + (high - low) // stride  # of a plane
+    pitch = _pitch(axis, read) if wanted.padded.rows else read
+    columns = max(pitch, ceil_div((axis.outputs - 1) * stride + grid.columns, stride))
+    if wanted.opcode == DepthwiseOpcode.ROW:
+        pitch = ceil_div(columns, wanted.engine.pixels) * wanted.engine.pixels
+    else:
+        pitch = columns
+    return _Side(low, columns * stride, 1, 0), (ceil_div(read, pitch) - 1) * wanted.y.stride
+
+
+def _pitch(axis: _Axis, columns: int) -> int:
+    """Values of a plane row, and zeros that are both behind it and in front of the next one.
+
+    Of the columns that taps read, those from `begin` to before `end` are of the map in any plane.
+    Those before `begin` must lie behind the values of the row above, and those from `end` on before
+    the values of the row below.
+    """
+    low, _ = axis.ends
+    begin = max(0, ceil_div(1 - low - axis.stride, axis.stride))
+    end = min(columns, ceil_div(axis.size - low, axis.stride))
+    return max(axis.outputs, end, columns - begin)
+
+
+def _all_rows(axis: _Axis, positions: int, spare: int) -> _Side:
+    """Rows of which no position is left out."""
+    low, high = axis.ends
+    reach = (axis.outputs - 1) * axis.stride
+    return _Side(low, reach + max(high - low + 1 + spare, positions), 1, 0)
+
+
+def _in_order(axis: _Axis, position: Places, dilation: int, spare: int) -> _Side:
+    """Rows for which the engine leaves out no position of a tap that an output needs.
+
+    It runs position k for the outputs with padding <= o stride + k dilation < padding + size.
+
+    position : int64[taps], ascending along with the offsets.
+    spare : values behind those that are read.
+    """
+    stride, at = axis.stride, position * dilation
+    needed = axis.first * stride + at, axis.last * stride + at
+    padding = int(needed[0].min())
+    size = int(needed[1].max()) - padding + 1
+    while True:
+        begin = np.maximum(0, -((at - padding) // stride))
+        end = np.minimum(axis.outputs - 1, (size - 1 + padding - at) // stride)
+        low = int((begin * stride + axis.offsets).min())
+        high = int((end * stride + axis.offsets).max())
+        if (read := high - low + 1 + spare) <= size:
+            return _Side(low, size, dilation, padding)
+        size = read
 
 
 class _Grid(NamedTuple):
-    """Rows and columns of entries, and int64[taps] the entry of every tap."""
+    """Rows and columns of entries, and int64[taps] those of every tap."""
 
     rows: int
     columns: int
-    entry: Places
+    row: Places
+    column: Places
+
+    @property
+    def entry(self) -> Places:
+        """int64[taps], of every tap."""
+        return self.row * self.columns + self.column
 
 
 def _grids(padded: Padded, y: Places, x: Places, most: int) -> Iterator[_Grid]:
     """Of taps whose positions are y and x; along an axis whose padding is stored they may be any.
 
-    most : rows or columns, where both may be any.
+    most : columns, where both may be any.
     """
     if padded.rows and padded.columns:
         for columns in range(1, min(len(y), most) + 1):
-            yield _Grid(ceil_div(len(y), columns), columns, np.arange(len(y)))
+            row, column = np.divmod(np.arange(len(y)), columns)
+            yield _Grid(ceil_div(len(y), columns), columns, row, column)
         return
     y, x = _before(x) if padded.rows else y, _before(y) if padded.columns else x
-    columns = int(x.max()) + 1
-    yield _Grid(int(y.max()) + 1, columns, y * columns + x)
+    yield _Grid(int(y.max()) + 1, int(x.max()) + 1, y, x)
 
 
 def _before(position: Places) -> Places:
@@ -195,60 +320,22 @@ def _before(position: Places) -> Places:
     return count
 
 
+def _dilations(axis: _Axis, positions: int, most: int) -> set[int]:
+    """Those with which positions of a list in order lie about where their taps do."""
+    low, high = axis.ends
+    steps, between = high - low, max(1, positions - 1)
+    return {max(1, min(most, each)) for each in (steps // between, ceil_div(steps, between))}
+
+
 def _rank(engine: DepthwiseEngine, work: DepthwisePass) -> tuple[bool, int, int]:
     """Passes of equal outputs: those that the engine can run, the fewest clocks, the least map."""
-    clocks = work.fh * work.fw * work.tiles(engine.pixels)
-    return limits(engine, work) is not None, clocks, work.layout(engine.pixels).words
-
-
-def _pass(
-    conv: Conv,
-    engine: DepthwiseEngine,
-    opcode: DepthwiseOpcode,
-    rows: int,
-    padded: Padded,
-    axes: tuple[_Axis, _Axis],
-    sides: tuple[_Side, _Side],
-    grid: _Grid,
-    taps: Places,
-) -> Taps:
-    """A pass whose entries are a grid."""
-    (y, x), (above, left) = axes, sides
-    h, w = above.size, left.size
-    if padded.rows:
-        h = max(h, (rows - 1) * conv.sh + grid.rows)
-    if padded.columns:
-        reach = (conv.ow - 1) * conv.sw + grid.columns
-        pitch = _pitch(x, left) if padded.rows else ceil_div(left.size, conv.sw)
-        w = max(pitch, ceil_div(reach, conv.sw)) * conv.sw
-    work = DepthwisePass(
-        opcode, 1, h, w, rows, conv.ow, grid.rows, grid.columns, conv.sh, conv.sw,
-        above.dilation, left.dilation, above.padding, left.padding,
-    )  # fmt: skip
-    if padded.columns:
-        # Zeros behind the last row are a row of their own.
-        more = ceil_div(ceil_div(left.size, conv.sw), work.layout(engine.pixels).pitch) - 1
-        work = work._replace(h=work.h + more * conv.sh)
-    at = np.full(grid.rows * grid.columns, NONE)
-    at[grid.entry] = taps
-    # What is left over reads values of the map as well.
-    down, right = (
-        np.zeros_like(each) if stored else each
-        for each, stored in zip(regular(work), padded, strict=True)
-    )
-    down[grid.entry], right[grid.entry] = y.offsets - above.first, x.offsets - left.first
-    return Taps(work, at, down, right, above.first, left.first)
-
-
-def _pitch(axis: _Axis, side: _Side) -> int:
-    """Values of a plane row, and zeros that are both behind it and in front of the next one.
-
-    Of the columns that taps read, those from `begin` to before `end` are of the map in any plane.
-    Those before `begin` must lie behind the values of the row above, and those from `end` on before
-    the values of the row below.
-    """
-    columns = ceil_div(side.size, axis.stride)
-    before = max(0, -side.first)
-    begin = max(0, ceil_div(before - (axis.stride - 1), axis.stride))
-    end = min(columns, ceil_div(axis.size - side.first, axis.stride))
-    return max(axis.outputs, end, columns - begin)
+    layout = work.layout(engine.pixels)
+    if work.opcode == DepthwiseOpcode.FLAT:
+        first = np.arange(0, (work.oh - 1) * layout.pitch + work.ow, engine.pixels)
+        top, bottom = first // layout.pitch, (first + engine.pixels - 1) // layout.pitch
+    else:
+        top = bottom = np.arange(work.oh).repeat(ceil_div(work.ow, engine.pixels))
+    low = np.maximum(0, -((bottom * work.sh - work.pt) // work.dh))
+    high = np.minimum(work.fh - 1, (work.h - 1 + work.pt - top * work.sh) // work.dh)
+    clocks = int(np.maximum(1, (high - low + 1) * work.fw).sum())
+    return limits(engine, work) is not None, clocks, layout.words
