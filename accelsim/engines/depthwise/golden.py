@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.engines.depthwise.schedule import drain_clocks, words
+from accelsim.errors import UnsupportedError
 from accelsim.hardware import DepthwiseEngine
 from accelsim.numerics import wrap
 from accelsim.passes import DepthwiseCommand, DepthwiseOpcode, DepthwisePass, addresses
@@ -21,12 +22,13 @@ def golden(engine: DepthwiseEngine, commands: Int, maps: Int, taps: Int) -> npt.
     commands : int64[passes, fields], of DepthwiseCommand.
     maps : integers[words, P, L], the banks.
     taps : integers[entries, 2 + L], the tap memory: word and shift of a tap relative to its tile,
-        and its weights. Values of the map that it reads are those of its own pass.
+        and its weights.
 
     Returns
     -------
     int32[result words, results_per_clock], lane by lane, wrapped to the accumulators' width;
-    pixels that are no output and lanes without a channel are zero.
+    pixels that are no output and lanes without a channel are zero. UnsupportedError where a tap
+    reads values outside the map of its pass.
     """
     words_of = []
     for row in commands.tolist():
@@ -54,6 +56,9 @@ def _convolve(engine: DepthwiseEngine, p: DepthwisePass, bank: Int, taps: Int) -
         columns = _inside(p.ow, p.sw, kx * p.dw - p.pl, p.w)
         if rows and columns:
             first = word * engine.pixels + shift + rows.start * pitch + columns.start
+            end = first + (len(rows) - 1) * pitch + len(columns)
+            if not 0 <= first < end <= bank.size // p.channels:
+                raise UnsupportedError(f"tap ({ky}, {kx}) reads values outside the map of its pass")
             lines = values[first : first + len(rows) * pitch].reshape(len(rows), pitch, -1)
             part = lines[:, : len(columns)] * weights
             out[rows.start : rows.stop, columns.start : columns.stop] += part

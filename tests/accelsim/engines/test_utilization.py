@@ -16,7 +16,13 @@ from accelsim.errors import AccelsimError
 from accelsim.hardware import THIRD_PARTY, third_party_design
 from accelsim.ir import Conv, Layer, Network
 from tests.accelsim.dataflows.test_dataflows import arrays, convs, naive_conv
-from tests.accelsim.engines.depthwise.convolutions import convolutions, engines, plans_of, sparse
+from tests.accelsim.engines.depthwise.convolutions import (
+    convolutions,
+    engines,
+    lists,
+    plans_of,
+    sparse,
+)
 from tests.naive.depthwise_law import tile_taps
 from tests.naive.operators import live_macs
 
@@ -25,7 +31,7 @@ pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 batches = st.sampled_from((1, 1, 2, 3, 4))
 
 
-@given(convs() | convolutions() | sparse(convolutions()))
+@given(convs() | convolutions() | lists())
 def test_live_macs_are_the_products_with_values_of_the_map(conv):
     assert conv.live_macs == live_macs(conv) <= conv.macs
 
@@ -145,9 +151,7 @@ def test_no_share_where_a_model_counts_too_few_clocks():
 
 
 @settings(max_examples=200)
-@given(
-    conv=convolutions(most_channels=5) | sparse(convolutions(most_channels=5)), engine=engines(6)
-)
+@given(convolutions(most_channels=5) | sparse(convolutions(most_channels=5)) | lists(), engines(6))
 def test_skipped_macs_are_those_of_no_tile(conv, engine):
     """Of a tile that runs more taps than are live, none is skipped."""
     for plan in plans_of(tap_serial, conv, engine):

@@ -34,6 +34,24 @@ def convolutions(draw, kernels=SMALL_KERNELS, most_channels=9, most_size=14):
 
 
 @st.composite
+def lists(draw, most_channels=3):
+    """Convs of which some taps are live, most of several outputs a row: small and large kernels."""
+    sides = []
+    for most in draw(st.sampled_from(((5, 5), (5, 5), (5, 5), (1, 9), (9, 1), (13, 13), (31, 31)))):
+        size, f = draw(st.integers(1, 9)), draw(st.integers(max(1, most - 2), most))
+        s, d = draw(st.sampled_from((1, 1, 1, 2, 3))), draw(st.sampled_from((1, 1, 1, 2, 3)))
+        reach = d * (f - 1) + 1
+        before = draw(st.integers(0, reach - 1))
+        outputs = draw(st.integers(1, 9))
+        sides.append((size, outputs, f, s, d, before))
+    (h, oh, fh, sh, dh, pt), (w, ow, fw, sw, dw, pl) = sides
+    c, multiplier = draw(st.integers(1, most_channels)), draw(st.sampled_from((1, 1, 2)))
+    axes = fh, fw, sh, sw, dh, dw, pt, pl
+    conv = Conv(c, h, w, c * multiplier, oh, ow, *axes, c, draw(st.sampled_from((1, 1, 2))))
+    return draw(sparse(st.just(conv)))
+
+
+@st.composite
 def sparse(draw, convs):
     """The same with any of their taps: few or many, those of some rows and columns, none at all."""
     conv = draw(convs)

@@ -8,7 +8,7 @@ from accelsim.dataflows import tap_serial
 from accelsim.engines import depthwise
 from accelsim.engines.activity import ElementState
 from accelsim.engines.base import passes_of
-from tests.accelsim.engines.depthwise.convolutions import convolutions, engines, plans_of, sparse
+from tests.accelsim.engines.depthwise.convolutions import convolutions, engines, lists, plans_of
 from tests.naive.depthwise_law import law, tile_clocks
 from tests.naive.operators import live_macs
 
@@ -36,7 +36,7 @@ SMALL = convolutions(most_channels=5, most_size=9)
 
 
 @settings(max_examples=40)
-@given(SMALL | sparse(SMALL), engines(5, False), st.integers(0))
+@given(SMALL | lists(), engines(5, False), st.integers(0))
 def test_multiplies_clock_by_clock(conv, engine, seed):
     rng = np.random.default_rng(seed)
     plans = list(plans_of(tap_serial, conv, engine))

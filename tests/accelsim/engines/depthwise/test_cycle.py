@@ -19,6 +19,7 @@ from tests.accelsim.engines.depthwise.convolutions import (
     SMALL_KERNELS,
     convolutions,
     engines,
+    lists,
     operands,
     plans_of,
     sparse,
@@ -87,7 +88,7 @@ EVERY = convolutions(kernels=SMALL_KERNELS + LARGE_KERNELS, most_size=40, most_c
 
 @settings(max_examples=150)
 @given(
-    EVERY | sparse(EVERY),
+    EVERY | sparse(EVERY) | lists(),
     engines(most=64),
     st.integers(0, 1 << 30),
 )

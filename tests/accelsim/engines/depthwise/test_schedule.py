@@ -12,7 +12,7 @@ from accelsim.engines import depthwise
 from accelsim.engines.base import passes_of
 from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
 from accelsim.hls.nest import operations
-from accelsim.ir import Conv
+from accelsim.ir import Conv, Live
 from accelsim.limits.depthwise import limits
 from accelsim.passes import (
     DepthwiseOpcode,
@@ -27,6 +27,7 @@ from tests.accelsim.engines.depthwise.convolutions import (
     SMALL_KERNELS,
     convolutions,
     engines,
+    lists,
     operands,
     plans_of,
     sparse,
@@ -54,14 +55,19 @@ def expected(conv, x, w):
 
 
 @settings(max_examples=120)
-@given(
-    convolutions(most_size=9, most_channels=5)
-    | sparse(convolutions(most_size=9, most_channels=5))
-    | sparse(convolutions(LARGE_KERNELS, 3, 7)),
-    engines(),
-    st.integers(0, 1 << 30),
-)
+@given(convolutions(most_size=9, most_channels=5), engines(), st.integers(0, 1 << 30))
 def test_every_plan_computes_the_convolution(conv, engine, seed):
+    check(conv, engine, seed)
+
+
+@settings(max_examples=400)
+@given(lists() | sparse(convolutions(most_size=9)), engines(most=5), st.integers(0, 1 << 30))
+def test_every_list_of_taps_computes_the_convolution(conv, engine, seed):
+    check(conv, engine, seed)
+
+
+def check(conv, engine, seed):
+    """Every plan by golden, beside naive loops."""
     x, w = operands(np.random.default_rng(seed), conv)
     right = expected(conv, x, w)
     for plan in plans_of(tap_serial, conv, engine):
@@ -72,7 +78,7 @@ def test_every_plan_computes_the_convolution(conv, engine, seed):
 
 
 @settings(max_examples=300)
-@given(EVERY | sparse(EVERY), engines(), engines())
+@given(EVERY | sparse(EVERY) | lists(), engines(), engines())
 def test_the_loop_nest_follows_the_law(conv, engine, other):
     for plan in plans_of(tap_serial, conv, engine):
         rule = law_with_fill if engine.fill_port else law
@@ -86,7 +92,7 @@ def test_the_loop_nest_follows_the_law(conv, engine, other):
     assert depthwise.ENGINE.cycles(engine, mixed) == rule(engine, mixed)
 
 
-@given(EVERY | sparse(EVERY), engines())
+@given(EVERY | sparse(EVERY) | lists(), engines())
 def test_tiles_and_multiplies(conv, engine):
     for plan in plans_of(tap_serial, conv, engine):
         for p in passes_of(plan.body):
@@ -265,3 +271,27 @@ def test_commands_carry_what_follows_from_a_pass():
     row = depthwise_command(work, DepthwiseEngine(5, 3), map=0, taps=0, last=0)
     # 2 words of 3 values a plane row, 5 rows, 6 planes; 2 tiles a row of 4 outputs.
     assert row[1:] == ((1 << 15) - 1, 0, 9, 8, 9, 2, 2, 5, 60, 1, 9, 0, 0, 0)
+
+
+@pytest.mark.parametrize("results", [7, 112], ids=["narrow", "wide"])
+@pytest.mark.parametrize("size", [7, 14, 28, 56])
+@pytest.mark.parametrize("kernel", [3, 5, 7, 9, 31])
+def test_a_tenth_of_a_kernel_takes_a_tenth_of_the_clocks(kernel, size, results):
+    """Of every tile at most 1.25 clocks for a live tap, or for a result word where these are more.
+
+    For any tenth of the taps, as learned ones are (LHC, arXiv 2301.05440).
+    """
+    engine = DepthwiseEngine(16, 7, results)
+    rng = np.random.default_rng((kernel, size))
+    live = max(1, round(0.1 * kernel * kernel))
+    taps = np.sort(rng.choice(kernel * kernel, live, replace=False))
+    layer = Conv(256, size, size, 256, size, size, kernel, kernel, groups=256)
+    layer = layer._replace(pt=kernel // 2, pl=kernel // 2, live=(Live(1, tuple(taps.tolist())),))
+    drain = 16 * 7 // results
+    tiles = 256 // 16 * min(size * -(-size // 7), -(-size * size // 7))
+    clocks = min(
+        depthwise.ENGINE.cycles(engine, plan.body)
+        for plan in plans_of(tap_serial, layer, engine)
+        if not any(limits(engine, p) for p in passes_of(plan.body))
+    )
+    assert clocks <= 1.25 * max(live, drain) * tiles
