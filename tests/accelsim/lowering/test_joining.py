@@ -9,7 +9,7 @@ import accelsim as ax
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
 from accelsim.ir import INPUT, Layer, LayerList
-from accelsim.lowering import joining, lower, parse_dataflows
+from accelsim.lowering import Lowered, in_each_dataflow, joining, lower, parse_dataflows
 from accelsim.lowering.joining import fewest, joinable, joined
 from accelsim.ops import Conv2d, Depthwise
 from accelsim.ops.geometry import convolve
@@ -180,3 +180,15 @@ def test_reports_of_a_layer_with_zeros():
         assert sum(clocks) == hardware.engines[0].multipliers * cost.cycles
         assert ax.csynth(network, "it", hardware).report.latency_cycles == cost.cycles
         assert ax.film(network, "it", hardware).cycles == cost.cycles
+
+
+@settings(max_examples=40)
+@given(masked(depthwise=True), st.sampled_from(ARRAYS))
+def test_auto_takes_the_fewest_clocks_of_all_dataflows(case, array):
+    op, shape, _ = case
+    hardware = Hardware(engines=(array, DepthwiseEngine(3, 4)))
+    allowed = parse_dataflows("auto", "auto")
+    each = in_each_dataflow(layer(op), (shape,), hardware, allowed)
+    able = [way.cycles for way in each if isinstance(way, Lowered)]
+    assert lower(layer(op), (shape,), hardware, allowed).cycles == min(able)
+    assert {way.dataflow for way in each} == {None, "os", "ws", "is", "rows"}
