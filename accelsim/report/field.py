@@ -62,11 +62,8 @@ def _row(entry: Entry, plain: Entry) -> tuple[str, ...]:
 
 
 def _points(reported: Reported) -> str:
-    return f"{reported.top1:.2f} ({_gain(reported):+.2f})"
-
-
-def _gain(reported: Reported) -> float:
-    return reported.top1 - reported.baseline
+    gain = "" if reported.gain is None else f"({reported.gain:+.2f})"
+    return " ".join(filter(None, ("" if reported.top1 is None else f"{reported.top1:.2f}", gain)))
 
 
 def title(entries: Sequence[Entry], design: str, form: str = INFERENCE) -> str:
@@ -105,8 +102,8 @@ def conclusion(entry: Entry, plain: Entry) -> str:
     )
     said = f"{_change(cycles, 'cycles')}, {_change(macs, 'MACs')}, {_change(weights, 'weights')}"
     verdict = _verdict(entry, plain, cycles, macs)
-    if entry.reported is not None:
-        verdict += f"; its authors report {_gain(entry.reported):+.2f} points of top-1"
+    if entry.reported is not None and entry.reported.gain is not None:
+        verdict += f"; its authors report {entry.reported.gain:+.2f} points of top-1"
     return f"{said}; {verdict}."
 
 
@@ -114,8 +111,8 @@ def _verdict(entry: Entry, plain: Entry, cycles: float, macs: float) -> str:
     beside = (entry.beside_cycles or 0) / (entry.cycles or 1)
     if entry.cost_class == DYNAMIC and beside >= SAME:
         return (
-            f"{_percent(beside)} of its cycles make gates and kernels of the image, before the "
-            "layer itself can begin"
+            f"{_percent(beside)} of its cycles make gates and kernels of every image, before the "
+            "layers that take them can begin"
         )
     if abs(cycles - 1) < SAME:
         what = "once it is folded" if entry.cost_class == FOLDABLE else "on this design"
@@ -154,7 +151,7 @@ def _percent(share: float) -> str:
 
 def records(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """Entries by their fields, those of an accuracy behind reported_."""
-    names = ("dataset", "baseline", "top1", "source")
+    names = ("dataset", "top1", "gain", "source")
     rows = []
     for entry in entries:
         row = asdict(entry)

@@ -146,11 +146,15 @@ def operators_study(entries: Sequence[Entry]) -> Figure:
     operator: baselines of different papers were trained differently.
     """
     known = [entry for entry in entries if entry.cycles is not None]
-    compared = [entry for entry in known if entry.reported is not None]
+    placed = [
+        (entry, each.top1, each.gain)
+        for entry in known
+        if (each := entry.reported) and each.top1 is not None and each.gain is not None
+    ]
     figure = Figure(
-        figsize=(11.0 if compared else 6.5, 1.6 + 0.24 * len(known)), layout="constrained"
+        figsize=(11.0 if placed else 6.5, 1.6 + 0.24 * len(known)), layout="constrained"
     )
-    panels = figure.subplots(1, 2 if compared else 1, squeeze=False)[0]
+    panels = figure.subplots(1, 2 if placed else 1, squeeze=False)[0]
     bars, places = panels[0], range(len(known))
     colours = [CLASS_COLOURS[entry.cost_class] for entry in known]
     bars.barh(places, [entry.cycles or 0 for entry in known], color=colours)
@@ -161,28 +165,30 @@ def operators_study(entries: Sequence[Entry]) -> Figure:
     bars.set_xlabel("cycles")
     bars.set_title(known[0].network, fontsize=10, loc="left")
     bare(bars, "x")
-    if compared:
-        _reported(panels[1], compared, known[0])
+    if placed:
+        _reported(panels[1], placed, known[0])
     shown = dict.fromkeys(entry.cost_class for entry in known)
     handles = [Patch(color=CLASS_COLOURS[each], label=each or "baseline") for each in shown]
     figure.legend(handles=handles, loc="outside upper left", ncols=4, frameon=False, fontsize=8)
     return figure
 
 
-def _reported(axes: Axes, compared: Sequence[Entry], plain: Entry) -> None:
-    """Reported accuracy over cycles, from the baseline of each paper."""
-    for entry in compared:
-        assert entry.reported is not None
+def _reported(axes: Axes, placed: Sequence[tuple[Entry, float, float]], plain: Entry) -> None:
+    """Reported accuracy over cycles, from the baseline of each paper.
+
+    placed : entries with their accuracy, and what that is more than their paper's baseline.
+    """
+    for entry, top1, gain in placed:
         assert entry.cycles is not None
         assert plain.cycles is not None
         colour = CLASS_COLOURS[entry.cost_class]
-        ends = (plain.cycles, entry.cycles), (entry.reported.baseline, entry.reported.top1)
+        ends = (plain.cycles, entry.cycles), (top1 - gain, top1)
         axes.plot(*ends, color=colour, linewidth=1.0, alpha=0.6)
         axes.plot(*(end[:1] for end in ends), "o", color=GREY, markersize=4)
         axes.plot(*(end[1:] for end in ends), "o", color=colour, markersize=6)
         axes.annotate(
             entry.variant,
-            (entry.cycles, entry.reported.top1),
+            (entry.cycles, top1),
             xytext=(5, 4),
             textcoords="offset points",
             fontsize=7,
@@ -190,7 +196,7 @@ def _reported(axes: Axes, compared: Sequence[Entry], plain: Entry) -> None:
     axes.margins(0.15)
     axes.xaxis.set_major_formatter(SHORT)
     axes.set_xlabel("cycles")
-    datasets = ", ".join(dict.fromkeys(each.reported.dataset for each in compared if each.reported))
-    axes.set_ylabel(f"reported top-1 on {datasets}, %")
+    datasets = dict.fromkeys(entry.reported.dataset for entry, *_ in placed if entry.reported)
+    axes.set_ylabel(f"reported top-1 on {', '.join(datasets)}, %")
     axes.set_title("grey: each paper's own baseline", fontsize=8, loc="left")
     bare(axes)

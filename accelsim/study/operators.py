@@ -29,8 +29,8 @@ class Entry:
     cost_class : foldable, static irregular or input-dependent; None of the baseline.
     replaced : layers of the baseline in whose place the operator stands.
     cycles : of all layers that an engine runs; None where the variant does not apply.
-    beside_cycles : of these, those of layers that the operator adds and that make a single pixel:
-        gates, and kernels that are mixed for every image.
+    beside_cycles : of these, those of layers that the operator adds and that make a single pixel,
+        or a kernel: gates, and what is multiplied with, of every image.
     memory_cycles : clocks of the network with the memory of the design; None where it has none.
     macs, params : of all layers.
     weight_bytes : of all kernels, a byte a value; biases and scales left out.
@@ -121,10 +121,17 @@ def _about(plain: BaseNetwork, variant: str, **figures: Any) -> Entry:
 def _entry(plain: BaseNetwork, network: BaseNetwork, variant: str, result: Result) -> Entry:
     kept = {*plain.layers} & {*network.layers}
     names = {layer.name for layer in plain.layers}
+    kernels = {
+        source
+        for layer in network.layers
+        if layer.op.lower(*network.in_shapes(layer))
+        for source in layer.inputs[1:]
+    }
     beside = {
         layer.name
         for layer in network.layers
-        if layer.name not in names and network.shape(layer.name)[1:] == (1, 1)
+        if layer.name not in names
+        and (layer.name in kernels or network.shape(layer.name)[1:] == (1, 1))
     }
     return _about(
         plain,

@@ -18,6 +18,7 @@ from accelsim.ops.geometry import Pair
 from accelsim.ops.papers.base import (
     FOLDABLE,
     INFERENCE,
+    README,
     TRAIN,
     ConvolutionOperator,
     Cost,
@@ -62,8 +63,9 @@ class Acb(ConvolutionOperator):
         INFERENCE: Cost("Co*(Ci/g)*k^2 + Co", "Co*(Ci/g)*k^2*HWo"),
     }
     reported: ClassVar[tuple[Reported, ...]] = (
-        Reported("cifar_quick", "acb", "CIFAR-10", 86.20, 86.87, "README of the authors' code"),
-        Reported("vgg16_cifar", "acb", "CIFAR-10", 93.99, 94.54, "README of the authors' code"),
+        Reported("cifar_quick", "acb", "CIFAR-10", 86.87, 0.67, README),
+        Reported("vgg16_cifar", "acb", "CIFAR-10", 94.54, 0.55, README),
+        Reported("resnet18", "acb", "ImageNet", 71.2, 0.6, f"{README}, about"),
     )
     taps: int | None = None
 

@@ -59,22 +59,27 @@ class Paper(NamedTuple):
     arxiv: str = ""
 
 
+README = "README of the authors' code"  # a source
+
+
 class Reported(NamedTuple):
     """An accuracy that a paper, or what its authors have released, reports.
 
     network : as it is called here.
     variant : as users write it.
     dataset : on which the network classifies.
-    baseline, top1 : percent of images whose class comes first, without and with the operator, both
-        by the same authors.
+    top1 : percent of images whose class comes first.
+    gain : over the same authors' network without the operator, in points.
     source : where the figures are from.
+
+    What is not known is None.
     """
 
     network: str
     variant: str
     dataset: str
-    baseline: float
-    top1: float
+    top1: float | None
+    gain: float | None
     source: str
 
 

@@ -22,11 +22,13 @@ from accelsim.ops.geometry import Array
 from accelsim.ops.papers.base import (
     FOLDABLE,
     INFERENCE,
+    README,
     TRAIN,
     ConvolutionOperator,
     Cost,
     Key,
     Paper,
+    Reported,
     Trained,
     read_whole,
     take,
@@ -67,6 +69,16 @@ class DoConv(ConvolutionOperator):
         TRAIN: Cost("Ci*d_mul*k^2 + Co*(Ci/g)*d_mul", "(Ci*d_mul*k^2 + Co*(Ci/g)*d_mul)*HWo"),
         INFERENCE: Cost("Co*(Ci/g)*k^2", "Co*(Ci/g)*k^2*HWo"),
     }
+    reported: ClassVar[tuple[Reported, ...]] = tuple(
+        Reported(network, "doconv", "ImageNet", None, gain, README)
+        for network, gain in (
+            ("resnet18", 0.82),
+            ("resnet50", 0.08),
+            ("resnet101", 0.46),
+            ("mobilenet_v1", 0.03),
+            ("mobilenet_v2", 0.16),
+        )
+    )
     d_mul: int | None = None
     pairing: str = CHANNEL
 

@@ -39,6 +39,7 @@ from accelsim.ops.papers.base import (
     Cost,
     Key,
     Paper,
+    Reported,
     Trained,
     read_share,
     wide,
@@ -144,6 +145,9 @@ class GmConv(ConvolutionOperator):
         TRAIN: Cost("Co*(Ci/g)*k^2 + L + (Ci + 1)*R", "Co*(Ci/g)*k^2*HWo + Ci*R"),
         INFERENCE: Cost("Co*(Ci/g)*T + (Ci + 1)*R", "Co*(Ci/g)*T*HWo + Ci*R"),
     }
+    reported: ClassVar[tuple[Reported, ...]] = (
+        Reported("resnet50", "gmconv", "ImageNet", None, 0.85, "the abstract"),
+    )
     source: str = LEARNED
     granularity: str = LAYER
     sigma: float = 1.0

@@ -27,11 +27,13 @@ from accelsim.ops.multiply import Multiply
 from accelsim.ops.papers.base import (
     DYNAMIC,
     INFERENCE,
+    README,
     SHARE,
     ConvolutionOperator,
     Cost,
     Key,
     Paper,
+    Reported,
     read_share,
     read_whole,
 )
@@ -69,6 +71,19 @@ class OdConv(ConvolutionOperator):
             "Co*(Ci/g)*k^2*(HWo + E) + A*(2*Ci + F + T + E)",
         )
     }
+    reported: ClassVar[tuple[Reported, ...]] = tuple(
+        Reported(network, variant, "ImageNet", top1, gain, README)
+        for network, variant, top1, gain in (
+            ("mobilenet_v2", "odconv", 74.74, 3.09),
+            ("mobilenet_v2", "odconv:n=4", 75.29, 3.64),
+            ("resnet18", "odconv", 73.05, 2.80),
+            ("resnet18", "odconv:n=4", 74.19, 3.94),
+            ("resnet50", "odconv", 77.87, 1.64),
+            ("resnet50", "odconv:n=4", 78.50, 2.27),
+            ("resnet101", "odconv", 78.84, 1.40),
+            ("resnet101", "odconv:n=4", 79.15, 1.71),
+        )
+    )
     n: int = 1
     r: float = 1 / 16
     least: int = 16

@@ -29,11 +29,13 @@ from accelsim.ops.masks import Mask
 from accelsim.ops.papers.base import (
     DYNAMIC,
     INFERENCE,
+    README,
     TRAIN,
     ConvolutionOperator,
     Cost,
     Key,
     Paper,
+    Reported,
     Trained,
     read_share,
     wide,
@@ -81,6 +83,18 @@ class SpConv(ConvolutionOperator):
         TRAIN: Cost("Co*(9*C3/2 + Ci) + 5*Co", "Co*(9*C3/2 + Ci)*HWo"),
         INFERENCE: Cost("Co*((9 + X)*C3/2 + Ci - C3) + 2*Co", "Co*((9 + X)*C3/2 + Ci - C3)*HWo"),
     }
+    reported: ClassVar[tuple[Reported, ...]] = tuple(
+        Reported(network, variant, dataset, top1, gain, README)
+        for network, dataset, variant, top1, gain in (
+            ("resnet50", "ImageNet", "spconv", 76.26, 0.35),
+            ("resnet50", "ImageNet", "spconv:alpha=0.25", 75.95, 0.04),
+            ("resnet50", "ImageNet", "spconv:alpha=0.125", 75.40, -0.51),
+            ("vgg16_cifar", "CIFAR-10", "spconv", 94.40, 0.40),
+            ("vgg16_cifar", "CIFAR-10", "spconv:alpha=0.25", 93.94, -0.06),
+            ("vgg16_cifar", "CIFAR-10", "spconv:alpha=0.125", 93.77, -0.23),
+            ("vgg16_cifar", "CIFAR-10", "spconv:alpha=0.0625", 93.43, -0.57),
+        )
+    )
     alpha: float = 0.5
 
     def __post_init__(self) -> None:

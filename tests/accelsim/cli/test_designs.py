@@ -131,7 +131,7 @@ def test_study_of_operators_is_what_runs_of_variants_say(accelsim, tmp_path):
 
 
 def test_study_of_operators_in_training(accelsim):
-    command = ("study", "--operators", "resnet18", "--arrays", "8x8", "--json", "-")
+    command = ("study", "--operators", "cifar_quick", "--arrays", "8x8", "--json", "-")
     run, trained = (
         {each["variant"]: each for each in as_json(accelsim(*command, *form))["entries"]}
         for form in ((), ("--form", "train"))
