@@ -12,7 +12,7 @@ from accelsim.checks import show
 from accelsim.errors import ShapeError, UnsupportedError
 from accelsim.ir import Call, Operator, Piece, Shape, Source
 from accelsim.numerics import Int8
-from accelsim.ops.geometry import Array, Reals, convolve, take_inputs
+from accelsim.ops.geometry import Array, Reals, check_kernel, convolve, take_inputs
 
 
 class Convolution(Protocol):
@@ -43,11 +43,8 @@ class Convolution(Protocol):
             raise ShapeError(
                 f"kernels must give one output size, not {', '.join(map(show, sorted(maps)))}"
             )
-        if len(inputs) > 1 and prod(inputs[1]) != (size := sum(map(_kernel_size, pieces))):
-            raise ShapeError(
-                f"inputs of {self.name}: the second is the kernel of {size} values, "
-                f"not {show(inputs[1])}"
-            )
+        if len(inputs) > 1:
+            check_kernel(self.name, inputs[1], sum(map(_kernel_size, pieces)))
         return (sum(piece.conv.k for piece in pieces), *maps.pop())
 
     def weight_shape(self, *inputs: Shape) -> tuple[int, ...]:

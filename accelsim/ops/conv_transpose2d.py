@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar
 
 import numpy as np
@@ -16,11 +17,12 @@ from accelsim.ops.geometry import (
     Array,
     Pair,
     check_groups,
+    check_kernel,
     check_pair,
     check_whole,
     convolve,
     largest_sum,
-    take_inputs,
+    take_map,
 )
 from accelsim.ops.polyphase import Axis
 
@@ -76,8 +78,10 @@ class ConvTranspose2d(Convolution):
 
     def out_shape(self, *inputs: Shape) -> Shape:
         """(k, oh, ow); ShapeError where the padding leaves nothing, or shapes do not fit."""
-        (shape,) = take_inputs(self.name, inputs, 1)
+        shape = take_map(self.name, inputs)
         check_groups(self.groups, shape[0], self.out_channels)
+        if len(inputs) > 1:
+            check_kernel(self.name, inputs[1], prod(self.weight_shape(shape)))
         rows, columns = (axis.outputs for axis in self._axes(shape))
         if min(rows, columns) < 1:
             top, bottom, left, right = self._sides
@@ -88,7 +92,9 @@ class ConvTranspose2d(Convolution):
         return self.out_channels, rows, columns
 
     def weight_shape(self, *inputs: Shape) -> tuple[int, ...]:
-        """(c, k / groups, fh, fw)."""
+        """(c, k / groups, fh, fw); () where the kernel is an input."""
+        if len(inputs) > 1:
+            return ()
         return inputs[0][0], self.out_channels // self.groups, *self.kernel
 
     def macs(self, *inputs: Shape) -> int:
@@ -127,7 +133,8 @@ class ConvTranspose2d(Convolution):
         )
 
     def operands(self, inputs: Sequence[Int8], weights: Int8) -> tuple[Int8, Int8]:
-        """The input, and the kernel of a convolution: int8[k, c / groups, fh, fw], mirrored."""
+        """The map, and the kernel of a convolution: int8[k, c / groups, fh, fw], mirrored."""
+        weights = inputs[1] if len(inputs) > 1 else weights
         groups = self.groups
         by_group = weights.reshape(groups, -1, self.out_channels // groups, *self.kernel)
         kernel = by_group.swapaxes(1, 2).reshape(self.out_channels, -1, *self.kernel)
@@ -135,7 +142,7 @@ class ConvTranspose2d(Convolution):
 
     def golden(self, weights: Int8, *inputs: Int8) -> Array:
         """int32[k, oh, ow], or float32 of reals: products of every tap, added where they belong."""
-        (x,) = inputs
+        x = inputs[0]
         (c, h, w), k = x.shape, self.out_channels
         _, oh, ow = self.out_shape(x.shape)
         of_reals = x.dtype.kind == "f"

@@ -4,12 +4,13 @@ Messages of the checks begin with the attribute that is wrong.
 """
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.checks import FLAG, Requirement, check, is_tuple, one_of, whole
+from accelsim.checks import FLAG, Requirement, check, is_tuple, one_of, show, whole
 from accelsim.errors import ShapeError, UnsupportedError
 from accelsim.ir import Conv, Shape, out_size
 
@@ -99,6 +100,14 @@ def take_map(op: str, inputs: tuple[Shape, ...]) -> Shape:
             f"{len(inputs)}"
         )
     return inputs[0]
+
+
+def check_kernel(op: str, kernel: Shape, size: int) -> None:
+    """ShapeError unless a map that is a kernel has `size` values."""
+    if prod(kernel) != size:
+        raise ShapeError(
+            f"inputs of {op}: the second is the kernel of {size} values, not {show(kernel)}"
+        )
 
 
 def resolve_padding(

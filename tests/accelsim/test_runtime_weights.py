@@ -18,6 +18,7 @@ from accelsim.ir import INPUT, Layer, Network
 from accelsim.ops import (
     Add,
     Conv2d,
+    ConvTranspose2d,
     Depthwise,
     GlobalPool,
     Linear,
@@ -43,6 +44,7 @@ KINDS = {
     "mixed": Depthwise(kernels=((3, 1), (1, 3), (3, 1), (5, 5)), padding="same"),
     "fc": Linear(3, flatten=True),
     "cross": Conv2d(6, (3, 3), padding=1, groups=2, mask=CROSS),
+    "up": ConvTranspose2d(6, (3, 2), (2, 2), 1, groups=2),
     "one": Conv2d(1, (3, 3), padding=1),
 }
 
@@ -120,6 +122,9 @@ def by_loops(op, weights, x):
             dense = np.zeros((op.out_channels, len(x) // op.groups, 3, 3), weights.dtype)
             dense[..., np.array(CROSS) == 1] = weights.reshape(*dense.shape[:2], -1)
             return naive.conv2d(x, dense, op.stride, (op.padding,) * 4, groups=op.groups)
+        case ConvTranspose2d():
+            sides = (op.padding,) * 4
+            return naive.conv_transpose2d(x, weights, op.stride, sides, groups=op.groups)
         case Pointwise():
             return naive.conv2d(x, weights, op.stride, groups=op.groups)
         case Linear():

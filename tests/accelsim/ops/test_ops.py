@@ -122,6 +122,7 @@ CASES = (
     Case(
         Depthwise(kernels=((3, 1), (2, 2), (3, 1)), multiplier=2), ((3, 5, 4), (4, 1, 5)), (6, 5, 4)
     ),
+    Case(ConvTranspose2d(4, (3, 2), (2, 3), 1, groups=2), ((6, 3, 4), (6, 2, 6)), (4, 5, 9)),
     Case(Pointwise(6, (2, 1), groups=3), ((6, 3, 4), (2, 3, 2)), (6, 2, 4)),
     Case(Linear(4, flatten=True), ((2, 3, 1), (1, 6, 4)), (4, 1, 1)),
     # A kernel for every region of the map: weights, or made by other layers.
@@ -241,7 +242,10 @@ def split_kernels(op, weights, channels):
 def by_hand(op, weights, inputs):
     """What an operator must give, from nested loops and the words of its docstring."""
     x = inputs[0]
-    if isinstance(op, Conv2d | Depthwise | Pointwise | Linear) and len(inputs) == 2:
+    if (
+        isinstance(op, Conv2d | ConvTranspose2d | Depthwise | Pointwise | Linear)
+        and len(inputs) == 2
+    ):
         weights = inputs[1].reshape(op.weight_shape(x.shape))
     match op:
         case Conv2d(kernel=kernel, stride=stride, padding=padding, dilation=dilation):
@@ -1040,6 +1044,7 @@ def test_attributes_are_checked_at_construction(make, message):
                 (Depthwise(kernels=((1, 3), (2, 2)), channels=(1, 3)), 7),
                 (Pointwise(6, groups=2), 12),
                 (Linear(2), 200),
+                (ConvTranspose2d(6, (3, 2), groups=2), 72),
             )
         ),
         (Pool("max", (3, 3)), [(2, 2, 5)], "kernel reach 3 is larger than the padded input 2"),
