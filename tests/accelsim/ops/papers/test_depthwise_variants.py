@@ -107,6 +107,7 @@ def test_only_kernels_larger_than_the_small_one():
     [
         (Depthwise((7, 7)), "reparam:small=4", "key small .* must be an odd number from 1 to 31"),
         (Depthwise((7, 7), dilation=(2, 2)), "reparam", "no dilation and one output a channel"),
+        (Depthwise((7, 7), multiplier=2), "reparam", "no dilation and one output a channel"),
         (Depthwise((7, 7), padding="same_tf"), "reparam", "must have padding same, no dilation"),
         (Depthwise((7, 7), padding=1), "reparam", "padding 1 is of one kernel size"),
     ],

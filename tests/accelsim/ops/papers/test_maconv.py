@@ -70,6 +70,10 @@ def test_costs():
     assert train.total_macs == train.total_params * 56 * 56
     run = MaConv(64, (3, 3), padding=1).network((64, 56, 56))
     assert (run.total_params, run.total_macs) == (36_864, 115_605_504)
+    beside = MaConv(64, (3, 3), padding=1, norm=True, parallel=True)
+    assert beside.network((64, 56, 56)).total_params == 36_864 + 64  # norms become a bias
+    trained = replace(beside, form="train").network((64, 56, 56))
+    assert trained.total_params == 2 * 64 * 64 * 3 + 36_864 + 4 * 64
 
 
 @pytest.mark.parametrize(
