@@ -86,9 +86,9 @@ def test_kernels_with_a_mask_or_of_another_layer_stay():
 
 
 def test_maps_keep_their_type():
-    layer = Layer("conv", Conv2d(8, (3, 3), padding=1), (INPUT,), dtype="float32")
+    layer = Layer("conv", Conv2d(8, (3, 3), padding=1), (INPUT,), dtype="int16")
     changed = apply(Network("n", (8, 9, 9), (layer,)), "acb:form=train")
-    assert {each.dtype for each in changed.layers} == {"float32"}
+    assert {each.dtype for each in changed.layers} == {"int16"}
 
 
 def test_a_name_that_is_there_already_is_a_reason():
