@@ -6,7 +6,9 @@ channel in a bank of words of P values, even and odd words apart, so that P neig
 one clock wherever they begin; all lanes read the same place. A tap is an entry of the tap memory:
 where its values lie relative to the tile, and one weight per lane. Stride, dilation and padding
 are in those places and in a mask of P bits; nothing in a lane knows them (see
-rtl/engines/depthwise, and cycle.py for the register-accurate simulation).
+rtl/engines/depthwise, and cycle.py for the register-accurate simulation). So a pass may also run
+any list of taps, as dataflows cut kernels of which only some are live; what follows is of the
+kernel rows and columns that its command says.
 
 A tile is P output pixels. It runs the kernel rows and columns between the first and the last that
 meet the map anywhere in the tile (`tiles`), M clocks and at least one. Its results leave in

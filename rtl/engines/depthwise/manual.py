@@ -23,6 +23,14 @@ P is {pixels}, L is {lanes}, Q = {together} lanes leave in one result word. Divi
   `n = (v / sh) * pitch + u / sw`: its `word` is
   `((v mod sh) * sw + u mod sw) * plane_words + n / P` modulo the words that an address can name,
   its `shift` is `n mod P`. `weights[l]` is for lane l.
+- **Lists of taps**: an entry adds its weights times the values that lie at its `word` and `shift`,
+  whatever tap that is. What `fh`, `fw`, `dh`, `dw`, `pt`, `pl`, `h` and `w` say is for which
+  outputs: entry `ky * fw + kx` for those (oy, ox) with `oy * sh + ky * dh - pt` from 0 to `h - 1`
+  and `ox * sw + kx * dw - pl` from 0 to `w - 1`. So any n taps of a kernel run as `fh * fw >= n`
+  entries over a map with its padding as zeros, where with `pt = pl = 0` and `dh = dw = 1` the map
+  has `h >= (oh - 1) * sh + fh` and `w >= (ow - 1) * sw + fw`: `v` and `u` of an entry are then the
+  row and column of the padded map that output (0, 0) reads for its tap. Zeros behind a row may be
+  those in front of the next one. Entries that are left over have the place of a tap, and weights 0.
 - **Results**: a tile is P neighbouring outputs of a row, in mode flat of all rows with `pitch`
   outputs each; tiles come in order, row by row. Each sends `ceil(channels / Q)` words, lanes 0 to
   Q - 1 first; value `l * P + p` of a word is pixel p of its lane l. Pixels that are no output are

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from accelsim import networks
-from accelsim.dataflows import tap_serial
+from accelsim.dataflows import tap_lists, tap_serial
 from accelsim.dataflows.base import gather
 from accelsim.engines import depthwise
 from accelsim.engines.base import passes_of
@@ -36,6 +36,8 @@ from tests.accelsim.engines.depthwise.convolutions import (
 from tests.naive import operators as naive
 from tests.naive.depthwise_law import law, law_with_fill, tile_clocks
 
+# On an engine for dilations up to 8, every third column.
+NINE_APART = Conv(1, 3, 9, 1, 3, 9, 1, 13, pl=6, groups=1, live=(Live(1, (1, 10)),))
 EVERY = convolutions(kernels=SMALL_KERNELS + LARGE_KERNELS, most_size=30)
 
 
@@ -60,8 +62,9 @@ def test_every_plan_computes_the_convolution(conv, engine, seed):
     check(conv, engine, seed)
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(lists() | sparse(convolutions(most_size=9)), engines(most=5), st.integers(0, 1 << 30))
+@example(NINE_APART, DepthwiseEngine(2, 3), 0)
 def test_every_list_of_taps_computes_the_convolution(conv, engine, seed):
     check(conv, engine, seed)
 
@@ -295,3 +298,32 @@ def test_a_tenth_of_a_kernel_takes_a_tenth_of_the_clocks(kernel, size, results):
         if not any(limits(engine, p) for p in passes_of(plan.body))
     )
     assert clocks <= 1.25 * max(live, drain) * tiles
+
+
+@settings(max_examples=150)
+@given(lists(), engines(most=5), st.sampled_from(DepthwiseOpcode), st.booleans())
+def test_lists_are_ranked_by_their_clocks(conv, engine, opcode, rows):
+    """Their rows and columns are those of the fewest clocks; where columns are stored, exactly."""
+    made = tap_lists.live(conv, engine, opcode, conv.oh, tap_lists.Padded(rows, True))
+    wrong, clocks, map_words = tap_lists._rank(engine, made.work)
+    assert not wrong
+    assert clocks == sum(tile_clocks(engine.pixels, made.work))
+    assert map_words == depthwise.schedule.words(engine, made.work)
+    taps = max(1, sum(made.taps >= 0))
+    if rows and taps <= engine.max_kernel:  # a column of them all would do
+        assert clocks <= taps * made.work.tiles(engine.pixels)
+
+
+def test_a_list_runs_where_its_kernel_is_too_large():
+    """Eight taps of 13 x 13 on an engine for 3 x 3, in half of a tap memory of 18; not ten."""
+    engine = DepthwiseEngine(2, 3, max_kernel=3, tap_depth=18, max_padding=4)
+    taps = (0, 12, 20, 40, 84, 100, 156, 168, 77, 78)
+    layer = Conv(2, 20, 20, 2, 8, 8, 13, 13, groups=2)
+    for count in (8, 10):
+        live = Live(1, tuple(sorted(taps[:count])))
+        reasons, legal = [], []
+        for plan in plans_of(tap_serial, layer._replace(live=(live,)), engine):
+            reason = limits(engine, plan.body[0].body[0])
+            (reasons if reason else legal).append(reason)
+        assert (len(legal) > 0) == (count == 8)
+    assert all("a larger max_kernel in [depthwise]" in reason for reason in reasons)

@@ -10,7 +10,7 @@ from accelsim.hardware import DepthwiseEngine
 from accelsim.ir import Conv, Live, Piece
 from accelsim.limits.depthwise import limits
 from accelsim.lowering import chain
-from accelsim.passes import DepthwiseCommand
+from accelsim.passes import DepthwiseCommand, DepthwiseOpcode, DepthwisePass, depthwise_command
 from rtl.flow.cosim import cosim
 from tests.accelsim.engines.depthwise.convolutions import operands, plans_of
 from tests.accelsim.engines.depthwise.test_schedule import expected
@@ -62,3 +62,50 @@ def test_lists_of_taps_agree(simulator, fill):
         )
         at += len(program.dest)
     assert at == len(run.words)
+
+
+@pytest.mark.parametrize("opcode", list(DepthwiseOpcode))
+@pytest.mark.parametrize("strides", [(1, 1), (2, 3)], ids=str)
+def test_a_driver_programs_a_list_as_the_manual_says(opcode, strides):
+    """Three taps of 5 x 5 in any order as 2 x 2 entries, the fourth of them left over."""
+    rng = np.random.default_rng(8)
+    engine, (sh, sw) = DepthwiseEngine(2, 4), strides
+    taps, outputs = ((4, 0), (0, 3), (1, 1)), (3, 4)
+    h, w = (outputs[0] - 1) * sh + 5, (outputs[1] - 1) * sw + 5  # with its padding
+    work = DepthwisePass(opcode, 2, h, w, *outputs, 2, 2, sh, sw)
+    x = rng.integers(-128, 128, (h, w, 2))
+    x[:2] = x[:, :2] = x[-2:] = x[:, -2:] = 0  # it is any map to the engine
+    weights = rng.integers(-128, 128, (3, 2))
+    columns, rows = -(-w // sw), -(-h // sh)
+    if opcode == DepthwiseOpcode.ROW:
+        pitch = -(-columns // 4) * 4
+        plane = rows * pitch // 4
+    else:
+        pitch = max(columns, outputs[1])
+        plane = -(-rows * pitch // 4)
+
+    def place(v, u):
+        n = v // sh * pitch + u // sw
+        return (v % sh * sw + u % sw) * plane + n // 4, n % 4
+
+    maps = np.zeros((sh * sw * plane, 4, 2), np.int16)
+    for v, u in np.ndindex(h, w):
+        maps[place(v, u)] = x[v, u]
+    entries = [[*place(*tap), *weight] for tap, weight in zip(taps, weights.tolist(), strict=True)]
+    entries.append([*place(*taps[0]), 0, 0])
+    command = depthwise_command(work, engine, 0, 0, 1)
+    rows_of = np.array([[*command.work, *command[1:]]], np.int64)
+    run = cosim(engine, rows_of, maps, np.array(entries), simulator="amaranth")
+    assert run.busy_cycles == ENGINE.cycles(engine, (work,))
+    words = iter(run.words)
+    across = outputs[1] if opcode == DepthwiseOpcode.ROW else (outputs[0] - 1) * pitch + outputs[1]
+    for line in range(outputs[0] if opcode == DepthwiseOpcode.ROW else 1):
+        for first in range(0, across, 4):
+            of_lanes = [next(words) for _ in range(2)]
+            for pixel in range(min(4, across - first)):
+                y, out = divmod(first + pixel, pitch)
+                oy, ox = line + y, out
+                if ox < outputs[1]:
+                    read = [x[oy * sh + v, ox * sw + u] for v, u in taps]
+                    right = (np.array(read) * weights).sum(axis=0)
+                    assert [of_lane[pixel] for of_lane in of_lanes] == right.tolist()
