@@ -22,7 +22,7 @@ words, and the order of layers, in which depth-first execution would save more.
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -34,7 +34,29 @@ SENTENCE = (
     "two orders."
 )
 
-Channels = tuple[tuple[str, int], ...]  # map and channel in it
+
+class Own(NamedTuple):
+    """All channels of a map that a layer makes itself, which may be millions: those of a kernel."""
+
+    name: str
+    channels: int
+
+    def at(self, channel: int) -> tuple[str, int]:
+        """Where a channel lies."""
+        return self.name, channel
+
+
+class Elsewhere(NamedTuple):
+    """Where every channel of an alias lies: the map, and the channel in it."""
+
+    sources: tuple[tuple[str, int], ...]
+
+    def at(self, channel: int) -> tuple[str, int]:
+        """Where a channel lies."""
+        return self.sources[channel]
+
+
+Channels = Own | Elsewhere
 
 
 class Moved(NamedTuple):
@@ -119,7 +141,7 @@ def _lives(network: BaseNetwork, batch: int) -> dict[str, _Map]:
         last |= dict.fromkeys(reads, place)
     read = {name for layer in network.layers for name in layer.inputs}
     outputs = [layer.name for layer in network.layers if layer.name not in read]
-    leaves = {name for output in outputs for name, _ in places[output]}
+    leaves = {name for output in outputs for name in _names(places[output])}
     return {
         name: _Map(batch * math.prod(network.shape(name)), place, last[name], name in leaves)
         for name, place in made.items()
@@ -129,19 +151,24 @@ def _lives(network: BaseNetwork, batch: int) -> dict[str, _Map]:
 @lru_cache(maxsize=64)
 def _places(network: BaseNetwork) -> dict[str, Channels]:
     """Where every channel of what a layer makes lies."""
-    places = {name: _own(network, name) for name in network.entries}
+    places: dict[str, Channels] = {name: _own(network, name) for name in network.entries}
     for layer in network.layers:
         sources = alias_of(network, layer)
         if sources is None:
             places[layer.name] = _own(network, layer.name)
         else:
             inputs = [places[name] for name in layer.inputs]
-            places[layer.name] = tuple(inputs[place][channel] for place, channel in sources)
+            places[layer.name] = Elsewhere(tuple(inputs[at].at(channel) for at, channel in sources))
     return places
 
 
-def _own(network: BaseNetwork, name: str) -> Channels:
-    return tuple((name, channel) for channel in range(network.shape(name)[0]))
+def _own(network: BaseNetwork, name: str) -> Own:
+    return Own(name, network.shape(name)[0])
+
+
+def _names(channels: Channels) -> set[str]:
+    """The maps that channels lie in."""
+    return {channels.name} if isinstance(channels, Own) else {name for name, _ in channels.sources}
 
 
 @lru_cache(maxsize=64)
@@ -150,30 +177,33 @@ def _reads(network: BaseNetwork) -> tuple[dict[str, int], ...]:
     places = _places(network)
     reads = []
     for layer in network.layers:
-        channels = Counter[str]()
-        if alias_of(network, layer) is None:
-            channels.update(name for name, _ in _needed(network, layer, places))
+        aliased = alias_of(network, layer) is not None
+        needed = {} if aliased else _needed(network, layer, places)
         reads.append(
-            {name: count * math.prod(network.shape(name)[1:]) for name, count in channels.items()}
+            {name: count * math.prod(network.shape(name)[1:]) for name, count in needed.items()}
         )
     return tuple(reads)
 
 
-def _needed(
-    network: BaseNetwork, layer: Layer, places: dict[str, Channels]
-) -> set[tuple[str, int]]:
-    """Channels that a layer reads, each once."""
+def _needed(network: BaseNetwork, layer: Layer, places: Mapping[str, Channels]) -> dict[str, int]:
+    """How many channels a layer reads of which map, each once."""
     shapes = network.in_shapes(layer)
     inputs = [places[name] for name in layer.inputs]
+    whole: dict[str, int] = {}
+    some: set[tuple[str, int]] = set()
     if (sources := layer.op.alias(*shapes)) is not None:
-        return {inputs[place][channel] for place, channel in sources}
-    needed: set[tuple[str, int]] = set()
+        return Counter(name for name, _ in {inputs[at].at(channel) for at, channel in sources})
     for place, lie in enumerate(inputs):
         # Pieces choose channels of the map; a kernel that is an input is read whole.
         pieces = () if place else layer.op.lower(*shapes)
         for channels in [piece.channels for piece in pieces] or [None]:
-            needed |= set(lie if channels is None else [lie[channel] for channel in channels])
-    return needed
+            if channels is not None:
+                some |= {lie.at(channel) for channel in channels}
+            elif isinstance(lie, Own):
+                whole[lie.name] = lie.channels
+            else:
+                some |= {*lie.sources}
+    return Counter(name for name, _ in some) | whole
 
 
 def _kept(maps: dict[str, _Map], layers: int, room: int) -> Iterator[str]:

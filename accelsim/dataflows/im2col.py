@@ -3,6 +3,7 @@
 The outputs of several images stand behind one another: more rows of pixels, the same weights.
 """
 
+from functools import lru_cache
 from math import gcd, prod
 from typing import NamedTuple
 
@@ -48,6 +49,7 @@ def reach(block: int, kernel: int, stride: int, dilation: int) -> list[int]:
     return sorted({i * stride + t * dilation for i in range(block) for t in range(kernel)})
 
 
+@lru_cache(1 << 14)
 def seen(block: int, kernel: int, stride: int, dilation: int) -> int:
     """How many inputs `block` neighbouring outputs see along one axis.
 

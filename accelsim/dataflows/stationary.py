@@ -17,7 +17,7 @@ looks at every block); of equally fast blocks it has the fewest rows, then the f
 from collections import Counter
 from collections.abc import Hashable, Iterator
 from functools import lru_cache
-from itertools import groupby, product
+from itertools import product
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -252,13 +252,18 @@ def body(conv: Conv, opcode: Opcode, tiling: Hashable) -> Body:
 
 def _accumulate(opcode: Opcode, m: int, n: int, depths: tuple[Tiles, ...]) -> Body:
     """The passes over K: the first starts the sums, the last sends them."""
-    sizes = [size for count, size in depths for _ in range(count)]
-    last = len(sizes) - 1
-    passes = [
-        ArrayPass(opcode, m, n, k, accumulate=int(i > 0), emit=int(i == last))
-        for i, k in enumerate(sizes)
-    ]
-    return sum((repeat(len(list(same)), (p,), "depth tiles") for p, same in groupby(passes)), ())
+    body: Body = ()
+    left = sum(count for count, _ in depths)
+    for count, k in depths:
+        tile = ArrayPass(opcode, m, n, k, accumulate=1, emit=0)
+        left -= count
+        starts, ends = int(not body), int(not left)
+        if count == starts == ends == 1:
+            return (tile._replace(accumulate=0, emit=1),)
+        body += (tile._replace(accumulate=0),) * starts
+        body += repeat(count - starts - ends, (tile,), "depth tiles")
+        body += (tile._replace(emit=1),) * ends
+    return body
 
 
 def program(conv: Conv, array: SystolicArray, plan: Plan, weights: bool) -> ArrayProgram:
