@@ -108,6 +108,8 @@ class FusePair(PaperOperator):
         op = square_depthwise(network, layer)
         assert op is not None
         assert op.kernel is not None
+        if op.dilation != (1, 1) or op.multiplier != 1:
+            raise ShapeError("the layer must have no dilation and one output a channel")
         if op.padding not in ("same", "same_tf"):
             raise ShapeError(f"padding must be same or same_tf, not {show(op.padding)}")
         full = keys.get("full", False)

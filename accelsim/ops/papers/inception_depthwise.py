@@ -18,6 +18,7 @@ from accelsim.ops.papers.base import (
     Key,
     Paper,
     PaperOperator,
+    read_share,
     read_whole,
 )
 from accelsim.ops.papers.convolutions import square_depthwise
@@ -60,7 +61,7 @@ class InceptionDepthwise(PaperOperator):
     keys: ClassVar[Mapping[str, Key]] = {
         "kernel": Key(read_whole, LENGTH),
         "band": Key(read_whole, LENGTH),
-        "ratio": Key(float, RATIO),
+        "ratio": Key(read_share, RATIO),
     }
     cost: ClassVar[Mapping[str, Cost]] = {
         INFERENCE: Cost(

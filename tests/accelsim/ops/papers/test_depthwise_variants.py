@@ -37,7 +37,7 @@ def test_a_norm_and_an_activation_are_of_all_channels():
     last = network.layers[-1]
     assert (last.name, type(last.op), last.activation) == ("dw", BatchNorm, "relu6")
     assert network.total_params == 2 * (9 + 5 + 5 + 3) + 2 * 16
-    network = apply(one(Depthwise((3, 3)), activation="relu"), "inception_next:ratio=0.25,kernel=5")
+    network = apply(one(Depthwise((3, 3)), activation="relu"), "inception_next:ratio=1/4,kernel=5")
     last = network.layers[-1]
     assert (type(last.op), last.activation) == (Concat, "relu")
     assert network.total_params == 4 * (25 + 11 + 11 + 3)
