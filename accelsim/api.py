@@ -27,6 +27,7 @@ from accelsim.side_by_side import Entry, compare
 from accelsim.simulation import simulate
 from accelsim.study.depthwise import depthwise_study
 from accelsim.traces import Trace, trace
+from accelsim.zeros import skipping_zeros
 
 PeerHardware = third_party_design  # as users know it
 
@@ -63,5 +64,6 @@ __all__ = [
     "load",
     "load_hardware",
     "simulate",
+    "skipping_zeros",
     "trace",
 ]

@@ -14,6 +14,7 @@ from accelsim.importers import load
 from accelsim.ir import BaseNetwork, Network
 from accelsim.networks.variants import BASELINE, INFERENCE, apply, with_form
 from accelsim.tensors import MOST_SIDE
+from accelsim.zeros import skipping_zeros
 
 AnyNetwork = BaseNetwork | str | Path
 AnyHardware = Hardware | str | Path
@@ -46,12 +47,21 @@ def find_network(
     size: str | None = None,
     csv_form: str | None = None,
     form: str = INFERENCE,
+    skip_zeros: bool = False,
 ) -> BaseNetwork:
     """The network of a name or a file; without a size such as 224x224 it has its own.
 
     csv_form : see accelsim.importers.load.
     form : of a variant's operators, inference or train.
+    skip_zeros : whether to leave out what is zero in its weights, as accelsim.zeros does.
     """
+    network = _find(name, variant, size, csv_form, form)
+    return skipping_zeros(network) if skip_zeros else network
+
+
+def _find(
+    name: str | Path, variant: str, size: str | None, csv_form: str | None, form: str
+) -> BaseNetwork:
     variant = with_form(variant, form)
     height_width = None if size is None else parse_input(size)
     if not Path(name).suffix and csv_form is None:

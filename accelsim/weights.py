@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from accelsim.errors import FileError
 from accelsim.graph.types import Graph, TensorType
 from accelsim.ir import INPUT, BaseNetwork, Layer, centre_of
 from accelsim.numerics import Int8, Int32
+from accelsim.ops.masks import Masked
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def seeded_input(network: BaseNetwork, seed: int = 0, image: int = 0, entry: str
 def read_weights(network: BaseNetwork, path: Path) -> Weights:
     """Weights from an .npz: int8 arrays by layer name, int32 biases as NAME.bias.
 
-    A bias that only a folded batch norm would add may be missing.
+    A bias that only a folded batch norm would add may be missing. A kernel of which only some taps
+    exist may also be there with zeros for the others.
     """
     arrays = read_npz(path, "layer")
     kernels: dict[str, Int8] = {}
@@ -114,7 +116,7 @@ def read_weights(network: BaseNetwork, path: Path) -> Weights:
             kernels[layer.name] = (
                 centre_of(kernels[layer.tied], shape)
                 if layer.tied
-                else _take(path, arrays, layer.name, shape, np.dtype(np.int8))
+                else _take_kernel(path, arrays, network, layer, shape)
             )
         name = f"{layer.name}.bias"
         if layer.bias or ((layer.norm or layer.prenorm) and name in arrays):
@@ -137,6 +139,25 @@ def _random_bytes(seed: int, name: str, shape: tuple[int, ...]) -> Int8:
     size = math.prod(shape)
     words = np.random.PCG64(int.from_bytes(key, "little")).random_raw(-(-size // 8))
     return words.astype("<u8").view(np.int8)[:size].reshape(shape)
+
+
+def _take_kernel(
+    path: Path,
+    arrays: dict[str, npt.NDArray[Any]],
+    network: BaseNetwork,
+    layer: Layer,
+    shape: tuple[int, ...],
+) -> npt.NDArray[Any]:
+    """The kernel of a layer, removed from `arrays`; of a mask the live taps."""
+    op, name, dtype = layer.op, layer.name, np.dtype(np.int8)
+    if getattr(op, "mask", None) is not None and name in arrays and arrays[name].ndim > 1:
+        whole = cast(Masked, op)
+        kernel = _take(path, arrays, name, whole.dense_shape(*network.in_shapes(layer)), dtype)
+        packed = whole.pack(kernel)
+        if packed is None:
+            raise FileError(f"{path}: array {name} must be 0 where its layer's mask has no tap")
+        return packed
+    return _take(path, arrays, name, shape, dtype)
 
 
 def _take(

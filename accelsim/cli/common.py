@@ -50,11 +50,12 @@ def load_network(
     size: str | None,
     csv_form: str | None = None,
     form: str = "inference",
+    skip_zeros: bool = False,
 ) -> "BaseNetwork":
     """The network of a name or a file, as the options say."""
     from accelsim.find import find_network
 
-    return find_network(name, variant, size, csv_form, form)
+    return find_network(name, variant, size, csv_form, form, skip_zeros)
 
 
 def load_design(

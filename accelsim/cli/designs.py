@@ -45,6 +45,7 @@ from accelsim.cli.options import (
     MinimiseOption,
     NetworkArgument,
     PlotOption,
+    SkipZerosOption,
     SourceArgument,
     VariantOption,
     WhereOption,
@@ -73,6 +74,7 @@ def compare_designs(
     form: FormOption = "inference",
     input_size: InputOption = None,
     csv_form: CsvFormOption = None,
+    skip_zeros: SkipZerosOption = False,
     batch: BatchOption = None,
     array: ArraysOption = None,
     layers: LayersOption = None,
@@ -93,7 +95,7 @@ def compare_designs(
     outputs = {"--json": json, "--csv": csv, "--plot": plot}
     check_outputs(outputs, network, energy, *hardware or ())
     table = load_energy_table(energy)
-    net = load_network(network, variant, input_size, csv_form, form)
+    net = load_network(network, variant, input_size, csv_form, form, skip_zeros)
     entries = _entries(hardware or [], array, memory)
     comparison = compare(net, entries, layers, depthwise_only, batch=batch, energy=table)
     if csv is not None:

@@ -33,6 +33,7 @@ from accelsim.cli.options import (
     MemoryOption,
     NetworkArgument,
     OverlapOption,
+    SkipZerosOption,
     VariantOption,
 )
 
@@ -56,6 +57,7 @@ def explain_layer(
     overlap: OverlapOption = None,
     input_size: InputOption = None,
     csv_form: CsvFormOption = None,
+    skip_zeros: SkipZerosOption = False,
     batch: BatchOption = None,
     hardware: HardwareOption = None,
     memory: MemoryOption = None,
@@ -71,7 +73,7 @@ def explain_layer(
 
     check_outputs({"--json": json}, network, hardware, energy)
     spent_by = load_energy_table(energy)
-    net = load_network(network, variant, input_size, csv_form, form)
+    net = load_network(network, variant, input_size, csv_form, form, skip_zeros)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap, memory=memory)
     made = explain(net, layer, design, dataflow, depthwise_on, batch, spent_by)
     write_json(json, made.to_dict)
@@ -97,6 +99,7 @@ def synthesize(
     overlap: OverlapOption = None,
     input_size: InputOption = None,
     csv_form: CsvFormOption = None,
+    skip_zeros: SkipZerosOption = False,
     batch: BatchOption = None,
     hardware: HardwareOption = None,
     clock: ClockOption = None,
@@ -107,7 +110,7 @@ def synthesize(
     from accelsim.report import hls
 
     check_outputs({"--json": json}, network, hardware)
-    net = load_network(network, variant, input_size, csv_form, form)
+    net = load_network(network, variant, input_size, csv_form, form, skip_zeros)
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap, clock=clock)
     made = csynth(net, layer, design, dataflow, depthwise_on, batch)
     write_json(json, made.to_dict)

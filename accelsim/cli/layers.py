@@ -45,6 +45,7 @@ from accelsim.cli.options import (
     OverlapOption,
     PlotOption,
     SeedOption,
+    SkipZerosOption,
     VariantOption,
 )
 from accelsim.cli.values import Wanted, fail_where_wrong, read_inputs, show_comparison
@@ -77,6 +78,7 @@ def run(
     layers: LayersOption = None,
     input_size: InputsOption = None,
     csv_form: CsvFormOption = None,
+    skip_zeros: SkipZerosOption = False,
     batch: BatchOption = None,
     seed: SeedOption = 0,
     timing: Annotated[
@@ -145,7 +147,7 @@ def run(
     view = View(parse_ranking(sort, top), why)
     sizes = inputs_of(input_size)
     nets = [
-        load_network(name, variant, size, csv_form, form)
+        load_network(name, variant, size, csv_form, form, skip_zeros)
         for name in distinct("NETWORK", networks)
         for size in sizes
     ]

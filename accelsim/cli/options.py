@@ -40,6 +40,10 @@ CsvFormOption = Annotated[
     str | None,
     typer.Option(metavar="FORM", help="What rows of a .csv are: conv or gemm."),
 ]
+SkipZerosOption = Annotated[
+    bool,
+    typer.Option("--skip-zeros", help="Run no taps that are zero in the weights of a file."),
+]
 InputsOption = Annotated[
     list[str] | None, typer.Option("--input", metavar="HxW,...", help="Sizes of the input image.")
 ]

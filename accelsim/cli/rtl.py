@@ -38,6 +38,7 @@ from accelsim.cli.options import (
     NetworkArgument,
     OverlapOption,
     SeedOption,
+    SkipZerosOption,
     VariantOption,
 )
 from accelsim.cli.values import read_inputs
@@ -58,6 +59,7 @@ def cosim(
     overlap: OverlapOption = None,
     input_size: InputOption = None,
     csv_form: CsvFormOption = None,
+    skip_zeros: SkipZerosOption = False,
     batch: BatchOption = None,
     seed: SeedOption = 0,
     data: DataOption = None,
@@ -86,7 +88,7 @@ def cosim(
 
     check_outputs({"--waves": waves, "--json": json}, network, hardware, data)
     record = None if waves is None else Path(waves)
-    net = load_network(network, variant, input_size, csv_form, form)
+    net = load_network(network, variant, input_size, csv_form, form, skip_zeros)
     if hardware is None and array is None:
         array = COSIM_ARRAY
     design = load_design(hardware, array=array, depthwise=depthwise, overlap=overlap)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from accelsim.errors import NetworkError
+from accelsim.graph.build import outputs_of
 from accelsim.graph.host import HostNode
 from accelsim.graph.types import OF_PRODUCTS, Array, Graph, Node, Products
 from accelsim.ir import ANY_INT8, INPUT, Factors, Layer, Network, Shape
@@ -267,8 +268,11 @@ def factors(graph: Graph, node: Node, shapes: Sequence[Shape]) -> Factors:
     if w_zero:
         weights = weights - graph.constants[w_zero].values
     _, kernel = work.operator.operands((np.empty(0, np.int8),), np.abs(work.w.see(weights)))
-    most = int(kernel.reshape(len(kernel), -1).sum(axis=1).max()) * max(map(abs, made.x))
-    return made._replace(most_sum=most)
+    if kernel.ndim == 1:  # kernels of several shapes, one behind another
+        sums = np.bincount(outputs_of(work.operator, tuple(shapes)), kernel)
+    else:
+        sums = kernel.reshape(len(kernel), -1).sum(axis=1)
+    return made._replace(most_sum=int(sums.max()) * max(map(abs, made.x)))
 
 
 def _range(graph: Graph, name: str, zero: str) -> tuple[int, int]:

@@ -56,7 +56,8 @@ def joined(pieces: Sequence[Piece]) -> Piece | None:
         live=_union([piece.conv for piece in pieces]),
     )
     parts = tuple(part for piece in pieces for part in piece.parts or (piece,))
-    return Piece(conv, read, outputs, parts=parts)
+    everything = all(piece.channels is None for piece in pieces)  # flattened, maybe
+    return Piece(conv, None if everything else read, outputs, parts=parts)
 
 
 class _Node(NamedTuple):

@@ -5,7 +5,7 @@ What a mask leaves out is zero, is stored nowhere, and is no parameter and no mu
 
 from abc import abstractmethod
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate
 from math import prod
@@ -170,6 +170,19 @@ class Masked(Convolution, Protocol):
         dense = np.zeros(live.shape, kernel.dtype)
         dense[live] = kernel.ravel()
         return convolve(whole.conv, dense, whole.take_input(x))
+
+    def dense_shape(self, *inputs: Shape) -> tuple[int, ...]:
+        """Shape of the weights without a mask, with the zeros among them."""
+        return replace(self, mask=None).weight_shape(*inputs)  # type: ignore[type-var]
+
+    def pack(self, kernel: Array) -> Array | None:
+        """The weights of a kernel with its zeros; None where another is not 0.
+
+        kernel : [k, c / groups, ...].
+        """
+        live = self.mask.live(*kernel.shape[:2]).reshape(kernel.shape)
+        kept: Array = kernel[live]
+        return None if kernel[~live].any() else kept
 
 
 def _bools(value: Any, axes: int) -> Bools:

@@ -66,6 +66,8 @@ class Lhc(ConvolutionOperator):
     density : share of the taps that are live.
     cgi, cgo : input and output channels of a block.
     seed : of the masks.
+
+    In formulas, live are the live taps of the kernel: density*Co*Ci*k^2, to a tap of a block.
     """
 
     name: ClassVar[str] = "lhc"
