@@ -28,7 +28,7 @@ VariantOption = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="Such as fuse_half or acb:taps=3.",
+        help="Such as acb:taps=3.",
         autocompletion=completion.variants,
     ),
 ]
@@ -42,7 +42,7 @@ CsvFormOption = Annotated[
 ]
 SkipZerosOption = Annotated[
     bool,
-    typer.Option("--skip-zeros", help="Run no taps that are zero in the weights of a file."),
+    typer.Option("--skip-zeros", help="Leave out zeros of known weights."),
 ]
 InputsOption = Annotated[
     list[str] | None, typer.Option("--input", metavar="HxW,...", help="Sizes of the input image.")

@@ -20,7 +20,7 @@ from accelsim.lowering.allowed import (
     parse_dataflows,
     public_name,
 )
-from accelsim.lowering.joining import fewest, joinable
+from accelsim.lowering.joining import few, fewest, joinable
 from accelsim.lowering.lowered import Lowered, Part, Sequence, chain
 from accelsim.lowering.regions import Regional, lower_regions, regional
 from accelsim.ops import RegionConv
@@ -205,6 +205,7 @@ def _on_engine(demand: _Demand, sizes: Any, dataflows: tuple[Dataflow, ...]) -> 
     if demand.regional is not None:
         of_engine = engines.engine_of(sizes), sizes, dataflows
         return lower_regions(demand.regional, *of_engine, _planned)
+    demand = demand._replace(pieces=few(demand.pieces))
     apart = _of_pieces(demand, sizes, demand.pieces, dataflows)
     if not joinable(demand.pieces):
         return apart

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from accelsim.ir import Conv, Piece, Runs, live_runs
 
-MOST_PIECES = 128  # that are tried each by itself: to know the clocks of all sets takes time
+MOST_PIECES = 128  # that are looked at: to know the clocks of all sets takes time
 
 Pieces = tuple[Piece, ...]
 
@@ -23,6 +23,14 @@ def fewest(pieces: Pieces, clocks: Callable[[Pieces], int]) -> Pieces:
     clocks : those of pieces as one sequence.
     """
     return _fewest(_halved(pieces), clocks)
+
+
+@lru_cache(maxsize=1 << 5)
+def few(pieces: Pieces) -> Pieces:
+    """The pieces, or where there are very many joined by twos, by fours and so on, in order."""
+    while len(pieces) > MOST_PIECES and len(paired := _pairs(pieces)) < len(pieces):
+        pieces = paired
+    return pieces
 
 
 def joinable(pieces: Pieces) -> bool:
@@ -67,18 +75,12 @@ class _Node(NamedTuple):
     halves: "tuple[_Node, ...]" = ()
 
 
-@lru_cache(maxsize=1 << 5)  # of every dataflow, engine and design
+@lru_cache(maxsize=1 << 5)  # the same for every dataflow, engine and design
 def _halved(pieces: Pieces) -> _Node:
-    while len(pieces) > MOST_PIECES and len(paired := _pairs(pieces)) < len(pieces):
-        pieces = paired
-    return _tree(pieces)
-
-
-def _tree(pieces: Pieces) -> _Node:
     if len(pieces) == 1:
         return _Node(pieces[0])
     middle = len(pieces) // 2
-    return _Node(joined(pieces), (_tree(pieces[:middle]), _tree(pieces[middle:])))
+    return _Node(joined(pieces), (_halved(pieces[:middle]), _halved(pieces[middle:])))
 
 
 def _fewest(node: _Node, clocks: Callable[[Pieces], int]) -> Pieces:

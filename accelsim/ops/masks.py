@@ -6,7 +6,7 @@ What a mask leaves out is zero, is stored nowhere, and is no parameter and no mu
 from abc import abstractmethod
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from math import prod
 from typing import Any, Protocol
@@ -59,6 +59,14 @@ class Mask:
             )
         if not any(map(any, self.taps)):
             raise ShapeError("mask must have a live tap; a layer without any multiplies nothing")
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Of a mask that can have very many blocks and is a part of many keys; in every process."""
+        return hash((self.kernel, self.taps, self.outputs or 0, self.inputs or 0))
 
     @classmethod
     def everywhere(cls, taps: Any) -> "Mask":
