@@ -26,6 +26,7 @@ from accelsim.result import LayerResult, Result
 from accelsim.side_by_side import Entry, compare
 from accelsim.simulation import simulate
 from accelsim.study.depthwise import depthwise_study
+from accelsim.study.operators import operators_study
 from accelsim.traces import Trace, trace
 from accelsim.zeros import skipping_zeros
 
@@ -63,6 +64,7 @@ __all__ = [
     "from_torch",
     "load",
     "load_hardware",
+    "operators_study",
     "simulate",
     "skipping_zeros",
     "trace",

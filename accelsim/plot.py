@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from accelsim.report import plot
 from accelsim.report.plot import layers, layers_figure, layers_size, write_speedups
+from accelsim.report.plot_designs import operators_study as operators
 from accelsim.report.plot_energy import energy
 from accelsim.report.plot_results import roofline, stack, timeline
 from accelsim.result import Result
@@ -21,6 +22,7 @@ __all__ = [
     "layers_figure",
     "layers_size",
     "of_result",
+    "operators",
     "roofline",
     "speedup",
     "speedups",
