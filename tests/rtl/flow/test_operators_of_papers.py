@@ -44,7 +44,10 @@ def test_registers_have_the_golden_values_and_the_clocks_of_the_schedule(name, f
     assert found.values_equal
     assert on_engines(name, form)
     for ours, theirs in zip(found.layers, scheduled.layers, strict=True):
-        assert ours.cycles == theirs.cycles
+        # Only regions depend on data, and the schedule alone has none.
+        if ours.op != "region_conv":
+            assert ours.cycles == theirs.cycles
+        assert theirs.cycles_min <= ours.cycles <= theirs.cycles_max == theirs.cycles
         assert ours.macs == theirs.macs
 
 
