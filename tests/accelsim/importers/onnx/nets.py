@@ -207,11 +207,29 @@ def patches(net: Net) -> tuple[str, ...]:
     return (net.op("Gemm", x, net.weights(10, width), net.biases(10), transB=1),)
 
 
+def mixtures(net: Net) -> tuple[str, ...]:
+    """Convolutions whose kernels the network mixes for its image, dense and depthwise."""
+    x = net.op("Relu", net.conv("x", 8, 3, 3, 3, pads=[1, 1, 1, 1]))
+    for shape, attributes in (
+        ((10, 4, 3, 3), {"group": 2, "strides": [2, 2], "pads": [1, 1, 1, 1]}),
+        ((10, 1, 3, 3), {"group": 10, "pads": [1, 1, 1, 1]}),
+        ((6, 10, 1, 1), {}),
+    ):
+        channels = shape[1] * attributes.get("group", 1)
+        means = net.op("Reshape", net.op("GlobalAveragePool", x), net.ints(1, channels))
+        attention = net.op("Softmax", net.op("MatMul", means, net.weights(channels, 3)), axis=-1)
+        kernel = net.op("MatMul", attention, net.weights(3, int(np.prod(shape))))
+        kernel = net.op("Reshape", kernel, net.ints(*shape))
+        x = net.op("Relu", net.op("Conv", x, kernel, net.biases(shape[0]), **attributes))
+    return (x,)
+
+
 NETS: dict[str, tuple[Callable[[Net], tuple[str, ...]], tuple[int, ...]]] = {
     "images": (images, (1, 3, 21, 18)),
     "two_images": (images, (2, 3, 21, 18)),
     "leftovers": (leftovers, (1, 4, 12, 10)),
     "patches": (patches, (2, 3, 16, 16)),
+    "mixtures": (mixtures, (1, 3, 14, 11)),
     "rows": (rows, (1, 5, 40)),
     "vectors": (vectors, (2, 30)),
 }

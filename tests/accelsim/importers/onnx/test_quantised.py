@@ -64,6 +64,8 @@ SOME = (
     ("leftovers", "pairs_u8u8"),
     ("leftovers", "operators_s8s8"),
     ("patches", "pairs_s8s8"),
+    ("mixtures", "pairs_u8u8"),
+    ("mixtures", "pairs_s8s8"),
     ("rows", "pairs_s8s8_symmetric"),
     ("vectors", "operators_u8s8"),
     ("vectors", "pairs_u8u8"),
