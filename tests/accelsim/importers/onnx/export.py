@@ -54,6 +54,9 @@ class Export:
     def _products(self, node: Node) -> None:
         assert isinstance(node.work, Products)
         work, (x, w, bias, *_), (made,) = node.work, node.inputs, node.outputs
+        if work.second_map:
+            self._with_kernel_of_the_network(node)
+            return
         kernel = self.graph.constants[w].values
         biases = self.graph.constants[bias].values if bias else None
         pieces = work.operator.lower(work.x.shape[1:])
@@ -74,10 +77,30 @@ class Export:
         places = self._constant(f"{made}.order", np.argsort(order))
         self._add("Gather", [joined, places], made, axis=1)
 
+    def _with_kernel_of_the_network(self, node: Node) -> None:
+        """A norm behind it is a product and a sum, as its kernel is no constant."""
+        work, (x, w, bias, *_), (made,) = node.work, node.inputs, node.outputs
+        assert isinstance(work, Products)
+        (piece,) = work.operator.lower(work.x.shape[1:], work.w.shape[1:])
+        shape = self._constant(f"{made}.shape", np.array(piece.conv.kernel_shape))
+        kernel = self._add("Reshape", [w, shape], f"{made}.kernel")
+        biases = self.graph.constants[bias].values if bias else None
+        if not work.factors:
+            self._conv(piece, kernel, biases, x, made)
+            return
+        sums = self._conv(piece, kernel, None, x, f"{made}.sums")
+        factors = np.array(work.factors, np.float32).reshape(1, -1, 1, 1)
+        scaled = [sums, self._constant(f"{made}.factors", factors)]
+        product = self._add("Mul", scaled, f"{made}.product")
+        offsets = self._constant(f"{made}.offsets", biases.reshape(factors.shape))
+        self._add("Add", [product, offsets], made)
+
     def _conv(self, piece: Piece, kernel: Any, biases: Any, x: str, made: str) -> str:
         conv = piece.conv
         assert piece.reads is None
-        inputs = [x, self._constant(f"{made}.weights", piece.take_weights(kernel))]
+        if not isinstance(kernel, str):
+            kernel = self._constant(f"{made}.weights", piece.take_weights(kernel))
+        inputs = [x, kernel]
         if biases is not None:
             inputs.append(self._constant(f"{made}.biases", biases))
         rows = (conv.oh - 1) * conv.sh + conv.dh * (conv.fh - 1) + 1

@@ -9,7 +9,10 @@ import accelsim as ax
 from accelsim.graph.evaluate import evaluate, walk
 from accelsim.graph.network import GraphNetwork
 from accelsim.importers import load
+from accelsim.ir import INPUT, Layer, Network
 from accelsim.networks import get
+from accelsim.networks.variants import apply
+from accelsim.ops import Conv2d, Depthwise, Pointwise
 from tests.accelsim.importers.onnx.export import export
 from tests.accelsim.importers.onnx.nets import FORMS, NETS, Quantised, quantise, quantised
 from tests.models import Model, manifest
@@ -114,6 +117,36 @@ WHOLE = (
     ("mobilenet_v2", "fuse_half", 32, "operators_u8u8"),
     ("mixnet_s", "baseline", 32, "pairs_u8u8"),
 )
+DYNAMIC = Network(
+    "dynamic",
+    (3, 16, 16),
+    (
+        Layer("stem", Conv2d(8, (3, 3), (2, 2), 1), (INPUT,), norm=True, activation="relu"),
+        Layer("conv", Conv2d(8, (3, 3), padding=1), ("stem",), norm=True, activation="relu"),
+        Layer("dw", Depthwise((3, 3), (2, 2)), ("conv",), norm=True, activation="relu"),
+        Layer("pw", Pointwise(6), ("dw",), norm=True),
+    ),
+)
+INPUT_DEPENDENT = (
+    ("odconv", "pairs_u8u8"),
+    ("odconv:n=2", "pairs_s8s8"),
+    ("mdconv:hidden=8", "operators_u8u8"),
+    ("spconv:form=train", "pairs_u8u8"),
+    ("gmconv:source=runtime", "pairs_s8s8"),
+)
+
+
+@pytest.mark.parametrize(("variant", "form"), INPUT_DEPENDENT)
+def test_operators_that_depend_on_their_input(variant: str, form: str, tmp_path: Path) -> None:
+    """Attentions, kernels that they mix or scale, and what is fused, tensor by tensor."""
+    export(apply(DYNAMIC, variant), tmp_path / "plain.onnx")
+    rng, path = np.random.default_rng(2), tmp_path / "probe.onnx"
+    probe = quantise(tmp_path / "plain.onnx", path, (1, 3, 16, 16), form, rng, "input")
+    _compare(probe, True)
+    result = ax.simulate(path, "flexible", fidelity="cycle", data=probe.given)
+    assert result.values_equal
+
+
 LARGE = (
     ("mobilenet_v2", "baseline"),
     ("mobilenet_v2", "fuse_full"),
