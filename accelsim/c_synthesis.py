@@ -9,7 +9,7 @@ from accelsim.hls.reports import Report, report
 from accelsim.lowering import AUTO, Choice
 from accelsim.networks.variants import variant_keys
 from accelsim.request import Request
-from accelsim.result import batch_keys
+from accelsim.result import batch_keys, region_keys
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Synthesis:
     live_macs : those of them with a value of the map.
     skipped_macs : see LayerResult.
     batch : images.
+    way, cycles_min, cycles_max : as of a LayerResult; the report is that of the most cycles.
     """
 
     network: str
@@ -37,6 +38,9 @@ class Synthesis:
     hardware: Hardware
     report: Report
     batch: int = 1
+    way: str | None = None
+    cycles_min: int = 0
+    cycles_max: int = 0
 
     @property
     def utilization(self) -> float:
@@ -61,6 +65,7 @@ class Synthesis:
             **self.report.to_dict(),
             "clock_source": self.hardware.clock.source,
             **batch_keys(self.batch),
+            **region_keys(self.way, self.cycles_min, self.cycles_max),
         }
 
 
@@ -98,4 +103,7 @@ def csynth(
         hardware,
         made,
         request.images,
+        lowered.way,
+        lowered.cycles_min,
+        lowered.cycles_max,
     )

@@ -24,7 +24,7 @@ from accelsim.networks.variants import variant_keys
 from accelsim.passes import Body, Repeat
 from accelsim.phrases import counted, of_batch
 from accelsim.request import Request
-from accelsim.result import batch_keys
+from accelsim.result import batch_keys, region_keys
 from accelsim.simulation import answer
 
 PRODUCTS, PADDING, SURPLUS, IDLE = "products", "padding", "surplus", "idle"
@@ -122,6 +122,7 @@ class Explanation:
     batch : images, which all figures are of.
     accesses, energy : as of a LayerResult; None where energy is left out.
     energy_table : by which energy was counted; None where it is left out.
+    way, cycles_min, cycles_max : as of a LayerResult; `cycles` are the most.
     """
 
     network: str
@@ -144,6 +145,9 @@ class Explanation:
     accesses: dict[str, int] | None = None
     energy: dict[str, float] | None = None
     energy_table: EnergyTable | None = None
+    way: str | None = None
+    cycles_min: int = 0
+    cycles_max: int = 0
 
     @property
     def multiplier_clocks(self) -> int:
@@ -194,6 +198,7 @@ class Explanation:
             "ways": [way._asdict() for way in self.ways],
             **({} if self.with_zeros is None else {"with_zeros": self.with_zeros._asdict()}),
             **batch_keys(self.batch),
+            **region_keys(self.way, self.cycles_min, self.cycles_max),
             **self._energy(),
         }
 
@@ -263,6 +268,9 @@ def explain(
         accesses=cost.accesses,
         energy=cost.energy,
         energy_table=table,
+        way=lowered.way,
+        cycles_min=lowered.cycles_min,
+        cycles_max=lowered.cycles_max,
     )
 
 

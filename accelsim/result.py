@@ -170,6 +170,11 @@ def batch_keys(batch: int) -> dict[str, int]:
     return {"batch": batch} if batch > 1 else {}
 
 
+def region_keys(way: str | None, least: int, most: int) -> dict[str, Any]:
+    """What JSON says of a layer with a kernel for every region of the map: nothing of others."""
+    return {} if way is None else {"way": way, "cycles_min": least, "cycles_max": most}
+
+
 def sum_known(parts: Iterable[int | None]) -> int | None:
     """Their sum; None where one of them is not known."""
     known = [*parts]

@@ -65,23 +65,40 @@ def extreme(joints: Sequence[Joint], regions: int, images: int, most: bool) -> E
     products = _Products(loads, np.concatenate([[0], place]), inner, drain, end)
     rests: list[_Rest] = []
     later = np.empty(0, np.int64)
-    for _ in range(images):
+    more = 0  # clocks of images that are like the one behind them
+    while len(rests) < images:
         rests.append(_Rest(*_left(products, regions, later, most)))
-        later = rests[-1].clocks[regions, pixels]
+        behind, later = later, rests[-1].clocks[regions, pixels]
+        if each := _same(behind, later, int(end.max())):
+            more = each * (images - len(rests))
+            rests += rests[-1:] * (images - len(rests))
     cycles, _ = _next(products, later, 0, most)
+    cycles += more
     drained, chosen = 0, []
     for rest in reversed(rests):
         counts, left = [], pixels
-        for behind in range(regions, 0, -1):
+        for still in range(regions, 0, -1):
             count = 0
             if left:
-                _, next_load = _next(products, rest.clocks[behind, left], drained, most)
-                count = int(rest.counts[behind, left, next_load])
+                _, next_load = _next(products, rest.clocks[still, left], drained, most)
+                count = int(rest.counts[still, left, next_load])
             if count:
                 drained, left = int(drain[count]), left - count
             counts.append(count)
         chosen.append(tuple(counts))
     return Extreme(cycles, tuple(chosen))
+
+
+def _same(behind: Int, later: Int, longest: int) -> int:
+    """The clocks of every image before two of which the first takes these more; 0 if that is open.
+
+    With so much behind it that no product ends after all of it, what an image adds does not depend
+    on how much that is, but on the differences between loads alone.
+    """
+    known = behind[behind != NEVER]
+    steps = (later - behind)[behind != NEVER] if len(known) else known
+    settled = len(known) > 0 and known.min() >= longest and (steps == steps[0]).all()
+    return int(steps[0]) if settled else 0
 
 
 def _next(products: _Products, clocks: Int, drained: int, most: bool) -> tuple[int, int]:

@@ -117,7 +117,7 @@ class Gathered(NamedTuple):
     of: Regional
     image: int
     region: int
-    pixels: tuple[int, ...]
+    pixels: range | tuple[int, ...]
 
     @property
     def exact(self) -> tuple[Conv, ...]:
@@ -161,7 +161,7 @@ def _expanded(of: Regional, regions: tuple[int, ...]) -> Expanded:
     return Expanded(each, of, regions)
 
 
-def _gathered(of: Regional, image: int, region: int, pixels: tuple[int, ...]) -> Gathered:
+def _gathered(of: Regional, image: int, region: int, pixels: range | tuple[int, ...]) -> Gathered:
     return Gathered(_product(of.conv, len(pixels)), of, image, region, pixels)
 
 
@@ -219,20 +219,21 @@ def lower_regions(
     It is that of regions that take the most. UnsupportedError says why it runs in none.
     """
     made: LoweredRegions | None = None
-    refusals: list[str] = []
+    refusal: UnsupportedError | None = None
     if of.op.way != BUCKET:
         try:
             made = _expand(of, model, sizes, dataflows, plan)
         except UnsupportedError as error:
-            refusals.append(str(error))
+            refusal = error
     if of.op.way != EXPAND:
         try:
             most = UNBOUNDED if made is None else made.cycles
             made = _bucket(of, model, sizes, dataflows, plan, most) or made
         except UnsupportedError as error:
-            refusals.append(str(error))
+            refusal = refusal or error
     if made is None:
-        raise UnsupportedError("; ".join(dict.fromkeys(refusals)))
+        assert refusal is not None
+        raise refusal
     return made
 
 
@@ -262,14 +263,15 @@ def _bucket(
     from accelsim.lowering.extremes import extreme
 
     best: tuple[int, Dataflow, Counts] | None = None
-    tried, refusals = [], []
+    tried = []
+    refusals: dict[str, BaseException] = {}
     few = min(of.op.regions - 1, of.pixels - 1)  # regions of one pixel, beside one of all others
     counts = ((1,) * few + (of.pixels - few,),) * of.images
     for place, dataflow in enumerate(dataflows):
         try:
             made = _of_counts(of, model, sizes, dataflow, plan, counts)
         except UnsupportedError as error:
-            refusals.append(str(error))
+            refusals[dataflow.name] = error.__cause__ or error
         else:
             tried.append((made.cycles, place, dataflow))
     for least, _, dataflow in sorted(tried):
@@ -278,13 +280,16 @@ def _bucket(
         try:
             joints = _joints(of.conv, model, sizes, (dataflow,), plan)
         except UnsupportedError as error:
-            refusals.append(str(error))
+            refusals[dataflow.name] = error
             continue
         cycles, counts = extreme(joints, of.op.regions, of.images, most=True)
         if best is None or cycles < best[0]:
             best = cycles, dataflow, counts
     if best is None and below == UNBOUNDED:
-        raise UnsupportedError("; ".join(refusals))
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in refusals.items())
+        raise UnsupportedError(
+            f"runs in none of the allowed dataflows by {BUCKET} ({reasons})"
+        ) from next(iter(refusals.values()))
     if best is None or best[0] >= below:
         return None
     most, dataflow, counts = best
@@ -302,7 +307,7 @@ def _of_counts(
 ) -> LoweredRegions:
     """The products of regions of so many pixels, which follow each other."""
     parts = tuple(
-        _gathered(of, image, region, tuple(range(*ends)))
+        _gathered(of, image, region, range(*ends))
         for image, each in enumerate(counts)
         for region, ends in enumerate(pairwise(accumulate(each, initial=0)))
         if ends[0] < ends[1]
@@ -322,11 +327,9 @@ def _joints(
     """
     joints = []
     for count in range(1, conv.oh * conv.ow + 1):
-        dataflow, (planned,) = plan((Piece(_product(conv, count)),), model, sizes, dataflows)
+        _, (planned,) = plan((Piece(_product(conv, count)),), model, sizes, dataflows)
         joint = None if model.joint is None else model.joint(sizes, planned.body)
         if joint is None:
-            raise UnsupportedError(
-                f"{dataflow.name}: how products of several regions join each other is not known"
-            )
+            raise UnsupportedError("how products of several regions join each other is not known")
         joints.append(joint)
     return joints

@@ -11,7 +11,7 @@ from accelsim.explanations import (
 from accelsim.hls.account import Kind
 from accelsim.phrases import counted, of_batch, significant
 from accelsim.report import energy
-from accelsim.report.table import Table, fit, percent
+from accelsim.report.table import Table, fit, percent, region_note
 
 # What parts are for, in a few words and in more; names of loops, ports and stages fill the rest.
 BRIEF: dict[str, str] = {
@@ -145,6 +145,7 @@ def notes(made: Explanation, worst: bool) -> list[str]:
         f"Multipliers and ports of the engine allow {counted(made.bound_cycles, 'cycle')}; the "
         f"layer has {made.macs:,} dense multiply-accumulates."
     )
+    sentences += region_note(made.way, made.cycles_min, made.cycles_max)
     if (whole := made.with_zeros) is not None:
         takes = f", {counted(whole.cycles, 'cycle')}" if whole.cycles else ""
         sentences.append(

@@ -5,7 +5,7 @@ from accelsim.hardware.clock import sentence
 from accelsim.hls.reports import Report, ReportLine
 from accelsim.ops import ConvTranspose2d
 from accelsim.phrases import counted, of_batch
-from accelsim.report.table import Table, count, fit, percent
+from accelsim.report.table import Table, count, fit, percent, region_note
 
 TREE = "modules & loops"
 # As HLS tools mark them: o loops, + modules.
@@ -98,6 +98,7 @@ def notes(synthesis: Synthesis) -> list[str]:
         time,
         sentence(synthesis.hardware.clock),
         work,
+        *region_note(synthesis.way, synthesis.cycles_min, synthesis.cycles_max),
         *([skipped] if synthesis.skipped_macs else []),
         "Registers of the sequencer, of the edge and of addresses are not counted."
         if not synthesis.hardware.third_party

@@ -17,10 +17,12 @@ from accelsim.report.table import (
     count,
     fit,
     fits,
+    region_notes,
     share,
     value_notes,
     without,
 )
+from accelsim.request import SCHEDULE
 from accelsim.result import MEMORY, Result, flat
 from accelsim.side_by_side import beside
 
@@ -110,7 +112,9 @@ def notes(results: Sequence[Result]) -> list[str]:
         for result, name in zip(results, _names(results), strict=True)
     ]
     energies = energy.notes(first.energy_table, spent)
-    return [*lines, clock, *sources, USE, *side_by_side.TIMES, *energies, *about]
+    every = (layer for result in results for layer in result.layers)
+    regions = region_notes(every, of_data=first.fidelity != SCHEDULE)
+    return [*lines, clock, *sources, *regions, USE, *side_by_side.TIMES, *energies, *about]
 
 
 def to_csv(results: Sequence[Result]) -> str:

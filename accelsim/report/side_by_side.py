@@ -6,7 +6,7 @@ from accelsim.phrases import milliseconds, of_batch
 from accelsim.report import energy
 from accelsim.report.clocks import at, sources
 from accelsim.report.output import csv_of
-from accelsim.report.table import USE, Table, fit, fits, percent, ports
+from accelsim.report.table import USE, Table, fit, fits, percent, ports, region_notes
 from accelsim.result import flat
 from accelsim.side_by_side import LayerCosts, SideBySide
 
@@ -127,6 +127,7 @@ def notes(comparison: SideBySide) -> list[str]:
         f"{at(clocks)}.",
         *sources(clock for _, clock in clocks),
         "* is the least. Multipliers are those of the engines that run these layers.",
+        *region_notes(cost for row in comparison.rows for cost in row.costs),
         USE,
         *TIMES,
         *energy.notes(

@@ -208,7 +208,8 @@ def notes(
     """
     clock = sentence(result.hardware.clock)
     sentences = [time(result), *per_image(result), clock]
-    sentences += [*_memory_notes(result), *value_notes(result), *_region_notes(result)]
+    sentences += [*_memory_notes(result), *value_notes(result)]
+    sentences += region_notes(result.layers, of_data=result.fidelity != SCHEDULE)
     if baseline is not None and result.total_cycles:
         sentences.append(_against(result, baseline))
     sentences += _depthwise_note(depthwise)
@@ -248,16 +249,29 @@ def _host_notes(result: Result) -> list[str]:
     return sentences
 
 
-def _region_notes(result: Result) -> list[str]:
-    """How kernels that differ from region to region are computed, and of what data cycles are."""
-    ways = Counter(layer.way for layer in result.layers if layer.way is not None)
+def region_notes(layers: Iterable[LayerResult], of_data: bool = False) -> list[str]:
+    """How kernels that differ from region to region are computed, and of what data cycles are.
+
+    of_data : whether they are of data that went in.
+    """
+    ways = Counter(layer.way for layer in layers if layer.way is not None)
     if not ways:
         return []
     sentence = f"Layers with a kernel for every region of the map: {listed(ways)}"
     if BUCKET in ways:
-        what = "the most for any" if result.fidelity == SCHEDULE else "those of this"
+        what = "those of this" if of_data else "the most for any"
         sentence += f"; cycles of {BUCKET} depend on data, and are {what} data"
     return [f"{sentence}. Regions are compared, and pixels gathered, by the host that fills banks."]
+
+
+def region_note(way: str | None, least: int, most: int) -> list[str]:
+    """The same of one layer, whose cycles are the most."""
+    if way is None:
+        return []
+    if least == most:
+        return [f"The kernel of every region of the map is computed by {way}, whatever the data."]
+    between = f"by {way}, in {least:,} to {most:,} cycles; here are those that take the most"
+    return [f"The kernel of every region of the map is computed {between}."]
 
 
 def time(result: Totals) -> str:

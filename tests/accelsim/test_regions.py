@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 from itertools import product
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -11,15 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import accelsim as ax
+from accelsim import sweep
 from accelsim.errors import FileError, ShapeError, UnsupportedError
 from accelsim.forward import batched, operands
 from accelsim.graph.evaluate import evaluate
 from accelsim.ir import INPUT, Layer, LayerList, Network
 from accelsim.lowering import lower, parse_dataflows
+from accelsim.lowering.extremes import extreme
+from accelsim.lowering.regions import _joints
 from accelsim.ops import Conv2d, GlobalPool, Linear, RegionConv, Resize
 from accelsim.quantised import with_values
-from accelsim.report import table
+from accelsim.report import explain as explain_report
+from accelsim.report import hls, side_by_side, table
 from accelsim.saved import load_result
+from tests.accelsim.sweep.specs import simulated, spec
 from tests.accelsim.values import on_layer
 
 ARRAY = ax.Hardware(ax.SystolicArray(5, 4, accumulator_depth=16))
@@ -116,6 +122,25 @@ def test_extremes_are_those_of_all_shares(demand, images):
     assert made.cycles == made.cycles_max  # of no data, those that take the most
 
 
+@settings(max_examples=12, deadline=None)
+@given(demands(), st.integers(3, 9), st.booleans())
+def test_extremes_of_many_images_are_found_from_the_last_on(demand, images, most):
+    """Images that are like the ones behind them are not computed: as if all of them were."""
+    op, shapes, design, allowed = demand
+    _, made = lowered_as("bucket", op, shapes, design, allowed)
+    conv = made.of.conv
+    joints = _joints(conv, made.model, made.sizes, (made.mapping,), made.plan)
+    found = extreme(joints, op.regions, images, most)
+    parts = [count for image in found.counts for count in image if count]
+    total = None
+    for count in parts:
+        joint = joints[count - 1]
+        total = joint if total is None else total.then(joint)
+    assert found.cycles == total.load + total.end  # the counts take the clocks
+    with patch("accelsim.lowering.extremes._same", lambda *_: 0):
+        assert extreme(joints, op.regions, images, most).cycles == found.cycles
+
+
 @settings(max_examples=40, deadline=None)
 @given(demands(), st.integers(1, 2), st.integers(0, 99))
 def test_registers_make_the_golden_sums(demand, images, seed):
@@ -181,6 +206,31 @@ def test_cycles_of_given_data_are_those_of_its_regions():
     # 36 products of at most 5 rows and 4 columns each, one behind another, but for the last.
     passes = sum(-(-count // 5) for count in counts) * 2
     assert 36 * passes < cost.cycles < 36 * passes + 20
+
+
+def test_given_data_decide_the_cycles():
+    """Those of the regions that an image has, whether from a seed or from a user."""
+    net = several("bucket")
+    shapes = net.in_shapes(net.layer("plain"))
+    made = lower(net.layer("plain"), shapes, ARRAY, parse_dataflows("os"))
+    images = {
+        "flat": np.full((1, 4, 7, 6), 90, np.int8),
+        "seeded": np.random.default_rng(2).integers(-128, 128, (1, 4, 7, 6), np.int8),
+    }
+    found = {}
+    for name, image in images.items():
+        golden, cycle = (
+            ax.simulate(net, ARRAY, "os", f, data={INPUT: image}, keep=True)
+            for f in ("golden", "cycle")
+        )
+        guide = golden.values.tensors["guide"][0]
+        counts = [int((guide.argmax(axis=0) == region).sum()) for region in range(3)]
+        (cost,) = (layer for layer in golden.layers if layer.name == "plain")
+        assert cost.cycles == made.on([of_regions(counts, shapes[0], shapes[1][1])]).cycles
+        assert [x.cycles for x in cycle.layers] == [x.cycles for x in golden.layers]
+        assert cycle.values_equal
+        found[name] = cost.cycles
+    assert found["flat"] < found["seeded"]  # one region has nearly all
 
 
 def test_ties_go_to_the_first():
@@ -279,6 +329,49 @@ def test_explanations_traces_and_films_are_of_what_takes_the_most():
     assert {part.kind for part in expanded.parts} >= {"products", "surplus"}
 
 
+def test_commands_say_of_which_data_their_cycles_are():
+    bucket, expand = several("bucket"), several("expand")
+    most = ax.simulate(bucket, ARRAY, "os", layers="plain").layers[0]
+    between = f"by bucket, in {most.cycles_min:,} to {most.cycles_max:,} cycles; here are those"
+    explained, made = (
+        ax.explain(bucket, "plain", ARRAY, "os"),
+        ax.csynth(bucket, "plain", ARRAY, "os"),
+    )
+    for notes, data in (
+        (explain_report.notes(explained, worst=False), explained.to_dict()),
+        (hls.notes(made), made.to_dict()),
+    ):
+        assert any(between in note for note in notes)
+        assert data["way"] == "bucket"
+        assert (data["cycles_min"], data["cycles_max"]) == (most.cycles_min, most.cycles_max)
+    made = ax.csynth(expand, "plain", ARRAY, "os")
+    assert any("by expand, whatever the data" in note for note in hls.notes(made))
+    assert not {"way", "cycles_min"} & {*ax.csynth(expand, "guide", ARRAY, "os").to_dict()}
+    for of_data, words in ((False, "and are the most for any data"), (True, "those of this data")):
+        (note,) = table.region_notes(ax.simulate(bucket, ARRAY, "os").layers, of_data)
+        assert words in note
+    assert table.region_notes(ax.simulate(bucket, ARRAY, "os", layers="guide").layers) == []
+    others = ax.Hardware(ax.SystolicArray(8, 8))
+    notes = side_by_side.notes(ax.compare(bucket, [ARRAY, others], dataflow="os"))
+    assert any("are the most for any data" in note for note in notes)
+
+
+def test_sweeps_have_the_most_cycles(tmp_path):
+    text = """
+    networks = ["shufflenet_v2_x0_5"]
+    variants = ["drconv:m=2,nw=2"]
+    inputs = ["32x32"]
+    [array]
+    rows = [8]
+    columns = [8, 16]
+    """
+    sweep.run(spec(tmp_path, text), tmp_path / "out")
+    for row in sweep.load(tmp_path / "out").to_dicts():
+        result = simulated(row)
+        assert row["total_cycles"] == result.total_cycles == result.total_cycles_max
+        assert result.total_cycles > result.total_cycles_min
+
+
 def test_tables_and_files_show_the_range(tmp_path):
     result = ax.simulate(several("bucket"), ARRAY, "os")
     cost = next(layer for layer in result.layers if layer.name == "plain")
@@ -343,10 +436,10 @@ def test_what_does_not_fit_is_refused(make, shapes, message):
 
 def test_what_runs_nowhere_is_refused():
     net = several("bucket")
-    with pytest.raises(UnsupportedError, match=r"layer plain .*\(rows: rows runs depthwise"):
+    with pytest.raises(UnsupportedError, match=r"layer plain runs .* by bucket \(rows: rows runs"):
         ax.simulate(net, ARRAY, "rows", layers="plain")
     alone = RegionConv(4, (1, 1), 3, groups=4, way="bucket"), ((4, 3, 3), (3, 3, 3))
-    with pytest.raises(UnsupportedError, match=r"layer it rows: how products of several"):
+    with pytest.raises(UnsupportedError, match=r"layer it runs .* \(rows: how products of several"):
         lowered_as("bucket", *alone, ARRAY, parse_dataflows("rows"))
     square = ax.Hardware(ax.SystolicArray(4, 4))
     with pytest.raises(
