@@ -115,7 +115,7 @@ def test_the_readme_shows_commands_python_and_pictures():
     text = README.read_text()
     assert len([each for each in blocks(README, "console") if CONSOLE.fullmatch(each)]) > 5
     assert len(blocks(README, "python")) == 1
-    assert len(PICTURE.findall(text)) == 5
+    assert len(PICTURE.findall(text)) == 6
     assert f"{load_spec(NOTEBOOKS / 'sweep.toml').points:,} points in points" in text
     assert f"one of {len(ax.networks.NAMES)} by name" in text
 

@@ -84,13 +84,17 @@ def notes(entries: Sequence[Entry]) -> list[str]:
     if refused:
         lines += ["", "Not in the table:"]
         lines += [f"{entry.variant}: {entry.why_not}." for entry in refused]
-    cited = dict.fromkeys(
-        f"{each.dataset} for {entry.operator}, {each.source}"
-        for entry in entries
-        if (each := entry.reported) is not None
-    )
+    cited: dict[tuple[str, str], dict[str, None]] = {}
+    for entry in entries:
+        if entry.reported is not None:
+            said = entry.reported.dataset, entry.reported.source
+            cited.setdefault(said, {})[str(entry.operator)] = None
     if cited:
-        lines += ["", f"{CITED} {'; '.join(cited)}."]
+        sources = (
+            f"{source} on {dataset} ({', '.join(names)})"
+            for (dataset, source), names in cited.items()
+        )
+        lines += ["", f"{CITED} {'; '.join(sources)}."]
     return lines
 
 
