@@ -11,8 +11,9 @@ Operators = Mapping[str, type[PaperOperator]]
 
 WORDS_OF_COSTS = (
     "Formulas are of one image: Ci and Co channels, k rows and columns of the kernel, s its "
-    "stride, g groups, HW and HWo pixels of input and output, and keys; norms and biases count "
-    "where they are the operator's own."
+    "stride, g groups, HW and HWo pixels of input and output, and keys, of which a list counts by "
+    "its length; sums are over groups i of channels; norms and biases count where they are the "
+    "operator's own."
 )
 
 

@@ -96,7 +96,7 @@ class MixConv(PaperOperator):
     forms: ClassVar[tuple[str, ...]] = (INFERENCE,)
     keys: ClassVar[Mapping[str, Key]] = KEYS | {"dense": Key(read_flag, FLAG, "false")}
     cost: ClassVar[Mapping[str, Cost]] = {
-        INFERENCE: Cost("sum(Ci_i*k_i^2)", "sum(Ci_i*k_i^2)*HWo"),
+        INFERENCE: Cost("sum(Co_i*(Ci_i/g_i)*k_i^2)", "sum(Co_i*(Ci_i/g_i)*k_i^2)*HWo"),
     }
     kernels: tuple[int, ...]
     stride: Pair = (1, 1)

@@ -31,7 +31,8 @@ def numbers(operator):
     for i, kernel in enumerate(values.get("kernels", ())):
         rest = CHANNELS % len(values["kernels"]) if i == 0 else 0
         count = CHANNELS // len(values["kernels"]) + rest
-        numbers |= {f"Ci_{i}": count, f"Co_{i}": count, f"k_{i}": kernel, f"g_{i}": 1}
+        numbers |= {f"Ci_{i}": count, f"Co_{i}": count, f"k_{i}": kernel}
+        numbers[f"g_{i}"] = count if values.get("out_channels", 1) is None else 1
     for key, each in operator.all_keys().items():
         if key not in values and operator.default(key).isdigit():
             numbers[key] = each.read(operator.default(key))
