@@ -166,7 +166,7 @@ def study_depthwise(
     csv: CsvOption = None,
     plot: PlotOption = None,
 ) -> None:
-    """Depthwise layers six ways, over array sizes; or every operator of the papers.
+    """Depthwise layers six ways; or all operators of the papers.
 
     Change the network or the hardware? On an array by im2col, as row streams, in blocks, or in any
     of these; replaced in the network by FuSe half; or on a depthwise engine beside the array. With
