@@ -10,6 +10,7 @@ former; the fold is the latter.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from accelsim.checks import one_of, whole
 from accelsim.errors import ShapeError
 from accelsim.ir import Layer, Network, Shape
 from accelsim.ops.depthwise import Depthwise
-from accelsim.ops.geometry import Array
+from accelsim.ops.geometry import Array, check_pair
 from accelsim.ops.papers.base import (
     FOLDABLE,
     INFERENCE,
@@ -83,7 +84,8 @@ class DoConv(ConvolutionOperator):
     pairing: str = CHANNEL
 
     def __post_init__(self) -> None:
-        taps = self.kernel[0] * self.kernel[1] if isinstance(self.kernel, tuple) else 1
+        check_pair("kernel", self.kernel)  # of which the default is made
+        taps = prod(self.kernel)
         if self.d_mul is None:
             object.__setattr__(self, "d_mul", taps)
         super().__post_init__()

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from accelsim.checks import Requirement
+from accelsim.checks import Requirement, is_tuple, one_of
 from accelsim.ir import Layer, Network, Shape, centre_of
 from accelsim.ops.add import Add
 from accelsim.ops.geometry import Pair
@@ -36,7 +36,9 @@ FULL = "full"
 MASKS = (FULL, "column", "row", "centre")
 OF_MASKS = Requirement(
     f"different ones of {', '.join(MASKS)} with + between them, of which one is {FULL}",
-    lambda masks: FULL in masks and len(set(masks)) == len(masks) and {*masks} <= {*MASKS},
+    lambda masks: (
+        is_tuple(masks, one_of(MASKS)) and FULL in masks and len(set(masks)) == len(masks)
+    ),
 )
 
 

@@ -1,12 +1,15 @@
 """Network files: what they mean, and every way in which they can be wrong."""
 
 import re
+from contextlib import suppress
+from dataclasses import MISSING
+from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.errors import AccelsimWarning, FileError, UnsupportedError
+from accelsim.errors import AccelsimError, AccelsimWarning, FileError, UnsupportedError
 from accelsim.importers import load
 from accelsim.importers.toml import OPERATORS, defaults, find_operator
 from accelsim.ir import Layer, Network
@@ -423,10 +426,35 @@ def test_other_endings(tmp_path):
         load(tmp_path / "n.json")
 
 
-# --- defaults that elsewhere are others
-
-
 ONE_LAYER = 'name = "n"\ninput = [2, {}, {}]\n[[layer]]\nname = "a"\n'
+ODD = (
+    "-1",
+    "1.5",
+    "true",
+    '"x"',
+    "[]",
+    "[3]",
+    "[[1], [2]]",
+    "[{a = 1}, 2]",
+    "{a = 1}",
+    '["full", {a = 1}]',
+    "1979-05-27",
+)
+
+
+@pytest.mark.filterwarnings("ignore::accelsim.errors.AccelsimWarning")
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_whatever_a_key_is_an_error_is_a_sentence(operator, write):
+    known = defaults(find_operator(operator))
+    required = {key: "3" for key, default in known.items() if default is MISSING}
+    square = required | ({"kernel": "[3, 3]"} if "kernel" in required else {})
+    for rest, key, value in product((required, square), known, ODD):
+        lines = "\n".join(f"{k} = {v}" for k, v in (rest | {key: value}).items())
+        with suppress(AccelsimError):  # some are right for some
+            load(write(f'{ONE_LAYER.format(9, 9)}op = "{operator}"\n{lines}\n'))
+
+
+# --- defaults that elsewhere are others
 
 
 @given(
