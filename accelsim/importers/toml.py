@@ -158,6 +158,12 @@ class _Reader:
         if is_macro(op_type):
             if len(inputs) != 1:
                 raise ShapeError(f"inputs of {op.name}: it takes 1 input, not {len(inputs)}")
+            for source in getattr(op, "reads", ()):
+                if source not in self.shapes:
+                    raise NetworkError(
+                        f"op {op.name} reads {source!r}, which is no layer before it"
+                        f"{suggestion(self.shapes, source)}"
+                    )
             layers: tuple[Layer, ...] = op.expand(name, inputs, self.shapes[inputs[0]])
             return layers
         for flag in _FLAGS:
