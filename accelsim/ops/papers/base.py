@@ -294,6 +294,7 @@ class ConvolutionOperator(PaperOperator):
         check_bool("bias", self.bias)
         check_bool("norm", self.norm)
         check_choice("activation", self.activation, tuple(ACTIVATIONS))
+        check("form", self.form, FORM.requirement, ShapeError)
         for key, (_, requirement, _) in self.all_keys().items():
             check(key, getattr(self, key), requirement, ShapeError)
 

@@ -61,9 +61,14 @@ def is_shortcut(network: Network, layer: Layer) -> bool:
         conv is not None
         and conv.kernel == (1, 1)
         and layer.activation == "none"
-        and any(isinstance(each.op, Add) for each in readers)
+        and any(_adds(each) for each in readers)
         and len(others) > 1
     )
+
+
+def _adds(layer: Layer) -> bool:
+    """Whether the layer is a sum of maps, also one of a file, where it may be called otherwise."""
+    return layer.op.name.rpartition(".")[2].removeprefix("QLinear").lower() == Add.name
 
 
 def as_depthwise(network: Network, layer: Layer) -> Depthwise | None:

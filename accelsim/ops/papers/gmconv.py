@@ -114,6 +114,9 @@ class GaussianMask(OnHost):
 class GmConv(ConvolutionOperator):
     """A convolution whose kernels are multiplied with a Gaussian around their centres.
 
+    Its formulas have L and R, the sigmas that are learned and those of every image; and T, the taps
+    that stay.
+
     source : whether sigma is constant, learned, or of every image, the form of which is then one.
     granularity : what has a sigma: the layer, an output channel, or each of its kernels.
     sigma : the constant one; else what sigmas are multiples of, and the greatest of an image.

@@ -57,6 +57,8 @@ GATES = SIGMOID, SOFTMAX = "sigmoid", "softmax"
 class MdConv(ConvolutionOperator):
     """1 x 1, gates of every image, and K x K, one after the other; run as one kernel of the image.
 
+    Its formulas have A, the values of the attention, max(r Ci, least) rounded down.
+
     hidden : channels between the two; those of the input if None.
     r, least : values of the attention, as a part of the input channels, and at least so many.
     gate : what makes gates of them.

@@ -48,6 +48,9 @@ from accelsim.ops.softmax import Softmax
 class OdConv(ConvolutionOperator):
     """A convolution whose kernel every image mixes and scales by four attentions.
 
+    Its formulas have A, the width of the attentions, max(r Ci, least) rounded down; and F, T and E,
+    the values of the attentions over output channels, taps and kernels, 0 of one there is not.
+
     n : kernels that are mixed.
     r : width of the attentions, as a part of the input channels.
     least : of that width.

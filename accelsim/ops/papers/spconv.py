@@ -58,6 +58,9 @@ GROUPS = 2  # whatever alpha is
 class SpConv(ConvolutionOperator):
     """3 x 3 of some channels and 1 x 1 of the others, weighted by the means of both.
 
+    Its formulas have C3, the channels with 3 x 3, alpha Ci rounded down; and X, the taps that a
+    merged kernel has where there is no group: 1, or 4 with stride 2.
+
     alpha : part of the channels, the first ones, that have 3 x 3.
     """
 

@@ -9,10 +9,11 @@ import pytest
 import accelsim as ax
 from accelsim import networks
 from accelsim.errors import NetworkError, ShapeError
+from accelsim.graph.host import HostNode
 from accelsim.importers import load
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.networks.variants import apply
-from accelsim.ops import Conv2d, Depthwise, Linear, Pointwise
+from accelsim.ops import Add, Conv2d, Depthwise, Linear, Pointwise
 from accelsim.ops.papers.base import Trained, golden
 from accelsim.ops.papers.odconv import OdConv
 from tests.accelsim.ops.papers import dynamic
@@ -224,6 +225,22 @@ def test_what_is_replaced():
     assert all(network.shape(x.name) == plain.shape(x.name) for x in plain.layers)
 
 
+@pytest.mark.parametrize("name", ["add", "Add", "com.microsoft.QLinearAdd", "ADD"])
+def test_shortcuts_of_networks_from_files(name):
+    """Where sums have the names that their files give them; a block's last layer is no shortcut."""
+    add = Add() if name == "add" else HostNode(name, (8, 4, 4), 0, ((8, 4, 4), (8, 4, 4)))
+    layers = (
+        Layer("stem", Conv2d(8, (3, 3), padding=1), (INPUT,)),
+        Layer("first", Conv2d(8, (3, 3), (2, 2), 1), ("stem",), activation="relu"),
+        Layer("last", Pointwise(8), ("first",)),
+        Layer("shortcut", Pointwise(8, (2, 2)), ("stem",)),
+        Layer("sum", add, ("last", "shortcut")),
+    )
+    network = apply(Network("n", (3, 8, 8), layers), "odconv")
+    kept = [layer.name for layer in layers if network.layer(layer.name) == layer]
+    assert kept == ["stem", "shortcut", "sum"]
+
+
 @pytest.mark.parametrize("dataflow", ["os", "ws", "is"])
 def test_every_level_and_a_batch(dataflow):
     """Every image has attentions, and a kernel, of its own."""
@@ -272,6 +289,7 @@ def test_in_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: OdConv(4, (3, 3), form="x"), "form must be one of inference, train, not 'x'"),
         (lambda: OdConv(4, (3, 3), n=0), "n must be a whole number of at least 1, not 0"),
         (lambda: OdConv(4, (3, 3), r=0), "r must be a number above 0 and at most 1, not 0"),
         (lambda: OdConv(4, (3, 3), r=2.0), "r must be a number above 0 and at most 1, not 2.0"),
