@@ -29,6 +29,7 @@ from accelsim.limits.depthwise import limits
 from accelsim.passes import DepthwiseOpcode, DepthwisePass
 
 NONE = -1  # no tap, but an entry
+MOST_GRIDS = 6  # numbers of columns of a list that are compared
 
 Places = npt.NDArray[np.int64]
 
@@ -111,7 +112,8 @@ def live(
         for axis in (y, x)
     )
     wanted = _Wanted(conv, engine, opcode, padded, taps, y._replace(outputs=rows), x)
-    return min(_passes(wanted), key=lambda made: _rank(engine, made.work))
+    best = min(_shapes(wanted), key=lambda shape: _rank(engine, shape.work(wanted)))
+    return _pass(wanted, best)
 
 
 class _Axis(NamedTuple):
@@ -188,28 +190,55 @@ def _skipping(axis: _Axis, most: int) -> tuple[_Side, Places]:
     return _Side(first, end - first, step, first - low), (axis.offsets - low) // step
 
 
-def _passes(wanted: _Wanted) -> Iterator[Taps]:
+class _Grid(NamedTuple):
+    """Rows and columns of entries, and int64[taps] those of every tap."""
+
+    rows: int
+    columns: int
+    row: Places
+    column: Places
+
+    @property
+    def entry(self) -> Places:
+        """int64[taps], of every tap."""
+        return self.row * self.columns + self.column
+
+
+class _Shape(NamedTuple):
+    """Of a pass."""
+
+    grid: _Grid
+    above: _Side
+    left: _Side
+
+    def work(self, wanted: _Wanted) -> DepthwisePass:
+        """The pass."""
+        grid, above, left = self
+        return DepthwisePass(
+            wanted.opcode, 1, above.size, left.size, wanted.y.outputs, wanted.x.outputs,
+            grid.rows, grid.columns, wanted.y.stride, wanted.x.stride,
+            above.dilation, left.dilation, above.padding, left.padding,
+        )  # fmt: skip
+
+
+def _shapes(wanted: _Wanted) -> Iterator[_Shape]:
     """Those worth comparing."""
     most = wanted.engine.max_dilation
     (above, y), (left, x) = _skipping(wanted.y, most), _skipping(wanted.x, most)
-    for grid in _grids(wanted.padded, y, x, wanted.engine.max_kernel):
+    for grid in _grids(wanted, y, x):
         columns, spare = _columns(wanted, grid) if wanted.padded.columns else (left, 0)
         if not wanted.padded.rows:
-            yield _pass(wanted, grid, above, columns)
+            yield _Shape(grid, above, columns)
         elif wanted.whole:
             for dilation in _dilations(wanted.y, grid.rows, most):
-                yield _pass(wanted, grid, _in_order(wanted.y, grid.row, dilation, spare), columns)
+                yield _Shape(grid, _in_order(wanted.y, grid.row, dilation, spare), columns)
         else:
-            yield _pass(wanted, grid, _all_rows(wanted.y, grid.rows, spare), columns)
+            yield _Shape(grid, _all_rows(wanted.y, grid.rows, spare), columns)
 
 
-def _pass(wanted: _Wanted, grid: "_Grid", above: _Side, left: _Side) -> Taps:
-    """A pass whose entries are a grid."""
-    work = DepthwisePass(
-        wanted.opcode, 1, above.size, left.size, wanted.y.outputs, wanted.x.outputs,
-        grid.rows, grid.columns, wanted.y.stride, wanted.x.stride,
-        above.dilation, left.dilation, above.padding, left.padding,
-    )  # fmt: skip
+def _pass(wanted: _Wanted, shape: _Shape) -> Taps:
+    """A pass of a shape and its entries."""
+    work, (grid, above, left) = shape.work(wanted), shape
     taps = np.full(grid.rows * grid.columns, NONE)
     taps[grid.entry] = wanted.taps
     down, right = regular(work)
@@ -227,7 +256,7 @@ def _pass(wanted: _Wanted, grid: "_Grid", above: _Side, left: _Side) -> Taps:
     return Taps(work, taps, down, right, above.first, left.first)
 
 
-def _columns(wanted: _Wanted, grid: "_Grid") -> tuple[_Side, int]:
+def _columns(wanted: _Wanted, grid: _Grid) -> tuple[_Side, int]:
     """Columns with their padding, and rows of the map behind the last one that is read.
 
     Where all rows are stored, the zeros behind a row are in front of the next one as well.
@@ -286,29 +315,20 @@ def _in_order(axis: _Axis, position: Places, dilation: int, spare: int) -> _Side
         size = read
 
 
-class _Grid(NamedTuple):
-    """Rows and columns of entries, and int64[taps] those of every tap."""
-
-    rows: int
-    columns: int
-    row: Places
-    column: Places
-
-    @property
-    def entry(self) -> Places:
-        """int64[taps], of every tap."""
-        return self.row * self.columns + self.column
-
-
-def _grids(padded: Padded, y: Places, x: Places, most: int) -> Iterator[_Grid]:
+def _grids(wanted: _Wanted, y: Places, x: Places) -> Iterator[_Grid]:
     """Of taps whose positions are y and x; along an axis whose padding is stored they may be any.
 
-    most : columns, where both may be any.
+    Where both may be any, there are few columns, from as few as the engine has rows for on, or as
+    many rows as the kernel, so that the map is not larger for them.
     """
+    padded, taps = wanted.padded, len(y)
     if padded.rows and padded.columns:
-        for columns in range(1, min(len(y), most) + 1):
-            row, column = np.divmod(np.arange(len(y)), columns)
-            yield _Grid(ceil_div(len(y), columns), columns, row, column)
+        most, (low, high) = wanted.engine.max_kernel, wanted.y.ends
+        few, square = ceil_div(taps, most), ceil_div(taps, high - low + 1)
+        for columns in sorted({*range(few, few + MOST_GRIDS), square, square + 1}):
+            if columns <= min(taps, most) or columns == few:
+                row, column = np.divmod(np.arange(taps), columns)
+                yield _Grid(ceil_div(taps, columns), columns, row, column)
         return
     y, x = _before(x) if padded.rows else y, _before(y) if padded.columns else x
     yield _Grid(int(y.max()) + 1, int(x.max()) + 1, y, x)
@@ -334,8 +354,9 @@ def _rank(engine: DepthwiseEngine, work: DepthwisePass) -> tuple[bool, int, int]
         first = np.arange(0, (work.oh - 1) * layout.pitch + work.ow, engine.pixels)
         top, bottom = first // layout.pitch, (first + engine.pixels - 1) // layout.pitch
     else:
-        top = bottom = np.arange(work.oh).repeat(ceil_div(work.ow, engine.pixels))
+        top = bottom = np.arange(work.oh)
     low = np.maximum(0, -((bottom * work.sh - work.pt) // work.dh))
     high = np.minimum(work.fh - 1, (work.h - 1 + work.pt - top * work.sh) // work.dh)
     clocks = int(np.maximum(1, (high - low + 1) * work.fw).sum())
+    clocks *= 1 if work.opcode == DepthwiseOpcode.FLAT else ceil_div(work.ow, engine.pixels)
     return limits(engine, work) is not None, clocks, layout.words
