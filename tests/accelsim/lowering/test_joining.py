@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import accelsim as ax
+from accelsim.dataflows import Plan, tap_serial
+from accelsim.engines import engine_of
 from accelsim.errors import UnsupportedError
 from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
 from accelsim.ir import INPUT, Layer, LayerList
@@ -145,6 +147,23 @@ def test_what_cannot_be_joined():
     assert joined(pieces[:2]).conv.live is None
     assert joined(pieces[1:]) is None
     assert joined(pieces).conv.groups == 2
+
+
+def test_what_joined_pieces_lack_is_not_counted_as_skipped():
+    """Each of four channels has one corner; of taps that three lack most meet the border."""
+    live = np.zeros((4, 1, 3, 3), bool)
+    live[range(4), 0, [0, 0, 2, 2], [0, 2, 0, 2]] = True
+    whole = joined(Depthwise((3, 3), mask=Mask.of(live)).lower((4, 8, 8)))
+    sizes = DepthwiseEngine(4, 4)
+    counted = set()
+    for _, tiling in tap_serial.tilings(whole.conv, sizes):
+        plan = Plan(tap_serial.body(whole.conv, sizes, tiling), tiling)
+        model = engine_of(sizes)
+        work = Lowered(model, sizes, tap_serial, (whole,), (plan,), (4, 8, 8))
+        assert (work.dense_macs, work.live_macs) == (4 * 64, 4 * 49)
+        assert 4 * 49 <= work.dense_macs - work.skipped_macs <= 4 * 64
+        counted.add(model.skipped(sizes, whole.conv, plan.body))
+    assert max(counted) > 4 * (64 - 49)  # which of its own taps meet no map
 
 
 def lhc(k, c, density, seed=0):

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 import accelsim as ax
 from accelsim.errors import FileError, ShapeError
 from accelsim.importers import load
-from accelsim.ops import Conv2d, Depthwise
+from accelsim.ops import Conv2d, Depthwise, Pointwise
 from accelsim.ops.geometry import convolve
 from accelsim.ops.masks import Mask
+from accelsim.quantised import with_values
 from tests.accelsim.ops.test_ops import ints
 from tests.naive import operators as naive
 
@@ -185,3 +186,19 @@ def test_a_mask_is_of_one_kernel():
         Mask((3, 3), ((1, 2), (1,)))
     with pytest.raises(ShapeError, match="not an array"):
         Mask.of(np.full((2, 2, 3, 3), 2))
+
+
+def test_sums_of_very_many_products_are_bounded_channel_by_channel():
+    """Where any int8 could exceed int32, the weights themselves say what a sum can be."""
+    channels = 1 << 17
+    live = np.ones((3, channels, 1, 1), bool)
+    live[0, ::2] = live[1] = False
+    b = ax.Builder("deep", (1, 1), channels=channels)
+    b.add("it", Pointwise(3, mask=Mask.of(live)))
+    network = with_values(b.network())
+    (node,) = network.graph.nodes
+    w = network.graph.constants[node.inputs[1]].values.astype(int)
+    sums = np.abs(w[: channels // 2]).sum(), np.abs(w[channels // 2 :]).sum()
+    (layer,) = network.layers
+    assert layer.factors.most_sum == max(sums) * max(map(abs, layer.factors.x))
+    assert ax.simulate(b.network(), "tiny", fidelity="golden").total_macs == 3 * channels // 2
