@@ -15,6 +15,7 @@ from accelsim.graph.calibrate import image, measure, normals, reals
 from accelsim.graph.evaluate import evaluate
 from accelsim.importers import load
 from accelsim.ir import INPUT, Layer, Network
+from accelsim.numerics.programs import Bias
 from accelsim.ops import (
     Add,
     Conv2d,
@@ -30,6 +31,7 @@ from accelsim.ops import (
 )
 from accelsim.quantised import with_values
 from accelsim.reuse import moved
+from accelsim.weights import seeded_weights
 from tests.accelsim.values import on_layer
 from tests.naive import operators as naive
 
@@ -294,6 +296,23 @@ def test_a_file_with_such_a_layer(tmp_path):
     reason = r":\d+: inputs of conv2d: the second is the kernel of 288 values, .* \(layer conv\)$"
     with pytest.raises(FileError, match=reason):
         load(path)
+
+
+def test_weights_of_a_file(tmp_path):
+    """Norms of a file are folded in what makes the kernel, and in biases."""
+    net = mixed(Conv2d(4, (3, 3), padding=1), norm=True)
+    drawn = seeded_weights(net)
+    biases = {f"{name}.bias": each for name, each in drawn.biases.items()}
+    assert {*drawn.kernels} == {"scores", "kernel"}
+    np.savez(tmp_path / "weights.npz", **drawn.kernels, **biases)
+    from_file = replace(net, weights_file=str(tmp_path / "weights.npz"))
+    cycle = ax.simulate(from_file, ARRAY, fidelity="cycle")
+    assert cycle.values_equal
+    (node,) = (each for each in with_values(from_file).graph.nodes if each.name == "it")
+    kinds = [with_values(from_file).graph.type(name).quantisation for name in node.inputs[:2]]
+    (bias,) = (step for step in node.program if isinstance(step, Bias))
+    units = float(kinds[0].scale) * float(kinds[1].scale)
+    assert np.abs(bias.values * units - drawn.biases["it"] * 2.0**-14).max() <= units
 
 
 @pytest.mark.parametrize("shapes", [(1, 4, 5), (3, 1, 1), (1, 1, 1)], ids=str)

@@ -69,8 +69,13 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("dataflow", ["os", "ws", "is"])
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize(
+    ("name", "dataflow"),
+    [
+        *(("dense", dataflow) for dataflow in ("os", "ws", "is")),
+        *(("grouped", "is"), ("point", "ws"), ("fc", "os"), ("multiplied", "ws"), ("each", "is")),
+    ],
+)
 def test_every_kind_of_convolution(name, dataflow):
     """Two images, each with its own kernel, on the RTL of the array."""
     op = KINDS[name]
