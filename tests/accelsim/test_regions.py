@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 import accelsim as ax
 from accelsim import sweep
+from accelsim.engines.base import Joint
 from accelsim.errors import FileError, ShapeError, UnsupportedError
 from accelsim.forward import batched, operands
 from accelsim.graph.evaluate import evaluate
 from accelsim.ir import INPUT, Layer, LayerList, Network
 from accelsim.lowering import lower, parse_dataflows
 from accelsim.lowering.extremes import extreme
-from accelsim.lowering.regions import _joints
 from accelsim.ops import Conv2d, GlobalPool, Linear, RegionConv, Resize
 from accelsim.quantised import with_values
 from accelsim.report import explain as explain_report
@@ -122,23 +122,70 @@ def test_extremes_are_those_of_all_shares(demand, images):
     assert made.cycles == made.cycles_max  # of no data, those that take the most
 
 
-@settings(max_examples=12, deadline=None)
-@given(demands(), st.integers(3, 9), st.booleans())
-def test_extremes_of_many_images_are_found_from_the_last_on(demand, images, most):
-    """Images that are like the ones behind them are not computed: as if all of them were."""
-    op, shapes, design, allowed = demand
-    _, made = lowered_as("bucket", op, shapes, design, allowed)
-    conv = made.of.conv
-    joints = _joints(conv, made.model, made.sizes, (made.mapping,), made.plan)
-    found = extreme(joints, op.regions, images, most)
-    parts = [count for image in found.counts for count in image if count]
+def sequence_of(joints, counts):
+    """Clocks of products of so many pixels each, one behind another."""
     total = None
-    for count in parts:
-        joint = joints[count - 1]
-        total = joint if total is None else total.then(joint)
-    assert found.cycles == total.load + total.end  # the counts take the clocks
+    for count in counts:
+        if count:
+            total = joints[count - 1] if total is None else total.then(joints[count - 1])
+    return total.load + total.end
+
+
+@pytest.mark.parametrize("most", [True, False])
+@pytest.mark.parametrize("seed", range(12))
+def test_extremes_of_any_joints(seed, most):
+    """Of products that take anything, the best of all ways to share pixels, tried one by one."""
+    rng = np.random.default_rng(seed)
+    pixels, regions, images = (int(rng.integers(*ends)) for ends in ((1, 6), (1, 4), (1, 4)))
+    joints = [
+        Joint(*(int(rng.integers(1, limit)) for limit in (3 + seed % 3, 9, 9, 30)))
+        for _ in range(pixels)
+    ]
+    best = max if most else min
+    every = product(shares(pixels, regions), repeat=images)
+    expected = best(sequence_of(joints, sum(counts, ())) for counts in every)
+    found = extreme(joints, regions, images, most)
+    assert found.cycles == expected == sequence_of(joints, sum(found.counts, ()))
+    assert [sum(image) for image in found.counts] == [pixels] * images
+
+
+@pytest.mark.parametrize("most", [True, False])
+@pytest.mark.parametrize("seed", range(6))
+def test_extremes_of_many_images_are_found_from_the_last_on(seed, most):
+    """Images that are like the ones behind them are not computed, and taken as if they were."""
+    rng = np.random.default_rng(seed)
+    joints = [Joint(*(int(rng.integers(1, end)) for end in (4, 9, 9, 60))) for _ in range(5)]
+    found = extreme(joints, 3, 40, most)
+    assert found.cycles == sequence_of(joints, sum(found.counts, ()))
     with patch("accelsim.lowering.extremes._same", lambda *_: 0):
-        assert extreme(joints, op.regions, images, most).cycles == found.cycles
+        assert extreme(joints, 3, 40, most).cycles == found.cycles
+
+
+def test_what_ends_late_but_moves_on_soon_pays_only_in_front_of_many_images():
+    """Two pixels together end late: 26 clocks of the last images apart, 101 in one product."""
+    joints = [Joint(1, 4, 1, 20), Joint(1, 0, 1, 100)]
+    found = extreme(joints, 2, 40, most=False)
+    apart, together = (1, 1), (2, 0)
+    some = [sequence_of(joints, together * early + apart * (40 - early)) for early in range(41)]
+    assert found.cycles <= min(some) < some[0]
+    assert found.cycles == sequence_of(joints, sum(found.counts, ()))
+    assert found.counts[-1] == apart
+    assert found.counts[0] in (together, together[::-1])
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 3), (4, 3, 3), (1, 4, 3)])
+def test_the_dataflow_is_that_of_the_fewest_cycles_at_most(shape):
+    op, guide = RegionConv(5, (3, 3), 2, padding=1), (2, *shape[1:])
+    for sides in ((3, 8), (8, 3), (6, 6)):
+        design = ax.Hardware(ax.SystolicArray(*sides))
+        alone = {
+            name: lowered_as("bucket", op, (shape, guide), design, parse_dataflows(name))[1]
+            for name in ("os", "ws", "is")
+        }
+        _, made = lowered_as("bucket", op, (shape, guide), design, parse_dataflows("os,ws,is"))
+        least = min(each.cycles_max for each in alone.values())
+        assert made.cycles_max == least == alone[made.dataflow].cycles_max
+        assert made.cycles_min == alone[made.dataflow].cycles_min
 
 
 @settings(max_examples=40, deadline=None)

@@ -31,7 +31,7 @@ def as_convolution(network: Network, layer: Layer) -> Conv2d | None:
     Kernels that other layers make, and such with a mask, are none that an operator can replace.
     """
     op, inputs = layer.op, network.in_shapes(layer)
-    if len(inputs) > 1 or getattr(op, "mask", None) is not None:
+    if len(inputs) != 1 or getattr(op, "mask", None) is not None:
         return None
     ((channels, _, _),) = inputs
     if isinstance(op, Conv2d):

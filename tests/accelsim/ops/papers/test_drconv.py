@@ -230,6 +230,21 @@ def test_a_block_shares_its_guide():
     assert all(network.shape(x.name) == plain.shape(x.name) for x in plain.layers)
 
 
+def test_in_a_chain_of_blocks_every_second_one_has_the_guide_before():
+    network = networks.get("mobilenet_v1", "drconv:m=2,nw=2")
+    guides = {
+        layer.name: next(name for name in layer.inputs if "guide" in name or "nearest" in name)
+        for layer in network.layers
+        if isinstance(layer.op, RegionConv)
+    }
+    assert list(guides) == [f"b{n}.project" for n in range(1, 14)]
+    for n in range(1, 14):
+        guide = guides[f"b{n}.project"]
+        if guide.endswith("nearest"):
+            (guide,) = network.layer(guide).inputs
+        assert guide == f"b{n if n % 2 else n - 1}.project_guide"
+
+
 def test_what_is_replaced():
     """Dense convolutions but the first, and 1 x 1 only as the two around a depthwise one."""
     for name, kept in (
