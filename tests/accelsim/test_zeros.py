@@ -9,6 +9,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 import accelsim as ax
+from accelsim.arrays import read_npz
 from accelsim.errors import FileError, NetworkError
 from accelsim.find import find_network
 from accelsim.graph.evaluate import evaluate
@@ -18,6 +19,7 @@ from accelsim.zeros import skipping_zeros
 from rtl.flow.cosim import level
 from tests.accelsim.importers.onnx.graphs import by_onnxruntime, imported, model, node
 from tests.accelsim.ops.test_ops import ints
+from tests.models.tflite_reference import FOLDER, ours, samples
 
 DESIGN = ax.Hardware(ax.SystolicArray(8, 4), depthwise=ax.DepthwiseEngine(4, 4))
 TOML = """
@@ -241,3 +243,21 @@ def test_masks_come_from_kernels_channel_by_channel(file):
     network = skipping_zeros(ax.load(file))
     with np.load(file.with_suffix(".npz")) as arrays:
         assert network.layers[0].op.mask == Mask.of(arrays["conv"] != 0)
+
+
+def test_a_model_of_mlperf_tiny():
+    """Visual wake words, many of whose filters have died in training, beside TFLite's outputs."""
+    path = FOLDER / "mlperf_vww96_int8.tflite"
+    dense = ax.load(path)
+    network = skipping_zeros(dense)
+    feeds = samples(FOLDER.parent, dense)[0]
+    made, expected = ours(network, feeds), read_npz(path.with_suffix(".npz"), "tensor")
+    for place, name in enumerate(network.graph.outputs):
+        assert np.array_equal(made[name], expected[f"ref_0_{place}"])
+    assert network.caveats == dense.caveats
+    hardware = ax.Hardware(ax.SystolicArray(16, 16))
+    before, after = (ax.simulate(each, hardware) for each in (dense, network))
+    assert after.total_macs < 0.53 * before.total_macs
+    assert after.total_cycles < 0.7 * before.total_cycles
+    for one, other in zip(before.layers, after.layers, strict=True):
+        assert other.cycles <= one.cycles
