@@ -24,6 +24,7 @@ import numpy as np
 from accelsim.checks import Requirement, one_of, whole
 from accelsim.errors import ShapeError
 from accelsim.ir import Layer, Network, Shape
+from accelsim.ops.conv_transpose2d import ConvTranspose2d
 from accelsim.ops.global_pool import GlobalPool
 from accelsim.ops.linear import Linear
 from accelsim.ops.modulate import Modulate
@@ -43,7 +44,6 @@ from accelsim.ops.papers.base import (
 from accelsim.ops.papers.convolutions import as_convolution, convolution, is_stem
 from accelsim.ops.papers.parts import Parts
 from accelsim.ops.pointwise import Pointwise
-from accelsim.ops.reshape import Reshape
 from accelsim.ops.scale import Scale
 from accelsim.ops.softmax import Softmax
 
@@ -121,9 +121,9 @@ class MdConv(ConvolutionOperator):
         else:
             taps = prod(self.kernel)
             rows = parts.add("rows", Modulate((h, 1, shape[0])), gates)
-            products = parts.add("products", Pointwise(self.out_channels * taps), rows)
-            order = Reshape((self.out_channels, taps, shape[0]), (0, 2, 1))
-            sources = *inputs, parts.add("kernel", order, products)
+            # A product of matrices, in the order of a kernel: of every pixel c all taps in a row.
+            product = ConvTranspose2d(self.out_channels, (1, taps), (1, taps))
+            sources = *inputs, parts.add("kernel", product, rows)
         attributes = self.kernel, self.stride, self.padding, self.dilation
         channels = h if self.form == TRAIN else shape[0]
         op = convolution(channels, self.out_channels, *attributes)
@@ -134,8 +134,8 @@ class MdConv(ConvolutionOperator):
         made = dict(trained)
         inner, outer = made.pop(f"{name}_inner").kernel, made.pop(name)
         made[f"{name}_rows"] = Trained(inner.reshape(len(inner), 1, -1))
-        by_output = outer.kernel.transpose(0, 2, 3, 1)
-        made[f"{name}_products"] = Trained(by_output.reshape(-1, len(inner), 1, 1))
+        by_input = outer.kernel.swapaxes(0, 1)
+        made[f"{name}_kernel"] = Trained(by_input.reshape(*by_input.shape[:2], 1, -1))
         if outer.scale is not None or outer.offset is not None:
             made[name] = Trained(np.empty(0), outer.scale, outer.offset)
         return made

@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 
 from accelsim.checks import whole
 from accelsim.ir import Layer, Network, Shape
+from accelsim.ops.conv_transpose2d import ConvTranspose2d
 from accelsim.ops.global_pool import GlobalPool
 from accelsim.ops.linear import Linear
 from accelsim.ops.modulate import Modulate
@@ -132,10 +133,12 @@ class OdConv(ConvolutionOperator):
             tap = parts.add("taps", Reshape((1, rows, columns)), tap)
         if not expert:
             return parts.add("kernel", Modulate(each), tap) if tap else None
-        mixed = parts.add("mixed", Linear(size), parts.add("attention", Softmax(), expert))
+        attention = parts.add("attention", Softmax(), expert)
         if not tap:
-            return mixed
-        return parts.add("kernel", Multiply(), parts.add("kernels", Reshape(each), mixed), tap)
+            return parts.add("mixed", Linear(size), attention)
+        # Linear too, but its result has rows and columns: one pixel makes a patch of taps.
+        mixed = parts.add("mixed", ConvTranspose2d(each[0], self.kernel, self.kernel), attention)
+        return parts.add("kernel", Multiply(), mixed, tap)
 
     @classmethod
     def replaces(cls, network: Network, layer: Layer, **keys: Any) -> bool:

@@ -11,6 +11,7 @@ from accelsim.graph.build import build
 from accelsim.graph.calibrate import measure, reals
 from accelsim.graph.types import Graph, Node, Products
 from accelsim.ir import Network, Piece
+from accelsim.ops import ConvTranspose2d
 
 SEED = 0
 
@@ -57,6 +58,9 @@ class Export:
         if work.second_map:
             self._with_kernel_of_the_network(node)
             return
+        if isinstance(work.operator, ConvTranspose2d):
+            self._patches(node, work.operator)
+            return
         kernel = self.graph.constants[w].values
         biases = self.graph.constants[bias].values if bias else None
         pieces = work.operator.lower(work.x.shape[1:])
@@ -76,6 +80,22 @@ class Export:
         joined = self._add("Concat", parts, f"{made}.parts", axis=1)
         places = self._constant(f"{made}.order", np.argsort(order))
         self._add("Gather", [joined, places], made, axis=1)
+
+    def _patches(self, node: Node, op: ConvTranspose2d) -> None:
+        """A transposed convolution whose patches do not meet: 1 x 1, its results elsewhere."""
+        (x, w, *_), (made,) = node.inputs, node.outputs
+        (_, _, h, width), (rows, columns) = self.graph.type(x).shape, op.kernel
+        assert op == ConvTranspose2d(op.out_channels, op.kernel, op.kernel)
+        kernel = self.graph.constants[w].values  # [c, k, rows, columns]
+        pointwise = kernel.reshape(len(kernel), -1).T[..., None, None]
+        weights = self._constant(f"{made}.weights", np.ascontiguousarray(pointwise))
+        products = self._add("Conv", [x, weights], f"{made}.products", kernel_shape=[1, 1])
+        apart = np.array([1, op.out_channels, rows, columns, h, width])
+        shape = self._constant(f"{made}.apart", apart)
+        parted = self._add("Reshape", [products, shape], f"{made}.parted")
+        turned = self._add("Transpose", [parted], f"{made}.turned", perm=[0, 1, 4, 2, 5, 3])
+        whole = np.array([1, op.out_channels, h * rows, width * columns])
+        self._add("Reshape", [turned, self._constant(f"{made}.whole", whole)], made)
 
     def _with_kernel_of_the_network(self, node: Node) -> None:
         """A norm behind it is a product and a sum, as its kernel is no constant."""

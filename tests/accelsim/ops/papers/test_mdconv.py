@@ -83,8 +83,8 @@ def test_the_layers_are_the_equation(name, form):
         behind = weights["mdconv"]
     else:
         inner = weights["mdconv_rows"].kernel
-        outer = weights["mdconv_products"].kernel.reshape(op.out_channels, *op.kernel, hidden)
-        outer, behind = outer.transpose(0, 3, 1, 2), weights["mdconv"]
+        outer = weights["mdconv_kernel"].kernel.reshape(hidden, op.out_channels, *op.kernel)
+        outer, behind = outer.swapaxes(0, 1), weights["mdconv"]
     inner = inner.reshape(hidden, SHAPE[0]).astype(np.float64)
     kernel = compact(outer.astype(np.float64), gates, inner)
     sums = dynamic.convolve(x, kernel, op.stride, sides(op))

@@ -69,7 +69,8 @@ def attentions(op, weights, x):
 def experts_of(op, weights):
     """float64[n, k, c / groups, fh, fw], from the layer that has them."""
     if op.n > 1:
-        return kernels(op, weights["odconv_mixed"].kernel.T.astype(np.float64))
+        mixed = weights["odconv_mixed"].kernel.astype(np.float64)
+        return kernels(op, mixed.T if prod(op.kernel) == 1 else mixed)
     layer = "odconv_kernel" if prod(op.kernel) > 1 else "odconv_conv"
     return kernels(op, weights[layer].kernel.astype(np.float64))
 
@@ -123,7 +124,7 @@ def test_on_integers_both_orders_are_equal(name):
         "odconv_attention": heads["w"].reshape(-1, 1, 1),
     }
     trained = {
-        "odconv_mixed": Trained(experts.reshape(op.n, -1).T),
+        "odconv_mixed": Trained(experts.reshape(op.n, -1, *op.kernel)),
         "odconv_kernel": Trained(experts.reshape(-1, *op.kernel)),
         "odconv_conv": Trained(experts[0]),
     }
@@ -131,6 +132,8 @@ def test_on_integers_both_orders_are_equal(name):
         del trained["odconv_conv"]
     if op.n > 1:
         del trained["odconv_kernel"]
+    if prod(op.kernel) == 1:  # a fully connected layer
+        trained["odconv_mixed"] = Trained(experts.reshape(op.n, -1).T)
     x = rng.integers(-128, 128, SHAPE)
     kernel = by_the_equation(op, heads, experts, x)
     expected = naive.conv2d(x, kernel, op.stride, sides(op), groups=op.groups)
