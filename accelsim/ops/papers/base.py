@@ -19,7 +19,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from accelsim.checks import Requirement, check, one_of
+from accelsim.checks import Requirement, check, one_of, whole
 from accelsim.errors import ShapeError, UnsupportedError
 from accelsim.ir import ACTIVATIONS, INPUT, Layer, Network, Operator, Shape
 from accelsim.ops.add import Add
@@ -42,8 +42,11 @@ from accelsim.ops.papers.convolutions import as_convolution, convolution
 from accelsim.ops.pool import Pool
 from accelsim.ops.reshape import Reshape
 from accelsim.ops.scale import Scale
+from accelsim.tensors import MOST_CHANNELS
 
 INFERENCE, TRAIN = FORMS = ("inference", "train")
+
+MOST_KERNEL = 255  # rows, and columns; masks of some operators are made tap by tap
 
 # What an operator costs an architect: nothing, once its branches are folded; shapes that differ
 # within a layer; or work for every image before the first product.
@@ -268,6 +271,7 @@ def as_text(value: object) -> str:
 class ConvolutionOperator(PaperOperator):
     """An operator in the place of one convolution, whose attributes it has.
 
+    kernel : at most MOST_KERNEL a side.
     padding : as of conv2d.
     bias, norm : whether the convolution has them; an operator with batch norms of its own has
         those, and a bias where they are folded.
@@ -285,8 +289,12 @@ class ConvolutionOperator(PaperOperator):
     form: str = INFERENCE
 
     def __post_init__(self) -> None:
-        check_whole("out_channels", self.out_channels)
+        check("out_channels", self.out_channels, whole(1, MOST_CHANNELS), ShapeError)
         check_pair("kernel", self.kernel)
+        if max(self.kernel) > MOST_KERNEL:
+            raise ShapeError(
+                f"kernel must be at most {MOST_KERNEL} a side, not {list(self.kernel)}"
+            )
         check_pair("stride", self.stride)
         check_padding(self.padding)
         check_pair("dilation", self.dilation)
