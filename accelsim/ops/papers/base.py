@@ -304,7 +304,8 @@ class ConvolutionOperator(PaperOperator):
         check_choice("activation", self.activation, tuple(ACTIVATIONS))
         check("form", self.form, FORM.requirement, ShapeError)
         for key, (_, requirement, _) in self.all_keys().items():
-            check(key, getattr(self, key), requirement, ShapeError)
+            if hasattr(self, key):  # others choose layers of a network
+                check(key, getattr(self, key), requirement, ShapeError)
 
     @classmethod
     def of(cls, network: Network, layer: Layer, **keys: Any) -> Self:

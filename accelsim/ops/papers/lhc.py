@@ -5,9 +5,10 @@ effects, of every tap of a block (free shapes, kernels of any size) or of every 
 3 x 3 taps (rigid ones); a tap is live where its effect is above 0, and of shapes the one with the
 greatest effect is taken, the first of several. The convolution multiplies with weights times mask:
 where it is trained that is a dense kernel, which is what the layers of the train form have, and run
-are live taps alone. Effects are no parameters here. Without any at hand, masks are drawn for each
-layer, so that as many taps are live as the density says, to the nearest whole tap of a block; of
-rigid shapes to the nearest that can be made of them.
+are live taps alone. Of a depthwise layer, which the authors leave as it is, a block is of `cgo`
+output channels, each of which reads but one. Effects are no parameters here. Without any at hand,
+masks are drawn for each layer, so that as many taps are live as the density says, to the nearest
+whole tap of a block; of rigid shapes to the nearest that can be made of them.
 """
 
 import hashlib
@@ -16,15 +17,16 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import count
 from operator import or_
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.checks import one_of, whole
+from accelsim.checks import FLAG, one_of, whole
 from accelsim.errors import ShapeError
-from accelsim.ir import Layer, Network, Shape
+from accelsim.ir import Layer, Network, Operator, Shape
 from accelsim.ops.conv2d import Conv2d
+from accelsim.ops.depthwise import Depthwise
 from accelsim.ops.geometry import Array
 from accelsim.ops.masks import Bools, Mask
 from accelsim.ops.papers.base import (
@@ -37,6 +39,7 @@ from accelsim.ops.papers.base import (
     Key,
     Paper,
     Trained,
+    read_flag,
     read_share,
     read_whole,
 )
@@ -67,7 +70,8 @@ class Lhc(ConvolutionOperator):
     cgi, cgo : input and output channels of a block.
     seed : of the masks.
 
-    In formulas, live are the live taps of the kernel: density*Co*Ci*k^2, to a tap of a block.
+    groups are 1, or one for each input channel. In formulas, live are the live taps of the kernel:
+    density*Co*(Ci/g)*k^2, to a tap of a block.
     """
 
     name: ClassVar[str] = "lhc"
@@ -78,16 +82,20 @@ class Lhc(ConvolutionOperator):
         "2301.05440",
     )
     cost_class: ClassVar[str] = IRREGULAR
-    target: ClassVar[str] = "dense convolutions but the first; of 3 x 3 where shapes are rigid"
+    target: ClassVar[str] = (
+        "dense convolutions but the first, with depthwise also depthwise ones; "
+        "of 3 x 3 where shapes are rigid"
+    )
     keys: ClassVar[Mapping[str, Key]] = {
         "shapes": Key(str, one_of((FREE, RIGID))),
         "density": Key(read_share, SHARE),
         "cgi": Key(read_whole, whole(1)),
         "cgo": Key(read_whole, whole(1)),
         "seed": Key(read_whole, whole(0)),
+        "depthwise": Key(read_flag, FLAG, "false"),
     }
     cost: ClassVar[Mapping[str, Cost]] = {
-        TRAIN: Cost("Co*Ci*k^2", "Co*Ci*k^2*HWo"),
+        TRAIN: Cost("Co*(Ci/g)*k^2", "Co*(Ci/g)*k^2*HWo"),
         INFERENCE: Cost("live", "live*HWo"),
     }
     shapes: str = FREE
@@ -98,30 +106,40 @@ class Lhc(ConvolutionOperator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.groups != 1:
-            raise ShapeError(f"groups must be 1, not {self.groups}; blocks are of all channels")
         if self.shapes == RIGID and self.kernel != (3, 3):
             raise ShapeError(
                 f"kernel must be [3, 3], of which rigid shapes are, not {list(self.kernel)}"
             )
 
     def mask(self, name: str, channels: int) -> Mask:
-        """Of the layer of that name, on so many input channels."""
+        """Of the layer of that name, on so many input channels of a group."""
         live = (rigid if self.shapes == RIGID else free)(self.effects(name, channels))
         return Mask.of_blocks(live, self.cgo, self.cgi)
 
     def expand(self, name: str, inputs: tuple[str, ...], shape: Shape) -> tuple[Layer, ...]:
         """NAME, a convolution with a mask; in the train form with the zeros in its kernel."""
-        mask = self.mask(name, shape[0]) if self.form == INFERENCE else None
-        op = Conv2d(
-            self.out_channels, self.kernel, self.stride, self.padding, self.dilation, mask=mask
-        )
-        return (Layer(name, op, inputs, self.bias, self.norm, self.activation),)
+        channels = self._each(shape)
+        mask = self.mask(name, channels) if self.form == INFERENCE else None
+        about = self.kernel, self.stride, self.padding, self.dilation
+        op: Operator = Conv2d(self.out_channels, *about, mask=mask)
+        if self.groups > 1:
+            op = Depthwise(*about, self.out_channels // self.groups, mask=mask)
+        return (self.last(name, op, *inputs),)
 
     def words(self, shape: Shape) -> dict[str, int]:
-        """The live taps of the kernel: density*Co*Ci*k^2, to the nearest tap of a block."""
-        mask = self.mask(self.name, shape[0])
-        return {"live": int(mask.live(self.out_channels, shape[0]).sum())}
+        """The live taps of the kernel: density*Co*(Ci/g)*k^2, to the nearest tap of a block."""
+        channels = self._each(shape)
+        mask = self.mask(self.name, channels)
+        return {"live": int(mask.live(self.out_channels, channels).sum())}
+
+    def _each(self, shape: Shape) -> int:
+        """Input channels of a group; ShapeError unless it is dense or depthwise."""
+        if self.groups not in (1, shape[0]) or self.out_channels % self.groups:
+            raise ShapeError(
+                f"groups must be 1, or the {shape[0]} input channels if these divide the "
+                f"{self.out_channels} output channels, not {self.groups}"
+            )
+        return shape[0] // self.groups
 
     def fold(self, name: str, trained: Mapping[str, Trained]) -> dict[str, Trained]:
         """The values of the live taps; ShapeError where another is not 0."""
@@ -131,12 +149,21 @@ class Lhc(ConvolutionOperator):
 
     @classmethod
     def replaces(cls, network: Network, layer: Layer, **keys: Any) -> bool:
-        """Whether it is dense, and another layer is the first convolution of the network."""
+        """Whether it is dense, or depthwise if asked for, and not the network's first."""
         every = (each for each in network.layers if as_convolution(network, each))
         conv = as_convolution(network, layer)
-        if conv is None or conv.groups > 1 or layer is next(every):
+        if conv is None or layer is next(every):
             return False
+        if conv.groups > 1:
+            depthwise = conv.groups == network.in_shapes(layer)[0][0]
+            if not (depthwise and keys.get("depthwise", False)):
+                return False
         return keys.get("shapes", FREE) == FREE or conv.kernel == (3, 3)
+
+    @classmethod
+    def of(cls, network: Network, layer: Layer, **keys: Any) -> Self:
+        """With the attributes of a convolution, dense or depthwise."""
+        return super().of(network, layer, **{k: v for k, v in keys.items() if k != "depthwise"})
 
     def effects(self, name: str, channels: int) -> Array:
         """Drawn for the layer of that name: what `free` or `rigid` make its mask of."""

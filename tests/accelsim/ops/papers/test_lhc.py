@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import accelsim as ax
 from accelsim import networks
 from accelsim.errors import NetworkError, ShapeError
 from accelsim.ir import Layer
@@ -23,6 +24,9 @@ CASES = [
     Lhc(8, (3, 3), padding=1, cgi=2, cgo=2, density=0.4, shapes="rigid"),
     Lhc(8, (3, 3), (2, 1), dilation=(1, 2), cgi=3, cgo=4, shapes="rigid", norm=True),
     Lhc(4, (3, 3), density=1.0),
+    Lhc(6, (3, 3), padding=1, groups=6, cgo=2, density=0.4, norm=True),
+    Lhc(12, (5, 3), (2, 1), "same", groups=6, cgo=4, density=0.3, bias=True),
+    Lhc(6, (3, 3), groups=6, cgo=1, density=0.4, shapes="rigid"),
 ]
 
 
@@ -61,13 +65,13 @@ def test_live_taps_are_the_kernel_with_its_zeros(op):
     trained_op = replace(op, form="train")
     train, network = trained_op.network(shape), op.network(shape)
     trained = draw(train)
-    live = op.mask("lhc", 6).live(op.out_channels, 6)
+    live = op.mask("lhc", 6 // op.groups).live(op.out_channels, 6 // op.groups)
     weights = trained["lhc"].kernel * live
     trained["lhc"] = trained["lhc"]._replace(kernel=weights)
     folded = trained_op.fold("lhc", trained)
     x = draw_input(shape)
     found = golden(network, folded, x)
-    sums = naive.conv2d(x, weights, op.stride, op.sides(shape), op.dilation)
+    sums = naive.conv2d(x, weights, op.stride, op.sides(shape), op.dilation, op.groups)
     assert np.array_equal(found, trained["lhc"].apply(sums))
     assert np.array_equal(golden(train, trained, x), found)
     assert network.total_macs == live.sum() * sums[0].size
@@ -149,6 +153,8 @@ def test_where_it_fits():
     assert Lhc.replaces(mobile, pointwise)
     assert not Lhc.replaces(mobile, pointwise, shapes="rigid")
     assert not Lhc.replaces(mobile, depthwise)
+    assert Lhc.replaces(mobile, depthwise, depthwise=True)
+    assert Lhc.replaces(mobile, depthwise, depthwise=True, shapes="rigid")
     masked = replace(second, op=Lhc(16, (3, 3)).network((16, 32, 32)).layers[0].op)
     assert not Lhc.replaces(replace(plain, layers=(first, masked)), masked)
 
@@ -156,7 +162,11 @@ def test_where_it_fits():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Lhc(4, (3, 3), groups=2), "groups must be 1, not 2"),
+        (
+            lambda: Lhc(4, (3, 3), groups=2).network((4, 9, 9)),
+            "groups must be 1, or the 4 input channels if these divide the 4 output channels, not",
+        ),
+        (lambda: Lhc(6, (3, 3), groups=4).network((4, 9, 9)), "groups must be 1, .* the 6 output"),
         (lambda: Lhc(4, (5, 5), shapes="rigid"), r"kernel must be \[3, 3\], of which rigid"),
         (lambda: Lhc(4, (3, 3), density=0), "density must be a number above 0 and at most 1"),
         (lambda: Lhc(4, (3, 3), density=1.5), "density must be a number above 0 and at most 1"),
@@ -181,6 +191,55 @@ def test_a_layer_of_a_name_has_a_mask_of_its_own():
     masks = [each.op.mask for each in made.layers if isinstance(each, Layer) and is_masked(each)]
     assert len(masks) == 18
     assert len(set(masks)) > 9
+
+
+def test_depthwise_layers_of_a_network():
+    """Of blocks of 16 channels, each of which has a tenth of its taps, together to a tap."""
+    plain = networks.get("mobilenet_v1")
+    network = apply(plain, "lhc:depthwise=true,density=0.1")
+    for before, after in zip(plain.layers, network.layers, strict=True):
+        if before.op.name == "depthwise":
+            blocks = plain.in_shapes(before)[0][0] // 16
+            assert network.params(after) - plain.params(before) == (
+                16 * round(0.9 * blocks) - 16 * 9 * blocks
+            )
+            assert len(after.op.mask.taps) == blocks
+    only = apply(plain, "lhc:density=0.1")
+    assert all(each.op.mask is None for each in only.layers if each.op.name == "depthwise")
+
+
+@pytest.mark.parametrize("size", [14, 28])
+@pytest.mark.parametrize("kernel", [5, 7, 9, 15, 31])
+def test_a_tenth_of_depthwise_kernels_takes_a_tenth_of_the_clocks(kernel, size):
+    """At most 1.25 x the live taps of every tile of 16 channels and 7 pixels."""
+    op = Lhc(64, (kernel, kernel), padding=kernel // 2, groups=64)
+    network = op.network((64, size, size))
+    design = ax.Hardware(ax.SystolicArray(16, 16), depthwise=ax.DepthwiseEngine(16, 7, 112))
+    (cost,) = ax.simulate(network, design, depthwise_on="engine").layers
+    live = op.words((64, size, size))["live"]
+    assert live == 16 * round(0.1 * 4 * kernel * kernel)
+    assert cost.engine == "depthwise"
+    assert cost.cycles <= 1.25 * live // 16 * size * size / 7
+
+
+@pytest.mark.parametrize("channels", [64, 256])
+def test_a_tenth_of_dense_kernels_on_an_array(channels):
+    """At most 1.5 x the live products, in blocks of the 16 columns of the array."""
+    network = Lhc(channels, (3, 3), padding=1).network((channels, 14, 14))
+    (cost,) = ax.simulate(network, ax.Hardware(ax.SystolicArray(16, 16))).layers
+    assert cost.cycles <= 1.5 * network.total_macs / 256
+
+
+def test_depthwise_levels_agree():
+    """In every value and clock, also with channels that have no live tap at all."""
+    network = Lhc(12, (5, 5), padding=2, groups=12, cgo=3, density=0.05).network((12, 9, 9))
+    design = ax.Hardware(ax.SystolicArray(4, 4), depthwise=ax.DepthwiseEngine(3, 4))
+    for where in ("engine", "array"):
+        result = ax.simulate(network, design, fidelity="cycle", depthwise_on=where)
+        assert result.values_equal
+        golden = ax.simulate(network, design, fidelity="golden", depthwise_on=where)
+        assert np.array_equal(result.output, golden.output)
+        assert result.total_cycles == golden.total_cycles
 
 
 def is_masked(layer):
