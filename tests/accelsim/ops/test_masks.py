@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import accelsim as ax
 from accelsim.errors import FileError, ShapeError
 from accelsim.importers import load
-from accelsim.ops import Conv2d, Depthwise, Pointwise
+from accelsim.ops import Conv2d, Depthwise, Linear, Pointwise
 from accelsim.ops.geometry import convolve
 from accelsim.ops.masks import Mask
 from accelsim.quantised import with_values
@@ -202,3 +202,28 @@ def test_sums_of_very_many_products_are_bounded_channel_by_channel():
     (layer,) = network.layers
     assert layer.factors.most_sum == max(sums) * max(map(abs, layer.factors.x))
     assert ax.simulate(b.network(), "tiny", fidelity="golden").total_macs == 3 * channels // 2
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_masks_beside_all_that_is_folded(batch):
+    """Norms before and behind, scales of layers, and every operator that has a mask."""
+    rng = np.random.default_rng(0)
+
+    def some(*shape):
+        return Mask.of(rng.random(shape) < 0.4)
+
+    b = ax.Builder("folds", (8, 8), channels=4)
+    b.add("a", Conv2d(6, (3, 3), mask=some(6, 4, 3, 3)), prenorm=True, bias=True, activation="relu")
+    b.add("b", Depthwise((3, 2), multiplier=2, mask=some(12, 1, 3, 2)), norm=True)
+    b.add("c", Pointwise(8, groups=2, mask=some(8, 6, 1, 1)), norm=True, layer_scale=True)
+    b.add("d", Linear(3, flatten=True, mask=some(3, 8 * 36, 1, 1)), bias=True)
+    network = b.network()
+    result = ax.simulate(network, "tiny", fidelity="cycle", batch=batch)
+    assert result.values_equal
+    assert result.total_cycles == ax.simulate(network, "tiny", batch=batch).total_cycles
+    weights = sum(
+        layer.op.mask.live(*shape).sum()
+        for layer, shape in zip(network.layers, ((6, 4), (12, 1), (8, 6), (3, 8 * 36)), strict=True)
+    )
+    others = (6 + 2 * 4) + 2 * 12 + (2 + 1) * 8 + 3
+    assert network.total_params == weights + others
