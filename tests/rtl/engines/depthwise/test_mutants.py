@@ -185,7 +185,7 @@ SCHEDULE = (
 )  # fmt: skip
 
 GOLDEN = (
-    Mutant("kernels upside down", "* w[ky, kx]", "* w[p.fh - 1 - ky, kx]"),
+    Mutant("kernels upside down", "ky * p.dh - p.pt, p.h", "(p.fh - 1 - ky) * p.dh - p.pt, p.h"),
     Mutant("lanes before tiles", "transpose(0, 2, 3, 1)", "transpose(2, 0, 3, 1)"),
 )
 
