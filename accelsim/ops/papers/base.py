@@ -447,7 +447,7 @@ def _linear(layer: Layer, trained: Trained | None, inputs: list[Array]) -> Array
         return inputs[0].reshape(op.shape).transpose(op.order)
     if isinstance(op, Modulate) and trained is not None:
         return wide(trained.kernel) * wide(inputs[0])
-    if len(inputs) == 2 and op.lower(*shapes):
+    if len(inputs) > 1 + getattr(op, "guided", False) and op.lower(*shapes):
         sums = wide(op.golden(np.empty(0), *inputs))
         return sums if trained is None else trained.apply(sums)
     if isinstance(op, Crop):

@@ -12,6 +12,7 @@ from accelsim.importers import load
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.networks.variants import apply
 from accelsim.ops import Conv2d, Depthwise, Pointwise, RegionConv, Resize
+from accelsim.ops.papers.base import Trained, golden
 from accelsim.ops.papers.drconv import DrConv
 from accelsim.quantised import with_values
 from tests.accelsim.ops.papers import dynamic
@@ -128,33 +129,47 @@ def test_every_level_and_a_batch(name, way):
     """Every image has kernels and regions of its own; registers have the clocks of the schedule."""
     network = replace(CASES[name], way=way, bias=True).network(SHAPE)
     design = ax.Hardware(ax.SystolicArray(5, 4))
-    golden, cycle = (ax.simulate(network, design, fidelity=f, batch=2) for f in ("golden", "cycle"))
+    sums, cycle = (ax.simulate(network, design, fidelity=f, batch=2) for f in ("golden", "cycle"))
     assert cycle.values_equal
-    assert [x.cycles for x in cycle.layers] == [x.cycles for x in golden.layers]
-    assert np.array_equal(cycle.output, golden.output)
+    assert [x.cycles for x in cycle.layers] == [x.cycles for x in sums.layers]
+    assert np.array_equal(cycle.output, sums.output)
     cost = cycle.layers[-1]
     assert (cost.op, cost.way) == ("region_conv", way)
     assert cost.cycles_min <= cost.cycles <= cost.cycles_max
 
 
-def test_on_integers_kernels_are_mixed_and_taken_exactly():
-    """Of integers as attention, the sums of the equation: no rounding is in between."""
-    op, rng = CASES["code"], np.random.default_rng(5)
-    x = rng.integers(-128, 128, SHAPE).astype(np.int8)
-    guide = rng.integers(-3, 4, (op.m, *SHAPE[1:])).astype(np.int8)  # with many ties
-    a = rng.integers(-2, 3, (op.m, op.nw))
-    bank = rng.integers(-9, 10, (op.out_channels * SHAPE[0] * 9, op.nw))
-    mixed = Pointwise(len(bank)).golden(
-        bank.astype(np.int8)[..., None, None], a.T[:, :, None].astype(np.int8)
-    )
-    region_conv = op.network(SHAPE).layers[-1].op
-    sums = region_conv.golden(np.empty(0, np.int8), x, guide, mixed.astype(np.int8))
-    kernels = np.einsum("tj,wj->tw", a, bank).reshape(op.m, op.out_channels, SHAPE[0], 3, 3)
-    every = [naive.conv2d(x, w, padding=(1, 1, 1, 1)) for w in kernels]
-    for y, column in np.ndindex(*SHAPE[1:]):
+@pytest.mark.parametrize("name", CASES)
+def test_on_integers_the_layers_are_the_equation_exactly(name):
+    """Attentions are given; guide, kernels and sums follow in integers, with many ties."""
+    op, rng = CASES[name], np.random.default_rng(5)
+    network = op.network(SHAPE)
+    x = rng.integers(-128, 128, SHAPE)
+    region_conv = network.layers[-1]
+    size = network.shape(region_conv.name)[1:]
+    size_of = network.shape("drconv_kernels")
+    shape = op.m, op.out_channels, SHAPE[0], *op.kernel
+    if op.version == "code":
+        a, bank = dynamic.integers(rng, op.m, op.nw), dynamic.integers(rng, size_of[0], op.nw)
+        given = {"drconv_attention": a.T[:, :, None]}
+        trained = {"drconv_kernels": Trained(bank[..., None, None])}
+        kernels = np.einsum("tj,wj->tw", a, bank).reshape(shape)
+    else:
+        values = dynamic.integers(rng, op.m, op.m, *op.kernel)
+        filters = dynamic.integers(rng, op.m, op.out_channels * SHAPE[0], op.m)
+        offset = dynamic.integers(rng, size_of[0])
+        given = {"drconv_fc": values.reshape(op.m**2, *op.kernel)}
+        trained = {"drconv_kernels": Trained(filters.reshape(-1, op.m, 1, 1), None, offset)}
+        kernels = np.einsum("twj,tjyx->twyx", filters, values).reshape(shape)
+        kernels = kernels + offset.reshape(*shape[:3], 1, 1)
+    guide = rng.integers(-2, 3, network.shape(region_conv.inputs[1]))
+    given[region_conv.inputs[1]] = guide
+    assert op.m == 1 or (np.sort(guide, axis=0)[-1] == np.sort(guide, axis=0)[-2]).any()
+    every = [naive.conv2d(x, w, op.stride, sides(op)) for w in kernels]
+    found = golden(network, trained, x, given)
+    for y, column in np.ndindex(*size):
         here = guide[:, y, column].tolist()
         chosen = every[here.index(max(here))]
-        assert np.array_equal(sums[:, y, column], chosen[:, y, column])
+        assert np.array_equal(found[:, y, column], chosen[:, y, column])
 
 
 # 64 channels of 56 x 56, 3 x 3, 8 regions; products of the convolution, the kernels, the guide.
