@@ -73,7 +73,7 @@ class DrConv(ConvolutionOperator):
     forms: ClassVar[tuple[str, ...]] = (INFERENCE,)
     keys: ClassVar[Mapping[str, Key]] = {
         "m": Key(read_whole, whole(1, MOST_REGIONS)),
-        "nw": Key(read_whole, whole(1)),
+        "nw": Key(read_whole, whole(1, 4096)),
         "version": Key(str, one_of(VERSIONS)),
         "way": Key(str, one_of(WAYS)),
     }

@@ -89,9 +89,9 @@ class Lhc(ConvolutionOperator):
     keys: ClassVar[Mapping[str, Key]] = {
         "shapes": Key(str, one_of((FREE, RIGID))),
         "density": Key(read_share, SHARE),
-        "cgi": Key(read_whole, whole(1)),
-        "cgo": Key(read_whole, whole(1)),
-        "seed": Key(read_whole, whole(0)),
+        "cgi": Key(read_whole, whole(1, 65536)),
+        "cgo": Key(read_whole, whole(1, 65536)),
+        "seed": Key(read_whole, whole(0, 999_999_999)),
         "depthwise": Key(read_flag, FLAG, "false"),
     }
     cost: ClassVar[Mapping[str, Cost]] = {

@@ -75,7 +75,7 @@ class MdConv(ConvolutionOperator):
     keys: ClassVar[Mapping[str, Key]] = {
         "hidden": Key(read_whole, OPTIONAL, "Ci"),
         "r": Key(read_share, SHARE),
-        "least": Key(read_whole, whole(1)),
+        "least": Key(read_whole, whole(1, 65536)),
         "gate": Key(str, one_of(GATES)),
     }
     cost: ClassVar[Mapping[str, Cost]] = {

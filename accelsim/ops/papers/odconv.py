@@ -65,9 +65,9 @@ class OdConv(ConvolutionOperator):
     target: ClassVar[str] = "all convolutions but the first one and projections of shortcuts"
     forms: ClassVar[tuple[str, ...]] = (INFERENCE,)
     keys: ClassVar[Mapping[str, Key]] = {
-        "n": Key(read_whole, whole(1)),
+        "n": Key(read_whole, whole(1, 4096)),
         "r": Key(read_share, SHARE),
-        "least": Key(read_whole, whole(1)),
+        "least": Key(read_whole, whole(1, 65536)),
     }
     cost: ClassVar[Mapping[str, Cost]] = {
         INFERENCE: Cost(
@@ -85,7 +85,7 @@ class OdConv(ConvolutionOperator):
             ("resnet50", "odconv", 77.87, 1.64),
             ("resnet50", "odconv:n=4", 78.50, 2.27),
             ("resnet101", "odconv", 78.84, 1.40),
-            ("resnet101", "odconv:n=4", 79.15, 1.71),
+            ("resnet101", "odconv:n=2", 79.15, 1.71),
         )
     )
     n: int = 1

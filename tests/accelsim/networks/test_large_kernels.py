@@ -449,6 +449,16 @@ def test_published_inception_depthwise():
     assert network.shape("dw_id") == (40, 56, 56)
 
 
+def test_mixers_of_inception_next_tiny():
+    """8.31 M multiply-accumulates and 25,668 weights in all; the rest is 1 x 1."""
+    network = networks.get("inception_next_tiny")
+    mixers = [layer for layer in network.layers if isinstance(layer.op, Depthwise)]
+    assert len(mixers) == 3 * 18
+    assert sum(map(network.macs, mixers)) == 8_311_968
+    biases = sum(network.shape(layer.name)[0] for layer in mixers)
+    assert sum(map(network.params, mixers)) - biases == 25_668
+
+
 def test_a_third_of_the_channels_leaves_none_unchanged():
     layers = InceptionDepthwise(ratio=1 / 3).expand("dw", (INPUT,), (6, 4, 4))
     assert [layer.name for layer in layers] == ["dw_hw", "dw_w", "dw_h", "dw"]

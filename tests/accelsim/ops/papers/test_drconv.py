@@ -341,7 +341,7 @@ def test_in_a_file(tmp_path):
     [
         (lambda: DrConv(4, (3, 3), m=0), "m must be a whole number from 1 to 256, not 0"),
         (lambda: DrConv(4, (3, 3), m=257), "m must be a whole number from 1 to 256, not 257"),
-        (lambda: DrConv(4, (3, 3), nw=0), "nw must be a whole number of at least 1, not 0"),
+        (lambda: DrConv(4, (3, 3), nw=0), "nw must be a whole number from 1 to 4096, not 0"),
         (lambda: DrConv(4, (3, 3), version="b"), "version must be one of code, paper, not 'b'"),
         (lambda: DrConv(4, (3, 3), way="both"), "way must be one of auto, expand, bucket"),
         (lambda: DrConv(4, (3, 3), groups=2), "groups must be 1, as the kernels are dense, not 2"),

@@ -171,7 +171,7 @@ def test_where_it_fits():
         (lambda: Lhc(4, (3, 3), density=0), "density must be a number above 0 and at most 1"),
         (lambda: Lhc(4, (3, 3), density=1.5), "density must be a number above 0 and at most 1"),
         (lambda: Lhc(4, (3, 3), density="x"), "density must be a number above 0 and at most 1"),
-        (lambda: Lhc(4, (3, 3), cgi=0), "cgi must be a whole number of at least 1, not 0"),
+        (lambda: Lhc(4, (3, 3), cgi=0), "cgi must be a whole number from 1 to 65536, not 0"),
         (lambda: Lhc(4, (3, 3), shapes="round"), "shapes must be one of free, rigid, not 'round'"),
     ],
 )

@@ -1,6 +1,7 @@
 """MixConv with dense groups, SP-MixConv and its fold, and both as variants."""
 
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 import pytest
@@ -40,6 +41,41 @@ def test_it_costs_what_a_mix_conv_costs_and_a_bias():
         folded = SpMixConv((3, 5, 7), out_channels=out).network((64, 56, 56))
         assert folded.total_macs == mixed.total_macs
         assert folded.total_params == mixed.total_params + (out or 64)
+
+
+@pytest.mark.parametrize(
+    ("kernels", "params", "macs"),
+    [
+        ((3, 5), 1_088, 3_411_968),
+        ((3, 5, 7), 1_752, 5_494_272),
+        ((3, 5, 7, 9), 2_624, 8_228_864),
+    ],
+)
+def test_the_unit_layer(kernels, params, macs):
+    """64 channels of 56 x 56, depthwise; in 3 groups of 22, 21 and 21."""
+    network = MixConv(kernels).network((64, 56, 56))
+    assert (network.total_params, network.total_macs) == (params, macs)
+
+
+# Millions of multiply-accumulates of depthwise layers, and of such with the largest kernel of each
+# layer for all of its channels.
+@pytest.mark.parametrize(
+    ("name", "mixed", "largest"),
+    [("mixnet_s", 38.99, 63.0), ("mixnet_m", 64.76, 114.2), ("mixnet_l", 85.82, 151.1)],
+)
+def test_depthwise_layers_of_mixnet(name, mixed, largest):
+    network = networks.get(name)
+    layers = [layer for layer in network.layers if isinstance(layer.op, Depthwise)]
+    found = padded = weights = 0
+    for layer in layers:
+        (shape,) = network.in_shapes(layer)
+        kernels = layer.op.kernels or (layer.op.kernel,) * shape[0]
+        found += network.macs(layer)
+        padded += max(map(prod, kernels)) * prod(network.shape(layer.name))
+        weights += sum(map(prod, kernels))
+    assert round(found / 1e6, 2) == mixed
+    assert round(padded / 1e6, 1) == largest
+    assert name != "mixnet_s" or weights == 223_080
 
 
 def test_dense_groups_equal_naive_loops():

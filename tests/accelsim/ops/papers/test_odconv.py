@@ -187,6 +187,10 @@ def test_costs(n, params, fc, mixing):
         ("mobilenet_v2", 4, 11.51, 11_512_149),
         ("resnet18", 1, 11.94, 11_943_944),
         ("resnet18", 4, 44.90, 44_901_640),
+        ("resnet50", 1, 28.64, 28_635_112),
+        ("resnet50", 4, 90.67, 90_670_888),
+        ("resnet101", 1, 50.82, 50_818_769),
+        ("resnet101", 2, 90.44, 90_441_623),
     ],
 )
 def test_published_parameters(name, n, published, exact):
@@ -293,7 +297,7 @@ def test_in_a_file(tmp_path):
     ("make", "message"),
     [
         (lambda: OdConv(4, (3, 3), form="x"), "form must be one of inference, train, not 'x'"),
-        (lambda: OdConv(4, (3, 3), n=0), "n must be a whole number of at least 1, not 0"),
+        (lambda: OdConv(4, (3, 3), n=0), "n must be a whole number from 1 to 4096, not 0"),
         (lambda: OdConv(4, (3, 3), r=0), "r must be a number above 0 and at most 1, not 0"),
         (lambda: OdConv(4, (3, 3), r=2.0), "r must be a number above 0 and at most 1, not 2.0"),
         (lambda: OdConv(4, (3, 3), least=1.5), "least must be a whole number .*, not 1.5"),
@@ -308,7 +312,7 @@ def test_mistakes(make, message):
 @pytest.mark.parametrize(
     ("variant", "message"),
     [
-        ("odconv:n=0", "key n of variant odconv must be a whole number of at least 1, not 0"),
+        ("odconv:n=0", "key n of variant odconv must be a whole number from 1 to 4096, not 0"),
         ("odconv:r=3/2", "key r of variant odconv must be a number above 0 and at most 1, not 3/2"),
         ("odconv:r=1/0", "key r of variant odconv must be a number above 0 and at most 1, not 1/0"),
         ("odconv:m=2", "variant odconv takes only the keys n, r, least, not 'm'"),

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from accelsim import networks
 from accelsim.errors import ShapeError
 from accelsim.ops.papers.base import Trained, golden
 from accelsim.ops.papers.psconv import PsConv, PsgConv
@@ -146,6 +147,13 @@ def test_costs(form, params, macs, groups):
     network = op.network((64, 56, 56))
     assert (network.total_params, network.total_macs) == (params // groups, macs // groups)
     assert network.shape(op.name) == (64, 56, 56)
+
+
+def test_resnet50_costs_what_it_did():
+    """25.557 M parameters and 4.089 G multiply-accumulates, as without PSConv."""
+    network = networks.get("resnet50", "psconv")
+    assert (network.total_params, network.total_macs) == (25_557_032, 4_089_184_256)
+    assert sum(getattr(each.op, "mask", None) is not None for each in network.layers) == 16
 
 
 @pytest.mark.parametrize(
