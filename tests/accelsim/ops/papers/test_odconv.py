@@ -315,6 +315,8 @@ def test_mistakes(make, message):
         ("odconv:n=0", "key n of variant odconv must be a whole number from 1 to 4096, not 0"),
         ("odconv:r=3/2", "key r of variant odconv must be a number above 0 and at most 1, not 3/2"),
         ("odconv:r=1/0", "key r of variant odconv must be a number above 0 and at most 1, not 1/0"),
+        # which takes minutes as a fraction, and is too large for a float
+        ("odconv:r=1e99999999", "key r of variant odconv must be a number above 0 .* not 1e999.*"),
         ("odconv:m=2", "variant odconv takes only the keys n, r, least, not 'm'"),
     ],
 )
