@@ -1,5 +1,6 @@
 """Every function on tensors of odd shapes, against ONNX's reference evaluator or onnxruntime."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -419,7 +420,22 @@ def test_what_is_no_number_becomes_the_least() -> None:
 
 def test_every_function_has_a_case() -> None:
     theirs = {kind for kind in FUNCTIONS if not kind.startswith("tflite.")}
-    assert {kind for kind, *_ in CASES} | {"ChannelShuffle"} == theirs
+    others = {"AdaptiveAveragePool", "ChannelShuffle"}  # which ONNX has not
+    assert {kind for kind, *_ in CASES} | others == theirs
+
+
+@pytest.mark.parametrize("size", [(3, 3), (2, 5), (1, 1), (7, 4)])
+def test_averages_of_parts_are_those_of_pytorch(size: tuple[int, int]) -> None:
+    """Parts begin at a share rounded down and end at one rounded up; some overlap."""
+    x = np.random.default_rng(0).normal(size=(2, 3, 5, 4)).astype(np.float32)
+    made = FUNCTIONS["AdaptiveAveragePool"](x, size)
+    assert made.shape == (2, 3, *size)
+    assert made.dtype == x.dtype
+    for n, c, i, j in np.ndindex(made.shape):
+        rows = range(math.floor(i * 5 / size[0]), math.ceil((i + 1) * 5 / size[0]))
+        columns = range(math.floor(j * 4 / size[1]), math.ceil((j + 1) * 4 / size[1]))
+        part = [float(x[n, c, row, column]) for row in rows for column in columns]
+        assert math.isclose(made[n, c, i, j], sum(part) / len(part), rel_tol=1e-5, abs_tol=1e-6)
 
 
 def test_channels_are_shuffled() -> None:
