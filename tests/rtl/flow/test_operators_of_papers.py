@@ -12,6 +12,7 @@ import accelsim as ax
 from accelsim.ops import papers
 from accelsim.ops.papers.base import INFERENCE
 from accelsim.ops.papers.example import example
+from accelsim.ops.papers.lhc import Lhc
 from rtl.flow.cosim import level
 
 SHAPE = 8, 7
@@ -64,6 +65,19 @@ def test_rtl_has_their_values_and_clocks(name, form, simulator):
     layer = layers[0] if simulator == "amaranth" else layers[-1]
     run = level(DESIGN, simulator)
     found = ax.cosim(network(name, form), layer.name, DESIGN, run)
+    assert found.values_equal
+    assert found.cycles_equal
+    assert found.cycles.schedule == layer.cycles
+
+
+@pytest.mark.parametrize("simulator", ["amaranth", "verilator"])
+def test_rtl_leaves_out_taps_of_depthwise_blocks(simulator):
+    """As of blocks of dense layers, LHC: the same values and clocks as at all other levels."""
+    op = Lhc(8, (5, 5), padding=2, groups=8, cgo=2, density=0.1)
+    network = op.network((8, 7, 7))
+    (layer,) = ax.simulate(network, DESIGN, fidelity="cycle", depthwise_on="engine").layers
+    found = ax.cosim(network, "lhc", DESIGN, level(DESIGN, simulator), depthwise_on="engine")
+    assert layer.engine == "depthwise"
     assert found.values_equal
     assert found.cycles_equal
     assert found.cycles.schedule == layer.cycles
