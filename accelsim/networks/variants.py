@@ -140,9 +140,12 @@ def replace_layers(
     """
     placed: dict[str, tuple[Layer, ...]] = {}
     reasons: list[str] = []
+    shared = {layer.tied for layer in network.layers}
     for layer in network.layers:
         if operator.replaces(network, layer, **keys):
             try:
+                if layer.tied or layer.name in shared:
+                    raise ShapeError("its kernel is that of another layer too")
                 op = operator.of(network, layer, **keys)
                 beside = _beside(_with(network, placed), layer, op) if op.reads else ()
                 placed |= _replacement(network, layer, op, beside)

@@ -1,6 +1,7 @@
 """Variants that put an operator of a paper in the place of layers."""
 
 import warnings
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from accelsim.find import find_network
 from accelsim.ir import INPUT, Layer, Network
 from accelsim.networks.variants import apply, parse, variant_keys, with_form
 from accelsim.ops import Add, Conv2d, Depthwise, GlobalPool, Linear, Pointwise, papers
+from accelsim.ops.papers.superconv import SuperConv
 
 
 def small(*layers, shape=(8, 12, 12)):
@@ -83,6 +85,18 @@ def test_kernels_with_a_mask_or_of_another_layer_stay():
     changed = apply(Network("n", (8, 4, 4), layers), "acb")
     assert changed.layer("conv") == layers[1]
     assert changed.layer("other") != layers[2]
+
+
+@pytest.mark.parametrize("variant", ["acb", "acb:form=train", "odconv", "lhc"])
+def test_kernels_that_layers_share_stay(variant):
+    shared = SuperConv(8, (3, 3), padding=1, form="train", masks=("full", "centre"))
+    block = shared.expand("block", ("conv",), (8, 9, 9))
+    layers = (replace(CONV, inputs=(INPUT,)), *block, Layer("last", Conv2d(8, (3, 3)), ("block",)))
+    network = Network("n", (8, 9, 9), layers)
+    with pytest.warns(AccelsimWarning, match=r"its kernel is that of another layer too \(layer b"):
+        changed = apply(network, variant)
+    assert [changed.layer(layer.name) for layer in block] == [*block]
+    assert changed.layer("last") != layers[-1]
 
 
 def test_maps_keep_their_type():
