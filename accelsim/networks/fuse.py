@@ -51,8 +51,16 @@ NO_RULES = Rules()
 
 
 def fuse(network: Network, name: str, rules: Rules) -> Network:
-    """The network with any KxK depthwise layer (K > 1, one stride) replaced; others stay."""
-    chosen = [layer.name for layer in network.layers if square_depthwise(network, layer)]
+    """The network with any KxK depthwise layer (K > 1, one stride) replaced; others stay.
+
+    So do layers whose kernel is that of another layer too.
+    """
+    shared = {layer.tied for layer in network.layers}
+    chosen = [
+        layer.name
+        for layer in network.layers
+        if square_depthwise(network, layer) and not (layer.tied or layer.name in shared)
+    ]
     if not chosen:
         raise NetworkError(
             f"variant {name} replaces square depthwise layers, and {network.name} has none"

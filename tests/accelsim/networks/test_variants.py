@@ -99,6 +99,16 @@ def test_kernels_that_layers_share_stay(variant):
     assert changed.layer("last") != layers[-1]
 
 
+@pytest.mark.parametrize("variant", ["fuse_half", "fuse_full_50"])
+def test_depthwise_kernels_that_layers_share_stay(variant):
+    shared = SuperConv(8, (5, 5), padding=2, groups=8, form="train", masks=("full", "centre"))
+    block = shared.expand("block", (INPUT,), (8, 9, 9))
+    network = Network("n", (8, 9, 9), (*block, Layer("last", Depthwise((3, 3)), ("block",))))
+    changed = apply(network, variant)
+    assert changed.layers[: len(block)] == block
+    assert changed.layer("last") != network.layer("last")
+
+
 def test_maps_keep_their_type():
     layer = Layer("conv", Conv2d(8, (3, 3), padding=1), (INPUT,), dtype="int16")
     changed = apply(Network("n", (8, 9, 9), (layer,)), "acb:form=train")
