@@ -180,7 +180,7 @@ def test_mistakes(make, message):
         make()
 
 
-@pytest.mark.parametrize("density", ["0", "1.1", "-1", "nan", "1e-1", "a", "."])
+@pytest.mark.parametrize("density", ["0", "1.1", "-1", "nan", "1e1", "1e-400", "1/0", "a", "."])
 def test_wrong_densities_of_a_variant(density):
     with pytest.raises(NetworkError, match=r"key density of variant lhc must be a number above 0"):
         networks.get("resnet20", f"lhc:density={density}")
