@@ -127,6 +127,9 @@ def _entry(plain: BaseNetwork, network: BaseNetwork, variant: str, result: Resul
         if layer.op.lower(*network.in_shapes(layer))
         for source in layer.inputs[1:]
     }
+    for layer in reversed(network.layers):
+        if layer.name in kernels - names:  # made of what the operator adds before it
+            kernels |= {*layer.inputs}
     beside = {
         layer.name
         for layer in network.layers
