@@ -30,7 +30,7 @@ class Entry:
     replaced : layers of the baseline in whose place the operator stands.
     cycles : of all layers that an engine runs; None where the variant does not apply.
     beside_cycles : of these, those of layers that the operator adds and that make a single pixel,
-        or a kernel: gates, and what is multiplied with, of every image.
+        or lead to a kernel: gates, and what is multiplied with, of every image.
     memory_cycles : clocks of the network with the memory of the design; None where it has none.
     macs, params : of all layers.
     weight_bytes : of all kernels, a byte a value; biases and scales left out.
@@ -121,21 +121,7 @@ def _about(plain: BaseNetwork, variant: str, **figures: Any) -> Entry:
 def _entry(plain: BaseNetwork, network: BaseNetwork, variant: str, result: Result) -> Entry:
     kept = {*plain.layers} & {*network.layers}
     names = {layer.name for layer in plain.layers}
-    kernels = {
-        source
-        for layer in network.layers
-        if layer.op.lower(*network.in_shapes(layer))
-        for source in layer.inputs[1:]
-    }
-    for layer in reversed(network.layers):
-        if layer.name in kernels - names:  # made of what the operator adds before it
-            kernels |= {*layer.inputs}
-    beside = {
-        layer.name
-        for layer in network.layers
-        if layer.name not in names
-        and (layer.name in kernels or network.shape(layer.name)[1:] == (1, 1))
-    }
+    beside = _beside(network, names)
     return _about(
         plain,
         variant,
@@ -149,6 +135,21 @@ def _entry(plain: BaseNetwork, network: BaseNetwork, variant: str, result: Resul
         map_bytes=sum(_values(network, layer) for layer in network.layers),
         utilization=result.utilization,
     )
+
+
+def _beside(network: BaseNetwork, plain: set[str]) -> set[str]:
+    """Added layers that make a single pixel, or that are read as a kernel or to make one alone."""
+    beside: set[str] = set()
+    maps = {network.layers[-1].name}  # what other layers read
+    for layer in reversed(network.layers):
+        pixel = network.shape(layer.name)[1:] == (1, 1)
+        if layer.name not in plain and (pixel or layer.name not in maps):
+            beside.add(layer.name)
+        elif layer.op.lower(*network.in_shapes(layer)):
+            maps |= {*layer.inputs[:1]}
+        else:
+            maps |= {*layer.inputs}
+    return beside
 
 
 def _weights(network: BaseNetwork, layer: Layer) -> int:
