@@ -110,6 +110,12 @@ def test_study_of_operators_is_what_runs_of_variants_say(accelsim, tmp_path):
         for ours, theirs in (("cycles", "total_cycles"), ("macs", "total_macs")):
             assert entry[ours] == alone[theirs]
         assert f"{entry['cycles']:,}" in outcome.out
+    # ODConv's attention, but not its convolutions and what scales them.
+    made = as_json(accelsim(*run, "--variant", "odconv", "--json", "-"))["layers"]
+    beside = [
+        x for x in made if x["name"].endswith(("_squeeze", "_channel", "_spatial", "_filter"))
+    ]
+    assert by_name["odconv"]["beside_cycles"] == sum(layer["cycles"] for layer in beside) > 0
     assert by_name["xsep"]["cycles"] is None
     assert "xsep: variant xsep replaces depthwise layers of 5x5" in outcome.out
     assert by_name["fuse_half"]["reported_top1"] == 70.8
