@@ -7,7 +7,8 @@ bucket   for every region that has pixels, image by image, one matrix product: t
 The clocks of `expand` are the same for all regions; those of `bucket` follow from the number of
 pixels of each. Where the regions are not known, a layer stands for those that take the most; the
 way and the dataflow are those of which this is the least, expand where both are equal, and stay the
-same whatever the regions then are.
+same whatever the regions then are. The search for them grows with the square of the pixels, so that
+maps of more than MOST_PIXELS are expanded.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,8 @@ from accelsim.ir import Conv, Piece, Shape
 from accelsim.lowering.lowered import Lowered, Part
 from accelsim.numerics import Int8
 from accelsim.ops.region_conv import BUCKET, EXPAND, RegionConv
+
+MOST_PIXELS = 1 << 14  # whose buckets are counted: for more of them that takes minutes
 
 # Plans of parts in the fastest of these dataflows; UnsupportedError says why there are none.
 Planner = Callable[
@@ -225,7 +228,12 @@ def lower_regions(
             made = _expand(of, model, sizes, dataflows, plan)
         except UnsupportedError as error:
             refusal = error
-    if of.op.way != EXPAND:
+    if of.op.way == BUCKET and of.pixels > MOST_PIXELS:
+        raise UnsupportedError(
+            f"has the way {BUCKET}, whose clocks are known for maps of at most {MOST_PIXELS:,} "
+            f"pixels, not {of.pixels:,}; {EXPAND} takes any (way)"
+        )
+    if of.op.way != EXPAND and of.pixels <= MOST_PIXELS:
         try:
             most = UNBOUNDED if made is None else made.cycles
             made = _bucket(of, model, sizes, dataflows, plan, most) or made

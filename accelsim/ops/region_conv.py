@@ -50,7 +50,7 @@ class RegionConv(Convolution):
     by_pixel : whether the third input has a pixel for each region, and a channel for each value of
         its kernel, instead.
     way : expand, bucket or auto, which is the one that takes fewer clocks at most, whatever the
-        regions are.
+        regions are; of maps of more than 16,384 pixels expand.
     """
 
     name: ClassVar[str] = "region_conv"

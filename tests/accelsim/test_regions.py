@@ -496,3 +496,15 @@ def test_what_runs_nowhere_is_refused():
     both = ax.Hardware(ax.SystolicArray(4, 4), depthwise=ax.DepthwiseEngine(3, 4))
     cost = ax.simulate(net, both, layers="each").layers[0]
     assert cost.engine == "array"  # other kernels at every pixel are no work of that engine
+
+
+def test_large_maps_are_expanded():
+    op, allowed = RegionConv(8, (1, 1), 2), parse_dataflows("os")
+    ways = []
+    for pixels in (170, 16_385):
+        shapes = (4, 1, pixels), (2, 1, pixels)
+        ways.append(lowered_as("auto", op, shapes, ARRAY, allowed)[1].way)
+    assert ways == ["bucket", "expand"]
+    message = "layer it has the way bucket, .* at most 16,384 pixels, not 16,385; expand takes any"
+    with pytest.raises(UnsupportedError, match=message):
+        lowered_as("bucket", op, shapes, ARRAY, allowed)
