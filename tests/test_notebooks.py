@@ -50,6 +50,8 @@ PUBLIC = (
     "accelsim.numerics",
     "accelsim.ops.base",
     "accelsim.ops.geometry",
+    "accelsim.ops.papers.acb",
+    "accelsim.ops.papers.base",
     "accelsim.passes",
     "accelsim.passes.base",
     "accelsim.report",
@@ -167,7 +169,7 @@ def path(request):
 
 def test_there_are_notebooks():
     numbers = [path.name[:2] for path in NOTEBOOKS]
-    assert numbers == [f"{number:02}" for number in range(1, 8)]
+    assert numbers == [f"{number:02}" for number in range(1, 9)]
 
 
 def test_it_runs_and_shows_what_is_stored(path, tmp_path):
