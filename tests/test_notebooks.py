@@ -21,7 +21,7 @@ TOP = Path(__file__).parents[1]
 NOTEBOOKS = sorted((TOP / "notebooks").glob("*.ipynb"))
 
 LARGEST_BYTES = 200_000
-SECONDS = 120  # that a cell may take
+SECONDS = 900  # that a cell may take, on any machine: it ends what hangs
 IMAGE, TEXT = "image/png", "text/plain"
 IMAGE_LEAST = 3000  # bytes in base64; an empty figure has fewer
 COLOURS = 192  # of a picture

@@ -6,7 +6,7 @@ from typing import Any
 
 from accelsim.ops.papers.base import DYNAMIC, FOLDABLE, INFERENCE, Reported
 from accelsim.report.table import Table, fit, percent
-from accelsim.study.operators import Entry
+from accelsim.study.operators import OperatorCost
 
 COLUMNS = (
     *("variant", "class", "layers", "cycles", "x baseline", "with memory", "MACs", "params"),
@@ -25,7 +25,7 @@ CITED = (
 SAME = 0.005  # a change that is less than half a percent is none
 
 
-def table(entries: Sequence[Entry], width: int) -> Table:
+def table(entries: Sequence[OperatorCost], width: int) -> Table:
     """A line for every variant that applies, the baseline first, within `width` characters."""
     known = [entry for entry in entries if entry.cycles is not None]
     spared: Sequence[str] = SPARED
@@ -41,7 +41,7 @@ def table(entries: Sequence[Entry], width: int) -> Table:
     return Table(columns, rows, WORDS)
 
 
-def _row(entry: Entry, plain: Entry) -> tuple[str, ...]:
+def _row(entry: OperatorCost, plain: OperatorCost) -> tuple[str, ...]:
     assert entry.cycles is not None
     assert plain.cycles is not None
     top1 = "" if entry.reported is None else _points(entry.reported)
@@ -66,13 +66,13 @@ def _points(reported: Reported) -> str:
     return " ".join(filter(None, ("" if reported.top1 is None else f"{reported.top1:.2f}", gain)))
 
 
-def title(entries: Sequence[Entry], design: str, form: str = INFERENCE) -> str:
+def title(entries: Sequence[OperatorCost], design: str, form: str = INFERENCE) -> str:
     """What was studied."""
     trained = "" if form == INFERENCE else f", form {form}"
     return f"{entries[0].network} with every operator of the papers, {design}{trained}"
 
 
-def notes(entries: Sequence[Entry]) -> list[str]:
+def notes(entries: Sequence[OperatorCost]) -> list[str]:
     """Sentences below the table: what an architect should conclude of every operator; sources."""
     plain = entries[0]
     lines = [
@@ -98,7 +98,7 @@ def notes(entries: Sequence[Entry]) -> list[str]:
     return lines
 
 
-def conclusion(entry: Entry, plain: Entry) -> str:
+def conclusion(entry: OperatorCost, plain: OperatorCost) -> str:
     """What follows for an architect, in one sentence."""
     cycles, macs, weights = (
         _ratio(getattr(entry, name), getattr(plain, name))
@@ -111,7 +111,7 @@ def conclusion(entry: Entry, plain: Entry) -> str:
     return f"{said}; {verdict}."
 
 
-def _verdict(entry: Entry, plain: Entry, cycles: float, macs: float) -> str:
+def _verdict(entry: OperatorCost, plain: OperatorCost, cycles: float, macs: float) -> str:
     beside = (entry.beside_cycles or 0) / (entry.cycles or 1)
     if entry.cost_class == DYNAMIC and beside >= SAME:
         return (
@@ -153,7 +153,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.{0 if share >= 0.0095 else 1}f} %"
 
 
-def records(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+def records(entries: Sequence[OperatorCost]) -> list[dict[str, Any]]:
     """Entries by their fields, those of an accuracy behind reported_."""
     names = ("dataset", "top1", "gain", "source")
     rows = []

@@ -32,7 +32,7 @@ from accelsim.report.style import (
 )
 from accelsim.side_by_side import SideBySide
 from accelsim.study.depthwise import WAYS, Point
-from accelsim.study.operators import Entry
+from accelsim.study.operators import OperatorCost
 from accelsim.study.ways import IM2COL
 
 PANEL_INCHES = 2.5  # of the axes of a panel, about
@@ -139,7 +139,7 @@ def depthwise_study(points: Sequence[Point], with_memory: bool = False) -> Figur
     return figure
 
 
-def operators_study(entries: Sequence[Entry]) -> Figure:
+def operators_study(entries: Sequence[OperatorCost]) -> Figure:
     """Cycles of every operator beside the baseline's, and over the accuracy that authors report.
 
     On the right, where authors report any, a line leads from the baseline of each paper to its
@@ -173,7 +173,9 @@ def operators_study(entries: Sequence[Entry]) -> Figure:
     return figure
 
 
-def _reported(axes: Axes, placed: Sequence[tuple[Entry, float, float]], plain: Entry) -> None:
+def _reported(
+    axes: Axes, placed: Sequence[tuple[OperatorCost, float, float]], plain: OperatorCost
+) -> None:
     """Reported accuracy over cycles, from the baseline of each paper.
 
     placed : entries with their accuracy, and what that is more than their paper's baseline.

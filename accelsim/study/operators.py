@@ -23,7 +23,7 @@ from accelsim.simulation import answer
 
 
 @dataclass(frozen=True)
-class Entry:
+class OperatorCost:
     """A network with one operator, as a variant, beside the network without it.
 
     cost_class : foldable, static irregular or input-dependent; None of the baseline.
@@ -66,7 +66,7 @@ def operators_study(
     form: str = INFERENCE,
     batch: int | None = None,
     progress: Progress | None = None,
-) -> tuple[Entry, ...]:
+) -> tuple[OperatorCost, ...]:
     """The baseline, then every operator in the settings that are studied.
 
     Parameters
@@ -108,17 +108,17 @@ def studied(network: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(variants))
 
 
-def _about(plain: BaseNetwork, variant: str, **figures: Any) -> Entry:
+def _about(plain: BaseNetwork, variant: str, **figures: Any) -> OperatorCost:
     operator = parse(variant).operator
     if operator is None:
-        return Entry(plain.name, variant, None, None, **figures)
+        return OperatorCost(plain.name, variant, None, None, **figures)
     found = (each for each in operator.reported if each.network == plain.name)
     reported = next((each for each in found if each.variant == variant), None)
     about = plain.name, variant, operator.name, operator.cost_class
-    return Entry(*about, reported=reported, **figures)
+    return OperatorCost(*about, reported=reported, **figures)
 
 
-def _entry(plain: BaseNetwork, network: BaseNetwork, variant: str, result: Result) -> Entry:
+def _entry(plain: BaseNetwork, network: BaseNetwork, variant: str, result: Result) -> OperatorCost:
     kept = {*plain.layers} & {*network.layers}
     names = {layer.name for layer in plain.layers}
     beside = _beside(network, names)

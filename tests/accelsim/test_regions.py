@@ -18,7 +18,7 @@ from accelsim.errors import FileError, ShapeError, UnsupportedError
 from accelsim.forward import batched, operands
 from accelsim.graph.evaluate import evaluate
 from accelsim.ir import INPUT, Layer, LayerList, Network
-from accelsim.lowering import lower, parse_dataflows
+from accelsim.lowering import lower, parse_dataflows, regions
 from accelsim.lowering.extremes import extreme
 from accelsim.ops import Conv2d, GlobalPool, Linear, RegionConv, Resize
 from accelsim.quantised import with_values
@@ -498,13 +498,15 @@ def test_what_runs_nowhere_is_refused():
     assert cost.engine == "array"  # other kernels at every pixel are no work of that engine
 
 
-def test_large_maps_are_expanded():
+def test_large_maps_are_expanded(monkeypatch):
+    assert regions.MOST_PIXELS == 16_384  # as the operator and the documentation say
+    monkeypatch.setattr(regions, "MOST_PIXELS", 170)
     op, allowed = RegionConv(8, (1, 1), 2), parse_dataflows("os")
     ways = []
-    for pixels in (170, 16_385):
+    for pixels in (170, 171):
         shapes = (4, 1, pixels), (2, 1, pixels)
         ways.append(lowered_as("auto", op, shapes, ARRAY, allowed)[1].way)
     assert ways == ["bucket", "expand"]
-    message = "layer it has the way bucket, .* at most 16,384 pixels, not 16,385; expand takes any"
+    message = "layer it has the way bucket, .* at most 170 pixels, not 171; expand takes any"
     with pytest.raises(UnsupportedError, match=message):
         lowered_as("bucket", op, shapes, ARRAY, allowed)
