@@ -43,7 +43,7 @@ def arguments() -> argparse.Namespace:
 
 
 def chosen(options: argparse.Namespace, log: Log) -> list[Mutant]:
-    """The mutants that are asked for."""
+    """The mutants that are asked for; of a sample as drawn, so that a part is a sample too."""
     operators = tuple(options.operators)
     every = [
         mutant
@@ -54,8 +54,7 @@ def chosen(options: argparse.Namespace, log: Log) -> list[Mutant]:
         return [mutant for mutant in every if log.verdict(mutant) == "survived"]
     if options.sample is None:
         return every
-    picked = Random(options.seed).sample(every, min(options.sample, len(every)))
-    return sorted(picked, key=lambda mutant: (mutant.path, mutant.start, mutant.new))
+    return Random(options.seed).sample(every, min(options.sample, len(every)))
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ def report(asked: list[Mutant], equivalent: Mapping[tuple[str, str, str], str], 
     by_file: dict[str, Counter[str]] = {}
     by_folder: dict[str, Counter[str]] = {}
     survivors = []
-    for mutant in asked:
+    for mutant in sorted(asked, key=lambda mutant: (mutant.path, mutant.start, mutant.new)):
         known = (mutant.path, mutant.before, mutant.after) in equivalent
         verdict = "equivalent" if known else log.verdict(mutant) or "not tried"
         folder = PurePosixPath(mutant.path).parent.as_posix()

@@ -115,7 +115,8 @@ class Copy:
             return
         done = self._pytest(tests, [])
         if done.status != PASSED:
-            raise RuntimeError(f"without an error, the tests fail:\n{done.output}")
+            said = f"{done.test} ends with {done.status}:\n{done.output}"
+            raise RuntimeError(f"without an error, the tests fail: {said}")
         self._sound.add(tests)
 
     def _pytest(self, tests: tuple[str, ...], first: list[str]) -> Outcome:

@@ -37,6 +37,7 @@ _BOTH = (
     "tests/rtl/engines/test_waits.py",
     "tests/rtl/engines/test_widths.py",
 )
+_DEPTHWISE_JOB = ("tests/rtl/engines/depthwise/test_lists.py", "tests/rtl/host")
 _PROOFS = "tests/rtl/formal"
 _DEPTHWISE_PROOFS = (f"{_PROOFS}/test_lane.py", f"{_PROOFS}/test_depthwise_commands.py")
 _FLOW = "tests/rtl/flow"
@@ -45,9 +46,13 @@ _POST = "tests/rtl/post"
 # The first that fits counts: a file, or the beginning of its path, and its tests.
 TARGETS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("rtl/engines/systolic_array/manual.py", (f"{_FLOW}/test_generate.py",)),
-    ("rtl/engines/systolic_array/job.py", (*_ARRAY, "tests/rtl/host", *_ARRAY_ONLY)),
+    (
+        "rtl/engines/systolic_array/job.py",
+        (f"{_FLOW}/test_cosim.py", "tests/rtl/host", *_ARRAY, *_ARRAY_ONLY),
+    ),
     ("rtl/engines/systolic_array/", (*_ARRAY, *_BOTH, _PROOFS, *_ARRAY_ONLY)),
     ("rtl/engines/depthwise/manual.py", (f"{_FLOW}/test_generate.py",)),
+    ("rtl/engines/depthwise/job.py", (*_DEPTHWISE_JOB, *_DEPTHWISE, *_DEPTHWISE_ONLY)),
     ("rtl/engines/depthwise/", (*_DEPTHWISE, *_BOTH, *_DEPTHWISE_PROOFS, *_DEPTHWISE_ONLY)),
     ("rtl/engines/", (*_ARRAY, f"{_FLOW}/test_generate.py")),
     ("rtl/post/files.py", (f"{_POST}/test_files.py", f"{_POST}/test_unit.py", "-k", _NO_PLANTED)),
@@ -64,6 +69,7 @@ TARGETS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("rtl/lib/divide.py", ("tests/rtl/lib",)),
     ("rtl/lib/", ("tests/rtl/lib", _PROOFS, *_ARRAY, *_DEPTHWISE, "-k", _NO_PLANTED)),
+    ("rtl/host/bench.py", ("tests/rtl/engines/systolic_array/test_verilog.py",)),
     ("rtl/host/", (*_ARRAY[:1], "tests/rtl/host", *_DEPTHWISE[:1], f"{_FLOW}/test_cosim.py")),
     ("rtl/flow/axi.py", (f"{_FLOW}/test_axi.py",)),
     ("rtl/flow/cache.py", (f"{_FLOW}/test_cache.py",)),
@@ -76,6 +82,7 @@ TARGETS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("rtl/flow/netlist.py", (f"{_FLOW}/test_netlist.py",)),
     ("rtl/flow/paths.py", (f"{_FLOW}/test_paths.py", f"{_FLOW}/test_pnr.py")),
     ("rtl/flow/pnr.py", (f"{_FLOW}/test_pnr.py", f"{_FLOW}/test_netlist.py")),
+    ("rtl/flow/post.py", (f"{_FLOW}/test_post.py",)),
     ("rtl/flow/simulators.py", (f"{_FLOW}/test_simulators.py", f"{_FLOW}/test_cosim.py")),
     ("rtl/flow/synthesis.py", (f"{_FLOW}/test_synthesis.py", f"{_FLOW}/test_netlist.py")),
     ("rtl/flow/testbench.py", (f"{_FLOW}/test_testbench.py",)),
@@ -170,12 +177,19 @@ TARGETS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "tests/accelsim/test_explanations.py",
         ),
     ),
+    ("accelsim/lowering/extremes.py", ("tests/accelsim/test_regions.py",)),
+    ("accelsim/lowering/regions.py", ("tests/accelsim/test_regions.py",)),
+    (
+        "accelsim/lowering/lowered.py",
+        ("tests/accelsim/lowering", "tests/accelsim/ops/test_conv_transpose.py"),
+    ),
     (
         "accelsim/lowering/",
         (
             "tests/accelsim/lowering",
             "tests/accelsim/dataflows",
             "tests/accelsim/test_simulate.py",
+            "tests/accelsim/test_explanations.py",
         ),
     ),
 )
