@@ -1,20 +1,30 @@
-"""What Yosys leaves to be done on a netlist of an ECP5: registers into block RAMs and multipliers.
+"""What Yosys leaves to be done on a netlist of an ECP5: what a cell could hold, and does not.
 
 A block RAM and a multiplier have registers behind their outputs, a multiplier has some at its
 inputs, too. Yosys does not use them: such a register is one in the fabric, and the way between them
 one of its own. Lattice's tools move such registers into the block, and so does this. No register is
 added but where several multipliers have the same, and none changes its clock.
+
+A bit of a sum has a LUT of four inputs in front of its carry, of which Yosys uses two. Where a LUT
+chooses what is added, both may fit into one. That shortens the way of the lower half of a sum,
+whose carries have furthest to go; for the other half it would gain nothing, and where all inputs of
+neighbouring LUTs are in use, wires are scarce.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from functools import cache
+from itertools import permutations, product
+from typing import Any, NamedTuple
 
 Cell = dict[str, Any]
 
 MEMORY, MULTIPLIER, REGISTER = "DP16KD", "MULT18X18D", "TRELLIS_FF"
+CARRIES, LUT = "CCU2C", "LUT4"
 PORTS = ("A", "B")  # of a block RAM, and the inputs of a multiplier
+PINS = "ABCD"  # of a LUT
+CONSTANTS = ("0", "1")
 
 
 def absorb_registers(module: dict[str, Any]) -> int:
@@ -39,6 +49,120 @@ def absorb_registers(module: dict[str, Any]) -> int:
                 moved |= _absorb_input(cells, block, port, readers, factors, before)
         changed += moved
     return changed
+
+
+def absorb_logic(module: dict[str, Any]) -> int:
+    """Move LUTs in front of the lower bits of sums into these; how many that changed.
+
+    module : as for `absorb_registers`, before it. A LUT goes into a bit if nothing else reads it,
+        and what both of them read is no more than four nets.
+    """
+    cells: dict[str, Cell] = module["cells"]
+    readers = Counter(_readers(module))
+    luts = {
+        cell["connections"]["Z"][0]: name for name, cell in cells.items() if cell["type"] == LUT
+    }
+    changed = 0
+    for carries in _lower_halves(cells):
+        for bit in "01":
+            for pin in PORTS:  # an operand each
+                net = carries["connections"][pin + bit][0]
+                name = luts.get(net)
+                if name in cells and readers[net] == 1:
+                    changed += _absorb_lut(carries, bit, net, cells, name)
+    return changed
+
+
+def _lower_halves(cells: dict[str, Cell]) -> list[Cell]:
+    """The carries in the lower halves of all sums."""
+    carries = [cell for cell in cells.values() if cell["type"] == CARRIES]
+    made = {cell["connections"]["COUT"][0] for cell in carries}
+    behind = {cell["connections"]["CIN"][0]: cell for cell in carries}
+    lower = []
+    for cell in carries:
+        if cell["connections"]["CIN"][0] not in made:
+            chain = [cell]
+            while (net := chain[-1]["connections"]["COUT"][0]) in behind:
+                chain.append(behind[net])
+            lower += chain[: (len(chain) + 1) // 2]
+    return lower
+
+
+def _absorb_lut(carries: Cell, bit: str, net: Any, cells: dict[str, Cell], name: str) -> bool:
+    """Move a LUT that drives a net into the bit that reads it; whether that is possible."""
+    pins = [pin + bit for pin in PINS]
+    reads = tuple(carries["connections"][pin][0] for pin in pins)
+    lut = cells[name]
+    behind = tuple(lut["connections"].get(pin, ["0"])[0] for pin in PINS)
+    leaves = [leaf for leaf in dict.fromkeys((*reads, *behind)) if leaf not in (net, *CONSTANTS)]
+    if len(leaves) > len(PINS):
+        return False
+    numbers = {leaf: number for number, leaf in enumerate(leaves)} | {net: "lut"}
+    found = _merged(
+        _table(carries["parameters"][f"INIT{bit}"]),
+        tuple(numbers.get(read, read) for read in reads),
+        _table(lut["parameters"]["INIT"]),
+        tuple(numbers.get(read, read) for read in behind),
+        len(leaves),
+    )
+    if found is None:
+        return False
+    carries["parameters"][f"INIT{bit}"] = "".join(map(str, reversed(found.table)))
+    for pin, number in zip(pins, found.reads, strict=True):
+        carries["connections"][pin] = [number if number in CONSTANTS else leaves[number]]
+    del cells[name]
+    return True
+
+
+class _Bit(NamedTuple):
+    """A bit of a sum: its table, and what each of its pins reads, a number or a constant."""
+
+    table: tuple[int, ...]
+    reads: tuple[Any, ...]
+
+
+def _table(text: str) -> tuple[int, ...]:
+    """What a LUT says for every number that its pins make, pin A the lowest bit."""
+    return tuple(map(int, reversed(text)))
+
+
+@cache
+def _merged(
+    bit: tuple[int, ...],
+    reads: tuple[Any, ...],
+    lut: tuple[int, ...],
+    behind: tuple[Any, ...],
+    leaves: int,
+) -> _Bit | None:
+    """One table for that of a bit and that of the LUT which drives a pin of it, if there is one.
+
+    The table says whether a carry passes. Where none does, its first four entries say, by pins A
+    and B alone, whether the bit makes one: so these have two meanings, which must agree.
+    """
+    cases = []
+    for values in product((0, 1), repeat=leaves):
+        known: dict[Any, int] = {**dict(enumerate(values)), "0": 0, "1": 1}
+        known["lut"] = lut[_number(known, behind)]
+        at = _number(known, reads)
+        cases.append((known, bit[at], bit[at & 3]))
+    for spare in product(CONSTANTS, repeat=len(PINS) - leaves):
+        for pins in permutations((*range(leaves), *spare)):
+            places = [_number(known, pins) for known, _, _ in cases]
+            asked = [(at, passes) for at, (_, passes, _) in zip(places, cases, strict=True)]
+            asked += [
+                (at & 3, makes)
+                for at, (_, passes, makes) in zip(places, cases, strict=True)
+                if not passes
+            ]
+            table = dict(asked)
+            if all(table[at] == value for at, value in asked):
+                return _Bit(tuple(table.get(at, 0) for at in range(1 << len(PINS))), pins)
+    return None
+
+
+def _number(known: dict[Any, int], pins: tuple[Any, ...]) -> int:
+    """What pins read as a number."""
+    return sum(known[pin] << place for place, pin in enumerate(pins))
 
 
 def _registers(cells: dict[str, Cell], port: str) -> dict[Any, str]:

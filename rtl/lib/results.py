@@ -16,8 +16,8 @@ class ResultMemory(wiring.Component):
     shape : of what a column writes at once; `columns` of them are a word, and `depth` words, a
         power of two, are held.
     write, word : columns that write, and what; none is ahead of the first or behind the last.
-    results : the words in order, the payload from registers. A word is on it LATENCY clocks after
-        its last column was written, where none is in front of it.
+    results : the words in order, none of it depends on its ready in the same clock. A word is on it
+        LATENCY clocks after its last column was written, where none is in front of it.
     handed : a word has been handed to the reader in the clock before, and its place is free.
     """
 
@@ -41,15 +41,16 @@ class ResultMemory(wiring.Component):
         read = Signal(pointer)
         complete = Signal(range(self.depth + 1))  # words in the banks, written whole
         some = Signal()  # there is one
-        fetched = Signal()  # a word is at the outputs of the banks
-        fetch, move = Signal(), Signal()
-        stored = Signal.like(self.results.payload)
-        payload = Signal.like(self.results.payload, name="payload", reset_less=True)
-        m.d.comb += [
-            self.results.payload.eq(payload),
-            move.eq(~self.results.valid | self.results.ready),
-            fetch.eq(some & (~fetched | move)),
-        ]
+        # A word is at the outputs of the banks, in the registers behind them, and in those that
+        # take it from there if the reader does not.
+        fetched, stored, kept = (Signal(name=name) for name in ("fetched", "stored", "kept"))
+        # What is in front moves on, from registers: it is told a clock ahead, since what enables
+        # the banks lies far from the reader.
+        fetches, stores = (Signal(init=1, name=name) for name in ("fetches", "stores"))
+        word = self.results.payload
+        outputs = Signal.like(word, name="outputs")
+        first = Signal.like(word, name="first", reset_less=True)
+        second = Signal.like(word, name="second", reset_less=True)
         for j in range(self.columns):
             bank = Memory(shape=self.shape, depth=self.depth, init=[])
             m.submodules[f"result_{j}"] = bank
@@ -60,23 +61,37 @@ class ResultMemory(wiring.Component):
                 write_port.en.eq(self.write[j]),
                 write_port.addr.eq(at),
                 write_port.data.eq(self.word[j]),
-                read_port.en.eq(fetch),
+                read_port.en.eq(fetches),
                 read_port.addr.eq(read),
-                stored[j].eq(read_port.data),
+                outputs[j].eq(read_port.data),
             ]
             with m.If(self.write[j]):
                 m.d.sync += at.eq(at + 1)
         whole = self.write[self.columns - 1]
+        fetch = some & fetches
+        # In the next clock.
+        will = {name: Signal(name=f"{name}_next") for name in ("fetched", "stored", "kept")}
+        m.d.comb += [
+            will["fetched"].eq(some | ~fetches),
+            will["stored"].eq(fetched | ~stores),
+            will["kept"].eq(self.results.valid & ~self.results.ready),
+            self.results.valid.eq(stored | kept),
+            word.eq(Mux(kept, second, first)),
+        ]
         m.d.sync += [
             # Both sums beside each other: it comes late whether a word is fetched.
             complete.eq(Mux(fetch, complete - ~whole, complete + whole)),
             some.eq(whole | (some & ~(fetch & (complete == 1)))),
+            read.eq(read + fetch),
+            fetched.eq(will["fetched"]),
+            stored.eq(will["stored"]),
+            kept.eq(will["kept"]),
+            stores.eq(~(will["stored"] & will["kept"])),
+            fetches.eq(~(will["fetched"] & will["stored"] & will["kept"])),
             self.handed.eq(self.results.valid & self.results.ready),
         ]
-        with m.If(fetch):
-            m.d.sync += [read.eq(read + 1), fetched.eq(1)]
-        with m.Elif(move):
-            m.d.sync += fetched.eq(0)
-        with m.If(move):
-            m.d.sync += [self.results.valid.eq(fetched), payload.eq(stored)]
+        with m.If(stores):
+            m.d.sync += first.eq(outputs)
+        with m.If(~kept):
+            m.d.sync += second.eq(first)
         return m

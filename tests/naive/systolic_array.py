@@ -421,8 +421,8 @@ def sum_flags(behind):
 
 def after(old, a, b, w, s, f, wrap):
     """An element's registers after a clock in which these values are at its inputs."""
-    adding = old.g[-1]
-    total = wrap((s if adding.ws else 0 if adding.first else old.acc) + old.q)
+    coming, adding = old.g[-2:]
+    total = wrap((s if adding.ws else old.acc) + old.q)
     return Element(
         a=a,
         b=old.a if f.fz else b if f.bsh else old.b,
@@ -432,7 +432,7 @@ def after(old, a, b, w, s, f, wrap):
         z=old.x,
         p=old.y * old.z,
         q=old.p,
-        acc=old.acc if adding.ws else total,
+        acc=0 if coming.first else old.acc if adding.ws else total,
         s=total if adding.cap else s if adding.sh else old.s,
         f=f,
         g=(old.f, *old.g[:-1]),

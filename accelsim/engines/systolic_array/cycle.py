@@ -876,7 +876,8 @@ def _add_first_products(seen, grid, since, until):
                 j = moment - first - i
                 if 0 <= j < columns:
                     at = moment - since
-                    seen.acc[at, i, j], seen.s[at, i, j] = r.acc[i, j], r.s[i, j]
+                    seen.acc[at, i, j] = _sum_before(grid, i, j, number - 1)
+                    seen.s[at, i, j] = r.s[i, j]
                     seen.q[at, i, j], seen.p[at, i, j] = r.q[i, j], r.p[i, j]
                     seen.y[at, i, j], seen.z[at, i, j] = r.y[i, j], r.z[i, j]
         _add_first(grid, number - 1)
@@ -897,7 +898,8 @@ def _add_first(grid, number):
             flags = _sum_flags(grid, i, j, number)
             above = r.s[i - 1, j] if i > 0 else 0
             streams = flags & STATIONARY != 0
-            total = r.q[i, j] + (above if streams else 0 if flags & FIRST else r.acc[i, j])
+            r.acc[i, j] = _sum_before(grid, i, j, number)
+            total = r.q[i, j] + (above if streams else r.acc[i, j])
             if not streams:
                 r.acc[i, j] = total
             if flags & CAPTURE:
@@ -1068,8 +1070,18 @@ def _record_products(seen, grid, since, until, number):
                         seen.p[at, i, j] = np.int32(a) * other
                     else:
                         seen.q[at, i, j] = np.int32(a) * other
-                        seen.acc[at, i, j] = registers.acc[i, j]
+                        seen.acc[at, i, j] = _sum_before(grid, i, j, number - 1)
                         seen.s[at, i, j] = registers.s[grid.shadow[i], j]
+
+
+@component
+def _sum_before(grid, i, j, number):
+    """The sum that meets the product of a frame, cleared in the clock before where one starts.
+
+    There is none before the first product that is added.
+    """
+    starts = number > -PRODUCT_REGISTERS and _sum_flags(grid, i, j, number) & FIRST
+    return 0 if starts else grid.registers.acc[i, j]
 
 
 @component

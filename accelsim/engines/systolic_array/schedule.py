@@ -37,7 +37,9 @@ REMEMBERED = 256  # passes and sequences: some come back in later layers, none o
 
 FLAG_BITS = 7  # control bits of an element: first, cap, ws, sh, fz, swap, bsh
 SUM_FLAG_BITS = 4  # the first four of them, for its sum
-ACCUMULATOR_REGISTERS = 4  # of a column: the word that was read, the last two sums, an older one
+# Of a column: the word that was read, the last two sums, an older one, and what was chosen of them.
+ACCUMULATOR_REGISTERS = 5
+RESULT_REGISTERS = 2  # a word behind the banks, and one that the reader has not taken
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -286,5 +288,10 @@ def resources(array: SystolicArray) -> tuple[Resource, ...]:
         Resource("row banks", 0, rows * bank, rows * array.bank_depth * operand),
         Resource("column banks", 0, columns * bank, columns * array.bank_depth * operand),
         Resource("accumulators", 0, columns * sums, columns * array.accumulator_depth * total),
-        Resource("result memory", 0, columns * total, columns * array.result_depth * total),
+        Resource(
+            "result memory",
+            0,
+            RESULT_REGISTERS * columns * total,
+            columns * array.result_depth * total,
+        ),
     )

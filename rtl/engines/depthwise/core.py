@@ -120,10 +120,17 @@ class DepthwiseCore(wiring.Component):
         lanes, together = self.engine.lanes, self.engine.result_lanes
         beside = self.memory.depth + lanes // -together
         shape = signed(beside.bit_length() + 1)
-        spare, behind = Signal(shape, init=beside), Signal(shape, init=beside - 1)
-        m.d.comb += [self.issue.room.eq(spare >= 0), self.issue.room_behind.eq(behind >= 0)]
-        for words in (spare, behind):
-            m.d.sync += words.eq(words - self.issue.reserved + self.memory.handed)
+        for name, room, words in (
+            ("spare", self.issue.room, beside),
+            ("behind", self.issue.room_behind, beside - 1),
+        ):
+            free = Signal(shape, init=words, name=name)
+            following = Signal(shape, name=f"{name}_next")
+            m.d.comb += [
+                following.eq(free - self.issue.reserved + self.memory.handed),
+                room.eq(following >= 0),
+            ]
+            m.d.sync += free.eq(following)
 
     def _run_sequence(self, m: Module) -> None:
         """A sequence: from its first command to the result of the last."""

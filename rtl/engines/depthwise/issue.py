@@ -40,8 +40,9 @@ class Issue(wiring.Component):
 
     orders : tiles to decide about, taken in the clock in which the last tap of the tile before it
         is decided.  tile : where it lies, FOLLOWS clocks later.
-    room : for the results of a tile of all lanes; `room_behind` : if a tile of one result word
-        ended in the clock before.  reserved : result words of the tile that ended then.
+    room : in the next clock, for the results of a tile of all lanes; `room_behind` : if a tile of
+        one result word ends in this clock.  reserved : result words of the tile that ended in the
+        clock before.
     loaded : the operands of the next pass that begins are in the memories.  begun : it was taken
         in the clock before.
     slot : of this clock.  mask : pixels whose value lies in the map, for that of the clock before.
@@ -95,9 +96,12 @@ class Issue(wiring.Component):
             for name in ("columns", "columns_left")
         )
         # A tile ended in the clock before, with one result word; else the result port is taken for
-        # so many clocks, and free again when the results of the next tap come.
+        # so many clocks, and free again when the results of the next tap come. With room beside
+        # that, the next tile may end.
         self.ended, self.ended_short = Signal(), Signal(reset_less=True)
+        self.may_end_behind = Signal(reset_less=True)
         self.drain_left, self.drained = Signal(beats_shape(engine)), Signal(init=1)
+        self.may_end = Signal(init=1)
         # Where the tap of the slot lies: its entry, and the pixels that are in the map.
         self.pixels = Signal(pixels_layout(engine), reset_less=True)
         self.address, self.word = (
@@ -129,18 +133,17 @@ class Issue(wiring.Component):
     def _decide(self, m: Module) -> None:
         """Whether a tap is issued, and whether a tile is taken."""
         now, head, is_last, orders = self.now, self.head, self.is_last, self.orders
-        may_end, room, take, there = Signal(), Signal(), Signal(), Signal()
+        may_end, take, there = (Signal(name=name) for name in ("may_end_now", "take", "there"))
         drained = Mux(self.ended, self.ended_short, self.drained)
         m.d.comb += [
-            room.eq(Mux(self.ended, self.room_behind, self.room)),
-            may_end.eq(drained & room),
+            may_end.eq(Mux(self.ended, self.may_end_behind, self.may_end)),
             self.ends.eq(self.valid & is_last & may_end),
             take.eq(~self.valid | (is_last & may_end)),
             there.eq(orders.valid & (self.loaded | ~orders.payload.head.begins)),
             orders.ready.eq(take & (self.loaded | ~orders.payload.head.begins)),
             now.valid.eq(self.valid & (may_end | ~is_last)),
             now.held.eq(self.valid),
-            now.crowded.eq(self.valid & is_last & drained & ~room),
+            now.crowded.eq(self.valid & is_last & drained & ~may_end),
             now.begins.eq(now.valid & self.begins_pass),
             now.ends_row.eq(self.ends_row),
             now.takes.eq(take),
@@ -163,18 +166,21 @@ class Issue(wiring.Component):
 
     def _drain(self, m: Module) -> None:
         """How long the result port is taken by the tile that ended."""
-        m.d.comb += self.reserved.eq(self.follows[0].step.beats)
-        m.d.sync += [self.ended.eq(self.ends), self.ended_short.eq(self.head.beats <= 1)]
+        ends_short, drained = self.head.beats <= 1, Signal()
+        m.d.comb += [self.reserved.eq(self.follows[0].step.beats), drained.eq(self.drained)]
         with m.If(self.ended):
-            m.d.sync += [
-                self.drain_left.eq(self.reserved - 1),
-                self.drained.eq(self.reserved <= 2),
-            ]
+            m.d.comb += drained.eq(self.reserved <= 2)
+            m.d.sync += self.drain_left.eq(self.reserved - 1)
         with m.Elif(self.drain_left != 0):
-            m.d.sync += [
-                self.drain_left.eq(self.drain_left - 1),
-                self.drained.eq(self.drain_left <= 2),
-            ]
+            m.d.comb += drained.eq(self.drain_left <= 2)
+            m.d.sync += self.drain_left.eq(self.drain_left - 1)
+        m.d.sync += [
+            self.ended.eq(self.ends),
+            self.ended_short.eq(ends_short),
+            self.may_end_behind.eq(ends_short & self.room_behind),
+            self.drained.eq(drained),
+            self.may_end.eq(drained & self.room),
+        ]
 
     def _begin_tile(self, m: Module) -> None:
         """The next tile and its first tap."""

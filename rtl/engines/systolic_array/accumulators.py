@@ -1,6 +1,6 @@
 """The result port of the systolic array, and the accumulator memory below its columns."""
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -10,17 +10,18 @@ from rtl.engines.systolic_array.frame import token_layout
 
 # Clocks from the reading of a bank to the writing of the sum that uses it. A sum that is read
 # again sooner is taken from one of the registers that hold the last ones.
-LOOP = 3
+LOOP = 4
 
 
 class Accumulators(wiring.Component):
     """Result port with one accumulator bank per column, for the partial sums of ws and is.
 
-    A bank is read two clocks ahead of the sum that it is added to, its word kept in a register
-    meanwhile, and written a clock behind it.
+    A bank is read three clocks ahead of the sum that its word is added to: the second brings it
+    from the bank, the third chooses between it and the last sums. It is written a clock behind the
+    sum.
 
-    token : of the frame whose results are on `sums[0]` three clocks later.
-    results_remaining : of the drain that is on `sums[0]` three clocks later, still to leave.
+    token : of the frame whose results are on `sums[0]` four clocks later.
+    results_remaining : of the drain that is on `sums[0]` four clocks later, still to leave.
     sums : bottom of column j, j clocks after column 0.
     write, word : column j's result, a clock after its sum, from registers.
     finished : the last results of a pass are on column 0.  last : of a sequence.
@@ -58,7 +59,7 @@ class Accumulators(wiring.Component):
             }
         )
 
-        # Column 0: what its result two clocks later is.
+        # Column 0: what its result three clocks later is.
         beat = Signal(token.shape())
         drain = Signal(data.StructLayout({"columns": token.columns.shape(), "end": 1, "last": 1}))
         m.d.sync += beat.eq(token)
@@ -81,17 +82,17 @@ class Accumulators(wiring.Component):
             now.address.eq(index),
         ]
         # A pass that keeps its sums in the array has its end in place of a result.
-        delivers = draining | beat.beat | beat.end
-        self._count_tail(m, delivers, Mux(draining, drain.columns, beat.columns))
-        ends_drain = drains_last & drain.end
-        finishes = Signal()
-        is_last = Signal()
+        delivers, width = Signal(), Signal(token.columns.shape())
+        finishes, is_last = Signal(2), Signal(2)  # two clocks and one before its last results
         m.d.sync += [
-            finishes.eq(Mux(draining, ends_drain, beat.end)),
-            is_last.eq(Mux(draining, drain.last, beat.last)),
-            self.finished.eq(finishes),
-            self.last.eq(finishes & is_last),
+            delivers.eq(draining | beat.beat | beat.end),
+            width.eq(Mux(draining, drain.columns, beat.columns)),
+            finishes.eq(Cat(finishes[1], Mux(draining, drains_last & drain.end, beat.end))),
+            is_last.eq(Cat(is_last[1], Mux(draining, drain.last, beat.last))),
+            self.finished.eq(finishes[0]),
+            self.last.eq(finishes[0] & is_last[0]),
         ]
+        self._count_tail(m, delivers, width)
 
         steps = [now]
         for clock in range(columns + LOOP - 1):
@@ -125,9 +126,9 @@ class Accumulators(wiring.Component):
     def _bank(self, m: Module, j: int, steps: list[data.View]) -> None:
         """Column j: its bank, and its sum with what is added.
 
-        steps : what is read, what comes next, what is added, what is written.
+        steps : what is read, what comes next and behind it, what is added, what is written.
         """
-        reading, coming, adding, writing = steps
+        reading, fetching, choosing, adding, writing = steps
         total_shape = self.word[j].shape()
         bank = Memory(shape=total_shape, depth=self.array.accumulator_depth, init=[])
         m.submodules[f"accumulator_{j}"] = bank
@@ -137,14 +138,15 @@ class Accumulators(wiring.Component):
         def register(name: str) -> Signal:
             return Signal(total_shape, name=f"{name}_{j}", reset_less=True)
 
-        read, older = register("read"), register("older")
+        read, older, chosen = register("read"), register("older"), register("chosen")
         # The last sum, and the one before it.
         total, former = register("total"), register("former")
-        before = Mux(adding.again[0], total, Mux(adding.fetches, read, older))
         m.d.sync += [
             read.eq(read_port.data),
-            older.eq(Mux(coming.again[1], total, Mux(coming.again[2], former, 0))),
-            total.eq(self.sums[j] + before),
+            older.eq(Mux(fetching.again[2], total, Mux(fetching.again[3], former, 0))),
+            chosen.eq(Mux(choosing.again[1], total, Mux(choosing.fetches, read, older))),
+            # Three inputs to a bit, which fit into its LUT.
+            total.eq(self.sums[j] + Mux(adding.again[0], total, chosen)),
             former.eq(total),
         ]
         m.d.comb += [

@@ -1,6 +1,6 @@
 """The commands of the systolic array on their way to its sequencer."""
 
-from amaranth.hdl import Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,7 +16,7 @@ CLOCK_BITS = (largest(ArrayPass, "k") + largest(ArrayPass, "taps")).bit_length()
 
 # Fields of a pass that decide about its start, with its fires.
 NOTED = ("opcode", "m", "k", "taps", "streams", "emit")
-# So many terms of a product of results and fires are added in a clock.
+# So many terms of a product, or sums of them, are added in a clock.
 TERMS = 2
 
 
@@ -24,23 +24,42 @@ def _waits(units: int) -> dict[str, data.StructLayout]:
     return {"wait": layout(Wait)} if units else {}
 
 
-def noted_layout(units: int = 0) -> data.StructLayout:
+def _is_tile(opcode: Value) -> Value:
+    """Of ws or is."""
+    return (opcode == Opcode.WS) | (opcode == Opcode.IS)
+
+
+def _groups(terms: int) -> int:
+    """Of TERMS terms each."""
+    return -(-terms // TERMS)
+
+
+def _grouped(terms: list[Value]) -> list[Value]:
+    """Sums of TERMS terms each."""
+    return [
+        sum(terms[place : place + TERMS], Value.cast(0)) for place in range(0, len(terms), TERMS)
+    ]
+
+
+def noted_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
     """Those fields of a command that decide about the start of its pass.
 
-    sent : its fires, or 0 where it keeps its sums.
+    each, times : their product are the words that it sends: as many as it has rows, but one of a
+        tile, with each fire, with each beat of a tile, or 0 times where it keeps its sums.
     """
     work = layout(ArrayPass)
     fields = {name: work[name].shape for name in (*NOTED, "fires")}
-    return data.StructLayout(fields | {"sent": fields["fires"], "last": 1} | _waits(units))
+    fields |= {"each": unsigned(array.rows.bit_length()), "times": fields["fires"], "last": 1}
+    return data.StructLayout(fields | _waits(units))
 
 
 def measured_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
     """What `summed_layout` is made from.
 
     length : clocks of a stream of os or rows.  m : of a tile, clocks of its stream.
-    parts : sums of TERMS bits' worth of the product of results and fires, the words it sends.
+    parts : their sum are the words that it sends; those of TERMS bits of `each` in each.
     """
-    bits = array.result_depth.bit_length()
+    parts = _groups(array.rows.bit_length())
     return data.StructLayout(
         {
             "is_tile": 1,
@@ -50,7 +69,7 @@ def measured_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
             "one_stream": 1,
             "one_fire": 1,
             "emit": 1,
-            "parts": data.ArrayLayout(bits, -(-bits // TERMS)),
+            "parts": data.ArrayLayout(array.result_depth.bit_length(), parts),
             "last": 1,
         }
         | _waits(units)
@@ -60,9 +79,10 @@ def measured_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
 def summed_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
     """What `decoded_layout` is made from, fields as there.
 
-    parts : two, whose sum are the words that the pass sends.
+    parts : TERMS of those before in each.
     """
     rows = unsigned(array.rows.bit_length())
+    parts = _groups(_groups(array.rows.bit_length()))
     return data.StructLayout(
         {
             "is_tile": 1,
@@ -74,7 +94,7 @@ def summed_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
             "one_stream": 1,
             "one_fire": 1,
             "emit": 1,
-            "parts": data.ArrayLayout(array.result_depth.bit_length(), 2),
+            "parts": data.ArrayLayout(array.result_depth.bit_length(), parts),
             "last": 1,
         }
         | _waits(units)
@@ -87,14 +107,13 @@ def decoded_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
     is_tile : of ws or is.
     clocks : of its first stream; of the stream behind the tile of ws or is.
     one, two : it has at most so many.
-    one_stream, one_fire : it has no more.
+    one_stream, one_fire : it has no more.  free : one and one_fire.  over : one_stream, too.
     short : clocks of a stream, or the rows of the array if those are fewer.
     later : one more than that.
     follows, follows_later : results of a column of the pass before it are at most `short`, or it
         has several streams; they are at most `later`.
     results, words : of a column, if it is of os or rows; of the tile, if it is one.
     emit, last, wait : as in the command.
-    promised : words of results that this pass and all before it send, modulo a power of two.
     """
     rows = unsigned(array.rows.bit_length())
     return data.StructLayout(
@@ -105,6 +124,8 @@ def decoded_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
             "two": 1,
             "one_stream": 1,
             "one_fire": 1,
+            "free": 1,
+            "over": 1,
             "short": rows,
             "later": unsigned((array.rows + 1).bit_length()),
             "follows": 1,
@@ -113,15 +134,14 @@ def decoded_layout(array: SystolicArray, units: int = 0) -> data.StructLayout:
             "words": rows,
             "emit": 1,
             "last": 1,
-            "promised": unsigned(promised_bits(array)),
         }
         | _waits(units)
     )
 
 
-def promised_bits(array: SystolicArray) -> int:
-    """Of words promised: those of a command behind a full result memory, with a sign."""
-    return array.result_depth.bit_length() + 1
+def left_shape(array: SystolicArray) -> Shape:
+    """Of words that are left: those of a command before a full result memory are missing."""
+    return signed(array.result_depth.bit_length() + 1)
 
 
 class Commands(wiring.Component):
@@ -133,7 +153,8 @@ class Commands(wiring.Component):
         over.
     moves, coming : in the next clock `o` has what is coming, if anything is.
     coming_opens, staying_opens : what is coming, or what `o` has and keeps, may start then, if
-        there is room.  may_start : there is one, it may, and has room, from a register.
+        there is room.  may_start : there is one, it may, and has room, from a register; holds :
+        not so, from a register of its own, for what moves the queue.
     command : of the pass that has left `o` in the clock before, the whole of it.
     """
 
@@ -143,7 +164,7 @@ class Commands(wiring.Component):
     def __init__(self, array: SystolicArray, units: int = 0) -> None:
         self.array, self.units = array, units
         decoded = decoded_layout(array, units)
-        self._noted = Skid(noted_layout(units))
+        self._noted = Skid(noted_layout(array, units))
         self._measured = Skid(measured_layout(array, units))
         self._summed = Skid(summed_layout(array, units))
         self._decoded, self._head = Skid(decoded), Skid(decoded)
@@ -158,6 +179,7 @@ class Commands(wiring.Component):
                 "coming_opens": In(1),
                 "staying_opens": In(1),
                 "may_start": Out(1),
+                "holds": Out(1, init=1),
                 "command": Out(layout(ArrayCommand)),
             }
         )
@@ -176,17 +198,19 @@ class Commands(wiring.Component):
         wiring.connect(m, decoded.o, head.i)
         wiring.connect(m, head.o, wiring.flipped(self.o))
         m.d.comb += [self.moves.eq(head.moves), self.coming.eq(head.coming)]
-        self._promise(m, head)
+        self._promise(m, summed.o, decoded, head)
         self._keep(m)
         return m
 
     def _note(self, m: Module, noted: stream.Interface) -> None:
         command, work, o = self.i.payload, self.i.payload.work, noted.payload
+        tile = _is_tile(work.opcode)
         m.d.comb += [
             self.i.ready.eq(noted.ready),
             noted.valid.eq(self.i.valid),
             *(o[name].eq(work[name]) for name in (*NOTED, "fires")),
-            o.sent.eq(Mux(work.emit, work.fires, 0)),
+            o.each.eq(Mux(tile, 1, work.m)),
+            o.times.eq(Mux(work.emit, Mux(tile, work.m, work.fires), 0)),
             o.last.eq(command.last),
         ]
         if self.units:
@@ -196,46 +220,44 @@ class Commands(wiring.Component):
         i, o = noted.payload, measured.payload
         self._pass_on(m, noted, measured, "m", "k", "emit", "last")
         m.d.comb += [
-            o.is_tile.eq((i.opcode == Opcode.WS) | (i.opcode == Opcode.IS)),
+            o.is_tile.eq(_is_tile(i.opcode)),
             o.length.eq(i.k + i.taps),
             o.one_stream.eq(i.streams <= 1),
             o.one_fire.eq(i.fires <= 1),
         ]
         bits = len(o.parts[0])
-        terms = [Mux(i.sent[bit], i.m << bit, 0)[:bits] for bit in range(bits)]
-        for place in range(len(o.parts)):
-            m.d.comb += o.parts[place].eq(sum(terms[place * TERMS :][:TERMS], Value.cast(0)))
+        terms = [Mux(each, i.times << bit, 0)[:bits] for bit, each in enumerate(i.each)]
+        for place, part in enumerate(_grouped(terms)):
+            m.d.comb += o.parts[place].eq(part)
 
     def _sum(self, m: Module, measured: stream.Interface, summed: stream.Interface) -> None:
         i, o = measured.payload, summed.payload
         self._pass_on(m, measured, summed, "is_tile", "one_stream", "one_fire", "emit", "last")
-        parts = [i.parts[place] for place in range(len(i.parts))]
+        for place, part in enumerate(_grouped([i.parts[at] for at in range(len(i.parts))])):
+            m.d.comb += o.parts[place].eq(part)
         m.d.comb += [
             o.clocks.eq(Mux(i.is_tile, i.m, i.length)),
             o.short.eq(Mux(i.length < self.array.rows, i.length, self.array.rows)),
             o.later.eq(Mux(i.length < self.array.rows, i.length, self.array.rows) + 1),
             o.results.eq(i.m),
             o.words.eq(i.k),
-            o.parts[0].eq(sum(parts[::2], Value.cast(0))),
-            o.parts[1].eq(sum(parts[1::2], Value.cast(0))),
         ]
 
     def _decode(self, m: Module, summed: stream.Interface, decoded: stream.Interface) -> None:
         i, o = summed.payload, decoded.payload
         same = ("is_tile", "clocks", "one_stream", "one_fire", "short", "later", "results", "words")
         self._pass_on(m, summed, decoded, *same, "emit", "last")
-        # Of the command before this one.
-        results = Signal.like(i.results)
-        promised = Signal.like(o.promised)
+        results = Signal.like(i.results)  # of the command before this one
         m.d.comb += [
             o.one.eq(i.clocks <= 1),
             o.two.eq(i.clocks <= 2),
+            o.free.eq(o.one & i.one_fire),
+            o.over.eq(o.free & i.one_stream),
             o.follows.eq(~i.one_stream | (results <= i.short)),
             o.follows_later.eq(results <= i.later),
-            o.promised.eq(promised + i.parts[0] + i.parts[1]),
         ]
         with m.If(summed.valid & summed.ready):
-            m.d.sync += [results.eq(i.results), promised.eq(o.promised)]
+            m.d.sync += results.eq(i.results)
 
     def _pass_on(
         self, m: Module, before: stream.Interface, behind: stream.Interface, *names: str
@@ -245,27 +267,47 @@ class Commands(wiring.Component):
         for name in (*names, *_waits(self.units)):
             m.d.comb += behind.payload[name].eq(before.payload[name])
 
-    def _promise(self, m: Module, head: Skid) -> None:
-        """Room for what is promised, as of the clock before: it only grows meanwhile."""
-        allowed = Signal(promised_bits(self.array), init=self.array.result_depth)
-        m.d.sync += allowed.eq(allowed + self.handed)
-        coming, staying = (
-            Signal(allowed.shape(), name=f"left_{name}") for name in ("coming", "staying")
+    def _promise(self, m: Module, summed: stream.Interface, decoded: Skid, head: Skid) -> None:
+        """Whether there is room for what a command and all before it send, as of the clock before.
+
+        The words that are left then are counted beside every command that waits to be decided
+        about, so that their sign is a register.
+        """
+        parts = summed.payload.parts
+        sent = sum((parts[place] for place in range(len(parts))), Value.cast(0))
+        left = Signal(left_shape(self.array), init=self.array.result_depth)  # behind all of them
+        following = left - sent + self.handed
+        takes = summed.valid & summed.ready
+        m.d.sync += left.eq(Mux(takes, following, left + self.handed))
+        given, _ = self._count(m, "decoded", decoded, following)
+        staying, kept = self._count(m, "head", head, given + self.handed)
+        coming_lacks, staying_lacks = Mux(head.i.ready, given[-1], kept[-1]), staying[-1]
+        may_start = Mux(
+            head.moves,
+            (head.i.valid | ~head.i.ready) & self.coming_opens & ~coming_lacks,
+            self.staying_opens & ~staying_lacks,
         )
-        m.d.comb += [
-            coming.eq(allowed - head.coming.promised),
-            staying.eq(allowed - head.o.payload.promised),
-        ]
         m.d.sync += [
-            self.has_room.eq(~Mux(head.moves, coming[-1], staying[-1])),
-            self.may_start.eq(
-                Mux(
-                    head.moves,
-                    (head.i.valid | ~head.i.ready) & self.coming_opens & ~coming[-1],
-                    self.staying_opens & ~staying[-1],
-                )
-            ),
+            self.has_room.eq(~Mux(head.moves, coming_lacks, staying_lacks)),
+            self.may_start.eq(may_start),
+            self.holds.eq(~may_start),
         ]
+
+    def _count(self, m: Module, name: str, queue: Skid, given: Value) -> tuple[Signal, Signal]:
+        """The words that are left for the first and the second of a queue.
+
+        given : those of what comes in, in the next clock.
+        """
+        first, second = (
+            Signal(left_shape(self.array), name=f"{name}_{place}_left", reset_less=True)
+            for place in ("first", "second")
+        )
+        coming = Mux(queue.i.ready, given, second + self.handed)
+        m.d.sync += [
+            first.eq(Mux(queue.moves, coming, first + self.handed)),
+            second.eq(coming),
+        ]
+        return first, second
 
     def _keep(self, m: Module) -> None:
         """Whole commands wait in a memory: nothing asks for them before their passes start."""

@@ -138,7 +138,7 @@ class Core(wiring.Component):
             Value.cast(sequencer.waiting).eq(Mux(head.valid, head.payload, queue.coming)),
             sequencer.command.eq(queue.command),
             sequencer.commands.valid.eq(queue.may_start),
-            head.ready.eq(sequencer.commands.ready & queue.may_start),
+            head.ready.eq(sequencer.commands.ready & ~queue.holds),
             queue.handed.eq(memory.handed),
             done.eq((accumulators.last | finishing) & (accumulators.tail == 0)),
             self.idle.eq(~under_way),

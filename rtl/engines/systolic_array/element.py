@@ -82,8 +82,9 @@ class Element:
 
     def clock(self, m: Module, i: Wires) -> None:
         """What happens in a clock: operands meet, those before multiply, a product is added."""
-        f, adding = Flags(i.f), self.g[2]
-        total = Mux(adding.stationary, i.s, Mux(adding.first, 0, self.acc)) + self.q
+        f, coming, adding = Flags(i.f), self.g[1], self.g[2]
+        # Three inputs to a bit, which fit into its LUT: a sum that starts finds a zero.
+        total = Mux(adding.stationary, i.s, self.acc) + self.q
         m.d.sync += [
             self.a.eq(i.a),
             self.f.eq(f),
@@ -95,9 +96,12 @@ class Element:
             self.z.eq(self.x),
             self.p.eq(self.y * self.z),
             self.q.eq(self.p),
-            self.acc.eq(Mux(adding.stationary, self.acc, total)),
             self.s.eq(Mux(adding.capture, total, Mux(adding.shift_shadow, i.s, self.s))),
         ]
+        with m.If(coming.first):
+            m.d.sync += self.acc.eq(0)
+        with m.Elif(~adding.stationary):
+            m.d.sync += self.acc.eq(total)
 
     @property
     def outputs(self) -> Wires:

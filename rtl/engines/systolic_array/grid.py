@@ -36,8 +36,8 @@ class Grid(wiring.Component):
     left : operands of row i for its edge cell, i clocks after row 0.
     top : operands of column j, j clocks after column 0, which takes them a clock after `left` has
         those of row 0: the edge cells are registers.
-    token : the frame's token, three clocks before its results are on `result[0]`.
-    results_remaining : of the drain that is on `result[0]` three clocks later, still to leave then.
+    token : the frame's token, four clocks before its results are on `result[0]`.
+    results_remaining : of the drain that is on `result[0]` four clocks later, still to leave then.
     result : bottom of column j, j clocks after column 0.
 
     With `shared` the elements are instances of one module, `processing_element`, to be supplied
@@ -94,7 +94,7 @@ class Grid(wiring.Component):
         with m.Elif(remaining != 0):
             m.d.sync += remaining.eq(remaining - 1)
         # Elements multiply before they add, and the result port is as far behind the edges.
-        clocks = PRODUCT_REGISTERS - 1
+        clocks = PRODUCT_REGISTERS - 2
         m.d.comb += [
             Value.cast(self.token).eq(delayed(m, "token", frame.token, clocks)),
             self.results_remaining.eq(delayed(m, "remaining", remaining, clocks - 1)),

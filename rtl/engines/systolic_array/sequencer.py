@@ -22,6 +22,7 @@ class Stream(NamedTuple):
         clock of a swap `two` is `one` of the stream that begins.
     keeps : it is a pass of os or rows, which owns the array.
     sends : ... and its sums leave it.  results : how many of a column.
+    sending : running, and sends.
     begins : this is the first clock of a stream.
     free : no word of the stream in progress is behind that of this clock.
     is_last, is_last_fire : no stream, no fire, is behind the one in progress.
@@ -32,6 +33,7 @@ class Stream(NamedTuple):
     longer than that:
 
     is_first : the stream begins its sums.
+    of_os, of_rows : the mode of its pass, for its frames; `work` has it for the column banks.
     length, short : clocks of a stream, and the rows of the array if those are fewer.
 
     behind_taps : one more than its taps.
@@ -48,6 +50,7 @@ class Stream(NamedTuple):
     sends: Signal
     results: Signal
     running: Signal
+    sending: Signal
     one: Signal
     two: Signal
     begins: Signal
@@ -58,6 +61,8 @@ class Stream(NamedTuple):
     is_last: Signal
     is_last_fire: Signal
     work: Any
+    of_os: Signal
+    of_rows: Signal
     last: Signal
     length: Signal
     short: Signal
@@ -201,6 +206,8 @@ class Sequencer(wiring.Component):
         self._start, self._load = Signal(name="start"), Signal(name="load_tile")
         self._resume = Signal(name="resume")
         self._fires = Signal(name="fires")
+        self._runs = Signal(name="runs")  # a word is read
+        self._sends = Signal(name="sends")
         self._over = Signal(name="over")
 
     def elaborate(self, platform: object) -> Module:
@@ -239,7 +246,7 @@ class Sequencer(wiring.Component):
         head, stream = self.commands.payload, self._stream
         idle = stream.free & ~self._swap.now
         # Where the stream of a pass ends in this clock, its sums are captured if it sends them.
-        drained = Mux(stream.running & stream.sends, head.follows, self._drained)
+        drained = Mux(stream.sending, head.follows, self._drained)
         may_stream, may_load = Signal(), Signal()
         m.d.comb += [
             may_stream.eq(~head.is_tile & stream.idle & drained & self._may_start),
@@ -259,50 +266,48 @@ class Sequencer(wiring.Component):
             stream.begins.eq(self._start | self._resume | swap.now),
             stream.over.eq(self._over),
             stream.idle.eq(self._over & ~self._tile.waits & ~self._load),
+            stream.running.eq(self._runs),
+            stream.sending.eq(self._runs & self._sends),
         ]
-        m.d.comb += self._over.eq(stream.over)
+        m.d.comb += [self._over.eq(stream.over), self._runs.eq(stream.running)]
         self._prepare(m)
         with m.If(swap.now):
             m.d.sync += [
-                stream.running.eq(1),
                 stream.free.eq(swap.one),
                 stream.one.eq(swap.one),
                 stream.two.eq(swap.two),
                 stream.is_last.eq(1),
                 stream.is_last_fire.eq(1),
             ]
-            m.d.comb += self._over.eq(swap.one)
+            m.d.comb += [self._runs.eq(1), self._over.eq(swap.one)]
         with m.Elif(self._start):
             m.d.sync += [
-                stream.running.eq(1),
-                stream.free.eq(head.one & head.one_fire),
+                stream.free.eq(head.free),
                 stream.one.eq(head.one),
                 stream.two.eq(head.two),
                 stream.is_last.eq(head.one_stream),
                 stream.is_last_fire.eq(head.one_fire),
             ]
-            m.d.comb += self._over.eq(head.one & head.one_fire & head.one_stream)
+            m.d.comb += [self._runs.eq(1), self._over.eq(head.over)]
         with m.Elif(stream.running):
             free = stream.one | (stream.two & stream.is_last_fire)
             m.d.sync += [
-                stream.running.eq(~stream.one),
                 stream.free.eq(free),
                 stream.one.eq(stream.two),
                 stream.two.eq(stream.clocks_remaining <= 3),
             ]
-            m.d.comb += self._over.eq(free & stream.is_last)
+            m.d.comb += [self._runs.eq(~stream.one), self._over.eq(free & stream.is_last)]
             with m.If(self._fires):
                 self._fire(m)
         with m.If(self._resume):
             m.d.sync += [
-                stream.running.eq(1),
                 stream.free.eq(0),
                 stream.one.eq(0),  # a stream of rows has a tap and two values at least
                 stream.two.eq(0),
                 stream.is_last.eq(~stream.more),
                 stream.streams_remaining.eq(stream.streams_remaining - 1),
             ]
-            m.d.comb += self._over.eq(0)
+            m.d.comb += [self._runs.eq(1), self._over.eq(0)]
         with m.If(self._swaps):
             m.d.sync += stream.two.eq(self._tile.one)
 
@@ -330,26 +335,28 @@ class Sequencer(wiring.Component):
         )
         m.d.comb += self._fires.eq(stream.running & stream.one & ~stream.is_last_fire)
         m.d.sync += stream.fires_remaining.eq(stream.fires_remaining - self._fires)
+        m.d.comb += self._sends.eq(stream.sends)
+        m.d.sync += stream.sends.eq(self._sends)
         with m.If(swap.now):
-            m.d.sync += [stream.keeps.eq(0), stream.sends.eq(0)]
+            m.d.comb += self._sends.eq(0)
+            m.d.sync += stream.keeps.eq(0)
         with m.Elif(stream.over):
-            m.d.sync += [
-                stream.keeps.eq(1),
-                stream.sends.eq(head.emit),
-                stream.results.eq(head.results),
-            ]
+            m.d.comb += self._sends.eq(head.emit)
+            m.d.sync += [stream.keeps.eq(1), stream.results.eq(head.results)]
 
     def _fire(self, m: Module) -> None:
         """The next fire of a stream."""
         stream = self._stream
         m.d.sync += [
-            stream.running.eq(1),
             stream.free.eq(stream.fire_one & stream.fire_last),
             stream.one.eq(stream.fire_one),
             stream.two.eq(stream.fire_two),
             stream.is_last_fire.eq(stream.fire_last),
         ]
-        m.d.comb += self._over.eq(stream.fire_one & stream.fire_last & stream.is_last)
+        m.d.comb += [
+            self._runs.eq(1),
+            self._over.eq(stream.fire_one & stream.fire_last & stream.is_last),
+        ]
 
     def _step_tile(self, m: Module) -> None:
         """The tile in the next clock, and the one that is swapped in then."""
@@ -411,16 +418,19 @@ class Sequencer(wiring.Component):
         with m.If(step.swaps):
             m.d.sync += [
                 stream.work.eq(swap.work),
+                stream.of_os.eq(0),
+                stream.of_rows.eq(0),
                 stream.last.eq(swap.last),
                 stream.left_at.eq(swap.left_at),
             ]
         with m.Elif(step.starts):
             m.d.sync += [
                 stream.work.eq(command.work),
+                stream.of_os.eq(command.work.opcode == Opcode.OS),
+                stream.of_rows.eq(command.work.opcode == Opcode.ROWS),
                 stream.last.eq(command.last),
                 stream.length.eq(taken.clocks),
                 stream.short.eq(taken.short),
-                stream.taps_remaining.eq(command.work.taps),
                 stream.behind_taps.eq(command.work.taps + 1),
                 stream.is_first.eq(~command.work.accumulate),
                 stream.streams_remaining.eq(command.work.streams - 1),
@@ -433,10 +443,17 @@ class Sequencer(wiring.Component):
                 stream.left_at.eq(stream.left_at + 1),
                 stream.top_at.eq(stream.top_at + 1),
             ]
-            with m.If(stream.taps_remaining != 0):
-                m.d.sync += stream.taps_remaining.eq(stream.taps_remaining - 1)
         with m.If(step.resumes):
-            m.d.sync += [stream.taps_remaining.eq(stream.work.taps), stream.is_first.eq(0)]
+            m.d.sync += stream.is_first.eq(0)
+        # Nothing waits between the first tap of a stream and the last.
+        remaining = stream.taps_remaining
+        m.d.sync += remaining.eq(
+            Mux(
+                step.starts | step.resumes,
+                Mux(step.resumes, stream.work.taps, command.work.taps),
+                Mux(remaining != 0, remaining - 1, 0),
+            )
+        )
         m.d.sync += [
             stream.more.eq(stream.streams_remaining > 1),
             stream.drains.eq(self._drain_left <= stream.short + 1),
@@ -456,13 +473,12 @@ class Sequencer(wiring.Component):
                 frame.valid.eq(1),
                 frame.token.columns.eq(stream.work.n),
             ]
-            with m.Switch(stream.work.opcode):
-                with m.Case(Opcode.OS):
-                    self._read_products(m)
-                with m.Case(Opcode.ROWS):
-                    self._read_row(m)
-                with m.Default():
-                    self._read_beat(m)
+            with m.If(stream.of_os):
+                self._read_products(m)
+            with m.Elif(stream.of_rows):
+                self._read_row(m)
+            with m.Else():
+                self._read_beat(m)
         m.d.comb += [
             self.left_address.eq(stream.left_at),
             frame.swap.eq(step.swaps),

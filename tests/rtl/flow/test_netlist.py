@@ -1,14 +1,18 @@
-"""Registers around block RAMs and multipliers: which the block takes in, and which stay."""
+"""Registers around block RAMs and multipliers, LUTs in front of carries: what a cell takes in."""
 
 import copy
+from itertools import product
+from random import Random
 
 import pytest
 
-from rtl.flow.netlist import absorb_registers
+from rtl.flow.netlist import absorb_logic, absorb_registers
 
-INPUTS = {"CLKA", "CLKB", "OCEA", "OCEB", "ADB4", "DI", "CLK", "CE", "LSR", "A"} | {
-    f"{port}{bit}" for port in "AB" for bit in range(3)
-}
+INPUTS = (
+    {"CLKA", "CLKB", "OCEA", "OCEB", "ADB4", "DI", "CLK", "CE", "LSR", *"ABCD", "CIN"}
+    | {f"{port}{bit}" for port in "AB" for bit in range(3)}
+    | {f"{port}{bit}" for port in "CD" for bit in range(2)}
+)
 CLOCK, ENABLE, FIRST, SECOND = 2, 3, 10, 11
 
 
@@ -220,3 +224,119 @@ def test_registers_stay_where_the_block_cannot_be_them(why):
     before = copy.deepcopy(module)
     assert absorb_registers(module) == 0
     assert module == before
+
+
+ADD = 0x96AA  # of A and B, where D is 1 and C is 0; less B, where C is 1
+P, Q, R, S = 50, 51, 52, 53
+MADE = 60  # by a LUT
+
+
+def carries(*nets, table=ADD):
+    """The lower bit of a sum, whose upper one adds nothing."""
+    bits = dict(zip(("A0", "B0", "C0", "D0"), nets, strict=True))
+    upper = dict.fromkeys(("A1", "B1", "C1", "D1"), "0")
+    tables = {"INIT0": f"{table:016b}", "INIT1": f"{ADD:016b}"}
+    return cell("CCU2C", tables, CIN=70, **bits, **upper, S0=71, COUT=72)
+
+
+def lut(table, *nets):
+    pins = dict(zip("ABCD", nets, strict=False))
+    return cell("LUT4", {"INIT": f"{table:016b}"}, **pins, Z=MADE)
+
+
+def sum_of(*nets, behind):
+    """A bit that adds what a LUT says."""
+    cells = {"sum": carries(*nets), "lut": behind}
+    return {"ports": {"out": {"direction": "output", "bits": [71, 72]}}, "cells": cells}
+
+
+def at(table, number):
+    return int(table[len(table) - 1 - number])
+
+
+def bit(module, values):
+    """Sum and carry of the lower bit, by Lattice's definition of a CCU2C."""
+    known = {**values, "0": 0, "1": 1}
+    if "lut" in module["cells"]:
+        made = module["cells"]["lut"]
+        pins = [made["connections"].get(pin, ["0"])[0] for pin in "ABCD"]
+        known[MADE] = at(made["parameters"]["INIT"], sum(known[p] << n for n, p in enumerate(pins)))
+    adder = module["cells"]["sum"]
+    number = sum(known[adder["connections"][f"{pin}0"][0]] << n for n, pin in enumerate("ABCD"))
+    passes = at(adder["parameters"]["INIT0"], number)
+    makes = at(adder["parameters"]["INIT0"], number % 4)
+    return passes ^ known[70], known[70] if passes else makes
+
+
+def outcomes(module):
+    """What comes of all that may come in."""
+    return [bit(module, dict(zip((P, Q, R, S, 70), values, strict=True)))
+            for values in product((0, 1), repeat=5)]  # fmt: skip
+
+
+CHOOSES = 0xCACA  # A where C is 0, else B
+MASKS = 0x8888  # A and B
+
+
+@pytest.mark.parametrize(
+    "module",
+    {
+        "chosen": sum_of(P, MADE, "0", "1", behind=lut(CHOOSES, Q, R, S, "0")),
+        "chosen, in front": sum_of(MADE, P, "0", "1", behind=lut(CHOOSES, Q, R, S, "0")),
+        "masked": sum_of(P, MADE, "0", "1", behind=lut(MASKS, Q, R, "0", "0")),
+        "masked, subtracted": sum_of(P, MADE, "1", "1", behind=lut(MASKS, Q, R, "0", "0")),
+        "masked by the other": sum_of(P, MADE, "0", "1", behind=lut(CHOOSES, Q, R, P, "0")),
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_a_lut_in_front_of_a_carry_goes_into_it(module):
+    module = copy.deepcopy(module[1])
+    before = outcomes(module)
+    assert absorb_logic(module) == 1
+    assert set(module["cells"]) == {"sum"}
+    assert outcomes(module) == before
+    assert len(set(before)) == 4
+
+
+def test_any_lut_in_front_of_any_bit_leaves_the_sum_as_it_was():
+    random, changed = Random(0), 0
+    for _ in range(2000):
+        nets = [random.choice((P, Q, R, S, "0", "1")) for _ in range(4)]
+        behind = [random.choice((P, Q, R, S, "0", "1")) for _ in range(4)]
+        nets[random.randrange(2)] = MADE
+        module = sum_of(*nets, behind=lut(random.getrandbits(16), *behind))
+        module["cells"]["sum"]["parameters"]["INIT0"] = f"{random.getrandbits(16):016b}"
+        before = outcomes(module)
+        changed += absorb_logic(module)
+        assert outcomes(module) == before
+    assert 0 < changed < 2000
+
+
+@pytest.mark.parametrize(
+    "stays",
+    {
+        "another reader": lambda cells: cells.update(reader=cell("LUT4", {}, A=MADE, Z=30)),
+        "five inputs": lambda cells: cells.update(lut=lut(CHOOSES, Q, R, S, 54)),
+        "no LUT": lambda cells: cells.update(lut=register(Q, MADE)),
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_a_lut_stays_where_the_carry_cannot_be_it(stays):
+    module = sum_of(P, MADE, "0", "1", behind=lut(CHOOSES, Q, R, S, "0"))
+    stays[1](module["cells"])
+    before = copy.deepcopy(module)
+    assert absorb_logic(module) == 0
+    assert module == before
+
+
+def test_only_luts_in_front_of_the_lower_half_of_a_sum_go_into_it():
+    module = {"ports": {}, "cells": {}}
+    for n in range(5):
+        adder = cell("CCU2C", {"INIT0": f"{ADD:016b}", "INIT1": f"{ADD:016b}"},
+                     **dict(zip(("A0", "B0", "C0", "D0"), (P, MADE + n, "0", "1"), strict=True)),
+                     **dict.fromkeys(("A1", "B1", "C1", "D1"), "0"),
+                     CIN=100 + n if n else "0", COUT=101 + n)  # fmt: skip
+        made = cell("LUT4", {"INIT": f"{MASKS:016b}"}, A=Q, B=R, C="0", D="0", Z=MADE + n)
+        module["cells"] |= {f"sum {n}": adder, f"lut {n}": made}
+    assert absorb_logic(module) == 3
+    assert {name for name in module["cells"] if name.startswith("lut")} == {"lut 3", "lut 4"}

@@ -65,6 +65,8 @@ class History(wiring.Component):
         total = Signal(signed(TOTAL_BITS))  # of os and rows, since the last `first`
         with m.If(~before.stationary):
             m.d.sync += total.eq(Mux(before.first, 0, total) + added)
+        with m.Elif(before.first):
+            m.d.sync += total.eq(0)
         above, held = past(m, self.s), past(m, dut.s_o)
         passing = Signal(signed(TOTAL_BITS))  # of ws and is
         m.d.comb += [
@@ -73,7 +75,7 @@ class History(wiring.Component):
             Assert((dut.element.y == y) & (dut.element.z == z)),
             Assert(dut.element.p == product),
             Assert(dut.element.q == added),
-            Assert(dut.element.acc == total),
+            Assert(dut.element.acc == Mux(before.first, 0, total)),
             *(
                 Assert(dut.element.g[age][name] == self.flags(past(m, self.f, 2 + age))[name])
                 for age in range(3)
@@ -91,8 +93,8 @@ class History(wiring.Component):
 MUTANTS = (
     Mutant("os: operand of w", "Mux(f.stationary | f.half_speed, self.w, i.b)", "self.w"),
     Mutant("rows: operand from above", "Mux(f.stationary | f.half_speed,", "Mux(f.stationary,"),
-    Mutant("first a clock early", "adding.first", "self.f.first"),
-    Mutant("acc not held in ws", "Mux(adding.stationary, self.acc, total)", "total"),
+    Mutant("first a clock early", "coming.first", "self.f.first"),
+    Mutant("acc not held in ws", "m.Elif(~adding.stationary)", "m.Else()"),
     Mutant("w not held in ws", "Mux(f.stationary, self.w, i.w)", "i.w"),
     Mutant("values at full speed", "Mux(self.f.half_speed, self.b, self.a)", "self.a"),
     Mutant("sums pass the shadow", "Mux(adding.capture, total,", "Mux(adding.capture, self.acc,"),

@@ -78,7 +78,7 @@ class Order(wiring.Component):
             most = after
         return value, held
 
-    def _hand_over(self, m, inside, taken, value, held, places):
+    def _hand_over(self, m, inside, taken, value, held, writes):
         """The word that is followed, on its way out."""
         column, results, whole = self.column, self.results, held[-1]
         # Words: in registers behind the banks, in front of the one that is followed, and of its
@@ -87,10 +87,16 @@ class Order(wiring.Component):
         waited = Signal(range(4))
         m.d.sync += waited.eq(Mux((whole == 0) | results.valid, 0, waited + 1))
         at = self.which[: len(inside.read)]
-        kept = Array(inside.word(m, f"result_{j}", at) for j in range(COLUMNS))[column]
-        stored, payload = Array(inside.stored)[column], Array(results.payload)[column]
+        banked = Array(inside.word(m, f"result_{j}", at) for j in range(COLUMNS))[column]
+        payload = Array(results.payload)[column]
+        # Those behind the banks, the one in front first.
+        places = [
+            (getattr(inside, there), Array(getattr(inside, word))[column])
+            for there, word in (("kept", "second"), ("stored", "first"), ("fetched", "outputs"))
+        ]
+        (kept, _), (stored, _), (fetched, _) = places
         m.d.comb += [
-            ready.eq(results.valid + inside.fetched),
+            ready.eq(kept + stored + fetched),
             front.eq(self.which - taken),
             mine.eq(Array(held)[column]),
             # Where the words are; the claims follow from it.
@@ -101,11 +107,16 @@ class Order(wiring.Component):
             # No word is read while it is written: anything may come of that.
             *(
                 Assert((inside.complete == 0) | ~write | (inside.read != at))
-                for write, at in zip(self.write, places, strict=True)
+                for write, at in zip(self.write, writes, strict=True)
             ),
-            Assert((front >= mine) | (front < ready) | (kept == value)),
-            Assert((front != results.valid) | ~inside.fetched | (stored == value)),
-            Assert(results.valid | (waited == 0) | ((waited == 1) & inside.fetched)),
+            Assert((front >= mine) | (front < ready) | (banked == value)),
+            *(
+                Assert((front != sum(there for there, _ in places[:n])) | ~there | (word == value))
+                for n, (there, word) in enumerate(places)
+            ),
+            Assert(inside.stores == ~(stored & kept)),
+            Assert(inside.fetches == ~(fetched & stored & kept)),
+            Assert(results.valid | (waited == 0) | ((waited == 1) & fetched)),
             Assert(~results.valid | (front != 0) | (payload == value)),
             Assert(results.valid | (whole == 0) | (waited < 2)),
             Cover(results.valid & (front == 0) & (self.which == 3)),
@@ -115,9 +126,12 @@ class Order(wiring.Component):
 
 MUTANTS = (
     Mutant("a word too early", "whole = self.write[self.columns - 1]", "whole = self.write[0]"),
-    Mutant("a word is lost", "(~fetched | move)", "1"),
-    Mutant("a word is doubled", "read.eq(read + 1), fetched", "read.eq(read + move), fetched"),
-    Mutant("words while none is taken", "with m.If(move):", "with m.If(1):"),
+    Mutant("a word is lost", 'will["fetched"] & will["stored"] & will["kept"]', "0"),
+    Mutant("a word is lost behind the banks", '~(will["stored"] & will["kept"])', "1"),
+    Mutant("a word is doubled", "read.eq(read + fetch)", "read.eq(read + (fetch & stores))"),
+    Mutant("a word is read where there is none", "some | ~fetches", "1"),
+    Mutant("words while none is taken", "with m.If(~kept):", "with m.If(1):"),
+    Mutant("the second word first", "Mux(kept, second, first)", "Mux(stored, first, second)"),
     Mutant(
         "handed when offered", "self.results.valid & self.results.ready),", "self.results.valid),"
     ),

@@ -73,7 +73,11 @@ def small_passes(array):
 
 
 @pytest.mark.parametrize("overlap", [True, False], ids=["overlapped", "plain"])
-@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 1), (2, 2)], ids=str)
+@pytest.mark.parametrize(
+    "shape",
+    [(1, 1), (1, 2), *(pytest.param(each, marks=pytest.mark.full) for each in ((2, 1), (2, 2)))],
+    ids=str,
+)
 def test_every_pair_of_small_passes_agrees(shape, overlap):
     """Whatever `limits` lets pass, alone or behind any other pass."""
     array = SystolicArray(*shape, max_taps=2, accumulator_depth=2, overlap=overlap)
