@@ -95,13 +95,13 @@ OPTIONS = (
     *("--out-of-context", "--package", "CABGA381", "--freq", str(_TARGET_MHZ)),
     *("--timing-allow-fail", "--no-print-critical-path-source"),
 )
-# Lines of nextpnr that begin a phase, and how much of its work is done then, about.
+# Lines of nextpnr that begin a phase, and how much of all work, synthesis too, is done then, about.
 _PHASES = {
-    "Preparing to run": ("compiling nextpnr, once", 0.0),
-    "Info: Packing": ("packing", 0.1),
-    "Info: Creating initial": ("placing", 0.15),
-    "Info: Running simulated": ("placing, refined", 0.4),
-    "Info: Routing..": ("routing", 0.7),
+    "Preparing to run": ("compiling nextpnr, once", 0.3),
+    "Info: Packing": ("packing", 0.37),
+    "Info: Creating initial": ("placing", 0.4),
+    "Info: Running simulated": ("placing, refined", 0.58),
+    "Info: Routing..": ("routing", 0.79),
 }
 
 
@@ -181,7 +181,7 @@ def place_and_route(
         _absorb(work / "netlist.json")
         report("synthesising gates", 0.2)
         yowasp.run_yosys(work, "gates", LEVELS, ["levels.txt"])
-        _route(work, arguments, lambda what, done: report(what, 0.3 + 0.7 * done))
+        _route(work, arguments, report)
         for name in ("core.sv", "cells.json", "netlist.json"):
             (work / name).unlink()
 
@@ -228,8 +228,9 @@ def _verilog(engines: Sequence[Sizes]) -> str:
 
 
 def _absorb(file: Path) -> None:
-    """Move registers behind block RAMs and multipliers into these."""
+    """Move into carries, block RAMs and multipliers what they can hold."""
     design = json.loads(file.read_text())
+    netlist.absorb_logic(design["modules"][TOP])
     netlist.absorb_registers(design["modules"][TOP])
     file.write_text(json.dumps(design))
 

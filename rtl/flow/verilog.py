@@ -164,7 +164,7 @@ def _parts(fragment: Fragment, name: str) -> Iterator[tuple[str, Component]]:
 def _comments(fragment: Fragment, name: str) -> Iterator[tuple[str, str]]:
     """What the components of a hierarchy are, by the names of their modules."""
     for origin in fragment.origins or ():
-        if isinstance(origin, Component) and (said := inspect.getdoc(origin)):
+        if said := inspect.getdoc(origin):
             yield name, said
     for part, part_name, *_ in fragment.subfragments:
         yield from _comments(part, f"{name}.{part_name}")

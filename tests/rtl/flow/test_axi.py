@@ -68,6 +68,8 @@ def test_the_files_say_so(made):
     page = (folder / "core.md").read_text()
     text = (folder / "axi_stream.sv").read_text()
     ports = ports_of(text, "axi_stream")
+    assert "assign rst = ~ aresetn;" in text
+    assert text.count(".rst(rst)") == 1
     said = parameters["axi_stream"]
     assert (said["module"], said["file"]) == ("axi_stream", "axi_stream.sv")
     assert (said["clock"], said["reset"]) == ("aclk", "aresetn")
@@ -102,7 +104,7 @@ def test_verilator_reads_it_with_a_testbench(case, tmp_path):
     lint_files(tmp_path, "core.sv", "axi_stream.sv", "testbench.sv")
 
 
-@pytest.mark.parametrize("case", ["beside", pytest.param("port", marks=pytest.mark.full)])
+@pytest.mark.parametrize("case", [pytest.param("beside", marks=pytest.mark.full), "port"])
 def test_a_layer_runs_through_it(case, tmp_path):
     check(case, "verilator-cli", tmp_path, axi_stream=True)
 

@@ -227,6 +227,28 @@ def test_changes_are_those_of_the_vcd(tmp_path, monkeypatch, most):
         assert found.firsts[-1][:10] == b"xzzzzzzz1x"
 
 
+SILENT = "".join(
+    (
+        "$timescale 1 ns $end\n$scope module top $end\n",
+        *(f"$var wire 1 {code} {code} $end\n" for code in "abcdef"),
+        "$upscope $end\n$enddefinitions $end\n#0\n",
+        *(f"0{code}\n" for code in "abcdef"),
+        "#1\n1a\n1f\n#2\n0a\n0f\n#3\n1e\n0e\n",
+    )
+)
+
+
+def test_signals_that_do_not_change_for_a_while_are_skipped(tmp_path, monkeypatch):
+    """Three and more between two that do."""
+    monkeypatch.setattr(module, "_MOST_CHANGES", 1)
+    (tmp_path / "a.vcd").write_text(SILENT)
+    write_fst(tmp_path / "a.vcd", tmp_path / "a.fst")
+    found = Reader(tmp_path / "a.fst")
+    changes = {code: found.changes[found.names[f"top.{code}"][0]] for code in "abf"}
+    assert changes["a"][-2:] == changes["f"][-2:] == [(1, "1"), (2, "0")]
+    assert {value for _, value in changes["b"]} == {"0"}
+
+
 @pytest.mark.parametrize("simulator", ["amaranth", "verilator"])
 def test_a_recording_is_fst(tmp_path, simulator):
     """Busy cycles count up to those that the core has taken."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from accelsim.passes import (
     ArrayCommand,
     DepthwiseCommand,
     DepthwiseOpcode,
+    DepthwisePass,
     Opcode,
     array_words,
     meanings,
@@ -128,7 +130,7 @@ def test_yosys_reads_both_engines(tmp_path):
     check_read(tmp_path, memories)
 
 
-@pytest.mark.parametrize("shape", [(32, 8), (8, 64)], ids=str)
+@pytest.mark.parametrize("shape", [(16, 4), (4, 16)], ids=str)
 def test_lanes_share_one_module(shape, tmp_path):
     engine = DepthwiseEngine(*shape, operands=ARRAY.operands)
     generate(Hardware(ARRAY, depthwise=engine), tmp_path)
@@ -186,6 +188,28 @@ def test_formulas_of_the_page_are_those_of_the_engine(opcode, seed):
         assert alone + (count - 1) * interval == systolic_array.ENGINE.cycles(array, (p,) * count)
         plain = SystolicArray(array.rows, array.columns, overlap=False)
         assert alone * count == systolic_array.ENGINE.cycles(plain, (p,) * count)
+
+
+def test_clocks_of_fills_on_the_page_are_those_of_the_engine():
+    """A first tap behind the start of a fill and behind its end, and a fill that waits for taps."""
+    cycles = engine_of(ENGINE).cycles
+    text = page(chapters(make_cores(BOTH)))
+    said = re.search(
+        r"(\d+) clocks behind the last tap of the one before that; its first tap is issued no "
+        r"earlier than (\d+) clocks behind its last word, and (\d+) behind the start of its fill",
+        " ".join(text.split()),
+    )
+    released, loaded, tiles = map(int, said.groups())
+    small = DepthwisePass(DepthwiseOpcode.ROW, 2, h=1, w=1, oh=1, ow=1)
+    slow = DepthwisePass(DepthwiseOpcode.ROW, 2, h=6, w=6, oh=3, ow=3, fh=4, fw=4)
+    large = DepthwisePass(DepthwiseOpcode.ROW, 2, h=10, w=12, oh=10, ow=12)
+    slow_filled, large_filled = 6 * 2 * 2 - 1, 10 * 4 * 2 - 1  # clocks of their last words
+    from_tap = {p: cycles(replace(ENGINE, fill_port=0), (p,)) for p in (small, large)}
+    assert cycles(ENGINE, (small,)) == tiles + from_tap[small]
+    assert cycles(ENGINE, (large,)) == large_filled + loaded + from_tap[large]
+    last_tap = slow_filled + loaded + 3 * 16 - 1
+    begins = last_tap + released
+    assert cycles(ENGINE, (slow, small, large)) == begins + large_filled + loaded + from_tap[large]
 
 
 def test_the_page_says_whether_passes_overlap():

@@ -59,7 +59,9 @@ def test_registers_have_the_golden_values_and_the_clocks_of_the_schedule(name, f
         for name, form in FORMS
     ],
 )
-@pytest.mark.parametrize("simulator", ["amaranth", "verilator"])
+@pytest.mark.parametrize(
+    "simulator", ["amaranth", pytest.param("verilator", marks=pytest.mark.full)]
+)
 def test_rtl_has_their_values_and_clocks(name, form, simulator):
     layers = on_engines(name, form)
     layer = layers[0] if simulator == "amaranth" else layers[-1]

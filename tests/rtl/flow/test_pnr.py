@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -64,6 +65,22 @@ def test_a_missing_wheel_is_said(monkeypatch):
     )
 
 
+def test_the_phases_of_nextpnr_are_reported_in_order(monkeypatch, tmp_path):
+    begin = ("Info: Packing constants", "Info: Creating initial analytic", "Info: said between")
+    (tmp_path / "report.json").write_text("{}")
+    monkeypatch.setattr(pnr.yowasp, "lines", lambda *_: [*begin, "Info: Routing.."])
+    told = []
+    pnr._route(tmp_path, (), lambda what, done: told.append((done, what)))
+    assert told == sorted(told)
+    assert [what for _, what in told] == ["packing", "placing", "routing"]
+    assert 0 < told[0][0] < told[-1][0] < 1
+
+
+def test_levels_are_the_length_of_the_longest_path():
+    said = "Longest topological path in core (length=12):\n    0: \\a\n    1: \\b\n"
+    assert pnr._levels(said) == 12
+
+
 def test_the_table_says_how_it_was_made_and_holds_designs_in_order():
     made = json.loads(clock.FILE.read_text())
     assert (made["device"], made["speed"], made["seed"]) == (pnr.DEVICE, pnr.SPEED, pnr.SEED)
@@ -75,6 +92,16 @@ def test_the_table_says_how_it_was_made_and_holds_designs_in_order():
         known = clock.clock_of(design)
         assert known == (point["fmax_mhz"], "measured")
         assert point["used"]["mult18"] >= sum(sizes.multipliers for sizes in design)
+
+
+def test_the_table_is_written_as_it_stands(monkeypatch, tmp_path):
+    made = json.loads(clock.FILE.read_text())
+    points = iter(made["points"])
+    monkeypatch.setattr(pnr, "DESIGNS", pnr.DESIGNS[: len(made["points"])])
+    monkeypatch.setattr(pnr, "place_and_route", lambda _: SimpleNamespace(tools=made["tools"]))
+    monkeypatch.setattr(pnr, "point", lambda _: next(points))
+    pnr.measure(tmp_path / "clock.json")
+    assert (tmp_path / "clock.json").read_text() == clock.FILE.read_text()
 
 
 def row(point):

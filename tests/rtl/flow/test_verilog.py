@@ -173,6 +173,24 @@ def test_names_are_words(sizes):
         assert line.startswith("//"), module
 
 
+class Numbered(Component):
+    """Registers whose names are the same, and end in a number."""
+
+    i: In(1)
+    o: Out(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        rows = [Signal(name="row_1") for _ in range(3)]
+        for before, row in zip([self.i, *rows], [*rows, self.o], strict=True):
+            m.d.sync += row.eq(before)
+        return m
+
+
+def test_names_that_are_taken_are_counted_on():
+    assert set(re.findall(r"\brow\w*", verilog(Numbered()))) == {"row_1", "row_2", "row_3"}
+
+
 def test_every_module_says_where_it_stands(text, tmp_path):
     """In the text, and in the file, which has a head."""
     generate(Hardware(ARRAY), tmp_path)

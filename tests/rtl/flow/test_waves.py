@@ -7,7 +7,7 @@ import pytest
 from accelsim.errors import FileError
 from accelsim.hardware import SystolicArray
 from rtl.flow.cosim import cosim
-from rtl.flow.waves import draw_waves, read_waves
+from rtl.flow.waves import Wave, draw_waves, read_waves
 from tests.engines.systolic_array import random_sequence
 
 # Changes at a rising edge happen after it; a clock that stays high is no edge; "-3 in 4 bits".
@@ -83,4 +83,13 @@ def test_waves_show_what_the_core_sent(tmp_path):
     assert [label.get_text() for label in axes.get_yticklabels()] == names
     shown = {text.get_text() for text in axes.texts}
     assert {f"{value:,}" for value in busy.values[10:20] if value} <= shown
+    plt.close(axes.figure)
+
+
+@pytest.mark.parametrize("stop", [None, 4, 9])
+def test_waves_are_drawn_to_their_end_at_most(stop):
+    waves = Wave("on", 1, np.array([0, 1, 1, 0])), Wave("word", 8, np.array([3, 3, 5, 5]))
+    axes = draw_waves(waves, 1, stop)
+    assert axes.get_xlim() == (1, 4)
+    assert [text.get_text() for text in axes.texts] == ["3", "5"]
     plt.close(axes.figure)

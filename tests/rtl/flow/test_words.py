@@ -42,7 +42,11 @@ def words_of_vcd(path, name):
 
 @pytest.mark.parametrize(
     "simulator",
-    ["amaranth", pytest.param("icarus", marks=NO_ICARUS), "verilator"],
+    [
+        "amaranth",
+        pytest.param("icarus", marks=NO_ICARUS),
+        pytest.param("verilator", marks=pytest.mark.full),
+    ],
 )
 def test_the_commands_say_their_opcodes(simulator, tmp_path):
     """The first value of a port is 0, which is os."""
