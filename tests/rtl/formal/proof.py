@@ -1,4 +1,4 @@
-"""Proofs of hardware: Yosys makes a specification a formula, the SMT solver Z3 decides it.
+"""Proofs of hardware: Yosys makes a specification a formula, the SMT solver Bitwuzla decides it.
 
 A specification is a component that holds the hardware as a submodule. Its input ports are free:
 in every clock they take any values that its `Assume` allow. `prove` shows that its `Assert` hold,
@@ -7,11 +7,12 @@ and that its `Cover` can happen, so that nothing holds only because nothing happ
 
 import re
 import tempfile
+import time
 from pathlib import Path
 from typing import NamedTuple
 
+import bitwuzla
 import pytest
-import z3
 from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Module, Value
 from amaranth.lib import wiring
@@ -26,8 +27,7 @@ memory_map; opt; formalff -setundef -clk2ff -ff2anyinit; setundef -undriven -any
 setattr -set keep 1 w:spec.* w:spec.*.* %d; opt -fast; opt_clean -purge; dffunmap;
 write_smt2 -wires design.smt2
 """
-TACTICS = ("simplify", "propagate-values", "solve-eqs", "bit-blast", "sat")
-SOLVER_MILLISECONDS = 600_000
+SOLVER_SECONDS = 600
 SHOWN = 40  # clocks of a counterexample, the last ones
 
 
@@ -113,44 +113,37 @@ class Formula:
             lines.append("(assert |top_i@0|)")
         return "\n".join(lines)
 
-    def solve(self, clocks: str, wanted: str) -> z3.ModelRef | None:
-        """Registers and inputs of clocks in which something wanted is true; None without any."""
-        solver = z3.Then(*TACTICS).solver()
-        solver.set("timeout", SOLVER_MILLISECONDS)
-        solver.add(z3.parse_smt2_string(f"{clocks}\n(assert {wanted})"))
-        found = solver.check()
-        assert found != z3.unknown, solver.reason_unknown()
-        return solver.model() if found == z3.sat else None
+    def solve(self, clocks: str, wanted: str) -> bitwuzla.Parser | None:
+        """The solver, which knows clocks in which something wanted is true; None without any."""
+        options = bitwuzla.Options()
+        options.set(bitwuzla.Option.PRODUCE_MODELS, True)
+        parser = bitwuzla.Parser(bitwuzla.TermManager(), options)
+        end = time.monotonic() + SOLVER_SECONDS
+        parser.configure_terminator(lambda: time.monotonic() > end)
+        text = f"(set-logic QF_BV)\n{clocks}\n(assert {wanted})"
+        parser.parse(text, parse_only=True, parse_file=False)
+        found = parser.bitwuzla().check_sat()
+        assert found != bitwuzla.Result.UNKNOWN, f"undecided after {SOLVER_SECONDS} s"
+        return parser if found == bitwuzla.Result.SAT else None
 
     def refute(self, clocks: str, among: range, claims: list[Claim]) -> None:
         """Fail with a table if one of the claims can be false in one of the clocks."""
         hold = " ".join(claim.at(t) for t in among for claim in claims)
-        model = self.solve(clocks, f"(not (and true {hold}))")
-        if model is None:
+        parser = self.solve(clocks, f"(not (and true {hold}))")
+        if parser is None:
             return
-        values = self._values(clocks, model)
+        values = _values(parser, clocks)
         t, claim = next(
             (t, claim) for t in among for claim in claims if not values[f"{claim.name}@{t}"]
         )
         raise RefutedError(f"{claim}\n{_table(values, t)}")
 
-    def _values(self, clocks: str, model: z3.ModelRef) -> dict[str, int]:
-        """The value of every signal and claim in the clocks of a model."""
-        lines = [f"(assert (= |{known.name()}| {model[known].sexpr()}))" for known in model]
-        shown = re.findall(
-            r"^\(define-fun \|(top_[na] [^|]+)\| \(\) (?:Bool|\(_ BitVec (\d+)\))",
-            clocks,
-            re.MULTILINE,
-        )
-        for n, (name, width) in enumerate(shown):
-            value = f"|{name}|" if width else f"(ite |{name}| #b1 #b0)"
-            lines.append(f"(declare-const v{n} (_ BitVec {width or 1}))(assert (= v{n} {value}))")
-        solver = z3.Solver()
-        solver.add(z3.parse_smt2_string(clocks + "\n".join(lines)))
-        assert solver.check() == z3.sat
-        found = solver.model()
-        values = {name.name(): found[name] for name in found}
-        return {name: values[f"v{n}"].as_long() for n, (name, _) in enumerate(shown)}
+
+def _values(parser: bitwuzla.Parser, clocks: str) -> dict[str, int]:
+    """The value of every signal and claim in the clocks that a solver has found."""
+    shown = re.findall(r"^\(define-fun \|(top_[na] [^|]+)\| \(\) ", clocks, re.MULTILINE)
+    solver = parser.bitwuzla()
+    return {name: int(solver.get_value(parser.parse_term(f"|{name}|")).value(10)) for name in shown}
 
 
 def _at(text: str, t: int) -> str:

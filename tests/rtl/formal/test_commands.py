@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Mux, Signal, Value
+from amaranth.hdl import Assert, Assume, Cat, Cover, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
@@ -44,7 +44,6 @@ class Promises(wiring.Component):
             m.d.comb += getattr(dut, name).eq(getattr(self, name))
         stays(m, self.which)
         self._follow(m, inside)
-        self._promise(m, inside)
         return m
 
     def _follow(self, m, inside):
@@ -59,8 +58,8 @@ class Promises(wiring.Component):
             with m.If(moves[0] & (counts[0] == number[:NUMBER_BITS])):
                 m.d.sync += command.eq(self.i.payload)
         m.d.comb += [
-            Assume(self._results(self.i.payload) <= ARRAY.result_depth),
-            Assert(self._results(followed) <= ARRAY.result_depth),
+            Assume(self._legal(self.i.payload)),
+            Assert(self._legal(followed)),
             *(Assert((begin - end)[:NUMBER_BITS] <= 2) for begin, end in pairwise(counts)),
             Assert((counts[0] == inside.write) & (counts[5] == inside.read)),
         ]
@@ -73,19 +72,15 @@ class Promises(wiring.Component):
             words = self._words(m, command)
             for part, word, ends in zip(parts, words, pairwise(counts), strict=False):
                 self._holds(m, part, word, number, *ends)
-        # What is known of all before it when it is decoded.
         word = Signal.like(self.o.payload)
-        known = {**self._decoded(followed, before), "promised": word.promised}
-        m.d.comb += [word[name].eq(value) for name, value in known.items() if name != "promised"]
-        promised = Signal.like(word.promised)
-        m.d.comb += [word.promised.eq(promised)]
-        with m.If(moves[3] & (counts[3] == self.which)):
-            m.d.sync += promised.eq(inside.promised + self._results(followed))
+        known = self._decoded(followed, before)
+        m.d.comb += [word[name].eq(value) for name, value in known.items()]
         m.d.comb += Assert(
             (counts[3] != self.which) | (inside.results == before.work.m[: len(inside.results)])
         )
         for part, ends in zip(parts[3:], pairwise(counts[3:]), strict=True):
             self._holds(m, part, word, self.which, *ends)
+        self._promise(m, inside, followed, moves[3], counts[3:])
         waits = (self.which - counts[5])[:NUMBER_BITS] < (counts[0] - counts[5])[:NUMBER_BITS]
         kept = Value.cast(inside.word(m, "commands", self.which))
         left = past(m, moves[5] & (counts[5] == self.which))
@@ -107,11 +102,12 @@ class Promises(wiring.Component):
         """What the first three queues hold of a command."""
         work = command.work
         bits = ARRAY.result_depth.bit_length()
-        fires = Mux(work.emit, work.fires, 0)
-        terms = [((work.m * fires[at : at + 2]) << at)[:bits] for at in range(0, bits, 2)]
         fields = self._decoded(command, command)
+        each = Mux(fields["is_tile"], 1, work.m)[: ARRAY.rows.bit_length()]
+        times = Mux(work.emit, Mux(fields["is_tile"], work.m, work.fires), 0)
+        terms = [((times * each[at : at + 2]) << at)[:bits] for at in range(0, len(each), 2)]
         noted = {name: work[name] for name in ("opcode", "m", "k", "taps", "streams", "fires")}
-        noted |= {"sent": fires, "emit": work.emit, "last": command.last}
+        noted |= {"each": each, "times": times, "emit": work.emit, "last": command.last}
         same = {name: fields[name] for name in ("is_tile", "one_stream", "one_fire")}
         same |= {"emit": work.emit, "last": command.last}
         rows = ARRAY.rows.bit_length()
@@ -126,7 +122,8 @@ class Promises(wiring.Component):
             **same,
             **{name: fields[name] for name in ("clocks", "short", "later", "results", "words")},
             "parts": Cat(
-                sum(terms[::2])[:bits], sum(terms[1::2], Value.cast(0)).as_unsigned()[:bits]
+                sum(terms[at : at + 2], Value.cast(0)).as_unsigned()[:bits]
+                for at in range(0, len(terms), 2)
             ),
         }
         words = []
@@ -136,6 +133,14 @@ class Promises(wiring.Component):
             m.d.comb += [word[name].eq(value) for name, value in named.items()]
             words.append(word)
         return words
+
+    def _legal(self, command):
+        """What limits allow, as far as the words that a command sends depend on it."""
+        work = command.work
+        tile = (work.opcode == Opcode.WS) | (work.opcode == Opcode.IS)
+        return Mux(tile, work.fires == 1, work.m <= ARRAY.rows) & (
+            self._results(command) <= ARRAY.result_depth
+        )
 
     def _results(self, command):
         return Mux(command.work.emit, command.work.m * command.work.fires, 0)
@@ -154,6 +159,8 @@ class Promises(wiring.Component):
             "two": clocks < 3,
             "one_stream": work.streams < 2,
             "one_fire": work.fires < 2,
+            "free": (clocks < 2) & (work.fires < 2),
+            "over": (clocks < 2) & (work.fires < 2) & (work.streams < 2),
             "short": short,
             "later": short + 1,
             "follows": (work.streams > 1) | (before.work.m[:rows] <= short),
@@ -164,25 +171,38 @@ class Promises(wiring.Component):
             "last": command.last,
         }
 
-    def _promise(self, m, inside):
-        """Room for what was promised, counted from what had been handed over."""
+    def _promise(self, m, inside, followed, decodes, counts):
+        """Room for what is promised, counted from all that has been, and has been handed over."""
         dut, depth = self.dut, ARRAY.result_depth
-        handed = Signal(commands.promised_bits(ARRAY))
+        shape = Signal(commands.left_shape(ARRAY)).shape()
+        handed, promised, owed = (Signal(shape, name=n) for n in ("given", "promised", "owed"))
+        sums = dut._summed.o.payload.parts
         m.d.sync += handed.eq(handed + self.handed)
-        owed = Signal.like(handed)
+        with m.If(decodes):
+            m.d.sync += promised.eq(promised + sum(sums[at] for at in range(len(sums))))
+            with m.If(counts[0] == self.which):
+                m.d.sync += owed.eq(promised + self._results(followed))
+        left = Signal(shape, name="left")
+        m.d.comb += [left.eq(depth + handed - owed)]
+        for name, ends in zip(("decoded", "head"), pairwise(counts), strict=True):
+            held, front = (ends[0] - ends[1])[:NUMBER_BITS], (self.which - ends[1])[:NUMBER_BITS]
+            first, second = (getattr(inside, f"{name}_{at}_left") for at in ("first", "second"))
+            m.d.comb += [
+                Assert((held == 0) | (front != 0) | (first == left)),
+                Assert((held != 2) | (front != 1) | (second == left)),
+            ]
         opens = past(m, Mux(dut.moves, self.coming_opens, self.staying_opens))
+        leaves = self.o.valid & (counts[2] == self.which)
+        before = past(m, handed)  # what has been handed over a clock later counts
         m.d.comb += [
             Assert(dut.may_start == (self.o.valid & dut.has_room & opens)),
-            Assert(inside.allowed == (handed + depth)[: len(handed)]),
-            owed.eq(self.o.payload.promised - past(m, handed)),
+            Assert(dut.holds == ~dut.may_start),
+            Assert(inside.left == (depth + handed - promised)[: len(left)].as_signed()),
             Assert(
-                ~past(m, Const(1))
-                | ~self.o.valid
-                | (owed > 2 * depth)
-                | (dut.has_room == (owed <= depth))
+                ~leaves | (dut.has_room == ((depth + before - owed)[: len(left)].as_signed() >= 0))
             ),
-            Cover(self.o.valid & (owed == depth) & dut.has_room),
-            Cover(self.o.valid & (owed == depth + 1)),
+            Cover(leaves & (left == 0) & dut.has_room),
+            Cover(leaves & (left == -1) & ~dut.has_room),
         ]
 
 
@@ -192,16 +212,27 @@ MUTANTS = (
         "init=self.array.result_depth)",
         "init=self.array.result_depth + 1)",
     ),
-    Mutant("kept sums are promised", "Mux(work.emit, work.fires, 0)", "work.fires"),
+    Mutant("kept sums are promised", "times.eq(Mux(work.emit,", "times.eq(Mux(1,"),
     Mutant("taps are forgotten", "i.k + i.taps", "i.k"),
-    Mutant("room is lost", "allowed + self.handed", "allowed"),
-    Mutant("room of the command before", "Mux(head.moves, coming[-1], staying[-1])", "staying[-1]"),
-    Mutant("a start without room", "self.staying_opens & ~staying[-1]", "self.staying_opens"),
+    Mutant("room is lost", "coming, first + self.handed", "coming, first"),
+    Mutant(
+        "room of the command before",
+        "~Mux(head.moves, coming_lacks, staying_lacks)",
+        "~staying_lacks",
+    ),
+    Mutant("a start without room", "self.staying_opens & ~staying_lacks", "self.staying_opens"),
     Mutant("commands out of order", "read + (self.o.valid & self.o.ready)", "read + self.o.ready"),
 )
 
 
 def test_order_and_room():
+    prove(Promises(commands.Commands(ARRAY)), 9)
+
+
+@pytest.mark.full
+def test_words_that_are_added_up_in_parts(monkeypatch):
+    """An array of so many rows that their product with fires is a sum of several parts."""
+    monkeypatch.setitem(globals(), "ARRAY", SystolicArray(16, 2))
     prove(Promises(commands.Commands(ARRAY)), 9)
 
 

@@ -4,8 +4,10 @@ Shown for so many clocks after reset, not for ever; that the parts wait for noth
 how long, is proved of each of them.
 """
 
+from typing import NamedTuple
+
 import pytest
-from amaranth.hdl import Assert, Assume, Cover, Module, Mux, Signal
+from amaranth.hdl import Assume, Cat, Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
@@ -13,42 +15,65 @@ from accelsim.hardware import SystolicArray
 from accelsim.passes import Opcode
 from rtl.engines.systolic_array import core
 from tests.rtl.formal.proof import RefutedError, planted, prove
+from tests.rtl.formal.words import results_come
 from tests.rtl.mutants import Mutant, load
 
-ARRAY = SystolicArray(1, 1, bank_depth=8, accumulator_depth=2, max_taps=2)
-CLOCKS = 26
-LONGEST = 19  # clocks to the next result: of two products, from the command on
+
+class Case(NamedTuple):
+    """A core, the modes of its passes, and clocks.
+
+    longest : to the next result, at most: of the longest pass, from its command on.
+    depth : from reset on, for which it is shown.
+    """
+
+    rows: int
+    columns: int
+    opcodes: tuple[Opcode, ...]
+    longest: int
+    depth: int
+
+    @property
+    def array(self):
+        return SystolicArray(self.rows, self.columns, bank_depth=8, accumulator_depth=2, max_taps=2)
+
+
+SMALLEST = Case(1, 1, (Opcode.OS,), 19, 26)
+CASES = (
+    SMALLEST,
+    Case(2, 2, (Opcode.OS,), 21, 28),
+    Case(2, 1, (Opcode.WS, Opcode.IS), 22, 28),
+    Case(1, 2, (Opcode.ROWS,), 21, 28),
+)
 
 
 class Results(wiring.Component):
-    """Passes of os with one product or two, whose commands come when they like, in any sequences.
+    """Passes of two words at most each way, whose commands come when they like, in any sequences.
 
-    longest : clocks to the next result of what has been accepted, at most.
+    The host takes results when it likes.
     """
 
-    def __init__(self, dut, longest):
-        self.dut, self.longest = dut, longest
-        super().__init__({"commands": In(dut.commands.signature.flip())})
+    def __init__(self, dut, case):
+        self.dut, self.case = dut, case
+        super().__init__({"commands": In(dut.commands.signature.flip()), "ready": In(1)})
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.dut = dut = self.dut
+        case, array = self.case, dut.array
         wiring.connect(m, wiring.flipped(self.commands), dut.commands)
         work = self.commands.payload.work
-        owed, waited = Signal(5), Signal(5)
-        accepts, brings = self.commands.valid & self.commands.ready, dut.results.valid
-        m.d.sync += [
-            owed.eq(owed + accepts - brings),
-            waited.eq(Mux(brings | (owed == 0), 0, waited + 1)),
-        ]
+        tile = (work.opcode == Opcode.WS) | (work.opcode == Opcode.IS)
+        results_come(m, dut, work.m, case.longest)
         m.d.comb += [
-            dut.results.ready.eq(1),
-            Assume((work.opcode == Opcode.OS) & (work.m == 1) & (work.n == 1)),
-            Assume((work.k >= 1) & (work.k <= 2) & ~work.accumulate & work.emit),
-            Assume((work.taps == 0) & (work.streams == 1) & (work.fires == 1)),
-            Assert(waited <= self.longest),
-            Assert((owed != 0) | ~brings),
-            Cover(waited == LONGEST),
+            dut.results.ready.eq(self.ready),
+            Assume(Cat(work.opcode == opcode for opcode in case.opcodes).any()),
+            Assume((work.m >= 1) & (work.m <= 2) & (work.k >= 1) & (work.k <= 2)),
+            Assume((Mux(tile, work.k, work.m) <= array.rows) & (work.n <= array.columns)),
+            Assume((work.n >= 1) & (work.streams == 1) & (work.fires == 1)),
+            Assume(
+                Mux(work.opcode == Opcode.ROWS, (work.taps == 1) & (work.k == 2), ~work.taps.any())
+            ),
+            Assume(~work.accumulate & work.emit),
         ]
         return m
 
@@ -62,13 +87,20 @@ MUTANTS = (
 )
 
 
+def check(module, case):
+    prove(Results(module.Core(case.array), case), case.depth, induction=0)
+
+
 @pytest.mark.full
-def test_results_come():
-    prove(Results(core.Core(ARRAY), LONGEST), CLOCKS, induction=0)
+@pytest.mark.parametrize(
+    "case", CASES, ids=lambda case: f"{case.rows}x{case.columns} {case.opcodes[0].name}"
+)
+def test_results_come(case):
+    check(core, case)
 
 
 @planted(MUTANTS)
 def test_planted_errors_are_found(mutant, tmp_path, monkeypatch):
     twin = load(core, mutant, tmp_path, monkeypatch)
     with pytest.raises(RefutedError):
-        prove(Results(twin.Core(ARRAY), LONGEST), CLOCKS, induction=0)
+        check(twin, SMALLEST)

@@ -10,7 +10,7 @@ from rtl.engines.systolic_array import core
 from tests.rtl.formal.proof import RefutedError, planted, prove
 from tests.rtl.mutants import Mutant, load
 
-SIZES = ((1, 1), (3, 2), (2, 4))
+SIZES = ((1, 1), (3, 2), pytest.param(2, 4, marks=pytest.mark.full))
 
 
 class Overwriting(wiring.Component):

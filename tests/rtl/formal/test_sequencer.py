@@ -141,6 +141,8 @@ class Law(wiring.Component):
             head.two.eq(head.clocks <= 2),
             head.one_stream.eq(work.streams == 1),
             head.one_fire.eq(work.fires == 1),
+            head.free.eq(head.one & head.one_fire),
+            head.over.eq(head.free & head.one_stream),
             head.short.eq(Mux(length < ARRAY.rows, length, ARRAY.rows)),
             head.later.eq(head.short + 1),
             head.follows.eq((work.streams > 1) | (self.before.m <= head.short)),
@@ -286,6 +288,7 @@ class Law(wiring.Component):
             Assert(~self.started | self.dut._drained),
             *unless(~active | one_of(reading.opcode, TILES), self.before == reading),
             Assert(stream.running == self.reads),
+            Assert(stream.sending == (stream.running & stream.sends)),
             Assert(stream.free == (~stream.running | (stream.one & stream.is_last_fire))),
             *unless(~self.reads, stream.clocks_remaining == self.read_end_now - now),
             Assert(stream.one == (~self.reads | (stream.clocks_remaining <= 1))),
@@ -391,6 +394,8 @@ class Law(wiring.Component):
             *unless(
                 ~was_active,
                 stream.work == reading.work,
+                stream.of_os == (reading.work.opcode == Opcode.OS),
+                stream.of_rows == (reading.work.opcode == Opcode.ROWS),
                 stream.left_at == left,
                 (reading.work.opcode != Opcode.OS) | (stream.top_at == top),
                 one_of(reading.work.opcode, TILES)

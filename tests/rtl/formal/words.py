@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Assume, Const, Module, Signal, Value
+from amaranth.hdl import Assert, Assume, Const, Cover, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 
 
@@ -24,6 +24,25 @@ def waits(m: Module, stream: Any) -> None:
     """What is offered on a stream is offered until it is taken."""
     offered = past(m, stream.valid & ~stream.ready)
     m.d.comb += Assume(~offered | (stream.valid & (stream.payload == past(m, stream.payload))))
+
+
+def results_come(m: Module, dut: Any, words: Value, longest: int) -> None:
+    """A core that owes results has the next one after so many clocks at most, and that happens.
+
+    words : results of the command that is offered.
+    """
+    owed, waited = Signal(8), Signal(range(longest + 2))
+    accepts = dut.commands.valid & dut.commands.ready
+    takes = dut.results.valid & dut.results.ready
+    m.d.sync += [
+        owed.eq(owed + Mux(accepts, words, 0) - takes),
+        waited.eq(Mux(dut.results.valid | (owed == 0), 0, waited + 1)),
+    ]
+    m.d.comb += [
+        Assert(waited <= longest),
+        Assert((owed != 0) | ~dut.results.valid),
+        Cover(waited == longest),
+    ]
 
 
 class Inside:
