@@ -162,7 +162,14 @@ def images(cell: NotebookNode) -> list[str]:
     return [each.data[IMAGE] for each in cell.outputs if IMAGE in each.get("data", {})]
 
 
-@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+LONG = ("03", "05", "06", "08")  # ten seconds and more each
+CASES = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.full] if path.name.startswith(LONG) else [])
+    for path in NOTEBOOKS
+]
+
+
+@pytest.fixture(params=CASES)
 def path(request):
     return request.param
 

@@ -102,7 +102,13 @@ def options_of(command: str) -> set[str]:
     return set(re.findall(r"--[a-z][a-z-]*", "\n".join(printed(f"{command} --help"))))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page.stem, marks=[pytest.mark.full] if page.stem == "recipes" else [])
+        for page in PAGES
+    ],
+)
 def test_a_page_shows_what_is_printed(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert follow(page) == page.read_text()

@@ -105,10 +105,11 @@ def test_resources_are_those_of_the_generated_core(array):
     assert counted["accumulators"].register_bits == sum(
         b
         for path, b in registers
-        if re.fullmatch(r"(read|older|total|former)_\d+", path[-1]) and path[0] == "accumulators"
+        if path[0] == "accumulators"
+        and re.fullmatch(r"(read|older|chosen|total|former)_\d+", path[-1])
     )
     assert counted["result memory"].register_bits == sum(
-        b for path, b in registers if path[0] == "memory" and path[-1] == "payload"
+        b for path, b in registers if path[0] == "memory" and path[-1] in ("first", "second")
     )
     assert counted["accumulators"].memory_bits == memory_bits("accumulator_")
     assert counted["result memory"].memory_bits == memory_bits("result_")

@@ -111,6 +111,22 @@ def test_lanes_of_the_depthwise_engine():
     assert why(made.reason) == "wait for the result port"
 
 
+@pytest.mark.parametrize(
+    ("depthwise_on", "engines"), [("array", {"array"}), ("engine", {"depthwise"})]
+)
+def test_a_depthwise_layer_is_tried_where_it_may_run(depthwise_on, engines):
+    hardware = Hardware(SystolicArray(4, 4), depthwise=DepthwiseEngine(2, 4))
+    network = Network(
+        "two",
+        (8, 9, 9),
+        (Layer("dw", Depthwise((3, 3)), (INPUT,)), Layer("x", Conv2d(4, (1, 1)), ("dw",))),
+    )
+    for layer, allowed in (("dw", engines), ("x", {"array"})):
+        made = explain(network, layer, hardware, "ws", depthwise_on)
+        assert {way.engine for way in made.ways} == allowed, layer
+        assert made.ways[0].cycles == made.cycles
+
+
 def test_ways_are_what_the_layer_takes_in_them():
     network, design = networks.mobilenet_v2(), find_preset("flexible").hardware
     made = explain(network, "b1.dw", design)

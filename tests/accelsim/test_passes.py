@@ -10,7 +10,11 @@ from accelsim.passes import (
     ArrayCommand,
     ArrayPass,
     DepthwiseCommand,
+    DepthwisePass,
     Opcode,
+    PostChannel,
+    PostLayer,
+    PostPair,
     Wait,
     addresses,
     check_sums,
@@ -60,6 +64,25 @@ def test_a_record_says_all_of_its_fields(record):
     assert all(flat[column] in others for column in addresses(record))
     for name in others:
         assert largest(record, name) == (1 << widths(record)[name]) - 1
+
+
+# Bits of the fields of what a host sends, which programs that pack its words have been written for.
+FORMATS = {
+    ArrayPass: (2, 16, 16, 16, 8, 8, 16, 1, 1),
+    ArrayCommand: (None, 24, 24, 1),
+    DepthwisePass: (1, 10, 14, 14, 14, 14, 8, 8, 4, 4, 6, 6, 12, 12),
+    DepthwiseCommand: (None, 15, 12, 12, 15, 15, 14, 28, 10, 24, 18, 16, 24, 16, 1),
+    Wait: (4, 16),
+    PostChannel: (32, 31, 6),
+    PostPair: (2, 1, 1, 9, 9, 36, 36, 46, 6, 6, 1, 1, 2, 31, 6, 9, 9, 9),
+    PostLayer: (2, 9, 9, 9, 1, 3, None),
+}
+
+
+@pytest.mark.parametrize("record", FORMATS)
+def test_words_that_hosts_pack_stay_as_they_are(record):
+    bits = (None if isinstance(each, dict) else each for each in widths(record).values())
+    assert tuple(bits) == FORMATS[record]
 
 
 OS, WS, IS, ROWS = Opcode

@@ -10,7 +10,7 @@ import accelsim as ax
 
 VARIANTS = ("baseline", "fuse_half")
 SIDE = 64
-REPEATS = 7
+REPEATS = 3
 
 
 def clear_caches():

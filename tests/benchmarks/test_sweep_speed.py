@@ -135,7 +135,7 @@ def test_kernels_against_numpy(tmp_path, kind, text):
     )
 
 
-@pytest.mark.parametrize("clocks", [25, 100])
+@pytest.mark.parametrize("clocks", [25, pytest.param(100, marks=pytest.mark.full)])
 def test_a_whole_sweep_of_a_million_points(tmp_path, clocks):
     text = MIXED.replace("to = 1000", f"to = {100 * clocks}")
     asked = spec(tmp_path, text)

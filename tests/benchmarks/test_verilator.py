@@ -28,21 +28,19 @@ from tests.benchmarks.verilator_rate import verilator_rate
 
 pytestmark = pytest.mark.full
 
-PRODUCTS, TILES, PASSES = 64, 8, 2000
+SIDE, PRODUCTS, TILES, PASSES = 8, 64, 8, 2000
 
 
-@pytest.mark.parametrize("side", [8, 16])
-def test_stepping_against_verilator(side):
+def test_stepping_against_verilator():
     """os, operands in the banks, the model driven from C++: no Python in any clock."""
-    array = SystolicArray(side, side, bank_depth=2 * TILES * PRODUCTS)
-    p = ArrayPass(Opcode.OS, side, side, PRODUCTS)
+    array = SystolicArray(SIDE, SIDE, bank_depth=2 * TILES * PRODUCTS)
+    p = ArrayPass(Opcode.OS, SIDE, SIDE, PRODUCTS)
     at = np.arange(PASSES) % TILES * PRODUCTS
     commands = np.array([[*p, base, base, 0] for base in at.tolist()])
     commands[-1, -1] = 1
     rng = np.random.default_rng(0)
-    left, top = rng.integers(-256, 256, (2, TILES * PRODUCTS, side)).astype(np.int16)
-    rates = [verilator_rate(array, commands, left, top, optimise=level) for level in ("-O1", "-O3")]
-    rate = max(rates, key=lambda rate: rate.clocks / rate.cpu_seconds)
+    left, top = rng.integers(-256, 256, (2, TILES * PRODUCTS, SIDE)).astype(np.int16)
+    rate = verilator_rate(array, commands, left, top, optimise="-O3")
     assert np.array_equal(rate.result.words, golden(array, commands, left, top))
 
     simulate(array, commands[-1:], left, top)
@@ -53,7 +51,7 @@ def test_stepping_against_verilator(side):
     ours = run.busy_cycles * array.multipliers / seconds
     theirs = rate.clocks * array.multipliers / rate.cpu_seconds
     print(
-        f"\n{side}x{side}: {ours / 1e6:,.0f} M PE-updates/s, Verilator {theirs / 1e6:,.0f} M "
+        f"\n{SIDE}x{SIDE}: {ours / 1e6:,.0f} M PE-updates/s, Verilator {theirs / 1e6:,.0f} M "
         f"({rate.clocks / rate.cpu_seconds:,.0f} clocks/s), ratio {ours / theirs:.1f}"
     )
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -56,12 +56,23 @@ def load_last(
 def planted(parts: Mapping[ModuleType, tuple[Mutant, ...]]) -> pytest.MarkDecorator:
     """A test for each mutant, with the module that it changes."""
     cases = [
-        pytest.param(part, mutant, id=f"{part.__name__.rpartition('.')[2]}: {mutant.about}")
+        (f"{part.__name__.rpartition('.')[2]}: {mutant.about}", (part, mutant))
         for part, mutants in parts.items()
         for mutant in mutants
     ]
-    return pytest.mark.parametrize(("part", "mutant"), cases)
+    return pytest.mark.parametrize(("part", "mutant"), _some(cases))
 
 
 def named(mutants: tuple[Mutant, ...]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("mutant", mutants, ids=lambda mutant: mutant.about)
+    """A test for each mutant."""
+    return pytest.mark.parametrize(
+        "mutant", _some([(mutant.about, (mutant,)) for mutant in mutants])
+    )
+
+
+def _some(cases: list[tuple[str, tuple[Any, ...]]]) -> list[Any]:
+    """Names and values as cases; fifteen of sixteen belong to the whole range."""
+    return [
+        pytest.param(*values, id=name, marks=[pytest.mark.full] if place % 16 else [])
+        for place, (name, values) in enumerate(cases)
+    ]

@@ -46,7 +46,10 @@ def said(name, written):
     return found.get("batch")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.full] if name == "cosim" else []) for name in COMMANDS],
+)
 def test_every_command_takes_a_batch(name, batched, tmp_path):
     for images in ("3", "1"):
         outcome = batched(name, images)

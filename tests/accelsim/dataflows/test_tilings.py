@@ -158,7 +158,7 @@ def law(array, groups, passes, chunks):
     return done
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(
     st.builds(
         SystolicArray,

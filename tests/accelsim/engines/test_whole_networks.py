@@ -7,18 +7,19 @@ import accelsim as ax
 BOTH = ax.Hardware(ax.SystolicArray(32, 32), depthwise=ax.DepthwiseEngine(32, 8))
 
 
-@pytest.mark.parametrize("place", ["auto", "engine"])
 @pytest.mark.parametrize(
-    ("name", "variant"),
+    ("name", "variant", "place"),
     [
-        ("mixnet_l", "baseline"),
-        ("inception_next_tiny", "baseline"),
-        ("mobilenet_v3_small", "xsep"),
-        pytest.param("replknet_31b", "baseline", marks=pytest.mark.full),
-        pytest.param("slak_tiny", "baseline", marks=pytest.mark.full),
-        pytest.param("convnext_atto", "baseline", marks=pytest.mark.full),
-        pytest.param("retinaface_mnet025", "ddc", marks=pytest.mark.full),
-        pytest.param("mobilenet_v2", "baseline", marks=pytest.mark.full),
+        ("inception_next_tiny", "baseline", "auto"),
+        ("mobilenet_v3_small", "xsep", "auto"),
+        ("mobilenet_v3_small", "xsep", "engine"),
+        pytest.param("mixnet_l", "baseline", "engine", marks=pytest.mark.full),
+        pytest.param("replknet_31b", "baseline", "engine", marks=pytest.mark.full),
+        pytest.param("slak_tiny", "baseline", "engine", marks=pytest.mark.full),
+        pytest.param("convnext_atto", "baseline", "auto", marks=pytest.mark.full),
+        pytest.param("retinaface_mnet025", "ddc", "auto", marks=pytest.mark.full),
+        pytest.param("retinaface_mnet025", "ddc", "engine", marks=pytest.mark.full),
+        pytest.param("mobilenet_v2", "baseline", "engine", marks=pytest.mark.full),
     ],
 )
 def test_every_layer_agrees(name, variant, place):

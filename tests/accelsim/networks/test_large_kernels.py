@@ -312,7 +312,10 @@ def test_other_resolutions_keep_the_parameters(name, size):
     assert network.shape("pool")[1:] == (1, 1)
 
 
-@pytest.mark.parametrize("name", ["convnext_atto", "inception_next_atto", "slak_tiny"])
+@pytest.mark.parametrize(
+    "name",
+    ["convnext_atto", "inception_next_atto", pytest.param("slak_tiny", marks=pytest.mark.full)],
+)
 def test_real_values_flow_to_the_end(name):
     """Neither zero nor saturated, and the input is what they depend on."""
     network = networks.get(name, input=(64, 64))

@@ -790,7 +790,7 @@ def test_attention_of_bert_has_no_parameters():
 PARTS = ("query", "key", "value", "scores", "softmax", "context")
 
 
-@pytest.mark.parametrize("name", ["bert_base", "vit_b_16"])
+@pytest.mark.parametrize("name", [pytest.param("bert_base", marks=pytest.mark.full), "vit_b_16"])
 def test_attention_equals_its_formula(name):
     """Every head by itself: sums over its channels, shares over the keys, sums over the keys."""
     network = networks.get(name, input=(7, 1) if name == "bert_base" else (32, 48))
@@ -837,9 +837,9 @@ def test_attention_equals_its_formula(name):
         ("mobileone_s0_deploy", (64, 48)),
         ("ghostnet", (64, 48)),
         ("mobilenet_v4_conv_small", (64, 48)),
-        ("bert_base", (9, 1)),
+        pytest.param("bert_base", (9, 1), marks=pytest.mark.full),
         ("vit_b_16", (32, 48)),
-        ("unet", (17, 32)),
+        pytest.param("unet", (17, 32), marks=pytest.mark.full),
     ],
 )
 def test_values_to_the_end(name, size):
@@ -865,9 +865,9 @@ def test_values_to_the_end(name, size):
         ("mobileone_s0_deploy", (17, 16), "stem..b3.project"),
         ("ghostnet", (33, 32), "b4.ghost1.primary..b4.add"),
         ("mobilenet_v4_conv_small", (33, 32), "b1.dw1..b2.add"),
-        ("bert_base", (5, 1), "b1.query..b1.context"),
-        ("vit_b_16", (16, 32), "b12.scores..fc"),
-        ("unet", (19, 17), "up4.transposed..up4.concat"),
+        pytest.param("bert_base", (5, 1), "b1.query..b1.context", marks=pytest.mark.full),
+        pytest.param("vit_b_16", (16, 32), "b12.scores..fc", marks=pytest.mark.full),
+        pytest.param("unet", (19, 17), "up4.transposed..up4.concat", marks=pytest.mark.full),
     ],
 )
 def test_register_by_register(name, size, layers):

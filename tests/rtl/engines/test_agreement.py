@@ -31,7 +31,7 @@ def test_what_is_missing_stalls_a_core(subject, kind):
     """Values do not change, and clocks as the levels say."""
     rng = np.random.default_rng(7)
     sizes = kind.sizes(rng, (4, 2))
-    work = [kind.small(rng, sizes, 8) for _ in range(3)]
+    work = [kind.small(rng, sizes, 5) for _ in range(3)]
     assert stall_cycles(check(subject, sizes, work)) == 0
     assert stall_cycles(check(subject, sizes, work, Stalls(commands=0.97))) > 20
     check(subject, sizes, work, Stalls(results=0.97))

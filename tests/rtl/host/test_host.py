@@ -150,9 +150,8 @@ def play(seed, stalls):
 
 
 @pytest.mark.parametrize("stalls", PACES, ids=str)
-@pytest.mark.parametrize("seed", range(3))
-def test_every_word_arrives_in_time(seed, stalls):
-    assert play(seed, stalls) >= play(seed, Stalls())
+def test_every_word_arrives_in_time(stalls):
+    assert play(0, stalls) >= play(0, Stalls())
 
 
 class OpenCore:

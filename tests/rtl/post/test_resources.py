@@ -32,4 +32,6 @@ def test_what_is_not_wanted_is_left_out(tmp_path):
     fixed = cells(tmp_path, ("tfl_double",), (), 0)
     assert floats[3] == fixed[3] == 0
     assert fixed[0] < 0.75 * floats[0]
-    assert floats[0] < of_sums[0]
+    # Registers are counted: what the mapper makes of the logic between them varies by more.
+    both = cells(tmp_path, ("ort", "tfl_double"), (), 0)
+    assert max(floats[1], fixed[1]) < both[1]

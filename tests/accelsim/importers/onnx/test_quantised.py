@@ -173,7 +173,7 @@ def test_networks_of_ours(name: str, variant: str, side: int, form: str, tmp_pat
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("form", ["operators_u8u8", "pairs_u8u8", "pairs_s8s8"])
+@pytest.mark.parametrize("form", ["operators_u8u8", "pairs_s8s8"])
 @pytest.mark.parametrize(("name", "variant"), LARGE)
 def test_large_networks_of_ours(name: str, variant: str, form: str, tmp_path: Path) -> None:
     _whole(name, variant, 128, form, tmp_path)

@@ -123,7 +123,7 @@ def error_of_guide(op, network, weights, x):
     return (of_map + of_weights).max() + made
 
 
-@pytest.mark.parametrize("way", ["expand", "bucket"])
+@pytest.mark.parametrize("way", [pytest.param("expand", marks=pytest.mark.full), "bucket"])
 @pytest.mark.parametrize("name", CASES)
 def test_every_level_and_a_batch(name, way):
     """Every image has kernels and regions of its own; registers have the clocks of the schedule."""

@@ -37,6 +37,8 @@ TOPS = {
                 top(lambda n: flat(1, 1, 15 * n, 1, n, 1, 1, 1, 15))),
     "rows": (top(lambda n: flat(1, 15 * n, 1, n, 1, 1, 1, 15, 1)),
              top(lambda n: flat(1, 15 * n, 1, n, 1, 1, 1, 15, 1, 1, 1, 4095))),
+    # More than half of the largest number: one by one, each takes a clock.
+    "rows one by one": (row(1, 1, 1, 8200, 1),),
     "columns of a kernel": (row(1, 1, 255, 1, 1, 1, 255), row(1, 3, 4, 3, 4, 1, 255, 1, 1, 1, 1, 0,
                                                                127)),
     "rows of a kernel": (flat(1, 255, 1, 1, 1, 255, 1), flat(1, 4, 3, 4, 3, 255, 1, 1, 1, 1, 1,

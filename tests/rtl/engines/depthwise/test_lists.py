@@ -28,8 +28,7 @@ LISTS = (
 )
 
 
-@pytest.mark.parametrize("simulator", ["amaranth", "verilator"])
-@pytest.mark.parametrize("fill", [0, 5])
+@pytest.mark.parametrize(("simulator", "fill"), [("verilator", 0), ("amaranth", 5)])
 def test_lists_of_taps_agree(simulator, fill):
     """All levels, and naive loops; one sequence of them all."""
     rng = np.random.default_rng(fill)

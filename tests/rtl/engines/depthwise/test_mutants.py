@@ -42,14 +42,14 @@ LANES = (
 )  # fmt: skip
 
 ISSUE = (
-    Mutant("results are not awaited", "drained & room)", "room)"),
+    Mutant("results are not awaited", "drained & self.room)", "self.room)"),
     Mutant("results are awaited too short", "self.drain_left <= 2", "self.drain_left <= 3"),
     Mutant("two results are awaited too short", "self.reserved <= 2", "self.reserved <= 3"),
     Mutant("results are awaited too long", "self.drain_left <= 2", "self.drain_left <= 1"),
     Mutant("a single result is awaited", "self.head.beats <= 1", "0"),
-    Mutant("there is always room", "drained & room)", "drained)"),
-    Mutant("a tile in front takes no room", "Mux(self.ended, self.room_behind, self.room)",
-           "self.room"),
+    Mutant("there is always room", "drained & self.room)", "drained)"),
+    Mutant("a tile in front takes no room", "ends_short & self.room_behind",
+           "ends_short & self.room"),
     Mutant("operands are not awaited", "orders.valid & (self.loaded | ~orders.payload.head.begins)",
            "orders.valid"),
     Mutant("columns go on in the next row", "self.left.eq(row_left)",
@@ -261,11 +261,13 @@ def test_error_in_golden_is_caught(mutant, tmp_path, monkeypatch):
     assert_caught(LEVELS._replace(golden=load(golden, mutant, tmp_path, monkeypatch).golden))
 
 
+@pytest.mark.full
 @named(CYCLE)
 def test_error_in_the_register_accurate_simulation_is_caught(mutant, tmp_path, monkeypatch):
     assert_caught(LEVELS._replace(simulate=load(cycle, mutant, tmp_path, monkeypatch).simulate))
 
 
+@pytest.mark.full
 def test_without_an_error_nothing_is_caught(tmp_path, monkeypatch):
     """The same way through copies of the sources, unchanged."""
     levels = Levels(

@@ -45,10 +45,18 @@ def check(engine, work, simulator, seed=0):
     assert run.busy_cycles == retired[-1] - started[0]
 
 
-@pytest.mark.parametrize("fill", [0, 7])
-@pytest.mark.parametrize("shape", [(2, 4), (3, 5), (8, 8)], ids=str)
+@pytest.mark.parametrize(
+    ("shape", "fill"),
+    [
+        pytest.param((2, 4), 0, marks=pytest.mark.full),
+        ((3, 5), 7),
+        pytest.param((8, 8), 0, marks=pytest.mark.full),
+        pytest.param((8, 8), 7, marks=pytest.mark.full),
+    ],
+    ids=str,
+)
 def test_verilator_agrees(shape, fill):
-    for seed in range(3):
+    for seed in range(2):
         rng = np.random.default_rng((*shape, seed))
         engine = built(shape, fill)
         small = dataclasses.replace(engine, bank_depth=256)
@@ -83,7 +91,7 @@ LAYERS = (
     (14, 14, (3, 3), 1, 1, 24),
     (14, 14, (5, 5), 2, 1, 24),
     (14, 14, (1, 11), 1, 1, 10),
-    (12, 12, (31, 31), 1, 1, 8),
+    (12, 12, (31, 31), 1, 1, 2),
     (16, 16, (3, 3), 1, 4, 12),
 )
 
@@ -95,7 +103,7 @@ def test_layers_agree(layer):
     oh, ow = -(-h // stride), -(-w // stride)
     axes = (fh, fw, stride, stride, dilation, dilation, pt, pl)
     conv = Conv(channels, h, w, channels, oh, ow, *axes, channels)
-    engine = built((8, 8))
+    engine = built((2, 4))
     x, weights = operands(np.random.default_rng(1), conv)
     for plan in islice(plans_of(tap_serial, conv, engine), 2):  # row and flat
         program = tap_serial.program(conv, engine, plan)

@@ -26,9 +26,9 @@ ELEMENT = (
     ),
     Mutant("ws, is: operand from above", "Mux(f.stationary | f.half_speed,", "Mux(f.half_speed,"),
     Mutant("rows: operand from above", "Mux(f.stationary | f.half_speed,", "Mux(f.stationary,"),
-    Mutant("first is missing", "Mux(adding.first, 0, self.acc)", "self.acc"),
+    Mutant("first is missing", "coming.first", "0"),
     Mutant("w not held in ws", "Mux(f.stationary, self.w, i.w)", "i.w"),
-    Mutant("acc not held in ws", "Mux(adding.stationary, self.acc, total)", "total"),
+    Mutant("acc not held in ws", "m.Elif(~adding.stationary)", "m.Else()"),
     Mutant("values at full speed", "Mux(self.f.half_speed, self.b, self.a)", "self.a"),
     Mutant(
         "sums pass the shadow",
@@ -59,10 +59,10 @@ GRID = (
 )
 
 COMMANDS = (
-    Mutant("is is not known", " | (i.opcode == Opcode.IS)", ""),
+    Mutant("is is not known", " | (opcode == Opcode.IS)", ""),
     Mutant(
         "commands have room at once",
-        "self.staying_opens & ~staying[-1]",
+        "self.staying_opens & ~staying_lacks",
         "self.staying_opens",
     ),
     Mutant(
@@ -70,9 +70,9 @@ COMMANDS = (
         "init=self.array.result_depth)",
         "init=self.array.result_depth + 1)",
     ),
-    Mutant("places never come back", "allowed + self.handed", "allowed"),
-    Mutant("room for one fire", "Mux(work.emit, work.fires, 0)", "work.emit | (work.fires & 0)"),
-    Mutant("room for what is kept", "Mux(work.emit, work.fires, 0)", "work.fires"),
+    Mutant("places never come back", "coming, first + self.handed", "coming, first"),
+    Mutant("room for one fire", "Mux(tile, work.m, work.fires)", "Mux(tile, work.m, 1)"),
+    Mutant("room for what is kept", "times.eq(Mux(work.emit,", "times.eq(Mux(1,"),
     Mutant("a stream of two is one", "o.one.eq(i.clocks <= 1)", "o.one.eq(i.clocks <= 2)"),
     Mutant("a stream of two is long", "o.two.eq(i.clocks <= 2)", "o.two.eq(i.clocks <= 1)"),
 )
@@ -95,7 +95,7 @@ SEQUENCER = (
     ),
     Mutant(
         "a drain that begins is not seen",
-        "Mux(stream.running & stream.sends, head.follows,",
+        "Mux(stream.sending, head.follows,",
         "Mux(0, head.follows,",
     ),
     Mutant("swap into a drain", " & self._drains_soon", ""),
@@ -218,12 +218,14 @@ def test_error_in_golden_is_caught(mutant, tmp_path, monkeypatch):
     assert_caught(LEVELS._replace(golden=load(golden, mutant, tmp_path, monkeypatch).golden))
 
 
+@pytest.mark.full
 @named(CYCLE)
 def test_error_in_the_register_accurate_simulation_is_caught(mutant, tmp_path, monkeypatch):
     twin = load(cycle, mutant, tmp_path, monkeypatch)
     assert_caught(LEVELS._replace(simulate=twin.simulate))
 
 
+@pytest.mark.full
 def test_without_an_error_nothing_is_caught(tmp_path, monkeypatch):
     """The same way through copies of the sources, unchanged."""
     copied = {

@@ -75,7 +75,7 @@ CORE = (
 )
 
 ACCUMULATORS = (
-    Mutant("kept sums do not end", "ends_drain, beat.end)", "ends_drain, beat.beat & beat.end)"),
+    Mutant("kept sums do not end", "drain.end, beat.end)", "drain.end, beat.beat & beat.end)"),
     Mutant("kept sums end at column 0", "draining | beat.beat | beat.end", "draining | beat.beat"),
 )
 
