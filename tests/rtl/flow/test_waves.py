@@ -61,6 +61,12 @@ def test_levels_before_every_rising_edge(by_hand):
     assert word.signed.values.tolist() == [0, -3, 1]
 
 
+def test_a_file_that_ends_before_its_first_edge_has_no_clocks(by_hand):
+    by_hand.write_text(BY_HAND[: BY_HAND.index("#0")])
+    waves = read_waves(by_hand, ["part.on", "word[1]"])
+    assert [wave.values.shape for wave in waves] == [(0,), (0,)]
+
+
 @pytest.mark.parametrize("name", ["part.off", "on", "part.wide"])
 def test_signals_that_cannot_be_read_are_named(name, by_hand):
     with pytest.raises(FileError, match=f"has no signal {name} of at most 62 bits"):

@@ -64,10 +64,24 @@ def test_every_port_and_field_is_on_the_page(written):
     for port in said["ports"]:
         assert f"| `{port['name']}` | {port['direction']} | {port['bits']} |" in text
     for fields in said["payloads"].values():
-        for field in fields:
-            assert f"| `{field['name'].partition('[')[0]}`" in text
+        for name, bits, offset in places(fields):
+            assert f"| {name} | {bits} | {offset} |" in text
     for words in (*meanings(PostLayer).values(), *meanings(PostChannel).values()):
         assert f"| {words} |" in text
+
+
+def places(fields):
+    """What the page says of where fields are: of those of each lane in one row."""
+    by_name = {}
+    for field in fields:
+        by_name.setdefault(field["name"].partition("[")[0], []).append(field)
+    for name, same in by_name.items():
+        bits, at = same[0]["bits"], same[0]["offset"]
+        assert [field["offset"] for field in same] == [at + bits * i for i in range(len(same))]
+        if "[" in same[0]["name"]:
+            yield f"`{name}`[i], i = 0 .. {len(same) - 1}", bits, f"{at} + {bits} i"
+        else:
+            yield f"`{name}`", bits, at
 
 
 def test_it_is_written_beside_a_core(tmp_path):
