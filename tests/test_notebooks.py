@@ -162,7 +162,7 @@ def images(cell: NotebookNode) -> list[str]:
     return [each.data[IMAGE] for each in cell.outputs if IMAGE in each.get("data", {})]
 
 
-LONG = ("03", "05", "06", "08")  # ten seconds and more each
+LONG = ("02", "03", "05", "06", "08")  # ten seconds and more each
 CASES = [
     pytest.param(path, id=path.stem, marks=[pytest.mark.full] if path.name.startswith(LONG) else [])
     for path in NOTEBOOKS

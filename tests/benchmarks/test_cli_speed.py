@@ -8,7 +8,11 @@ import sys
 import time
 from collections import Counter
 
+import pytest
+
 import accelsim as ax
+
+pytestmark = pytest.mark.full
 
 COMMAND = ("run", "mobilenet_v2", "--variant", "fuse_half", "--array", "64x64")
 PROGRAM = "from accelsim.cli import main; main()"

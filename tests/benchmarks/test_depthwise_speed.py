@@ -1,7 +1,7 @@
 """How fast the registers of the depthwise engine are stepped; printed, never asserted.
 
 A slot is one multiply-accumulator for one clock; only those of clocks that issue a tap count.
-`pytest tests/benchmarks -m full -s` shows the figures.
+`pytest -n 0 -m full -s tests/benchmarks` shows the figures.
 """
 
 import time

@@ -8,6 +8,8 @@ import pytest
 
 import accelsim as ax
 
+pytestmark = pytest.mark.full
+
 VARIANTS = ("baseline", "fuse_half")
 SIDE = 64
 REPEATS = 3

@@ -1,7 +1,7 @@
 """How fast the registers of the array are stepped; printed, never asserted.
 
 One PE-update is all registers of one processing element for one clock, idle elements included.
-`pytest tests/benchmarks -m full -s` shows the figures.
+`pytest -n 0 -m full -s tests/benchmarks` shows the figures.
 """
 
 import resource

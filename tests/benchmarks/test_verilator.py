@@ -1,6 +1,6 @@
 """Speed of the generated hardware in Verilator, and the cost of writing a large core; printed.
 
-`pytest tests/benchmarks -m full -s` shows the figures.
+`pytest -n 0 -m full -s tests/benchmarks` shows the figures.
 """
 
 import json

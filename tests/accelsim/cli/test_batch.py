@@ -46,9 +46,12 @@ def said(name, written):
     return found.get("batch")
 
 
+LONG = ("cosim", "film")
+
+
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=[pytest.mark.full] if name == "cosim" else []) for name in COMMANDS],
+    [pytest.param(name, marks=[pytest.mark.full] if name in LONG else []) for name in COMMANDS],
 )
 def test_every_command_takes_a_batch(name, batched, tmp_path):
     for images in ("3", "1"):

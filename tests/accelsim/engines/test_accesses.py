@@ -11,15 +11,10 @@ from accelsim.engines.base import Accesses
 from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
 from accelsim.passes import ArrayPass, DepthwiseOpcode, DepthwisePass, Opcode
 from accelsim.request import Request
-from tests.engines import SUBJECTS, Subject
+from tests.engines import SUBJECTS, Subject, every_kind
 from tests.engines import depthwise as of_depthwise
 from tests.engines import systolic_array as of_array
 
-KINDS = [
-    pytest.param(subject, kind, id=f"{subject.name} {name}")
-    for subject in SUBJECTS
-    for name, kind in subject.kinds.items()
-]
 SHAPES = st.tuples(st.integers(1, 7), st.integers(1, 7))
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -37,7 +32,7 @@ def differing(subject: Subject, sizes, work, schedule=None):
     ]
 
 
-@pytest.mark.parametrize(("subject", "kind"), KINDS)
+@every_kind
 @settings(max_examples=25, phases=(Phase.generate,))
 @given(shape=SHAPES, seed=SEEDS)
 def test_schedule_counts_what_registers_do(subject, kind, shape, seed):
@@ -48,7 +43,7 @@ def test_schedule_counts_what_registers_do(subject, kind, shape, seed):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("subject", "kind"), KINDS)
+@every_kind
 @settings(max_examples=150, phases=(Phase.generate,))
 @given(shape=SHAPES, seed=SEEDS)
 def test_schedule_counts_what_registers_do_in_long_passes(subject, kind, shape, seed):

@@ -9,22 +9,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from accelsim.hls.nest import Loop, Section, times
-from tests.engines import SUBJECTS, depthwise, systolic_array
+from tests.engines import depthwise, every_kind, systolic_array
 from tests.engines.earliest import random_earliest
 
 # With many rows or lanes a pass may wait for the results of the one before it.
 SHAPES = st.sampled_from(((1, 1), (1, 4), (4, 1), (3, 2), (2, 3), (4, 4), (24, 1), (16, 2)))
 SEEDS = st.integers(0, 2**32 - 1)
-
-
-every_kind = pytest.mark.parametrize(
-    ("subject", "kind"),
-    [
-        pytest.param(subject, kind, id=f"{subject.name} {name}")
-        for subject in SUBJECTS
-        for name, kind in subject.kinds.items()
-    ],
-)
 
 
 def assert_same_times(subject, sizes, work, earliest, change=lambda nest: nest):

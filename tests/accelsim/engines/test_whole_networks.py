@@ -10,11 +10,10 @@ BOTH = ax.Hardware(ax.SystolicArray(32, 32), depthwise=ax.DepthwiseEngine(32, 8)
 @pytest.mark.parametrize(
     ("name", "variant", "place"),
     [
-        ("inception_next_tiny", "baseline", "auto"),
+        pytest.param("inception_next_tiny", "baseline", "auto", marks=pytest.mark.full),
         ("mobilenet_v3_small", "xsep", "auto"),
         ("mobilenet_v3_small", "xsep", "engine"),
         pytest.param("mixnet_l", "baseline", "engine", marks=pytest.mark.full),
-        pytest.param("replknet_31b", "baseline", "engine", marks=pytest.mark.full),
         pytest.param("slak_tiny", "baseline", "engine", marks=pytest.mark.full),
         pytest.param("convnext_atto", "baseline", "auto", marks=pytest.mark.full),
         pytest.param("retinaface_mnet025", "ddc", "auto", marks=pytest.mark.full),

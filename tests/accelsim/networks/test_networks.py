@@ -838,7 +838,7 @@ def test_attention_equals_its_formula(name):
         ("ghostnet", (64, 48)),
         ("mobilenet_v4_conv_small", (64, 48)),
         pytest.param("bert_base", (9, 1), marks=pytest.mark.full),
-        ("vit_b_16", (32, 48)),
+        pytest.param("vit_b_16", (32, 48), marks=pytest.mark.full),
         pytest.param("unet", (17, 32), marks=pytest.mark.full),
     ],
 )

@@ -75,7 +75,10 @@ def test_maps_of_one_pixel(name, size):
     assert ax.simulate(network, ARRAY).total_macs == network.total_macs
 
 
-@pytest.mark.parametrize(("name", "variant"), MIXED)
+@pytest.mark.parametrize(
+    ("name", "variant"),
+    [pytest.param(*x, marks=pytest.mark.full) if x in MIXED[1:5] else x for x in MIXED],
+)
 def test_golden_at_full_size(name, variant):
     """Real values to the end; cycles are those of the schedule."""
     network = networks.get(name, variant)

@@ -219,7 +219,14 @@ def cut_off(figure):
 
 @pytest.mark.parametrize("kind", PLOTS)
 @pytest.mark.parametrize(
-    "name", ["short", "n" * 300, "a_word " * 30, r"$\foo{$ x_1", "\x00\n\u4e2d"], ids=ascii
+    "name",
+    [
+        "n" * 300,
+        r"$\foo{$ x_1",
+        *(pytest.param(name, marks=pytest.mark.full) for name in ("short", "a_word " * 30)),
+        pytest.param("\x00\n\u4e2d", marks=pytest.mark.full),
+    ],
+    ids=ascii,
 )
 def test_any_name_is_drawn_and_none_is_cut_off(result, kind, name):
     graph = replace(result.graph, name=name)

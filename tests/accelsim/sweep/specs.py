@@ -32,7 +32,7 @@ width_bytes = [0, 1, 3, 16]
 [clock]
 mhz = [100, 333.3]
 [sample]
-points = 2000
+points = 400
 seed = 7
 """
 

@@ -15,7 +15,7 @@ from accelsim.hardware import to_toml
 from tests.accelsim.clocks import handmade
 from tests.accelsim.sweep.specs import CHEAP, LARGE, simulated, spec
 
-POINTS = 100
+POINTS = 60
 BINDS = {
     "memory_bound_layers": ("memory",),
     "ports_bound_layers": ("fill", "results"),

@@ -16,7 +16,7 @@ from accelsim import analysis, sweep
 from accelsim.errors import FileError
 from tests.accelsim.sweep.specs import SMALL, spec
 
-KILLS = 8
+KILLS = 5
 PROGRAM = "from accelsim.cli import main; main()"
 KILLED = "tests.accelsim.sweep.killed"
 TOP = Path(__file__).parents[3]

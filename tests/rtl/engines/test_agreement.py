@@ -4,12 +4,11 @@ Random sequences are in test_campaign.py; sequences made for one engine are in i
 """
 
 import numpy as np
-import pytest
 
 from accelsim import engines
 from rtl.engines import ENGINES as CORES
 from rtl.host.driver import Stalls
-from tests.engines import SUBJECTS
+from tests.engines import SUBJECTS, every_kind_of_core
 from tests.rtl.agreement import check, stall_cycles
 
 
@@ -19,14 +18,7 @@ def test_every_engine_with_registers_is_tested():
     assert [subject.core for subject in SUBJECTS] == list(CORES)
 
 
-ONE_OF_EACH = [
-    pytest.param(subject, kind, id=f"{subject.name} {name}")
-    for subject in SUBJECTS
-    for name, kind in subject.kinds.items()
-]
-
-
-@pytest.mark.parametrize(("subject", "kind"), ONE_OF_EACH)
+@every_kind_of_core
 def test_what_is_missing_stalls_a_core(subject, kind):
     """Values do not change, and clocks as the levels say."""
     rng = np.random.default_rng(7)

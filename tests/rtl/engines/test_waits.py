@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from accelsim.hls.nest import times
 from accelsim.passes import Wait
-from tests.engines import SUBJECTS
+from tests.engines import every_kind_of_core
 from tests.rtl.agreement import check
 from tests.rtl.units import Units, one_unit, random_units
 
@@ -19,15 +19,6 @@ from tests.rtl.units import Units, one_unit, random_units
 SHAPES = ((1, 1), (1, 4), (1, 6), (4, 1), (6, 1), (3, 2), (2, 5), (5, 3), (4, 4), (8, 1), (12, 2))
 SEEDS = st.integers(0, 2**32 - 1)
 PHASES = (Phase.explicit, Phase.generate)
-
-every_kind = pytest.mark.parametrize(
-    ("subject", "kind"),
-    [
-        pytest.param(subject, kind, id=f"{subject.name} {name}")
-        for subject in SUBJECTS
-        for name, kind in subject.kinds.items()
-    ],
-)
 
 
 def made(subject, kind, rng, shape, passes):
@@ -43,7 +34,7 @@ def random_check(subject, kind, shape, seed):
     check(subject, sizes, [sequence], units=random_units(rng, len(sequence.passes)))
 
 
-@every_kind
+@every_kind_of_core
 @settings(max_examples=3, phases=PHASES)
 @given(shape=st.sampled_from(SHAPES), seed=SEEDS)
 def test_passes_start_and_retire_at_the_same_clocks(subject, kind, shape, seed):
@@ -51,14 +42,14 @@ def test_passes_start_and_retire_at_the_same_clocks(subject, kind, shape, seed):
 
 
 @pytest.mark.full
-@every_kind
+@every_kind_of_core
 @settings(max_examples=20, phases=PHASES)
 @given(shape=st.sampled_from(SHAPES), seed=SEEDS)
 def test_many_passes_start_and_retire_at_the_same_clocks(subject, kind, shape, seed):
     random_check(subject, kind, shape, seed)
 
 
-@every_kind
+@every_kind_of_core
 def test_units_that_nobody_waits_for_change_nothing(subject, kind):
     sizes, sequence = made(subject, kind, np.random.default_rng(2), (4, 3), 8)
     waits = (Wait(1, 0),) * len(sequence.passes)
@@ -67,7 +58,7 @@ def test_units_that_nobody_waits_for_change_nothing(subject, kind):
     assert outcome.busy_cycles == subject.engine.cycles(sizes, sequence.passes)
 
 
-@every_kind
+@every_kind_of_core
 def test_a_pass_that_waits_blocks_the_ones_behind_it_and_not_those_before_it(subject, kind):
     """Nor is it a stall: the results of the pass before it are out long before it starts."""
     sizes, sequence = made(subject, kind, np.random.default_rng(3), (3, 3), 3)
@@ -80,7 +71,7 @@ def test_a_pass_that_waits_blocks_the_ones_behind_it_and_not_those_before_it(sub
     assert outcome.started[waiting + 1] > 1000
 
 
-@every_kind
+@every_kind_of_core
 def test_clocks_before_the_first_pass_starts_are_not_busy(subject, kind):
     sizes, sequence = made(subject, kind, np.random.default_rng(4), (2, 3), 1)
     others = (0,) * (len(sequence.passes) - 1)
@@ -89,7 +80,7 @@ def test_clocks_before_the_first_pass_starts_are_not_busy(subject, kind):
     assert outcome.busy_cycles == subject.engine.cycles(sizes, sequence.passes)
 
 
-@every_kind
+@every_kind_of_core
 @pytest.mark.parametrize("gap", [-1, 0, 1])
 def test_a_pass_starts_in_the_clock_in_which_it_may(subject, kind, gap):
     """Clocks around the one in which it would have started anyway."""
@@ -101,7 +92,7 @@ def test_a_pass_starts_in_the_clock_in_which_it_may(subject, kind, gap):
     assert outcome.started[1] == max(free, may)
 
 
-@every_kind
+@every_kind_of_core
 def test_counts_go_on_behind_their_largest_value(subject, kind):
     sizes, sequence = made(subject, kind, np.random.default_rng(6), (1, 2), 4)
     counts = (65535, 0, 1, 2, *(0 for _ in sequence.passes[4:]))

@@ -11,7 +11,7 @@ import pytest
 
 from rtl.flow import cosim
 from rtl.host.driver import Stalls
-from tests.engines import SUBJECTS
+from tests.engines import every_kind
 
 MODULE = re.compile(r"^module .*?^endmodule\n", re.MULTILINE | re.DOTALL)
 MEMORY = re.compile(r"^ +reg [^;]*?(\w+) \[\d+:0\];$", re.MULTILINE)
@@ -50,14 +50,7 @@ def _module(found):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(
-    ("subject", "kind"),
-    [
-        pytest.param(subject, kind, id=f"{subject.name} {name}")
-        for subject in SUBJECTS
-        for name, kind in subject.kinds.items()
-    ],
-)
+@every_kind
 def test_words_that_are_written_while_they_are_read_are_not_used(subject, kind, monkeypatch):
     plain = cosim.core_verilog
 

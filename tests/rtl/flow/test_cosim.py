@@ -103,7 +103,10 @@ def test_waves_of_a_stuck_core_are_kept(work, tmp_path, monkeypatch):
     assert "$enddefinitions" in path.read_text()
 
 
-@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize(
+    "simulator",
+    [pytest.param(x, marks=[pytest.mark.full] if x == "verilator" else []) for x in SIMULATORS],
+)
 def test_waves_hold_the_ports(work, tmp_path, simulator):
     if simulator == "icarus" and shutil.which("iverilog") is None:
         pytest.skip("Icarus is not installed")
@@ -124,7 +127,9 @@ def test_progress_rises_to_the_end(work):
     assert shares[-1] == 1.0
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(x, marks=[pytest.mark.full] if x in (1, 2) else []) for x in range(4)]
+)
 def test_no_host_changes_values_and_the_clocks_follow_from_what_it_did(seed):
     rng = np.random.default_rng(seed)
     array = SystolicArray(4, 3, bank_depth=(40, 41, 57, 100)[seed], overlap=seed != 3)

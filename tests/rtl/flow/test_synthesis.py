@@ -28,10 +28,6 @@ def again(designs):
             assert count == wanted, (design, name)
 
 
-def test_the_smallest_core_has_the_cells_of_the_file():
-    again((SystolicArray(2, 2),))
-
-
 def test_the_file_holds_all_points_and_how_they_were_made(monkeypatch):
     cells = iter(synthesis.Cells(**point["cells"]) for point in FILE["points"])
     monkeypatch.setattr(synthesis, "synthesize", lambda sizes: next(cells))
@@ -45,8 +41,9 @@ def test_all_cores_have_the_cells_of_the_file():
 
 
 BLOCK, DISTRIBUTED = {"DP16KD", "PDPW16KD"}, {"TRELLIS_DPR16X4"}
-DEEP = (SystolicArray(2, 3), DepthwiseEngine(2, 3))
-SHALLOW = (
+MEMORIES = (
+    SystolicArray(2, 3),
+    DepthwiseEngine(2, 3),
     SystolicArray(2, 2, accumulator_depth=16, bank_depth=64),
     DepthwiseEngine(2, 2, fill_port=4, bank_depth=64, tap_depth=128),
     SystolicArray(1, 5, accumulator_depth=300, bank_depth=700),
@@ -56,7 +53,7 @@ SHALLOW = (
 
 @pytest.mark.parametrize(
     "sizes",
-    [*DEEP, *(pytest.param(each, marks=pytest.mark.full) for each in SHALLOW)],
+    [MEMORIES[0], *(pytest.param(each, marks=pytest.mark.full) for each in MEMORIES[1:])],
     ids=lambda sizes: sizes.label,
 )
 def test_no_memory_becomes_flip_flops(sizes, tmp_path):

@@ -29,4 +29,4 @@ def test_mutants() -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("part", range(5))
 def test_many_mutants(part: int) -> None:
-    _outcomes(part * 500, (part + 1) * 500)
+    _outcomes(part * 300, (part + 1) * 300)

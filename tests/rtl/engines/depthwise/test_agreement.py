@@ -12,7 +12,14 @@ from tests.rtl.agreement import check, stall_cycles
 from tests.rtl.engines.depthwise.cases import CASES, flat, row
 
 
-@pytest.mark.parametrize(("results", "fill"), [(4, 0), (8, 0), (12, 0), (4, 1), (8, 5), (12, 12)])
+@pytest.mark.parametrize(
+    ("results", "fill"),
+    [
+        (4, 0),
+        (8, 5),
+        *(pytest.param(*x, marks=pytest.mark.full) for x in ((8, 0), (12, 0), (4, 1), (12, 12))),
+    ],
+)
 def test_explicit_cases_agree(results, fill):
     rng = np.random.default_rng(fill)
     engine = DepthwiseEngine(3, 4, results, fill, bank_depth=1 << 12, tap_depth=1 << 13)

@@ -56,7 +56,12 @@ TOPS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", TOPS)
+LONG = ("rows one by one", "area of a kernel", "columns of a kernel")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(x, marks=[pytest.mark.full] if x in LONG else []) for x in TOPS]
+)
 def test_fields_at_their_largest(name):
     run(LARGEST, TOPS[name])
 

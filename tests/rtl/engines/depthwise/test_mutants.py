@@ -149,11 +149,11 @@ LOADER = (
     Mutant("a pass begins without its last word", "one[0] & one[1]", "one[1]"),
     Mutant("a pass begins before its last word is written",
            'f"{name}_ended", counter.ends, 1', 'f"{name}_ended", counter.ends, 0'),
-    Mutant("streams run apart", "(map_.over & (taps.over | taps.dry)) | (taps.over & map_.dry)",
-           "map_.over | taps.over"),
     Mutant("no half is ever released", "passes_held + take - released", "passes_held + take"),
     Mutant("the second of two passes is lost", "filling.eq(self.begin | waiting)",
            "filling.eq(self.begin)"),
+    Mutant("streams run apart", "(map_.over & (taps.over | taps.dry)) | (taps.over & map_.dry)",
+           "map_.over | taps.over"),
     Mutant("a missing command is no stall", "(self.more & ~commands.valid &", "(0 &"),
     Mutant("a missing word is no stall", "map_.dry | taps.dry |", "taps.dry |"),
 )  # fmt: skip

@@ -54,6 +54,7 @@ def test_most_taps():
     run(TAPS, (rows(1, 2, 2, 64), rows(1, 2, 65, 64), rows(1, 1, 2, 63), rows(1, 1, 2, 64)))
 
 
+@pytest.mark.full
 def test_more_fires_than_eight_bits_count():
     """Of one row they fill the result memory of an array with many columns."""
     p = top(WIDE, "fires", lambda n: rows(1, 2, 2, 1, fires=n))

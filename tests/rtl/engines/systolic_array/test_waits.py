@@ -100,5 +100,6 @@ def test_error_in_waiting_is_caught(part, mutant, tmp_path, monkeypatch):
         verdict(changed)
 
 
+@pytest.mark.full
 def test_without_an_error_nothing_is_caught(tmp_path, monkeypatch):
     verdict(load_last(PARTS, None, None, tmp_path, monkeypatch).Core)
