@@ -32,7 +32,7 @@ width_bytes = [0, 1, 3, 16]
 [clock]
 mhz = [100, 333.3]
 [sample]
-points = 400
+points = 60
 seed = 7
 """
 

@@ -72,7 +72,7 @@ def cases(of_subject):
 
 def random_work(rng, subject, kind, sizes):
     """A sequence: of few clocks, of any, or with a field at its end."""
-    length = int(rng.integers(1, 5))
+    length = int(rng.integers(1, 4))
     if rng.random() < 0.02:
         return kind.sequence(rng, sizes, length)
     work = kind.small(rng, sizes, length)

@@ -3,18 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from accelsim.hardware import Operands
-from tests.engines import SUBJECTS
+from tests.engines import every_way
 from tests.rtl.agreement import check
-
-WAYS = {
-    f"{subject.name} {name}": (subject, kind)
-    for subject in SUBJECTS
-    for name, kind in subject.kinds.items()
-    if "one by one" not in name
-}
 
 
 def extreme_sequence(kind, rng, sizes):
@@ -26,10 +18,9 @@ def extreme_sequence(kind, rng, sizes):
             return work
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_sums_wrap_alike(way):
+@every_way
+def test_sums_wrap_alike(subject, kind):
     """Results and registers; some sums do wrap: the golden model has others of 32 bits."""
-    subject, kind = WAYS[way]
     golden, wrap = subject.engine.registers.golden, False
     for bits in (8, 9, 12, 15):
         rng = np.random.default_rng(bits)

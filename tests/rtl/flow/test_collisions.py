@@ -11,7 +11,7 @@ import pytest
 
 from rtl.flow import cosim
 from rtl.host.driver import Stalls
-from tests.engines import every_kind
+from tests.engines import every_way
 
 MODULE = re.compile(r"^module .*?^endmodule\n", re.MULTILINE | re.DOTALL)
 MEMORY = re.compile(r"^ +reg [^;]*?(\w+) \[\d+:0\];$", re.MULTILINE)
@@ -50,7 +50,7 @@ def _module(found):
 
 
 @pytest.mark.full
-@every_kind
+@every_way
 def test_words_that_are_written_while_they_are_read_are_not_used(subject, kind, monkeypatch):
     plain = cosim.core_verilog
 
@@ -61,7 +61,7 @@ def test_words_that_are_written_while_they_are_read_are_not_used(subject, kind, 
     monkeypatch.setattr(cosim, "core_verilog", changed)
     rng = np.random.default_rng(7)
     sizes = kind.sizes(rng, (2, 3))
-    for stalls in (None, *[Stalls(0.5, 0.5, 0.5, 0.5), Stalls(results=0.9)] * 2) * 2:
+    for stalls in (None, *[Stalls(0.5, 0.5, 0.5, 0.5), Stalls(results=0.9)] * 2):
         work = kind.sequence(rng, sizes, 12)
         made = cosim.cosim(
             sizes, work.commands, *work.memories, simulator="verilator", stalls=stalls

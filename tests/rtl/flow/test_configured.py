@@ -59,7 +59,7 @@ def run_and_cosim(network, hardware, place):
 
 
 @pytest.mark.parametrize(
-    "seeds", [range(8), pytest.param(range(8, 150), marks=pytest.mark.full)], ids=["some", "many"]
+    "seeds", [range(8), pytest.param(range(8, 80), marks=pytest.mark.full)], ids=["some", "many"]
 )
 @pytest.mark.parametrize("place", ["array", "engine"])
 def test_small_memories(place, seeds):

@@ -119,7 +119,7 @@ def test_random_ones_agree(case, dataflow, batch):
 
 
 @FULL
-@settings(max_examples=200, deadline=None, suppress_health_check=UNHURRIED)
+@settings(max_examples=80, deadline=None, suppress_health_check=UNHURRIED)
 @random
 def test_many_random_ones_agree(case, dataflow, batch):
     check_random(case, dataflow, batch)

@@ -148,12 +148,12 @@ def test_operators_that_depend_on_their_input(variant: str, form: str, tmp_path:
 
 
 LARGE = (
-    ("mobilenet_v2", "baseline"),
-    ("mobilenet_v2", "fuse_full"),
-    ("mobilenet_v3_small", "baseline"),
-    ("resnet18", "baseline"),
-    ("mixnet_s", "baseline"),
-    ("efficientnet_b0", "baseline"),
+    ("mobilenet_v2", "baseline", "operators_u8u8"),
+    ("mobilenet_v2", "fuse_full", "pairs_s8s8"),
+    ("mobilenet_v3_small", "baseline", "operators_u8u8"),
+    ("resnet18", "baseline", "pairs_s8s8"),
+    ("mixnet_s", "baseline", "operators_u8u8"),
+    ("efficientnet_b0", "baseline", "pairs_s8s8"),
 )
 
 
@@ -173,7 +173,6 @@ def test_networks_of_ours(name: str, variant: str, side: int, form: str, tmp_pat
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("form", ["operators_u8u8", "pairs_s8s8"])
-@pytest.mark.parametrize(("name", "variant"), LARGE)
+@pytest.mark.parametrize(("name", "variant", "form"), LARGE)
 def test_large_networks_of_ours(name: str, variant: str, form: str, tmp_path: Path) -> None:
     _whole(name, variant, 128, form, tmp_path)

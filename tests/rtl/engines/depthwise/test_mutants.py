@@ -1,6 +1,7 @@
 """Planted errors in the depthwise engine: the comparison of its levels finds them all."""
 
 from importlib import import_module
+from itertools import product
 
 import numpy as np
 import pytest
@@ -211,24 +212,24 @@ def verdict(levels: Levels) -> None:
     dilated = flat(1, 3, 1, 3, 1, 3, 1, 1, 1, 2, 1, 2)
     tiny += (between, below, alone, dilated, row(1, 3, 3, 3, 3, 5, 5, 1, 1, 1, 1, 2, 2))
     waits = Stalls(commands=0.9), Stalls(results=0.9)
-    for late in waits:
-        check(SUBJECT, engine, [sequence(rng, engine, tiny * 2)], late, levels=levels)
+    ports = [DepthwiseEngine(3, 4, 8, fill_port=port, bank_depth=128) for port in (5, 12)]
+    for each, late in product((engine, *ports), waits):
+        check(SUBJECT, each, [sequence(rng, each, tiny * 2)], late, levels=levels)
+    # Tiles of one tap and one result word, of which the last finds the result memory full; and
+    # results of five words, behind a pass that comes late, while a tile of one tap waits for one
+    # of many.
+    thin = DepthwiseEngine(1, 4)
+    work = sequence(rng, thin, (row(1, 3, 44, 3, 44),))
+    check(SUBJECT, thin, [work], Stalls(results=0.98), levels=levels)
+    tall, wide = DepthwiseEngine(5, 4), row(1, 1, 17, 1, 5, 1, 17, 1, 4)
+    work = sequence(rng, tall, (wide, row(1, 1, 1, 1, 1), row(5, 1, 9, 1, 9)))
+    check(SUBJECT, tall, [work], units=one_unit((0, 1, 0), (8,)), levels=levels)
     check(SUBJECT, engine, [sequence(rng, engine, short)], trace=True, levels=levels)
-    for port in (5, 12):
-        engine = DepthwiseEngine(3, 4, 8, fill_port=port, bank_depth=128)
+    for engine in ports:
         work = [sequence(rng, engine, tiny * 2), sequence(rng, engine, short)]
         check(SUBJECT, engine, work, trace=True, levels=levels)
         for late in (stalls, *waits):
             check(SUBJECT, engine, work, late, levels=levels)
-    # Tiles of one tap and one result word, of which the last finds the result memory full; and
-    # results of five words, behind a pass that comes late, while a tile of one tap waits for one
-    # of many.
-    engine = DepthwiseEngine(1, 4)
-    work = sequence(rng, engine, (row(1, 3, 44, 3, 44),))
-    check(SUBJECT, engine, [work], Stalls(results=0.98), levels=levels)
-    engine, wide = DepthwiseEngine(5, 4), row(1, 1, 17, 1, 5, 1, 17, 1, 4)
-    work = sequence(rng, engine, (wide, row(1, 1, 1, 1, 1), row(5, 1, 9, 1, 9)))
-    check(SUBJECT, engine, [work], units=one_unit((0, 1, 0), (8,)), levels=levels)
     engine = DepthwiseEngine(2, 3, 6)
     check(SUBJECT, engine, [random_sequence(rng, engine, 8) for _ in range(2)], levels=levels)
 

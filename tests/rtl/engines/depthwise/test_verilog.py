@@ -55,12 +55,11 @@ def check(engine, work, simulator, seed=0):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.full)])
-def test_verilator_agrees(shape, fill, seed):
-    rng = np.random.default_rng((*shape, seed))
+def test_verilator_agrees(shape, fill):
+    rng = np.random.default_rng(shape)
     engine = built(shape, fill)
     small = dataclasses.replace(engine, bank_depth=256)
-    check(engine, random_sequence(rng, small, 40), "verilator", seed)
+    check(engine, random_sequence(rng, small, 40), "verilator")
 
 
 @needs_icarus
