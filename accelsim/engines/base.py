@@ -32,6 +32,14 @@ REMEMBERED = 1024  # sequences: some come back in later layers
 Times = npt.NDArray[np.int64]
 
 
+def result_memory(depth: int, bits: int) -> Resource:
+    """What holds so many result words: of both engines, in front of their result ports.
+
+    In registers are a word behind the banks, and one that the reader has not taken.
+    """
+    return Resource("result memory", 0, 2 * bits, depth * bits)
+
+
 class Traffic(NamedTuple):
     """What passes move and do.
 

@@ -8,9 +8,10 @@ import pytest
 from accelsim import networks
 from accelsim.c_synthesis import csynth
 from accelsim.cli import main
+from accelsim.engines.depthwise.schedule import resources as depthwise_resources
 from accelsim.engines.systolic_array.schedule import resources
 from accelsim.errors import NetworkError, UnsupportedError
-from accelsim.hardware import Hardware, SystolicArray
+from accelsim.hardware import DepthwiseEngine, Hardware, SystolicArray
 
 NETWORK = networks.get("mobilenet_v2", "fuse_half")
 
@@ -117,6 +118,38 @@ def test_resources_are_those_of_the_generated_core(array):
     assert banks == memory_bits("bank_")
     assert sum(part.memory_bits for part in counted.values()) == sum(bits for _, bits in memories)
     assert counted["processing elements"].multipliers == array.rows * array.columns
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [DepthwiseEngine(1, 1), DepthwiseEngine(2, 3), DepthwiseEngine(3, 4, 8, fill_port=2)],
+    ids=lambda engine: engine.label,
+)
+def test_resources_are_those_of_the_generated_depthwise_core(engine):
+    from rtl.engines.depthwise.core import DepthwiseCore
+
+    registers, memories = elaborated(DepthwiseCore(engine))
+
+    def register_bits(part, pattern):
+        """Of the registers of a part with such names."""
+        return sum(
+            b for path, b in registers if path[0] == part and re.fullmatch(pattern, path[-1])
+        )
+
+    counted = {part.name: part for part in depthwise_resources(engine)}
+    assert counted["multiply-accumulators"].register_bits == register_bits(
+        "lanes", r"(even_word|odd_word|value|operand|product|term|acc|shadow)[\d_]+"
+    )
+    # Of the entry that was read from the tap memory the weights only, not where the tap lies.
+    (entry,) = {bits // engine.tap_depth for path, bits in memories if path[0] == "tap_memory"}
+    assert register_bits("tap_memory", "entered") == entry
+    entered = engine.lanes * engine.operands.bits
+    assert entry > entered
+    in_lanes = register_bits("lanes", r"weight[\d_]+")
+    assert counted["weights"].register_bits == entered + in_lanes
+    assert counted["result memory"].register_bits == register_bits("memory", "first|second")
+    assert sum(part.memory_bits for part in counted.values()) == sum(bits for _, bits in memories)
+    assert counted["multiply-accumulators"].multipliers == engine.lanes * engine.pixels
 
 
 def test_registers_left_out_are_few():

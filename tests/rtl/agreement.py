@@ -51,7 +51,8 @@ def check(
     than the host's commands and its taking of results allow; without stalls of the host, nothing
     stalls. Where with stalls more than starts depends on the host, counters are those of the plain
     machine. With `units`, passes start and retire at the same clocks at all levels. With
-    `trace` the registers are equal at random clocks. Parameters are those of `bench.run`.
+    `trace` the registers of the first sequences are equal at random clocks. Parameters are those of
+    `bench.run`.
     """
     levels = levels or levels_of(subject)
     outcomes = bench.run(subject, sizes, sequences, stalls, units, trace, first, made=levels.core)

@@ -35,7 +35,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.engines.base import Accesses, Bound, Store, Traffic, least_clocks
+from accelsim.engines.base import Accesses, Bound, Store, Traffic, least_clocks, result_memory
 from accelsim.engines.depthwise.area import command_bits, tile_bits
 from accelsim.hardware import DepthwiseEngine
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task
@@ -360,5 +360,5 @@ def resources(engine: DepthwiseEngine) -> tuple[Resource, ...]:
         Resource("banks", 0, 0, slots * engine.bank_depth * bits),
         Resource("tap memory", 0, 0, engine.tap_depth * (lanes * bits + place)),
         Resource("tiles", 0, 0, engine.queue_depth * sum(tile_bits(engine))),
-        Resource("result memory", 0, 0, engine.result_depth * results * total),
+        result_memory(engine.result_depth, results * total),
     )

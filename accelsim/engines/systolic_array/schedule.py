@@ -23,7 +23,16 @@ Not modelled here: the filling of the operand banks (reports show the bytes).
 from collections.abc import Sequence
 from functools import lru_cache
 
-from accelsim.engines.base import Accesses, Bound, Joint, Store, Traffic, distinct, least_clocks
+from accelsim.engines.base import (
+    Accesses,
+    Bound,
+    Joint,
+    Store,
+    Traffic,
+    distinct,
+    least_clocks,
+    result_memory,
+)
 from accelsim.engines.systolic_array.area import command_bits
 from accelsim.hardware import SystolicArray
 from accelsim.hls.nest import MULTIPLY, Loop, Section, Stage, Task, sequential
@@ -39,7 +48,6 @@ FLAG_BITS = 7  # control bits of an element: first, cap, ws, sh, fz, swap, bsh
 SUM_FLAG_BITS = 4  # the first four of them, for its sum
 # Of a column: the word that was read, the last two sums, an older one, and what was chosen of them.
 ACCUMULATOR_REGISTERS = 5
-RESULT_REGISTERS = 2  # a word behind the banks, and one that the reader has not taken
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -288,10 +296,5 @@ def resources(array: SystolicArray) -> tuple[Resource, ...]:
         Resource("row banks", 0, rows * bank, rows * array.bank_depth * operand),
         Resource("column banks", 0, columns * bank, columns * array.bank_depth * operand),
         Resource("accumulators", 0, columns * sums, columns * array.accumulator_depth * total),
-        Resource(
-            "result memory",
-            0,
-            RESULT_REGISTERS * columns * total,
-            columns * array.result_depth * total,
-        ),
+        result_memory(array.result_depth, columns * total),
     )
